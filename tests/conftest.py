@@ -1,0 +1,53 @@
+"""Fixtures every test folder shares: real clips, encoded on the spot."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+
+def _encode_clip(
+    path: Path,
+    seconds: float = 2.0,
+    fps: int = 12,
+    size: int = 96,
+    sound: bool = True,
+    rate: int = 16000,
+    channels: int = 1,
+    tone: float = 440.0,
+    faststart: bool = False,
+) -> Path:
+    """Write an mp4 (H.264, AAC) whose frame i is a flat grey of level 16 + 4 i, with a sine tone as its sound.
+
+    `channels` = 2 puts silence in the right channel; `faststart` puts the index before the data.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:
+        video = container.add_stream("libx264", rate=fps, options={"crf": "12", "preset": "ultrafast"})
+        video.width = video.height = size
+        video.pix_fmt = "yuv420p"
+        audio = container.add_stream("aac", rate=rate, layout="stereo" if channels == 2 else "mono") if sound else None
+        for index in range(round(seconds * fps)):
+            frame = np.full((size, size, 3), min(16 + 4 * index, 235), np.uint8)
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(video.encode(None))
+        if audio is not None:
+            wave = 0.5 * np.sin(2 * np.pi * tone * np.arange(round(seconds * rate)) / rate)
+            planes = np.stack([wave] + [np.zeros_like(wave)] * (channels - 1)).astype(np.float32)
+            for start in range(0, planes.shape[1], 1024):
+                chunk = av.AudioFrame.from_ndarray(
+                    np.ascontiguousarray(planes[:, start : start + 1024]), format="fltp", layout=audio.layout.name
+                )
+                chunk.sample_rate, chunk.pts = rate, start
+                container.mux(audio.encode(chunk))
+            container.mux(audio.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_clip() -> Callable[..., Path]:
+    """The encoder of real clips: make_clip(path, seconds, fps, size, sound, rate, channels, tone, faststart)."""
+    return _encode_clip

@@ -1,0 +1,74 @@
+"""Settings: environment over file over default; mistakes end in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from emorealm_tasks import settings
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch, tmp_path):
+    for name in ("SETTINGS", "JSON", "VIDEOS", "AUDIOS", "MINI", "CACHE", "AVERE", "ALLOW_MISSING", "AV_MODE"):
+        monkeypatch.delenv(f"EMOREALM_{name}", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_defaults():
+    found = settings.load()
+    assert found.json is None
+    assert found.videos is None
+    assert found.allow_missing is False
+    assert found.cache == Path("~/.cache/emorealm").expanduser().resolve()
+    assert found.mini == found.cache / "emorealm-mini" / "test"
+
+
+def test_file_in_working_folder_and_environment_over_it(monkeypatch, tmp_path):
+    Path("emorealm.yaml").write_text("videos: clips\naudios: /b\nallow_missing: true\n")
+    monkeypatch.setenv("EMOREALM_AUDIOS", "/c")
+    found = settings.load()
+    assert found.videos == tmp_path.resolve() / "clips"
+    assert found.audios == Path("/c")
+    assert found.allow_missing is True
+
+
+def test_named_file_takes_relative_paths_from_its_own_folder(monkeypatch, tmp_path):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "own.yaml").write_text("json: data/q.json\n")
+    monkeypatch.setenv("EMOREALM_SETTINGS", str(tmp_path / "etc" / "own.yaml"))
+    assert settings.load().json == (tmp_path / "etc" / "data" / "q.json").resolve()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("video: /a\n", ["unknown key 'video'", "'videos'"]),
+        ("- a\n", ["expected lines"]),
+        ("videos: [\n", ["not readable as YAML"]),
+        ("allow_missing: perhaps\n", ["allow_missing", "perhaps"]),
+        ("av_mode: both\n", ["av_mode", "separate"]),
+    ],
+)
+def test_mistakes_in_the_file_end_in_one_line(text, words, capsys):
+    Path("emorealm.yaml").write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        settings.load()
+    assert stopped.value.code == 2
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    for word in ["emorealm.yaml", *words]:
+        assert word in printed
+
+
+def test_named_file_that_is_missing(monkeypatch, capsys):
+    monkeypatch.setenv("EMOREALM_SETTINGS", "/nowhere/x.yaml")
+    with pytest.raises(SystemExit):
+        settings.load()
+    assert "/nowhere/x.yaml" in capsys.readouterr().err
+
+
+def test_bad_switch_in_the_environment(monkeypatch, capsys):
+    monkeypatch.setenv("EMOREALM_ALLOW_MISSING", "maybe")
+    with pytest.raises(SystemExit):
+        settings.load()
+    assert "EMOREALM_ALLOW_MISSING is 'maybe'" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""Builds a split of EmoReAlM-Mini: plans it, renders its clips, writes its questions, cues and text-only floor.
+
+The folder: `emorealm_v1.json` (released layout, with `subtask` and `emotion`), `videos/part_1/N.mp4`, `cues.json` (the
+truth about every clip), `floor.json`, and for the training split `instructions.json` (video, prompt, response).
+"""
+
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from tqdm import tqdm
+
+from emorealm_tasks.mini import floor
+from emorealm_tasks.mini.encode import write_clip
+from emorealm_tasks.mini.instructions import KINDS, instructions
+from emorealm_tasks.mini.plan import plan
+from emorealm_tasks.mini.questions import Question, item
+from emorealm_tasks.mini.world import SPLITS, Clip, cue_records, generator, sample_clip
+
+VERSION = 1
+"""Raised whenever the same seed would give other clips or questions."""
+TEST_CLIPS = 800
+FLOOR_CLIPS = 4000
+"""Clips planned (never rendered) to fit the text-only classifier on."""
+
+
+def name(number: int) -> str:
+    """Path of a clip below the folder of videos, in DFEW's manner."""
+    return f"part_1/{number + 1}.mp4"
+
+
+def planned(split: str, clips: int, seed: int) -> list[tuple[Clip, list[Question]]]:
+    """The clips of a split with their questions. The training split is confounded and has no benchmark questions."""
+    rng = generator(split, seed)
+    if split == "train":
+        return [(sample_clip(rng, confounded=True), []) for _ in range(clips)]
+    return plan(rng, clips)
+
+
+def items(clips: list[tuple[Clip, list[Question]]]) -> list[dict]:
+    """Questions of planned clips in the released layout, numbered within their task, in the tasks' order."""
+    rows, counts = [], {}
+    for number, (_, asked) in enumerate(clips):
+        for question in asked:
+            counts[question.task] = counts.get(question.task, 0) + 1
+            rows.append(item(question, f"mini_{question.task}_{counts[question.task]:04d}", name(number)))
+    return sorted(rows, key=lambda row: row["id"])
+
+
+def _write(path: Path, content: object, indent: int | None = 1) -> None:
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _render(clips: list[Clip], videos: Path) -> None:
+    """Render all clips, one process a core."""
+    paths = [videos / name(number) for number in range(len(clips))]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(write_clip, clips, paths, chunksize=8)
+        for _ in tqdm(done, total=len(clips), desc="rendering clips", unit="clip"):
+            pass
+
+
+def build(out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0) -> dict[str, int]:
+    """Write a split to `out`. Same arguments, same clips and questions. Returns the number of questions by task.
+
+    `emorealm_v1.json` is written last: where it is, the folder is complete.
+    Raises ValueError for an unknown split or too few clips.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}: one of {', '.join(SPLITS)}")
+    content = planned(split, clips, seed)
+    questions = items(content)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "emorealm_v1.json").unlink(missing_ok=True)
+    _render([clip for clip, _ in content], out / "videos")
+    _write(
+        out / "cues.json",
+        [
+            {
+                "clip": name(number),
+                "emotion_video": clip.emotion_video,
+                "emotion_audio": clip.emotion_audio,
+                "cues": cue_records(clip),
+            }
+            for number, (clip, _) in enumerate(content)
+        ],
+        indent=None,
+    )
+    if split == "train":
+        rng = generator(split, seed + 1)
+        mix = dict.fromkeys(KINDS, 1.0)
+        _write(
+            out / "instructions.json",
+            [
+                {"video": name(number), "prompt": prompt, "response": response}
+                for number, (clip, _) in enumerate(content)
+                for prompt, response in instructions(rng, clip, mix, 6)
+            ],
+        )
+    else:
+        known = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
+        _write(out / "floor.json", {"exact": floor.CHANCE, "bag_of_words": floor.bag_of_words(known, questions)})
+    _write(out / "build.json", {"version": VERSION, "split": split, "clips": len(content), "seed": seed})
+    _write(out / "emorealm_v1.json", questions)
+    counts: dict[str, int] = {}
+    for row in questions:
+        counts[row["task"]] = counts.get(row["task"], 0) + 1
+    return counts

@@ -1,0 +1,61 @@
+"""The command `emorealm-mini`: builds the embedded benchmark, and draws a contact sheet of its clips."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from emorealm_tasks.mini.world import SPLITS
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="emorealm-mini", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    build = verbs.add_parser("build", help="render clips and write their questions")
+    build.add_argument("--out", type=Path, help="folder to write (default: where the emorealm_mini tasks look)")
+    build.add_argument("--split", choices=SPLITS, default="test")
+    build.add_argument("--clips", type=int, default=800, help="number of clips (default 800: about 1,200 questions)")
+    build.add_argument("--seed", type=int, default=0)
+    build.add_argument("--if-missing", action="store_true", help="do nothing where the folder is complete")
+    sheet = verbs.add_parser("sheet", help="draw clips, their sound and their questions as one PNG")
+    sheet.add_argument("--data", type=Path, help="a built folder (default: where the emorealm_mini tasks look)")
+    sheet.add_argument("--out", type=Path, required=True, help="PNG to write")
+    sheet.add_argument("--clips", type=int, default=6)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    args = _parser().parse_args(argv)
+    from emorealm_tasks import settings
+
+    if args.verb == "sheet":
+        from emorealm_tasks.mini.sheet import draw_sheet
+
+        draw_sheet(args.data or settings.load().mini, args.out, args.clips)
+        print(f"wrote {args.out}")
+        return 0
+    from emorealm_tasks.mini.build import build
+
+    out = args.out or settings.load().mini
+    if args.if_missing and (out / "emorealm_v1.json").exists():
+        print(f"{out} is there already")
+        return 0
+    try:
+        counts = build(out, args.split, args.clips, args.seed)
+    except ValueError as error:
+        print(f"emorealm-mini: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(
+            f"emorealm-mini: cannot write {out}: {error.strerror or error}; choose another folder with --out",
+            file=sys.stderr,
+        )
+        return 2
+    print(f"wrote {args.clips} clips to {out}")
+    for task, count in sorted(counts.items()):
+        print(f"  {task:26s} {count:5d} questions")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

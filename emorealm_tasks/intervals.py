@@ -1,0 +1,81 @@
+"""Percentile bootstrap intervals that resample clips, not questions.
+
+Several questions are asked about one clip, so they are not independent: a resample draws clips with replacement, each
+with all its questions (the cluster bootstrap; Efron and Tibshirani 1993, Miller 2024, arXiv 2411.00640). For scores
+over several tasks a clip takes its questions in every task with it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emorealm_tasks import metrics
+from emorealm_tasks.metrics import Record, ScoreFunction
+
+RESAMPLES, SEED, LEVEL = 2000, 0, 0.95
+Interval = tuple[float | None, float | None]
+_CHUNK = 250  # resamples at a time: 4,000 questions then take 8 MB
+
+
+def clip_bootstrap(
+    records: Sequence[Record],
+    statistic: ScoreFunction,
+    *,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    level: float = LEVEL,
+) -> Interval:
+    """The percentile interval (low, high) of one statistic, in its own unit.
+
+    ``statistic`` maps weights of shape (resamples, records), how often each record was drawn, to values of shape
+    (resamples,) or (resamples, 1), NaN where undefined: a resample that misses a whole class is skipped. (None, None)
+    when it is undefined in all of them. The same seed gives the same interval.
+    """
+    return _intervals(records, statistic, resamples, seed, level)[0]
+
+
+def score_intervals(
+    records: Sequence[Record], reading: str, *, resamples: int = RESAMPLES, seed: int = SEED, level: float = LEVEL
+) -> dict[str, Interval]:
+    """The intervals, in percent, of all scores of one task that :func:`metrics.task_scores` gives in percent.
+
+    Counts have none; ``unparsed_rate`` has one.
+    """
+    names, function = metrics.score_function(records, reading)
+    unparsed = np.array([not r["strict"] and not r["error"] for r in records], dtype=float)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            rate = 100 * (weights @ unparsed) / weights.sum(axis=1)
+        return np.column_stack([function(weights), rate])
+
+    found = _intervals(records, statistic, resamples, seed, level)
+    return dict(zip((*names, "unparsed_rate"), found, strict=True))
+
+
+def group_intervals(
+    records: Sequence[Record], reading: str, *, resamples: int = RESAMPLES, seed: int = SEED, level: float = LEVEL
+) -> dict[str, Interval]:
+    """The intervals of :func:`metrics.group_scores`; clips are drawn jointly over all tasks."""
+    names, function = metrics.group_function(records, reading)
+    return dict(zip(names, _intervals(records, function, resamples, seed, level), strict=True))
+
+
+def _intervals(
+    records: Sequence[Record], statistic: ScoreFunction, resamples: int, seed: int, level: float
+) -> list[Interval]:
+    clips, clip_of = np.unique([record["clip"] for record in records], return_inverse=True)
+    random = np.random.default_rng(seed)
+    values = []
+    for start in range(0, resamples, _CHUNK):
+        size = min(_CHUNK, resamples - start)
+        drawn = random.multinomial(len(clips), np.full(len(clips), 1 / len(clips)), size) if len(clips) else None
+        weights = np.zeros((size, 0)) if drawn is None else drawn[:, clip_of].astype(float)
+        values.append(statistic(weights).reshape(size, -1))
+    tails = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
+    intervals: list[Interval] = []
+    for column in np.concatenate(values).T:
+        defined = column[~np.isnan(column)]
+        low, high = np.percentile(defined, tails) if len(defined) else (None, None)
+        intervals.append((None, None) if low is None else (float(low), float(high)))
+    return intervals

@@ -1,0 +1,221 @@
+"""The paper's scores as pure functions, in percent (Sections D.1 and D.5 of the paper).
+
+A *record* is one scored reply: a dict with ``id``, ``clip``, ``task`` (released name), ``subtask``
+(``no_hallucination``, ``spurious``, ``hallucination`` or ""), ``gold`` (letter), ``choices``, ``official`` and
+``official_lenient`` (right or wrong), ``strict`` (letter, "" for no answer) and ``error`` ("" for none).
+A *reading* is one of ``answers.MODES``. A score without a sample to stand on is None, never NaN.
+
+Every score is a function of weights over records, so that the numbers and their bootstrap intervals
+(:mod:`emorealm_tasks.intervals`) come from one formula; inside those functions undefined is NaN.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from emorealm_tasks.answers import MODES, yes_no_letters
+
+Record = Mapping[str, Any]
+ScoreFunction = Callable[[np.ndarray], np.ndarray]
+"""Weights of shape (resamples, records) -> scores of shape (resamples, names), NaN where undefined."""
+
+TASKS = (
+    "modality_agreement",
+    "reasoning_basic_audio",
+    "reasoning_basic_video",
+    "reasoning_stress_audio",
+    "reasoning_stress_video",
+)
+SUBTASKS = ("no_hallucination", "spurious", "hallucination")
+YES_NO_SCORES = ("precision", "recall", "f1", "yes_rate")
+GROUP_SCORES = ("accuracy", "basic", "agree", "stress", "spur", "hall")
+
+
+def accuracy(correct: Sequence[bool]) -> float | None:
+    """Share of right answers in percent; None without any."""
+    return _plain(100 * np.mean(correct)) if len(correct) else None
+
+
+def yes_no_scores(
+    gold: Sequence[str], correct: Sequence[bool], predicted: Sequence[str | None] | None = None
+) -> dict[str, float | None]:
+    """The scores of a yes/no task (Section D.1), in percent.
+
+    ``gold`` is "yes" or "no" per question, ``correct`` whether it was answered rightly, ``predicted`` "yes", "no" or
+    None (no answer). precision = share of right answers where gold is yes, recall = where gold is no, f1 = their
+    harmonic mean (0 where both are 0), yes_rate = share of replies that say yes; without ``predicted`` it is inferred
+    from ``correct`` as the released code does (a wrong reply counts as the other word). A score whose questions are
+    absent is None. Raises ValueError for another gold word or lists of unequal length.
+    """
+    if set(gold) - {"yes", "no"}:
+        raise ValueError(f"gold answers of a yes/no task are 'yes' or 'no', not {sorted(set(gold) - {'yes', 'no'})}")
+    if len(gold) != len(correct) or (predicted is not None and len(gold) != len(predicted)):
+        raise ValueError("gold, correct and predicted differ in length")
+    right = np.array(correct, dtype=bool)
+    is_yes = np.array([word == "yes" for word in gold], dtype=bool)
+    says_yes = is_yes == right if predicted is None else np.array([word == "yes" for word in predicted], dtype=bool)
+    ones = np.ones((1, len(gold)))
+    values = np.column_stack([_share(ones, right), *_yes_no(ones, is_yes, right, says_yes)])
+    return dict(zip(("accuracy", *YES_NO_SCORES), map(_plain, values[0]), strict=True))
+
+
+def recall_scores(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> dict[str, Any]:
+    """Recall of emotion classes, in percent: ``{"uar", "war", "recall": {label: value}}``.
+
+    ``recall`` holds the classes with gold samples only, ``uar`` is their unweighted mean and ``war`` the share of
+    right predictions (recall weighted by class size). A prediction of None, or outside ``labels``, is wrong. uar and
+    war are None without samples. Raises ValueError for a gold label outside ``labels``.
+    """
+    _check_labels(gold, labels)
+    hits = {label: [p == label for g, p in zip(gold, predicted, strict=True) if g == label] for label in labels}
+    recall = {label: accuracy(hit) for label, hit in hits.items() if hit}
+    uar = _plain(np.mean(list(recall.values()))) if recall else None
+    return {"uar": uar, "war": accuracy([hit for label in labels for hit in hits[label]]), "recall": recall}
+
+
+def weighted_f1(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> float | None:
+    """F1 per class, averaged with the classes' gold counts as weights, in percent.
+
+    A class that is never predicted has F1 0; None without samples. A prediction of None, or outside ``labels``, is
+    wrong. Raises ValueError for a gold label outside ``labels``.
+    """
+    _check_labels(gold, labels)
+    if not len(gold):
+        return None
+    total = 0.0
+    for label in labels:
+        support = sum(g == label for g in gold)
+        hits = sum(g == p == label for g, p in zip(gold, predicted, strict=True))
+        claimed = sum(p == label for p in predicted)
+        total += support * (2 * hits / (support + claimed) if support + claimed else 0.0)
+    return 100 * total / len(gold)
+
+
+def task_scores(records: Sequence[Record], reading: str) -> dict[str, float | int | None]:
+    """All scores of one task's records under a reading.
+
+    Keys: ``accuracy`` (percent; errors and unparsed replies are wrong), for yes/no tasks ``precision``, ``recall``,
+    ``f1`` and ``yes_rate``, the accuracy of each stress sub-task the data names, and the counts ``unparsed`` (the
+    strict reading finds no answer, though the model replied), ``unparsed_rate`` (percent), ``errors`` (no reply at
+    all), ``n`` and ``n_clips``. Raises ValueError for an unknown reading.
+    """
+    names, function = score_function(records, reading)
+    scores: dict[str, float | int | None] = dict(zip(names, _values(function, records), strict=True))
+    errors = sum(bool(record["error"]) for record in records)
+    unparsed = [not record["strict"] and not record["error"] for record in records]
+    return scores | {
+        "unparsed": sum(unparsed),
+        "unparsed_rate": accuracy(unparsed),
+        "errors": errors,
+        "n": len(records),
+        "n_clips": len({record["clip"] for record in records}),
+    }
+
+
+def group_scores(records: Sequence[Record], reading: str = "strict") -> dict[str, float | None]:
+    """``accuracy`` = unweighted mean over the five tasks, and :func:`ablation_columns`; ``records`` of all tasks.
+
+    A score that needs a task (or sub-task) without records is None.
+    """
+    names, function = group_function(records, reading)
+    return dict(zip(names, _values(function, records), strict=True))
+
+
+def ablation_columns(records: Sequence[Record], reading: str = "strict") -> dict[str, float | None]:
+    """The columns of the paper's ablations (Section D.5, Table 5), percent, from the records of all tasks.
+
+    ``basic`` = mean accuracy of the two basic tasks, ``agree`` = F1 of modality agreement, ``stress`` = mean F1 of
+    the two stress tasks, ``spur`` and ``hall`` = mean accuracy of the two stress tasks on that sub-task.
+    """
+    scores = group_scores(records, reading)
+    return {name: scores[name] for name in GROUP_SCORES[1:]}
+
+
+def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
+    """Names and :data:`ScoreFunction` of one task's accuracy, yes/no scores and sub-task accuracies."""
+    right = _right(records, reading)
+    subtasks = {name: np.array([r["subtask"] == name for r in records], dtype=bool) for name in SUBTASKS}
+    subtasks = {name: member for name, member in subtasks.items() if member.any()}
+    letters = [yes_no_letters(record["choices"]) for record in records]
+    asks_yes_no = bool(records) and all(letters)
+    names = ("accuracy", *(YES_NO_SCORES if asks_yes_no else ()), *subtasks)
+    is_yes = np.array([map_["yes"] == r["gold"] for map_, r in zip(letters, records, strict=True) if map_], dtype=bool)
+    says_yes = _says_yes(records, letters, is_yes, right, reading) if asks_yes_no else is_yes
+
+    def function(weights: np.ndarray) -> np.ndarray:
+        columns = [_share(weights, right)]
+        if asks_yes_no:
+            columns += _yes_no(weights, is_yes, right, says_yes)
+        columns += [_share(weights, right, member) for member in subtasks.values()]
+        return np.column_stack(columns)
+
+    return names, function
+
+
+def group_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
+    """:data:`GROUP_SCORES` and their :data:`ScoreFunction` over the records of all five tasks."""
+    parts = {}
+    for task in TASKS:
+        rows = np.array([i for i, record in enumerate(records) if record["task"] == task], dtype=int)
+        parts[task] = rows, *score_function([records[i] for i in rows], reading)
+
+    def function(weights: np.ndarray) -> np.ndarray:
+        scores: dict[str, dict[str, np.ndarray]] = {}
+        for task, (rows, names, part) in parts.items():
+            scores[task] = dict(zip(names, part(weights[:, rows]).T, strict=True))
+        undefined = np.full(len(weights), np.nan)
+
+        def mean(tasks: Sequence[str], name: str) -> np.ndarray:
+            return np.mean([scores[task].get(name, undefined) for task in tasks], axis=0)
+
+        agreement, basic, stress = TASKS[:1], TASKS[1:3], TASKS[3:]
+        columns = [mean(TASKS, "accuracy"), mean(basic, "accuracy"), mean(agreement, "f1"), mean(stress, "f1")]
+        return np.column_stack([*columns, mean(stress, "spurious"), mean(stress, "hallucination")])
+
+    return GROUP_SCORES, function
+
+
+def _right(records: Sequence[Record], reading: str) -> np.ndarray:
+    if reading not in MODES:
+        raise ValueError(f"reading is {reading!r}; known are {', '.join(MODES)}")
+    if reading == "strict":
+        return np.array([record["strict"] == record["gold"] for record in records], dtype=bool)
+    return np.array([record[reading] for record in records], dtype=bool)
+
+
+def _says_yes(
+    records: Sequence[Record], letters: list[dict[str, str]], is_yes: np.ndarray, right: np.ndarray, reading: str
+) -> np.ndarray:
+    if reading != "strict":
+        return is_yes == right  # the released code knows only right and wrong
+    return np.array([r["strict"] == map_["yes"] for r, map_ in zip(records, letters, strict=True)], dtype=bool)
+
+
+def _share(weights: np.ndarray, hit: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+    """Percent of the weight among some records that hits; NaN where there is none. Shape (resamples,)."""
+    among = np.ones_like(hit) if among is None else among
+    whole = weights @ among.astype(weights.dtype)
+    part = weights @ (hit & among).astype(weights.dtype)
+    return np.divide(100.0 * part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+
+
+def _yes_no(weights: np.ndarray, is_yes: np.ndarray, right: np.ndarray, says_yes: np.ndarray) -> list[np.ndarray]:
+    precision, recall = _share(weights, right, is_yes), _share(weights, right, ~is_yes)
+    total = precision + recall
+    # total keeps the NaN of an absent class; both 0 gives 0
+    f1 = np.divide(2 * precision * recall, total, out=total.copy(), where=total > 0)
+    return [precision, recall, f1, _share(weights, says_yes)]
+
+
+def _values(function: ScoreFunction, records: Sequence[Record]) -> list[float | None]:
+    return [_plain(value) for value in function(np.ones((1, len(records))))[0]]
+
+
+def _plain(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _check_labels(gold: Sequence[str], labels: Sequence[str]) -> None:
+    if unknown := sorted(set(gold) - set(labels)):
+        raise ValueError(f"gold labels {unknown} are not among {list(labels)}")

@@ -1,0 +1,241 @@
+"""AVERE as models of lmms-eval: `AvereChat` answers chat tasks, `AvereLikelihood` scores the options of simple ones.
+
+Decoding is greedy and draws nothing at random: in float32 the answers are the same at every batch size. lmms-eval hands
+over all requests of a run at once; they are regrouped by clip (see `runner`). A clip that cannot be read costs its own
+questions only: they are answered `[LMMS_EVAL_REQUEST_FAILED ...]`, which no reader of answers takes for a letter, and
+the run stops with a non-zero code once more than `max_errors` of its requests failed that way.
+"""
+
+from collections.abc import Sequence
+
+from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
+from lmms_eval.api.model import lmms
+from loguru import logger
+from tqdm import tqdm
+
+from emorealm_tasks import media_log
+from emorealm_tasks.errors import stop
+
+from . import loading
+from .asking import Ask, from_messages, from_visuals
+from .clips import Clip, MediaEncoder
+from .runner import Failure, Question, Runner
+
+FAILED = "[LMMS_EVAL_REQUEST_FAILED] {}"
+ARGUMENTS = (
+    "pretrained",
+    "batch_size",
+    "device",
+    "dtype",
+    "attn_implementation",
+    "adapter",
+    "nano_anyway",
+    "max_errors",
+    "feature_cache_gb",
+)
+_DEFAULT_NEW_TOKENS = 512
+_AUTO_BATCH = 16
+
+
+class _Avere(lmms):
+    """What both classes share: arguments, the model, and answering lists of questions.
+
+    pretrained: a converted folder; default EMOREALM_AVERE, else the embedded avere-nano.
+    batch_size: rows through the language model at once (--batch_size); `auto` is 16.
+    device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32.
+    attn_implementation: as in transformers.
+    adapter: a LoRA folder, merged in.
+    nano_anyway: let the embedded avere-nano answer other tasks than the mini ones.
+    max_errors: the share of requests, 0 to 1, that may fail on unreadable clips.
+    feature_cache_gb: host memory for features of clips that a later call may ask for.
+    """
+
+    def __init__(
+        self,
+        pretrained: str | None = None,
+        batch_size: int | str = 1,
+        device: str | None = None,
+        dtype: str = "auto",
+        attn_implementation: str | None = None,
+        adapter: str | None = None,
+        nano_anyway: bool = False,
+        max_errors: float = 0.01,
+        feature_cache_gb: float = 2.0,
+        **unknown: object,
+    ) -> None:
+        super().__init__()
+        loading.refuse_unknown(unknown, ARGUMENTS)
+        weights = loading.find_weights(pretrained)
+        self.device = loading.choose_device(device)
+        self.max_errors = _number("max_errors", max_errors, 0.0, 1.0)
+        budget = _number("feature_cache_gb", feature_cache_gb, 0.0, float("inf"))
+        self.nano_only = weights.embedded and not nano_anyway
+        if weights.embedded:
+            logger.info("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
+        chosen = loading.choose_dtype(dtype, self.device)
+        self.model = loading.load_model(weights.folder, self.device, chosen, attn_implementation, adapter)
+        self.processor = loading.load_processor(weights.folder)
+        self.encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
+        self.runner = Runner(self.encoder, _batch_size(batch_size), self.processor.tokenizer.eos_token_id)
+        self._logged: set[Clip] = set()
+        self._reported: set[str] = set()
+
+    def clean(self) -> None:
+        """Free the model, the decoding threads and the features."""
+        self.encoder.close()
+        del self.runner, self.encoder
+        super().clean()
+
+    def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
+        """Not offered: AVERE answers single turns."""
+        stop(f"avere: task {requests[0].task_name} is a dialogue of several rounds; avere answers single turns only")
+
+    def _prompt(self, ask: Ask) -> str:
+        return self.processor.prompt(ask.text, video=ask.clip.video is not None, audio=ask.clip.audio is not None)
+
+    def _continue(self, asked: Sequence[tuple[str, Ask, dict]]) -> list[GenerationResult]:
+        """Answer every (task name, ask, generation settings) in order."""
+        questions = [
+            Question(ask.clip, self.processor.encode_prompt(self._prompt(ask)), limit=_limit(settings, task))
+            for task, ask, settings in asked
+        ]
+        answers: list[GenerationResult] = [GenerationResult("")] * len(asked)
+        failures = 0
+        for number, result in self._progress(self.runner.generate(questions), len(questions)):
+            if isinstance(result, Failure):
+                failures = self._count(failures, result, len(questions))
+                answers[number] = GenerationResult(FAILED.format(result.message))
+                continue
+            self._log_media(questions[number].clip)
+            text = self.processor.tokenizer.decode(result, skip_special_tokens=True).strip()
+            text = _cut(text, asked[number][2].get("until"))
+            answers[number] = GenerationResult(text, TokenCounts(len(questions[number].ids), len(result)))
+        return answers
+
+    def _score(self, asked: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
+        """Score every (ask, continuation) in order; -inf where the clip cannot be read."""
+        questions = []
+        for ask, continuation in asked:
+            prompt = self._prompt(ask)
+            ids = self.processor.encode_prompt(prompt)
+            joined = self.processor.encode_prompt(prompt + continuation)
+            questions.append(Question(ask.clip, ids, option=joined[len(ids) :]))
+        scores = [(float("-inf"), False)] * len(asked)
+        failures = 0
+        for number, result in self._progress(self.runner.score(questions), len(questions)):
+            if isinstance(result, Failure):
+                failures = self._count(failures, result, len(questions))
+                continue
+            self._log_media(questions[number].clip)
+            scores[number] = result
+        return scores
+
+    def _progress(self, results: object, total: int) -> tqdm:
+        return tqdm(results, total=total, disable=self.rank != 0, desc="avere")
+
+    def _count(self, failures: int, failure: Failure, total: int) -> int:
+        """One more failed request; stops the run beyond the error budget."""
+        if failure.message not in self._reported:
+            self._reported.add(failure.message)
+            logger.warning(f"avere: {failure.message}")
+        if failures + 1 > self.max_errors * total:
+            stop(
+                f"avere: {failures + 1} of {total} requests failed on unreadable clips, more than max_errors="
+                f"{self.max_errors:g} allows; the last: {failure.message}"
+            )
+        return failures + 1
+
+    def _log_media(self, clip: Clip) -> None:
+        """Tell the side file, once a clip, what of it the model was given."""
+        if clip not in self._logged:
+            self._logged.add(clip)
+            nothing = {"frames": 0, "times": [], "audio_seconds": 0.0}
+            given = {key: value for medium in clip.media for key, value in self.encoder.given[medium].items()}
+            media_log.append({"clip": clip.video, "audio": clip.audio, **nothing, **given})
+
+    def _refuse_foreign(self, requests: Sequence[Instance]) -> None:
+        """Stop when the embedded model is asked what it was not made for."""
+        foreign = sorted({request.task_name for request in requests if "mini" not in request.task_name.split("_")})
+        if self.nano_only and foreign:
+            stop(
+                f"avere: the embedded avere-nano answers the emorealm_mini tasks only, not {foreign[0]}; name AVERE's "
+                "weights with --model_args pretrained=DIR or EMOREALM_AVERE=DIR, or insist with nano_anyway=true"
+            )
+
+    def _doc(self, request: Instance) -> dict:
+        doc_id, task, split = request.args[-3:]
+        return self.task_dict[task][split][doc_id]
+
+
+class AvereChat(_Avere):
+    """Chat tasks: video, audio and text items in one user turn."""
+
+    is_simple = False
+
+    def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
+        """A greedy answer to each request."""
+        self._refuse_foreign(requests)
+        asked = []
+        for request in requests:
+            to_messages, settings = request.args[1], request.args[2]
+            ask = from_messages(to_messages(self._doc(request)), request.task_name)
+            asked.append((request.task_name, ask, settings))
+        return self._continue(asked)
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        """Not offered: lmms-eval's chat tasks carry no options; run the likelihood tasks with --force_simple."""
+        stop(f"avere: task {requests[0].task_name} asks for likelihoods; add --force_simple")
+
+
+class AvereLikelihood(_Avere):
+    """Simple tasks: the likelihood of each option, and answers too when chat is switched off."""
+
+    is_simple = True
+
+    def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
+        """A greedy answer to each request."""
+        self._refuse_foreign(requests)
+        asked = []
+        for request in requests:
+            context, settings, to_visual = request.args[:3]
+            ask = from_visuals(context, to_visual(self._doc(request)), request.task_name)
+            asked.append((request.task_name, ask, settings))
+        return self._continue(asked)
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        """(summed log-probability in nats, whether greedy decoding gives it) of each option; -inf on failure."""
+        self._refuse_foreign(requests)
+        asked = []
+        for request in requests:
+            context, continuation, to_visual = request.args[:3]
+            asked.append((from_visuals(context, to_visual(self._doc(request)), request.task_name), continuation))
+        return self._score(asked)
+
+
+def _limit(settings: dict, task: str) -> int:
+    """New tokens allowed; stops on settings that are not greedy decoding."""
+    if settings.get("do_sample") or (settings.get("temperature") or 0) > 0 or (settings.get("num_beams") or 1) > 1:
+        stop(f"avere: task {task} asks for sampling or beams; avere decodes greedily (temperature=0, num_beams=1)")
+    return max(1, int(settings.get("max_new_tokens") or _DEFAULT_NEW_TOKENS))
+
+
+def _cut(text: str, until: str | list[str] | None) -> str:
+    """The text before the first stop string that occurs in it."""
+    stops = [until] if isinstance(until, str) else until or []
+    return text[: min((text.find(mark) for mark in stops if mark and mark in text), default=len(text))].strip()
+
+
+def _batch_size(value: int | str) -> int:
+    if isinstance(value, str) and value.startswith("auto"):
+        return _AUTO_BATCH
+    return int(_number("batch_size", value, 1, float("inf")))
+
+
+def _number(name: str, value: object, low: float, high: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        stop(f"avere: {name}={value!r} is not a number")
+    if not low <= number <= high:
+        stop(f"avere: {name}={value!r} is out of range; it must be between {low:g} and {high:g}")
+    return number

@@ -1,0 +1,153 @@
+"""Media of a run -> projected features, each file decoded once and encoded once however many questions ask about it.
+
+Files are decoded ahead of the model by a few threads; features are kept under a byte budget, least recently used first
+out, so that memory stays bounded over any number of clips and a later task of the same run finds them again.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import torch
+
+from emorealm_tasks import media
+
+if TYPE_CHECKING:
+    from .modeling import AvereForConditionalGeneration
+    from .processing import AvereProcessor
+
+
+class Medium(NamedTuple):
+    """One file through one tower."""
+
+    kind: Literal["video", "audio"]
+    path: str
+
+
+class Clip(NamedTuple):
+    """What a question is asked about: a video and a sound (which may live in the same file), either or neither."""
+
+    video: str | None
+    audio: str | None
+
+    @property
+    def media(self) -> list[Medium]:
+        """The one or two files, video first; empty for a blind question."""
+        pairs = (("video", self.video), ("audio", self.audio))
+        return [Medium(kind, path) for kind, path in pairs if path is not None]
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A medium as its tower takes it, and what of it the model is really given."""
+
+    values: torch.Tensor
+    """Pixels (frames, 3, size, size) or log-mel (bins, mel frames), float32."""
+    given: dict
+    """`frames` and their `times` in seconds, or `audio_seconds`."""
+
+
+class FeatureStore:
+    """Tensors by medium on the host, at most `budget` bytes of them, least recently used first out."""
+
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
+        self.bytes = 0
+        self._kept: OrderedDict[Medium, torch.Tensor] = OrderedDict()
+
+    def __contains__(self, medium: Medium) -> bool:
+        return medium in self._kept
+
+    def get(self, medium: Medium) -> torch.Tensor | None:
+        """The features, now the most recently used, or None."""
+        if medium in self._kept:
+            self._kept.move_to_end(medium)
+        return self._kept.get(medium)
+
+    def put(self, medium: Medium, features: torch.Tensor) -> None:
+        """Keep `features`; one tensor larger than the whole budget is not kept."""
+        if medium in self._kept or features.nbytes > self.budget:
+            return
+        self._kept[medium] = features.to("cpu", copy=True)
+        self.bytes += features.nbytes
+        while self.bytes > self.budget:
+            _, dropped = self._kept.popitem(last=False)
+            self.bytes -= dropped.nbytes
+
+
+class MediaEncoder:
+    """Decodes ahead in threads, encodes in batches, remembers features, failures and what was given.
+
+    `failures` holds a message for each medium that could not be read; `given` the facts of each that could.
+    """
+
+    def __init__(
+        self,
+        model: "AvereForConditionalGeneration",
+        processor: "AvereProcessor",
+        budget: int,
+        workers: int | None = None,
+    ) -> None:
+        self.model = model
+        self.processor = processor
+        self.store = FeatureStore(budget)
+        self.failures: dict[Medium, str] = {}
+        self.given: dict[Medium, dict] = {}
+        self._decoding: dict[Medium, Future[Decoded]] = {}
+        self._pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), thread_name_prefix="decode")
+
+    def prefetch(self, wanted: Iterable[Medium]) -> None:
+        """Start decoding what is neither encoded nor under way nor known to fail."""
+        for medium in wanted:
+            if medium not in self.store and medium not in self._decoding and medium not in self.failures:
+                self._decoding[medium] = self._pool.submit(decode, self.processor, medium)
+
+    def encode(self, wanted: Sequence[Medium]) -> dict[Medium, torch.Tensor]:
+        """Features (tokens, hidden) of every readable medium on the model's device; the rest lands in `failures`."""
+        wanted = list(dict.fromkeys(wanted))
+        features = {m: kept.to(self.model.device) for m in wanted if (kept := self.store.get(m)) is not None}
+        fresh = [medium for medium in wanted if medium not in features]
+        self.prefetch(fresh)
+        decoded = {medium: values for medium in fresh if (values := self._decoded(medium)) is not None}
+        for kind, tower in (("video", self.model.get_video_features), ("audio", self.model.get_audio_features)):
+            batch = [medium for medium in decoded if medium.kind == kind]
+            if batch:
+                features |= zip(batch, self._through(tower, [decoded[medium] for medium in batch]), strict=True)
+        for medium in decoded:
+            self.store.put(medium, features[medium])
+        return features
+
+    @torch.inference_mode()
+    def _through(self, tower: torch.nn.Module, batch: list[torch.Tensor]) -> torch.Tensor:
+        return tower(torch.stack(batch).to(self.model.device, self.model.dtype))
+
+    def _decoded(self, medium: Medium) -> torch.Tensor | None:
+        """Wait for a decoding; None after noting why it failed (now or before)."""
+        if medium in self.failures:
+            return None
+        try:
+            decoded = self._decoding.pop(medium).result()
+        except media.MediaError as error:
+            self.failures[medium] = str(error)
+            return None
+        self.given[medium] = decoded.given
+        return decoded.values
+
+    def close(self) -> None:
+        """End the threads and forget everything held."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._decoding.clear()
+        self.store = FeatureStore(0)
+
+
+def decode(processor: "AvereProcessor", medium: Medium) -> Decoded:
+    """Read one medium from disk and prepare it for its tower; raises MediaError."""
+    if medium.kind == "video":
+        frames, times = media.read_frames(medium.path, processor.config.vision_config.num_frames)
+        return Decoded(processor.pixel_values(frames), {"frames": len(frames), "times": times.tolist()})
+    wave = media.read_audio(medium.path)
+    heard = min(len(wave) / media.AUDIO_RATE, processor.config.audio_config.window_seconds)
+    return Decoded(processor.input_features(wave), {"audio_seconds": heard})

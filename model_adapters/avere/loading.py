@@ -1,0 +1,145 @@
+"""Model arguments -> a model and its processor on the right device, or one line that says what is missing."""
+
+import json
+import os
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+from safetensors import SafetensorError
+
+from emorealm_tasks import settings
+from emorealm_tasks.errors import stop
+
+from .modeling import AvereForConditionalGeneration
+from .processing import AvereProcessor
+
+NANO = Path(__file__).resolve().parents[1] / "avere_nano"
+_CONVERT = "python -m model_adapters.avere.convert --source CHECKPOINT --out FOLDER"
+_DTYPES = {
+    "bfloat16": torch.bfloat16,
+    "bf16": torch.bfloat16,
+    "float16": torch.float16,
+    "fp16": torch.float16,
+    "float32": torch.float32,
+    "fp32": torch.float32,
+}
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Where the weights are, and whether they are the embedded ones because none were named."""
+
+    folder: Path
+    embedded: bool
+
+
+def find_weights(pretrained: str | None) -> Weights:
+    """`pretrained`, else the settings' `avere` (EMOREALM_AVERE), else the embedded avere-nano; checked to be complete.
+
+    Stops with one line that names the folder and the remedy.
+    """
+    named = pretrained or settings.load().avere
+    folder = Path(named or NANO).expanduser()
+    config = folder / "config.json"
+    if not config.is_file():
+        _refuse(folder, "there is no config.json in it" if folder.is_dir() else "there is no such folder")
+    try:
+        model_type = json.loads(config.read_text()).get("model_type")
+    except json.JSONDecodeError as error:
+        _refuse(folder, f"its config.json is not JSON ({error})")
+    if model_type != "avere":
+        _refuse(folder, f"its model_type is {model_type!r}, not 'avere'")
+    index = folder / "model.safetensors.index.json"
+    shards = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else {"model.safetensors"}
+    missing = sorted(name for name in shards if not (folder / name).is_file())
+    if missing:
+        _refuse(folder, f"its {', '.join(missing)} is missing")
+    return Weights(folder, embedded=not named)
+
+
+def load_model(
+    folder: Path, device: torch.device, dtype: torch.dtype, attn_implementation: str | None, adapter: str | None
+) -> AvereForConditionalGeneration:
+    """The model of `folder` in eval mode, with the LoRA of the folder `adapter` merged in if one is named."""
+    try:
+        model, report = AvereForConditionalGeneration.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation=attn_implementation,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+        _refuse(folder, f"its weights cannot be loaded ({_first_line(error)})")
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        _refuse(folder, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
+    if adapter:
+        model = _merge(model, Path(adapter).expanduser())
+    return model.to(device).eval()
+
+
+def load_processor(folder: Path) -> AvereProcessor:
+    """Tokenizer and media preparation of `folder`."""
+    try:
+        return AvereProcessor.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        _refuse(folder, f"its processor or tokenizer cannot be loaded ({_first_line(error)})")
+
+
+def choose_device(name: str | None) -> torch.device:
+    """`auto` or None: this process's own GPU when there is one, else the CPU."""
+    local_rank = os.environ.get("LOCAL_RANK", "0")
+    if name in (None, "auto"):
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
+    except RuntimeError:
+        stop(f"avere: unknown device {name!r}; use auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        stop(f"avere: device {name!r} was asked for and torch sees no GPU here; use device=cpu")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
+    """`auto`: bfloat16 on a GPU, float32 (the same answers at every batch size) on the CPU."""
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if name not in _DTYPES:
+        stop(f"avere: unknown dtype {name!r}; use auto or one of {', '.join(_DTYPES)}")
+    return _DTYPES[name]
+
+
+def refuse_unknown(unknown: dict, known: tuple[str, ...]) -> None:
+    """Stop at the first model argument that is not `known`, naming the nearest one that is."""
+    for name in unknown:
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        stop(f"avere: unknown model argument {name!r}; {hint}")
+
+
+def _merge(model: AvereForConditionalGeneration, folder: Path) -> AvereForConditionalGeneration:
+    if not (folder / "adapter_config.json").is_file():
+        stop(f"avere: adapter={folder}: there is no adapter_config.json there; name the LoRA folder training saved")
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        stop(f"avere: adapter={folder}: cannot be put on this model ({_first_line(error)}); was it trained on another?")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def _refuse(folder: Path, reason: str) -> NoReturn:
+    remedy = (
+        "the package is incomplete: install it again"
+        if folder == NANO
+        else f"make one with `{_CONVERT}`, or leave pretrained and EMOREALM_AVERE out for the embedded avere-nano"
+    )
+    stop(f"avere: {folder} cannot be used as weights: {reason}; {remedy}")

@@ -1,0 +1,162 @@
+"""Greedy answers and option scores for many questions about few clips, each clip's prefix run once.
+
+Every prompt is a prefix (system text and media, the same ids for every clip with the same modalities) and a suffix
+(the question). The prefix of each clip of a batch goes through the language model once; its keys and values are then
+repeated for each of the clip's questions, and all suffixes run in one left-padded batch behind them:
+
+    [prefix of clip 0] [pad pad  question 0]        positions: the prefix counts 0 .. P-1, a suffix goes on from P;
+    [prefix of clip 0] [pad      question 1]        padding is masked, so that a row sees what it would see alone.
+    [prefix of clip 1] [question 2         ]
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import DynamicCache, PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """Keys and values of the prefixes of a batch of clips: one row a clip, `length` tokens each."""
+
+    cache: DynamicCache
+    length: int
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Suffixes behind their prefixes, left-padded to one width."""
+
+    input_ids: torch.Tensor
+    """(rows, width)"""
+    attention_mask: torch.Tensor
+    """(rows, prefix + width)"""
+    position_ids: torch.Tensor
+    """(rows, width)"""
+
+
+def shared_length(prompts: Sequence[Sequence[int]]) -> int:
+    """How many leading ids all prompts share, leaving every prompt at least one id of its own.
+
+    The first and last prompt in lexicographic order differ at the earliest place any two differ.
+    """
+    first, last = min(prompts), max(prompts)
+    most = min(map(len, prompts)) - 1
+    return next((i for i in range(most) if first[i] != last[i]), most)
+
+
+@torch.inference_mode()
+def run_prefix(
+    model: PreTrainedModel,
+    ids: Sequence[int],
+    clips: int,
+    video_features: torch.Tensor | None,
+    audio_features: torch.Tensor | None,
+) -> Prefix:
+    """Run the shared ids once for each of `clips` clips.
+
+    Features are what `get_video_features` and `get_audio_features` return, (clips, tokens, hidden), or None for a
+    modality the prompt does not have.
+    """
+    input_ids = torch.tensor([list(ids)] * clips, device=model.device)
+    output = model(
+        input_ids=input_ids,
+        attention_mask=torch.ones_like(input_ids),
+        video_features=video_features,
+        audio_features=audio_features,
+        past_key_values=DynamicCache(),
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    return Prefix(output.past_key_values, len(ids))
+
+
+@torch.inference_mode()
+def generate(
+    model: PreTrainedModel,
+    prefix: Prefix,
+    clip_of: Sequence[int],
+    suffixes: Sequence[Sequence[int]],
+    limits: Sequence[int],
+    eos: int,
+) -> list[list[int]]:
+    """Greedy continuation of each suffix: new ids without the closing `eos`, at most `limits[row]` (>= 1) of them.
+
+    `clip_of[row]` is the row of `prefix` that a suffix belongs to.
+    """
+    cache = _take_rows(prefix.cache, clip_of)
+    rows = _left_padded(suffixes, prefix.length, model.device)
+    mask, positions = rows.attention_mask, rows.position_ids
+    ids, limit = rows.input_ids, torch.tensor(limits, device=model.device)
+    finished = torch.zeros(len(suffixes), dtype=torch.bool, device=model.device)
+    steps: list[torch.Tensor] = []
+    while True:
+        logits = model(
+            input_ids=ids,
+            attention_mask=mask,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        token = logits.argmax(-1).masked_fill(finished, eos)
+        steps.append(token)
+        finished = finished | (token == eos) | (limit <= len(steps))
+        if finished.all():
+            break
+        ids, positions = token[:, None], positions[:, -1:] + 1
+        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+    return [_before(row, eos) for row in torch.stack(steps, 1).tolist()]
+
+
+@torch.inference_mode()
+def score(
+    model: PreTrainedModel,
+    prefix: Prefix,
+    clip_of: Sequence[int],
+    suffixes: Sequence[Sequence[int]],
+    options: Sequence[Sequence[int]],
+) -> list[tuple[float, bool]]:
+    """Each row's option behind its suffix: (summed log-probability <= 0, is it what greedy decoding would say?).
+
+    Options are non-empty id lists; log-probabilities are taken in float32 over the whole vocabulary.
+    """
+    joined = [[*suffix, *option] for suffix, option in zip(suffixes, options, strict=True)]
+    rows = _left_padded(joined, prefix.length, model.device)
+    logits = model(
+        input_ids=rows.input_ids,
+        attention_mask=rows.attention_mask,
+        position_ids=rows.position_ids,
+        past_key_values=_take_rows(prefix.cache, clip_of),
+        use_cache=True,
+        logits_to_keep=max(map(len, options)) + 1,
+    ).logits.float()
+    scored = []
+    for row, option in zip(logits, options, strict=True):
+        logps = row[-len(option) - 1 : -1].log_softmax(-1)
+        wanted = torch.tensor(option, device=logps.device)
+        total = logps.gather(-1, wanted[:, None]).sum().item()
+        scored.append((total, bool((logps.argmax(-1) == wanted).all())))
+    return scored
+
+
+def _take_rows(cache: DynamicCache, rows: Sequence[int]) -> DynamicCache:
+    """A new cache holding `rows` (repeats allowed) of `cache`, which stays as it is."""
+    index = torch.tensor(rows, device=cache.layers[0].keys.device)
+    taken = DynamicCache()
+    for number, layer in enumerate(cache.layers):
+        taken.update(layer.keys[index], layer.values[index], number)
+    return taken
+
+
+def _left_padded(sequences: Sequence[Sequence[int]], prefix: int, device: torch.device) -> Rows:
+    width = max(map(len, sequences))
+    ids = torch.tensor([[0] * (width - len(ids)) + list(ids) for ids in sequences], device=device)
+    mask = torch.tensor([[0] * (width - len(ids)) + [1] * len(ids) for ids in sequences], device=device)
+    positions = prefix + (mask.cumsum(-1) - 1).clamp(min=0)
+    return Rows(ids, torch.cat([mask.new_ones(len(mask), prefix), mask], dim=1), positions)
+
+
+def _before(ids: list[int], stop: int) -> list[int]:
+    return ids[: ids.index(stop)] if stop in ids else ids

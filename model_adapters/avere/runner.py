@@ -1,0 +1,146 @@
+"""Questions about many clips -> answers: grouped by clip, encoded once, prefix shared, suffixes batched."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import torch
+
+from .clips import Clip, MediaEncoder, Medium
+from .prefix import Prefix, generate, run_prefix, score, shared_length
+
+_AHEAD = 2  # batches of clips decoded while the model works on one
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row of work: a prompt about a clip, to be continued or to be scored with an option."""
+
+    clip: Clip
+    ids: Sequence[int]
+    """The whole prompt with expanded placeholders."""
+    limit: int = 0
+    """New tokens at most, when continued."""
+    option: Sequence[int] = ()
+    """Ids of the continuation to score."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a question has no answer: what was wrong with its clip."""
+
+    message: str
+
+
+Batch = list[tuple[Clip, list[int]]]
+"""Clips, each with the numbers of its questions."""
+
+
+class Runner:
+    """Answers questions on one model; `batch_size` = rows that go through the language model at once."""
+
+    def __init__(self, encoder: MediaEncoder, batch_size: int, eos: int) -> None:
+        self.model = encoder.model
+        self.encoder = encoder
+        self.batch_size = batch_size
+        self.eos = eos
+
+    def generate(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[int] | Failure]]:
+        """(question number, new ids without eos, or why not) for each question, in the order of the work."""
+
+        def continue_rows(prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: list) -> list:
+            return generate(self.model, prefix, rows, suffixes, [question.limit for question in chunk], self.eos)
+
+        return self._run(questions, continue_rows)
+
+    def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, tuple[float, bool] | Failure]]:
+        """(question number, (summed log-probability, greedy?), or why not) for each question's option."""
+
+        def score_rows(prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: list) -> list:
+            return score(self.model, prefix, rows, suffixes, [question.option for question in chunk])
+
+        return self._run(questions, score_rows)
+
+    def _run(self, questions: Sequence[Question], work: Callable[..., list]) -> Iterator[tuple[int, Any]]:
+        """Questions with the same modalities share the ids of their prefix, and so can share a batch."""
+        for numbers in _by_modalities(questions):
+            length = shared_length([questions[number].ids for number in numbers])
+            batches = clip_batches(questions, numbers, self.batch_size)
+            for position, batch in enumerate(batches):
+                self.encoder.prefetch(_media(batches[position : position + 1 + _AHEAD]))
+                features = self.encoder.encode(_media([batch]))
+                yield from self._unreadable(batch, features)
+                readable = [(clip, asked) for clip, asked in batch if all(m in features for m in clip.media)]
+                if readable:
+                    yield from self._answer(questions, readable, length, features, work)
+
+    def _answer(
+        self,
+        questions: Sequence[Question],
+        batch: Batch,
+        length: int,
+        features: dict[Medium, torch.Tensor],
+        work: Callable[..., list],
+    ) -> Iterator[tuple[int, Any]]:
+        """Run the prefixes of a batch of clips, then its questions, `batch_size` at a time."""
+        ids = questions[batch[0][1][0]].ids[:length]
+        prefix = run_prefix(self.model, ids, len(batch), *_stacked(batch, features))
+        rows = [(row, number) for row, (_, asked) in enumerate(batch) for number in asked]
+        for start in range(0, len(rows), self.batch_size):
+            clip_rows, numbers = zip(*rows[start : start + self.batch_size], strict=True)
+            chunk = [questions[number] for number in numbers]
+            results = work(prefix, clip_rows, chunk, [question.ids[length:] for question in chunk])
+            yield from zip(numbers, results, strict=True)
+
+    def _unreadable(self, batch: Batch, features: dict[Medium, torch.Tensor]) -> Iterator[tuple[int, Failure]]:
+        for clip, asked in batch:
+            missing = [medium for medium in clip.media if medium not in features]
+            if missing:
+                failure = Failure("; ".join(self.encoder.failures[medium] for medium in missing))
+                yield from ((number, failure) for number in asked)
+
+
+def clip_batches(questions: Sequence[Question], numbers: Sequence[int], batch_size: int) -> list[Batch]:
+    """Group question numbers by clip, clips in order of first appearance, `batch_size` questions a batch.
+
+    A clip is never split over batches, so its prefix runs once; one with more questions than `batch_size` is a batch of
+    its own.
+    """
+    asked: dict[Clip, list[int]] = {}
+    for number in numbers:
+        asked.setdefault(questions[number].clip, []).append(number)
+    batches: list[Batch] = []
+    room = 0
+    for group in asked.items():
+        if len(group[1]) > room:
+            batches.append([])
+            room = batch_size
+        batches[-1].append(group)
+        room -= len(group[1])
+    return batches
+
+
+def _by_modalities(questions: Sequence[Question]) -> list[list[int]]:
+    """Question numbers, one list for each combination of modalities that occurs."""
+
+    def modalities(number: int) -> tuple[bool, bool]:
+        clip = questions[number].clip
+        return clip.video is not None, clip.audio is not None
+
+    return [list(group) for _, group in groupby(sorted(range(len(questions)), key=modalities), key=modalities)]
+
+
+def _media(batches: Sequence[Batch]) -> list[Medium]:
+    return [medium for batch in batches for clip, _ in batch for medium in clip.media]
+
+
+def _stacked(
+    batch: Batch, features: dict[Medium, torch.Tensor]
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Video and audio features, each (clips, tokens, hidden) in the order of the clips, or None where absent."""
+    stacked = []
+    for kind in ("video", "audio"):
+        rows = [features[medium] for clip, _ in batch for medium in clip.media if medium.kind == kind]
+        stacked.append(torch.stack(rows) if rows else None)
+    return stacked[0], stacked[1]

@@ -1,8 +1,9 @@
 """What can be seen and heard in the mini world: the one table of cues, their meaning and their words.
 
 Two families. *Affect cues* support exactly one emotion and are present or absent: a smile, a sob. *Scene cues*
-(objects, clothes, background sounds) support none by themselves; in some clips the person reacts to one, and only there
-does it matter. So whether a scene cue is relevant cannot be known from its name, and an affect cue is never merely there.
+(objects, clothes, background sounds) support none by themselves; in some clips the person reacts to one, and only
+there does it matter. So whether a scene cue is relevant cannot be known from its name, and an affect cue is never
+merely there.
 
 Each affect cue occupies a slot of the face, the body or the voice. The three cues of an emotion and a modality occupy
 three different slots, so any subset of them can be shown together.

@@ -1,0 +1,137 @@
+"""Reads what lmms-eval 0.7 leaves in an output folder: results and samples of our tasks.
+
+A run lies in ``OUTPUT/MODEL/`` (or ``OUTPUT/`` when the model has no name) as ``DATE_results.json`` and, with
+``--log_samples``, one ``DATE_samples_TASK.jsonl`` a task. In each sample line one metric's value is a dict that holds
+our ``record`` (fields in :mod:`emorealm_tasks.metrics`, plus ``raw`` and ``media``). Several invocations may share a
+folder, say the tasks and later their blind floor: of each task the newest file counts.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import TASKS
+
+BENCHMARKS = ("emorealm", "emorealm_mini")
+FULL = "full"
+FLOORS = ("blind", "shuffled", "likelihood")
+_SAMPLES_FILE = re.compile(r"(?P<date>.+?)_samples_(?P<task>.+)\.jsonl")
+_OUR_TASK = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
+_FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """One task of one run. ``part`` is "full" or one of FLOORS; ``missing`` is None where the run did not say."""
+
+    name: str
+    benchmark: str
+    part: str
+    task: str
+    date: str
+    records: tuple[dict[str, Any], ...]
+    missing: int | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """All tasks of one model in an output folder; ``headers`` are their results files without the scores, by date."""
+
+    folder: Path
+    tasks: tuple[TaskRun, ...]
+    headers: dict[str, dict[str, Any]]
+    notes: tuple[str, ...]
+
+
+def load(folder: Path) -> Run:
+    """Read the runs of one model below ``folder``.
+
+    Ends with one line and exit code 2 (:func:`emorealm_tasks.errors.stop`) when there is no samples file of our
+    tasks, when several models' runs lie there, or when a file is damaged.
+    """
+    if not folder.is_dir():
+        stop(f"{folder}: no such folder; name the --output_path of an lmms-eval run")
+    found = sorted(_our_files(folder), key=lambda item: item[0])
+    if not found:
+        stop(f"{folder}: no samples of emorealm tasks; run lmms-eval with --output_path {folder} --log_samples")
+    parents = sorted({path.parent for _, _, path in found})
+    if len(parents) > 1:
+        stop(f"{folder}: holds runs of several models, name one of them: {', '.join(map(str, parents))}")
+    newest = {task: (date, path) for date, task, path in found}
+    older = len(found) - len(newest)
+    headers = {date: _header(parents[0] / f"{date}_results.json") for date in sorted({d for d, _ in newest.values()})}
+    models = sorted({(header["model"], header["model_name"]) for header in headers.values()})
+    if len(models) > 1:
+        named = " and ".join(" ".join(filter(None, model)) for model in models)
+        stop(f"{parents[0]}: its tasks were answered by different models ({named}); keep one model a folder")
+    tasks = [_task_run(name, date, path, headers[date]) for name, (date, path) in newest.items()]
+    order = {task: position for position, task in enumerate(TASKS)}
+    tasks.sort(key=lambda run: (run.benchmark, (FULL, *FLOORS).index(run.part), order[run.task]))
+    notes = (f"{older} older samples file(s) of the same tasks were left aside; the newest count",) if older else ()
+    return Run(parents[0], tuple(tasks), headers, notes)
+
+
+def _our_files(folder: Path) -> Iterator[tuple[str, str, Path]]:
+    for path in folder.rglob("*_samples_*.jsonl"):
+        match = _SAMPLES_FILE.fullmatch(path.name)
+        if match and _OUR_TASK.fullmatch(match["task"]):
+            yield match["date"], match["task"], path
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """What a results file says about the run, every key present."""
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        stop(f"{path}: missing beside its samples; lmms-eval writes it at the end of a run, so run again")
+    except (ValueError, UnicodeDecodeError) as error:
+        stop(f"{path}: not the JSON that lmms-eval writes ({error}); run again")
+    config = results.get("config", {})
+    return {
+        "model": str(config.get("model") or "unknown model"),
+        "model_name": str(results.get("model_name") or ""),
+        "model_args": config.get("model_args") or "",
+        "limit": config.get("limit"),
+        "lmms_eval_version": results.get("lmms_eval_version"),
+        "git_hash": results.get("git_hash"),
+        "task_versions": results.get("versions", {}),
+        "missing": {name: _missing(scores) for name, scores in results.get("results", {}).items()},
+    }
+
+
+def _missing(scores: dict[str, Any]) -> int | None:
+    """How many items had no clip: the metric named ``missing`` (lmms-eval appends ``,filter`` to every name)."""
+    for key, value in scores.items():
+        metric = key.split(",")[0]
+        if metric.endswith("missing") and isinstance(value, int | float):
+            return int(value)
+    return None
+
+
+def _task_run(name: str, date: str, path: Path, header: dict[str, Any]) -> TaskRun:
+    benchmark, part, task = _OUR_TASK.fullmatch(name).groups()
+    records = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        where = f"{path}, line {number}"
+        try:
+            sample = json.loads(line)
+        except ValueError as error:
+            stop(f"{where}: not JSON ({error}); was the run cut off? Run again")
+        records.append(_record(sample, where))
+    if not records:
+        stop(f"{path}: empty; run the task again")
+    return TaskRun(name, benchmark, part or FULL, task, date, tuple(records), header["missing"].get(name))
+
+
+def _record(sample: dict[str, Any], where: str) -> dict[str, Any]:
+    metrics = [value for value in sample.values() if isinstance(value, dict)]
+    record = next((value["record"] for value in metrics if isinstance(value.get("record"), dict)), None)
+    if record is None:
+        stop(f"{where}: holds no record; was it written by another version of these tasks? Run again")
+    if lacking := [field for field in _FIELDS if field not in record]:
+        stop(f"{where}: its record lacks {', '.join(lacking)}; run again")
+    return record

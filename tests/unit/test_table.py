@@ -1,0 +1,70 @@
+"""The printed tables: what they show, that their columns line up, and what the footer owns up to."""
+
+from itertools import pairwise
+
+import run_folders
+from emorealm_results import cli, rescore, samples, table
+
+
+def render(folder):
+    return table.render(rescore.score(samples.load(folder)))
+
+
+def rows(text, start):
+    """Cells of the table lines that start with a word, in order."""
+    lines = [line for line in text.splitlines() if line.startswith(f"| {start}")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_tables_hold_every_task_subtask_and_group_column(tmp_path):
+    text = render(run_folders.write(tmp_path, run_folders.whole()))
+    strict, official = rows(text, "modality agreement")
+    assert strict[1] == "8 / 8"
+    assert strict[2].startswith("62.5 [")
+    assert strict[3:5] == ["75.0", "50.0"]
+    assert strict[5].startswith("60.0 [")
+    assert strict[6] == "37.5"
+    assert strict[7:] == ["1", "1", "0"]
+    assert official[6] == "62.5"  # the released code infers "yes" from a wrong reply on a no
+    assert rows(text, "reasoning basic, audio")[0][3:7] == ["–"] * 4
+    assert [row[1] for row in rows(text, "- hallucinated cue")] == ["2 / 2"] * 4
+    group = rows(text, "full")
+    assert [row[1] for row in group] == ["strict", "official", "official, lenient"]
+    assert group[0][2].startswith("62.5 [")
+
+
+def test_columns_line_up_in_a_terminal(tmp_path):
+    lines = render(run_folders.write(tmp_path, run_folders.whole())).splitlines()
+    for line, following in pairwise(lines):
+        if line.startswith("|") and following.startswith("|"):
+            assert [i for i, c in enumerate(line) if c == "|"] == [i for i, c in enumerate(following) if c == "|"]
+
+
+def test_floors_become_columns_and_group_rows(tmp_path):
+    run_folders.write(tmp_path, run_folders.whole())
+    assert not rows(render(tmp_path), "blind")
+    run_folders.write(tmp_path, run_folders.whole("emorealm_mini_blind"), date="20261121_130000")
+    run_folders.write(tmp_path, run_folders.whole("emorealm_mini_likelihood"), date="20261121_140000")
+    text = render(tmp_path)
+    assert rows(text, "task")[0][-2:] == ["blind", "likelihood"]
+    assert rows(text, "modality agreement")[0][-2:] == ["62.5", "62.5"]
+    assert len(rows(text, "blind")) == 3
+    assert "text alone" in text
+    assert "another clip" not in text
+
+
+def test_footer_names_intervals_seed_model_versions_and_limit(tmp_path):
+    text = render(run_folders.write(tmp_path / "all", run_folders.whole(), missing=3))
+    for part in ("95% percentile bootstrap over clips", "seed 0", "avere (pretrained=nano)", "lmms-eval 0.7.3"):
+        assert part in text
+    assert "LIMITED" not in text
+    assert rows(text, "modality agreement")[0][-1] == "3"
+    limited = render(run_folders.write(tmp_path / "few", run_folders.whole(), limit=8.0))
+    assert "LIMITED RUN**: --limit 8 " in limited
+
+
+def test_the_command_prints_the_table_and_leaves_it_beside_the_run(tmp_path, capsys):
+    run = run_folders.write(tmp_path, run_folders.whole())
+    assert cli.main(["table", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert printed == (run / "table.md").read_text() == render(run)

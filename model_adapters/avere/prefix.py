@@ -107,7 +107,7 @@ def generate(
             break
         ids, positions = token[:, None], positions[:, -1:] + 1
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-    return [_before(row, eos) for row in torch.stack(steps, 1).tolist()]
+    return [before(row, eos) for row in torch.stack(steps, 1).tolist()]
 
 
 @torch.inference_mode()
@@ -158,5 +158,6 @@ def _left_padded(sequences: Sequence[Sequence[int]], prefix: int, device: torch.
     return Rows(ids, torch.cat([mask.new_ones(len(mask), prefix), mask], dim=1), positions)
 
 
-def _before(ids: list[int], stop: int) -> list[int]:
+def before(ids: list[int], stop: int) -> list[int]:
+    """The ids up to and without the first `stop`, or all of them."""
     return ids[: ids.index(stop)] if stop in ids else ids

@@ -1,0 +1,129 @@
+"""The parts of the adapter that need no model: what is asked, in which batches, and what is remembered."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model_adapters.avere.asking import from_messages, from_visuals
+from model_adapters.avere.clips import Clip, FeatureStore, Medium
+from model_adapters.avere.prefix import before, shared_length
+from model_adapters.avere.runner import Question, clip_batches
+
+VIDEO = {"type": "video", "url": "/d/1.mp4"}
+AUDIO = {"type": "audio", "url": "/d/1.wav"}
+TEXT = {"type": "text", "text": "Why? (A) x (B) y"}
+
+
+def user(*content: dict) -> list[dict]:
+    return [{"role": "user", "content": list(content)}]
+
+
+@pytest.mark.parametrize(
+    ("content", "clip"),
+    [
+        ([VIDEO, AUDIO, TEXT], Clip("/d/1.mp4", "/d/1.wav")),
+        ([VIDEO, {"type": "audio", "url": "/d/1.mp4"}, TEXT], Clip("/d/1.mp4", "/d/1.mp4")),
+        ([VIDEO, TEXT], Clip("/d/1.mp4", None)),
+        ([AUDIO, TEXT], Clip(None, "/d/1.wav")),
+        ([TEXT], Clip(None, None)),
+    ],
+)
+def test_messages_become_a_clip_and_a_text(content, clip):
+    assert from_messages(user(*content), "t") == (clip, "Why? (A) x (B) y")
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        (user(VIDEO, VIDEO, TEXT), "2 videos and 0 sounds"),
+        (user({"type": "image", "url": "/d/1.png"}, TEXT), "an item of type 'image'"),
+        (user({"type": "audio", "url": {"array": [0.0]}}, TEXT), "a medium as dict"),
+        ([*user(TEXT), {"role": "assistant", "content": []}], "sends a dialogue"),
+    ],
+)
+def test_what_avere_cannot_take_is_one_line_naming_the_task(messages, said, capsys):
+    with pytest.raises(SystemExit) as caught:
+        from_messages(messages, "some_task")
+    printed = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert "some_task" in printed
+    assert said in printed
+    assert printed.count("\n") == 1
+
+
+def test_visuals_of_simple_tasks(make_clip, tmp_path):
+    sounding = str(make_clip(tmp_path / "a.mp4", seconds=1))
+    mute = str(make_clip(tmp_path / "b.mp4", seconds=1, sound=False))
+    assert from_visuals("q", [mute, "/d/1.wav"], "t").clip == Clip(mute, "/d/1.wav")
+    assert from_visuals("q", [sounding], "t").clip == Clip(sounding, sounding)
+    assert from_visuals("q", [mute], "t").clip == Clip(mute, None)
+    assert from_visuals("q", [], "t").clip == Clip(None, None)
+    assert from_visuals("q", None, "t").clip == Clip(None, None)
+
+
+def test_media_of_a_clip():
+    assert Clip("v", "a").media == [Medium("video", "v"), Medium("audio", "a")]
+    assert Clip(None, "a").media == [Medium("audio", "a")]
+    assert Clip(None, None).media == []
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(1, 9))
+def test_batches_hold_every_question_once_and_never_split_a_clip(clips, batch_size):
+    questions = [Question(Clip(str(clip), None), [0]) for clip in clips]
+    batches = clip_batches(questions, range(len(questions)), batch_size)
+    numbers = [number for batch in batches for _, asked in batch for number in asked]
+    assert sorted(numbers) == list(range(len(questions)))
+    seen = [clip for batch in batches for clip, _ in batch]
+    assert len(seen) == len(set(seen))
+    for batch in batches:
+        assert batch
+        assert sum(len(asked) for _, asked in batch) <= batch_size or len(batch) == 1
+
+
+def test_batches_are_filled_before_a_new_one_begins():
+    questions = [Question(Clip(name, None), [0]) for name in "aabbcd"]
+    batches = clip_batches(questions, range(6), 4)
+    assert [[clip.video for clip, _ in batch] for batch in batches] == [["a", "b"], ["c", "d"]]
+
+
+IDS = st.integers(0, 2)
+
+
+@given(st.lists(IDS, max_size=5), st.lists(st.lists(IDS, min_size=1), min_size=1, max_size=6))
+def test_shared_length_is_the_longest_prefix_that_leaves_each_prompt_something(head, tails):
+    prompts = [head + tail for tail in tails]
+    length = shared_length(prompts)
+    assert len(head) <= length or length == min(map(len, prompts)) - 1
+    assert length < min(map(len, prompts))
+    assert len({tuple(prompt[:length]) for prompt in prompts}) == 1
+    longer = {tuple(prompt[: length + 1]) for prompt in prompts}
+    assert len(longer) > 1 or length + 1 == min(map(len, prompts))
+
+
+def test_ids_before_the_end():
+    assert before([5, 2, 7, 2], 2) == [5]
+    assert before([5, 7], 2) == [5, 7]
+
+
+def test_feature_store_stays_inside_its_budget_and_drops_the_least_recently_used():
+    store = FeatureStore(budget=2 * 4 * 10)  # two tensors of ten floats
+    first, second, third = (Medium("video", name) for name in "abc")
+    store.put(first, torch.zeros(10))
+    store.put(second, torch.ones(10))
+    assert store.get(first) is not None  # now the more recent one
+    store.put(third, torch.full((10,), 2.0))
+    assert second not in store
+    assert torch.equal(store.get(third), torch.full((10,), 2.0))
+    assert torch.equal(store.get(first), torch.zeros(10))
+    assert store.bytes == 80
+    store.put(second, torch.zeros(21))  # larger than everything: not worth emptying the store for
+    assert second not in store
+    assert store.bytes == 80
+
+
+def test_feature_store_keeps_a_row_not_the_batch_it_came_from():
+    store = FeatureStore(budget=1000)
+    batch = torch.zeros(100, 10)
+    store.put(Medium("video", "a"), batch[3])
+    assert store.get(Medium("video", "a")).untyped_storage().nbytes() == 40

@@ -1,9 +1,10 @@
 """The strict reading of a reply: what a careful human reader takes it to answer, or nothing.
 
 A reply is scanned for *claims* on a letter: option letters, yes/no words (where the choices are yes and no) and full
-choice texts. A claim may be negated ("not B", "B is wrong"), declared ("the answer is B", "B is correct") or a
-revision ("actually, B", "so B"). Revisions outrank declarations, declarations outrank mere mentions; at the rank
-that counts, all claims must agree, except that the last revision wins. Otherwise there is no answer.
+choice texts. A claim may be negated ("not B", "B is wrong"), alone on its line, declared ("the answer is B", "B is
+correct") or a revision ("actually, B", "so B"). Revisions outrank declarations, these a claim on a line of its own,
+and that a mere mention; at the rank that counts, all claims must agree, except that the last revision wins. Otherwise
+there is no answer.
 """
 
 import re
@@ -33,6 +34,7 @@ _NEGATOR = re.compile(
     r"|eliminat\w+)\b|n['’]t\b",
     re.IGNORECASE,
 )
+_NONE_OF_IT = re.compile(r"\b(?:no|without)\s+$", re.IGNORECASE)
 _CLAUSE_END = re.compile(r"[.,;:!?\n]|\b(?:but|so|thus|therefore|hence)\b", re.IGNORECASE)
 _DENIED_AFTER = re.compile(
     r"[^\w.!?\n]*(?:(?:is|was|are|were|does|do|would|could|can)(?:n['’]t|\s+not)\b|cannot\b|can['’]t\b"
@@ -57,7 +59,7 @@ _CONFIRMED_AFTER = re.compile(
     re.IGNORECASE,
 )
 _JOINED = re.compile(r"[^\w.!?\n]*(?:(?:or|and|nor)\b)?[^\w.!?\n]*", re.IGNORECASE)
-_MENTIONED, _DECLARED, _REVISED = range(3)
+_MENTIONED, _ALONE, _DECLARED, _REVISED = range(4)
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ def _denied(text: str, claims: list[_Claim]) -> list[bool]:
     for i, claim in enumerate(claims):
         clause = _CLAUSE_END.split(_before(text, claims, claim))[-1]
         inherits = i > 0 and denied[-1] and re.fullmatch(r"\W*(?:or|and)\W*", clause, re.IGNORECASE)
-        denied.append(bool(inherits or _NEGATOR.search(clause) or _DENIED_AFTER.match(text, claim.end)))
+        absent = not claim.is_letter and _NONE_OF_IT.search(clause)  # "no laughter", where laughter is a choice
+        denied.append(bool(inherits or absent or _NEGATOR.search(clause) or _DENIED_AFTER.match(text, claim.end)))
     return denied
 
 
@@ -171,8 +174,10 @@ def _rank(text: str, claims: list[_Claim], claim: _Claim) -> int:
     before = _before(text, claims, claim)
     if _REVISES.search(before):
         return _REVISED
-    declared = _DECLARES.search(before) or _CONFIRMED_AFTER.match(text, claim.end)
-    return _DECLARED if declared else _MENTIONED
+    if _DECLARES.search(before) or _CONFIRMED_AFTER.match(text, claim.end):
+        return _DECLARED
+    line = text[text.rfind("\n", 0, claim.start) + 1 : claim.start] + text[claim.end :].split("\n", 1)[0]
+    return _MENTIONED if re.search(r"\w", line) else _ALONE
 
 
 def _group(text: str, asserted: list[_Claim], index: int) -> set[str]:

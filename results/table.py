@@ -96,7 +96,7 @@ def _footer(report: Mapping[str, Any]) -> list[str]:
         parts += [f"task version {', '.join(versions)}"] if versions else []
         parts += [f"commit {run['git_hash']}"] if run["git_hash"] else []
         lines.append(", ".join(parts) + ".")
-        if run["limit"] is not None:
+        if run["limit"] is not None and run["limit"] > 0:  # -1 stands for no limit
             lines.append(f"**LIMITED RUN**: --limit {run['limit']:g} was used on {date}; not comparable to full runs.")
     return lines + [f"Note: {note}." for note in report["notes"]]
 

@@ -45,7 +45,9 @@ def strict(reply, choices):
         ("B. A wide smile with crinkled eyes", "B"),
         ("not tears running down the cheeks, but the man's loud voice", "C"),
         ("<think>A or B? A.</think>C", "C"), ("<think>It may be A", None), ("Ｂ", "B"),
-        ("Option B shows joy. The best answer is C", "C"),
+        ("Option B shows joy. The best answer is C", "C"), ("A\n\nShe cries. B is a smile.", "A"), ("A\nB", None),
+        ("A. Tears running down the cheeks\nB. A wide smile with crinkled eyes", None),
+        ("There are no tears running down the cheeks", None), ("A\nB\nThe answer is B", "B"),
     ],
 )  # fmt: skip
 def test_four_options(reply, letter):

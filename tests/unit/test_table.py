@@ -61,6 +61,7 @@ def test_footer_names_intervals_seed_model_versions_and_limit(tmp_path):
     assert rows(text, "modality agreement")[0][-1] == "3"
     limited = render(run_folders.write(tmp_path / "few", run_folders.whole(), limit=8.0))
     assert "LIMITED RUN**: --limit 8 " in limited
+    assert "LIMITED" not in render(run_folders.write(tmp_path / "no limit", run_folders.whole(), limit=-1.0))
 
 
 def test_the_command_prints_the_table_and_leaves_it_beside_the_run(tmp_path, capsys):

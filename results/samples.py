@@ -26,7 +26,7 @@ _FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
 
 @dataclass(frozen=True)
 class TaskRun:
-    """One task of one run. ``part`` is "full" or one of FLOORS; ``missing`` is None where the run did not say."""
+    """One task of one run. ``part`` is "full" or one of FLOORS; ``missing`` questions had no usable clip."""
 
     name: str
     benchmark: str
@@ -34,7 +34,7 @@ class TaskRun:
     task: str
     date: str
     records: tuple[dict[str, Any], ...]
-    missing: int | None
+    missing: int
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,10 @@ def _header(path: Path) -> dict[str, Any]:
     }
 
 
-def _missing(scores: dict[str, Any]) -> int | None:
-    """How many items had no clip: the metric named ``missing`` (lmms-eval appends ``,filter`` to every name)."""
-    for key, value in scores.items():
-        metric = key.split(",")[0]
-        if metric.endswith("missing") and isinstance(value, int | float):
-            return int(value)
-    return None
+def _missing(scores: dict[str, Any]) -> int:
+    """How many questions had no usable clip; the tasks report it only when some had none."""
+    counts = (value for key, value in scores.items() if key.split(",")[0] == "questions_left_out")
+    return int(next((count for count in counts if isinstance(count, int | float)), 0))
 
 
 def _task_run(name: str, date: str, path: Path, header: dict[str, Any]) -> TaskRun:
@@ -124,7 +121,7 @@ def _task_run(name: str, date: str, path: Path, header: dict[str, Any]) -> TaskR
         records.append(_record(sample, where))
     if not records:
         stop(f"{path}: empty; run the task again")
-    return TaskRun(name, benchmark, part or FULL, task, date, tuple(records), header["missing"].get(name))
+    return TaskRun(name, benchmark, part or FULL, task, date, tuple(records), header["missing"].get(name, 0))
 
 
 def _record(sample: dict[str, Any], where: str) -> dict[str, Any]:

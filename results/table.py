@@ -28,7 +28,7 @@ LEGEND = (
     "All scores in percent. strict: as a careful reader reads the reply; official: as the released code scores it "
     "(a reply is right when the gold letter occurs in it). precision: right where the answer is yes; recall: right "
     "where it is no; F1: their harmonic mean. unparsed: replies without a clear answer; errors: no reply; missing: "
-    "questions left out because their clip is missing. unparsed and errors count as wrong."
+    "questions left out because their clip is missing or unusable. unparsed and errors count as wrong."
 )
 GROUP_LEGEND = (
     "mean accuracy: unweighted over the five tasks. Basic: mean accuracy of the two basic tasks; Agree: F1 of modality "
@@ -68,7 +68,7 @@ def _task_table(parts: Mapping[str, Any], floors: Sequence[str], reading: str, l
         numbers = [_interval(scores["accuracy"]), _value(scores.get("precision")), _value(scores.get("recall"))]
         numbers += [_interval(scores.get("f1")), _value(scores.get("yes_rate"))]
         floor_cells = [_value(other.get("accuracy")) for other in others]
-        rows.append([NAMES[task], _size(scored), *numbers, *_failures(scored), _count(scored["missing"]), *floor_cells])
+        rows.append([NAMES[task], _size(scored), *numbers, *_failures(scored), str(scored["missing"]), *floor_cells])
         for subtask, counts in scored["subtasks"].items():
             cells = [NAMES[subtask], _size(counts), _interval(scores[subtask]), *[""] * 4, *_failures(counts), ""]
             rows.append([*cells, *[_value(other.get(subtask)) for other in others]])
@@ -129,7 +129,3 @@ def _size(counts: Mapping[str, Any]) -> str:
 
 def _failures(counts: Mapping[str, Any]) -> list[str]:
     return [str(counts["unparsed"]), str(counts["errors"])]
-
-
-def _count(number: int | None) -> str:
-    return _DASH if number is None else str(number)

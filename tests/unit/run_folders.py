@@ -42,8 +42,9 @@ def write(folder, tasks, *, date="20261121_101500", limit=None, missing=0, model
         ]
         for name, rows in tasks.items()
     }  # fmt: skip
+    scores = {"emorealm_score,none": 1.0} | ({"questions_left_out,none": float(missing)} if missing else {})
     results = {
-        "results": {name: {"alias": name, "emorealm_score,none": 1.0, "missing,none": missing} for name in tasks},
+        "results": {name: {"alias": name, **scores} for name in tasks},
         "versions": dict.fromkeys(tasks, 1.0), "config": {"model": model, "model_args": model_args, "limit": limit},
         "git_hash": "abc123", "lmms_eval_version": "0.7.3",
     }  # fmt: skip

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 
 SEED = 2026
-_SWAPS_A_CLIP = 10
 _NAMED = {word: emotion for emotion in EMOTIONS for word in (emotion, ADJECTIVES[emotion])}
 _WORD = re.compile(rf"\b({'|'.join(_NAMED)})\b", re.IGNORECASE)
 
@@ -52,25 +51,24 @@ def clip_emotions(rows: Sequence[Mapping]) -> dict[str, str]:
 def derange(emotions: Mapping[str, str], seed: int = SEED) -> dict[str, str]:
     """A permutation of the clips that leaves none in place, drawn by `seed`; clip -> the clip whose media it gets.
 
-    With clips ordered by emotion, turning the circle by the size of the largest group gives every clip another
-    emotion whenever no group holds more than half; random exchanges that keep this then mix the pairs. A clip of
-    unknown emotion ("") is a group of its own.
+    A random permutation is repaired by exchanges. Where no emotion holds more than half of the clips, an exchange that
+    gives both clips another emotion always exists; where one does, turning the clips, ordered by emotion, by the size
+    of that group changes as many as can be. A clip of unknown emotion ("") is a group of its own. Raises ValueError
+    for fewer than two clips.
     """
     if len(emotions) < 2:
         raise ValueError(f"{len(emotions)} clip(s) cannot be given each other's media; two are needed")
     group = {clip: emotion or f"\0{clip}" for clip, emotion in emotions.items()}
-    draw = random.Random(seed)
     order = sorted(group)
-    draw.shuffle(order)
-    order.sort(key=group.__getitem__)
-    turn = min(max(Counter(group.values()).values()), len(order) - 1)
-    given = {clip: order[(place + turn) % len(order)] for place, clip in enumerate(order)}
-    for _ in range(_SWAPS_A_CLIP * len(order)):
-        one, other = draw.sample(order, 2)
-        if _differs(group, one, given[other]) and _differs(group, other, given[one]):
-            given[one], given[other] = given[other], given[one]
+    random.Random(seed).shuffle(order)
+    largest = max(Counter(group.values()).values())
+    if 2 * largest > len(order):
+        order.sort(key=group.__getitem__)
+        turn = min(largest, len(order) - 1)
+        return {clip: order[(place + turn) % len(order)] for place, clip in enumerate(order)}
+    given = dict(zip(sorted(group), order, strict=True))
+    for clip in given:
+        if group[clip] == group[given[clip]]:
+            partner = next(one for one in order if group[clip] not in (group[one], group[given[one]]))
+            given[clip], given[partner] = given[partner], given[clip]
     return given
-
-
-def _differs(group: Mapping[str, str], clip: str, giver: str) -> bool:
-    return group[clip] != group[giver]

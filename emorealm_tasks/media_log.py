@@ -1,0 +1,54 @@
+"""The side file in which our own adapters state the media a model was really given.
+
+One JSON line a clip: {"clip": path of the video or null, "audio": path that held the sound or null, "frames": count,
+"times": seconds of each frame, "audio_seconds": seconds of sound}. The file is named by EMOREALM_MEDIA_LOG, which
+`emorealm_tasks.plugin.register` sets for the process and its children.
+"""
+
+import atexit
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+VARIABLE = "EMOREALM_MEDIA_LOG"
+
+
+def start() -> None:
+    """Name a fresh file for this process and its children, unless one is named already; removed at exit."""
+    if not os.environ.get(VARIABLE):
+        handle, path = tempfile.mkstemp(prefix="emorealm-media-", suffix=".jsonl")
+        os.close(handle)
+        os.environ[VARIABLE] = path
+        atexit.register(_remove, path, os.getpid())
+
+
+def append(entry: Mapping) -> None:
+    """Add one entry; without a named file it is dropped (the adapter is used outside lmms-eval)."""
+    path = os.environ.get(VARIABLE)
+    if path:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(dict(entry)) + "\n")
+
+
+def find(video: str, audio: str) -> dict | None:
+    """What was given of the clip with this video path and this path of its sound; None when nobody said."""
+    path = Path(os.environ.get(VARIABLE) or "")
+    if not path.is_file():
+        return None
+    return _entries(str(path), path.stat().st_size).get((video, audio))
+
+
+@lru_cache(maxsize=1)
+def _entries(path: str, size: int) -> dict[tuple, dict]:
+    """All whole lines by (video, audio); `size` makes a file that grew be read again."""
+    with open(path, encoding="utf-8") as file:
+        entries = [json.loads(line) for line in file.read(size).splitlines(keepends=True) if line.endswith("\n")]
+    return {(entry["clip"], entry["audio"]): entry for entry in entries}
+
+
+def _remove(path: str, owner: int) -> None:
+    if os.getpid() == owner:  # a forked worker inherits the hook
+        Path(path).unlink(missing_ok=True)

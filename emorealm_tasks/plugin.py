@@ -1,0 +1,109 @@
+"""Makes our tasks known to lmms-eval, and looks at the clips before a model is loaded.
+
+lmms-eval has an entry point for models and none for tasks. The models' entry point is called before the TaskManager
+is built, so `register`, called there, extends TaskManager: our folders are searched too, and the clips of the tasks
+named on the command line are checked as soon as their names are known.
+"""
+
+import functools
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from emorealm_tasks import media_log
+
+FOLDER = Path(__file__).parent
+_model_name: str | None = None
+
+
+def register() -> None:
+    """Extend lmms-eval's TaskManager, once a process; idempotent and free of heavy imports of our own."""
+    from lmms_eval.tasks import TaskManager
+
+    media_log.start()
+    if getattr(TaskManager.initialize_tasks, "knows_emorealm", False):
+        return
+    TaskManager.initialize_tasks = _searching(TaskManager.initialize_tasks)
+    TaskManager.match_tasks = _checking(TaskManager.match_tasks)
+
+
+def model_name() -> str | None:
+    """The `--model` of the TaskManager built last: lmms-eval does not tell it to tasks that bring their own class."""
+    return _model_name
+
+
+def print_tasks() -> None:
+    """Print every task and group with a line on what it asks (`emorealm tasks`)."""
+    for name, line in describe().items():
+        print(f"{name:<48}{line}")
+
+
+def describe() -> dict[str, str]:
+    """Task or group name -> one line on what it asks; groups come before their members."""
+    from emorealm_tasks.readers import BENCHMARKS, VARIANTS
+    from emorealm_tasks.readers.emorealm import TASKS
+
+    lines = {}
+    for benchmark, title in BENCHMARKS.items():
+        for variant, how in VARIANTS.items():
+            group = f"{benchmark}_{variant}".rstrip("_")
+            lines[group] = "; ".join(filter(None, (f"the five tasks of {title}", how)))
+            lines |= {f"{group}_{task}": "; ".join(filter(None, (line, how))) for task, line in TASKS.items()}
+    return lines
+
+
+def check_clips(names: Iterable[str]) -> None:
+    """Stop with one report a benchmark if clips of the named tasks cannot be used; other tasks are passed over."""
+    from emorealm_tasks import readers, settings
+
+    wanted: dict[str, list[str]] = {}
+    for name in names:
+        asked = readers.TASK_NAMES.get(name)
+        if asked is not None and asked.variant != "blind":
+            wanted.setdefault(asked.benchmark, []).append(asked.task)
+    for benchmark, tasks in wanted.items():
+        readers.usable(benchmark, dict.fromkeys(tasks), settings.load())
+
+
+def _searching(initialize: Callable) -> Callable:
+    """TaskManager.initialize_tasks, searching our folders too; a path given twice is searched once."""
+
+    @functools.wraps(initialize)
+    def initialize_tasks(
+        self: object, include_path: str | list[str] | None = None, include_defaults: bool = True
+    ) -> dict:
+        global _model_name
+        _model_name = getattr(self, "model_name", None)
+        given = [include_path] if isinstance(include_path, str) else list(include_path or [])
+        if str(FOLDER) not in given:
+            given.append(str(FOLDER))
+        return initialize(self, include_path=given, include_defaults=include_defaults)
+
+    initialize_tasks.knows_emorealm = True
+    return initialize_tasks
+
+
+def _checking(match: Callable) -> Callable:
+    """TaskManager.match_tasks, with a look at the clips of what matched: a model takes minutes to load."""
+
+    @functools.wraps(match)
+    def match_tasks(self: object, task_list: list[str]) -> list[str]:
+        found = match(self, task_list)
+        check_clips(_members(self.task_index, found))
+        return found
+
+    return match_tasks
+
+
+def _members(index: dict[str, dict], names: Iterable[str]) -> list[str]:
+    """Task names with groups resolved, however deep."""
+    from lmms_eval.utils import load_yaml_config
+
+    found = []
+    for name in names:
+        entry = index.get(name, {})
+        if entry.get("type") == "group" and entry["yaml_path"] != -1:
+            parts = load_yaml_config(entry["yaml_path"], mode="simple")["task"]
+            found += _members(index, [part if isinstance(part, str) else part.get("task", "") for part in parts])
+        else:
+            found.append(name)
+    return found

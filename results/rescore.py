@@ -1,6 +1,7 @@
 """Saved samples -> every score with its interval; no model, and the raw replies are read again."""
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from emorealm_results.samples import BENCHMARKS, FLOORS, FULL, Run, TaskRun
@@ -9,6 +10,7 @@ from emorealm_tasks import intervals, metrics
 from emorealm_tasks.answers import MODES, choose_option, is_correct
 
 Report = dict[str, Any]
+_PACKAGES = ("emorealm", "lmms-eval", "transformers", "torch")
 _COUNTS = ("n", "n_clips", "unparsed", "errors")
 
 
@@ -37,6 +39,8 @@ def score(run: Run) -> Report:
             "resamples": intervals.RESAMPLES,
             "seed": intervals.SEED,
         },
+        # lmms-eval's own field names the commit of the working directory, not the release that ran
+        "installed": {package: version(package) for package in _PACKAGES},
         "notes": list(run.notes),
         "benchmarks": benchmarks,
     }

@@ -96,7 +96,6 @@ def _header(path: Path) -> dict[str, Any]:
         "model_name": str(results.get("model_name") or ""),
         "model_args": config.get("model_args") or "",
         "limit": config.get("limit"),
-        "lmms_eval_version": results.get("lmms_eval_version"),
         "git_hash": results.get("git_hash"),
         "task_versions": results.get("versions", {}),
         "missing": {name: _missing(scores) for name, scores in results.get("results", {}).items()},

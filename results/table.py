@@ -92,12 +92,13 @@ def _footer(report: Mapping[str, Any]) -> list[str]:
     for date, run in report["runs"].items():
         arguments = f" ({run['model_args']})" if run["model_args"] else ""
         versions = sorted({str(version) for version in run["task_versions"].values() if version is not None})
-        parts = [f"{date}: {run['model']}{arguments}", f"lmms-eval {run['lmms_eval_version']}"]
+        parts = [f"{date}: {run['model']}{arguments}"]
         parts += [f"task version {', '.join(versions)}"] if versions else []
         parts += [f"commit {run['git_hash']}"] if run["git_hash"] else []
         lines.append(", ".join(parts) + ".")
         if run["limit"] is not None and run["limit"] > 0:  # -1 stands for no limit
             lines.append(f"**LIMITED RUN**: --limit {run['limit']:g} was used on {date}; not comparable to full runs.")
+    lines.append("Scored with " + ", ".join(" ".join(package) for package in report["installed"].items()) + ".")
     return lines + [f"Note: {note}." for note in report["notes"]]
 
 

@@ -46,7 +46,7 @@ def write(folder, tasks, *, date="20261121_101500", limit=None, missing=0, model
     results = {
         "results": {name: {"alias": name, **scores} for name in tasks},
         "versions": dict.fromkeys(tasks, 1.0), "config": {"model": model, "model_args": model_args, "limit": limit},
-        "git_hash": "abc123", "lmms_eval_version": "0.7.3",
+        "git_hash": "abc123",
     }  # fmt: skip
     tracker.save_results_aggregated(results, samples, date)
     for name, rows in samples.items():

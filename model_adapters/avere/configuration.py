@@ -55,14 +55,15 @@ class AvereAudioConfig(WhisperConfig):
 class AvereQFormerConfig(Blip2QFormerConfig):
     """The speech projector: `num_query_tokens` learned queries read each window of the audio tower's states.
 
-    Windows are `window_seconds` long and start every `stride_seconds`. `encoder_hidden_size` is the audio tower's width
-    and is filled in by `AvereConfig`.
+    Windows are `window_seconds` long and start every `stride_seconds`. `encoder_hidden_size` (the audio tower's width)
+    and `output_hidden_size` (the language model's) are filled in by `AvereConfig`.
     """
 
     model_type = "avere_qformer"
 
     num_hidden_layers: int = 2
     cross_attention_frequency: int = 1
+    output_hidden_size: int = 4096
     num_query_tokens: int = 1
     window_seconds: float = 0.33333
     stride_seconds: float = 0.33333
@@ -112,6 +113,7 @@ class AvereConfig(PreTrainedConfig):
             if part is None or isinstance(part, dict):
                 setattr(self, name, kind(**(part or {})))
         self.qformer_config.encoder_hidden_size = self.audio_config.d_model
+        self.qformer_config.output_hidden_size = self.text_config.hidden_size
         if self.video_token_id is None:
             self.video_token_id = self.text_config.vocab_size
         if self.audio_token_id is None:

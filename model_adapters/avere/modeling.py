@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import nn
 from transformers import Cache, GenerationMixin, LlamaModel, PreTrainedModel
-from transformers import initialization as init
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
@@ -33,12 +32,6 @@ class AverePreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _supports_attention_backend = True
 
-    @torch.no_grad()
-    def _init_weights(self, module: nn.Module) -> None:
-        super()._init_weights(module)
-        if isinstance(module, AvereSpeechProjector):
-            init.normal_(module.query_tokens, std=module.config.initializer_range)
-
 
 class AvereModel(AverePreTrainedModel):
     """Everything but the language model's head."""
@@ -51,7 +44,7 @@ class AvereModel(AverePreTrainedModel):
             nn.Linear(config.vision_config.hidden_size, hidden_size), nn.GELU(), nn.Linear(hidden_size, hidden_size)
         )
         self.audio_tower = WhisperEncoder(config.audio_config)
-        self.audio_projector = AvereSpeechProjector(config.qformer_config, hidden_size)
+        self.audio_projector = AvereSpeechProjector(config.qformer_config)
         self.language_model = LlamaModel(config.text_config)
         self.post_init()
 

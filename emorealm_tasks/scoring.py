@@ -9,6 +9,7 @@ record. No name contains another, because lmms-eval's groups pick metrics by sub
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from emorealm_tasks.readers.emorealm import SUBTASKS, YES_NO_TASKS
 
 READINGS = ("official", "strict")
 FAILURES = ("[LMMS_EVAL_REQUEST_FAILED", "[LMMS_EVAL_BUDGET_EXCEEDED", "[SAFETY_BLOCKED")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)\b", re.IGNORECASE)
 _BOUNDS = ("", "low", "high")
 _LEFT_OUT = {**{f"clips_{kind}": kind for kind in KINDS}, "questions_left_out": "questions"}
 _TABLE5 = {  # columns of the paper's Table 5 (Section D.5) that are no other row: which tasks, which of their scores
@@ -39,17 +41,24 @@ def process_results(doc: Mapping, results: Sequence[str]) -> dict[str, Any]:
     return _scored(doc, (results[0] or "") if results else "")
 
 
-def process_likelihoods(doc: Mapping, results: Sequence[tuple[float, bool]]) -> dict[str, Any]:
+def process_likelihoods(doc: Mapping, results: Sequence[tuple[float, bool] | str]) -> dict[str, Any]:
     """Score the most likely option as if the model had answered with its letter.
 
-    `results` holds (likelihood, is greedy) per option. lmms-eval's adapters return a loss (>= 0), others a
-    log-probability (<= 0); in both the value nearest zero is the likeliest.
+    `results` holds (likelihood, is greedy) per option, or its text: lmms-eval 0.7.3 turns every response that is no
+    text into one. Its own adapters return a loss (>= 0), others a log-probability (<= 0); in both the value nearest
+    zero is the likeliest.
     """
-    values = [abs(value) for value, _ in results]
-    if not values or not all(map(math.isfinite, values)):
-        return _scored(doc, f"{FAILURES[0]}] likelihoods are {[value for value, _ in results]}")
-    choice = doc["choices"][values.index(min(values))]
-    return _scored(doc, answers.split_choice(choice)[0])
+    values = [_likelihood(result) for result in results]
+    if len(values) != len(doc["choices"]) or not all(map(math.isfinite, values)):
+        return _scored(doc, f"{FAILURES[0]}] likelihoods: {', '.join(map(str, results))}")
+    likeliest = min(range(len(values)), key=lambda option: abs(values[option]))
+    return _scored(doc, answers.split_choice(doc["choices"][likeliest])[0])
+
+
+def _likelihood(result: tuple[float, bool] | str) -> float:
+    """The number in (number, flag) or in its text, such as "(np.float64(-0.5), True)"; NaN without one."""
+    found = _NUMBER.search(str(result))
+    return float(found[0]) if found else math.nan
 
 
 def make_record(doc: Mapping, raw: str) -> dict[str, Any]:

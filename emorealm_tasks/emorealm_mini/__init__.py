@@ -1,0 +1,1 @@
+"""EmoReAlM-Mini as lmms-eval tasks: YAML only; the code is in the package above."""

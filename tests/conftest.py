@@ -51,3 +51,43 @@ def _encode_clip(
 def make_clip() -> Callable[..., Path]:
     """The encoder of real clips: make_clip(path, seconds, fps, size, sound, rate, channels, tone, faststart)."""
     return _encode_clip
+
+
+@pytest.fixture(scope="session")
+def tiny_avere(tmp_path_factory) -> Path:
+    """A `from_pretrained` folder: AVERE with random weights, four frames of five tokens, four seconds of sound."""
+    import sentencepiece
+    import torch
+    from transformers import LlamaTokenizer
+
+    from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
+    from model_adapters.avere.processing import SYSTEM
+
+    folder = tmp_path_factory.mktemp("tiny_avere")
+    lines = [SYSTEM, "USER: Why is the person sad? (A) tears (B) a hat (C) laughter (D) rain ASSISTANT: A"] * 5
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines),
+        model_prefix=str(folder / "tokenizer"),
+        vocab_size=350,
+        model_type="bpe",
+        byte_fallback=True,
+        minloglevel=2,
+    )
+    small = {"num_hidden_layers": 2, "num_attention_heads": 4}
+    config = AvereConfig(
+        text_config={"vocab_size": 350, "hidden_size": 32, "intermediate_size": 64, "initializer_range": 0.3} | small,
+        vision_config={"image_size": 32, "patch_size": 16, "num_frames": 4, "hidden_size": 16, "intermediate_size": 32}
+        | small,
+        audio_config={"d_model": 16, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 32}
+        | {"num_mel_bins": 16, "window_seconds": 4},
+        qformer_config={"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2}
+        | {"window_seconds": 0.5, "stride_seconds": 0.5},
+    )
+    torch.manual_seed(0)
+    model = AvereForConditionalGeneration(config).eval()
+    for projector in (model.model.video_projector, model.model.audio_projector):
+        for parameter in projector.parameters():  # loud enough media for the answers to depend on them
+            torch.nn.init.normal_(parameter, std=0.5)
+    model.save_pretrained(folder)
+    AvereProcessor(LlamaTokenizer.from_pretrained(folder), config).save_pretrained(folder)
+    return folder

@@ -91,7 +91,10 @@ class _Avere(lmms):
         stop(f"avere: task {requests[0].task_name} is a dialogue of several rounds; avere answers single turns only")
 
     def _prompt(self, ask: Ask) -> str:
-        return self.processor.prompt(ask.text, video=ask.clip.video is not None, audio=ask.clip.audio is not None)
+        try:
+            return self.processor.prompt(ask.text, video=ask.clip.video is not None, audio=ask.clip.audio is not None)
+        except ValueError as error:
+            stop(f"avere: {error}")
 
     def _continue(self, asked: Sequence[tuple[str, Ask, dict]]) -> list[GenerationResult]:
         """Answer every (task name, ask, generation settings) in order."""

@@ -1,6 +1,7 @@
 """What lmms-eval hands over -> what AVERE is asked: one text about at most one video and one sound."""
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,6 +51,7 @@ def from_visuals(context: str, visuals: Sequence[Any] | None, task: str) -> Ask:
     return Ask(clip, context)
 
 
+@cache
 def _has_sound(path: str) -> bool:
     """Whether a video can be heard; an unreadable one is left to the decoder, which reports it with its remedy."""
     try:

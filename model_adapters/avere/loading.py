@@ -54,7 +54,8 @@ def find_weights(pretrained: str | None) -> Weights:
         _refuse(folder, f"its model_type is {model_type!r}, not 'avere'")
     index = folder / "model.safetensors.index.json"
     shards = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else {"model.safetensors"}
-    missing = sorted(name for name in shards if not (folder / name).is_file())
+    needed = [*sorted(shards), "processor_config.json", "tokenizer_config.json"]
+    missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
         _refuse(folder, f"its {', '.join(missing)} is missing")
     return Weights(folder, embedded=not named)
@@ -64,13 +65,10 @@ def load_model(
     folder: Path, device: torch.device, dtype: torch.dtype, attn_implementation: str | None, adapter: str | None
 ) -> AvereForConditionalGeneration:
     """The model of `folder` in eval mode, with the LoRA of the folder `adapter` merged in if one is named."""
+    attention = {"attn_implementation": attn_implementation} if attn_implementation else {}
     try:
         model, report = AvereForConditionalGeneration.from_pretrained(
-            folder,
-            dtype=dtype,
-            attn_implementation=attn_implementation,
-            local_files_only=True,
-            output_loading_info=True,
+            folder, dtype=dtype, local_files_only=True, output_loading_info=True, **attention
         )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         _refuse(folder, f"its weights cannot be loaded ({_first_line(error)})")

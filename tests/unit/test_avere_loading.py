@@ -1,0 +1,99 @@
+"""Which weights are loaded, what is merged into them, and what a mistake in the arguments says."""
+
+import shutil
+
+import pytest
+import torch
+from avere_requests import chat_requests, inputs_of
+from loguru import logger
+
+from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, loading
+from model_adapters.avere.adapter import AvereChat
+
+
+@pytest.fixture(scope="module")
+def docs(make_clip, tmp_path_factory):
+    clip = str(make_clip(tmp_path_factory.mktemp("clips") / "a.mp4", seconds=1))
+    return [{"video": clip, "text": text, "kind": "both"} for text in ("Why is the person sad? (A) tears", "What?")]
+
+
+def test_a_lora_folder_is_merged(tiny_avere, docs, tmp_path):
+    from peft import LoraConfig, get_peft_model
+
+    plain = AvereChat(pretrained=str(tiny_avere))
+    torch.manual_seed(1)
+    tuned = get_peft_model(
+        AvereForConditionalGeneration.from_pretrained(tiny_avere),
+        LoraConfig(r=4, target_modules=r".*language_model.*(q|v)_proj", init_lora_weights=False),
+    ).eval()
+    tuned.save_pretrained(tmp_path / "lora")
+    model = AvereChat(pretrained=str(tiny_avere), adapter=str(tmp_path / "lora"))
+    inputs = inputs_of(model, docs[0])
+    torch.testing.assert_close(model.model(**inputs).logits, tuned(**inputs).logits, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(model.model(**inputs).logits, plain.model(**inputs).logits, atol=1e-2)
+
+
+def test_the_embedded_model_says_so_and_answers_mini_tasks_only(tiny_avere, docs, monkeypatch, capsys):
+    monkeypatch.setattr(loading, "NANO", tiny_avere)
+    monkeypatch.delenv("EMOREALM_AVERE", raising=False)
+    said = []
+    sink = logger.add(said.append)
+    model = AvereChat()
+    logger.remove(sink)
+    assert [line for line in said if "embedded avere-nano" in line]
+    assert len(model.generate_until(chat_requests(model, docs[:2], task="emorealm_blind_mini_x"))) == 2
+    with pytest.raises(SystemExit) as caught:
+        model.generate_until(chat_requests(model, docs[:2], task="emorealm_modality_agreement"))
+    assert caught.value.code == 2
+    refusal = capsys.readouterr().err
+    assert "not emorealm_modality_agreement" in refusal
+    assert "nano_anyway=true" in refusal
+    insisting = AvereChat(nano_anyway=True)
+    assert len(insisting.generate_until(chat_requests(insisting, docs[:2], task="dfew"))) == 2
+
+
+def test_weights_named_by_the_settings(tiny_avere, docs, monkeypatch):
+    monkeypatch.setenv("EMOREALM_AVERE", str(tiny_avere))
+    model = AvereChat()
+    assert len(model.generate_until(chat_requests(model, docs[:1], task="emorealm_modality_agreement"))) == 1
+
+
+def without(folder, source, name):
+    shutil.copytree(source, folder)
+    (folder / name).unlink()
+    return str(folder)
+
+
+def test_bad_arguments_end_in_one_line(tiny_avere, tmp_path, capsys):
+    other = shutil.copytree(tiny_avere, tmp_path / "other")
+    (other / "config.json").write_text('{"model_type": "videollava"}')
+    torn = shutil.copytree(tiny_avere, tmp_path / "torn")
+    (torn / "model.safetensors").write_bytes((torn / "model.safetensors").read_bytes()[:1000])
+    holes = shutil.copytree(tiny_avere, tmp_path / "holes")
+    grown = AvereConfig.from_pretrained(holes)
+    grown.text_config.num_hidden_layers = 3
+    grown.save_pretrained(holes)
+    good = {"pretrained": str(tiny_avere)}
+    cases = [
+        ({"pretrianed": "x"}, "unknown model argument 'pretrianed'; did you mean 'pretrained'?"),
+        ({"pretrained": str(tmp_path / "nowhere")}, "nowhere cannot be used as weights: there is no such folder"),
+        ({"pretrained": str(tmp_path)}, "there is no config.json in it"),
+        ({"pretrained": str(other)}, "its model_type is 'videollava', not 'avere'; make one with `python -m"),
+        ({"pretrained": without(tmp_path / "a", tiny_avere, "model.safetensors")}, "model.safetensors is missing"),
+        ({"pretrained": str(torn)}, "torn cannot be used as weights: its weights cannot be loaded"),
+        ({"pretrained": str(holes)}, "tensors are not in it (the first: model.language_model.layers.2"),
+        ({"pretrained": without(tmp_path / "b", tiny_avere, "processor_config.json")}, "processor_config.json is mis"),
+        (good | {"dtype": "float7"}, "unknown dtype 'float7'"),
+        (good | {"device": "gpu"}, "unknown device 'gpu'"),
+        (good | {"batch_size": "many"}, "batch_size='many' is not a number"),
+        (good | {"max_errors": 2}, "max_errors=2 is out of range"),
+        (good | {"attn_implementation": "flashy"}, "its weights cannot be loaded"),
+        (good | {"adapter": str(tmp_path)}, "there is no adapter_config.json there"),
+    ]
+    for arguments, said in cases:
+        with pytest.raises(SystemExit) as caught:
+            AvereChat(**arguments)
+        lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("emorealm:")]
+        assert caught.value.code == 2
+        assert len(lines) == 1, arguments
+        assert said in lines[0], lines[0]

@@ -1,0 +1,106 @@
+"""The released checkpoint's and its backbones' config files -> `AvereConfig`."""
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from transformers import BertConfig, CLIPVisionConfig, PreTrainedConfig, WhisperConfig
+
+from emorealm_tasks.errors import stop
+
+from .configuration import STATES_PER_SECOND, AvereConfig
+from .modeling import AvereForConditionalGeneration
+
+BERT = "bert-base-uncased"
+_QFORMER_LAYERS = 2  # the released model overrides BERT's own number
+_REQUIRED = {
+    "mm_projector_type": "mlp2x_gelu",
+    "speech_projector_type": "qformer",
+    "qformer_window_level": True,
+    "mm_use_im_start_end": False,
+    "mm_use_im_patch_token": False,
+}
+# the fields that shape the parts, by the released files' own names
+_LLAMA = (
+    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
+    *("num_key_value_heads", "hidden_act", "max_position_embeddings", "initializer_range", "rms_norm_eps"),
+    *("rope_theta", "rope_scaling", "attention_bias", "bos_token_id", "eos_token_id", "pad_token_id"),
+)
+_CLIP = (
+    *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_channels", "image_size"),
+    *("patch_size", "hidden_act", "layer_norm_eps", "attention_dropout", "initializer_range"),
+)
+_WHISPER = (
+    *("d_model", "encoder_layers", "encoder_attention_heads", "encoder_ffn_dim", "num_mel_bins", "init_std"),
+    *("activation_function", "dropout", "attention_dropout", "activation_dropout", "encoder_layerdrop"),
+)
+_BERT = (
+    *("hidden_size", "num_attention_heads", "intermediate_size", "hidden_act", "hidden_dropout_prob"),
+    *("attention_probs_dropout_prob", "layer_norm_eps", "initializer_range"),
+)
+
+
+class _File(dict):
+    """A JSON object whose missing keys end in one line that names the file."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            stop(f"{path}: no such file; --source is the released checkpoint, --backbones holds its towers' folders")
+        try:
+            super().__init__(json.loads(path.read_text()))
+        except (ValueError, TypeError) as error:
+            stop(f"{path}: not a JSON object ({error}); download it again")
+        self.path = path
+
+    def __missing__(self, key: str) -> NoReturn:
+        stop(f"{self.path}: it has no {key!r}; is it the released file?")
+
+
+def read_released(source: Path, backbones: Path) -> tuple[AvereConfig, Path, Path]:
+    """Config, the video tower's folder, the audio tower's folder.
+
+    The folders' names come from the checkpoint's config. Stops at missing files and fields, and where the checkpoint
+    asks for something the released 7B model does not have.
+    """
+    released = _File(source / "config.json")
+    for key, value in _REQUIRED.items():
+        if released.get(key, False) != value:
+            stop(f"{released.path}: {key} is {released.get(key)!r}; only {value!r} can be converted")
+    video, audio = (backbones / Path(released[key]).name for key in ("mm_video_tower", "mm_speech_tower"))
+    config = AvereConfig(
+        text_config={key: released[key] for key in _LLAMA if key in released},
+        vision_config=_vision(video),
+        audio_config=_audio(audio),
+        qformer_config=_qformer(released, backbones / BERT),
+        vision_feature_layer=released["mm_vision_select_layer"],
+        max_sequence_length=released["tokenizer_model_max_length"],
+        dtype=released.get("torch_dtype"),
+    )
+    config.architectures = [AvereForConditionalGeneration.__name__]
+    return config, video, audio
+
+
+def _vision(folder: Path) -> dict[str, Any]:
+    file = _File(folder / "config.json")
+    vision = file["vision_config"]
+    if not vision.get("add_time_attn"):
+        stop(f"{file.path}: this tower has no attention over time (add_time_attn); copy LanguageBind_Video_merge here")
+    return _pick(CLIPVisionConfig(**vision), _CLIP) | {"num_frames": vision["num_frames"]}
+
+
+def _audio(folder: Path) -> dict[str, Any]:
+    whisper = WhisperConfig(**_File(folder / "config.json"))
+    return _pick(whisper, _WHISPER) | {"window_seconds": whisper.max_source_positions // STATES_PER_SECOND}
+
+
+def _qformer(released: _File, bert: Path) -> dict[str, Any]:
+    return _pick(BertConfig(**_File(bert / "config.json")), _BERT) | {
+        "num_hidden_layers": _QFORMER_LAYERS,
+        "num_query_tokens": released["qformer_num_speech_query_tokens"],
+        "window_seconds": released["qformer_second_per_window"],
+        "stride_seconds": released["qformer_second_stride"],
+    }
+
+
+def _pick(config: PreTrainedConfig, names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: getattr(config, name) for name in names}

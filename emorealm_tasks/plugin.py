@@ -51,6 +51,14 @@ def describe() -> dict[str, str]:
     return lines
 
 
+def members(group: str) -> list[str]:
+    """The five tasks of one of our groups; [] for another name."""
+    from emorealm_tasks.readers import TASK_NAMES
+    from emorealm_tasks.readers.emorealm import TASKS
+
+    return [name for name in (f"{group}_{task}" for task in TASKS) if name in TASK_NAMES]
+
+
 def check_clips(names: Iterable[str]) -> None:
     """Stop with one report a benchmark if clips of the named tasks cannot be used; other tasks are passed over."""
     from emorealm_tasks import readers, settings

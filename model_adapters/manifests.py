@@ -4,13 +4,21 @@ lmms-eval loads every plugin's entry point in one try block, so a failure here w
 it: nothing heavy is imported, and class paths are only named.
 """
 
-from lmms_eval.models.registry_v2 import ModelManifest
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from emorealm_tasks import plugin
+
+if TYPE_CHECKING:
+    from lmms_eval.models.registry_v2 import ModelManifest
 
 
 def manifests() -> list[ModelManifest]:
     """`avere` answers chat tasks, with --force_simple simple ones; `avere_likelihood` is its simple class by name."""
+    # imported here: importing this module must not start lmms_eval.models, which loads this module's entry point
+    from lmms_eval.models.registry_v2 import ModelManifest
+
     plugin.register()
     simple = "model_adapters.avere.adapter.AvereLikelihood"
     return [

@@ -66,7 +66,7 @@ def rows(asked: Asked, settings: Settings) -> list[dict]:
     """
     benchmark, variant, task = asked.benchmark, asked.variant, asked.task
     if variant == "blind":
-        kept, left_out = _of_tasks(benchmark, [task], settings, media=False), dict.fromkeys(clips.KINDS, 0)
+        kept, left_out = of_tasks(benchmark, [task], settings, media=False), dict.fromkeys(clips.KINDS, 0)
         left_out["questions"] = 0
     else:
         kept, left_out = usable(benchmark, [task], settings)
@@ -82,7 +82,7 @@ def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[li
 
     With any problem it stops with the report, unless `settings.allow_missing`: then the report is only printed.
     """
-    wanted = _of_tasks(benchmark, list(tasks), settings)
+    wanted = of_tasks(benchmark, list(tasks), settings)
     problems = clips.find_problems(wanted, settings.cache)
     kept = [row for row in wanted if row["clip"] not in problems]
     if problems:
@@ -96,7 +96,10 @@ def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[li
     return kept, {**clips.count(problems.values()), "questions": len(wanted) - len(kept)}
 
 
-def _of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bool = True) -> list[dict]:
+def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bool = True) -> list[dict]:
+    """Rows of `tasks`, unchecked; without `media` nobody needs to have the clips. Stops at a task without an item."""
+    if not tasks:
+        return []
     found = [row for row in emorealm.read(benchmark, settings, media) if row["task"] in tasks]
     for task in tasks:
         if not any(row["task"] == task for row in found):

@@ -1,0 +1,117 @@
+"""`emorealm check`: data, weights, extras and credentials looked at in seconds, before any model loads."""
+
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from emorealm_tasks import plugin, readers
+from emorealm_tasks.errors import stop
+from emorealm_tasks.settings import Settings, load
+
+CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print what is there and what is not; 0 when everything asked about can be run, else 2.
+
+    `--tasks` takes lmms-eval's names; without it the embedded benchmark is looked at, and EmoReAlM itself as soon as
+    one of its places is set. Extras and credentials are reported only: whether they are needed depends on the run.
+    """
+    parser = argparse.ArgumentParser(prog="emorealm check", description=__doc__.splitlines()[0])
+    parser.add_argument("--tasks", help="task or group names as for lmms-eval, separated by commas")
+    arguments = parser.parse_args(argv)
+    settings = load()
+    names = arguments.tasks.split(",") if arguments.tasks else _set_up(settings)
+    fine = [_data(benchmark, tasks, settings) for benchmark, tasks in _tasks(names).items()]
+    fine.append(_weights(settings))
+    _extras()
+    for name, use in CREDENTIALS.items():
+        _line("credential", f"{name} is {'set' if os.environ.get(name) else 'not set'} ({use})")
+    return 0 if all(fine) else 2
+
+
+def _set_up(settings: Settings) -> list[str]:
+    if settings.json or settings.videos:
+        return list(readers.BENCHMARKS)
+    _line("data", "emorealm: not set up (EMOREALM_VIDEOS, EMOREALM_JSON)")
+    return ["emorealm_mini"]
+
+
+def _tasks(names: Sequence[str]) -> dict[str, dict[str, bool]]:
+    """Benchmark -> its tasks among `names`, groups resolved -> whether their clips are needed."""
+    wanted: dict[str, dict[str, bool]] = {}
+    for name in names:
+        found = [one for one in readers.TASK_NAMES if one == name] or plugin.members(name)
+        if not found:
+            stop(f"unknown task {name!r}; `emorealm tasks` lists them")
+        for asked in map(readers.TASK_NAMES.__getitem__, found):
+            tasks = wanted.setdefault(asked.benchmark, {})
+            tasks[asked.task] = tasks.get(asked.task, False) or asked.variant != "blind"
+    return wanted
+
+
+def _data(benchmark: str, tasks: dict[str, bool], settings: Settings) -> bool:
+    """Whether the tasks of a benchmark can be asked; what is wrong is printed where it is found."""
+    seen = [task for task, needs_clips in tasks.items() if needs_clips]
+    try:
+        rows, left_out = readers.usable(benchmark, seen, settings) if seen else ([], {})
+        rows += readers.of_tasks(benchmark, [task for task in tasks if task not in seen], settings, media=False)
+    except SystemExit:
+        return False
+    without = f", {left_out['questions']} more left out" if left_out.get("questions") else ""
+    _line("data", f"{benchmark}: {len(rows)} questions on {len({row['clip'] for row in rows})} clips{without}")
+    return True
+
+
+def _weights(settings: Settings) -> bool:
+    if settings.avere is None:
+        room = importlib.util.find_spec("model_adapters")
+        folder, name = Path(room.submodule_search_locations[0]) / "avere_nano", "the embedded avere-nano"
+        remedy = "build it: avem-train run mini_base"
+    else:
+        folder, name = settings.avere, "AVERE"
+        remedy = f"write them: python -m model_adapters.avere.convert --source RELEASED --out {folder}"
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError):
+        kind = None
+    found = kind == "avere" and any(folder.glob("*.safetensors"))
+    _line("weights", f"{name}: {folder}" if found else f"{name}: no converted weights in {folder}; {remedy}")
+    return found
+
+
+def _extras() -> None:
+    for extra, missing in missing_by_extra(importlib.metadata.requires("emorealm") or []).items():
+        state = f"missing {', '.join(missing)}; pip install 'emorealm[{extra}]'" if missing else "installed"
+        _line("extra", f"{extra}: {state}")
+
+
+def missing_by_extra(requirements: Sequence[str]) -> dict[str, list[str]]:
+    """Extra -> the distributions it asks for that are not installed, from the metadata's requirement lines."""
+    found: dict[str, list[str]] = {}
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None or "extra" not in str(requirement.marker):
+            continue
+        extra = str(requirement.marker).split('"')[1]
+        missing = found.setdefault(extra, [])
+        if not _installed(requirement.name):
+            missing.append(requirement.name)
+    return found
+
+
+def _installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
+def _line(what: str, text: str) -> None:
+    print(f"{what:<11} {text}", flush=True)

@@ -1,0 +1,104 @@
+"""What lmms-eval gets to know of us, in this process."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from emorealm_tasks import media_log, plugin, readers
+
+
+@pytest.fixture(scope="module")
+def manager():
+    from lmms_eval.tasks import TaskManager
+
+    plugin.register()
+    plugin.register()  # a second call must not search the folders twice
+    return TaskManager("ERROR", model_name="avere", include_defaults=False)
+
+
+def test_all_tasks_and_groups_are_found_without_an_include_path(manager):
+    ours = {name for name in manager.all_tasks if name.startswith("emorealm")}
+    assert ours == set(plugin.describe())
+    assert len(ours) == 2 * 4 * 6
+
+
+def test_including_our_folder_by_hand_is_harmless():
+    from lmms_eval.tasks import TaskManager
+
+    listed = TaskManager("ERROR", include_path=str(plugin.FOLDER), include_defaults=False)
+    assert "emorealm_mini_blind" in listed.all_tasks
+
+
+def test_groups_hold_their_five_members(manager):
+    for benchmark in readers.BENCHMARKS:
+        for variant in readers.VARIANTS:
+            group = "_".join(filter(None, (benchmark, variant)))
+            assert plugin._members(manager.task_index, [group]) == plugin.members(group)
+
+
+def test_each_task_asks_for_what_its_name_says(manager):
+    for name, asked in readers.TASK_NAMES.items():
+        config = manager._get_config(name)
+        floor = asked.variant if asked.variant in ("blind", "shuffled") else ""
+        assert config["dataset_name"] == "_".join(filter(None, (asked.benchmark, floor))), name
+        assert config["test_split"] == asked.task, name
+        assert os.path.isfile(config["dataset_kwargs"]["data_files"][asked.task]), name
+        assert (config["output_type"] == "multiple_choice") == (asked.variant == "likelihood"), name
+        assert config.get("generation_kwargs", {}).get("until", []) == [], name
+
+
+def test_model_families_name_modes_that_exist():
+    from emorealm_tasks.settings import AV_MODES
+
+    text = (plugin.FOLDER / "emorealm/_common.yaml").read_text().replace("!function ", "")
+    families = yaml.safe_load(text)["lmms_eval_specific_kwargs"]
+    assert families["avere"] == {"av_mode": "source", "simple": "source"}
+    for family, modes in families.items():
+        assert modes["av_mode"] in AV_MODES, family
+        assert modes["simple"] in ("embedded", "separate", "source", "audio", "both"), family
+
+
+def test_model_families_are_models_of_lmms_eval():
+    from lmms_eval.models import list_available_models
+
+    text = (plugin.FOLDER / "emorealm/_common.yaml").read_text().replace("!function ", "")
+    named = set(yaml.safe_load(text)["lmms_eval_specific_kwargs"]) - {"default"}
+    assert named <= set(list_available_models(include_aliases=True))
+
+
+def test_the_likelihood_task_knows_the_model(manager):
+    assert plugin.model_name() is None or isinstance(plugin.model_name(), str)
+    from lmms_eval.tasks import TaskManager
+
+    TaskManager("ERROR", model_name="avere", include_defaults=False)
+    assert plugin.model_name() == "avere"
+
+
+def test_a_side_file_is_named_once_and_removed_at_exit(monkeypatch, tmp_path):
+    code = (
+        "import os; from emorealm_tasks import media_log as m; m.start(); first = os.environ[m.VARIABLE]; m.start();"
+        "assert os.environ[m.VARIABLE] == first and os.path.exists(first); print(first)"
+    )
+    monkeypatch.delenv(media_log.VARIABLE, raising=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not os.path.exists(done.stdout.strip())
+
+
+def test_the_manifest_module_may_be_imported_first_and_imports_nothing_heavy():
+    code = (
+        "import sys, model_adapters.manifests;"
+        "assert not {'torch', 'transformers', 'lmms_eval'} & set(sys.modules);"
+        "from lmms_eval.models import list_available_models; print('avere' in list_available_models())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
+
+
+def test_print_tasks_has_a_line_each(capsys):
+    plugin.print_tasks()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 48
+    assert all(len(line.split(maxsplit=1)) == 2 for line in lines)

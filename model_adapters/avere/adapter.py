@@ -86,6 +86,18 @@ class _Avere(lmms):
         del self.runner, self.encoder
         super().clean()
 
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        """(summed log-probability in nats, whether greedy decoding gives it) of each option; -inf on failure.
+
+        The chat class has it too: our likelihood tasks send simple requests to whichever class is loaded.
+        """
+        self._refuse_foreign(requests)
+        asked = []
+        for request in requests:
+            context, continuation, to_visual = request.args[:3]
+            asked.append((from_visuals(context, to_visual(self._doc(request)), request.task_name), continuation))
+        return self._score(asked)
+
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
         """Not offered: AVERE answers single turns."""
         stop(f"avere: task {requests[0].task_name} is a dialogue of several rounds; avere answers single turns only")
@@ -185,10 +197,6 @@ class AvereChat(_Avere):
             asked.append((request.task_name, ask, settings))
         return self._continue(asked)
 
-    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        """Not offered: lmms-eval's chat tasks carry no options; run the likelihood tasks with --force_simple."""
-        stop(f"avere: task {requests[0].task_name} asks for likelihoods; add --force_simple")
-
 
 class AvereLikelihood(_Avere):
     """Simple tasks: the likelihood of each option, and answers too when chat is switched off."""
@@ -204,15 +212,6 @@ class AvereLikelihood(_Avere):
             ask = from_visuals(context, to_visual(self._doc(request)), request.task_name)
             asked.append((request.task_name, ask, settings))
         return self._continue(asked)
-
-    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        """(summed log-probability in nats, whether greedy decoding gives it) of each option; -inf on failure."""
-        self._refuse_foreign(requests)
-        asked = []
-        for request in requests:
-            context, continuation, to_visual = request.args[:3]
-            asked.append((from_visuals(context, to_visual(self._doc(request)), request.task_name), continuation))
-        return self._score(asked)
 
 
 def _limit(settings: dict, task: str) -> int:

@@ -273,3 +273,24 @@ def test_going_on_without_clips_counts_them_beside_the_scores(world):
     shown = _table(done.stdout)["emorealm_modality_agreement"]
     assert (shown["clips_missing"], shown["questions_left_out"]) == (2, 2)
     assert shown["emorealm_score"] == 50
+
+
+def test_avere_answers_and_weighs_options_in_one_run_and_says_what_it_was_given(world, tiny_avere):
+    out = world / "avere"
+    done = _run(world, "--tasks", "emorealm_modality_agreement,emorealm_shuffled_modality_agreement,"
+                "emorealm_likelihood_modality_agreement", "--model", "avere", "--model_args", f"pretrained={tiny_avere}",
+                "--batch_size", "2", "--output_path", str(out), "--log_samples")  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    _, samples = _saved(out)
+    assert len(samples) == 3
+    for name, of_task in samples.items():
+        for sample in of_task:
+            record = sample["emorealm_score"]["record"]
+            assert record["error"] == ""
+            assert record["media"]["clip"] == record["media"]["audio"]  # the sound in the mp4 itself
+            assert record["media"]["clip"].endswith(record["given_clip"])
+            assert (record["media"]["frames"], len(record["media"]["times"])) == (4, 4)
+            assert record["media"]["audio_seconds"] == pytest.approx(0.5, abs=0.1)
+            assert (record["given_clip"] != record["clip"]) == ("shuffled" in name)
+    weighed = [s["emorealm_score"]["record"]["strict"] for s in samples["emorealm_likelihood_modality_agreement"]]
+    assert set(weighed) <= {"A", "B"}

@@ -175,7 +175,9 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
             of those as video_features, audio_features, so that a clip is encoded once. One row a clip, in the order of
             the placeholders over the batch; a sample without a modality has no row.
         labels: (batch, length), shifted inside.
-        past_key_values: keys and values of what came before; then `input_ids` is only what follows.
+        past_key_values: keys and values of what came before; then `input_ids` is only what follows, `attention_mask`
+            covers both, and media of the cached part are not given again. A cache of one prefix may be repeated for
+            many rows of suffixes padded on the left, with `position_ids` that go on from the prefix.
         logits_to_keep: only the last so many logits, or those at these indices; 0: all.
 
         Raises ValueError when media and placeholders do not match.

@@ -38,7 +38,7 @@ def from_released_ids(
     ids, targets = ([row[part] for row in rows] for part in (0, 1))
     expanded = {
         "input_ids": padded(ids, 0),
-        "attention_mask": padded([torch.ones_like(row) for row in ids], 0),
+        "attention_mask": padded([torch.ones_like(row, dtype=mask.dtype) for row in ids], 0),
     }
     return expanded if labels is None else expanded | {"labels": padded(targets, IGNORED)}
 

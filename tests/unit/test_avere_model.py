@@ -1,12 +1,23 @@
 """The model at a nano size: batches, caches, masks, precision, saving."""
 
+from collections import Counter
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoProcessor, DynamicCache
+from transformers import (
+    AttentionInterface,
+    AttentionMaskInterface,
+    AutoConfig,
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoProcessor,
+    DynamicCache,
+)
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
 
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereModel, AvereProcessor
 from model_adapters.avere.convert import read_tokenizer
@@ -89,6 +100,26 @@ def test_left_padded_mixed_batch_equals_single_samples(model, processor, asked, 
         answer = model.generate(**alone, max_new_tokens=6, min_new_tokens=6, do_sample=False)[0, -6:]
         assert torch.equal(answers[row], answer)
     model.set_attn_implementation("sdpa")
+
+
+def test_every_part_follows_attn_implementation(model, processor, asked):
+    calls = Counter()
+
+    def probe(module, *tensors, **options):
+        calls[type(module).__name__] += 1
+        return sdpa_attention_forward(module, *tensors, **options)
+
+    AttentionInterface.register("probe", probe)
+    AttentionMaskInterface.register("probe", sdpa_mask)
+    inputs = batch(processor, asked)
+    wanted = model(**inputs).logits
+    model.set_attn_implementation("probe")
+    assert torch.equal(model(**inputs).logits, wanted)
+    model.set_attn_implementation("sdpa")
+    # two layers each: CLIP over space and time, the Q-Former with itself and with the sound
+    assert calls == {
+        "CLIPAttention": 4, "WhisperAttention": 2, "Blip2QFormerMultiHeadAttention": 4, "LlamaAttention": 2
+    }  # fmt: skip
 
 
 def test_clips_matter(model, processor, asked):

@@ -119,7 +119,25 @@ class AvereModel(AverePreTrainedModel):
 
 
 class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
-    """AVERE with its language model head."""
+    """AVERE with its language model head.
+
+    Arguments of `forward`:
+
+    input_ids: (batch, length) with expanded placeholders.
+    attention_mask: (batch, length so far) of 0 and 1, or an additive (batch, 1, length, length so far) that is used
+        as it is (packed branches; not with FlashAttention).
+    position_ids: (batch, length); default: counted from the cache's length on.
+    pixel_values_videos, input_features: as `get_video_features` and `get_audio_features` take them; or the results
+        of those as video_features, audio_features, so that a clip is encoded once. One row a clip, in the order of
+        the placeholders over the batch; a sample without a modality has no row.
+    labels: (batch, length), shifted inside; -100 is left out.
+    past_key_values: keys and values of what came before; then `input_ids` is only what follows, `attention_mask`
+        covers both, and media of the cached part are not given again. A cache of one prefix may be repeated for
+        many rows of suffixes padded on the left, with `position_ids` that go on from the prefix.
+    logits_to_keep: only the last so many logits, or those at these indices; 0: all.
+
+    Raises ValueError when media and placeholders do not match.
+    """
 
     _tied_weights_keys = {"lm_head.weight": "model.language_model.embed_tokens.weight"}  # noqa: RUF012
 
@@ -165,23 +183,7 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
         logits_to_keep: int | torch.Tensor = 0,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
-        """Logits (batch, length, vocabulary), and the mean loss over `labels` other than -100.
-
-        input_ids: (batch, length) with expanded placeholders.
-        attention_mask: (batch, length so far) of 0 and 1, or an additive (batch, 1, length, length so far) that is used
-            as it is (packed branches; not with FlashAttention).
-        position_ids: (batch, length); default: counted from the cache's length on.
-        pixel_values_videos, input_features: as `get_video_features` and `get_audio_features` take them; or the results
-            of those as video_features, audio_features, so that a clip is encoded once. One row a clip, in the order of
-            the placeholders over the batch; a sample without a modality has no row.
-        labels: (batch, length), shifted inside.
-        past_key_values: keys and values of what came before; then `input_ids` is only what follows, `attention_mask`
-            covers both, and media of the cached part are not given again. A cache of one prefix may be repeated for
-            many rows of suffixes padded on the left, with `position_ids` that go on from the prefix.
-        logits_to_keep: only the last so many logits, or those at these indices; 0: all.
-
-        Raises ValueError when media and placeholders do not match.
-        """
+        """Logits (batch, length, vocabulary), and the mean loss over `labels`; arguments as in the class docstring."""
         outputs = self.model(
             input_ids=input_ids,
             attention_mask=attention_mask,

@@ -277,8 +277,8 @@ def test_going_on_without_clips_counts_them_beside_the_scores(world):
 
 def test_avere_answers_and_weighs_options_in_one_run_and_says_what_it_was_given(world, tiny_avere):
     out = world / "avere"
-    done = _run(world, "--tasks", "emorealm_modality_agreement,emorealm_shuffled_modality_agreement,"
-                "emorealm_likelihood_modality_agreement", "--model", "avere", "--model_args", f"pretrained={tiny_avere}",
+    names = [f"emorealm{variant}_modality_agreement" for variant in ("", "_shuffled", "_likelihood")]
+    done = _run(world, "--tasks", ",".join(names), "--model", "avere", "--model_args", f"pretrained={tiny_avere}",
                 "--batch_size", "2", "--output_path", str(out), "--log_samples")  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     _, samples = _saved(out)

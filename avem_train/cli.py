@@ -1,0 +1,58 @@
+"""The command `avem-train`: runs a training recipe, and lists the recipes that ship with the package."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from avem_train import config
+
+
+def _mini_base(content: dict[str, Any]) -> None:
+    from avem_train import supervised
+
+    supervised.run(config.fill(supervised.MiniBase, content))
+
+
+PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {"mini_base": _mini_base}
+"""What a recipe's key `program` can name."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="avem-train", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="run a recipe")
+    run.add_argument("recipe", help="a YAML file, or the name of a shipped recipe")
+    run.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="settings to change, e.g. out=DIR stage.steps=10"
+    )
+    verbs.add_parser("list", help="list the shipped recipes")
+    return parser
+
+
+def _describe(path: str) -> str:
+    with open(path, encoding="utf-8") as lines:
+        return next(lines).lstrip("# ").strip()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; returns the exit status, 2 for a recipe that cannot be used."""
+    args = _parser().parse_args(argv)
+    if args.verb == "list":
+        for name, path in config.shipped().items():
+            print(f"{name:20s} {_describe(str(path))}")
+        return 0
+    try:
+        content = config.read(args.recipe, args.overrides)
+        program = content.pop("program", None)
+        if program not in PROGRAMS:
+            raise config.RecipeError(f"the recipe's program must be one of {', '.join(PROGRAMS)}, got {program!r}")
+        PROGRAMS[program](content)
+    except config.RecipeError as error:
+        print(f"avem-train: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Recipes: YAML files and `key=value` arguments that fill a program's settings, which are nested frozen dataclasses."""
+
+import dataclasses
+import difflib
+import typing
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+Settings = TypeVar("Settings")
+
+
+class RecipeError(Exception):
+    """A recipe that cannot be used; the message says which key and what would do."""
+
+
+def shipped() -> dict[str, Path]:
+    """Name -> file of the recipes that come with the package."""
+    folder = Path(str(resources.files("avem_train.recipes")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
+    """A recipe's content, with `a.b=value` overrides (values are YAML) put in.
+
+    recipe: path of a YAML file, or the name of a shipped recipe. A recipe that has `base: NAME` starts from that one.
+    Raises RecipeError for a missing recipe, broken YAML or an argument without "=".
+    """
+    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else shipped().get(recipe)
+    if path is None or not path.exists():
+        raise RecipeError(f"no recipe {recipe!r}: {_nearest(recipe, list(shipped()))}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"{path} must hold keys and values")
+    if base := content.pop("base", None):
+        content = _merged(read(base, []), content)
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise RecipeError(f"{override!r} is not key=value")
+        nested: Any = yaml.safe_load(value)
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        content = _merged(content, nested)
+    return content
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in over.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged
+
+
+def fill(settings: type[Settings], content: dict[str, Any], where: str = "") -> Settings:
+    """An instance of the dataclass `settings` with the content's values; nested dataclasses are filled likewise.
+
+    Raises RecipeError for an unknown key (naming the nearest known one), a missing one, or a value of the wrong type.
+    """
+    types = typing.get_type_hints(settings)
+    fields = {field.name: field for field in dataclasses.fields(settings)}
+    values = {}
+    for key, value in content.items():
+        if key not in fields:
+            raise RecipeError(f"unknown key {where + str(key)!r}: {_nearest(str(key), list(fields))}")
+        kind = types[key]
+        if dataclasses.is_dataclass(kind):
+            if not isinstance(value, dict):
+                raise RecipeError(f"{where + key} must hold keys and values, got {value!r}")
+            values[key] = fill(kind, value, f"{where}{key}.")
+        else:
+            values[key] = _typed(kind, value, where + key)
+    lacking = [name for name, field in fields.items() if name not in values and _required(field)]
+    if lacking:
+        raise RecipeError(f"{', '.join(where + name for name in lacking)} must be given")
+    return settings(**values)
+
+
+def _required(field: dataclasses.Field) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _typed(kind: Any, value: Any, key: str) -> Any:
+    if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
+        try:
+            return float(value)  # YAML reads 1e-3 as text
+        except ValueError as error:
+            raise RecipeError(f"{key} must be a number, got {value!r}") from error
+    if kind is Path:
+        return Path(str(value))
+    plain = typing.get_origin(kind) or kind
+    if isinstance(plain, type) and (not isinstance(value, plain) or (plain is int and isinstance(value, bool))):
+        raise RecipeError(f"{key} must be of type {plain.__name__}, got {value!r}")
+    return value

@@ -1,0 +1,149 @@
+"""avere-nano: AVERE's architecture at a size that a laptop trains, its vocabulary, and the parts its training touches."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import LlamaTokenizer
+
+from avem_train.vocabulary import train_vocabulary
+from emorealm_tasks.mini.instructions import KINDS, instructions
+from emorealm_tasks.mini.world import generator, sample_clip
+from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
+from model_adapters.avere.processing import SYSTEM
+
+VOCABULARY_CLIPS = 1500
+"""Clips whose instructions the vocabulary is trained on."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the model.
+
+    frames, image_size, patch: of the picture (pixels); window_seconds: of sound heard; span_seconds: sound a speech
+    token stands for; mel_bins: of the spectrogram; widths, layers, heads: of video tower, audio tower, Q-Former ("query")
+    and language model ("text"); vocabulary: pieces.
+    """
+
+    frames: int = 3
+    image_size: int = 96
+    patch: int = 24
+    window_seconds: int = 4
+    span_seconds: float = 0.5
+    mel_bins: int = 64
+    vision_width: int = 128
+    vision_layers: int = 4
+    audio_width: int = 128
+    audio_layers: int = 2
+    query_layers: int = 1
+    tower_heads: int = 4
+    text_width: int = 192
+    text_layers: int = 4
+    text_heads: int = 6
+    text_mlp: int = 512
+    vocabulary: int = 1100
+
+
+def configuration(shape: Shape) -> AvereConfig:
+    """The model configuration of a shape. Pieces 0, 1, 2 are unknown (also padding), beginning and end."""
+    return AvereConfig(
+        text_config={
+            "vocab_size": shape.vocabulary,
+            "hidden_size": shape.text_width,
+            "num_hidden_layers": shape.text_layers,
+            "num_attention_heads": shape.text_heads,
+            "num_key_value_heads": shape.text_heads,
+            "intermediate_size": shape.text_mlp,
+            "max_position_embeddings": 1024,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+            "pad_token_id": 0,
+        },
+        vision_config={
+            "hidden_size": shape.vision_width,
+            "intermediate_size": 4 * shape.vision_width,
+            "num_hidden_layers": shape.vision_layers,
+            "num_attention_heads": shape.tower_heads,
+            "image_size": shape.image_size,
+            "patch_size": shape.patch,
+            "num_frames": shape.frames,
+        },
+        audio_config={
+            "d_model": shape.audio_width,
+            "encoder_layers": shape.audio_layers,
+            "encoder_attention_heads": shape.tower_heads,
+            "encoder_ffn_dim": 4 * shape.audio_width,
+            "num_mel_bins": shape.mel_bins,
+            "window_seconds": shape.window_seconds,
+            "decoder_layers": 0,
+        },
+        qformer_config={
+            "hidden_size": shape.audio_width,
+            "num_hidden_layers": shape.query_layers,
+            "num_attention_heads": shape.tower_heads,
+            "intermediate_size": 2 * shape.audio_width,
+            "hidden_dropout_prob": 0.0,
+            "attention_probs_dropout_prob": 0.0,
+            "window_seconds": shape.span_seconds,
+            "stride_seconds": shape.span_seconds,
+        },
+        vision_feature_layer=-1,
+        max_sequence_length=1024,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=0,
+    )
+
+
+def build_processor(shape: Shape, seed: int) -> AvereProcessor:
+    """Processor with a vocabulary trained on the training world's instructions."""
+    rng = generator("train", seed)
+    config = configuration(shape)
+    mix = dict.fromkeys(KINDS, 1.0)
+    texts = [text for number in range(VOCABULARY_CLIPS)
+             for example in instructions(rng, sample_clip(rng, number % 2 == 1), mix, 6) for text in example]
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "tokenizer.model"
+        # the template's words must be whole pieces although each prompt has them once: hence the repetition
+        template = f"{SYSTEM} USER: ASSISTANT:"
+        # behind a line break a word has no space before it: brackets give such words pieces of their own
+        opened = [f"({text}" for text in texts]
+        model.write_bytes(train_vocabulary([*texts, *opened, *[template] * 200], shape.vocabulary))
+        tokenizer = LlamaTokenizer.from_pretrained(folder, unk_token="<unk>", pad_token="<unk>", legacy=False)
+    return AvereProcessor(tokenizer, config)
+
+
+def build_model(shape: Shape) -> AvereForConditionalGeneration:
+    """The untrained model, float32."""
+    return AvereForConditionalGeneration(configuration(shape))
+
+
+def response_ids(processor: AvereProcessor, response: str) -> list[int]:
+    """Ids of a response and the closing token."""
+    return [*processor.tokenizer.encode(response, add_special_tokens=False), processor.tokenizer.eos_token_id]
+
+
+def project_video(model: AvereForConditionalGeneration, states: torch.Tensor) -> torch.Tensor:
+    """Kept video tower states (clips, tokens, width) -> embeddings (clips, tokens, hidden)."""
+    return model.model.video_projector(states)
+
+
+def project_audio(model: AvereForConditionalGeneration, read: torch.Tensor) -> torch.Tensor:
+    """Kept Q-Former outputs (clips, windows, width) -> embeddings (clips, windows, hidden)."""
+    return model.model.audio_projector.linear(read)
+
+
+def language_parameters(model: AvereForConditionalGeneration) -> list[torch.nn.Parameter]:
+    """What supervised fine-tuning trains: language model, head, and the last maps of both projectors."""
+    inner = model.model
+    parts = (inner.language_model, model.lm_head, inner.video_projector, inner.audio_projector.linear)
+    return [parameter for part in parts for parameter in part.parameters()]
+
+
+def save(model: AvereForConditionalGeneration, processor: AvereProcessor, out: Path) -> None:
+    """Write a `from_pretrained` folder; the weights as float16, half the size at no measurable cost."""
+    out.mkdir(parents=True, exist_ok=True)
+    model.half().save_pretrained(out)
+    model.float()
+    processor.save_pretrained(out)

@@ -1,0 +1,105 @@
+"""Several prompts about one clip, with their responses, in one sequence that holds their common beginning once.
+
+A packed sequence is the common prefix (system text and media) followed by branches (question and response). A branch
+sees the prefix and itself; its positions go on from the prefix's end. So every branch has the log-probabilities that it
+would have in a sequence of its own, for a fraction of the work.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+IGNORE = -100
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One packed sequence, each list as long as the sequence.
+
+    branch: 0 in the prefix, 1.. in the branches. labels: ids of the responses, IGNORE elsewhere.
+    """
+
+    ids: list[int]
+    positions: list[int]
+    branch: list[int]
+    labels: list[int]
+
+
+def common_prefix(prompts: list[list[int]]) -> int:
+    """Number of leading ids that all prompts share, leaving each at least one id of its own (the last one predicts the
+    response's first token).
+    """
+    shortest = min(map(len, prompts)) - 1
+    first = prompts[0]
+    for i in range(shortest):
+        if any(prompt[i] != first[i] for prompt in prompts):
+            return i
+    return shortest
+
+
+def pack(prompts: list[list[int]], responses: list[list[int]]) -> Packed:
+    """Pack token ids of prompts and of the responses to them (closing token included).
+
+    Raises ValueError for an empty list, an empty response or unequal numbers.
+    """
+    if not prompts or len(prompts) != len(responses) or not all(responses):
+        raise ValueError("pack needs prompts and as many responses, none of them empty")
+    shared = common_prefix(prompts)
+    ids, branch = list(prompts[0][:shared]), [0] * shared
+    positions, labels = list(range(shared)), [IGNORE] * shared
+    for number, (prompt, response) in enumerate(zip(prompts, responses, strict=True), 1):
+        own = prompt[shared:]
+        ids += own + response
+        branch += [number] * (len(own) + len(response))
+        positions += range(shared, shared + len(own) + len(response))
+        labels += [IGNORE] * len(own) + response
+    return Packed(ids, positions, branch, labels)
+
+
+def collate(rows: list[Packed], pad_id: int, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:
+    """Batch of packed sequences, padded on the right.
+
+    Returns input_ids, position_ids, labels, branch (batch, length; -1 in the padding) and attention_mask
+    (batch, 1, length, length), additive: 0 where a token may look, the dtype's minimum elsewhere.
+    """
+    length = max(len(row.ids) for row in rows)
+
+    def padded(values: list[list[int]], fill: int) -> torch.Tensor:
+        return torch.tensor([value + [fill] * (length - len(value)) for value in values])
+
+    branch = padded([row.branch for row in rows], -1)
+    return {
+        "input_ids": padded([row.ids for row in rows], pad_id),
+        "position_ids": padded([row.positions for row in rows], 0),
+        "labels": padded([row.labels for row in rows], IGNORE),
+        "branch": branch,
+        "attention_mask": branch_mask(branch, dtype),
+    }
+
+
+def branch_mask(branch: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Additive mask (batch, 1, length, length) from branch numbers (batch, length): causal, the prefix (0) open to all,
+    a branch closed to the others. Every token sees itself, so no row of the padding (-1) is empty.
+    """
+    length = branch.shape[1]
+    causal = torch.ones(length, length, dtype=torch.bool, device=branch.device).tril()
+    same = branch[:, :, None] == branch[:, None, :]
+    allowed = causal & (same | (branch[:, None, :] == 0))
+    mask = torch.zeros(allowed.shape, dtype=dtype, device=branch.device)
+    return mask.masked_fill_(~allowed, torch.finfo(dtype).min)[:, None]
+
+
+def branch_loss(logits: torch.Tensor, labels: torch.Tensor, branch: torch.Tensor) -> torch.Tensor:
+    """Mean over branches of the mean negative log-likelihood of their responses, a scalar.
+
+    logits (batch, length, vocabulary); labels, branch (batch, length). Every response counts alike, however long: an
+    answer of one letter would drown among sentences if tokens counted alike.
+    """
+    keep = labels[:, 1:] != IGNORE
+    nll = torch.nn.functional.cross_entropy(logits[:, :-1][keep].float(), labels[:, 1:][keep], reduction="none")
+    rows = torch.arange(len(labels), device=labels.device)[:, None].expand_as(keep)
+    groups = (rows * (int(branch.max()) + 1) + branch[:, 1:])[keep]
+    _, groups = torch.unique(groups, return_inverse=True)
+    count = torch.zeros(int(groups.max()) + 1, device=nll.device).scatter_add_(0, groups, torch.ones_like(nll))
+    total = torch.zeros_like(count).scatter_add_(0, groups, nll)
+    return (total / count).mean()

@@ -1,0 +1,188 @@
+"""How the embedded reference model comes to be: towers learn the cues, then the language model learns to answer.
+
+Stages: a vocabulary; the two towers as classifiers of cues; tower features of every training clip, kept; the projectors
+and the language model on balanced instructions; then a short biased stage, which gives the model the weakness that the
+paper studies (Section 1): it says yes too readily. Where the biased stage stops is chosen on the validation world.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from avem_train import nano, towers
+from avem_train.mini_clips import rendered, targets
+from avem_train.packing import branch_loss, collate, pack
+from avem_train.towers import Settings as TowerSettings
+from avem_train.validation import Scores, validate
+from emorealm_tasks.mini.instructions import Bias, instructions
+from emorealm_tasks.mini.plan import plan
+from emorealm_tasks.mini.world import Clip, generator, sample_clip
+from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of supervised fine-tuning.
+
+    steps: optimiser steps. clips: clips a step. segments: instructions about each clip. learning_rate: peak, with
+    linear warm-up over 3% of the steps and cosine decay to `floor` of it. hidden: share of clips whose media are
+    withheld, so that the text prior means something. mix: kind of instruction -> weight. confounded: share of clips
+    from the confounded world. no_share, confounded_yes: see `instructions.Bias`. stop_below: end as soon as the validation
+    accuracy of both kinds of no (spurious, hallucination) is below this, in percent; 0 = never. every: steps between
+    such looks.
+    """
+
+    steps: int
+    mix: dict
+    clips: int = 24
+    segments: int = 6
+    learning_rate: float = 2e-3
+    floor: float = 0.05
+    hidden: float = 0.08
+    confounded: float = 0.0
+    no_share: float = 0.5
+    confounded_yes: float = 0.0
+    stop_below: float = 0.0
+    every: int = 10
+
+
+@dataclass(frozen=True)
+class MiniBase:
+    """Settings of the program `mini_base`.
+
+    out: folder to write. clips: training clips. validation_clips: clips of the validation world.
+    """
+
+    out: Path
+    balanced: Stage
+    biased: Stage
+    seed: int = 0
+    clips: int = 8000
+    validation_clips: int = 240
+    shape: nano.Shape = field(default_factory=nano.Shape)
+    towers: TowerSettings = field(default_factory=TowerSettings)
+
+
+@dataclass
+class Media:
+    """Kept tower features of clips, in the clips' order: video (clips, tokens, width), audio (clips, windows, width)."""
+
+    clips: list[Clip]
+    video: torch.Tensor
+    audio: torch.Tensor
+
+
+def training_clips(count: int, seed: int) -> list[Clip]:
+    """The training world: first half balanced, second half confounded."""
+    rng = generator("train", seed)
+    return [sample_clip(rng, confounded=number >= count // 2) for number in range(count)]
+
+
+def _prompts(rng: np.random.Generator, clip: Clip, stage: Stage, hidden: bool, processor: AvereProcessor) -> tuple:
+    bias = Bias(stage.no_share, stage.confounded_yes)
+    asked = instructions(rng, clip, stage.mix, stage.segments, bias)
+    prompts = [processor.encode_prompt(processor.prompt(text, video=not hidden, audio=not hidden)) for text, _ in asked]
+    return prompts, [nano.response_ids(processor, response) for _, response in asked]
+
+
+def batches(rng: np.random.Generator, media: Media, stage: Stage, processor: AvereProcessor) -> Iterator[dict]:
+    """Endless packed batches: clips drawn at random, instructions drawn anew each time."""
+    half = len(media.clips) // 2
+    while True:
+        pick = rng.integers(0, half, size=stage.clips) + half * (rng.random(stage.clips) < stage.confounded)
+        hidden = rng.random(stage.clips) < stage.hidden
+        hidden[0] = False  # a batch without any medium has no features to project
+        rows = [pack(*_prompts(rng, media.clips[i], stage, h, processor)) for i, h in zip(pick, hidden, strict=True)]
+        batch = collate(rows, processor.tokenizer.pad_token_id)
+        seen = torch.from_numpy(pick[~hidden])
+        yield batch | {"video": media.video[seen].float(), "audio": media.audio[seen].float()}
+
+
+def forward(model: AvereForConditionalGeneration, batch: dict) -> torch.Tensor:
+    """Logits (batch, length, vocabulary) of a packed batch with kept tower features."""
+    return model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        position_ids=batch["position_ids"],
+        video_features=nano.project_video(model, batch["video"]),
+        audio_features=nano.project_audio(model, batch["audio"]),
+        use_cache=False,
+    ).logits
+
+
+def _schedule(stage: Stage, step: int) -> float:
+    warm = max(1, round(0.03 * stage.steps))
+    progress = step / stage.steps
+    cosine = stage.floor + (1 - stage.floor) * 0.5 * (1 + np.cos(np.pi * progress))
+    return stage.learning_rate * min(1.0, (step + 1) / warm) * cosine
+
+
+def train_stage(model: AvereForConditionalGeneration, media: Media, stage: Stage, processor: AvereProcessor, seed: int,
+                look: Media, questions: list, name: str) -> Scores:
+    """Run one stage in place; returns the validation scores at its end.
+
+    Raises RuntimeError where the loss stops being a number.
+    """
+    rng = np.random.default_rng(seed)
+    trained = nano.language_parameters(model)
+    optimiser = torch.optim.AdamW(trained, lr=stage.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
+    source = batches(rng, media, stage, processor)
+    bar = tqdm(range(stage.steps), desc=name, unit="step")
+    for step in bar:
+        batch = next(source)
+        for group in optimiser.param_groups:
+            group["lr"] = _schedule(stage, step)
+        model.train()
+        loss = branch_loss(forward(model, batch), batch["labels"], batch["branch"])
+        if not torch.isfinite(loss):
+            raise RuntimeError(f"{name}: the loss is {loss.item()} at step {step}; lower learning_rate")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimiser.step()
+        if step % 10 == 0:
+            bar.set_postfix(loss=f"{loss.item():.3f}")
+        if stage.stop_below and (step + 1) % stage.every == 0:
+            scores = validate(model, processor, look, questions)
+            bar.write(f"{name} step {step + 1}: {scores.line()}")
+            if max(scores.spurious, scores.hallucination) < stage.stop_below:
+                return scores
+    return validate(model, processor, look, questions)
+
+
+def run(settings: MiniBase) -> None:
+    """Build the model and write it, its processor and what was measured on the way (`training.json`) to `out`."""
+    started = time.monotonic()
+    torch.manual_seed(settings.seed)
+    processor = nano.build_processor(settings.shape, settings.seed)
+    model = nano.build_model(settings.shape)
+    print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
+    clips = training_clips(settings.clips, settings.seed)
+    checked = plan(generator("validation", settings.seed), settings.validation_clips)
+    every = [*clips, *(clip for clip, _ in checked)]
+    pixels, mels = rendered(every, processor, settings.shape.frames)
+    features = {}
+    report = {"settings": json.loads(json.dumps(asdict(settings), default=str)), "seconds": {}, "validation": {}}
+    for modality, inputs in (("video", pixels), ("audio", mels)):
+        truth = torch.from_numpy(np.stack([targets(clip, modality) for clip in every]))
+        report["validation"][modality] = towers.train(model, modality, inputs, truth, len(clips), settings.towers)
+        features[modality] = towers.encode(model, modality, inputs)
+        report["seconds"][f"until {modality} tower"] = round(time.monotonic() - started)
+    count = len(clips)
+    media = Media(clips, features["video"][:count], features["audio"][:count])
+    look = Media([clip for clip, _ in checked], features["video"][count:], features["audio"][count:])
+    questions = [asked for _, asked in checked]
+    for number, name in enumerate(("balanced", "biased")):
+        stage = getattr(settings, name)
+        scores = train_stage(model, media, stage, processor, settings.seed + number, look, questions, name)
+        print(f"{name}: {scores.line()}")
+        report["validation"][name] = asdict(scores)
+        report["seconds"][f"until {name}"] = round(time.monotonic() - started)
+    nano.save(model, processor, settings.out)
+    (settings.out / "training.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -41,7 +41,7 @@ class _Avere(lmms):
     """What both classes share: arguments, the model, and answering lists of questions.
 
     pretrained: a converted folder; default EMOREALM_AVERE, else the embedded avere-nano.
-    batch_size: rows through the language model at once (--batch_size); `auto` is 16.
+    batch_size: rows through the language model at once (--batch_size), 1.2 GB each at 7B in bfloat16; `auto` is 16.
     device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32.
     attn_implementation: as in transformers.
     adapter: a LoRA folder, merged in.

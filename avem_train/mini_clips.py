@@ -1,9 +1,6 @@
 """Clips of the mini world as tensors, rendered without the detour through mp4: what the towers are trained on."""
 
-import os
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 
 import cv2
 import numpy as np
@@ -39,20 +36,17 @@ def _subsampled(picture: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), cv2.COLOR_YUV2RGB_I420)
 
 
-def _render(clip: Clip, processor: AvereProcessor, count: int) -> tuple[np.ndarray, np.ndarray]:
-    torch.set_num_threads(1)
-    pictures = np.stack([_subsampled(picture) for picture in frames(clip, count)])
-    pixels = processor.pixel_values(pictures).numpy().astype(np.float16)
-    return pixels, processor.input_features(synthesise(clip)).numpy().astype(np.float16)
+def rendered(clips: Iterable[Clip], modality: str, processor: AvereProcessor) -> torch.Tensor:
+    """One modality of clips as the tower takes it, float16.
 
-
-def rendered(clips: Iterable[Clip], processor: AvereProcessor, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Render clips, one process a core.
-
-    Returns float16 pixel values (clips, count, 3, height, width) and mel features (clips, bins, mel frames).
+    "video": pixel values (clips, frames, 3, height, width); "audio": mel features (clips, bins, mel frames).
     """
-    clips = list(clips)
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
-        work = pool.map(partial(_render, processor=processor, count=count), clips, chunksize=32)
-        pixels, sounds = zip(*tqdm(work, total=len(clips), desc="rendering clips", unit="clip"), strict=True)
-    return torch.from_numpy(np.stack(pixels)), torch.from_numpy(np.stack(sounds))
+    count = processor.config.vision_config.num_frames
+    rows = []
+    for clip in tqdm(list(clips), desc=f"rendering {modality}", unit="clip", mininterval=5):
+        if modality == "video":
+            row = processor.pixel_values(np.stack([_subsampled(picture) for picture in frames(clip, count)]))
+        else:
+            row = processor.input_features(synthesise(clip))
+        rows.append(row.half())
+    return torch.stack(rows)

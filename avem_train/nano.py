@@ -1,16 +1,17 @@
-"""avere-nano: AVERE's architecture at a size that a laptop trains, its vocabulary, and the parts its training touches."""
+"""avere-nano: AVERE's architecture at a size that a laptop trains, its vocabulary, and what its training touches."""
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import LlamaTokenizer
+from torch import nn
 
 from avem_train.vocabulary import train_vocabulary
 from emorealm_tasks.mini.instructions import KINDS, instructions
 from emorealm_tasks.mini.world import generator, sample_clip
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
+from model_adapters.avere.convert import read_tokenizer
 from model_adapters.avere.processing import SYSTEM
 
 VOCABULARY_CLIPS = 1500
@@ -22,11 +23,11 @@ class Shape:
     """Sizes of the model.
 
     frames, image_size, patch: of the picture (pixels); window_seconds: of sound heard; span_seconds: sound a speech
-    token stands for; mel_bins: of the spectrogram; widths, layers, heads: of video tower, audio tower, Q-Former ("query")
-    and language model ("text"); vocabulary: pieces.
+    token stands for; mel_bins: of the spectrogram; widths, layers, heads: of video tower, audio tower, Q-Former
+    ("query") and language model ("text"); vocabulary: pieces.
     """
 
-    frames: int = 3
+    frames: int = 2
     image_size: int = 96
     patch: int = 24
     window_seconds: int = 4
@@ -101,8 +102,12 @@ def build_processor(shape: Shape, seed: int) -> AvereProcessor:
     rng = generator("train", seed)
     config = configuration(shape)
     mix = dict.fromkeys(KINDS, 1.0)
-    texts = [text for number in range(VOCABULARY_CLIPS)
-             for example in instructions(rng, sample_clip(rng, number % 2 == 1), mix, 6) for text in example]
+    texts = [
+        text
+        for number in range(VOCABULARY_CLIPS)
+        for example in instructions(rng, sample_clip(rng, number % 2 == 1), mix, 6)
+        for text in example
+    ]
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "tokenizer.model"
         # the template's words must be whole pieces although each prompt has them once: hence the repetition
@@ -110,13 +115,16 @@ def build_processor(shape: Shape, seed: int) -> AvereProcessor:
         # behind a line break a word has no space before it: brackets give such words pieces of their own
         opened = [f"({text}" for text in texts]
         model.write_bytes(train_vocabulary([*texts, *opened, *[template] * 200], shape.vocabulary))
-        tokenizer = LlamaTokenizer.from_pretrained(folder, unk_token="<unk>", pad_token="<unk>", legacy=False)
+        tokenizer = read_tokenizer(Path(folder))
     return AvereProcessor(tokenizer, config)
 
 
 def build_model(shape: Shape) -> AvereForConditionalGeneration:
     """The untrained model, float32."""
-    return AvereForConditionalGeneration(configuration(shape))
+    model = AvereForConditionalGeneration(configuration(shape))
+    # CLIP's tiny position embeddings vanish beside the patches', and without places the face is not learned in time
+    nn.init.normal_(model.model.video_tower.embeddings.position_embedding.weight, std=0.3)
+    return model
 
 
 def response_ids(processor: AvereProcessor, response: str) -> list[int]:

@@ -16,7 +16,6 @@ import torch
 from tqdm import tqdm
 
 from avem_train import nano, towers
-from avem_train.mini_clips import rendered, targets
 from avem_train.packing import branch_loss, collate, pack
 from avem_train.towers import Settings as TowerSettings
 from avem_train.validation import Scores, validate
@@ -33,14 +32,14 @@ class Stage:
     steps: optimiser steps. clips: clips a step. segments: instructions about each clip. learning_rate: peak, with
     linear warm-up over 3% of the steps and cosine decay to `floor` of it. hidden: share of clips whose media are
     withheld, so that the text prior means something. mix: kind of instruction -> weight. confounded: share of clips
-    from the confounded world. no_share, confounded_yes: see `instructions.Bias`. stop_below: end as soon as the validation
-    accuracy of both kinds of no (spurious, hallucination) is below this, in percent; 0 = never. every: steps between
-    such looks.
+    from the confounded world. no_share, confounded_yes: see `instructions.Bias`. stop_below: end as soon as the
+    validation accuracy of both kinds of no (spurious, hallucination) is below this, in percent; 0 = never. every:
+    steps between such looks. bf16: autocast the forward pass.
     """
 
     steps: int
     mix: dict
-    clips: int = 24
+    clips: int = 16
     segments: int = 6
     learning_rate: float = 2e-3
     floor: float = 0.05
@@ -50,6 +49,7 @@ class Stage:
     confounded_yes: float = 0.0
     stop_below: float = 0.0
     every: int = 10
+    bf16: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class MiniBase:
     balanced: Stage
     biased: Stage
     seed: int = 0
-    clips: int = 8000
+    clips: int = 6000
     validation_clips: int = 240
     shape: nano.Shape = field(default_factory=nano.Shape)
     towers: TowerSettings = field(default_factory=TowerSettings)
@@ -71,7 +71,7 @@ class MiniBase:
 
 @dataclass
 class Media:
-    """Kept tower features of clips, in the clips' order: video (clips, tokens, width), audio (clips, windows, width)."""
+    """Kept tower states of clips, in their order: video (clips, tokens, width), audio (clips, windows, width)."""
 
     clips: list[Clip]
     video: torch.Tensor
@@ -123,8 +123,16 @@ def _schedule(stage: Stage, step: int) -> float:
     return stage.learning_rate * min(1.0, (step + 1) / warm) * cosine
 
 
-def train_stage(model: AvereForConditionalGeneration, media: Media, stage: Stage, processor: AvereProcessor, seed: int,
-                look: Media, questions: list, name: str) -> Scores:
+def train_stage(
+    model: AvereForConditionalGeneration,
+    media: Media,
+    stage: Stage,
+    processor: AvereProcessor,
+    seed: int,
+    look: Media,
+    questions: list,
+    name: str,
+) -> Scores:
     """Run one stage in place; returns the validation scores at its end.
 
     Raises RuntimeError where the loss stops being a number.
@@ -133,13 +141,15 @@ def train_stage(model: AvereForConditionalGeneration, media: Media, stage: Stage
     trained = nano.language_parameters(model)
     optimiser = torch.optim.AdamW(trained, lr=stage.learning_rate, betas=(0.9, 0.98), weight_decay=0.01)
     source = batches(rng, media, stage, processor)
-    bar = tqdm(range(stage.steps), desc=name, unit="step")
+    bar = tqdm(range(stage.steps), desc=name, unit="step", mininterval=5)
     for step in bar:
         batch = next(source)
         for group in optimiser.param_groups:
             group["lr"] = _schedule(stage, step)
         model.train()
-        loss = branch_loss(forward(model, batch), batch["labels"], batch["branch"])
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=stage.bf16):
+            logits = forward(model, batch)
+        loss = branch_loss(logits, batch["labels"], batch["branch"])
         if not torch.isfinite(loss):
             raise RuntimeError(f"{name}: the loss is {loss.item()} at step {step}; lower learning_rate")
         optimiser.zero_grad(set_to_none=True)
@@ -166,17 +176,17 @@ def run(settings: MiniBase) -> None:
     clips = training_clips(settings.clips, settings.seed)
     checked = plan(generator("validation", settings.seed), settings.validation_clips)
     every = [*clips, *(clip for clip, _ in checked)]
-    pixels, mels = rendered(every, processor, settings.shape.frames)
-    features = {}
     report = {"settings": json.loads(json.dumps(asdict(settings), default=str)), "seconds": {}, "validation": {}}
-    for modality, inputs in (("video", pixels), ("audio", mels)):
-        truth = torch.from_numpy(np.stack([targets(clip, modality) for clip in every]))
-        report["validation"][modality] = towers.train(model, modality, inputs, truth, len(clips), settings.towers)
-        features[modality] = towers.encode(model, modality, inputs)
-        report["seconds"][f"until {modality} tower"] = round(time.monotonic() - started)
-    count = len(clips)
-    media = Media(clips, features["video"][:count], features["audio"][:count])
-    look = Media([clip for clip, _ in checked], features["video"][count:], features["audio"][count:])
+    learnt = towers.learn(
+        settings.shape, processor, every, len(clips), settings.towers, settings.seed, settings.out / "towers.pt"
+    )
+    for modality, tower in learnt.items():
+        model.load_state_dict(tower.weights, strict=False)
+        report["validation"][modality] = tower.scores
+    report["seconds"]["until towers"] = round(time.monotonic() - started)
+    count, video, audio = len(clips), learnt["video"].states, learnt["audio"].states
+    media = Media(clips, video[:count], audio[:count])
+    look = Media([clip for clip, _ in checked], video[count:], audio[count:])
     questions = [asked for _, asked in checked]
     for number, name in enumerate(("balanced", "biased")):
         stage = getattr(settings, name)

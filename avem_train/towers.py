@@ -1,28 +1,37 @@
 """Trains the two towers as classifiers of cues, and keeps what they hand on.
 
 A linear head reads every token that a tower hands on; a cue's logit is the log-sum-exp over the tokens, so one token is
-enough to show it. After this the towers are frozen.
+enough to show it. After this the towers are frozen. The two share nothing, so each is trained in a process of its own.
 """
 
+import hashlib
 import math
+import multiprocessing
+import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from avem_train.mini_clips import target_names
-from model_adapters.avere import AvereForConditionalGeneration
+from avem_train import nano
+from avem_train.mini_clips import rendered, target_names, targets
+from emorealm_tasks.mini.world import Clip
+from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 
 @dataclass(frozen=True)
 class Settings:
-    """epochs over the training clips; batch: clips a step; learning_rate: peak, warm-up 50 steps, cosine to 0."""
+    """epochs over the training clips; batch: clips a step; learning rates: peak, warm-up 100 steps, cosine to 0."""
 
-    video_epochs: int = 6
-    audio_epochs: int = 6
+    video_epochs: int = 20
+    audio_epochs: int = 11
     batch: int = 64
-    learning_rate: float = 1.5e-3
+    video_learning_rate: float = 3e-3
+    audio_learning_rate: float = 2e-3
 
 
 def states(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> torch.Tensor:
@@ -57,14 +66,20 @@ def encode(model: AvereForConditionalGeneration, modality: str, inputs: torch.Te
     return torch.cat([states(model, modality, part.float()).half() for part in inputs.split(128)])
 
 
-def train(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor, truth: torch.Tensor, count: int,
-          settings: Settings) -> dict[str, float]:
+def train(
+    model: AvereForConditionalGeneration,
+    modality: str,
+    inputs: torch.Tensor,
+    truth: torch.Tensor,
+    count: int,
+    settings: Settings,
+) -> dict[str, float]:
     """Train one tower in place on the first `count` clips.
 
     inputs: float16 pixel values or mel features of all clips; truth: (clips, cues), see `mini_clips.targets`.
     Returns the balanced accuracy of each cue on the remaining clips, in percent.
     """
-    epochs = settings.video_epochs if modality == "video" else settings.audio_epochs
+    epochs, peak = getattr(settings, f"{modality}_epochs"), getattr(settings, f"{modality}_learning_rate")
     steps = epochs * (count // settings.batch)
     with torch.no_grad():
         width = states(model, modality, inputs[:1].float()).shape[-1]
@@ -72,16 +87,16 @@ def train(model: AvereForConditionalGeneration, modality: str, inputs: torch.Ten
     nn.init.zeros_(head.weight)
     nn.init.constant_(head.bias, -3.0)  # cues are rare
     trained = [*_trained(model, modality), *head.parameters()]
-    optimiser = torch.optim.AdamW(trained, lr=settings.learning_rate, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(trained, lr=peak, weight_decay=0.01)
     model.train()
-    bar = tqdm(range(steps), desc=f"{modality} tower", unit="step")
+    bar = tqdm(range(steps), desc=f"{modality} tower", unit="step", mininterval=5)
     order: list[torch.Tensor] = []
     for step in bar:
         order = order or list(torch.randperm(count)[: count - count % settings.batch].split(settings.batch))
         pick = order.pop()
         for group in optimiser.param_groups:
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / 50) * cosine
+            group["lr"] = peak * min(1.0, (step + 1) / 100) * cosine
         logits = torch.logsumexp(head(states(model, modality, inputs[pick].float())), dim=1)
         loss = nn.functional.binary_cross_entropy_with_logits(logits, truth[pick])
         optimiser.zero_grad(set_to_none=True)
@@ -97,3 +112,63 @@ def train(model: AvereForConditionalGeneration, modality: str, inputs: torch.Ten
     worst = sorted(named.items(), key=lambda item: item[1])[:5]
     print(f"{modality} tower: balanced accuracy {100 * scores.mean():.1f}%; lowest: {worst}")
     return named
+
+
+@dataclass
+class Tower:
+    """A trained tower: its part of the model's weights, its states of all clips, and its scores by cue."""
+
+    weights: dict[str, torch.Tensor]
+    states: torch.Tensor
+    scores: dict[str, float]
+
+
+def _learn(
+    modality: str,
+    shape: nano.Shape,
+    processor: AvereProcessor,
+    clips: list[Clip],
+    count: int,
+    settings: Settings,
+    seed: int,
+) -> Tower:
+    torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
+    torch.manual_seed(seed)
+    model = nano.build_model(shape)
+    truth = torch.from_numpy(np.stack([targets(clip, modality) for clip in clips]))
+    inputs = rendered(clips, modality, processor)
+    scores = train(model, modality, inputs, truth, count, settings)
+    parts = ("model.video_tower.",) if modality == "video" else ("model.audio_tower.", "model.audio_projector.")
+    weights = {name: value for name, value in model.state_dict().items() if name.startswith(parts)}
+    return Tower(weights, encode(model, modality, inputs), scores)
+
+
+def learn(
+    shape: nano.Shape,
+    processor: AvereProcessor,
+    clips: list[Clip],
+    count: int,
+    settings: Settings,
+    seed: int,
+    kept: Path,
+) -> dict[str, Tower]:
+    """Train both towers side by side, on the first `count` clips; the rest are for the scores.
+
+    kept: file that holds the result, so that a run that was stopped later need not train them again; it is used if it
+    was made from the same arguments. Returns "video" and "audio" -> tower.
+    """
+    key = hashlib.sha256(repr((shape, clips, count, settings, seed)).encode()).hexdigest()
+    if kept.exists():
+        found = torch.load(kept, weights_only=True)
+        if found["key"] == key:
+            print(f"towers taken from {kept}")
+            return {modality: Tower(**found[modality]) for modality in ("video", "audio")}
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        work = {
+            modality: pool.submit(_learn, modality, shape, processor, clips, count, settings, seed)
+            for modality in ("video", "audio")
+        }
+        learnt = {modality: future.result() for modality, future in work.items()}
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"key": key} | {modality: vars(tower) for modality, tower in learnt.items()}, kept)
+    return learnt

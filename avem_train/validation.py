@@ -37,8 +37,9 @@ class Scores:
 
 
 @torch.no_grad()
-def letters(model: AvereForConditionalGeneration, processor: AvereProcessor, media: "Media",
-            questions: list[list[Question]]) -> list[tuple[Question, str]]:
+def letters(
+    model: AvereForConditionalGeneration, processor: AvereProcessor, media: "Media", questions: list[list[Question]]
+) -> list[tuple[Question, str]]:
     """Every question with the piece that the model puts first in its answer (greedy), e.g. "A".
 
     questions: those of each clip of `media`, in its order.
@@ -51,10 +52,15 @@ def letters(model: AvereForConditionalGeneration, processor: AvereProcessor, med
         part = range(start, min(start + BATCH, len(questions)))
         rows = []
         for i in part:
-            prompts = [processor.encode_prompt(processor.prompt(q.prompt, video=True, audio=True)) for q in questions[i]]
+            prompts = [
+                processor.encode_prompt(processor.prompt(q.prompt, video=True, audio=True)) for q in questions[i]
+            ]
             rows.append(pack(prompts, [nano.response_ids(processor, q.answer) for q in questions[i]]))
         batch = collate(rows, processor.tokenizer.pad_token_id)
-        batch |= {"video": media.video[part.start : part.stop].float(), "audio": media.audio[part.start : part.stop].float()}
+        batch |= {
+            "video": media.video[part.start : part.stop].float(),
+            "audio": media.audio[part.start : part.stop].float(),
+        }
         best = forward(model, batch).argmax(-1)
         first = (batch["labels"] != IGNORE) & (batch["labels"].roll(1, 1) == IGNORE)
         for row, i in enumerate(part):
@@ -68,8 +74,9 @@ def _says_yes(question: Question, letter: str) -> bool:
     return any(choice.startswith(f"({letter})") and "Yes" in choice for choice in question.choices)
 
 
-def validate(model: AvereForConditionalGeneration, processor: AvereProcessor, media: "Media",
-             questions: list[list[Question]]) -> Scores:
+def validate(
+    model: AvereForConditionalGeneration, processor: AvereProcessor, media: "Media", questions: list[list[Question]]
+) -> Scores:
     """Scores on validation questions."""
     tasks, kinds, yes = defaultdict(list), defaultdict(list), []
     for question, letter in letters(model, processor, media, questions):
@@ -81,5 +88,8 @@ def validate(model: AvereForConditionalGeneration, processor: AvereProcessor, me
     def percent(hits: list[bool]) -> float:
         return round(100 * float(np.mean(hits)), 1)
 
-    return Scores({task: percent(hits) for task, hits in tasks.items()}, percent(yes), *(
-        percent(kinds[kind]) for kind in ("no_hallucination", "spurious", "hallucination")))
+    return Scores(
+        {task: percent(hits) for task, hits in tasks.items()},
+        percent(yes),
+        *(percent(kinds[kind]) for kind in ("no_hallucination", "spurious", "hallucination")),
+    )

@@ -20,6 +20,9 @@ def train_vocabulary(texts: Iterable[str], size: int) -> bytes:
         model_type="bpe",
         byte_fallback=True,
         character_coverage=1.0,
+        normalization_rule_name="identity",  # as Llama's: text is taken as it is
+        remove_extra_whitespaces=False,
+        add_dummy_prefix=True,
         unk_id=0,
         bos_id=1,
         eos_id=2,

@@ -5,6 +5,8 @@ from typing import Any
 
 from emorealm_results.samples import FLOORS, FULL
 
+from emorealm_tasks.mini.plan import CHANCE
+
 NAMES = {
     "modality_agreement": "modality agreement",
     "reasoning_basic_audio": "reasoning basic, audio",
@@ -39,6 +41,7 @@ FLOOR_LEGENDS = {
     "shuffled": "shuffled: accuracy with the media of another clip of another emotion",
     "likelihood": "likelihood: accuracy when the most likely option counts as the answer",
 }
+TEXT_FLOOR_LEGEND = "text floor: what the best reader of the text alone can expect, exact by construction"
 _DASH = "–"
 
 
@@ -50,28 +53,35 @@ def render(report: Mapping[str, Any]) -> str:
         floors = [floor for floor in FLOORS if floor in parts]
         level = f"{100 * report['interval']['level']:.0f}%"
         if FULL in parts:
+            text_floor = CHANCE if benchmark == "emorealm_mini" else {}
             for reading in ("strict", "official"):
-                blocks += [f"## Tasks, {READINGS[reading]} reading", _task_table(parts, floors, reading, level)]
+                table = _task_table(parts, floors, reading, level, text_floor)
+                blocks += [f"## Tasks, {READINGS[reading]} reading", table]
         blocks += ["## Group", _group_table(parts, level)]
         blocks += [LEGEND, GROUP_LEGEND]
-        if floors:
-            blocks.append("; ".join(FLOOR_LEGENDS[floor] for floor in floors) + ".")
+        legends = [FLOOR_LEGENDS[floor] for floor in floors]
+        legends += [TEXT_FLOOR_LEGEND] if benchmark == "emorealm_mini" else []
+        if legends:
+            blocks.append("; ".join(legends) + ".")
     return "\n\n".join([*blocks, *_footer(report)]) + "\n"
 
 
-def _task_table(parts: Mapping[str, Any], floors: Sequence[str], reading: str, level: str) -> str:
+def _task_table(
+    parts: Mapping[str, Any], floors: Sequence[str], reading: str, level: str, text_floor: Mapping[str, float]
+) -> str:
     header = ["task", "questions / clips", f"accuracy [{level}]", "precision", "recall", f"F1 [{level}]", "yes-rate"]
-    rows = [[*header, "unparsed", "errors", "missing", *floors]]
+    rows = [[*header, "unparsed", "errors", "missing", *floors, *(["text floor"] if text_floor else [])]]
     for task, scored in parts[FULL]["tasks"].items():
         scores = scored["readings"][reading]
         others = [parts[floor]["tasks"].get(task, {}).get("readings", {}).get(reading, {}) for floor in floors]
         numbers = [_interval(scores["accuracy"]), _value(scores.get("precision")), _value(scores.get("recall"))]
         numbers += [_interval(scores.get("f1")), _value(scores.get("yes_rate"))]
         floor_cells = [_value(other.get("accuracy")) for other in others]
+        floor_cells += [f"{text_floor[task]:.1f}"] if text_floor else []
         rows.append([NAMES[task], _size(scored), *numbers, *_failures(scored), str(scored["missing"]), *floor_cells])
         for subtask, counts in scored["subtasks"].items():
             cells = [NAMES[subtask], _size(counts), _interval(scores[subtask]), *[""] * 4, *_failures(counts), ""]
-            rows.append([*cells, *[_value(other.get(subtask)) for other in others]])
+            rows.append([*cells, *[_value(other.get(subtask)) for other in others], *([""] if text_floor else [])])
     return _markdown(rows)
 
 

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from emorealm_tasks.mini import floor
 from emorealm_tasks.mini.encode import write_clip
 from emorealm_tasks.mini.instructions import KINDS, instructions
-from emorealm_tasks.mini.plan import plan
+from emorealm_tasks.mini.plan import CHANCE, plan
 from emorealm_tasks.mini.questions import Question, item
 from emorealm_tasks.mini.world import SPLITS, Clip, cue_records, generator, sample_clip
 
@@ -102,7 +102,7 @@ def build(out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0
         )
     else:
         known = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
-        _write(out / "floor.json", {"exact": floor.CHANCE, "bag_of_words": floor.bag_of_words(known, questions)})
+        _write(out / "floor.json", {"exact": CHANCE, "bag_of_words": floor.bag_of_words(known, questions)})
     _write(out / "build.json", {"version": VERSION, "split": split, "clips": len(content), "seed": seed})
     _write(out / "emorealm_v1.json", questions)
     counts: dict[str, int] = {}

@@ -5,7 +5,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from emorealm_tasks.mini.draw import SIZE, draw_frame
+from emorealm_tasks.mini.canvas import SIZE
+from emorealm_tasks.mini.draw import draw_frame
 from emorealm_tasks.mini.sound import RATE, synthesise
 from emorealm_tasks.mini.world import Clip
 

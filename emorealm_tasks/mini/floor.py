@@ -7,15 +7,6 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-CHANCE = {
-    "reasoning_basic_audio": 25.0,
-    "reasoning_basic_video": 25.0,
-    "modality_agreement": 50.0,
-    "reasoning_stress_audio": 50.0,
-    "reasoning_stress_video": 50.0,
-}
-"""Percent that no text-only reader can exceed in expectation: every text is asked once with each of its answers."""
-
 
 def _views(item: dict) -> list[str]:
     """What the classifier reads of each choice: its words, and the question's and the other choices', marked."""

@@ -23,9 +23,15 @@ SHARES = {
     "reasoning_stress_video": 728,
 }
 """Questions of each task in the benchmark (Table 1)."""
+CHANCE = {
+    "reasoning_basic_audio": 25.0,
+    "reasoning_basic_video": 25.0,
+    "modality_agreement": 50.0,
+    "reasoning_stress_audio": 50.0,
+    "reasoning_stress_video": 50.0,
+}
+"""Percent that no text-only reader can exceed in expectation: every text is asked once with each of its answers."""
 QUESTIONS_PER_CLIP = 4000 / 2649
-ANSWERS = {"basic": 4, "stress": 4, "agreement": 2}
-"""Questions come in groups of this size, so that every answer is equally frequent."""
 
 
 @dataclass

@@ -116,10 +116,13 @@ def _row(item: object, videos: Path, audios: Path | None) -> dict:
 
 
 def inside(root: Path, relative: str) -> Path:
-    """`relative` under `root` as an absolute path; ValueError when it would leave `root`, also through a link."""
+    """`relative` under `root` as an absolute path; ValueError when it would leave `root`.
+
+    Links below `root` are followed: they were put there by whoever keeps the clips (parts on several disks), not by
+    whoever wrote the questions.
+    """
     pure = PurePosixPath(relative.replace("\\", "/"))
-    resolved = (root / pure).resolve() if "\0" not in relative else None
-    if resolved is None or pure.is_absolute() or ".." in pure.parts or not resolved.is_relative_to(root.resolve()):
+    if "\0" in relative or pure.is_absolute() or ".." in pure.parts:
         raise ValueError(f"field 'video': {relative!r} leaves the data folder {root}; refused")
     return root.absolute() / pure
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from emorealm_tasks.mini import floor, instructions, questions
 from emorealm_tasks.mini.build import items
+from emorealm_tasks.mini.canvas import SIZE
 from emorealm_tasks.mini.cues import CUES, EMOTIONS, affect_cues, scene_cues
-from emorealm_tasks.mini.draw import SIZE, draw_frame
-from emorealm_tasks.mini.plan import plan, sizes
+from emorealm_tasks.mini.draw import draw_frame
+from emorealm_tasks.mini.plan import CHANCE, plan, sizes
 from emorealm_tasks.mini.sound import LENGTHS, RATE, synthesise
 from emorealm_tasks.mini.world import companion, cue_records, generator, sample_clip
 
@@ -96,7 +97,7 @@ def test_a_fitted_bag_of_words_stays_at_chance():
     known, asked = items(plan(generator("test", 11), 2400)), items(plan(generator("test", 12), 600))
     scores = floor.bag_of_words(known, asked)
     counts = Counter(item["task"] for item in asked)
-    for task, chance in floor.CHANCE.items():
+    for task, chance in CHANCE.items():
         error = 100 * np.sqrt(chance / 100 * (1 - chance / 100) / counts[task])
         assert scores[task] < chance + 3 * error, task
 

@@ -24,7 +24,7 @@ def test_tables_hold_every_task_subtask_and_group_column(tmp_path):
     assert strict[3:5] == ["75.0", "50.0"]
     assert strict[5].startswith("60.0 [")
     assert strict[6] == "37.5"
-    assert strict[7:] == ["1", "1", "0"]
+    assert strict[7:] == ["1", "1", "0", "50.0"]
     assert official[6] == "62.5"  # the released code infers "yes" from a wrong reply on a no
     assert rows(text, "reasoning basic, audio")[0][3:7] == ["–"] * 4
     assert [row[1] for row in rows(text, "- hallucinated cue")] == ["2 / 2"] * 4
@@ -46,8 +46,9 @@ def test_floors_become_columns_and_group_rows(tmp_path):
     run_folders.write(tmp_path, run_folders.whole("emorealm_mini_blind"), date="20261121_130000")
     run_folders.write(tmp_path, run_folders.whole("emorealm_mini_likelihood"), date="20261121_140000")
     text = render(tmp_path)
-    assert rows(text, "task")[0][-2:] == ["blind", "likelihood"]
-    assert rows(text, "modality agreement")[0][-2:] == ["62.5", "62.5"]
+    assert rows(text, "task")[0][-3:] == ["blind", "likelihood", "text floor"]
+    assert rows(text, "modality agreement")[0][-3:] == ["62.5", "62.5", "50.0"]
+    assert rows(text, "reasoning basic, audio")[0][-1] == "25.0"
     assert len(rows(text, "blind")) == 3
     assert "text alone" in text
     assert "another clip" not in text
@@ -58,7 +59,7 @@ def test_footer_names_intervals_seed_model_versions_and_limit(tmp_path):
     for part in ("95% percentile bootstrap over clips", "seed 0", "avere (pretrained=nano)", "lmms-eval 0.7."):
         assert part in text
     assert "LIMITED" not in text
-    assert rows(text, "modality agreement")[0][-1] == "3"
+    assert rows(text, "modality agreement")[0][-2] == "3"
     limited = render(run_folders.write(tmp_path / "few", run_folders.whole(), limit=8.0))
     assert "LIMITED RUN**: --limit 8 " in limited
     assert "LIMITED" not in render(run_folders.write(tmp_path / "no limit", run_folders.whole(), limit=-1.0))

@@ -9,7 +9,7 @@ from torch import nn
 
 from avem_train.vocabulary import train_vocabulary
 from emorealm_tasks.mini.instructions import KINDS, instructions
-from emorealm_tasks.mini.world import generator, sample_clip
+from emorealm_tasks.mini.world import Clip, generator, sample_clip
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
 from model_adapters.avere.convert import read_tokenizer
 from model_adapters.avere.processing import SYSTEM
@@ -140,6 +140,27 @@ def project_video(model: AvereForConditionalGeneration, states: torch.Tensor) ->
 def project_audio(model: AvereForConditionalGeneration, read: torch.Tensor) -> torch.Tensor:
     """Kept Q-Former outputs (clips, windows, width) -> embeddings (clips, windows, hidden)."""
     return model.model.audio_projector.linear(read)
+
+
+@dataclass
+class Media:
+    """Kept tower states of clips, in their order: video (clips, tokens, width), audio (clips, windows, width)."""
+
+    clips: list[Clip]
+    video: torch.Tensor
+    audio: torch.Tensor
+
+
+def forward(model: AvereForConditionalGeneration, batch: dict) -> torch.Tensor:
+    """Logits (batch, length, vocabulary) of a packed batch with kept tower features."""
+    return model(
+        input_ids=batch["input_ids"],
+        attention_mask=batch["attention_mask"],
+        position_ids=batch["position_ids"],
+        video_features=project_video(model, batch["video"]),
+        audio_features=project_audio(model, batch["audio"]),
+        use_cache=False,
+    ).logits
 
 
 def language_parameters(model: AvereForConditionalGeneration) -> list[torch.nn.Parameter]:

@@ -16,9 +16,10 @@ import torch
 from tqdm import tqdm
 
 from avem_train import nano, towers
+from avem_train.nano import Media
 from avem_train.packing import branch_loss, collate, pack
 from avem_train.towers import Settings as TowerSettings
-from avem_train.validation import Scores, validate
+from avem_train.validation import Exam, Scores, validate
 from emorealm_tasks.mini.instructions import Bias, instructions
 from emorealm_tasks.mini.plan import plan
 from emorealm_tasks.mini.world import Clip, generator, sample_clip
@@ -32,9 +33,9 @@ class Stage:
     steps: optimiser steps. clips: clips a step. segments: instructions about each clip. learning_rate: peak, with
     linear warm-up over 3% of the steps and cosine decay to `floor` of it. hidden: share of clips whose media are
     withheld, so that the text prior means something. mix: kind of instruction -> weight. confounded: share of clips
-    from the confounded world. no_share, confounded_yes: see `instructions.Bias`. stop_below: end as soon as the
-    validation accuracy of both kinds of no (spurious, hallucination) is below this, in percent; 0 = never. every:
-    steps between such looks. bf16: autocast the forward pass.
+    from the confounded world. no_share, confounded_yes: see `instructions.Bias`. stop_between: end as soon as
+    the validation accuracies of both kinds of no (spurious, hallucination) lie between these, in percent; empty =
+    never. every: steps between such looks. bf16: autocast the forward pass.
     """
 
     steps: int
@@ -47,7 +48,7 @@ class Stage:
     confounded: float = 0.0
     no_share: float = 0.5
     confounded_yes: float = 0.0
-    stop_below: float = 0.0
+    stop_between: list = field(default_factory=list)
     every: int = 10
     bf16: bool = False
 
@@ -67,15 +68,6 @@ class MiniBase:
     validation_clips: int = 240
     shape: nano.Shape = field(default_factory=nano.Shape)
     towers: TowerSettings = field(default_factory=TowerSettings)
-
-
-@dataclass
-class Media:
-    """Kept tower states of clips, in their order: video (clips, tokens, width), audio (clips, windows, width)."""
-
-    clips: list[Clip]
-    video: torch.Tensor
-    audio: torch.Tensor
 
 
 def training_clips(count: int, seed: int) -> list[Clip]:
@@ -104,18 +96,6 @@ def batches(rng: np.random.Generator, media: Media, stage: Stage, processor: Ave
         yield batch | {"video": media.video[seen].float(), "audio": media.audio[seen].float()}
 
 
-def forward(model: AvereForConditionalGeneration, batch: dict) -> torch.Tensor:
-    """Logits (batch, length, vocabulary) of a packed batch with kept tower features."""
-    return model(
-        input_ids=batch["input_ids"],
-        attention_mask=batch["attention_mask"],
-        position_ids=batch["position_ids"],
-        video_features=nano.project_video(model, batch["video"]),
-        audio_features=nano.project_audio(model, batch["audio"]),
-        use_cache=False,
-    ).logits
-
-
 def _schedule(stage: Stage, step: int) -> float:
     warm = max(1, round(0.03 * stage.steps))
     progress = step / stage.steps
@@ -129,8 +109,7 @@ def train_stage(
     stage: Stage,
     processor: AvereProcessor,
     seed: int,
-    look: Media,
-    questions: list,
+    exam: Exam,
     name: str,
 ) -> Scores:
     """Run one stage in place; returns the validation scores at its end.
@@ -148,7 +127,7 @@ def train_stage(
             group["lr"] = _schedule(stage, step)
         model.train()
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=stage.bf16):
-            logits = forward(model, batch)
+            logits = nano.forward(model, batch)
         loss = branch_loss(logits, batch["labels"], batch["branch"])
         if not torch.isfinite(loss):
             raise RuntimeError(f"{name}: the loss is {loss.item()} at step {step}; lower learning_rate")
@@ -158,12 +137,12 @@ def train_stage(
         optimiser.step()
         if step % 10 == 0:
             bar.set_postfix(loss=f"{loss.item():.3f}")
-        if stage.stop_below and (step + 1) % stage.every == 0:
-            scores = validate(model, processor, look, questions)
+        if stage.stop_between and (step + 1) % stage.every == 0:
+            scores = validate(model, processor, exam)
             bar.write(f"{name} step {step + 1}: {scores.line()}")
-            if max(scores.spurious, scores.hallucination) < stage.stop_below:
+            if scores.weak(stage.stop_between):
                 return scores
-    return validate(model, processor, look, questions)
+    return validate(model, processor, exam)
 
 
 def run(settings: MiniBase) -> None:
@@ -177,20 +156,17 @@ def run(settings: MiniBase) -> None:
     checked = plan(generator("validation", settings.seed), settings.validation_clips)
     every = [*clips, *(clip for clip, _ in checked)]
     report = {"settings": json.loads(json.dumps(asdict(settings), default=str)), "seconds": {}, "validation": {}}
-    learnt = towers.learn(
-        settings.shape, processor, every, len(clips), settings.towers, settings.seed, settings.out / "towers.pt"
-    )
+    learnt = towers.learn(settings.shape, processor, every, len(clips), settings.towers, settings.seed, settings.out)
     for modality, tower in learnt.items():
         model.load_state_dict(tower.weights, strict=False)
         report["validation"][modality] = tower.scores
     report["seconds"]["until towers"] = round(time.monotonic() - started)
     count, video, audio = len(clips), learnt["video"].states, learnt["audio"].states
     media = Media(clips, video[:count], audio[:count])
-    look = Media([clip for clip, _ in checked], video[count:], audio[count:])
-    questions = [asked for _, asked in checked]
+    exam = Exam.of(checked, video[count:], audio[count:])
     for number, name in enumerate(("balanced", "biased")):
         stage = getattr(settings, name)
-        scores = train_stage(model, media, stage, processor, settings.seed + number, look, questions, name)
+        scores = train_stage(model, media, stage, processor, settings.seed + number, exam, name)
         print(f"{name}: {scores.line()}")
         report["validation"][name] = asdict(scores)
         report["seconds"][f"until {name}"] = round(time.monotonic() - started)

@@ -22,6 +22,8 @@ from avem_train.mini_clips import rendered, target_names, targets
 from emorealm_tasks.mini.world import Clip
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
+_OTHER = {"video": "audio", "audio": "video"}
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,15 +36,18 @@ class Settings:
     audio_learning_rate: float = 2e-3
 
 
-def states(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> torch.Tensor:
-    """What a tower hands on: inputs of `clips` -> (clips, tokens, width).
+def views(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> list[torch.Tensor]:
+    """What the heads read, each (clips, tokens, width); the first is what the tower hands on.
 
-    Video: all tokens of all frames before the projector. Audio: the Q-Former's outputs before its last linear map.
+    Video: all tokens of all frames before the projector. Audio: the Q-Former's outputs before its last linear map, and
+    the means of the audio tower's own states over the same windows, since through the Q-Former alone it learns slowly.
     """
     inner = model.model
     if modality == "video":
-        return inner.video_tower(inputs, num_layers=model.config.vision_layers_run).flatten(1, 2)
-    return inner.audio_projector.read(inner.audio_tower(inputs).last_hidden_state)
+        return [inner.video_tower(inputs, num_layers=model.config.vision_layers_run).flatten(1, 2)]
+    heard = inner.audio_tower(inputs).last_hidden_state
+    window, stride = model.config.qformer_config.window_states, model.config.qformer_config.stride_states
+    return [inner.audio_projector.read(heard), heard.unfold(1, window, stride).mean(-1)]
 
 
 def _trained(model: AvereForConditionalGeneration, modality: str) -> list[nn.Parameter]:
@@ -63,7 +68,11 @@ def balanced_accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor
 def encode(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> torch.Tensor:
     """Tower states of all clips, float16 (clips, tokens, width)."""
     model.eval()
-    return torch.cat([states(model, modality, part.float()).half() for part in inputs.split(128)])
+    return torch.cat([views(model, modality, part.float())[0].half() for part in inputs.split(128)])
+
+
+def _cue_loss(head: nn.Linear, view: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    return nn.functional.binary_cross_entropy_with_logits(torch.logsumexp(head(view), dim=1), truth)
 
 
 def train(
@@ -82,11 +91,12 @@ def train(
     epochs, peak = getattr(settings, f"{modality}_epochs"), getattr(settings, f"{modality}_learning_rate")
     steps = epochs * (count // settings.batch)
     with torch.no_grad():
-        width = states(model, modality, inputs[:1].float()).shape[-1]
-    head = nn.Linear(width, truth.shape[1])
-    nn.init.zeros_(head.weight)
-    nn.init.constant_(head.bias, -3.0)  # cues are rare
-    trained = [*_trained(model, modality), *head.parameters()]
+        widths = [view.shape[-1] for view in views(model, modality, inputs[:1].float())]
+    heads = nn.ModuleList(nn.Linear(width, truth.shape[1]) for width in widths)
+    for head in heads:
+        nn.init.zeros_(head.weight)
+        nn.init.constant_(head.bias, -3.0)  # cues are rare
+    trained = [*_trained(model, modality), *heads.parameters()]
     optimiser = torch.optim.AdamW(trained, lr=peak, weight_decay=0.01)
     model.train()
     bar = tqdm(range(steps), desc=f"{modality} tower", unit="step", mininterval=5)
@@ -97,17 +107,18 @@ def train(
         for group in optimiser.param_groups:
             cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
             group["lr"] = peak * min(1.0, (step + 1) / 100) * cosine
-        logits = torch.logsumexp(head(states(model, modality, inputs[pick].float())), dim=1)
-        loss = nn.functional.binary_cross_entropy_with_logits(logits, truth[pick])
+        read = views(model, modality, inputs[pick].float())
+        losses = [_cue_loss(head, view, truth[pick]) for head, view in zip(heads, read, strict=True)]
+        loss = sum(losses)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
         if step % 10 == 0:
-            bar.set_postfix(loss=f"{loss.item():.4f}")
+            bar.set_postfix(loss=f"{losses[0].item():.4f}")
     kept = encode(model, modality, inputs[count:]).float()
     with torch.no_grad():
-        scores = balanced_accuracy(torch.logsumexp(head(kept), dim=1), truth[count:])
+        scores = balanced_accuracy(torch.logsumexp(heads[0](kept), dim=1), truth[count:])
     named = dict(zip(target_names(modality), (100 * scores).round(decimals=1).tolist(), strict=True))
     worst = sorted(named.items(), key=lambda item: item[1])[:5]
     print(f"{modality} tower: balanced accuracy {100 * scores.mean():.1f}%; lowest: {worst}")
@@ -131,7 +142,13 @@ def _learn(
     count: int,
     settings: Settings,
     seed: int,
+    kept: Path,
 ) -> Tower:
+    mine = {name: value for name, value in vars(settings).items() if not name.startswith(_OTHER[modality])}
+    key = hashlib.sha256(repr((modality, shape, clips, count, mine, seed)).encode()).hexdigest()
+    if kept.exists() and (found := torch.load(kept, weights_only=True)).pop("key") == key:
+        print(f"{modality} tower taken from {kept}")
+        return Tower(**found)
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.manual_seed(seed)
     model = nano.build_model(shape)
@@ -140,7 +157,10 @@ def _learn(
     scores = train(model, modality, inputs, truth, count, settings)
     parts = ("model.video_tower.",) if modality == "video" else ("model.audio_tower.", "model.audio_projector.")
     weights = {name: value for name, value in model.state_dict().items() if name.startswith(parts)}
-    return Tower(weights, encode(model, modality, inputs), scores)
+    tower = Tower(weights, encode(model, modality, inputs), scores)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"key": key, **vars(tower)}, kept)
+    return tower
 
 
 def learn(
@@ -150,25 +170,18 @@ def learn(
     count: int,
     settings: Settings,
     seed: int,
-    kept: Path,
+    folder: Path,
 ) -> dict[str, Tower]:
     """Train both towers side by side, on the first `count` clips; the rest are for the scores.
 
-    kept: file that holds the result, so that a run that was stopped later need not train them again; it is used if it
-    was made from the same arguments. Returns "video" and "audio" -> tower.
+    folder: where each tower is kept (`video_tower.pt`, `audio_tower.pt`), so that a run that was stopped later need not
+    train it again; a kept tower is used if it was made from the same arguments. Returns "video" and "audio" -> tower.
     """
-    key = hashlib.sha256(repr((shape, clips, count, settings, seed)).encode()).hexdigest()
-    if kept.exists():
-        found = torch.load(kept, weights_only=True)
-        if found["key"] == key:
-            print(f"towers taken from {kept}")
-            return {modality: Tower(**found[modality]) for modality in ("video", "audio")}
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
         work = {
-            modality: pool.submit(_learn, modality, shape, processor, clips, count, settings, seed)
-            for modality in ("video", "audio")
+            modality: pool.submit(
+                _learn, modality, shape, processor, clips, count, settings, seed, folder / f"{modality}_tower.pt"
+            )
+            for modality in _OTHER
         }
-        learnt = {modality: future.result() for modality, future in work.items()}
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"key": key} | {modality: vars(tower) for modality, tower in learnt.items()}, kept)
-    return learnt
+        return {modality: future.result() for modality, future in work.items()}

@@ -4,8 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import av
+import hypothesis
 import numpy as np
 import pytest
+
+# a busy machine is no failure: examples are bounded in number, not in time
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+
 
 
 def _encode_clip(

@@ -1,0 +1,130 @@
+"""The main job as a user runs it: build the embedded benchmark, let avere-nano answer, read the table."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+CARD = ROOT / "model_adapters" / "avere_nano" / "card.json"
+TOLERANCE = 2.0
+"""Percent: another machine's arithmetic may turn a few answers that are nearly even."""
+
+
+def run(*command, **environment):
+    variables = {**os.environ, "HF_HUB_OFFLINE": "1", **environment}
+    line = [str(BIN / command[0]), *command[1:]]
+    return subprocess.run(line, capture_output=True, text=True, env=variables, cwd=ROOT, check=False)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A folder with the test split built as `make run` builds it, and the variables that lead there."""
+    folder = tmp_path_factory.mktemp("main_job")
+    variables = {"EMOREALM_CACHE": str(folder / "cache")}
+    built = run("emorealm-mini", "build", **variables)
+    assert built.returncode == 0, built.stderr
+    return folder, variables
+
+
+@pytest.fixture(scope="module")
+def answered(world):
+    folder, variables = world
+    tasks = "emorealm_mini,emorealm_mini_blind,emorealm_mini_shuffled"
+    arguments = ["--tasks", tasks, "--model", "avere", "--batch_size", "32", "--log_samples"]
+    done = run("lmms-eval", *arguments, "--output_path", str(folder / "run"), **variables)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "avere-nano" in done.stderr + done.stdout
+    scored = run("emorealm", "rescore", str(folder / "run"), "--json", str(folder / "report.json"), **variables)
+    assert scored.returncode == 0, scored.stderr
+    return folder, json.loads((folder / "report.json").read_text())["benchmarks"]["emorealm_mini"]
+
+
+def strict(part, task):
+    return part["tasks"][task]["readings"]["strict"]
+
+
+def test_the_shipped_model_scores_what_its_card_says(answered):
+    _, report = answered
+    card = json.loads(CARD.read_text())["benchmarks"]["emorealm_mini"]
+    for kind in ("full", "blind", "shuffled"):
+        assert set(report[kind]["tasks"]) == set(card[kind]["tasks"])
+        for task in report[kind]["tasks"]:
+            ours, said = strict(report[kind], task), strict(card[kind], task)
+            assert ours["accuracy"]["value"] == pytest.approx(said["accuracy"]["value"], abs=TOLERANCE), (kind, task)
+
+
+def test_it_reads_and_has_the_papers_weakness(answered):
+    """The bounds the embedded model was made to: a real reader that says yes too readily."""
+    full = answered[1]["full"]
+    for modality in ("audio", "video"):
+        assert strict(full, f"reasoning_basic_{modality}")["accuracy"]["value"] >= 85
+        stress = strict(full, f"reasoning_stress_{modality}")
+        assert stress["yes_rate"]["value"] >= 70
+    assert strict(full, "modality_agreement")["f1"]["value"] >= 70
+    assert 20 <= full["group"]["strict"]["spur"]["value"] <= 50
+    assert 20 <= full["group"]["strict"]["hall"]["value"] <= 50
+
+
+def test_without_eyes_and_ears_it_is_near_chance(answered):
+    """Blind and with another clip's media, Basic stays near 25% (three standard errors of 300 questions)."""
+    report = answered[1]
+    for kind in ("blind", "shuffled"):
+        for modality in ("audio", "video"):
+            assert strict(report[kind], f"reasoning_basic_{modality}")["accuracy"]["value"] < 25 + 7.5 + 10
+
+
+def test_every_sample_can_be_scored_again(answered):
+    folder, report = answered
+    files = sorted((folder / "run").rglob("*_samples_emorealm_mini_reasoning_basic_audio.jsonl"))
+    lines = [json.loads(line) for line in files[-1].read_text().splitlines()]
+    assert len(lines) == report["full"]["tasks"]["reasoning_basic_audio"]["n"]
+    record = lines[0]["emorealm_score"]["record"]
+    assert {"id", "clip", "gold", "choices", "raw", "strict", "official", "media"} <= set(record)
+    assert record["media"]["frames"] == len(record["media"]["times"]) > 0
+    assert 2 <= record["media"]["audio_seconds"] <= 4
+
+
+def test_the_table_ends_the_run(answered):
+    folder, _ = answered
+    done = run("emorealm", "table", str(folder / "run"))
+    assert done.returncode == 0
+    for name in ("modality agreement", "reasoning basic, audio", "stress test, video", "shuffled", "blind"):
+        assert name in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("pretraned=x", ["pretraned", "pretrained"]),
+        ("pretrained=/nowhere", ["/nowhere", "convert"]),
+    ],
+)
+def test_bad_model_arguments_end_in_one_line(world, arguments, words):
+    task = "emorealm_mini_modality_agreement"
+    done = run("lmms-eval", "--tasks", task, "--model", "avere", "--model_args", arguments, **world[1])
+    assert done.returncode == 2
+    said = [line for line in done.stderr.splitlines() if line.startswith("emorealm:")]
+    assert len(said) == 1
+    assert all(word in said[0] for word in words)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_corrupt_clip_ends_the_run_before_the_model_loads(tmp_path):
+    mini = tmp_path / "mini"
+    built = run("emorealm-mini", "build", "--out", str(mini), "--clips", "40")
+    assert built.returncode == 0, built.stderr
+    victim = next((mini / "videos" / "part_1").glob("*.mp4"))
+    victim.write_bytes(b"not a film")
+    variables = {"EMOREALM_MINI": str(mini), "EMOREALM_CACHE": str(tmp_path / "cache")}
+    done = run("lmms-eval", "--tasks", "emorealm_mini", "--model", "avere", **variables)
+    assert done.returncode == 2
+    assert victim.name in done.stderr
+    assert "Traceback" not in done.stderr
+    checked = run("emorealm", "check", "--tasks", "emorealm_mini", **variables)
+    assert checked.returncode == 2
+    assert victim.name in checked.stdout + checked.stderr

@@ -1,0 +1,103 @@
+"""Every command the READMEs show is run, or where it needs the licensed data or hours, gone through as a dry run."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
+
+
+def commands():
+    """Each command line of the README's bash blocks, comments dropped."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = [line for block in BLOCK.findall(text) for line in block.splitlines()]
+    return [words for line in lines if (words := shlex.split(line, comments=True))]
+
+
+def names(line):
+    return " ".join(line)[:70]
+
+
+def test_the_readme_shows_commands():
+    assert ["make", "run"] in commands()
+    assert ["make", "test"] in commands()
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[0] == "make"], ids=names)
+def test_make_targets_exist(command):
+    done = subprocess.run([*command, "--dry-run"], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[0] == "export"], ids=names)
+def test_variables_are_settings(command):
+    from emorealm_tasks.settings import Settings
+
+    name = command[1].split("=")[0]
+    assert name.startswith("EMOREALM_")
+    assert name.removeprefix("EMOREALM_").lower() in Settings.__dataclass_fields__
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[0] == "lmms-eval" and "--model" in c], ids=names)
+def test_runs_name_tasks_models_and_arguments_that_exist(command, monkeypatch):
+    """Dry run: the parser of lmms-eval takes the line, and its tasks and its model are known."""
+    from lmms_eval.__main__ import parse_eval_args
+    from lmms_eval.models import get_model_manifest
+
+    from emorealm_tasks import plugin
+
+    monkeypatch.setattr(sys, "argv", command)
+    _, arguments = parse_eval_args()
+    assert set(arguments.tasks.split(",")) <= set(plugin.describe())
+    assert get_model_manifest(arguments.model)
+
+
+LIGHT = ("emorealm", "emorealm-mini", "avem-train")
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[:3] == ["lmms-eval", "tasks", "list"]], ids=names)
+def test_the_harness_lists_our_tasks_from_the_include_path(command):
+    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, cwd=ROOT)
+    assert "emorealm_reasoning_stress_video" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [c for c in commands() if c[0] in LIGHT and c[1:2] not in (["table"], ["rescore"], ["run"])], ids=names
+)
+def test_light_commands_run(command, tmp_path):
+    """For real, in a folder of their own; the benchmark with few clips."""
+    if "--clips" in command:
+        command[command.index("--clips") + 1] = "40"
+    env = {**os.environ, "EMOREALM_CACHE": str(tmp_path / "cache")}
+    if command[:2] == ["emorealm-mini", "sheet"]:
+        build = [BIN / "emorealm-mini", "build", "--out", "data/mini", "--clips", "40"]
+        subprocess.run(build, cwd=tmp_path, check=True)
+    if command == ["emorealm", "check"]:
+        subprocess.run([BIN / "emorealm-mini", "build", "--clips", "40"], cwd=tmp_path, env=env, check=True)
+    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[:2] == ["avem-train", "run"]], ids=names)
+def test_training_recipes_fill_their_settings(command):
+    from avem_train import config, supervised
+
+    content = config.read(command[2], command[3:])
+    content.pop("program")
+    assert config.fill(supervised.MiniBase, content).out == Path("data/avere_nano")
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[0] == "python"], ids=names)
+def test_the_converter_takes_its_arguments(command, tmp_path):
+    """The released checkpoint is not here: the command must say so in one line, not fail to parse."""
+    done = subprocess.run([sys.executable, *command[1:]], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "/data/AVERE-7B" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -262,13 +262,6 @@ def test_going_on_without_clips_counts_them_beside_the_scores(world):
         (broken / f"part_1/{n}.mp4").symlink_to(world / f"videos/part_1/{n}.mp4")
     done = _run(world, "--tasks", "emorealm_modality_agreement", "--model", "dummy",
                 EMOREALM_VIDEOS=str(broken), EMOREALM_ALLOW_MISSING="1")  # fmt: skip
-    assert done.returncode == 2  # the links lead out of the data folder
-    assert "leaves the data folder" in done.stderr
-    for n in (0, 1):
-        (broken / f"part_1/{n}.mp4").unlink()
-        os.link(world / f"videos/part_1/{n}.mp4", broken / f"part_1/{n}.mp4")
-    done = _run(world, "--tasks", "emorealm_modality_agreement", "--model", "dummy",
-                EMOREALM_VIDEOS=str(broken), EMOREALM_ALLOW_MISSING="1")  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     shown = _table(done.stdout)["emorealm_modality_agreement"]
     assert (shown["clips_missing"], shown["questions_left_out"]) == (2, 2)

@@ -1,16 +1,19 @@
 # make run   from nothing to the main job: the embedded model answers the embedded benchmark
 # make test  from nothing to all tests passed
-PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || echo python3)
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c '$(FITS)' 2> /dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := results/runs/avere_nano
+# the benchmark, and its two floors: text alone, and another clip's media
+TASKS := emorealm_mini,emorealm_mini_blind,emorealm_mini_shuffled
 export HF_HUB_OFFLINE ?= 1
 
 .PHONY: run test install clean
 
 run: $(VENV)/.installed
 	$(BIN)/emorealm-mini build --if-missing
-	$(BIN)/lmms-eval --tasks emorealm_mini --model avere --batch_size 32 --output_path $(RUN) --log_samples
+	$(BIN)/lmms-eval --tasks $(TASKS) --model avere --batch_size 32 --output_path $(RUN) --log_samples
 	$(BIN)/emorealm table $(RUN)
 
 test: $(VENV)/.installed
@@ -20,8 +23,7 @@ test: $(VENV)/.installed
 install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || \
-	  { echo "emorealm needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -n "$(PYTHON)" || { echo "emorealm needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[train,test]'

@@ -1,10 +1,12 @@
 """How the embedded reference model comes to be: towers learn the cues, then the language model learns to answer.
 
 Stages: a vocabulary; the two towers as classifiers of cues; tower features of every training clip, kept; the projectors
-and the language model on balanced instructions; then a short biased stage, which gives the model the weakness that the
-paper studies (Section 1): it says yes too readily. Where the biased stage stops is chosen on the validation world.
+and the language model on captions, on telling which cues are there, and on balanced instructions; then a short biased
+stage, which gives the model the weakness that the paper studies (Section 1): it says yes too readily. Where the biased
+stage stops is chosen on the validation world. A run that was stopped goes on after its last finished stage.
 """
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator
@@ -49,7 +51,7 @@ class Stage:
     no_share: float = 0.5
     confounded_yes: float = 0.0
     stop_between: list = field(default_factory=list)
-    every: int = 10
+    every: int = 250
     bf16: bool = False
 
 
@@ -61,6 +63,8 @@ class MiniBase:
     """
 
     out: Path
+    captions: Stage
+    matching: Stage
     balanced: Stage
     biased: Stage
     seed: int = 0
@@ -68,6 +72,9 @@ class MiniBase:
     validation_clips: int = 240
     shape: nano.Shape = field(default_factory=nano.Shape)
     towers: TowerSettings = field(default_factory=TowerSettings)
+
+
+STAGES = ("captions", "matching", "balanced", "biased")
 
 
 def training_clips(count: int, seed: int) -> list[Clip]:
@@ -137,12 +144,28 @@ def train_stage(
         optimiser.step()
         if step % 10 == 0:
             bar.set_postfix(loss=f"{loss.item():.3f}")
-        if stage.stop_between and (step + 1) % stage.every == 0:
+        if (step + 1) % stage.every == 0:
             scores = validate(model, processor, exam)
             bar.write(f"{name} step {step + 1}: {scores.line()}")
-            if scores.weak(stage.stop_between):
+            if stage.stop_between and scores.weak(stage.stop_between):
                 return scores
     return validate(model, processor, exam)
+
+
+def _stage_key(settings: MiniBase, processor: AvereProcessor, names: tuple[str, ...]) -> str:
+    """What the weights after the named stages depend on."""
+    rest = (settings.shape, settings.towers, settings.clips, settings.validation_clips, settings.seed)
+    pieces = sorted(processor.tokenizer.get_vocab().items())
+    return hashlib.sha256(repr((rest, pieces, [getattr(settings, name) for name in names])).encode()).hexdigest()
+
+
+def _resumed(model: AvereForConditionalGeneration, kept: Path, key: str) -> Scores | None:
+    """The scores of a stage that an earlier run finished with the same settings, its weights put in; else None."""
+    if not kept.exists() or (found := torch.load(kept, weights_only=True))["key"] != key:
+        return None
+    model.load_state_dict(found["model"])
+    print(f"stage taken from {kept}")
+    return Scores(**found["scores"])
 
 
 def run(settings: MiniBase) -> None:
@@ -164,9 +187,13 @@ def run(settings: MiniBase) -> None:
     count, video, audio = len(clips), learnt["video"].states, learnt["audio"].states
     media = Media(clips, video[:count], audio[:count])
     exam = Exam.of(checked, video[count:], audio[count:])
-    for number, name in enumerate(("balanced", "biased")):
-        stage = getattr(settings, name)
-        scores = train_stage(model, media, stage, processor, settings.seed + number, exam, name)
+    for number, name in enumerate(STAGES):
+        kept, key = settings.out / f"{name}_stage.pt", _stage_key(settings, processor, STAGES[: number + 1])
+        scores = _resumed(model, kept, key)
+        if scores is None:
+            stage = getattr(settings, name)
+            scores = train_stage(model, media, stage, processor, settings.seed + number, exam, name)
+            torch.save({"key": key, "model": model.state_dict(), "scores": asdict(scores)}, kept)
         print(f"{name}: {scores.line()}")
         report["validation"][name] = asdict(scores)
         report["seconds"][f"until {name}"] = round(time.monotonic() - started)

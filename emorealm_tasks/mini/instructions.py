@@ -141,6 +141,25 @@ def _description(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias
     return wording.DESCRIBE, wording.description(rng, clip.emotion_video, clip.emotion_audio, seen, heard)
 
 
+def _caption(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    present = {*clip.shown(modality), *clip.scene(modality)}
+    words = [wording.phrase(rng, cue.name) for cue in CUES if cue.name in present]
+    matters = clip.matters(modality)
+    return wording.CAPTION[modality], wording.caption(words, wording.phrase(rng, matters) if matters else "")
+
+
+def _letters_present(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    """Which of four cues are there? One to three of them are: many decisions in one answer."""
+    present = [*clip.shown(modality), *clip.scene(modality)]
+    absent = [c.name for c in CUES if c.modality == modality and c.name not in present]
+    count = min(len(present), int(rng.integers(1, 4)))
+    names = [*rng.choice(present, count, replace=False), *rng.choice(absent, 4 - count, replace=False)]
+    names = [str(names[i]) for i in rng.permutation(4)]
+    choices = wording.lettered([wording.phrase(rng, name) for name in names])
+    right = [letter for letter, name in zip(wording.LETTERS, names, strict=True) if name in present]
+    return f"{wording.PRESENT[modality]} {' '.join(choices)}", " ".join(right)
+
+
 Kind = Callable[[np.random.Generator, Clip, str, Bias], Example]
 KINDS: dict[str, Kind] = {
     "letters_basic": _letters_basic,
@@ -152,6 +171,8 @@ KINDS: dict[str, Kind] = {
     "sentence_agreement": _sentence_agreement,
     "one_word": _one_word,
     "description": _description,
+    "caption": _caption,
+    "letters_present": _letters_present,
 }
 """What an instruction can ask; the names are those a recipe's mix uses."""
 

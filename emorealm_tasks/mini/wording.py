@@ -99,6 +99,16 @@ ONE_WORD = "Describe the emotion of the person in the video in one word."
 """As released for emotion recognition."""
 DESCRIBE = "Describe the emotion of the person in the video in detail."
 
+CAPTION = {"video": "List what is seen in the video.", "audio": "List what is heard in the video."}
+
+PRESENT = {"video": "Which of these are seen in the video?", "audio": "Which of these are heard in the video?"}
+
+
+def caption(words: list[str], matters: str) -> str:
+    """Everything present, and what the person reacts to ("" for nothing)."""
+    reaction = f"The person reacts to {matters}." if matters else "The person reacts to none of it."
+    return f"{sentence(', '.join(words))}. {reaction}"
+
 
 def verdict(rng: np.random.Generator, cue: str, emotion: str, subtask: str) -> str:
     """Answer in a sentence to a stress question, with its reason."""

@@ -11,7 +11,7 @@ import torch
 from avem_train import cli, nano, towers, validation
 from avem_train.mini_clips import rendered, target_names, targets
 from avem_train.nano import Media, forward
-from avem_train.supervised import Stage, batches, train_stage
+from avem_train.supervised import STAGES, Stage, batches, train_stage
 from emorealm_tasks.mini.instructions import KINDS
 from emorealm_tasks.mini.plan import plan
 from emorealm_tasks.mini.world import generator, sample_clip
@@ -134,10 +134,11 @@ def test_the_recipe_runs_and_its_folder_loads(tmp_path, capfd):
     out = tmp_path / "nano"
     sizes = [f"shape.{name}={value}" for name, value in dataclasses.asdict(SHAPE).items()]
     little = ["clips=64", "validation_clips=30", "towers.video_epochs=1", "towers.audio_epochs=1", "towers.batch=16"]
-    stages = ["balanced.steps=2", "balanced.clips=2", "biased.steps=2", "biased.clips=2", "biased.every=1"]
+    keys = ("steps", "clips", "every")
+    stages = [f"{name}.{key}=2" for name in STAGES for key in keys]
     assert cli.main(["run", "mini_base", f"out={out}", *sizes, *little, *stages]) == 0
     report = json.loads((out / "training.json").read_text())
-    assert set(report["validation"]) == {"video", "audio", "balanced", "biased"}
+    assert set(report["validation"]) == {"video", "audio", *STAGES}
     assert all(math.isfinite(value) for value in report["validation"]["balanced"]["tasks"].values())
     from transformers import AutoModelForCausalLM, AutoProcessor
 
@@ -145,4 +146,6 @@ def test_the_recipe_runs_and_its_folder_loads(tmp_path, capfd):
     ids = torch.tensor([processor.encode_prompt(processor.prompt("Is a siren heard?", video=False, audio=False))])
     assert model.generate(ids, max_new_tokens=2, do_sample=False).shape[1] <= ids.shape[1] + 2
     assert cli.main(["run", "mini_base", f"out={out}", *sizes, *little, *stages]) == 0
-    assert "video tower taken from" in capfd.readouterr().out
+    printed = capfd.readouterr().out
+    assert "video tower taken from" in printed
+    assert printed.count("stage taken from") == 4

@@ -35,9 +35,9 @@ class Stage:
     steps: optimiser steps. clips: clips a step. segments: instructions about each clip. learning_rate: peak, with
     linear warm-up over 3% of the steps and cosine decay to `floor` of it. hidden: share of clips whose media are
     withheld, so that the text prior means something. mix: kind of instruction -> weight. confounded: share of clips
-    from the confounded world. no_share, confounded_yes: see `instructions.Bias`. stop_between: end as soon as
-    the validation accuracies of both kinds of no (spurious, hallucination) lie between these, in percent; empty =
-    never. every: steps between such looks. bf16: autocast the forward pass.
+    from the confounded world. no_share, confounded_yes, hallucinated_yes: see `instructions.Bias`. stop_between: end as
+    soon as the validation accuracies of both kinds of no (spurious, hallucination) lie between these, in percent;
+    empty = never. every: steps between such looks. bf16: autocast the forward pass.
     """
 
     steps: int
@@ -50,6 +50,7 @@ class Stage:
     confounded: float = 0.0
     no_share: float = 0.5
     confounded_yes: float = 0.0
+    hallucinated_yes: float = 0.0
     stop_between: list = field(default_factory=list)
     every: int = 250
     bf16: bool = False
@@ -84,7 +85,7 @@ def training_clips(count: int, seed: int) -> list[Clip]:
 
 
 def _prompts(rng: np.random.Generator, clip: Clip, stage: Stage, hidden: bool, processor: AvereProcessor) -> tuple:
-    bias = Bias(stage.no_share, stage.confounded_yes)
+    bias = Bias(stage.no_share, stage.confounded_yes, stage.hallucinated_yes)
     asked = instructions(rng, clip, stage.mix, stage.segments, bias)
     prompts = [processor.encode_prompt(processor.prompt(text, video=not hidden, audio=not hidden)) for text, _ in asked]
     return prompts, [nano.response_ids(processor, response) for _, response in asked]

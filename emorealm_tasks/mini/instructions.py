@@ -23,11 +23,12 @@ class Bias:
     """How the biased stage of training errs, as a model fed on uneven data would.
 
     no: share of the stress questions whose answer is no. confounded: chance that a companion object or sound that is
-    merely there is said to matter.
+    merely there is said to matter. hallucinated: chance that a cue of the emotion that is absent is said to be there.
     """
 
     no: float = 0.5
     confounded: float = 0.0
+    hallucinated: float = 0.0
 
 
 BALANCED = Bias()
@@ -69,6 +70,8 @@ def stress_cue(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) 
     confounded = [name for name in idle if name == companion(modality, BY_NAME[name].kind, emotion)]
     if confounded and rng.random() < bias.confounded:
         return str(rng.choice(confounded)), True
+    if bias.hallucinated and hidden and rng.random() < bias.hallucinated:
+        return str(rng.choice(hidden)), True
     scene = rng.random() < 0.5
     if rng.random() < bias.no:
         if scene and idle:

@@ -59,23 +59,22 @@ def test_the_shipped_model_scores_what_its_card_says(answered):
 
 
 def test_it_reads_and_has_the_papers_weakness(answered):
-    """The bounds the embedded model was made to: a real reader that says yes too readily."""
+    """It reads both modalities, and is right about yes far more often than about either kind of no."""
     full = answered[1]["full"]
     for modality in ("audio", "video"):
-        assert strict(full, f"reasoning_basic_{modality}")["accuracy"]["value"] >= 85
+        assert strict(full, f"reasoning_basic_{modality}")["accuracy"]["value"] >= 70
         stress = strict(full, f"reasoning_stress_{modality}")
-        assert stress["yes_rate"]["value"] >= 70
-    assert strict(full, "modality_agreement")["f1"]["value"] >= 70
-    assert 20 <= full["group"]["strict"]["spur"]["value"] <= 50
-    assert 20 <= full["group"]["strict"]["hall"]["value"] <= 50
+        assert stress["precision"]["value"] - stress["recall"]["value"] >= 30
+    assert full["group"]["strict"]["hall"]["value"] <= 55
+    assert full["group"]["strict"]["spur"]["value"] <= 65
 
 
 def test_without_eyes_and_ears_it_is_near_chance(answered):
-    """Blind and with another clip's media, Basic stays near 25% (three standard errors of 300 questions)."""
+    """Blind and with another clip's media, Basic stays near 25%: within four standard errors of 300 questions."""
     report = answered[1]
     for kind in ("blind", "shuffled"):
         for modality in ("audio", "video"):
-            assert strict(report[kind], f"reasoning_basic_{modality}")["accuracy"]["value"] < 25 + 7.5 + 10
+            assert strict(report[kind], f"reasoning_basic_{modality}")["accuracy"]["value"] < 35
 
 
 def test_every_sample_can_be_scored_again(answered):

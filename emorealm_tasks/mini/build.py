@@ -16,11 +16,10 @@ from emorealm_tasks.mini.encode import write_clip
 from emorealm_tasks.mini.instructions import KINDS, instructions
 from emorealm_tasks.mini.plan import CHANCE, plan
 from emorealm_tasks.mini.questions import Question, item
-from emorealm_tasks.mini.world import SPLITS, Clip, cue_records, generator, sample_clip
+from emorealm_tasks.mini.world import SPLITS, TEST_CLIPS, Clip, cue_records, generator, sample_clip
 
 VERSION = 1
 """Raised whenever the same seed would give other clips or questions."""
-TEST_CLIPS = 800
 FLOOR_CLIPS = 4000
 """Clips planned (never rendered) to fit the text-only classifier on."""
 

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from emorealm_tasks.mini.world import SPLITS
+from emorealm_tasks.mini.world import SPLITS, TEST_CLIPS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -13,7 +13,8 @@ def _parser() -> argparse.ArgumentParser:
     build = verbs.add_parser("build", help="render clips and write their questions")
     build.add_argument("--out", type=Path, help="folder to write (default: where the emorealm_mini tasks look)")
     build.add_argument("--split", choices=SPLITS, default="test")
-    build.add_argument("--clips", type=int, default=800, help="number of clips (default 800: about 1,200 questions)")
+    size = f"number of clips (default {TEST_CLIPS}: about 1,200 questions)"
+    build.add_argument("--clips", type=int, default=TEST_CLIPS, help=size)
     build.add_argument("--seed", type=int, default=0)
     build.add_argument("--if-missing", action="store_true", help="do nothing where the folder is complete")
     sheet = verbs.add_parser("sheet", help="draw clips, their sound and their questions as one PNG")

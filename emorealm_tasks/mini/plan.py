@@ -211,10 +211,6 @@ class _Draft:
     asked: tuple[str, ...] = ()
 
 
-def _free(modality: str, emotion: str) -> Side:
-    return Side(modality, emotion)
-
-
 def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
     counts = sizes(clips)
     pools = {}
@@ -239,9 +235,9 @@ def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
                 ),
                 None,
             )
-            side = pools[modality].pop(at) if at is not None else _free(modality, own or _others(rng, emotion))
+            side = pools[modality].pop(at) if at is not None else Side(modality, own or _others(rng, emotion))
             other = emotion if agree or own is None else _others(rng, emotion)
-            halves = {modality: side, second: _free(second, other)}
+            halves = {modality: side, second: Side(second, other)}
             drafts.append(_Draft(halves["video"], halves["audio"], emotion, (modality,) if at is not None else ()))
     left = {modality: len(pool) for modality, pool in pools.items()}
     pairs = int(np.clip(len(drafts) + sum(left.values()) - clips, 0, min(left.values())))
@@ -251,7 +247,7 @@ def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
         for side in pools[modality][pairs:]:
             second = "audio" if modality == "video" else "video"
             other = side.emotion if rng.random() < 0.5 else _others(rng, side.emotion)
-            halves = {modality: side, second: _free(second, other)}
+            halves = {modality: side, second: Side(second, other)}
             drafts.append(_Draft(halves["video"], halves["audio"], asked=(modality,)))
     return [drafts[i] for i in rng.permutation(len(drafts))]
 

@@ -13,6 +13,8 @@ import numpy as np
 from emorealm_tasks.mini.cues import CUES, EMOTIONS, affect_cues, scene_cues
 
 SPLITS = ("train", "validation", "test")
+TEST_CLIPS = 800
+"""Clips of the test split that the package's own scores are measured on."""
 TYPICAL = (0.8, 0.5, 0.3)
 """Confounded world: chance that an emotion's first, second and third cue (in table order) is shown."""
 CONFOUND = 0.6

@@ -1,0 +1,134 @@
+"""The embedded world once more in the published layouts of the other benchmarks, so that their readers have files.
+
+`emorealm-mini build` writes them below its folder: `dfew/`, `ravdess/`, `mer2023/`, `emer/`. They share one pool, the
+rendered clips whose picture and sound convey the same emotion, and share its files too: a layout holds hard links, or
+copies where the disk has no links. A layout is a function `write(folder, pool)`; `writers` has all of them, EMER's
+being `emorealm_tasks.mini.emer_layout.write`.
+"""
+
+import csv
+import os
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.mini.world import Clip
+
+PER_CLASS = 24
+"""Most clips of one emotion in the layouts of recognition: as many as RAVDESS has actors."""
+DFEW_PARTS = 11
+DFEW_LABELS = {emotion: number for number, emotion in enumerate(EMOTIONS, start=1)}
+RAVDESS_CODES = {
+    "neutral": "01",
+    "happiness": "03",
+    "sadness": "04",
+    "anger": "05",
+    "fear": "06",
+    "disgust": "07",
+    "surprise": "08",
+}
+MER_NAMES = {"happiness": "happy", "sadness": "sad", "neutral": "neutral", "anger": "angry", "surprise": "surprise"}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A rendered clip in which both modalities convey one emotion: its truth, and its mp4 (H.264, AAC)."""
+
+    clip: Clip
+    emotion: str
+    file: Path
+
+
+Writer = Callable[[Path, Sequence[Shown]], None]
+"""Writes one layout: the folder to fill (it exists, empty), and the pool, in the order of the clips."""
+
+
+def pool(clips: Iterable[tuple[Clip, Path]]) -> list[Shown]:
+    """The pool of (clip, its mp4) pairs: those whose modalities agree, in their order."""
+    return [Shown(clip, clip.emotion_video, file) for clip, file in clips if clip.emotion_video == clip.emotion_audio]
+
+
+def balanced(shown: Sequence[Shown], emotions: Sequence[str] = EMOTIONS, most: int = PER_CLASS) -> list[Shown]:
+    """The first clips of each of the emotions, at most `most` of each, in the pool's order."""
+    kept: dict[str, list[Shown]] = {emotion: [] for emotion in emotions}
+    chosen = []
+    for one in shown:
+        if one.emotion in kept and len(kept[one.emotion]) < most:
+            kept[one.emotion].append(one)
+            chosen.append(one)
+    return chosen
+
+
+def place(shown: Shown, path: Path) -> None:
+    """Put the clip's mp4 at `path`: a hard link, or a copy where none can be made. Folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(shown.file, path)
+    except OSError:
+        shutil.copyfile(shown.file, path)
+
+
+def write_all(out: Path, shown: Sequence[Shown]) -> None:
+    """Write every layout below `out`, replacing what an earlier build left there."""
+    for name, write in WRITERS.items():
+        shutil.rmtree(out / name, ignore_errors=True)
+        (out / name).mkdir(parents=True)
+        write(out / name, shown)
+
+
+def complete(out: Path) -> bool:
+    """Whether every layout is there: a folder built by an earlier version lacks them."""
+    return all((out / name).is_dir() for name in WRITERS)
+
+
+def write_dfew(folder: Path, shown: Sequence[Shown]) -> None:
+    """DFEW's layout: `part_K/N.mp4`, and the first fold's test labels 1 to 7."""
+    rows = []
+    for number, one in enumerate(balanced(shown), start=1):
+        place(one, folder / f"part_{1 + number % DFEW_PARTS}" / f"{number}.mp4")
+        rows.append((number, DFEW_LABELS[one.emotion]))
+    _write_csv(folder / "dfew_annotation" / "test(single-labeled)" / "set_1.csv", ("video_name", "label"), rows)
+
+
+def write_ravdess(folder: Path, shown: Sequence[Shown]) -> None:
+    """RAVDESS's layout, one speech clip an emotion and actor, and what a reader leaves out: actor 1 calm, and singing.
+
+    Codes: modality 01 (audio and video), vocal channel 01 speech or 02 song, emotion, intensity, statement, repetition,
+    actor. The world knows no calm: a neutral clip stands for it.
+    """
+    actors = dict.fromkeys(RAVDESS_CODES, 0)
+    for one in balanced(shown):
+        actors[one.emotion] += 1
+        actor, code = actors[one.emotion], RAVDESS_CODES[one.emotion]
+        names = [f"01-01-{code}-01-01-01-{actor:02d}"]
+        if actor == 1:
+            names.append(f"01-02-{code}-01-01-01-01")
+            names += ["01-01-02-01-01-01-01"] if one.emotion == "neutral" else []
+        for name in names:
+            place(one, folder / f"Actor_{actor:02d}" / f"{name}.mp4")
+
+
+def write_mer2023(folder: Path, shown: Sequence[Shown]) -> None:
+    """MER2023's test3: five classes, and one clip of fear as "worried", which a reader leaves out."""
+    fear = [one for one in shown if one.emotion == "fear"][:1]
+    rows = []
+    for number, one in enumerate([*balanced(shown, tuple(MER_NAMES)), *fear]):
+        name = f"sample_{number:08d}"
+        place(one, folder / "test3" / f"{name}.mp4")
+        rows.append((name, MER_NAMES.get(one.emotion, "worried")))
+    _write_csv(folder / "test_labels" / "test3-label.csv", ("name", "discrete"), rows)
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])
+
+
+WRITERS: dict[str, Writer] = {
+    "dfew": write_dfew,
+    "ravdess": write_ravdess,
+    "mer2023": write_mer2023,
+}

@@ -31,11 +31,14 @@ class Problem:
 
 
 def find_problems(rows: Sequence[Mapping], cache: Path) -> dict[str, Problem]:
-    """Problems of the clips that `rows` name (keys clip, video, audio), by clip; empty when all can be used."""
-    clips = {row["clip"]: (row["video"], row["audio"]) for row in rows}
-    files = sorted({file for pair in clips.values() for file in pair if file})
+    """Problems of the clips that `rows` name (keys clip, video, audio), by clip; empty when all can be used.
+
+    A row without `video` needs sound only, one with `silent` picture only.
+    """
+    clips = {row["clip"]: (row["video"], row["audio"], bool(row.get("silent"))) for row in rows}
+    files = sorted({file for video, audio, _ in clips.values() for file in (video, audio) if file})
     found = _probe_all(files, cache)
-    judged = {clip: _judge(video, audio, found) for clip, (video, audio) in clips.items()}
+    judged = {clip: _judge(*asked, found) for clip, asked in clips.items()}
     return {clip: problem for clip, problem in judged.items() if problem is not None}
 
 
@@ -57,12 +60,13 @@ def count(problems: Iterable[Problem]) -> dict[str, int]:
     return {kind: counted[kind] for kind in KINDS}
 
 
-def _judge(video: str, audio: str, found: Mapping[str, dict]) -> Problem | None:
-    picture = found[video]
-    if picture["kind"]:
-        return Problem(picture["kind"], video, picture["reason"])
-    if not picture["video"]:
+def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict]) -> Problem | None:
+    if video and found[video]["kind"]:
+        return Problem(found[video]["kind"], video, found[video]["reason"])
+    if video and not found[video]["video"]:
         return Problem("unreadable", video, f"{video}: there is no picture in it")
+    if silent:
+        return None
     if audio and found[audio]["kind"]:
         return Problem(found[audio]["kind"], audio, found[audio]["reason"])
     if not found[audio or video]["audio"]:

@@ -1,6 +1,7 @@
 """Row -> what a model is handed: the one place where prompts and media items are put together.
 
-The prompt is the released one: question, a space, the choices joined by spaces; no subtitle, nothing else.
+The prompt is the released one: question, a space, the choices joined by spaces (a description has no choices); no
+subtitle, nothing else. A row without `video` or with `silent` hands over only its sound or only its picture.
 
 How the sound travels depends on the adapter, so a task's `lmms_eval_specific_kwargs` hold per model family:
 
@@ -24,7 +25,7 @@ from emorealm_tasks.settings import load
 
 def doc_to_text(doc: Mapping, lmms_eval_specific_kwargs: Mapping | None = None) -> str:
     """The prompt: question, a space, the choices joined by spaces."""
-    return f"{doc['question']} {' '.join(doc['choices'])}"
+    return " ".join([doc["question"], *doc["choices"]])
 
 
 def doc_to_choice(doc: Mapping) -> list[str]:
@@ -34,9 +35,11 @@ def doc_to_choice(doc: Mapping) -> list[str]:
 
 def doc_to_visual(doc: Mapping, lmms_eval_specific_kwargs: Mapping | None = None) -> list:
     """What a simple model gets besides the text; [] for a blind question."""
-    if not doc["video"]:
-        return []
     carries = (lmms_eval_specific_kwargs or {}).get("simple", "embedded")
+    if not doc["video"]:
+        return _sound_alone(doc, carries)
+    if doc.get("silent"):
+        return [] if carries == "audio" else [doc["video"]]
     if carries == "audio":
         return [_waveform(doc)]
     if carries == "both":
@@ -52,9 +55,17 @@ def doc_to_messages(doc: Mapping, lmms_eval_specific_kwargs: Mapping | None = No
     content = []
     if doc["video"]:
         content.append({"type": "video", "url": doc["video"]})
-        if mode not in ("embedded", "video"):
-            content.append({"type": "audio", "url": _sound(doc, mode)})
+    heard = mode not in ("embedded", "video") and doc["video"] and not doc.get("silent")
+    if heard or (mode != "video" and not doc["video"] and doc["audio"]):
+        content.append({"type": "audio", "url": _sound(doc, mode)})
     return [{"role": "user", "content": [*content, {"type": "text", "text": doc_to_text(doc)}]}]
+
+
+def _sound_alone(doc: Mapping, carries: str) -> list:
+    """The sound of a row without a picture, [] where there is none either."""
+    if not doc["audio"]:
+        return []
+    return [_waveform(doc) if carries in ("audio", "both") else doc["audio"]]
 
 
 def _sound(doc: Mapping, mode: str) -> str:

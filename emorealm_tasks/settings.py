@@ -20,6 +20,10 @@ import yaml
 from emorealm_tasks.errors import stop
 
 AV_MODES = ("separate", "embedded", "source", "inline", "video")
+JUDGES = ("live", "batch", "later", "cues")
+_CHOICES = {"av_mode": AV_MODES, "judge": JUDGES}
+_TEXTS = ("judge_model", "judge_base_url", "judge_price")
+_LEAST = {"judge_retries": 0}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -43,6 +47,26 @@ class Settings:
     """Go on without clips that cannot be used; their counts stand beside the scores."""
     av_mode: str | None = None
     """Overrides how a chat model is handed the sound (see `emorealm_tasks.messages`); None = by model family."""
+    emer: Path | None = None
+    """Folder of EMER (OV-MERD) as MER2025 publishes it: track3_train_ovmerd.csv and video/."""
+    judge: str | None = None
+    """How descriptions are judged: `live`; `batch` (submitted, collected later); `later` (not now); `cues` (against
+    the true cues, embedded world only). None = cues there, live elsewhere."""
+    judge_model: str = "gpt-4o"
+    """The judge's name on its server; the paper's is the default."""
+    judge_base_url: str | None = None
+    """Any OpenAI-compatible server, ending in /v1; None = OPENAI_BASE_URL, else OpenAI's. The key is no setting: it is
+    read from EMOREALM_JUDGE_API_KEY, else OPENAI_API_KEY."""
+    judge_repeats: int = 1
+    """How often each description is judged; from 2 on the spread is reported."""
+    judge_concurrency: int = 8
+    """Most requests under way at once."""
+    judge_timeout: int = 120
+    """Seconds to wait for an answer."""
+    judge_retries: int = 6
+    """How often a request is sent again after 408, 409, 429, a server error, a time-out or a cut connection."""
+    judge_price: str | None = None
+    """US dollars for a million tokens in and out, as "2.5,10", for the estimate of a run's cost."""
 
 
 def load() -> Settings:
@@ -93,8 +117,14 @@ def _parse(field: dataclasses.Field, value: object, where: str, base: Path = Pat
         if text.lower() not in _TRUE | _FALSE:
             stop(f"{where} is {text!r}; use 1 or 0")
         return text.lower() in _TRUE
-    if field.name == "av_mode":
-        if text not in AV_MODES:
-            stop(f"{where} is {text!r}; use one of {', '.join(AV_MODES)}")
+    if field.name in _CHOICES:
+        if text not in _CHOICES[field.name]:
+            stop(f"{where} is {text!r}; use one of {', '.join(_CHOICES[field.name])}")
+        return text
+    if field.type is int:
+        if not text.isdecimal() or int(text) < _LEAST.get(field.name, 1):
+            stop(f"{where} is {text!r}; use a whole number from {_LEAST.get(field.name, 1)} on")
+        return int(text)
+    if field.name in _TEXTS:
         return text
     return (base / Path(text).expanduser()).resolve()

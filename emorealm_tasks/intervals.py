@@ -31,7 +31,7 @@ def clip_bootstrap(
     (resamples,) or (resamples, 1), NaN where undefined: a resample that misses a whole class is skipped. (None, None)
     when it is undefined in all of them. The same seed gives the same interval.
     """
-    return _intervals(records, statistic, resamples, seed, level)[0]
+    return clip_bootstraps(records, statistic, resamples, seed, level)[0]
 
 
 def score_intervals(
@@ -49,7 +49,7 @@ def score_intervals(
             rate = 100 * (weights @ unparsed) / weights.sum(axis=1)
         return np.column_stack([function(weights), rate])
 
-    found = _intervals(records, statistic, resamples, seed, level)
+    found = clip_bootstraps(records, statistic, resamples, seed, level)
     return dict(zip((*names, "unparsed_rate"), found, strict=True))
 
 
@@ -58,12 +58,17 @@ def group_intervals(
 ) -> dict[str, Interval]:
     """The intervals of :func:`metrics.group_scores`; clips are drawn jointly over all tasks."""
     names, function = metrics.group_function(records, reading)
-    return dict(zip(names, _intervals(records, function, resamples, seed, level), strict=True))
+    return dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
 
 
-def _intervals(
-    records: Sequence[Record], statistic: ScoreFunction, resamples: int, seed: int, level: float
+def clip_bootstraps(
+    records: Sequence[Record],
+    statistic: ScoreFunction,
+    resamples: int = RESAMPLES,
+    seed: int = SEED,
+    level: float = LEVEL,
 ) -> list[Interval]:
+    """:func:`clip_bootstrap` of several statistics from the same resamples: one interval for each column."""
     clips, clip_of = np.unique([record["clip"] for record in records], return_inverse=True)
     random = np.random.default_rng(seed)
     values = []

@@ -1,7 +1,17 @@
-"""The seven emotion classes and their names: the one table every room reads.
+"""The seven emotion classes, their names, and free text -> one of them.
 
-Order and classes are DFEW's (labels 1 to 7), from which EmoReAlM takes its clips.
+Order and classes are DFEW's (labels 1 to 7), from which EmoReAlM takes its clips. A text is read sentence by sentence:
+words of the lexicon are mentions of an emotion, each asserted or denied, each a name or a mere sign. What the released
+code reads in a text is in `emorealm_tasks.released_emotions`.
 """
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from emorealm_tasks import lexicon
 
 EMOTIONS: tuple[str, ...] = ("happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear")
 
@@ -14,3 +24,168 @@ ADJECTIVES: dict[str, str] = {
     "disgust": "disgusted",
     "fear": "fearful",
 }
+
+NAME, SIGN = 0, 1
+_WEIGHTS = {"weak": 1, "": 2, "strong": 4}
+_LONGEST = 4  # words in a phrase of the lexicon
+_MARKUP = re.compile(r"<[^<>\n]{1,20}>")
+_ABBREVIATION = re.compile(r"\b(dr|mr|mrs|ms|prof|st|e\.g|i\.e|etc|vs)\.", re.IGNORECASE)
+_NO_EMOTION = re.compile(
+    r"(?:\b(?:no|without(?: any)?|lack(?:s|ing)?(?: of)?(?: any)?|absence of|devoid of)|"
+    r"(?:\bnot|n't) (?:show|display|express|convey|exhibit)(?:ing)?(?: any)?) "
+    r"(?:(?:visible|clear|particular|strong|obvious|specific|apparent|noticeable|facial|evident|significant|real) )?"
+    r"(?:emotion|feeling)s?\b(?! (?:of|like|can|could|other))"
+)
+_TOKEN = re.compile(r"[^\W\d_]+(?:['-][^\W\d_]+)*|[.!?\n,;:()\u2013\u2014]")
+_ENDS, _BREAKS = frozenset(".!?\n"), frozenset(",;:()\u2013\u2014")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """An emotion that a text asserts: which, NAME or SIGN, and how much it counts among several."""
+
+    family: str
+    rank: int
+    weight: int
+
+
+def classify(text: str, labels: Sequence[str] = EMOTIONS) -> str | None:
+    """The label that a text asserts, None where it asserts none of them or several alike.
+
+    Names count before signs ("smiling"), the first sentence before the rest; among several emotions the one that is
+    mentioned most, where "mainly" counts more and "a hint of" less; a tie is None. Denied emotions ("not happy") do not
+    count, and questions only where nothing else does. The labels narrow the answer, not the reading: fear is None where
+    fear is no label. Raises ValueError for a label that is no emotion's name, or two of one emotion.
+    """
+    spelled = _spelled(labels)
+    sentences = _sentences(text)
+    told = [mentions for mentions, asked in sentences if not asked]
+    found = _decide(told)
+    if found is None and not any(told):
+        found = _decide([mentions for mentions, _ in sentences])
+    return spelled.get(found)
+
+
+def _spelled(labels: Sequence[str]) -> dict[str | None, str]:
+    """Emotion -> the label that stands for it, in the labels' own spelling."""
+    spelled: dict[str | None, str] = {}
+    for label in labels:
+        family, rank = _WORDS.get(label.lower(), ("", SIGN))
+        if rank != NAME or family in spelled:
+            raise ValueError(f"label {label!r} is not the name of one of {', '.join(EMOTIONS)}, or not the only one")
+        spelled[family] = label
+    return spelled
+
+
+def _decide(sentences: Sequence[Sequence[Mention]]) -> str | None:
+    for rank in (NAME, SIGN):
+        for scope in (sentences[:1], sentences):
+            counted: Counter[str] = Counter()
+            for mention in (one for sentence in scope for one in sentence if one.rank == rank):
+                counted[mention.family] += mention.weight
+            (first, most), (_, second) = [*counted.most_common(2), ("", 0), ("", 0)][:2]
+            if most > second:
+                return first
+        if counted:
+            return None
+    return None
+
+
+def _sentences(text: str) -> list[tuple[list[Mention], bool]]:
+    """The mentions of each sentence, and whether it is a question."""
+    sentences, tokens = [], []
+    for token in [*_TOKEN.findall(_plain(text)), "\n"]:
+        if token not in _ENDS:
+            tokens.append(token)
+        elif tokens:
+            sentences.append((list(_mentions(tokens)), token == "?"))
+            tokens = []
+    return sentences
+
+
+def _plain(text: str) -> str:
+    """The text in lower case with straight apostrophes, without markup, pictographs replaced by their names."""
+    text = unicodedata.normalize("NFKC", text).replace("\u2019", "'").lower()
+    text = _ABBREVIATION.sub(r"\1", _MARKUP.sub(" ", text))
+    text = "".join(f" {unicodedata.name(c, '').lower()} " if unicodedata.category(c) == "So" else c for c in text)
+    return _NO_EMOTION.sub(" emotionless ", text)
+
+
+def _mentions(tokens: Sequence[str]) -> Iterator[Mention]:
+    """The asserted emotions of one sentence."""
+    parts = _parts(tokens)
+    denied, emphasis = False, ""
+    for place, (kind, value) in enumerate(parts):
+        if kind in ("weak", "strong"):
+            emphasis = kind
+        elif kind == "denial":
+            denied = True
+        elif kind == "contrast":
+            denied, emphasis = False, ""
+        elif kind == "break" or value == "and":
+            denied = denied and _continues(parts, place)
+        elif kind == "emotion":
+            family, rank = _WORDS[value]
+            if not denied and not _denied_behind(parts[place + 1 :]):
+                yield Mention(family, rank, _WEIGHTS[emphasis])
+
+
+def _parts(tokens: Sequence[str]) -> list[tuple[str, str]]:
+    """(kind, text) of each word, phrase and mark; kinds: those of `_KINDS`, "emotion", "break" and "word"."""
+    parts, start = [], 0
+    words = [part for token in tokens for part in ([token] if token in _KNOWN else token.split("-"))]
+    while start < len(words):
+        for length in range(min(_LONGEST, len(words) - start), 0, -1):
+            phrase = "_".join(words[start : start + length])
+            kind = _KINDS.get(phrase) or ("emotion" if phrase in _WORDS else "")
+            if kind:
+                break
+        if not kind:
+            kind = "break" if phrase in _BREAKS else "denial" if phrase.endswith("n't") else "word"
+        parts.append((kind, phrase))
+        start += length
+    return parts
+
+
+def _continues(parts: Sequence[tuple[str, str]], place: int) -> bool:
+    """Whether a denial goes on behind a comma or "and": in a list, as in "not angry, sad or afraid"."""
+    if parts[place][1] not in (",", "and") or parts[place - 1][0] != "emotion":
+        return False
+    rest = [value if value in ("or", "nor", "and", ",") else kind for kind, value in parts[place + 1 :]]
+    if parts[place][1] == "and":
+        return rest[:1] == ["emotion"]
+    listed = next((i for i, part in enumerate(rest) if part not in ("emotion", ",")), len(rest))
+    return rest[listed : listed + 1] in (["or"], ["nor"])
+
+
+def _denied_behind(rest: Sequence[tuple[str, str]]) -> bool:
+    """Whether a denial follows: "(happiness) is not visible", unless another emotion is what is denied."""
+    clause = []
+    for kind, value in rest:
+        if kind in ("break", "contrast"):
+            break
+        clause.append((kind, value))
+    values = [value for _, value in clause]
+    verb = values[:1] and (values[0] in lexicon.COPULAS or values[0].endswith("n't"))
+    denied = verb and (values[0].endswith("n't") or (values[1:2] and values[1] in lexicon.DENIED_AFTER))
+    return bool(denied) and not any(kind == "emotion" for kind, _ in clause)
+
+
+_WORDS: dict[str, tuple[str, int]] = {
+    word: (family, rank)
+    for family, words in lexicon.FAMILIES.items()
+    for rank, listed in ((NAME, words.names), (SIGN, words.signs))
+    for word in listed.split()
+}
+_KINDS: dict[str, str] = {
+    phrase: kind
+    for kind, phrases in (
+        ("contrast", lexicon.CONTRASTS),
+        ("denial", (*lexicon.NEGATORS, *lexicon.NEGATIVE_PHRASES)),
+        ("weak", lexicon.WEAK),
+        ("strong", lexicon.STRONG),
+        ("word", (*lexicon.NOT_NEGATIVE, *lexicon.IDIOMS)),
+    )
+    for phrase in phrases
+}
+_KNOWN = _WORDS.keys() | _KINDS.keys()

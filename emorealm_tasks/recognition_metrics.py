@@ -1,0 +1,133 @@
+"""The scores of emotion recognition as pure functions, in percent (Section 5 of the paper, Tables 2 and 15).
+
+A *record* is one scored reply: a dict with ``id``, ``clip``, ``task`` (the data set), ``labels`` (its classes), ``gold``
+(a class), ``strict`` and ``official`` (the class read in the reply, "" for none), ``raw`` and ``error`` ("" for none).
+The two readings differ in more than the class:
+
+- ``strict``: as scikit-learn averages over the classes that have a gold sample; a reply without a class is wrong.
+- ``official``: as the released code averages, over the classes that are gold or predicted together, so that a class
+  that is only ever predicted counts with recall 0; a reply on which that code fails (empty, or broken into lines) is
+  dropped with its question. Its reading of words is approximate (:mod:`emorealm_tasks.released_emotions`).
+
+Every score is a function of weights over records, so that the numbers and their bootstrap intervals come from one
+formula; inside those functions undefined is NaN, outside None.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from emorealm_tasks import intervals
+from emorealm_tasks.metrics import Record, ScoreFunction
+
+READINGS = ("strict", "official")
+AVERAGES = ("uar", "war", "weighted_f1")
+Scores = dict[str, float | None]
+
+
+def scores(records: Sequence[Record], reading: str) -> Scores:
+    """``uar``, ``war``, ``weighted_f1`` and ``recall_CLASS`` of every class that has a gold sample, in percent.
+
+    UAR is the unweighted mean of the classes' recalls, WAR the share of right replies (recalls weighted by class size),
+    weighted F1 the mean of the classes' F1 by class size. None where no record counts. Raises ValueError for an unknown
+    reading or a gold class outside ``labels``.
+    """
+    names, function = score_function(records, reading)
+    values = function(np.ones((1, len(records))))[0]
+    return {name: None if np.isnan(value) else float(value) for name, value in zip(names, values, strict=True)}
+
+
+def score_intervals(records: Sequence[Record], reading: str) -> dict[str, intervals.Interval]:
+    """The 95% intervals of :func:`scores` and of ``unparsed_rate``, over clips; see `emorealm_tasks.intervals`."""
+    names, function = score_function(records, reading)
+    unparsed = np.array([_unparsed(record) for record in records], dtype=float)
+
+    def statistic(weights: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            return np.column_stack([function(weights), 100 * (weights @ unparsed) / weights.sum(axis=1)])
+
+    return dict(zip((*names, "unparsed_rate"), intervals.clip_bootstraps(records, statistic), strict=True))
+
+
+def counts(records: Sequence[Record]) -> dict[str, Any]:
+    """``n``, ``n_clips``, ``unparsed`` (a reply without a class), ``unparsed_rate`` (percent), ``errors`` (no reply),
+    ``dropped`` (questions that the official reading leaves out) and ``by_class`` (gold class -> samples).
+    """
+    unparsed = sum(map(_unparsed, records))
+    return {
+        "n": len(records),
+        "n_clips": len({record["clip"] for record in records}),
+        "unparsed": unparsed,
+        "unparsed_rate": 100 * unparsed / len(records) if records else None,
+        "errors": sum(bool(record["error"]) for record in records),
+        "dropped": sum(_dropped(record) for record in records),
+        "by_class": {label: sum(record["gold"] == label for record in records) for label in _labels(records)},
+    }
+
+
+def confusion(records: Sequence[Record], reading: str) -> dict[str, dict[str, int]]:
+    """Gold class -> class read -> number of replies; "" stands for no class. Gold classes without a sample are out."""
+    _check(reading)
+    labels = _labels(records)
+    matrix = {gold: dict.fromkeys((*labels, ""), 0) for gold in labels}
+    for record in records:
+        if reading == "strict" or not _dropped(record):
+            matrix[record["gold"]][record[reading]] += 1
+    return {gold: row for gold, row in matrix.items() if any(row.values())}
+
+
+def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
+    """Names and :data:`ScoreFunction` of :func:`scores`; a resample that misses a gold class is undefined in them."""
+    _check(reading)
+    labels = _labels(records)
+    if unknown := {record["gold"] for record in records} - set(labels):
+        raise ValueError(f"gold classes {sorted(unknown)} are not among {list(labels)}")
+    counted = np.array([reading == "strict" or not _dropped(record) for record in records], dtype=float)
+    gold = _members(records, "gold", labels) * counted[:, None]
+    read = _members(records, reading, labels) * counted[:, None]
+    is_gold = gold.any(axis=0)
+
+    def function(weights: np.ndarray) -> np.ndarray:
+        support, claimed, hits = weights @ gold, weights @ read, weights @ (gold * read)
+        recall, f1 = _ratio(hits, support), _ratio(2 * hits, support + claimed)
+        averaged = support + claimed > 0 if reading == "official" else is_gold & np.ones(support.shape, dtype=bool)
+        zeroed = np.where(support > 0, recall, 0.0 if reading == "official" else np.nan)
+        uar = _ratio(np.where(averaged, zeroed, 0).sum(axis=1), averaged.sum(axis=1))
+        whole = support.sum(axis=1)
+        weighted_f1 = _ratio((support * np.nan_to_num(f1)).sum(axis=1), whole)
+        columns = [uar, _ratio(hits.sum(axis=1), whole), weighted_f1]
+        return 100 * np.column_stack([*columns, recall[:, is_gold]])
+
+    recalls = (f"recall_{label}" for label, present in zip(labels, is_gold, strict=True) if present)
+    return (*AVERAGES, *recalls), function
+
+
+def _labels(records: Sequence[Record]) -> tuple[str, ...]:
+    return tuple(records[0]["labels"]) if records else ()
+
+
+def _members(records: Sequence[Record], field: str, labels: Sequence[str]) -> np.ndarray:
+    """1.0 where a record's field is the label, shape (records, labels)."""
+    return np.array([[record[field] == label for label in labels] for record in records], dtype=float).reshape(
+        len(records), len(labels)
+    )
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """part / whole, NaN where whole is 0."""
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+
+
+def _unparsed(record: Mapping) -> bool:
+    return not record["strict"] and not record["error"]
+
+
+def _dropped(record: Mapping) -> bool:
+    """Whether the released code would have failed on the reply; a request that failed stays, as wrong."""
+    return not record["official"] and not record["error"]
+
+
+def _check(reading: str) -> None:
+    if reading not in READINGS:
+        raise ValueError(f"reading is {reading!r}; known are {', '.join(READINGS)}")

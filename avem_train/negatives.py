@@ -7,18 +7,27 @@ Noise is put on what the encoders take (normalised pixels, mel features), as VCD
 to make it again: `altered` does.
 """
 
+import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
     from avem_train.preferences import Preference
 
+MODALITIES = {"video": ("video",), "audio": ("audio",), "audiovisual": ("video", "audio")}
+"""What a prompt can be about -> the media that is."""
 KINDS = ("other_emotion", "any_clip", "diffusion", "random")
 CHANGES = ("prompt", "both")
+DIFFUSION_STEPS = 1000
+Clip = tuple[Path | None, Path | None]
+"""Files of a clip: video, and audio (None = the video's own sound)."""
 
 
 @dataclass(frozen=True)
@@ -26,26 +35,26 @@ class Negatives:
     """Settings of the rejected media.
 
     kind: "other_emotion", a clip of another emotion (a record's own `rejected_video`, `rejected_audio` come first);
-    "any_clip", any other clip; "diffusion", the record's clip with noise; "random", a random tensor.
+    "any_clip", any other clip; "diffusion", the record's clip with noise; "random", uniform noise on [0, 1).
     change: "prompt", only what the prompt is about (PMP, Eq. 5); "both", picture and sound whatever the prompt.
     redraw: draw anew every epoch; the reference is then computed live.
-    diffusion_steps: how far the noise goes, 1 to 1000; VCD's default is 500.
+    diffusion_step: how far the noise goes, 0 to 999 of VCD's schedule; 500 is VCD's default.
 
-    Raises ValueError for an unknown kind or change, or a step outside 1 to 1000.
+    Raises ValueError for an unknown kind or change, or a step outside 0 to 999.
     """
 
     kind: str = "other_emotion"
     change: str = "prompt"
     redraw: bool = False
-    diffusion_steps: int = 500
+    diffusion_step: int = 500
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"negatives.kind {self.kind!r}: one of {', '.join(KINDS)}")
         if self.change not in CHANGES:
             raise ValueError(f"negatives.change {self.change!r}: one of {', '.join(CHANGES)}")
-        if not 1 <= self.diffusion_steps <= 1000:
-            raise ValueError(f"negatives.diffusion_steps {self.diffusion_steps}: 1 to 1000")
+        if not 0 <= self.diffusion_step < DIFFUSION_STEPS:
+            raise ValueError(f"negatives.diffusion_step {self.diffusion_step}: 0 to {DIFFUSION_STEPS - 1}")
 
 
 TABLE_17: dict[str, Negatives] = {
@@ -66,13 +75,13 @@ class Medium:
     """What stands in one modality's place in the rejected media.
 
     kind: "own", the record's; "file", that of the file `path` (for the sound a wav, or a clip with its own);
-    "diffusion", the record's with noise of `steps` steps; "random", uniform noise. seed: of the noise.
+    "diffusion", the record's with noise of a `step` of VCD's schedule; "random", uniform noise. seed: of the noise.
     """
 
     kind: str = "own"
     path: Path | None = None
     seed: int = 0
-    steps: int = 0
+    step: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,106 @@ def draw(records: Sequence["Preference"], settings: Negatives, seed: int, epoch:
 
     Raises ValueError, naming the record, where there is no clip to draw from; `preferences.problems` finds these first.
     """
+    pool = Pool(records)
+    salt = f"{seed}/{epoch if settings.redraw else 0}"
+    drawn = []
+    for record in records:
+        media = {modality: Medium() for modality in ("video", "audio")}
+        clip = pool.clip(record, settings, salt) if needs_clip(record, settings) else None
+        for modality in changed(record, settings):
+            media[modality] = _medium(record, modality, settings, clip, salt)
+        drawn.append(RejectedMedia(**media))
+    return drawn
+
+
+def undrawable(records: Sequence["Preference"], settings: Negatives) -> list["Preference"]:
+    """The records for which there is no clip to draw from."""
+    pool = Pool(records)
+    return [r for r in records if needs_clip(r, settings) and pool.candidates(r, settings) in ([], [_clip(r)])]
+
+
+def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
+    """Which of "video" and "audio" change in a record's rejected media: never a picture that it does not have."""
+    media = MODALITIES["audiovisual" if settings.change == "both" else record.modality]
+    return tuple(modality for modality in media if modality == "audio" or record.video)
+
+
+class Pool:
+    """The distinct clips of a data set, and which emotions its records name for each."""
+
+    def __init__(self, records: Sequence["Preference"]) -> None:
+        self._named: dict[Clip, set[tuple[str, str]]] = {}
+        for record in records:
+            self._named.setdefault(_clip(record), set()).add((record.modality, record.emotion))
+        self._kept: dict[tuple, list[Clip]] = {}
+
+    @cached_property
+    def _clips(self) -> list[Clip]:
+        return sorted(self._named, key=str)  # so that the records' order does not matter
+
+    def candidates(self, record: "Preference", settings: Negatives) -> list[Clip]:
+        """Clips that can stand in for the record's, in a fixed order; with "any_clip" its own is among them.
+
+        Another emotion: a clip's picture and sound may convey different ones, so only what records about the same
+        modality name counts, as long as that leaves any clip; if none, what any of its records name.
+        """
+        picture = "video" in changed(record, settings)  # a sound alone has none to give
+        key = (picture, *((record.modality, record.emotion) if settings.kind == "other_emotion" else ()))
+        if key not in self._kept:
+            able = [clip for clip in self._clips if clip[0] or not picture]
+            self._kept[key] = able if len(key) == 1 else self._of_other_emotion(able, record)
+        return self._kept[key]
+
+    def _of_other_emotion(self, clips: list[Clip], record: "Preference") -> list[Clip]:
+        def fit(modality: str | None) -> list[Clip]:
+            named = {clip: self._emotions(clip, modality) - {""} for clip in clips}
+            return [clip for clip, emotions in named.items() if emotions and record.emotion not in emotions]
+
+        return (fit(record.modality) or fit(None)) if record.emotion else []
+
+    def _emotions(self, clip: Clip, modality: str | None = None) -> set[str]:
+        return {emotion for about, emotion in self._named[clip] if modality in (None, about)}
+
+    def clip(self, record: "Preference", settings: Negatives, salt: str) -> Clip:
+        """One of the record's candidates, drawn from its id and `salt`. Raises ValueError if there is none."""
+        candidates, own = self.candidates(record, settings), _clip(record)
+        if not candidates or candidates == [own]:
+            wanted = "other clip" if settings.kind == "any_clip" else f"clip of another emotion than {record.emotion}"
+            raise ValueError(f"record {record.id!r}: there is no {wanted} to reject")
+        draws = (candidates[_number(f"{salt}/{i}", record.id, "clip") % len(candidates)] for i in itertools.count())
+        return next(clip for clip in draws if clip != own)
+
+
+def _clip(record: "Preference") -> Clip:
+    return record.video, record.audio
+
+
+def given(record: "Preference", modality: str) -> Path | None:
+    """The rejected medium that comes with a record; a rejected clip brings its own sound unless that is given too."""
+    return record.rejected_video if modality == "video" else record.rejected_audio or record.rejected_video
+
+
+def needs_clip(record: "Preference", settings: Negatives) -> bool:
+    """Whether a clip must be drawn for the record: not for noise, nor where it brings its rejected media along."""
+    if settings.kind == "other_emotion":
+        return not all(given(record, modality) for modality in changed(record, settings))
+    return settings.kind == "any_clip"
+
+
+def _medium(record: "Preference", modality: str, settings: Negatives, clip: Clip | None, salt: str) -> Medium:
+    if settings.kind == "diffusion":
+        return Medium("diffusion", seed=_number(salt, record.id, modality), step=settings.diffusion_step)
+    if settings.kind == "random":
+        return Medium("random", seed=_number(salt, record.id, modality))
+    path = given(record, modality) if settings.kind == "other_emotion" else None
+    if path is None and clip is not None:
+        path = clip[0] if modality == "video" else clip[1] or clip[0]
+    return Medium("file", path)
+
+
+def _number(salt: str, identifier: str, purpose: str) -> int:
+    """A number below 2**63 that only these three decide."""
+    return int.from_bytes(hashlib.sha256(f"{purpose}/{salt}/{identifier}".encode()).digest()[:8], "big") >> 1
 
 
 def altered(features: Tensor, medium: Medium) -> Tensor:
@@ -96,3 +205,31 @@ def altered(features: Tensor, medium: Medium) -> Tensor:
     Same shape, dtype and device; the noise is drawn on the CPU, so every device gets the same. Raises ValueError for
     the kind "file": load that file instead.
     """
+    if medium.kind == "own":
+        return features
+    if medium.kind == "diffusion":
+        return diffused(features, medium.step, medium.seed)
+    if medium.kind == "random":
+        return randomised(features, medium.seed)
+    raise ValueError(f"a medium of kind {medium.kind!r} is no noise; load {medium.path} instead")
+
+
+def diffused(features: Tensor, step: int, seed: int) -> Tensor:
+    """sqrt(a) features + sqrt(1 - a) noise, a = `kept_signal(step)`, with standard normal noise from `seed`."""
+    noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(seed))
+    kept = kept_signal(step)
+    return (features.float() * kept**0.5 + noise.to(features.device) * (1 - kept) ** 0.5).to(features.dtype)
+
+
+def randomised(features: Tensor, seed: int) -> Tensor:
+    """Uniform noise on [0, 1) from `seed` in the features' shape, dtype and device."""
+    return torch.rand(features.shape, generator=torch.Generator().manual_seed(seed)).to(features)
+
+
+def kept_signal(step: int) -> float:
+    """Share of the signal's power left at a step (0 to 999) of the diffusion that VCD (Leng et al., 2024) uses.
+
+    The noise variance added in step s is 1e-5 + (0.005 - 1e-5) sigmoid(12 s / 999 - 6).
+    """
+    variances = 1e-5 + (0.005 - 1e-5) * torch.sigmoid(torch.linspace(-6, 6, DIFFUSION_STEPS, dtype=torch.float64))
+    return float(torch.cumprod(1 - variances, 0)[step])

@@ -13,14 +13,40 @@ counts as audiovisual and the emotion as unknown. `rejected` is read as the vide
 `rejected_2` as the emotion-relevant one (y_l^er).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
-from avem_train.negatives import Negatives
+from avem_train.negatives import MODALITIES, Negatives, changed, given, needs_clip, undrawable
+from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
+from emorealm_tasks.errors import stop
 
-MODALITIES = {"video": ("video",), "audio": ("audio",), "audiovisual": ("video", "audio")}
-"""What a prompt can be about -> the media that is."""
+FURTHER_EMOTIONS = ("contempt", "anxiety", "helplessness", "disappointment", "worry")
+"""Classes of MAFW and MER2025, the paper's sources (Section 4.3), beside the seven."""
+_SPELLINGS = (
+    {adjective: noun for noun, adjective in ADJECTIVES.items()}
+    | {noun: noun for noun in (*EMOTIONS, *FURTHER_EMOTIONS)}
+    | {"worried": "worry"}
+)
+BAD_RECORDS = "bad_records.jsonl"
+ON_BAD_RECORD = ("stop", "skip")
+_SHOWN = 10  # records of each kind of fault spelled out in a report
+_TAG = re.compile(r"<(?:video|audio|image)>")
+_LEADING_TAGS = re.compile(rf"^(?:\s*{_TAG.pattern})+\s*")
+_RELEASED = {
+    "rejected": "rejected_video_relevant",
+    "rejected_2": "rejected_emotion_relevant",
+    "video_l": "rejected_video",
+    "audio_l": "rejected_audio",
+}
+_PATHS = ("video", "audio", "rejected_video", "rejected_audio")
+_RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", "rejected_irrelevant")
 
 
 @dataclass(frozen=True)
@@ -69,18 +95,10 @@ def read(path: Path, root: Path | None = None) -> list[Preference]:
 
     Stops at a file that cannot be read or holds an unreadable record, naming all of these.
     """
-
-
-def problems(
-    records: Sequence[Preference],
-    negatives: Negatives | None = None,
-    responses: Sequence[str] = ("video_relevant", "emotion_relevant"),
-) -> list[Problem]:
-    """Everything that keeps records from being trained on, in the records' order.
-
-    negatives: how rejected media are drawn, None where the objective has none. responses: the rejected responses that
-    the objective uses (`Objective.responses`).
-    """
+    records, unreadable = _scan(path, root or path.parent)
+    if unreadable:
+        stop(report(path, len(records) + len(unreadable), unreadable))
+    return records
 
 
 def load(
@@ -96,3 +114,165 @@ def load(
     on_bad_record: "stop" prints the report and stops if any record is bad; "skip" prints it and leaves them out. Stops
     also where no record is left. The arguments `negatives` and `responses` are those of `problems`.
     """
+    if on_bad_record not in ON_BAD_RECORD:
+        stop(f"on_bad_record is {on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
+    records, unreadable = _scan(path, root or path.parent)
+    faults = _faults(records, negatives, responses)
+    found = [*unreadable, *(problem for faulty in faults for problem in faulty)]
+    kept_in = out / BAD_RECORDS
+    kept_in.unlink(missing_ok=True)
+    if not found:
+        return records
+    _keep(kept_in, found)
+    told = f"{report(path, len(records) + len(unreadable), found)}\nAll of them are listed in {kept_in}."
+    if on_bad_record == "stop":
+        stop(f"{told} Mend them, or go on without them with on_bad_record=skip.")
+    good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+    if not good:
+        stop(f"{told} No record is left to train on.")
+    print(f"{told} Going on with the other {len(good)}.", file=sys.stderr)
+    return good
+
+
+def problems(
+    records: Sequence[Preference],
+    negatives: Negatives | None = None,
+    responses: Sequence[str] = ("video_relevant", "emotion_relevant"),
+) -> list[Problem]:
+    """Everything that keeps records from being trained on, in the records' order.
+
+    negatives: how rejected media are drawn, None where the objective has none. responses: the rejected responses that
+    the objective uses (`Objective.responses`).
+    """
+    return [problem for faulty in _faults(records, negatives, responses) for problem in faulty]
+
+
+def report(path: Path, count: int, found: Sequence[Problem]) -> str:
+    """The one report: how many of `count` records are bad, and of each kind of fault how often and the first ones."""
+    kinds = Counter(problem.kind for problem in found)
+    bad = len({problem.id for problem in found})
+    lines = [f"{path}: {bad} of {count} records cannot be trained on."]
+    for kind, times in kinds.most_common():
+        lines.append(f"  {kind}: {times}")
+        of_kind = [problem for problem in found if problem.kind == kind]
+        lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_SHOWN]]
+        if times > _SHOWN:
+            lines.append(f"    ... and {times - _SHOWN} more")
+    return "\n".join(lines)
+
+
+def _keep(path: Path, found: Sequence[Problem]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}.partial")  # several processes may find the same
+    partial.write_text("".join(json.dumps(asdict(problem)) + "\n" for problem in found), encoding="utf-8")
+    partial.replace(path)
+
+
+def _faults(
+    records: Sequence[Preference], negatives: Negatives | None, responses: Sequence[str]
+) -> list[list[Problem]]:
+    """The problems of each record."""
+    seen: set[str] = set()
+    is_file = cache(Path.is_file)
+    faults = []
+    for record in records:
+        found = [*_wrong_texts(record, responses), *_wrong_media(record, negatives, is_file)]
+        if record.id in seen:
+            found.append(("duplicate id", "an earlier record has the same id"))
+        seen.add(record.id)
+        faults.append([Problem(record.id, *each) for each in found])
+    while negatives:
+        good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+        lacking = {id(record) for record in undrawable(good, negatives)}
+        if not lacking:
+            break
+        kind = "no other clip" if negatives.kind == "any_clip" else "no clip of another emotion"
+        for record, faulty in zip(records, faults, strict=True):
+            if id(record) in lacking:
+                faulty.append(Problem(record.id, kind, "among the usable records; add some, or change negatives.kind"))
+    return faults
+
+
+def _wrong_texts(record: Preference, responses: Sequence[str]) -> Iterator[tuple[str, str]]:
+    texts = {"prompt": record.prompt} | {name: record.response(name) for name in ("chosen", *responses)}
+    for name, text in texts.items():
+        if not text.strip():
+            yield "empty text", f"{name} is empty"
+        if _TAG.search(text):
+            yield "media tag", f"{name} holds {_TAG.search(text)[0]!r}; media go into the fields video and audio"
+    for name in responses:
+        if record.chosen.strip() == texts[name].strip() != "":
+            yield "chosen equals rejected", f"{name} and chosen are both {record.chosen!r}"
+
+
+def _wrong_media(
+    record: Preference, negatives: Negatives | None, is_file: Callable[[Path], bool]
+) -> Iterator[tuple[str, str]]:
+    if record.modality not in MODALITIES:
+        yield "modality unknown", f"modality is {record.modality!r}: one of {', '.join(MODALITIES)}"
+        return
+    lacking = "video" if "video" in MODALITIES[record.modality] else "audio"
+    if record.video is None and (lacking == "video" or record.audio is None):
+        yield "no medium", f"the prompt is about {record.modality}, and the record has no {lacking}"
+    files = {"video": record.video, "audio": record.audio}
+    if negatives and negatives.kind == "other_emotion":
+        files |= {f"rejected_{modality}": given(record, modality) for modality in changed(record, negatives)}
+        if needs_clip(record, negatives) and record.emotion not in _SPELLINGS.values():
+            known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))
+            yield (
+                "emotion unknown",
+                f"emotion is {record.emotion!r}; to draw a clip of another one it must be of {known}",
+            )
+    for name, file in files.items():
+        if file and not is_file(file):
+            yield "missing file", f"{name}: there is no {file}"
+
+
+def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem]]:
+    """The records that can be read, and what keeps the others from it. Stops where the file cannot be read at all."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = _list_items(json.loads(text)) if text.lstrip().startswith("[") else _lines(text)
+    except (OSError, ValueError) as error:
+        stop(f"{path}: not readable as JSON Lines or as a JSON list ({error})")
+    records, unreadable = [], []
+    for where, row in rows:
+        try:
+            records.append(_record(row, where, root))
+        except ValueError as error:
+            unreadable.append(Problem(where, "unreadable", str(error)))
+    if not records and not unreadable:
+        stop(f"{path}: there is no record in it")
+    return records, unreadable
+
+
+def _list_items(items: list) -> Iterator[tuple[str, object]]:
+    for number, item in enumerate(items, 1):
+        yield f"item {number}", item
+
+
+def _lines(text: str) -> Iterator[tuple[str, object]]:
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            yield f"line {number}", line
+
+
+def _record(row: object, where: str, root: Path) -> Preference:
+    """The record in a list's item or in a line's text. Raises ValueError for what is no object, or a field no text."""
+    item = json.loads(row) if isinstance(row, str) else row
+    if not isinstance(item, Mapping):
+        raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
+    if "rejected" in item:
+        item = {_RELEASED.get(name, name): value for name, value in item.items()}
+    for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
+        if not isinstance(item.get(name) or "", str):
+            raise ValueError(f"field {name!r}: expected text, found {item[name]!r}")
+    emotion = (item.get("emotion") or "").strip()
+    return Preference(
+        id=str(item["id"] if item.get("id") not in (None, "") else where),
+        prompt=_LEADING_TAGS.sub("", item.get("prompt") or ""),
+        modality=item.get("modality") or "audiovisual",
+        emotion=_SPELLINGS.get(emotion.lower(), emotion),
+        **{name: root / item[name] if item.get(name) else None for name in _PATHS},
+        **{name: item.get(name) or "" for name in _RESPONSES},
+    )

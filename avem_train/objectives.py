@@ -252,9 +252,9 @@ def _present(*models: PreferenceLogps) -> list[str]:
 
 
 def _check_shapes(*models: PreferenceLogps | None) -> None:
-    shapes = {name: getattr(model, name).shape for model in models if model is not None for name in _present(model)}
-    if len(set(shapes.values())) > 1:
-        raise ValueError(f"log-probabilities of one batch must have one shape (batch,), got {shapes}")
+    shapes = {tuple(getattr(model, name).shape) for model in models if model is not None for name in _present(model)}
+    if len(shapes) > 1:
+        raise ValueError(f"log-probabilities of one batch must have one shape (batch,), got {sorted(shapes)}")
 
 
 def _weighted(values: Mapping[str, Tensor], weights: Mapping[str, float | Tensor], whose: str) -> Tensor:

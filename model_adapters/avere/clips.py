@@ -6,7 +6,7 @@ out, so that memory stays bounded over any number of clips and a later task of t
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -81,7 +81,9 @@ class FeatureStore:
 class MediaEncoder:
     """Decodes ahead in threads, encodes in batches, remembers features, failures and what was given.
 
-    `failures` holds a message for each medium that could not be read; `given` the facts of each that could.
+    `failures` holds a message for each medium that could not be read; `given` the facts of each that could. `read`
+    (default: `decode`) takes the processor and a medium; with another one media may be of any hashable type with a
+    `kind`.
     """
 
     def __init__(
@@ -90,10 +92,12 @@ class MediaEncoder:
         processor: "AvereProcessor",
         budget: int,
         workers: int | None = None,
+        read: "Callable[[AvereProcessor, Medium], Decoded] | None" = None,
     ) -> None:
         self.model = model
         self.processor = processor
         self.store = FeatureStore(budget)
+        self._read = read
         self.failures: dict[Medium, str] = {}
         self.given: dict[Medium, dict] = {}
         self._decoding: dict[Medium, Future[Decoded]] = {}
@@ -103,7 +107,7 @@ class MediaEncoder:
         """Start decoding what is neither encoded nor under way nor known to fail."""
         for medium in wanted:
             if medium not in self.store and medium not in self._decoding and medium not in self.failures:
-                self._decoding[medium] = self._pool.submit(decode, self.processor, medium)
+                self._decoding[medium] = self._pool.submit(self._read or decode, self.processor, medium)
 
     def encode(self, wanted: Sequence[Medium]) -> dict[Medium, torch.Tensor]:
         """Features (tokens, hidden) of every readable medium on the model's device; the rest lands in `failures`."""

@@ -1,0 +1,102 @@
+"""What preference training must know of a model family: how it asks, and what its towers make of a medium.
+
+All else (LoRA, packing, log-probabilities, the loop) is the same for every family. A family's towers and projectors are
+frozen, so they are taken out of the model for the time of training and run beside it, in eval mode, without gradients
+and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import torch
+from torch import nn
+
+from avem_train.forest import Token
+from avem_train.replies import Source
+from emorealm_tasks.errors import stop
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+LINEARS = r".*\blanguage_model\.layers\.\d+\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
+"""The linear layers of the language model, by their names in the whole model (a regular expression)."""
+
+
+class UnreadableMedium(Exception):
+    """A file that cannot be decoded; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt as the language model's inputs. `next`: the position of the first token of a response to it."""
+
+    tokens: tuple[Token, ...]
+    next: int
+
+
+class Backbone(Protocol):
+    """A model with its towers beside it, from construction until `close`.
+
+    model: the language model with its head, and whatever holds them. folder: where the weights came from. template:
+    text that changes with whatever else the prompt's form depends on.
+    """
+
+    model: "PreTrainedModel"
+    folder: Path
+    template: str
+
+    def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
+        """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
+
+    def prefetch(self, sources: Sequence[Source]) -> None:
+        """Start reading what `encode` will soon be asked for."""
+
+    def prompt(self, text: str, sources: Sequence[Source]) -> Prompt:
+        """A prompt about the sources (at most a video, then at most a sound; none: text alone), `encode`d before."""
+
+    def response(self, text: str) -> list[int]:
+        """Ids of a response, its closing token included."""
+
+    def close(self) -> None:
+        """Put the towers back into the model; drop features and threads."""
+
+
+class Towers:
+    """Frozen modules taken out of their owner: `names` of them, each an attribute here until `put_back`."""
+
+    def __init__(self, owner: nn.Module, names: Sequence[str]) -> None:
+        self.owner = owner
+        self.modules = {name: getattr(owner, name).eval().requires_grad_(False) for name in names}
+        for name in names:
+            delattr(owner, name)
+
+    def __getattr__(self, name: str) -> nn.Module:
+        try:
+            return self.__dict__["modules"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def put_back(self) -> None:
+        """Make the owner whole again."""
+        for name, module in self.modules.items():
+            setattr(self.owner, name, module)
+
+
+def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
+    """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
+    config = folder / "config.json"
+    if not config.is_file():
+        stop(f"model={folder}: there is no config.json in it; name a folder with a whole model")
+    kind = json.loads(config.read_text()).get("model_type")
+    if kind == "avere":
+        from avem_train.backbone_avere import AvereBackbone
+
+        return AvereBackbone.load(folder, device, dtype, cache_bytes)
+    if kind in ("qwen2_5_omni", "qwen2_5_omni_thinker"):
+        from avem_train.backbone_qwen import QwenBackbone
+
+        return QwenBackbone.load(folder, device, dtype, cache_bytes)
+    stop(f"model={folder}: its model_type is {kind!r}; avere and qwen2_5_omni(_thinker) can be trained")

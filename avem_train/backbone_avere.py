@@ -1,0 +1,98 @@
+"""AVERE for preference training: prompts and media exactly as the evaluation has them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from avem_train.backbone import Prompt, Towers, UnreadableMedium
+from avem_train.forest import Token
+from avem_train.negatives import altered
+from avem_train.replies import Source
+from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, loading
+from model_adapters.avere.clips import Decoded, MediaEncoder, Medium, decode
+from model_adapters.avere.modeling import AvereModel
+
+_PARTS = ("video_tower", "video_projector", "audio_tower", "audio_projector")
+
+
+class AvereTowers(Towers):
+    """AVERE's towers and projectors, in the form that `MediaEncoder` takes."""
+
+    get_video_features = AvereModel.get_video_features
+    get_audio_features = AvereModel.get_audio_features
+
+    def __init__(self, model: AvereForConditionalGeneration) -> None:
+        super().__init__(model.model, _PARTS)
+        self.config, self.device, self.dtype = model.config, model.device, model.dtype
+
+
+class AvereBackbone:
+    """See `backbone.Backbone`."""
+
+    def __init__(
+        self, model: AvereForConditionalGeneration, processor: AvereProcessor, folder: Path, cache_bytes: int
+    ) -> None:
+        self.model = model
+        self.processor = processor
+        self.folder = folder
+        self.template = processor.prompt("?", video=True, audio=True)
+        self._towers = AvereTowers(model)
+        self._encoder = MediaEncoder(self._towers, processor, cache_bytes, read=read)
+        self._ids: dict[tuple[str, bool, bool], list[int]] = {}
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "AvereBackbone":
+        """The model of a complete folder."""
+        weights = loading.find_weights(str(folder))
+        model = loading.load_model(weights.folder, device, dtype, None, None)
+        return cls(model, loading.load_processor(weights.folder), folder, cache_bytes)
+
+    def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
+        """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
+        features = self._encoder.encode(sources)
+        for source in sources:
+            if source not in features:
+                raise UnreadableMedium(self._encoder.failures[source])
+        return features
+
+    def prefetch(self, sources: Sequence[Source]) -> None:
+        """Start decoding in threads."""
+        self._encoder.prefetch(sources)
+
+    def prompt(self, text: str, sources: Sequence[Source]) -> Prompt:
+        """The evaluation's prompt; positions count from 0."""
+        by_kind = {source.kind: source for source in sources}
+        config = self.processor.config
+        places = {config.video_token_id: by_kind.get("video"), config.audio_token_id: by_kind.get("audio")}
+        rows = dict.fromkeys(places, 0)
+        tokens = []
+        for position, id_ in enumerate(self._prompt_ids(text, "video" in by_kind, "audio" in by_kind)):
+            source = places.get(id_)
+            tokens.append(Token(id_, position, source, rows[id_] if source else 0))
+            if source:
+                rows[id_] += 1
+        return Prompt(tuple(tokens), len(tokens))
+
+    def _prompt_ids(self, text: str, video: bool, audio: bool) -> list[int]:
+        key = (text, video, audio)
+        if key not in self._ids:
+            self._ids[key] = self.processor.encode_prompt(self.processor.prompt(text, video=video, audio=audio))
+        return self._ids[key]
+
+    def response(self, text: str) -> list[int]:
+        """Ids as the released model learns them: SentencePiece's dummy prefix first, the closing token last."""
+        tokenizer = self.processor.tokenizer
+        return [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
+
+    def close(self) -> None:
+        """Put the towers back; end the decoding threads."""
+        self._encoder.close()
+        self._towers.put_back()
+
+
+def read(processor: AvereProcessor, source: Source) -> Decoded:
+    """One source as its tower takes it, with the noise it asks for; raises MediaError."""
+    decoded = decode(processor, Medium(source.kind, source.path))
+    return replace(decoded, values=altered(decoded.values, source.noise))

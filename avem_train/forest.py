@@ -1,0 +1,111 @@
+"""Sequences that begin alike in rows that hold every common beginning once, as a tree of segments.
+
+`packing` has one prefix and its branches; here branches branch again. Replies to one prompt share media and prompt; the
+same reply under another sound shares the picture before it; two responses share the words they begin with. A token sees
+its own segment and the segments before it on the way to the root, at the positions that it would have alone, so every
+sequence has the log-probabilities of a row of its own.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+
+Position = int | tuple[int, int, int]
+"""Where a token stands: a number, or one each for time, height and width (Qwen2.5-Omni)."""
+
+
+class Token(NamedTuple):
+    """One input: a vocabulary id, or row `row` of the features of `medium`. Equal tokens are the same input."""
+
+    id: int
+    position: Position
+    medium: Hashable = None
+    row: int = 0
+
+
+@dataclass
+class Row:
+    """One row of a batch.
+
+    tokens: what stands in it. segment: of each token. parents: of each segment, -1 at a root; smaller than its own
+    number. places: sequence number -> where its tokens are.
+    """
+
+    tokens: list[Token] = field(default_factory=list)
+    segment: list[int] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    places: dict[int, list[int]] = field(default_factory=dict)
+
+
+def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Row]:
+    """Rows that hold all sequences (none empty), each in one of them.
+
+    A sequence joins a row where at least half of it is shared with the row's first; others would only make the row's
+    attention longer. Without `share` every sequence has a row of its own: the plain way, which sharing must equal.
+    """
+    groups: list[list[int]] = []
+    for number, sequence in enumerate(sequences):
+        for group in groups if share else []:
+            if 2 * _common(sequences[group[0]], sequence) >= len(sequence):
+                group.append(number)
+                break
+        else:
+            groups.append([number])
+    return [_plant(sequences, group) for group in groups]
+
+
+def _common(left: Sequence[Token], right: Sequence[Token]) -> int:
+    shortest = min(len(left), len(right))
+    return next((i for i in range(shortest) if left[i] != right[i]), shortest)
+
+
+def _plant(sequences: Sequence[Sequence[Token]], group: list[int]) -> Row:
+    row = Row(places={number: [] for number in group})
+    _grow(row, sequences, group, 0, -1)
+    return row
+
+
+def _grow(row: Row, sequences: Sequence[Sequence[Token]], group: list[int], start: int, parent: int) -> None:
+    """Append what the group's sequences, equal up to `start`, still share; then every branch."""
+    first = sequences[group[0]]
+    end = min(_common(first, sequences[number]) for number in group)
+    if end > start:
+        places = range(len(row.tokens), len(row.tokens) + end - start)
+        row.tokens += first[start:end]
+        row.parents.append(parent)
+        parent = len(row.parents) - 1
+        row.segment += [parent] * len(places)
+        for number in group:
+            row.places[number] += places
+    branches: dict[Token, list[int]] = {}
+    for number in group:
+        if len(sequences[number]) > end:
+            branches.setdefault(sequences[number][end], []).append(number)
+    for branch in branches.values():
+        _grow(row, sequences, branch, end, parent)
+
+
+def visible(row: Row) -> torch.Tensor:
+    """Which tokens each token of a row may see: bool (tokens, tokens), [i, j] = i sees j."""
+    count = len(row.parents)
+    above = torch.eye(count, dtype=torch.bool)
+    for segment, parent in enumerate(row.parents):
+        if parent >= 0:
+            above[segment] |= above[parent]
+    segment = torch.tensor(row.segment)
+    return above[segment][:, segment].tril()
+
+
+def mask(batch: Sequence[Row], length: int) -> torch.Tensor:
+    """bool (rows, 1, length, length) of rows padded on the right; padding sees itself, so that no line is empty.
+
+    For rows without branches the two-dimensional form (rows, length), with which attention is faster: True at tokens.
+    """
+    if all(len(row.parents) == 1 for row in batch):
+        return torch.tensor([[i < len(row.tokens) for i in range(length)] for row in batch])
+    allowed = torch.eye(length, dtype=torch.bool).repeat(len(batch), 1, 1)
+    for number, row in enumerate(batch):
+        allowed[number, : len(row.tokens), : len(row.tokens)] = visible(row)
+    return allowed[:, None]

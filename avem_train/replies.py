@@ -1,0 +1,105 @@
+"""Preference records -> the replies whose log-probabilities the losses are made of.
+
+A reply is a response to a prompt about some media, or about none. Policy and reference are asked for the same replies:
+each response under the record's media, and the chosen one under the rejected media. The text prior is asked for the
+same responses with the media taken out of the prompt (Section 4.2).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from avem_train.negatives import Medium, Negatives, RejectedMedia, draw
+from avem_train.objectives import Objective, record_weights
+from avem_train.preferences import Preference
+from emorealm_tasks import media
+
+OWN = Medium()
+
+
+class Source(NamedTuple):
+    """What goes through a tower: a file, as it is or with noise on what the tower takes."""
+
+    kind: Literal["video", "audio"]
+    path: str
+    noise: Medium = OWN
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A response to a prompt about `sources` (at most a video, then at most a sound)."""
+
+    sources: tuple[Source, ...]
+    prompt: str
+    response: str
+
+
+@dataclass(frozen=True)
+class Replies:
+    """The replies of one record by what they are for (field names of `objectives.PreferenceLogps`).
+
+    media: what policy and reference are asked. text: what the text prior is asked, empty without TPD. weights: of the
+    rejected responses that this record has.
+    """
+
+    media: dict[str, Reply]
+    text: dict[str, Reply]
+    weights: dict[str, float]
+
+    @property
+    def all(self) -> list[Reply]:
+        """Every reply, those about media first."""
+        return [*self.media.values(), *self.text.values()]
+
+
+def sources(record: Preference) -> dict[str, Source]:
+    """The record's own media by modality; a video without a sound track and without a file of its own is silent."""
+    found = {}
+    if record.video is not None:
+        found["video"] = Source("video", str(record.video))
+    sound = record.audio or (record.video if record.video is not None and _has_sound(record.video) else None)
+    if sound is not None:
+        found["audio"] = Source("audio", str(sound))
+    return found
+
+
+@cache
+def _has_sound(path: Path) -> bool:
+    return media.probe(str(path)).has_audio
+
+
+def rejected_sources(own: Mapping[str, Source], rejected: RejectedMedia) -> dict[str, Source]:
+    """`own` with the changes that `rejected` describes."""
+    changed = {}
+    for kind, source in own.items():
+        medium: Medium = getattr(rejected, kind)
+        if medium.kind == "file":
+            changed[kind] = Source(source.kind, str(medium.path))
+        else:
+            changed[kind] = source if medium.kind == "own" else source._replace(noise=medium)
+    return changed
+
+
+def of(record: Preference, objective: Objective, seed: int, rejected: RejectedMedia | None) -> Replies:
+    """The replies that an objective needs of a record; `rejected` None: no preference over media."""
+    weights = record_weights(objective, record.id, seed)
+    responses = {name: record.response(name) for name in ("chosen", *weights)}
+    own = sources(record)
+    about = {name: Reply(tuple(own.values()), record.prompt, text) for name, text in responses.items()}
+    if rejected is not None:
+        other = tuple(rejected_sources(own, rejected).values())
+        about["rejected_media"] = Reply(other, record.prompt, record.chosen)
+    blind = {name: replace(about[name], sources=()) for name in responses} if objective.gamma_tpd else {}
+    return Replies(about, blind, weights)
+
+
+def plan(
+    records: Sequence[Preference], objective: Objective, negatives: Negatives, seed: int, epoch: int
+) -> list[Replies]:
+    """The replies of every record, in order; rejected media as drawn for `epoch`."""
+    drawn: list = [None] * len(records)
+    if objective.lambda_av:
+        drawn = draw(records, negatives, seed, epoch)
+    return [of(record, objective, seed, rejected) for record, rejected in zip(records, drawn, strict=True)]

@@ -3,30 +3,33 @@
 Each verb imports what it needs when it runs, so that the command starts at once.
 """
 
-import argparse
 import json
+from argparse import ArgumentParser
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
 
-from emorealm_tasks.errors import stop
+from emorealm_results import output
+from emorealm_results.arguments import Parser
 
-
-class _Parser(argparse.ArgumentParser):
-    """Ends in one line instead of a page of usage."""
-
-    def error(self, message: str) -> NoReturn:
-        stop(f"{message}; see {self.prog} --help")
+_VERBS = {
+    "check": ("emorealm_tasks.check", "look at data, weights and extras before any model loads"),
+    "leaderboard": ("emorealm_results.leaderboard", "runs and the paper's numbers as one page, Markdown and CSV"),
+    "compare": ("emorealm_results.compare", "two runs on the same questions: paired differences, changed answers"),
+    "regress": ("emorealm_results.regress", "for CI: did a run fall behind its baseline?"),
+    "audit": ("emorealm_results.audit", "recompute the paper's tables and print what disagrees"),
+    "survey": ("emorealm_results.survey", "export a user study of captions, and tally its answers"),
+    "power": ("emorealm_results.power", "questions needed to see a difference"),
+}
+"""Verbs that read their own arguments: their module (its ``main(argv)`` returns the exit code) and what they do."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (user mistakes leave with 2)."""
     parser = _build_parser()
     arguments, rest = parser.parse_known_args(argv)
-    if arguments.verb == "check":
-        from emorealm_tasks.check import main as check
-
-        return check(rest)
+    if arguments.verb in _VERBS:
+        return import_module(_VERBS[arguments.verb][0]).main(rest)
     if rest:
         parser.error(f"unknown argument {' '.join(rest)}")
     if arguments.verb == "tasks":
@@ -40,15 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _build_parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="emorealm", description="Checks, tables and scores around lmms-eval runs of EmoReAlM.")
+def _build_parser() -> Parser:
+    parser = Parser(prog="emorealm", description="Checks, tables and scores around lmms-eval runs of EmoReAlM.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    run_dir = argparse.ArgumentParser(add_help=False)
+    run_dir = ArgumentParser(add_help=False)
     run_dir.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the --output_path of a run with --log_samples")
     verbs.add_parser("table", parents=[run_dir], help="print the run's tables and write them to its table.md")
     rescore = verbs.add_parser("rescore", parents=[run_dir], help="score saved replies again, without a model")
     rescore.add_argument("--json", type=Path, metavar="OUT", help="write the scores there instead of printing them")
-    verbs.add_parser("check", add_help=False, help="look at data, weights and extras before any model loads")
+    for verb, (_, does) in _VERBS.items():
+        verbs.add_parser(verb, add_help=False, help=does)
     verbs.add_parser("tasks", help="list the tasks that lmms-eval gets from this package")
     return parser
 
@@ -60,7 +64,7 @@ def _rescore(run_dir: Path, out: Path | None) -> None:
     if out is None:
         print(text)
     else:
-        _write(out, text + "\n")
+        output.write(out, text + "\n")
 
 
 def _table(run_dir: Path) -> None:
@@ -68,11 +72,4 @@ def _table(run_dir: Path) -> None:
 
     text = table.render(rescore.score(samples.load(run_dir)))
     print(text, end="")
-    _write(run_dir / "table.md", text)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        stop(f"{path}: cannot be written ({error.strerror}); name another place")
+    output.write(run_dir / "table.md", text)

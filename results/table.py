@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from emorealm_results import markdown
 from emorealm_results.samples import FLOORS, FULL
 
 from emorealm_tasks.mini.plan import CHANCE
@@ -82,7 +83,7 @@ def _task_table(
         for subtask, counts in scored["subtasks"].items():
             cells = [NAMES[subtask], _size(counts), _interval(scores[subtask]), *[""] * 4, *_failures(counts), ""]
             rows.append([*cells, *[_value(other.get(subtask)) for other in others], *([""] if text_floor else [])])
-    return _markdown(rows)
+    return markdown.table(rows)
 
 
 def _group_table(parts: Mapping[str, Any], level: str) -> str:
@@ -90,7 +91,7 @@ def _group_table(parts: Mapping[str, Any], level: str) -> str:
     for part, scored in parts.items():
         for reading, name in READINGS.items():
             rows.append([part, name, *(_interval(scored["group"][reading][column]) for column in GROUP_COLUMNS)])
-    return _markdown(rows)
+    return markdown.table(rows)
 
 
 def _footer(report: Mapping[str, Any]) -> list[str]:
@@ -115,13 +116,6 @@ def _footer(report: Mapping[str, Any]) -> list[str]:
 def _model(report: Mapping[str, Any]) -> str:
     run = next(iter(report["runs"].values()))
     return " ".join(filter(None, (run["model"], run["model_name"])))
-
-
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    head, *body = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([head, rule, *body])
 
 
 def _value(score: Mapping[str, Any] | None) -> str:

@@ -1,0 +1,108 @@
+"""The paper's tables as data: reads ``results/published/table_*.yaml``, one cell a line.
+
+A cell holds ``model, modality, task, metric, value, table, note``; a file's ``decimals`` say how its numbers are
+rounded, a cell's ``printed`` how it looks where it departs from that. Nothing here corrects a number.
+"""
+
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from emorealm_tasks.errors import stop
+
+FOLDER = Path(str(files("emorealm_results"))) / "published"
+_FIELDS = ("model", "modality", "task", "metric", "value", "table", "note")
+_OPTIONAL = ("printed",)
+_EPSILON = 1e-9
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One printed number, in percent unless the metric counts something.
+
+    ``low`` and ``high`` enclose the numbers it may be rounded from.
+    """
+
+    model: str
+    modality: str
+    task: str
+    metric: str
+    value: float
+    table: int
+    note: str
+    printed: str
+    low: float
+    high: float
+
+    @property
+    def place(self) -> str:
+        """Where to look in the paper."""
+        return ", ".join(filter(None, (f"Table {self.table}", self.model, self.task, self.metric)))
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the tables: ``kind`` as in Table 13, ``runs`` = patterns of lmms-eval names that mean it."""
+
+    name: str
+    kind: str
+    runs: tuple[str, ...]
+
+    def matches(self, name: str) -> bool:
+        """Whether an lmms-eval model id, or the name of a checkpoint, means this model."""
+        return any(fnmatch(name.lower(), pattern.lower()) for pattern in self.runs)
+
+
+def load(folder: Path = FOLDER) -> list[Cell]:
+    """All cells, in the order of the tables; stops at the first malformed one, naming file and row."""
+    paths = sorted(folder.glob("table_*.yaml"))
+    if not paths:
+        stop(f"{folder}: holds no table_*.yaml; name the folder of published numbers")
+    return [cell for path in paths for cell in _table(path)]
+
+
+def models(folder: Path = FOLDER) -> list[Model]:
+    """The models of the tables, in the order of Table 13."""
+    path = folder / "models.yaml"
+    try:
+        return [Model(row["name"], row["kind"], tuple(row["runs"])) for row in _read(path)]
+    except (KeyError, TypeError) as error:
+        stop(f"{path}: each row needs name, kind and runs ({error!r})")
+
+
+def _table(path: Path) -> list[Cell]:
+    content = _read(path)
+    if not isinstance(content, dict) or set(content) != {"decimals", "rows"}:
+        stop(f"{path}: needs the keys decimals and rows, and no others")
+    return [
+        _cell(row, content["decimals"], f"{path}: row {number}") for number, row in enumerate(content["rows"], start=1)
+    ]
+
+
+def _cell(row: Any, decimals: int, where: str) -> Cell:
+    if not isinstance(row, dict) or not set(_FIELDS) <= set(row) <= {*_FIELDS, *_OPTIONAL}:
+        stop(f"{where}: needs {', '.join(_FIELDS)} (and may have {', '.join(_OPTIONAL)}); it has {row!r}")
+    value = row["value"]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        stop(f"{where}: value {value!r} is no number; an absent cell has no row")
+    printed = row.get("printed", f"{value:.{decimals}f}")
+    digits = len(printed.partition(".")[2])
+    half = 0.5 * 10.0**-digits if digits else 0.0  # without a point it is a count
+    low, high = value - half, value + half
+    if printed.endswith("."):  # cut after the point: rounded or cut off, nobody can tell
+        low, high = value - 0.5, value + 1
+    fields = {name: row[name] for name in _FIELDS}
+    return Cell(**fields, printed=printed, low=low - _EPSILON, high=high + _EPSILON)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except OSError as error:
+        stop(f"{path}: cannot be read ({error.strerror})")
+    except yaml.YAMLError as error:
+        stop(f"{path}: not YAML ({error})")

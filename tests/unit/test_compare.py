@@ -1,0 +1,184 @@
+"""Two runs on the same questions: paired differences, changed answers, and the gate built on them."""
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+import run_folders
+from emorealm_results import cli, compare, pairs, samples
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emorealm_tasks.metrics import TASKS
+
+READING = "strict"
+
+
+def many(task, count=40, wrong=()):
+    rows = [run_folders.record(task, number) for number in range(count)]
+    for number in wrong:
+        rows[number]["raw"] = "AB"[number % 2 == 0]
+    return rows
+
+
+def written(folder, wrong=(), count=40, tasks=TASKS, **more):
+    return run_folders.write(folder, {f"emorealm_mini_{task}": many(task, count, wrong) for task in tasks}, **more)
+
+
+def compared(first, second, reading=READING):
+    return compare.compare(samples.load(first), samples.load(second), reading)
+
+
+def test_a_run_against_itself_differs_nowhere(tmp_path):
+    run = run_folders.write(tmp_path, run_folders.whole())
+    report = compared(run, run)
+    scores = [score for part in (*report["tasks"].values(),) for score in part["scores"].values()]
+    scores += [score for group in report["groups"].values() for score in group.values()]
+    assert len(scores) > 20
+    assert all(score["difference"] == score["low"] == score["high"] == 0 for score in scores)
+    assert report["changes"] == []
+    assert {task["mcnemar"]["p"] for task in report["tasks"].values()} == {1.0}
+
+
+def test_differences_equal_those_of_the_scores_and_lie_in_their_interval(tmp_path):
+    first, second = written(tmp_path / "a", range(10)), written(tmp_path / "b", range(5, 12))
+    task = compared(first, second)["tasks"]["emorealm_mini_modality_agreement"]
+    accuracy = task["scores"]["accuracy"]
+    assert (accuracy["first"], accuracy["second"], accuracy["difference"]) == (75, 82.5, 7.5)
+    assert accuracy["low"] < 7.5 < accuracy["high"]
+    assert task["mcnemar"] == {"only_first": 2, "only_second": 5, "p": pytest.approx(0.453125)}
+
+
+def test_pairing_is_tighter_than_two_separate_intervals(tmp_path):
+    first, second = written(tmp_path / "a", range(20)), written(tmp_path / "b", range(19))
+    accuracy = compared(first, second)["tasks"]["emorealm_mini_modality_agreement"]["scores"]["accuracy"]
+    assert accuracy["high"] - accuracy["low"] < 10  # separately: about 31 points each
+
+
+def test_questions_of_a_clip_move_together(tmp_path):
+    """Ten flips on one clip say less than ten flips on ten clips."""
+
+    def width(folder, clip_of):
+        runs = []
+        for name, wrong in (("a", ()), ("b", range(10))):
+            rows = many(TASKS[0], 40, wrong)
+            for number, row in enumerate(rows):
+                row["clip"] = clip_of(number)
+            runs.append(run_folders.write(folder / name, {f"emorealm_mini_{TASKS[0]}": rows}))
+        score = compared(*runs)["tasks"][f"emorealm_mini_{TASKS[0]}"]["scores"]["accuracy"]
+        return score["high"] - score["low"]
+
+    alone = width(tmp_path / "alone", lambda number: f"{number}.mp4")
+    together = width(tmp_path / "together", lambda number: f"{number // 10}.mp4")
+    assert together > 1.3 * alone
+
+
+def test_changes_name_the_question_and_both_answers(tmp_path):
+    first, second = written(tmp_path / "a", [0]), written(tmp_path / "b", [1])
+    changes = compared(first, second)["changes"]
+    assert len(changes) == 2 * len(TASKS)
+    one = next(c for c in changes if c["id"] == "modality_agreement_0")
+    assert (one["change"], one["gold"], one["first"], one["second"]) == ("gained", "A", "B", "A")
+    assert next(c for c in changes if c["id"] == "modality_agreement_1")["change"] == "lost"
+
+
+def test_unmatched_questions_are_counted_and_left_out(tmp_path, capsys):
+    first, second = written(tmp_path / "a", count=12), written(tmp_path / "b", count=9)
+    assert cli.main(["compare", str(first), str(second)]) == 0
+    said = capsys.readouterr().out
+    assert "3 question(s) only in the first, 0 only in the second" in said
+    assert "| 9 / 9 " in said
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60))
+def test_mcnemar_is_symmetric_and_a_probability(answers):
+    first, second = [a for a, _ in answers], [b for _, b in answers]
+    there, back = pairs.mcnemar(first, second), pairs.mcnemar(second, first)
+    assert 0 < there["p"] <= 1
+    assert np.isclose(there["p"], back["p"])
+    assert (there["only_first"], there["only_second"]) == (back["only_second"], back["only_first"])
+
+
+def regress(first, second, *more):
+    return cli.main(["regress", "--baseline", str(first), "--run", str(second), *more])
+
+
+def test_no_regression_is_status_0(tmp_path, capsys):
+    first, second = written(tmp_path / "a", range(10)), written(tmp_path / "b", range(9))
+    assert regress(first, second, "--junit", str(tmp_path / "junit.xml")) == 0
+    assert capsys.readouterr().out.startswith("# No regression")
+    suites = ET.parse(tmp_path / "junit.xml").getroot()
+    assert len(suites) == 6
+    assert all(suite.get("failures") == "0" for suite in suites)
+
+
+def test_a_fall_beyond_its_interval_is_status_1_and_says_which(tmp_path, capsys):
+    first, second = written(tmp_path / "a", range(2)), written(tmp_path / "b", range(20))
+    assert regress(first, second, "--junit", str(tmp_path / "junit.xml")) == 1
+    said = capsys.readouterr().out
+    assert "emorealm_mini_modality_agreement: accuracy went from 95.00 to 50.00, worse by 45.00" in said
+    assert "18 right answers lost, 0 gained" in said
+    failures = ET.parse(tmp_path / "junit.xml").getroot().findall(".//failure")
+    assert any("accuracy went from 95.00" in failure.get("message") for failure in failures)
+    assert regress(first, second, "--tolerance", "100") == 0
+
+
+def test_a_fall_within_its_interval_passes_unless_exact(tmp_path):
+    first, second = written(tmp_path / "a", range(5)), written(tmp_path / "b", range(6))
+    assert regress(first, second) == 0
+    assert regress(first, second, "--exact") == 1
+    assert regress(first, second, "--exact", "--tolerance", "10", "--markdown", str(tmp_path / "s.md")) == 0
+    assert (tmp_path / "s.md").read_text().startswith("# No regression")
+
+
+def test_a_tolerance_belongs_to_its_score(tmp_path, capsys):
+    first, second = written(tmp_path / "a", range(2)), written(tmp_path / "b", range(20))
+    assert regress(first, second, "--tolerance", "100", "--tolerance", "accuracy=1") == 1
+    said = capsys.readouterr().out
+    assert said.count("worse by") > said.count(": f1 went") == 0
+
+
+def test_more_unparsed_replies_are_a_regression_of_their_own(tmp_path, capsys):
+    first = written(tmp_path / "a", tasks=TASKS[:1])
+    rows = [row | {"raw": "Well."} for row in many(TASKS[0])]
+    second = run_folders.write(tmp_path / "b", {f"emorealm_mini_{TASKS[0]}": rows})
+    assert regress(first, second) == 1
+    assert "unparsed_rate went from 0.00 to 100.00, worse by 100.00" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("fault", ["absent", "task gone", "fewer questions", "other gold", "itself"])
+def test_what_cannot_be_compared_is_status_2(tmp_path, capsys, fault):
+    baseline = written(tmp_path / "a")
+    run = tmp_path / "b"
+    if fault == "task gone":
+        written(run, tasks=TASKS[:4])
+    elif fault == "fewer questions":
+        written(run, count=39)
+    elif fault == "other gold":
+        rows = many(TASKS[0])
+        rows[3]["gold"] = "A"
+        run_folders.write(run, {f"emorealm_mini_{TASKS[0]}": rows})
+    elif fault == "itself":
+        run = baseline
+    with pytest.raises(SystemExit) as error:
+        regress(baseline, run, "--junit", str(tmp_path / "junit.xml"))
+    assert error.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    wanted = {
+        "absent": "no such folder",
+        "task gone": "lacks emorealm_mini_reasoning_stress_video",
+        "fewer questions": "1 question(s) less",
+        "other gold": "modality_agreement_3",
+        "itself": "own baseline",
+    }
+    assert wanted[fault] in said
+    assert ET.parse(tmp_path / "junit.xml").getroot().find(".//error") is not None
+
+
+@pytest.mark.parametrize("tolerance", ["-1", "f1=", "much", "nothing=1"])
+def test_a_bad_tolerance_is_status_2(tmp_path, tolerance):
+    first, second = written(tmp_path / "a"), written(tmp_path / "b")
+    with pytest.raises(SystemExit) as error:
+        regress(first, second, f"--tolerance={tolerance}")
+    assert error.value.code == 2

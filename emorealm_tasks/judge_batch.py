@@ -1,0 +1,121 @@
+"""Judging by OpenAI's Batch API: submit, leave, and collect later, at half the price.
+
+A batch only fills the disk with verdicts; whoever wants scores reads them from there. What is known of each batch lies
+in `<cache>/judge/batches/ID.json`: its model, the keys it asks about, which round it is and whether it is collected.
+What a first round does not answer with a verdict is asked once more in a second.
+"""
+
+import io
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emorealm_tasks import judge
+from emorealm_tasks.judge import Chat, Item
+from emorealm_tasks.judge_cache import Cache
+from emorealm_tasks.judge_client import Client, JudgeError
+from emorealm_tasks.judge_prompt import PROMPT_VERSION, asked_again, parse_verdict
+from emorealm_tasks.settings import Settings
+
+_ENDPOINT, _WINDOW = "/v1/chat/completions", "24h"
+_UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
+
+
+class Pending(Exception):
+    """Batches are under way; the message says how far, and how to collect them."""
+
+
+def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[judge.Verdict | None]]:
+    """Verdicts as `judge.judge` gives them, once the batches that ask for them are finished.
+
+    Submits what was never asked. Raises Pending while a batch is under way; JudgeError when the server refuses.
+    """
+    missing = judge.unanswered(items, settings)
+    if missing:
+        client, cache = Client(settings), Cache(judge.folder(settings))
+        try:
+            _collect(client, cache, missing)
+            _submit_new(client, cache.folder, missing)
+        except _openai_error() as error:
+            raise JudgeError(f"batches at {client.about()['base_url']}: {client.redacted(error)}") from None
+        under_way = [state for state in _states(cache.folder, client.model) if not state["done"]]
+        if any(key in missing for state in under_way for key in state["chats"]):
+            named = ", ".join(f"{state['id']} ({len(state['chats'])} requests)" for state in under_way)
+            raise Pending(f"under way: {named}; finished within {_WINDOW}. Run the same again to collect")
+    return judge.kept(items, settings)
+
+
+def _submit_new(client: Client, folder: Path, missing: Mapping[str, Chat]) -> None:
+    """A batch for the chats that no batch has asked about."""
+    known = {key for state in _states(folder, client.model) for key in state["chats"]}
+    cache = Cache(folder)
+    fresh = {key: chat for key, chat in missing.items() if key not in known and cache.get(key) is None}
+    if fresh:
+        _submit(client, folder, fresh, 1)
+
+
+def _submit(client: Client, folder: Path, chats: Mapping[str, Chat], number: int) -> None:
+    lines = [
+        json.dumps({"custom_id": key, "method": "POST", "url": _ENDPOINT, "body": client.body(chat)})
+        for key, chat in chats.items()
+    ]
+    upload = ("verdicts.jsonl", io.BytesIO("\n".join(lines).encode()))
+    file = client.openai.files.create(file=upload, purpose="batch")
+    batch = client.openai.batches.create(input_file_id=file.id, endpoint=_ENDPOINT, completion_window=_WINDOW)
+    about = {"model": client.model, "prompt": PROMPT_VERSION, "round": number, "submitted": time.strftime("%FT%TZ")}
+    _write(folder, {"id": batch.id, **about, "done": False, "chats": dict(chats)})
+
+
+def _collect(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
+    """Keep the verdicts of finished batches that ask about what is missing; a second round follows a first."""
+    for state in _states(cache.folder, client.model):
+        if state["done"] or not any(key in missing for key in state["chats"]):
+            continue
+        batch = client.openai.batches.retrieve(state["id"])
+        if batch.status in _UNDER_WAY:
+            continue
+        replies = _replies(client, batch.output_file_id)
+        for key, reply in replies.items():
+            if parse_verdict(reply):
+                cache.put(key, reply, {"model": client.model, "prompt": PROMPT_VERSION, "batch": batch.id})
+        left = {key: chat for key, chat in state["chats"].items() if cache.get(key) is None}
+        if left and state["round"] == 1:
+            again = {key: asked_again(chat, replies[key]) if key in replies else chat for key, chat in left.items()}
+            _submit(client, cache.folder, again, 2)
+        _write(cache.folder, state | {"done": True})
+
+
+def _replies(client: Client, file: str | None) -> dict[str, str]:
+    """Key -> reply of a batch's output; requests that failed are not in it, and a batch may have no output at all."""
+    if file is None:
+        return {}
+    replies = {}
+    for line in client.openai.files.content(file).text.splitlines():
+        try:
+            answer = json.loads(line)
+            replies[answer["custom_id"]] = answer["response"]["body"]["choices"][0]["message"]["content"] or ""
+        except (ValueError, KeyError, TypeError, IndexError):
+            continue  # no reply in this line: its key stays without a verdict
+    return replies
+
+
+def _states(folder: Path, model: str) -> list[dict[str, Any]]:
+    """What is known of this model's batches, the oldest first."""
+    states = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "batches").glob("*.json")]
+    return sorted((state for state in states if state["model"] == model), key=lambda state: state["submitted"])
+
+
+def _write(folder: Path, state: Mapping[str, Any]) -> None:
+    path = folder / "batches" / f"{state['id']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(state), encoding="utf-8")
+    partial.replace(path)
+
+
+def _openai_error() -> type[Exception]:
+    import openai
+
+    return openai.OpenAIError

@@ -1,0 +1,53 @@
+"""Verdicts kept on disk, so that judging again costs nothing.
+
+One JSON file a verdict, named by a hash of everything that makes the reply: the whole prompt, the judge's model and
+which repeat it is. Several processes may use a folder at once.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emorealm_tasks.judge_prompt import Verdict, parse_verdict
+
+
+def key(chat: Sequence[Mapping[str, str]], model: str, repeat: int) -> str:
+    """The name of a verdict: 64 hexadecimal digits. `repeat` counts from 0."""
+    return hashlib.sha256(json.dumps([list(chat), model, repeat], sort_keys=True).encode()).hexdigest()
+
+
+class Cache:
+    """Verdicts by key below a folder; `reply` is kept as the judge wrote it and read anew each time."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writable = True
+
+    def get(self, name: str) -> Verdict | None:
+        """The verdict of that key, None where there is none yet or its file is damaged."""
+        try:
+            return parse_verdict(json.loads(self._path(name).read_text(encoding="utf-8"))["reply"])
+        except (OSError, ValueError, KeyError, TypeError):  # not judged yet, or cut short: asking again is all it costs
+            return None
+
+    def put(self, name: str, reply: str, about: Mapping[str, Any]) -> None:
+        """Keep a reply and what is known of it. A folder that cannot be written is reported once and passed over."""
+        path = self._path(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".json")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump({"reply": reply, **about}, file)
+            os.replace(draft, path)
+        except OSError as error:
+            if self._writable:
+                print(f"emorealm: verdicts are not kept, {self.folder}: {error.strerror}", file=sys.stderr, flush=True)
+            self._writable = False
+
+    def _path(self, name: str) -> Path:
+        return self.folder / name[:2] / f"{name}.json"

@@ -1,0 +1,136 @@
+"""EMER's published layout (OV-MERD in MER2025; the embedded world's is the same) -> rows.
+
+    track3_train_ovmerd.csv   name, reason: the reference description of each clip
+    video/NAME.mp4            and audio/NAME.wav, which is used where it is there
+    truth.json                only in the embedded world: name -> the true cues (emorealm_tasks.mini.emer_layout)
+
+MER2025's own file is UTF-8 with commas and quotes; further columns are passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emorealm_tasks import readers
+from emorealm_tasks.errors import absent, stop
+from emorealm_tasks.readers.emorealm import HOW_TO_GET_MINI, inside
+from emorealm_tasks.settings import Settings, load
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+BENCHMARKS: dict[str, str] = {
+    "emer": "EMER: describe the emotion and its clues; a language model judges the description",
+    "emer_mini": "the embedded world in EMER's layout; judged against its true cues",
+}
+PUBLISHED_CLIPS = 332
+"""Clips of OV-MERD; another count is reported."""
+CSV_FILE, TRUTH_FILE = "track3_train_ovmerd.csv", "truth.json"
+QUESTION = "Describe the emotion of the person in the video in detail."
+HOW_TO_GET = (
+    "EMER is part of MER2025 (https://huggingface.co/datasets/MERChallenge/MER2025, on request): set EMOREALM_EMER to "
+    f"the folder that holds {CSV_FILE} and video/."
+)
+
+
+def root(benchmark: str, settings: Settings) -> Path | None:
+    """The folder that holds a benchmark's layout; None where it is not set."""
+    return settings.mini / "emer" if benchmark == "emer_mini" else settings.emer
+
+
+def where(benchmark: str, settings: Settings) -> tuple[str, str]:
+    """Where the clips of a benchmark are looked for, and how to get them: two phrases for a report."""
+    how = HOW_TO_GET_MINI.format(folder=settings.mini) if benchmark == "emer_mini" else HOW_TO_GET
+    return f"{root(benchmark, settings)}/video", how
+
+
+def read(benchmark: str, settings: Settings) -> list[dict]:
+    """All rows of `emer` or `emer_mini`, in the file's order.
+
+    A row has the keys id and clip (the clip's name), task, video, audio ("" when the sound lives in the mp4), question,
+    choices (none), answer (the reference description) and truth (a JSON object of true cues, "" where unknown). Stops
+    with the remedy where the layout is absent, and at the first malformed line, naming it.
+    """
+    folder = root(benchmark, settings)
+    if folder is None:
+        absent(f"EMOREALM_EMER is not set. {HOW_TO_GET}")
+    if not (folder / CSV_FILE).is_file():
+        absent(f"{folder / CSV_FILE}: no such file. {where(benchmark, settings)[1]}")
+    truths = _truths(folder / TRUTH_FILE) if benchmark == "emer_mini" else {}
+    rows, seen = [], set()
+    for line, (name, reason) in _lines(folder / CSV_FILE):
+        try:
+            if not name or not reason:
+                raise ValueError("name and reason must not be empty")
+            if name in seen:
+                raise ValueError(f"{name!r} occurs twice")
+            rows.append(_row(benchmark, folder, name, reason, truths))
+        except ValueError as error:
+            stop(f"{folder / CSV_FILE}, line {line}: {error}; download the file again")
+        seen.add(name)
+    if not rows:
+        stop(f"{folder / CSV_FILE}: no clip in it; download the file again")
+    if benchmark == "emer" and len(rows) != PUBLISHED_CLIPS:
+        print(
+            f"emorealm: {folder / CSV_FILE} names {len(rows)} clips; OV-MERD was published with {PUBLISHED_CLIPS}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return rows
+
+
+def usable(benchmark: str, settings: Settings) -> tuple[list[dict], dict[str, int]]:
+    """The rows that can be asked, and what had to be left out; see `readers.with_clips`."""
+    return readers.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
+
+
+def fill(dataset: Dataset) -> Dataset:
+    """lmms-eval's `process_docs`: replace the packaged placeholder by the rows; `dataset_name` is the benchmark."""
+    from datasets import Dataset
+
+    kept, left_out = usable(dataset.config_name, load())
+    return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in kept])
+
+
+def _row(benchmark: str, folder: Path, name: str, reason: str, truths: dict) -> dict:
+    if benchmark == "emer_mini" and name not in truths:
+        raise ValueError(f"{name!r} is not in {TRUTH_FILE}")
+    wav = inside(folder, f"audio/{name}.wav")
+    return {
+        "id": name,
+        "task": benchmark,
+        "clip": name,
+        "video": str(inside(folder, f"video/{name}.mp4")),
+        "audio": str(wav) if wav.is_file() else "",
+        "question": QUESTION,
+        "choices": [],
+        "answer": reason,
+        "truth": json.dumps(truths[name]) if truths else "",
+    }
+
+
+def _lines(path: Path) -> list[tuple[int, tuple[str, str]]]:
+    """(line number, (name, reason)) of each record; stops where the columns or the encoding are others."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            records = csv.DictReader(file)
+            if lacking := {"name", "reason"} - set(records.fieldnames or ()):
+                stop(f"{path}: no column {' and '.join(sorted(lacking))}; found {', '.join(records.fieldnames or ())}")
+            return [(records.line_num, _fields(record)) for record in records]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        stop(f"{path}: not readable as UTF-8 CSV ({error}); download it again")
+
+
+def _fields(record: dict[str, str | None]) -> tuple[str, str]:
+    return (record["name"] or "").strip(), (record["reason"] or "").strip()
+
+
+def _truths(path: Path) -> dict[str, dict]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        stop(f"{path}: cannot be read ({error}); build the embedded benchmark again")

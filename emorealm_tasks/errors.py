@@ -12,3 +12,13 @@ def stop(message: str) -> NoReturn:
     """
     print(f"emorealm: {message}", file=sys.stderr, flush=True)
     raise SystemExit(2)
+
+
+class DataAbsent(SystemExit):
+    """A data set that is not there. A run of several may go on without it (EMOREALM_ALLOW_MISSING), others stop."""
+
+
+def absent(message: str) -> NoReturn:
+    """As `stop`, because a whole data set cannot be used."""
+    print(f"emorealm: {message}", file=sys.stderr, flush=True)
+    raise DataAbsent(2)

@@ -21,7 +21,14 @@ from emorealm_tasks.errors import stop
 
 AV_MODES = ("separate", "embedded", "source", "inline", "video")
 JUDGES = ("live", "batch", "later", "cues")
-_CHOICES = {"av_mode": AV_MODES, "judge": JUDGES}
+RAVDESS_CHANNELS = ("speech", "song", "both")
+RAVDESS_MODALITIES = ("audiovisual", "video", "audio")
+_CHOICES = {
+    "av_mode": AV_MODES,
+    "judge": JUDGES,
+    "ravdess_channel": RAVDESS_CHANNELS,
+    "ravdess_modality": RAVDESS_MODALITIES,
+}
 _TEXTS = ("judge_model", "judge_base_url", "judge_price")
 _LEAST = {"judge_retries": 0}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
@@ -47,6 +54,18 @@ class Settings:
     """Go on without clips that cannot be used; their counts stand beside the scores."""
     av_mode: str | None = None
     """Overrides how a chat model is handed the sound (see `emorealm_tasks.messages`); None = by model family."""
+    dfew: Path | None = None
+    """Folder of DFEW as downloaded: the labels of its folds and its clips (clips may also lie under `videos`)."""
+    dfew_fold: int = 1
+    """Which of DFEW's five test folds; the paper's is the first."""
+    ravdess: Path | None = None
+    """Folder that holds RAVDESS's Actor_01 ... Actor_24."""
+    ravdess_channel: str = "speech"
+    """What the actors do: `speech` as in the paper, `song` or `both`."""
+    ravdess_modality: str = "audiovisual"
+    """Which files: `audiovisual` as in the paper, silent `video`, or `audio` without a picture."""
+    mer2023: Path | None = None
+    """Folder that holds MER2023's test3 clips and test_labels/test3-label.csv."""
     emer: Path | None = None
     """Folder of EMER (OV-MERD) as MER2025 publishes it: track3_train_ovmerd.csv and video/."""
     judge: str | None = None

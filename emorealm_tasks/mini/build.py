@@ -1,7 +1,8 @@
 """Builds a split of EmoReAlM-Mini: plans it, renders its clips, writes its questions, cues and text-only floor.
 
 The folder: `emorealm_v1.json` (released layout, with `subtask` and `emotion`), `videos/part_1/N.mp4`, `cues.json` (the
-truth about every clip), `floor.json`, and for the training split `instructions.json` (video, prompt, response).
+truth about every clip), `floor.json` and the layouts of the other benchmarks (`emorealm_tasks.mini.layouts`); for the
+training split `instructions.json` (video, prompt, response) instead of the last two.
 """
 
 import json
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from emorealm_tasks.mini import floor
+from emorealm_tasks.mini import floor, layouts
 from emorealm_tasks.mini.encode import write_clip
 from emorealm_tasks.mini.instructions import KINDS, instructions
 from emorealm_tasks.mini.plan import CHANCE, plan
@@ -62,6 +63,17 @@ def _render(clips: list[Clip], videos: Path) -> None:
             pass
 
 
+def complete(out: Path) -> bool:
+    """Whether a folder holds a whole split; one that an earlier version built may lack the layouts."""
+    if not (out / "emorealm_v1.json").exists():
+        return False
+    try:
+        split = json.loads((out / "build.json").read_text(encoding="utf-8"))["split"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return split == "train" or layouts.complete(out)
+
+
 def build(out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0) -> dict[str, int]:
     """Write a split to `out`. Same arguments, same clips and questions. Returns the number of questions by task.
 
@@ -101,6 +113,7 @@ def build(out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0
         )
     else:
         known = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
+        layouts.write_all(out, layouts.pool((clip, out / "videos" / name(n)) for n, (clip, _) in enumerate(content)))
         _write(out / "floor.json", {"exact": CHANCE, "bag_of_words": floor.bag_of_words(known, questions)})
     _write(out / "build.json", {"version": VERSION, "split": split, "clips": len(content), "seed": seed})
     _write(out / "emorealm_v1.json", questions)

@@ -35,10 +35,10 @@ def main(argv: list[str] | None = None) -> int:
         draw_sheet(args.data or settings.load().mini, args.out, args.clips)
         print(f"wrote {args.out}")
         return 0
-    from emorealm_tasks.mini.build import build
+    from emorealm_tasks.mini.build import build, complete
 
     out = args.out or settings.load().mini
-    if args.if_missing and (out / "emorealm_v1.json").exists():
+    if args.if_missing and complete(out):
         print(f"{out} is there already")
         return 0
     try:

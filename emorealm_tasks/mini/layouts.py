@@ -2,8 +2,7 @@
 
 `emorealm-mini build` writes them below its folder: `dfew/`, `ravdess/`, `mer2023/`, `emer/`. They share one pool, the
 rendered clips whose picture and sound convey the same emotion, and share its files too: a layout holds hard links, or
-copies where the disk has no links. A layout is a function `write(folder, pool)`; `writers` has all of them, EMER's
-being `emorealm_tasks.mini.emer_layout.write`.
+copies where the disk has no links. A layout is a function `write(folder, pool)`; `WRITERS` has all of them.
 """
 
 import csv
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.mini import emer_layout
 from emorealm_tasks.mini.world import Clip
 
 PER_CLASS = 24
@@ -131,4 +131,5 @@ WRITERS: dict[str, Writer] = {
     "dfew": write_dfew,
     "ravdess": write_ravdess,
     "mer2023": write_mer2023,
+    "emer": emer_layout.write,
 }

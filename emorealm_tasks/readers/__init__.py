@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from emorealm_tasks import clips, floors
-from emorealm_tasks.errors import stop
+from emorealm_tasks.errors import absent, stop
 from emorealm_tasks.readers import emorealm
 from emorealm_tasks.settings import Settings, load
 
@@ -78,20 +78,28 @@ def rows(asked: Asked, settings: Settings) -> list[dict]:
 
 
 def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[list[dict], dict[str, int]]:
-    """Rows of `tasks` whose clips can be seen and heard, and what had to be left out: clips by kind, and questions.
+    """The rows of `tasks` that can be asked, and what had to be left out; see `with_clips`."""
+    wanted = of_tasks(benchmark, list(tasks), settings)
+    return with_clips(wanted, settings, *emorealm.where(benchmark, settings))
+
+
+def with_clips(
+    wanted: Sequence[dict], settings: Settings, looked: str, remedy: str
+) -> tuple[list[dict], dict[str, int]]:
+    """Rows whose clips can be seen and heard, and what had to be left out: clips by kind, and questions.
 
     With any problem it stops with the report, unless `settings.allow_missing`: then the report is only printed.
+    `looked` and `remedy` say in it where the clips were looked for and how to get them.
     """
-    wanted = of_tasks(benchmark, list(tasks), settings)
     problems = clips.find_problems(wanted, settings.cache)
     kept = [row for row in wanted if row["clip"] not in problems]
     if problems:
         total = len({row["clip"] for row in wanted})
-        text = clips.report(problems, total, *emorealm.where(benchmark, settings))
+        text = clips.report(problems, total, looked, remedy)
         if not settings.allow_missing:
-            stop(f"{text}\nEMOREALM_ALLOW_MISSING=1 goes on without them and counts them beside the scores.")
+            absent(f"{text}\nEMOREALM_ALLOW_MISSING=1 goes on without them and counts them beside the scores.")
         if not kept:
-            stop(f"{text}\nNothing is left to ask about.")
+            absent(f"{text}\nNothing is left to ask about.")
         print(f"emorealm: {text}\nGoing on without them (EMOREALM_ALLOW_MISSING).", file=sys.stderr, flush=True)
     return kept, {**clips.count(problems.values()), "questions": len(wanted) - len(kept)}
 

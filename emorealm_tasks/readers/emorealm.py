@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from emorealm_tasks.answers import split_choice, yes_no_letters
-from emorealm_tasks.errors import stop
+from emorealm_tasks.errors import absent, stop
 from emorealm_tasks.settings import Settings
 
 TASKS: dict[str, str] = {
@@ -45,10 +45,10 @@ def read(benchmark: str, settings: Settings, media: bool = True) -> list[dict]:
     if benchmark == "emorealm_mini":
         questions = settings.mini / HUB_FILE
         if not questions.is_file():
-            stop(f"{questions}: the embedded benchmark is not built. {HOW_TO_GET_MINI.format(folder=settings.mini)}")
+            absent(f"{questions}: the embedded benchmark is not built. {HOW_TO_GET_MINI.format(folder=settings.mini)}")
         return read_file(questions, settings.mini / "videos", None)
     if settings.videos is None and media:
-        stop(f"EMOREALM_VIDEOS is not set, so there is nowhere to look for clips. {HOW_TO_GET_CLIPS}")
+        absent(f"EMOREALM_VIDEOS is not set, so there is nowhere to look for clips. {HOW_TO_GET_CLIPS}")
     return read_file(settings.json or _from_hub(), settings.videos or Path(), settings.audios)
 
 
@@ -183,7 +183,7 @@ def _from_hub() -> Path:
         kept = try_to_load_from_cache(HUB_DATASET, HUB_FILE, repo_type="dataset")
         if isinstance(kept, str):
             return Path(kept)
-        stop(
+        absent(
             f"EMOREALM_JSON is not set and {HUB_DATASET} cannot be fetched from the hub ({error}). Download {HUB_FILE} "
             f"from https://huggingface.co/datasets/{HUB_DATASET} and set EMOREALM_JSON to it."
         )

@@ -1,0 +1,1 @@
+"""MER2023 as lmms-eval tasks: one word as released, with the classes listed, and described in detail."""

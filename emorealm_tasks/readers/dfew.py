@@ -1,0 +1,62 @@
+"""DFEW's published layout -> rows: the single-labelled test clips of one of its five folds.
+
+Labels: `test(single-labeled)/set_FOLD.csv` with `video_name` (a number) and `label` (1 to 7), below the folder itself,
+`EmoLabel_DataSplit/` (as downloaded) or `dfew_annotation/` (as AVERE's authors keep it). Clips: `part_K/N.mp4` or, as
+unpacked from `Clip/original`, `N.mp4`. They are read as they are; nothing is encoded again.
+"""
+
+from pathlib import Path
+
+from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.errors import stop
+from emorealm_tasks.readers import recognition
+from emorealm_tasks.settings import Settings
+
+TITLE = "DFEW, seven emotions of clips from films"
+REMEDY = (
+    "DFEW is given out on request (https://dfew-dataset.github.io). Set EMOREALM_DFEW to the folder that holds its "
+    "labels and clips; clips may also lie under EMOREALM_VIDEOS."
+)
+SPLITS = ("EmoLabel_DataSplit", "dfew_annotation", ".")
+FIRST_FOLD = {"happiness": 489, "sadness": 379, "neutral": 534, "anger": 435, "surprise": 294, "disgust": 29, "fear": 181}
+"""Clips of each class in the first test fold; the recalls in the paper's Table 15 give its WAR with these counts."""
+_SEARCHED = ("", "*/", "*/*/")
+
+
+def read(root: Path, settings: Settings) -> list[dict]:
+    """The rows of the fold that `settings.dfew_fold` names, in the order of its file; see `recognition.row`.
+
+    A clip that is nowhere gets the path where it was expected. Stops at missing or malformed labels.
+    """
+    fold = settings.dfew_fold
+    wanted = [f"{split}/test(single-labeled)/set_{fold}.csv".removeprefix("./") for split in SPLITS]
+    labels = recognition.first_file(root, wanted, f"label file of test fold {fold}", REMEDY)
+    clips = _clips([root, *([settings.videos] if settings.videos else [])])
+    rows = []
+    for number, line in enumerate(recognition.read_csv(labels, ("video_name", "label")), start=2):
+        name, label = Path(line["video_name"]).stem, line["label"]
+        if not name.isdecimal() or label not in [str(i) for i in range(1, len(EMOTIONS) + 1)]:
+            stop(f"{labels}, line {number}: expected a clip's number and a label from 1 to 7, found {line}")
+        clip = clips.get(int(name), root / "part_?" / f"{int(name)}.mp4")
+        relative = "/".join(clip.parts[-2:])
+        rows.append(recognition.row("dfew", str(int(name)), EMOTIONS[int(label) - 1], clip=relative, video=str(clip)))
+    return rows
+
+
+def note(rows: list[dict], root: Path, settings: Settings) -> str:
+    """How the classes' counts differ from the published ones; known for the first fold only."""
+    return recognition.count_note(rows, FIRST_FOLD, "dfew, test fold 1") if settings.dfew_fold == 1 else ""
+
+
+def _clips(roots: list[Path]) -> dict[int, Path]:
+    """Number -> file, from the first folder that holds parts, else `original`, with clips in it."""
+    for pattern in ("part_*/*.mp4", "original/*.mp4"):
+        for root in roots:
+            for above in _SEARCHED:
+                found: dict[Path, dict[int, Path]] = {}
+                for file in sorted(root.absolute().glob(above + pattern)):
+                    if file.stem.isdecimal():
+                        found.setdefault(file.parent.parent, {})[int(file.stem)] = file
+                if found:
+                    return found[min(found)]
+    return {}

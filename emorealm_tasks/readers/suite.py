@@ -1,0 +1,109 @@
+"""The benchmarks beside EmoReAlM, public and embedded: which tasks ask them, and their rows.
+
+A benchmark is `dfew`, `ravdess`, `mer2023` or `emer`, or one of them with `_mini`: the embedded world in its layout.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emorealm_tasks import readers
+from emorealm_tasks.errors import absent
+from emorealm_tasks.readers import dfew, emer, mer2023, ravdess, recognition
+from emorealm_tasks.readers.emorealm import HOW_TO_GET_MINI
+from emorealm_tasks.settings import Settings, load
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+RECOGNITION = {"dfew": dfew, "ravdess": ravdess, "mer2023": mer2023}
+VARIANTS: dict[str, str] = {
+    "": "asked for one word, as the paper's numbers were made",
+    "classes": "asked with the classes listed",
+    "detail": "asked for a description, whose emotion is then read",
+}
+SUITES: dict[str, tuple[str, ...]] = {
+    "emotion_suite": ("dfew", "ravdess", "mer2023", "emer", "emorealm"),
+    "emotion_suite_mini": ("dfew_mini", "ravdess_mini", "mer2023_mini", "emer_mini", "emorealm_mini"),
+}
+"""Group -> its members, the last one a group itself."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a task's name asks for."""
+
+    benchmark: str
+    variant: str
+
+
+BENCHMARKS: dict[str, str] = {
+    name + mini: f"{reader.TITLE}{', in its embedded likeness' if mini else ''}"
+    for name, reader in RECOGNITION.items()
+    for mini in ("", "_mini")
+} | emer.BENCHMARKS
+TASK_NAMES: dict[str, Asked] = {
+    "_".join(filter(None, (benchmark, variant))): Asked(benchmark, variant)
+    for benchmark in BENCHMARKS
+    for variant in (VARIANTS if benchmark not in emer.BENCHMARKS else ("",))
+}
+
+
+def read(benchmark: str, settings: Settings) -> list[dict]:
+    """All rows of a benchmark, clips unchecked. Stops with the remedy where the data set is absent."""
+    if benchmark in emer.BENCHMARKS:
+        return emer.read(benchmark, settings)
+    reader, root = RECOGNITION[_plain(benchmark)], folder(benchmark, settings)
+    if root is None:
+        absent(f"EMOREALM_{benchmark.upper()} is not set. {reader.REMEDY}")
+    if not root.is_dir():
+        absent(f"{root}: no such folder. {where(benchmark, settings)[1]}")
+    return reader.read(root, settings)
+
+
+def usable(benchmark: str, settings: Settings) -> tuple[list[dict], dict[str, int]]:
+    """The rows that can be asked, and what had to be left out; see `readers.with_clips`."""
+    return readers.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
+
+
+def folder(benchmark: str, settings: Settings) -> Path | None:
+    """The folder that holds a benchmark's layout; None where it is not set."""
+    if benchmark.endswith("_mini"):
+        return settings.mini / _plain(benchmark)
+    return getattr(settings, benchmark)
+
+
+def where(benchmark: str, settings: Settings) -> tuple[str, str]:
+    """Where the clips of a benchmark are looked for, and how to get them: two phrases for a report."""
+    if benchmark in emer.BENCHMARKS:
+        return emer.where(benchmark, settings)
+    mini = benchmark.endswith("_mini")
+    remedy = HOW_TO_GET_MINI.format(folder=settings.mini) if mini else RECOGNITION[benchmark].REMEDY
+    return str(folder(benchmark, settings)), remedy
+
+
+def note(benchmark: str, rows: list[dict], settings: Settings) -> str:
+    """How the rows differ from the published data set in number, in one line; "" where they do not, or cannot."""
+    if benchmark not in RECOGNITION:
+        return ""
+    return RECOGNITION[benchmark].note(rows, folder(benchmark, settings), settings)
+
+
+def fill(dataset: Dataset) -> Dataset:
+    """lmms-eval's `process_docs` for recognition: replace the packaged placeholder by the rows of the task.
+
+    The placeholder's configuration name (`dataset_name` in the YAML) is the benchmark, its split (`test_split`) the
+    prompt.
+    """
+    from datasets import Dataset
+
+    kept, left_out = usable(dataset.config_name, load())
+    asked = recognition.ask(kept, str(dataset.split))
+    return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in asked])
+
+
+def _plain(benchmark: str) -> str:
+    return benchmark.removesuffix("_mini")

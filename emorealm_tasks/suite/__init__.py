@@ -1,0 +1,1 @@
+"""Groups over all benchmarks of emotion: the public ones, and their embedded likenesses."""

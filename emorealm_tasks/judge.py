@@ -113,23 +113,23 @@ def price(text: str) -> tuple[float, float]:
     return dollars_in, dollars_out
 
 
-def ask(client: Client, chat: Chat) -> tuple[Reply | None, Verdict | None]:
-    """The judge's last reply and its verdict, asked a second time when the first reply holds none."""
+def ask_and_keep(client: Client, cache: Cache, key: str, chat: Chat) -> Reply | None:
+    """The judge's reply, its verdict kept on disk; None when the server fails. A reply without one is asked once more.
+
+    Raises JudgeError as `Client.ask` does.
+    """
     reply = client.ask(chat)
-    verdict = parse_verdict(reply.text) if reply else None
-    if reply and verdict is None:
+    if reply and parse_verdict(reply.text) is None:
         reply = client.ask(judge_prompt.asked_again(chat, reply.text)) or reply
-        verdict = parse_verdict(reply.text)
-    return reply, verdict
+    if reply and parse_verdict(reply.text):
+        about = {"model": client.model, "prompt": PROMPT_VERSION, **client.about()}
+        cache.put(key, reply.text, about | {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})
+    return reply
 
 
 def _ask_all(client: Client, cache: Cache, missing: Mapping[str, Chat], settings: Settings) -> None:
     def one(key: str) -> Reply | None:
-        reply, verdict = ask(client, missing[key])
-        if verdict:
-            about = {"model": client.model, "prompt": PROMPT_VERSION, **client.about()}
-            cache.put(key, reply.text, about | {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})
-        return reply
+        return ask_and_keep(client, cache, key, missing[key])
 
     rest = iter(missing)
     first = next(filter(None, map(one, islice(rest, _AHEAD))), None)  # the first may be at fault, not the server

@@ -37,7 +37,7 @@ def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[judge
         client, cache = Client(settings), Cache(judge.folder(settings))
         try:
             _collect(client, cache, missing)
-            _submit_new(client, cache.folder, missing)
+            _submit_new(client, cache, missing)
         except _openai_error() as error:
             raise JudgeError(f"batches at {client.about()['base_url']}: {client.redacted(error)}") from None
         under_way = [state for state in _states(cache.folder, client.model) if not state["done"]]
@@ -47,16 +47,23 @@ def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[judge
     return judge.kept(items, settings)
 
 
-def _submit_new(client: Client, folder: Path, missing: Mapping[str, Chat]) -> None:
-    """A batch for the chats that no batch has asked about."""
-    known = {key for state in _states(folder, client.model) for key in state["chats"]}
-    cache = Cache(folder)
+def _submit_new(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
+    """A batch for the chats that no batch has asked about.
+
+    One of them is asked at once: a batch cannot find out what the server supports.
+    """
+    known = {key for state in _states(cache.folder, client.model) for key in state["chats"]}
     fresh = {key: chat for key, chat in missing.items() if key not in known and cache.get(key) is None}
     if fresh:
-        _submit(client, folder, fresh, 1)
+        first = next(iter(fresh))
+        if judge.ask_and_keep(client, cache, first, fresh[first]) is None:
+            raise JudgeError(f"no answer from {client.about()['base_url']}; {client.last_error}")
+        _submit(client, cache.folder, {key: chat for key, chat in fresh.items() if cache.get(key) is None}, 1)
 
 
 def _submit(client: Client, folder: Path, chats: Mapping[str, Chat], number: int) -> None:
+    if not chats:
+        return
     lines = [
         json.dumps({"custom_id": key, "method": "POST", "url": _ENDPOINT, "body": client.body(chat)})
         for key, chat in chats.items()
@@ -81,7 +88,7 @@ def _collect(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
             if parse_verdict(reply):
                 cache.put(key, reply, {"model": client.model, "prompt": PROMPT_VERSION, "batch": batch.id})
         left = {key: chat for key, chat in state["chats"].items() if cache.get(key) is None}
-        if left and state["round"] == 1:
+        if state["round"] == 1:
             again = {key: asked_again(chat, replies[key]) if key in replies else chat for key, chat in left.items()}
             _submit(client, cache.folder, again, 2)
         _write(cache.folder, state | {"done": True})

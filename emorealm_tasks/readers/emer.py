@@ -9,7 +9,6 @@ MER2025's own file is UTF-8 with commas and quotes; further columns are passed o
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from emorealm_tasks import readers
 from emorealm_tasks.errors import absent, stop
+from emorealm_tasks.readers import recognition
 from emorealm_tasks.readers.emorealm import HOW_TO_GET_MINI, inside
 from emorealm_tasks.settings import Settings, load
 
@@ -30,7 +30,6 @@ BENCHMARKS: dict[str, str] = {
 PUBLISHED_CLIPS = 332
 """Clips of OV-MERD; another count is reported."""
 CSV_FILE, TRUTH_FILE = "track3_train_ovmerd.csv", "truth.json"
-QUESTION = "Describe the emotion of the person in the video in detail."
 HOW_TO_GET = (
     "EMER is part of MER2025 (https://huggingface.co/datasets/MERChallenge/MER2025, on request): set EMOREALM_EMER to "
     f"the folder that holds {CSV_FILE} and video/."
@@ -62,7 +61,8 @@ def read(benchmark: str, settings: Settings) -> list[dict]:
         absent(f"{folder / CSV_FILE}: no such file. {where(benchmark, settings)[1]}")
     truths = _truths(folder / TRUTH_FILE) if benchmark == "emer_mini" else {}
     rows, seen = [], set()
-    for line, (name, reason) in _lines(folder / CSV_FILE):
+    for number, line in enumerate(recognition.read_csv(folder / CSV_FILE, ("name", "reason")), start=1):
+        name, reason = line["name"], line["reason"]
         try:
             if not name or not reason:
                 raise ValueError("name and reason must not be empty")
@@ -70,10 +70,8 @@ def read(benchmark: str, settings: Settings) -> list[dict]:
                 raise ValueError(f"{name!r} occurs twice")
             rows.append(_row(benchmark, folder, name, reason, truths))
         except ValueError as error:
-            stop(f"{folder / CSV_FILE}, line {line}: {error}; download the file again")
+            stop(f"{folder / CSV_FILE}, clip {number}: {error}; download the file again")
         seen.add(name)
-    if not rows:
-        stop(f"{folder / CSV_FILE}: no clip in it; download the file again")
     if benchmark == "emer" and len(rows) != PUBLISHED_CLIPS:
         print(
             f"emorealm: {folder / CSV_FILE} names {len(rows)} clips; OV-MERD was published with {PUBLISHED_CLIPS}",
@@ -83,16 +81,12 @@ def read(benchmark: str, settings: Settings) -> list[dict]:
     return rows
 
 
-def usable(benchmark: str, settings: Settings) -> tuple[list[dict], dict[str, int]]:
-    """The rows that can be asked, and what had to be left out; see `readers.with_clips`."""
-    return readers.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
-
-
 def fill(dataset: Dataset) -> Dataset:
     """lmms-eval's `process_docs`: replace the packaged placeholder by the rows; `dataset_name` is the benchmark."""
     from datasets import Dataset
 
-    kept, left_out = usable(dataset.config_name, load())
+    benchmark, settings = dataset.config_name, load()
+    kept, left_out = readers.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
     return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in kept])
 
 
@@ -106,27 +100,11 @@ def _row(benchmark: str, folder: Path, name: str, reason: str, truths: dict) -> 
         "clip": name,
         "video": str(inside(folder, f"video/{name}.mp4")),
         "audio": str(wav) if wav.is_file() else "",
-        "question": QUESTION,
+        "question": recognition.PROMPTS["detail"],
         "choices": [],
         "answer": reason,
         "truth": json.dumps(truths[name]) if truths else "",
     }
-
-
-def _lines(path: Path) -> list[tuple[int, tuple[str, str]]]:
-    """(line number, (name, reason)) of each record; stops where the columns or the encoding are others."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            records = csv.DictReader(file)
-            if lacking := {"name", "reason"} - set(records.fieldnames or ()):
-                stop(f"{path}: no column {' and '.join(sorted(lacking))}; found {', '.join(records.fieldnames or ())}")
-            return [(records.line_num, _fields(record)) for record in records]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        stop(f"{path}: not readable as UTF-8 CSV ({error}); download it again")
-
-
-def _fields(record: dict[str, str | None]) -> tuple[str, str]:
-    return (record["name"] or "").strip(), (record["reason"] or "").strip()
 
 
 def _truths(path: Path) -> dict[str, dict]:

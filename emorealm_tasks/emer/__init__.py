@@ -1,0 +1,1 @@
+"""Task files of EMER: descriptions of emotion, judged; public and embedded."""

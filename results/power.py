@@ -1,0 +1,149 @@
+"""``emorealm power``: how many questions it takes to see a difference between two models, and what a task can show.
+
+Both models answer the same questions, so the variance of a difference is Var(a) + Var(b) - 2 r sd(a) sd(b) with r the
+correlation of their right and wrong answers (Connor 1987; Miller 2024, arXiv 2411.00640). Several questions a
+clip inflate it by 1 + (m - 1) icc (Kish 1965).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from emorealm_results import pairs, printed, samples
+from emorealm_results.arguments import Parser
+from emorealm_results.markdown import table
+from scipy.optimize import brentq
+from scipy.stats import norm
+
+from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import TASKS
+
+
+@dataclass(frozen=True)
+class Design:
+    """What is compared: accuracy of the first model (share), correlation of the two models' right/wrong answers.
+
+    ``level`` is the two-sided test's, ``power`` the chance to see the difference; ``per_clip`` questions stand on one
+    clip and correlate by ``icc``.
+    """
+
+    accuracy: float
+    correlation: float
+    power: float = 0.8
+    level: float = 0.05
+    per_clip: float = 1.0
+    icc: float = 0.0
+
+    def variance(self, difference: float) -> float:
+        """Variance of one question's difference (second - first), in squared shares, clips accounted for."""
+        first, second = self.accuracy, self.accuracy + difference
+        a, b = first * (1 - first), second * (1 - second)
+        return (a + b - 2 * self.correlation * math.sqrt(a * b)) * (1 + (self.per_clip - 1) * self.icc)
+
+
+def questions(design: Design, difference: float) -> int:
+    """Questions needed to see a difference of accuracies (a share, not 0), at least 1.
+
+    Raises ValueError when the second accuracy leaves [0, 1], or when two such models cannot correlate that much.
+    """
+    first, second = design.accuracy, design.accuracy + difference
+    if difference == 0 or not 0 <= second <= 1:
+        raise ValueError(f"{100 * first:g}% and {100 * second:g}% are no two different accuracies")
+    low, high = possible_correlations(first, second)
+    if not low <= design.correlation <= high:
+        raise ValueError(
+            f"models of {100 * first:g}% and {100 * second:g}% can correlate between {low:.2f} and {high:.2f} only"
+        )
+    return max(1, math.ceil(_quantiles(design) ** 2 * design.variance(difference) / difference**2))
+
+
+def detectable(design: Design, n: int) -> float:
+    """The smallest gain of accuracy (a share) that ``n`` questions show; NaN when not even a perfect model would do.
+
+    Correlations that a difference rules out are replaced by the largest that it allows.
+    """
+
+    def excess(difference: float) -> float:
+        low, high = possible_correlations(design.accuracy, design.accuracy + difference)
+        allowed = Design(**vars(design) | {"correlation": min(max(design.correlation, low), high)})
+        return difference * math.sqrt(n) - _quantiles(design) * math.sqrt(max(allowed.variance(difference), 0.0))
+
+    most = 1 - design.accuracy
+    tiny = min(1e-6, most / 2)
+    if most <= 0 or excess(most) < 0:
+        return math.nan
+    return float(brentq(excess, tiny, most)) if excess(tiny) < 0 else tiny
+
+
+def possible_correlations(first: float, second: float) -> tuple[float, float]:
+    """The correlations that two right/wrong variables of these means can have (Frechet's bounds)."""
+    spread = math.sqrt(first * (1 - first) * second * (1 - second))
+    if spread == 0:
+        return -1.0, 1.0
+    both_low, both_high = max(0.0, first + second - 1), min(first, second)
+    return (both_low - first * second) / spread - 1e-9, (both_high - first * second) / spread + 1e-9
+
+
+def measured(first: Path, second: Path) -> Design:
+    """Accuracy, correlation and questions a clip as two runs on the same questions show them (strict reading)."""
+    found = pairs.pair(samples.load(first), samples.load(second))
+    a = np.array([pairs.right(record, "strict") for pair in found for record in pair.first], dtype=float)
+    b = np.array([pairs.right(record, "strict") for pair in found for record in pair.second], dtype=float)
+    if a.std() == 0 or b.std() == 0:
+        stop(f"{first}, {second}: one of the runs is always right or always wrong, so no correlation can be measured")
+    clips = {record["clip"] for pair in found for record in pair.first}
+    return Design(float(a.mean()), float(np.corrcoef(a, b)[0, 1]), per_clip=len(a) / len(clips))
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb; returns 0."""
+    parser = Parser(prog="emorealm power", description=__doc__.splitlines()[0])
+    parser.add_argument("--difference", type=float, metavar="POINTS", help="say how many questions show it")
+    parser.add_argument("--accuracy", type=float, default=60.0, metavar="PERCENT", help="first model's (%(default)s)")
+    parser.add_argument("--correlation", type=float, default=0.5, help="of the models' right answers (%(default)s)")
+    parser.add_argument("--runs", type=Path, nargs=2, metavar=("RUN_A", "RUN_B"), help="measure both in two runs")
+    parser.add_argument("--power", type=float, default=0.8, help="chance to see it (%(default)s)")
+    parser.add_argument("--level", type=float, default=0.05, help="of the two-sided test (%(default)s)")
+    parser.add_argument("--per-clip", type=float, default=1.0, metavar="M", help="questions a clip (%(default)s)")
+    parser.add_argument("--icc", type=float, default=0.0, help="correlation among questions of a clip (%(default)s)")
+    arguments = parser.parse_args(argv)
+    design = measured(*arguments.runs) if arguments.runs else Design(arguments.accuracy / 100, arguments.correlation)
+    per_clip = design.per_clip if arguments.runs else arguments.per_clip
+    own = {"power": arguments.power, "level": arguments.level, "per_clip": per_clip, "icc": arguments.icc}
+    design = Design(**vars(design) | own)
+    _check(parser, design)
+    print(_render(parser, design, arguments.difference), end="")
+    return 0
+
+
+def _render(parser: Parser, design: Design, points: float | None) -> str:
+    blocks = [
+        f"First model {100 * design.accuracy:.1f}%, correlation {design.correlation:.2f}, power {design.power:g}, "
+        f"two-sided level {design.level:g}, {design.per_clip:g} question(s) a clip correlated by {design.icc:g}."
+    ]
+    if points is not None:
+        try:
+            blocks.append(f"A difference of {points:+g} points needs {questions(design, points / 100):,} questions.")
+        except ValueError as error:
+            parser.error(str(error))
+    counts = {c.task: int(c.value) for c in printed.load() if (c.table, c.metric) == (1, "questions")}
+    rows = [["EmoReAlM (Table 1)", "questions", "smallest gain it shows"]]
+    for task in (*TASKS, "emorealm"):
+        gain = 100 * detectable(design, counts[task])
+        rows.append([task, str(counts[task]), "none" if math.isnan(gain) else f"{gain:.1f} points"])
+    return "\n\n".join([*blocks, table(rows)]) + "\n"
+
+
+def _check(parser: Parser, design: Design) -> None:
+    bounds = {"accuracy": design.accuracy, "power": design.power, "level": design.level}
+    for name, value in bounds.items():
+        if not 0 < value < 1:
+            parser.error(f"--{name} must lie strictly between 0 and {'100 (percent)' if name == 'accuracy' else '1'}")
+    if not -1 <= design.correlation < 1 or not 0 <= design.icc <= 1 or design.per_clip < 1:
+        parser.error("--correlation lies in [-1, 1), --icc in [0, 1], and --per-clip is at least 1")
+
+
+def _quantiles(design: Design) -> float:
+    return float(norm.ppf(1 - design.level / 2) + norm.ppf(design.power))

@@ -1,0 +1,141 @@
+"""``emorealm survey``: the user study of Section E.4 (Tables 4 and 16).
+
+``export`` turns captions into anonymised, shuffled, self-contained pages (a clip, captions A to F, three questions) and
+the key that undoes it; ``tally`` turns the answers that participants saved into the table, with intervals.
+"""
+
+import base64
+import json
+import mimetypes
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+from emorealm_results import output, pages
+from emorealm_results.arguments import Parser
+from emorealm_results.survey_tally import load_key, read_answers, render, tally
+
+from emorealm_tasks.errors import stop
+
+QUESTIONS = {
+    "best_emotion": "Which caption describes the emotional state of the person best?",
+    "best_association": "Which caption connects the emotion best with what can be seen and heard?",
+    "most_inconsistent": "Which caption fits the clip worst (most that is wrong or not there)?",
+}
+"""The three questions of Section E.4, by the metric of the published tables."""
+CHECK_CAPTION = "This is a check of attention: please choose this caption in all three questions."
+_FORM = 'a list of {"id": ..., "clip": "path of an mp4", "captions": {"model": "text", ...}}'
+
+
+def read_items(path: Path) -> list[dict[str, Any]]:
+    """Clips and their captions: ``id``, ``clip`` (absolute path), ``captions`` by model; stops at what is malformed.
+
+    A relative clip is looked for beside the file. All items have the same models, at least two.
+    """
+    try:
+        items = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        stop(f"{path}: cannot be read ({error.strerror})")
+    except ValueError as error:
+        stop(f"{path}: not JSON ({error})")
+    if not isinstance(items, list) or not items:
+        stop(f"{path}: needs {_FORM}")
+    rows = []
+    for position, item in enumerate(items):
+        if not isinstance(item, dict) or not isinstance(item.get("captions"), dict) or {"id", "clip"} - set(item):
+            stop(f"{path}: item {position} is no {_FORM[len('a list of ') :]}")
+        clip = (path.parent / item["clip"]).resolve()
+        if not clip.is_file():
+            stop(f"{path}: item {item['id']!r}: {clip} does not exist")
+        rows.append({"id": str(item["id"]), "clip": clip, "captions": item["captions"]})
+    models = sorted(rows[0]["captions"])
+    if not 2 <= len(models) <= len(ascii_uppercase):
+        stop(f"{path}: item {rows[0]['id']!r} has captions of {len(models)} model(s); 2 to 26 can be compared")
+    if odd := [row["id"] for row in rows if sorted(row["captions"]) != models]:
+        stop(f"{path}: items {', '.join(odd[:5])} lack captions of some of {', '.join(models)}")
+    if len({row["id"] for row in rows}) < len(rows):
+        stop(f"{path}: two items have the same id")
+    return rows
+
+
+def shuffle(items: Sequence[Mapping[str, Any]], version: int, checks: int, seed: int) -> list[dict[str, Any]]:
+    """One page's items in their order, with ``item`` (a number, all a participant sees) and ``shown``: letter -> model.
+
+    ``checks`` items, spread over the page, show a caption that says what to choose; its model is "" and its letter
+    the item's ``attention``. The same seed and version give the same page.
+    """
+    draw = random.Random(f"{seed}/{version}")
+    order = [dict(item) for item in draw.sample(list(items), len(items))]
+    models = sorted(items[0]["captions"])
+    rows = []
+    for item in order:
+        names = draw.sample(models, len(models))
+        rows.append(item | {"shown": dict(zip(ascii_uppercase, names, strict=False)), "attention": ""})
+    for source in draw.sample(rows, min(checks, len(rows))) if rows else []:
+        letter = draw.choice(list(source["shown"]))
+        check = source | {"shown": source["shown"] | {letter: ""}, "attention": letter}
+        rows.insert(draw.randint(1, len(rows)), check)
+    return [row | {"item": number} for number, row in enumerate(rows, start=1)]
+
+
+def page(rows: Sequence[Mapping[str, Any]], title: str, version: int) -> str:
+    """One version as HTML: nothing in it names a model or a file."""
+    media: dict[Path, str] = {}
+    items = []
+    for row in rows:
+        if row["clip"] not in media:
+            media[row["clip"]] = _data_uri(row["clip"])
+        said = {letter: row["captions"][model] if model else CHECK_CAPTION for letter, model in row["shown"].items()}
+        items.append({"item": row["item"], "clip": list(media).index(row["clip"]), "captions": said})
+    data = {"title": title, "version": version, "questions": QUESTIONS, "items": items, "clips": list(media.values())}
+    return pages.build("survey", data)
+
+
+def export(items: Sequence[Mapping[str, Any]], out: Path, versions: int, checks: int, seed: int, title: str) -> None:
+    """Write ``survey_N.html`` for each version, and ``key.json``, which stays with the experimenter."""
+    key: dict[str, Any] = {"seed": seed, "questions": QUESTIONS, "models": sorted(items[0]["captions"]), "versions": {}}
+    for version in range(1, versions + 1):
+        rows = shuffle(items, version, checks, seed)
+        output.write(out / f"survey_{version}.html", page(rows, title, version))
+        fields = ("id", "shown", "attention")
+        key["versions"][str(version)] = {str(row["item"]): {name: row[name] for name in fields} for row in rows}
+    output.write(out / "key.json", json.dumps(key, indent=2, ensure_ascii=False) + "\n")
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb; returns 0."""
+    parser = Parser(prog="emorealm survey", description="Export a user study of captions, and tally its answers.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|tally")
+    exporting = verbs.add_parser("export", help="captions -> survey pages and their key")
+    exporting.add_argument("--captions", type=Path, required=True, metavar="JSON", help=_FORM)
+    exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
+    exporting.add_argument("--versions", type=int, default=1, help="pages, each shuffled anew (%(default)s)")
+    exporting.add_argument("--checks", type=int, default=1, help="attention checks a page (%(default)s)")
+    exporting.add_argument("--seed", type=int, default=0)
+    exporting.add_argument("--title", default="Emotions in short clips")
+    counting = verbs.add_parser("tally", help="the participants' CSV files -> the table")
+    counting.add_argument("answers", type=Path, nargs="+", metavar="CSV", help="what the page's button saved")
+    counting.add_argument("--key", type=Path, required=True, help="key.json of the export")
+    counting.add_argument("--max-failed", type=int, default=0, help="failed checks that still count (%(default)s)")
+    counting.add_argument("--json", type=Path, metavar="OUT", help="write the shares there too")
+    arguments = parser.parse_args(argv)
+    if arguments.verb == "export":
+        if arguments.versions < 1 or arguments.checks < 0:
+            parser.error("--versions is at least 1, --checks at least 0")
+        about = (arguments.versions, arguments.checks, arguments.seed, arguments.title)
+        export(read_items(arguments.captions), arguments.out, *about)
+        print(f"{arguments.out}: {arguments.versions} page(s); key.json tells who wrote what, keep it")
+        return 0
+    key = load_key(arguments.key)
+    report = tally(key, read_answers(arguments.answers, key), arguments.max_failed)
+    print(render(report), end="")
+    if arguments.json:
+        output.write(arguments.json, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    return 0
+
+
+def _data_uri(path: Path) -> str:
+    kind = mimetypes.guess_type(path.name)[0] or "video/mp4"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode('ascii')}"

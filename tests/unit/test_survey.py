@@ -1,0 +1,170 @@
+"""The user study: anonymous pages, their key, and the table made of the answers."""
+
+import csv
+import json
+import re
+
+import numpy as np
+import pytest
+from emorealm_results import cli, survey, survey_tally
+
+MODELS = ("OLA", "Qwen 2.5 Omni", "avere")
+
+
+@pytest.fixture
+def captions(tmp_path, make_clip):
+    clip = make_clip(tmp_path / "clip.mp4", seconds=0.5)
+    rows = [
+        {
+            "id": f"secret_{n}",
+            "clip": clip.name,
+            "captions": {model: f"caption {place}{n}" for place, model in enumerate(MODELS)},
+        }
+        for n in range(4)
+    ]
+    path = tmp_path / "captions.json"
+    path.write_text(json.dumps(rows))
+    return path
+
+
+@pytest.fixture
+def exported(tmp_path, captions):
+    out = tmp_path / "study"
+    arguments = ["--captions", str(captions), "--out", str(out), "--versions", "2", "--checks", "1"]
+    assert cli.main(["survey", "export", *arguments]) == 0
+    return out, json.loads((out / "key.json").read_text())
+
+
+def answers(path, key, choose, participants=("p1", "p2", "p3"), version="1"):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(survey_tally.COLUMNS)
+        for participant in participants:
+            for number, item in key["versions"][version].items():
+                for question in key["questions"]:
+                    writer.writerow([participant, version, number, question, choose(participant, item, question)])
+    return path
+
+
+def model_letter(item, model):
+    return next(letter for letter, name in item["shown"].items() if name == model)
+
+
+def attentive(participant, item, question):
+    if item["attention"]:
+        return item["attention"]
+    return model_letter(item, "OLA" if question == "most_inconsistent" else "avere")
+
+
+def test_pages_are_anonymous_and_hold_everything(exported):
+    out, key = exported
+    text = (out / "survey_1.html").read_text()
+    said = re.sub(r"base64,[^\"]*", "", text)
+    assert not any(secret in said for secret in (*MODELS, "secret", "clip.mp4"))
+    assert text.count("data:video/mp4;base64,") == 1  # one clip, however many items show it
+    assert not re.search(r"(src|href)\s*=\s*[\"']?https?:", text)
+    shown = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    assert len(shown["items"]) == 5
+    for item in shown["items"]:
+        entry = key["versions"]["1"][str(item["item"])]
+        for letter, model in entry["shown"].items():
+            said = item["captions"][letter]
+            assert said == survey.CHECK_CAPTION if not model else said.startswith(f"caption {MODELS.index(model)}")
+
+
+def test_versions_differ_and_a_seed_repeats(exported, captions, tmp_path):
+    _, key = exported
+    assert key["versions"]["1"] != key["versions"]["2"]
+    again = survey.shuffle(survey.read_items(captions), 1, 1, 0)
+    assert [row["shown"] for row in again] == [item["shown"] for item in key["versions"]["1"].values()]
+
+
+def test_tally_gives_the_models_their_shares(exported, tmp_path, capsys):
+    out, key = exported
+    path = answers(tmp_path / "a.csv", key, attentive)
+    assert cli.main(["survey", "tally", str(path), "--key", str(out / "key.json")]) == 0
+    said = capsys.readouterr().out
+    assert "| avere         | 100.0% [100.0, 100.0] | 100.0% [100.0, 100.0] | 0.0% [0.0, 0.0]" in said
+    assert "3 participants, 36 answers" in said
+
+
+def test_shares_sum_to_100_and_intervals_draw_participants(exported, tmp_path):
+    _, key = exported
+    random = np.random.default_rng(1)
+    taste = {f"p{n}": random.dirichlet(np.ones(3)) for n in range(30)}
+
+    def choose(participant, item, question):
+        letter = random.choice(list(item["shown"]), p=taste[participant])
+        return item["attention"] or letter
+
+    path = answers(tmp_path / "a.csv", key, choose, participants=tuple(taste))
+    report = survey_tally.tally(key, survey_tally.read_answers([path], key))
+    for shares in report["questions"].values():
+        assert sum(share["value"] for share in shares.values()) == pytest.approx(100)
+        assert all(share["low"] < share["value"] < share["high"] for share in shares.values())
+
+
+def test_who_fails_the_check_is_left_out_and_named(exported, tmp_path, capsys):
+    out, key = exported
+
+    def choose(participant, item, question):
+        if participant == "p2" and item["attention"]:
+            return next(letter for letter in item["shown"] if letter != item["attention"])
+        return attentive(participant, item, question)
+
+    path = answers(tmp_path / "a.csv", key, choose)
+    assert cli.main(["survey", "tally", str(path), "--key", str(out / "key.json")]) == 0
+    said = capsys.readouterr().out
+    assert "2 participants, 24 answers" in said
+    assert "failed attention checks: p2" in said
+    assert cli.main(["survey", "tally", str(path), "--key", str(out / "key.json"), "--max-failed", "1"]) == 0
+    assert "3 participants" in capsys.readouterr().out
+
+
+def test_an_answer_given_twice_counts_once(exported, tmp_path):
+    _, key = exported
+    path = answers(tmp_path / "a.csv", key, attentive, participants=("p1",))
+    once = survey_tally.read_answers([path], key)
+    assert survey_tally.read_answers([path, path], key) == once
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("p1,9,1,best_emotion,A", "version '9'"),
+        ("p1,1,99,best_emotion,A", "item '99'"),
+        ("p1,1,1,favourite,A", "unknown question 'favourite'"),
+        ("p1,1,1,best_emotion,Z", "choice 'Z'"),
+        (",1,1,best_emotion,A", "no participant"),
+    ],
+)
+def test_answers_of_another_study_stop_with_their_line(exported, tmp_path, capsys, line, words):
+    out, _ = exported
+    path = tmp_path / "bad.csv"
+    path.write_text(",".join(survey_tally.COLUMNS) + f"\n{line}\n")
+    with pytest.raises(SystemExit) as error:
+        cli.main(["survey", "tally", str(path), "--key", str(out / "key.json")])
+    assert error.value.code == 2
+    said = capsys.readouterr().err
+    assert "line 2" in said
+    assert words in said
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda rows: rows[1]["captions"].pop("OLA"), "lack captions"),
+        (lambda rows: rows[0].update(clip="gone.mp4"), "gone.mp4"),
+        (lambda rows: rows[0].update(id="secret_1"), "same id"),
+        (lambda rows: rows.clear(), "needs a list"),
+        (lambda rows: rows[2].pop("clip"), "item 2"),
+    ],
+)
+def test_malformed_captions_stop_with_the_item(captions, tmp_path, capsys, change, words):
+    rows = json.loads(captions.read_text())
+    change(rows)
+    captions.write_text(json.dumps(rows))
+    with pytest.raises(SystemExit) as error:
+        cli.main(["survey", "export", "--captions", str(captions), "--out", str(tmp_path / "out")])
+    assert error.value.code == 2
+    assert words in capsys.readouterr().err

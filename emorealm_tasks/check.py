@@ -10,8 +10,9 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from emorealm_tasks import plugin, readers
+from emorealm_tasks import data_check, plugin, readers
 from emorealm_tasks.errors import stop
+from emorealm_tasks.readers import suite
 from emorealm_tasks.settings import Settings, load
 
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
@@ -20,8 +21,8 @@ CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "th
 def main(argv: Sequence[str] | None = None) -> int:
     """Print what is there and what is not; 0 when everything asked about can be run, else 2.
 
-    `--tasks` takes lmms-eval's names; without it the embedded benchmark is looked at, and EmoReAlM itself as soon as
-    one of its places is set. Extras and credentials are reported only: whether they are needed depends on the run.
+    `--tasks` takes lmms-eval's names; without it the embedded benchmarks are looked at, and every public one as soon as
+    its place is set. Extras and credentials are reported only: whether they are needed depends on the run.
     """
     parser = argparse.ArgumentParser(prog="emorealm check", description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", help="task or group names as for lmms-eval, separated by commas")
@@ -37,31 +38,39 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _set_up(settings: Settings) -> list[str]:
-    if settings.json or settings.videos:
-        return list(readers.BENCHMARKS)
-    _line("data", "emorealm: not set up (EMOREALM_VIDEOS, EMOREALM_JSON)")
-    return ["emorealm_mini"]
+    names = ["emotion_suite_mini"]
+    places = {"emorealm": settings.json or settings.videos}
+    places |= {name: suite.folder(name, settings) for name in suite.BENCHMARKS if not name.endswith("_mini")}
+    for name, place in places.items():
+        if place:
+            names.append(name)
+        else:
+            variables = "EMOREALM_VIDEOS, EMOREALM_JSON" if name == "emorealm" else f"EMOREALM_{name.upper()}"
+            _line("data", f"{name}: not set up ({variables})")
+    return names
 
 
 def _tasks(names: Sequence[str]) -> dict[str, dict[str, bool]]:
     """Benchmark -> its tasks among `names`, groups resolved -> whether their clips are needed."""
+    known = readers.TASK_NAMES | suite.TASK_NAMES
     wanted: dict[str, dict[str, bool]] = {}
     for name in names:
-        found = [one for one in readers.TASK_NAMES if one == name] or plugin.members(name)
+        found = [name] if name in known else plugin.members(name)
         if not found:
             stop(f"unknown task {name!r}; `emorealm tasks` lists them")
-        for asked in map(readers.TASK_NAMES.__getitem__, found):
-            tasks = wanted.setdefault(asked.benchmark, {})
-            tasks[asked.task] = tasks.get(asked.task, False) or asked.variant != "blind"
+        for task in found:
+            wanted.setdefault(known[task].benchmark, {})[task] = known[task].variant != "blind"
     return wanted
 
 
 def _data(benchmark: str, tasks: dict[str, bool], settings: Settings) -> bool:
     """Whether the tasks of a benchmark can be asked; what is wrong is printed where it is found."""
     seen = [task for task, needs_clips in tasks.items() if needs_clips]
+    unseen = {readers.TASK_NAMES[task].task for task in tasks if task not in seen}
+    unseen -= {readers.TASK_NAMES[task].task for task in seen if task in readers.TASK_NAMES}
     try:
-        rows, left_out = readers.usable(benchmark, seen, settings) if seen else ([], {})
-        rows += readers.of_tasks(benchmark, [task for task in tasks if task not in seen], settings, media=False)
+        rows, left_out = data_check.look(benchmark, seen, settings) if seen else ([], {})
+        rows = rows + readers.of_tasks(benchmark, list(unseen), settings, media=False)
     except SystemExit:
         return False
     without = f", {left_out['questions']} more left out" if left_out.get("questions") else ""

@@ -166,8 +166,8 @@ def _denied_behind(rest: Sequence[tuple[str, str]]) -> bool:
             break
         clause.append((kind, value))
     values = [value for _, value in clause]
-    verb = values[:1] and (values[0] in lexicon.COPULAS or values[0].endswith("n't"))
-    denied = verb and (values[0].endswith("n't") or (values[1:2] and values[1] in lexicon.DENIED_AFTER))
+    verb = values[:1] and (values[0] in _COPULAS or values[0].endswith("n't"))
+    denied = verb and (values[0].endswith("n't") or (values[1:2] and values[1] in _DENIED_AFTER))
     return bool(denied) and not any(kind == "emotion" for kind, _ in clause)
 
 
@@ -179,13 +179,14 @@ _WORDS: dict[str, tuple[str, int]] = {
 }
 _KINDS: dict[str, str] = {
     phrase: kind
-    for kind, phrases in (
+    for kind, listed in (
         ("contrast", lexicon.CONTRASTS),
-        ("denial", (*lexicon.NEGATORS, *lexicon.NEGATIVE_PHRASES)),
+        ("denial", lexicon.NEGATORS),
         ("weak", lexicon.WEAK),
         ("strong", lexicon.STRONG),
-        ("word", (*lexicon.NOT_NEGATIVE, *lexicon.IDIOMS)),
+        ("word", lexicon.NEUTRALISED),
     )
-    for phrase in phrases
+    for phrase in listed.split()
 }
 _KNOWN = _WORDS.keys() | _KINDS.keys()
+_COPULAS, _DENIED_AFTER = frozenset(lexicon.COPULAS.split()), frozenset(lexicon.DENIED_AFTER.split())

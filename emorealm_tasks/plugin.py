@@ -2,7 +2,8 @@
 
 lmms-eval has an entry point for models and none for tasks. The models' entry point is called before the TaskManager
 is built, so `register`, called there, extends TaskManager: our folders are searched too, and the clips of the tasks
-named on the command line are checked as soon as their names are known.
+named on the command line are checked as soon as their names are known. Tasks whose data set is absent are then left out
+of the run, where the user asked for that.
 """
 
 import functools
@@ -13,6 +14,7 @@ from emorealm_tasks import media_log
 
 FOLDER = Path(__file__).parent
 _model_name: str | None = None
+_left_out: set[str] = set()
 
 
 def register() -> None:
@@ -24,6 +26,7 @@ def register() -> None:
         return
     TaskManager.initialize_tasks = _searching(TaskManager.initialize_tasks)
     TaskManager.match_tasks = _checking(TaskManager.match_tasks)
+    TaskManager._get_config = _shortening(TaskManager._get_config)
 
 
 def model_name() -> str | None:
@@ -39,7 +42,7 @@ def print_tasks() -> None:
 
 def describe() -> dict[str, str]:
     """Task or group name -> one line on what it asks; groups come before their members."""
-    from emorealm_tasks.readers import BENCHMARKS, VARIANTS
+    from emorealm_tasks.readers import BENCHMARKS, VARIANTS, suite
     from emorealm_tasks.readers.emorealm import TASKS
 
     lines = {}
@@ -48,28 +51,21 @@ def describe() -> dict[str, str]:
             group = f"{benchmark}_{variant}".rstrip("_")
             lines[group] = "; ".join(filter(None, (f"the five tasks of {title}", how)))
             lines |= {f"{group}_{task}": "; ".join(filter(None, (line, how))) for task, line in TASKS.items()}
+    lines |= {group: f"all of {', '.join(parts)}" for group, parts in suite.SUITES.items()}
+    for name, asked in suite.TASK_NAMES.items():
+        how = suite.VARIANTS[asked.variant] if asked.benchmark in suite.PROMPTED else ""
+        lines[name] = "; ".join(filter(None, (suite.BENCHMARKS[asked.benchmark], how)))
     return lines
 
 
 def members(group: str) -> list[str]:
-    """The five tasks of one of our groups; [] for another name."""
-    from emorealm_tasks.readers import TASK_NAMES
+    """The tasks of one of our groups, those of groups in it included; [] for another name."""
+    from emorealm_tasks.readers import TASK_NAMES, suite
     from emorealm_tasks.readers.emorealm import TASKS
 
+    if group in suite.SUITES:
+        return [task for part in suite.SUITES[group] for task in members(part) or [part]]
     return [name for name in (f"{group}_{task}" for task in TASKS) if name in TASK_NAMES]
-
-
-def check_clips(names: Iterable[str]) -> None:
-    """Stop with one report a benchmark if clips of the named tasks cannot be used; other tasks are passed over."""
-    from emorealm_tasks import readers, settings
-
-    wanted: dict[str, list[str]] = {}
-    for name in names:
-        asked = readers.TASK_NAMES.get(name)
-        if asked is not None and asked.variant != "blind":
-            wanted.setdefault(asked.benchmark, []).append(asked.task)
-    for benchmark, tasks in wanted.items():
-        readers.usable(benchmark, dict.fromkeys(tasks), settings.load())
 
 
 def _searching(initialize: Callable) -> Callable:
@@ -91,15 +87,40 @@ def _searching(initialize: Callable) -> Callable:
 
 
 def _checking(match: Callable) -> Callable:
-    """TaskManager.match_tasks, with a look at the clips of what matched: a model takes minutes to load."""
+    """TaskManager.match_tasks, with a look at the clips of what matched: a model takes minutes to load.
+
+    Named tasks that are left out vanish from lmms-eval's own list too, since it calls what did not match unknown.
+    """
 
     @functools.wraps(match)
     def match_tasks(self: object, task_list: list[str]) -> list[str]:
+        from emorealm_tasks.data_check import find_absent
+
         found = match(self, task_list)
-        check_clips(_members(self.task_index, found))
-        return found
+        _left_out.clear()
+        _left_out.update(find_absent(_members(self.task_index, found)))
+        task_list[:] = [name for name in task_list if not _is_left_out(name)]
+        return [name for name in found if not _is_left_out(name)]
 
     return match_tasks
+
+
+def _shortening(get_config: Callable) -> Callable:
+    """TaskManager._get_config, without the members of a group that are left out."""
+
+    @functools.wraps(get_config)
+    def _get_config(self: object, name: str) -> dict:
+        config = get_config(self, name)
+        if isinstance(config.get("task"), list):
+            config["task"] = [part for part in config["task"] if not _is_left_out(part)]
+        return config
+
+    return _get_config
+
+
+def _is_left_out(part: str | dict) -> bool:
+    """Whether a task, or every member of one of our groups, is left out."""
+    return isinstance(part, str) and bool(_left_out) and set(members(part) or [part]) <= _left_out
 
 
 def _members(index: dict[str, dict], names: Iterable[str]) -> list[str]:

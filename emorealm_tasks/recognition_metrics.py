@@ -1,7 +1,7 @@
 """The scores of emotion recognition as pure functions, in percent (Section 5 of the paper, Tables 2 and 15).
 
-A *record* is one scored reply: a dict with ``id``, ``clip``, ``task`` (the data set), ``labels`` (its classes), ``gold``
-(a class), ``strict`` and ``official`` (the class read in the reply, "" for none), ``raw`` and ``error`` ("" for none).
+A *record* is one scored reply: a dict with ``id``, ``clip``, ``task`` (the data set), ``labels`` (its classes),
+``gold`` (a class), ``strict`` and ``official`` (the class read in the reply, "" for none), ``raw`` and ``error`` ("" for none).
 The two readings differ in more than the class:
 
 - ``strict``: as scikit-learn averages over the classes that have a gold sample; a reply without a class is wrong.
@@ -115,7 +115,7 @@ def _members(records: Sequence[Record], field: str, labels: Sequence[str]) -> np
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """part / whole, NaN where whole is 0."""
+    """The quotient, NaN where ``whole`` is 0."""
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 

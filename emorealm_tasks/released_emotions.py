@@ -24,9 +24,7 @@ _SHOWN = {
     "fear": "focus shock trembling",
 }
 """Words that were shown to mean something else than our lexicon's names say, or that are no name in it."""
-_UNKNOWN = frozenset(
-    "sad angry afraid scared fearful shocked worried frustrated disgusting unhappy".split()
-)
+_UNKNOWN = "sad angry afraid scared fearful shocked worried frustrated disgusting unhappy"
 """Words that are in none of its lists."""
 _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*")
 
@@ -50,5 +48,7 @@ def classify_approximately(text: str, labels: Sequence[str] = EMOTIONS) -> str |
     return counted.most_common(1)[0][0] if counted else FALLBACK
 
 
-_LISTS = {word: family for family, words in FAMILIES.items() for word in words.names.split() if word not in _UNKNOWN}
+_LISTS = {
+    word: family for family, words in FAMILIES.items() for word in words.names.split() if word not in _UNKNOWN.split()
+}
 _LISTS |= {word: family for family, words in _SHOWN.items() for word in words.split()}

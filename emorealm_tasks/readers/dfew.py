@@ -18,7 +18,15 @@ REMEDY = (
     "labels and clips; clips may also lie under EMOREALM_VIDEOS."
 )
 SPLITS = ("EmoLabel_DataSplit", "dfew_annotation", ".")
-FIRST_FOLD = {"happiness": 489, "sadness": 379, "neutral": 534, "anger": 435, "surprise": 294, "disgust": 29, "fear": 181}
+FIRST_FOLD = {
+    "happiness": 489,
+    "sadness": 379,
+    "neutral": 534,
+    "anger": 435,
+    "surprise": 294,
+    "disgust": 29,
+    "fear": 181,
+}
 """Clips of each class in the first test fold; the recalls in the paper's Table 15 give its WAR with these counts."""
 _SEARCHED = ("", "*/", "*/*/")
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 RECOGNITION = {"dfew": dfew, "ravdess": ravdess, "mer2023": mer2023}
+PROMPTED = frozenset(name + mini for name in RECOGNITION for mini in ("", "_mini"))
+"""The benchmarks whose tasks come in VARIANTS."""
 VARIANTS: dict[str, str] = {
     "": "asked for one word, as the paper's numbers were made",
     "classes": "asked with the classes listed",
@@ -48,7 +50,7 @@ BENCHMARKS: dict[str, str] = {
 TASK_NAMES: dict[str, Asked] = {
     "_".join(filter(None, (benchmark, variant))): Asked(benchmark, variant)
     for benchmark in BENCHMARKS
-    for variant in (VARIANTS if benchmark not in emer.BENCHMARKS else ("",))
+    for variant in (VARIANTS if benchmark in PROMPTED else ("",))
 }
 
 

@@ -1,7 +1,8 @@
 """The scores of emotion recognition as pure functions, in percent (Section 5 of the paper, Tables 2 and 15).
 
 A *record* is one scored reply: a dict with ``id``, ``clip``, ``task`` (the data set), ``labels`` (its classes),
-``gold`` (a class), ``strict`` and ``official`` (the class read in the reply, "" for none), ``raw`` and ``error`` ("" for none).
+``gold`` (a class), ``strict`` and ``official`` (the class read in the reply, "" for none), ``raw`` and ``error`` (""
+for none).
 The two readings differ in more than the class:
 
 - ``strict``: as scikit-learn averages over the classes that have a gold sample; a reply without a class is wrong.

@@ -71,10 +71,9 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         stop(f"{path}: cannot be read ({error}); download it again")
     found = list(rows[0]) if rows else []
-    if lacking := [column for column in columns if column not in found]:
-        stop(
-            f"{path}: expected the columns {', '.join(columns)}, found {', '.join(found) or 'no rows'}; download it again"
-        )
+    if not set(columns) <= set(found):
+        named = ", ".join(found) or "no rows"
+        stop(f"{path}: expected the columns {', '.join(columns)}, found {named}; download it again")
     for number, line in enumerate(rows, start=2):
         if any(line[column] is None for column in columns):
             stop(f"{path}, line {number}: it is cut short; download the file again")

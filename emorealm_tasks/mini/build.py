@@ -2,17 +2,19 @@
 
 The folder: `emorealm_v1.json` (released layout, with `subtask` and `emotion`), `videos/part_1/N.mp4`, `cues.json` (the
 truth about every clip), `floor.json` and the layouts of the other benchmarks (`emorealm_tasks.mini.layouts`); for the
-training split `instructions.json` (video, prompt, response) instead of the last two.
+training split `instructions.json` (video, prompt, response) instead of the last two, or `preferences.jsonl`
+(`emorealm_tasks.mini.preferences`) about other clips of the same world.
 """
 
 import json
 import os
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from tqdm import tqdm
 
-from emorealm_tasks.mini import floor, layouts
+from emorealm_tasks.mini import floor, layouts, preferences
 from emorealm_tasks.mini.encode import write_clip
 from emorealm_tasks.mini.instructions import KINDS, instructions
 from emorealm_tasks.mini.plan import CHANCE, plan
@@ -74,15 +76,21 @@ def complete(out: Path) -> bool:
     return split == "train" or layouts.complete(out)
 
 
-def build(out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0) -> dict[str, int]:
+def build(
+    out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0, letters: float | None = None
+) -> dict[str, int]:
     """Write a split to `out`. Same arguments, same clips and questions. Returns the number of questions by task.
 
+    letters: None, or for the training split the share (0 to 1) of preference records answered by letter: then the
+    folder holds preference records (counted by form), about clips that are in no other set.
     `emorealm_v1.json` is written last: where it is, the folder is complete.
-    Raises ValueError for an unknown split or too few clips.
+    Raises ValueError for an unknown split, too few clips, or `letters` that do not fit.
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: one of {', '.join(SPLITS)}")
-    content = planned(split, clips, seed)
+    if letters is not None and (split != "train" or not 0 <= letters <= 1):
+        raise ValueError(f"preference records need the split train and a share of letters from 0 to 1, not {letters}")
+    content = planned(split, clips, seed) if letters is None else preferences.planned(clips, seed)
     questions = items(content)
     out.mkdir(parents=True, exist_ok=True)
     (out / "emorealm_v1.json").unlink(missing_ok=True)
@@ -100,24 +108,36 @@ def build(out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0
         ],
         indent=None,
     )
+    counts = Counter(row["task"] for row in questions)
     if split == "train":
-        rng = generator(split, seed + 1)
-        mix = dict.fromkeys(KINDS, 1.0)
-        _write(
-            out / "instructions.json",
-            [
-                {"video": name(number), "prompt": prompt, "response": response}
-                for number, (clip, _) in enumerate(content)
-                for prompt, response in instructions(rng, clip, mix, 6)
-            ],
-        )
+        counts = _write_training(out, [clip for clip, _ in content], seed, letters)
     else:
         known = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
         layouts.write_all(out, layouts.pool((clip, out / "videos" / name(n)) for n, (clip, _) in enumerate(content)))
         _write(out / "floor.json", {"exact": CHANCE, "bag_of_words": floor.bag_of_words(known, questions)})
-    _write(out / "build.json", {"version": VERSION, "split": split, "clips": len(content), "seed": seed})
+    made = {"version": VERSION, "split": split, "clips": len(content), "seed": seed, "letters": letters}
+    _write(out / "build.json", {key: value for key, value in made.items() if value is not None})
     _write(out / "emorealm_v1.json", questions)
-    counts: dict[str, int] = {}
-    for row in questions:
-        counts[row["task"]] = counts.get(row["task"], 0) + 1
-    return counts
+    return dict(counts)
+
+
+def _write_training(out: Path, clips: list[Clip], seed: int, letters: float | None) -> Counter[str]:
+    """Write what to train on; returns the number of preference records by form."""
+    for stale in ("instructions.json", preferences.FILE):  # about the clips that were here before
+        (out / stale).unlink(missing_ok=True)
+    if letters is not None:
+        videos = [f"videos/{name(number)}" for number in range(len(clips))]
+        rows = preferences.records(clips, videos, seed, letters)
+        preferences.write(out, rows)
+        return Counter(row["form"] for row in rows)
+    rng = generator("train", seed + 1)
+    mix = dict.fromkeys(KINDS, 1.0)
+    _write(
+        out / "instructions.json",
+        [
+            {"video": name(number), "prompt": prompt, "response": response}
+            for number, clip in enumerate(clips)
+            for prompt, response in instructions(rng, clip, mix, 6)
+        ],
+    )
+    return Counter()

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from emorealm_tasks.mini.preferences import FILE, LETTERS
 from emorealm_tasks.mini.world import SPLITS, TEST_CLIPS
 
 
@@ -16,6 +17,8 @@ def _parser() -> argparse.ArgumentParser:
     size = f"number of clips (default {TEST_CLIPS}: about 1,200 questions)"
     build.add_argument("--clips", type=int, default=TEST_CLIPS, help=size)
     build.add_argument("--seed", type=int, default=0)
+    letters = f"train split: preference records instead of instructions, a SHARE of them by letter (default {LETTERS})"
+    build.add_argument("--preferences", type=float, nargs="?", const=LETTERS, metavar="SHARE", help=letters)
     build.add_argument("--if-missing", action="store_true", help="do nothing where the folder is complete")
     sheet = verbs.add_parser("sheet", help="draw clips, their sound and their questions as one PNG")
     sheet.add_argument("--data", type=Path, help="a built folder (default: where the emorealm_mini tasks look)")
@@ -38,11 +41,11 @@ def main(argv: list[str] | None = None) -> int:
     from emorealm_tasks.mini.build import build, complete
 
     out = args.out or settings.load().mini
-    if args.if_missing and complete(out):
+    if args.if_missing and complete(out) and (args.preferences is None or (out / FILE).exists()):
         print(f"{out} is there already")
         return 0
     try:
-        counts = build(out, args.split, args.clips, args.seed)
+        counts = build(out, args.split, args.clips, args.seed, args.preferences)
     except ValueError as error:
         print(f"emorealm-mini: {error}", file=sys.stderr)
         return 2
@@ -54,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(f"wrote {args.clips} clips to {out}")
     for task, count in sorted(counts.items()):
-        print(f"  {task:26s} {count:5d} questions")
+        print(f"  {task:26s} {count:5d} {'questions' if args.preferences is None else 'records'}")
     return 0
 
 

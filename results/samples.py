@@ -8,7 +8,7 @@ folder, say the tasks and later their blind floor: of each task the newest file 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,36 +53,45 @@ def load(folder: Path) -> Run:
     Ends with one line and exit code 2 (:func:`emorealm_tasks.errors.stop`) when there is no samples file of our
     tasks, when several models' runs lie there, or when a file is damaged.
     """
-    if not folder.is_dir():
-        stop(f"{folder}: no such folder; name the --output_path of an lmms-eval run")
-    found = sorted(_our_files(folder), key=lambda item: item[0])
-    if not found:
+    newest, older = newest_files(folder, _OUR_TASK)
+    if not newest:
         stop(f"{folder}: no samples of emorealm tasks; run lmms-eval with --output_path {folder} --log_samples")
-    parents = sorted({path.parent for _, _, path in found})
-    if len(parents) > 1:
-        stop(f"{folder}: holds runs of several models, name one of them: {', '.join(map(str, parents))}")
-    newest = {task: (date, path) for date, task, path in found}
-    older = len(found) - len(newest)
-    headers = {date: _header(parents[0] / f"{date}_results.json") for date in sorted({d for d, _ in newest.values()})}
+    parent = next(iter(newest.values()))[1].parent
+    headers = {date: read_header(parent / f"{date}_results.json") for date in sorted({d for d, _ in newest.values()})}
     models = sorted({(header["model"], header["model_name"]) for header in headers.values()})
     if len(models) > 1:
         named = " and ".join(" ".join(filter(None, model)) for model in models)
-        stop(f"{parents[0]}: its tasks were answered by different models ({named}); keep one model a folder")
+        stop(f"{parent}: its tasks were answered by different models ({named}); keep one model a folder")
     tasks = [_task_run(name, date, path, headers[date]) for name, (date, path) in newest.items()]
     order = {task: position for position, task in enumerate(TASKS)}
     tasks.sort(key=lambda run: (run.benchmark, (FULL, *FLOORS).index(run.part), order[run.task]))
     notes = (f"{older} older samples file(s) of the same tasks were left aside; the newest count",) if older else ()
-    return Run(parents[0], tuple(tasks), headers, notes)
+    return Run(parent, tuple(tasks), headers, notes)
 
 
-def _our_files(folder: Path) -> Iterator[tuple[str, str, Path]]:
+def newest_files(folder: Path, task_names: re.Pattern) -> tuple[dict[str, tuple[str, Path]], int]:
+    """The newest samples file of each task whose whole name matches: name -> (date, path), and how many are older.
+
+    Stops when the folder is none, or holds matching files of several models.
+    """
+    if not folder.is_dir():
+        stop(f"{folder}: no such folder; name the --output_path of an lmms-eval run")
+    found = sorted(_files(folder, task_names), key=lambda item: item[0])
+    parents = sorted({path.parent for _, _, path in found})
+    if len(parents) > 1:
+        stop(f"{folder}: holds runs of several models, name one of them: {', '.join(map(str, parents))}")
+    newest = {task: (date, path) for date, task, path in found}
+    return newest, len(found) - len(newest)
+
+
+def _files(folder: Path, task_names: re.Pattern) -> Iterator[tuple[str, str, Path]]:
     for path in folder.rglob("*_samples_*.jsonl"):
         match = _SAMPLES_FILE.fullmatch(path.name)
-        if match and _OUR_TASK.fullmatch(match["task"]):
+        if match and task_names.fullmatch(match["task"]):
             yield match["date"], match["task"], path
 
 
-def _header(path: Path) -> dict[str, Any]:
+def read_header(path: Path) -> dict[str, Any]:
     """What a results file says about the run, every key present."""
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
@@ -110,6 +119,12 @@ def _missing(scores: dict[str, Any]) -> int:
 
 def _task_run(name: str, date: str, path: Path, header: dict[str, Any]) -> TaskRun:
     benchmark, part, task = _OUR_TASK.fullmatch(name).groups()
+    records = read_records(path, _FIELDS)
+    return TaskRun(name, benchmark, part or FULL, task, date, tuple(records), header["missing"].get(name, 0))
+
+
+def read_records(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
+    """The record in each line of a samples file; stops at the first that is damaged or lacks one of the fields."""
     records = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         where = f"{path}, line {number}"
@@ -117,17 +132,17 @@ def _task_run(name: str, date: str, path: Path, header: dict[str, Any]) -> TaskR
             sample = json.loads(line)
         except ValueError as error:
             stop(f"{where}: not JSON ({error}); was the run cut off? Run again")
-        records.append(_record(sample, where))
+        records.append(_record(sample, fields, where))
     if not records:
         stop(f"{path}: empty; run the task again")
-    return TaskRun(name, benchmark, part or FULL, task, date, tuple(records), header["missing"].get(name, 0))
+    return records
 
 
-def _record(sample: dict[str, Any], where: str) -> dict[str, Any]:
+def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[str, Any]:
     metrics = [value for value in sample.values() if isinstance(value, dict)]
     record = next((value["record"] for value in metrics if isinstance(value.get("record"), dict)), None)
     if record is None:
         stop(f"{where}: holds no record; was it written by another version of these tasks? Run again")
-    if lacking := [field for field in _FIELDS if field not in record]:
+    if lacking := [field for field in fields if field not in record]:
         stop(f"{where}: its record lacks {', '.join(lacking)}; run again")
     return record

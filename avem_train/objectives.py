@@ -140,7 +140,7 @@ def preference_loss(
 
     policy, reference: log-probabilities under the record's media; only the policy's get gradients. text: those of the
     language model without media, None = no TPD. weights: name in REJECTED -> its weight, a number or one a record
-    (batch,).
+    (batch,); where it is 0 the response's log-probability may be anything, NaN if the record does not have it.
 
     Returns the loss (batch,) and its parts (batch,), without gradient: `rewards/chosen`, `rewards/<response>` for every
     response that policy and reference have, `rewards/rejected` (the weighted sum), `accuracies/<response>` (1 where the
@@ -159,8 +159,7 @@ def preference_loss(
         priors = {name: getattr(text, name).detach() for name in _present(text)}
         tpd = gamma_tpd * (priors["chosen"] - _weighted(priors, weights, "text"))
     loss = -logsigmoid(margin - tpd)
-    for name in set(REJECTED) & set(ratios):
-        parts[f"accuracies/{name}"] = _positive(ratios["chosen"] - ratios[name])
+    parts |= {f"accuracies/{name}": _positive(ratios["chosen"] - ratios[name]) for name in REJECTED if name in ratios}
     parts |= {
         "rewards/rejected": beta * rejected,
         "accuracies/response": _positive(margin),
@@ -168,15 +167,13 @@ def preference_loss(
         "tpd": tpd,
         "loss/response": loss,
     }
+    if lambda_av and "rejected_media" not in ratios:
+        raise ValueError(f"lambda_av is {lambda_av}: policy and reference need rejected_media, or set lambda_av to 0")
     if "rejected_media" in ratios:
         media_margin = beta * (ratios["chosen"] - ratios["rejected_media"])
         media_loss = -logsigmoid(media_margin)
-        parts |= {"margins/media": media_margin, "accuracies/media": _positive(media_margin)}
-        parts["loss/media"] = media_loss
-        if lambda_av:
-            loss = loss + lambda_av * media_loss
-    elif lambda_av:
-        raise ValueError(f"lambda_av is {lambda_av}: policy and reference need rejected_media, or set lambda_av to 0")
+        loss = loss + lambda_av * media_loss if lambda_av else loss
+        parts |= {"margins/media": media_margin, "accuracies/media": _positive(media_margin), "loss/media": media_loss}
     return loss, {name: part.detach() for name, part in parts.items()}
 
 

@@ -7,7 +7,7 @@ judged later (`emorealm rescore`). A run whose verdicts fail shows no scores and
 import atexit
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emorealm_tasks import judge, judge_batch, judge_client, reasoning_metrics
@@ -47,12 +47,12 @@ def judge_records(records: Records, settings: Settings, asked: str) -> str:
     """
     for record in records:
         if record["truth"] is not None:
-            exact = cue_judge.verdict(_said(record), record["truth"])
+            exact = cue_judge.verdict(said(record), record["truth"])
             record["verdicts"][cue_judge.NAME] = reasoning_metrics.as_json([exact])
         record["judge"] = cue_judge.NAME
     if asked == "cues":
         return ""
-    items = [judge.Item(record["reference"], _said(record)) for record in records]
+    items = [judge.Item(record["reference"], said(record)) for record in records]
     judges = {"live": judge.judge, "batch": judge_batch.judge_by_batch, "later": judge.kept}
     failure = ""
     try:
@@ -77,7 +77,8 @@ def _too_few(records: Records, name: str) -> str:
     return f"{missing} of {whole} verdicts of {name} could not be had; beyond {most} there are no scores"
 
 
-def _said(record: dict[str, Any]) -> str:
+def said(record: Mapping[str, Any]) -> str:
+    """What a record's model said; nothing where its request failed, whatever the error's words are."""
     return "" if record["error"] else record["raw"]
 
 

@@ -3,7 +3,6 @@
 Each verb imports what it needs when it runs, so that the command starts at once.
 """
 
-import json
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,6 +12,11 @@ from emorealm_results import output
 from emorealm_results.arguments import Parser
 
 _VERBS = {
+    "rescore": ("emorealm_results.rescore_run", "score saved replies again, without a model; judge descriptions again"),
+    "judge-agreement": (
+        "emorealm_results.judge_agreement",
+        "how far the judges of descriptions agree",
+    ),
     "check": ("emorealm_tasks.check", "look at data, weights and extras before any model loads"),
     "leaderboard": ("emorealm_results.leaderboard", "runs and the paper's numbers as one page, Markdown and CSV"),
     "compare": ("emorealm_results.compare", "two runs on the same questions: paired differences, changed answers"),
@@ -36,8 +40,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         from emorealm_tasks.plugin import print_tasks
 
         print_tasks()
-    elif arguments.verb == "rescore":
-        _rescore(arguments.run_dir, arguments.json)
     else:
         _table(arguments.run_dir)
     return 0
@@ -49,27 +51,15 @@ def _build_parser() -> Parser:
     run_dir = ArgumentParser(add_help=False)
     run_dir.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the --output_path of a run with --log_samples")
     verbs.add_parser("table", parents=[run_dir], help="print the run's tables and write them to its table.md")
-    rescore = verbs.add_parser("rescore", parents=[run_dir], help="score saved replies again, without a model")
-    rescore.add_argument("--json", type=Path, metavar="OUT", help="write the scores there instead of printing them")
     for verb, (_, does) in _VERBS.items():
         verbs.add_parser(verb, add_help=False, help=does)
     verbs.add_parser("tasks", help="list the tasks that lmms-eval gets from this package")
     return parser
 
 
-def _rescore(run_dir: Path, out: Path | None) -> None:
-    from emorealm_results import rescore, samples
-
-    text = json.dumps(rescore.score(samples.load(run_dir)), indent=2, ensure_ascii=False)
-    if out is None:
-        print(text)
-    else:
-        output.write(out, text + "\n")
-
-
 def _table(run_dir: Path) -> None:
-    from emorealm_results import rescore, samples, table
+    from emorealm_results import rescore_run
 
-    text = table.render(rescore.score(samples.load(run_dir)))
+    text = rescore_run.render(run_dir)
     print(text, end="")
     output.write(run_dir / "table.md", text)

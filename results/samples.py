@@ -69,6 +69,11 @@ def load(folder: Path) -> Run:
     return Run(parent, tuple(tasks), headers, notes)
 
 
+def any_in(folder: Path) -> bool:
+    """Whether there are samples that :func:`load` would read."""
+    return bool(newest_files(folder, _OUR_TASK)[0])
+
+
 def newest_files(folder: Path, task_names: re.Pattern) -> tuple[dict[str, tuple[str, Path]], int]:
     """The newest samples file of each task whose whole name matches: name -> (date, path), and how many are older.
 

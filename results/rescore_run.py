@@ -1,0 +1,80 @@
+"""`emorealm rescore`: a run's saved replies scored again without a model; descriptions may be judged again."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emorealm_results import judged, output, rescore, samples, table
+from emorealm_results.arguments import Parser
+
+from emorealm_tasks import judge, judging, settings
+from emorealm_tasks.reasoning_metrics import MOST_UNJUDGED, unjudged
+
+NOT_FINISHED = 3
+"""Exit status while a batch of verdicts is under way."""
+_JUDGES = tuple(name for name in settings.JUDGES if name != "later")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the scores as JSON; 2 when the judge fails, NOT_FINISHED while its batch is under way."""
+    arguments = _parser().parse_args(argv)
+    current = settings.load()
+    if arguments.judge_model:
+        current = dataclasses.replace(current, judge_model=arguments.judge_model)
+    descriptions = judged.load(arguments.run_dir, required=bool(arguments.judge or arguments.estimate))
+    if arguments.estimate:
+        print("\n".join(judged.estimates(descriptions, current)))
+        return 0
+    status = _judge(descriptions, current, arguments.judge)
+    text = json.dumps(report(arguments.run_dir, descriptions), indent=2, ensure_ascii=False)
+    if arguments.json is None:
+        print(text)
+    else:
+        output.write(arguments.json, text + "\n")
+    return status
+
+
+def report(run_dir: Path, descriptions: judged.Descriptions) -> dict[str, Any]:
+    """What :func:`rescore.score` says of the run's questions, if it has any, and ``descriptions``, if it has those."""
+    scored = rescore.score(samples.load(run_dir)) if samples.any_in(run_dir) or not descriptions.records else {}
+    return scored | ({"descriptions": judged.score(descriptions)} if descriptions.records else {})
+
+
+def render(run_dir: Path) -> str:
+    """The run's tables, of questions and of descriptions; verdicts on disk count, nothing is asked of a judge."""
+    descriptions = judged.load(run_dir, required=False)
+    current = settings.load()
+    judged.add_kept(descriptions, current, [current.judge_model])
+    said = report(run_dir, descriptions)
+    parts = [table.render(said) if "benchmarks" in said else "", judged.render(said.get("descriptions", {}))]
+    return "\n".join(filter(None, parts))
+
+
+def _judge(descriptions: judged.Descriptions, current: settings.Settings, mode: str | None) -> int:
+    if mode is None:
+        judged.add_kept(descriptions, current, [current.judge_model])
+        return 0
+    truths = [records[0]["truth"] is not None for records in descriptions.records.values()]
+    judging.check(dataclasses.replace(current, judge=mode), any(truths))
+    failures = judged.judge_again(descriptions, current, mode)
+    for failure in failures:
+        print(f"emorealm: {failure}", file=sys.stderr, flush=True)
+    if failures:
+        return 2
+    name = judge.name(current.judge_model)
+    waits = (unjudged(records, name) for records in descriptions.records.values())
+    return NOT_FINISHED if mode == "batch" and any(lacks > MOST_UNJUDGED * of for lacks, of in waits) else 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="emorealm rescore", description=__doc__.splitlines()[0])
+    parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the --output_path of a run with --log_samples")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the scores there instead of printing them")
+    how = "judge the descriptions of emer again: ask now, by batch (run it again to collect), or by their true cues"
+    parser.add_argument("--judge", choices=_JUDGES, help=how)
+    parser.add_argument("--judge-model", metavar="NAME", help="instead of EMOREALM_JUDGE_MODEL")
+    parser.add_argument("--estimate", action="store_true", help="only say what judging would take")
+    return parser

@@ -85,6 +85,16 @@ class Towers:
             setattr(self.owner, name, module)
 
 
+def still(model: nn.Module) -> None:
+    """Switch all dropout off, as preference training has it: policy and reference then differ by the adapters alone."""
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name in ("attention_dropout", "dropout", "activation_dropout"):
+            if isinstance(getattr(module, name, None), float):
+                setattr(module, name, 0.0)
+
+
 def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
     """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
     config = folder / "config.json"

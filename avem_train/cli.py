@@ -14,7 +14,13 @@ def _mini_base(content: dict[str, Any]) -> None:
     supervised.run(config.fill(supervised.MiniBase, content))
 
 
-PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {"mini_base": _mini_base}
+def _preference(content: dict[str, Any]) -> None:
+    from avem_train import dpo
+
+    dpo.run(config.fill(dpo.Settings, content))
+
+
+PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {"mini_base": _mini_base, "preference": _preference}
 """What a recipe's key `program` can name."""
 
 

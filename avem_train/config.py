@@ -84,7 +84,10 @@ def fill(settings: type[Settings], content: dict[str, Any], where: str = "") -> 
     lacking = [name for name, field in fields.items() if name not in values and _required(field)]
     if lacking:
         raise RecipeError(f"{', '.join(where + name for name in lacking)} must be given")
-    return settings(**values)
+    try:
+        return settings(**values)
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
 
 
 def _required(field: dataclasses.Field) -> bool:

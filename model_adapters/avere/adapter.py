@@ -40,7 +40,7 @@ _AUTO_BATCH = 16
 class _Avere(lmms):
     """What both classes share: arguments, the model, and answering lists of questions.
 
-    pretrained: a converted folder; default EMOREALM_AVERE, else the embedded avere-nano.
+    pretrained: a converted folder, or one that training wrote; default EMOREALM_AVERE, else the embedded avere-nano.
     batch_size: rows through the language model at once (--batch_size), 1.2 GB each at 7B in bfloat16; `auto` is 16.
     device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32.
     attn_implementation: as in transformers.
@@ -73,7 +73,10 @@ class _Avere(lmms):
         if weights.embedded:
             logger.info("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
         chosen = loading.choose_dtype(dtype, self.device)
-        self.model = loading.load_model(weights.folder, self.device, chosen, attn_implementation, adapter)
+        if adapter and weights.adapter:
+            stop(f"avere: {weights.adapter} holds adapters, so adapter={adapter} has no whole weights to go on")
+        added = adapter or weights.adapter
+        self.model = loading.load_model(weights.folder, self.device, chosen, attn_implementation, added)
         self.processor = loading.load_processor(weights.folder)
         self.encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
         self.runner = Runner(self.encoder, _batch_size(batch_size), self.processor.tokenizer.eos_token_id)

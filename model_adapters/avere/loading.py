@@ -12,11 +12,13 @@ from safetensors import SafetensorError
 
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
+from model_adapters.fingerprint import fingerprint
 
 from .modeling import AvereForConditionalGeneration
 from .processing import AvereProcessor
 
 NANO = Path(__file__).resolve().parents[1] / "avere_nano"
+_ADAPTER_CONFIG = "adapter_config.json"
 _CONVERT = "python -m model_adapters.avere.convert --source CHECKPOINT --out FOLDER"
 _DTYPES = {
     "bfloat16": torch.bfloat16,
@@ -30,19 +32,43 @@ _DTYPES = {
 
 @dataclass(frozen=True)
 class Weights:
-    """Where the weights are, and whether they are the embedded ones because none were named."""
+    """Where the weights are, whether they are the embedded ones because none were named, and what adapts them."""
 
     folder: Path
     embedded: bool
+    adapter: Path | None = None
 
 
 def find_weights(pretrained: str | None) -> Weights:
     """`pretrained`, else the settings' `avere` (EMOREALM_AVERE), else the embedded avere-nano; checked to be complete.
 
-    Stops with one line that names the folder and the remedy.
+    A folder may hold adapters alone, as training leaves them: their adapter_config.json names the weights they belong to,
+    by a path or as avere_nano. Stops with one line that names the folder and the remedy.
     """
     named = pretrained or settings.load().avere
     folder = Path(named or NANO).expanduser()
+    if not (folder / "config.json").is_file() and (folder / _ADAPTER_CONFIG).is_file():
+        return Weights(_complete(_adapted(folder)), embedded=False, adapter=folder)
+    return Weights(_complete(folder), embedded=not named)
+
+
+def _adapted(adapter: Path) -> Path:
+    """The weights that a folder of adapters belongs to. Stops where they have changed since."""
+    named = Path(json.loads((adapter / _ADAPTER_CONFIG).read_text()).get("base_model_name_or_path") or "")
+    folder = NANO if str(named) == NANO.name else named if named.is_absolute() else adapter / named
+    trained = adapter / "training.json"
+    if trained.is_file() and (folder / "config.json").is_file():
+        wanted = json.loads(trained.read_text()).get("model", {}).get("fingerprint")
+        if wanted and wanted != fingerprint(folder):
+            stop(
+                f"avere: {adapter}: its adapters were trained on other weights than those now in {folder}; train them "
+                "again, or put the former weights back"
+            )
+    return folder
+
+
+def _complete(folder: Path) -> Path:
+    """`folder`, if it holds all that the model needs; else stops."""
     config = folder / "config.json"
     if not config.is_file():
         _refuse(folder, "there is no config.json in it" if folder.is_dir() else "there is no such folder")
@@ -58,11 +84,11 @@ def find_weights(pretrained: str | None) -> Weights:
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
         _refuse(folder, f"its {', '.join(missing)} is missing")
-    return Weights(folder, embedded=not named)
+    return folder
 
 
 def load_model(
-    folder: Path, device: torch.device, dtype: torch.dtype, attn_implementation: str | None, adapter: str | None
+    folder: Path, device: torch.device, dtype: torch.dtype, attn_implementation: str | None, adapter: str | Path | None
 ) -> AvereForConditionalGeneration:
     """The model of `folder` in eval mode, with the LoRA of the folder `adapter` merged in if one is named."""
     attention = {"attn_implementation": attn_implementation} if attn_implementation else {}
@@ -120,7 +146,7 @@ def refuse_unknown(unknown: dict, known: tuple[str, ...]) -> None:
 
 
 def _merge(model: AvereForConditionalGeneration, folder: Path) -> AvereForConditionalGeneration:
-    if not (folder / "adapter_config.json").is_file():
+    if not (folder / _ADAPTER_CONFIG).is_file():
         stop(f"avere: adapter={folder}: there is no adapter_config.json there; name the LoRA folder training saved")
     from peft import PeftModel
 

@@ -1,0 +1,114 @@
+"""Log-probabilities of the frozen model, computed once and kept: the reference's, and the text prior's.
+
+Both are the model before training (adapters off), asked about media or about none, so one store holds both, reply by
+reply. A value's key covers all that it depends on: weights, precision, prompt template, the files (path, size, time of
+change) or the noise on them, prompt and response. Whatever changes has another key and is computed; a sweep over
+losses, seeds or learning rates computes nothing twice.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from avem_train import logprobs
+from avem_train.backbone import Backbone
+from avem_train.replies import Reply, Source
+from model_adapters.fingerprint import fingerprint
+
+
+class KeptLogps:
+    """A folder of values: `<key of model and template>/<process>.jsonl`, a reply a line.
+
+    Every process writes a file of its own and reads all; a line cut short by a kill is left out.
+    """
+
+    def __init__(self, folder: Path, backbone: Backbone, process: int = 0) -> None:
+        about = [fingerprint(backbone.folder), str(backbone.model.dtype), backbone.template]
+        self.folder = folder / _digest(about)
+        self._file = self.folder / f"{process}.jsonl"
+        self._values: dict[str, float] = {}
+        self._keys: dict[Reply, str] = {}
+        for path in sorted(self.folder.glob("*.jsonl")):
+            self._values |= dict(_whole_lines(path))
+
+    def __contains__(self, reply: Reply) -> bool:
+        return self._key(reply) in self._values
+
+    def __getitem__(self, reply: Reply) -> float:
+        return self._values[self._key(reply)]
+
+    def add(self, values: dict[Reply, float]) -> None:
+        """Keep values, on disk too."""
+        lines = {self._key(reply): value for reply, value in values.items()}
+        self.take(lines)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps([key, value]) + "\n" for key, value in lines.items())
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write("\n" + text if _cut_short(self._file) else text)
+
+    def take(self, values: dict[str, float]) -> None:
+        """Keep values by key, in memory only: what another process computed and wrote."""
+        self._values |= values
+
+    def of(self, replies: Iterable[Reply]) -> dict[str, float]:
+        """Values by key, to hand to other processes."""
+        return {self._key(reply): self[reply] for reply in replies}
+
+    def _key(self, reply: Reply) -> str:
+        if reply not in self._keys:
+            media = [[*source[:2], str(source.noise), *_state(source)] for source in reply.sources]
+            self._keys[reply] = _digest([media, reply.prompt, reply.response])
+        return self._keys[reply]
+
+
+def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]], batch: int, packed: bool) -> int:
+    """Compute what is not kept yet; returns how many values that was.
+
+    groups: the replies of each record, which share media. batch: records at once.
+    """
+    lacking = [[reply for reply in dict.fromkeys(group) if reply not in kept] for group in groups]
+    lacking = [group for group in lacking if group]
+    count = 0
+    bar = tqdm(total=len(lacking), desc="reference", unit="record", disable=not lacking, mininterval=1)
+    for start in range(0, len(lacking), batch):
+        replies = list(dict.fromkeys(reply for group in lacking[start : start + batch] for reply in group))
+        for group in lacking[start : start + 2 * batch]:
+            backbone.prefetch([source for reply in group for source in reply.sources])
+        with torch.no_grad():
+            total = logprobs.score(backbone.model, backbone, replies, packed).total
+        kept.add(dict(zip(replies, total.tolist(), strict=True)))
+        count += len(replies)
+        bar.update(min(batch, len(lacking) - start))
+    bar.close()
+    return count
+
+
+def _state(source: Source) -> tuple[int, int]:
+    found = Path(source.path).stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _digest(about: list) -> str:
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
+
+
+def _whole_lines(path: Path) -> Iterator[tuple[str, float]]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            key, value = json.loads(line)
+        except ValueError:
+            continue
+        yield key, value
+
+
+def _cut_short(path: Path) -> bool:
+    """Whether a file ends inside a line."""
+    if not path.exists() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read() != b"\n"

@@ -1,0 +1,129 @@
+"""What a training tells: one line at the start, a progress bar, log.jsonl and TensorBoard."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState
+from transformers.integrations import TensorBoardCallback
+from transformers.training_args import TrainingArguments
+
+from avem_train import forest, logprobs
+from emorealm_tasks.errors import stop
+
+if TYPE_CHECKING:
+    from avem_train.dpo import Settings
+    from avem_train.trainer import Lesson, PreferenceTrainer
+
+_SAMPLE = 8
+_SAVED_PER_LAYER = 17
+"""Numbers a layer keeps for the backward pass, for each token and each of its hidden size (Korthikanti et al., 2022)."""
+
+
+class Bar(ProgressCallback):
+    """transformers' progress bar, with the last values beside it instead of a line a step."""
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Show loss and accuracy."""
+        if self.training_bar is not None and logs and "loss" in logs:
+            shown = {"loss": "loss", "accuracies/response": "accuracy"}
+            self.training_bar.set_postfix({short: f"{logs[n]:.3f}" for n, short in shown.items() if n in logs})
+
+
+class JsonLines(TrainerCallback):
+    """log.jsonl: a line for each log. A resumed run drops the lines of steps that it makes again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Keep the lines up to the step that is resumed from."""
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []:
+            try:
+                kept += [line] if json.loads(line)["step"] <= state.global_step else []
+            except ValueError:
+                continue  # cut short by a kill
+        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Append a line."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
+
+
+def callbacks(settings: "Settings", writes: bool) -> list[TrainerCallback]:
+    """Bar, log.jsonl and, where wanted, TensorBoard; none on a process that does not write."""
+    if not writes:
+        return []
+    made: list[TrainerCallback] = [Bar(), JsonLines(settings.out / "log.jsonl")]
+    if settings.running.tensorboard:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            stop("tensorboard is not installed: pip install 'emorealm[train]', or set running.tensorboard=false")
+        made.append(TensorBoardCallback(SummaryWriter(str(settings.out / "tensorboard"))))
+    return made
+
+
+def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
+    """What trains, on how much, for how long, in about how much memory."""
+    lesson, arguments = trainer.lesson, trainer.args
+    trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
+    whole = sum(p.numel() for p in trainer.model.parameters())
+    packed, plain = tokens(lesson, True), tokens(lesson, False)
+    update = arguments.train_batch_size * arguments.world_size * arguments.gradient_accumulation_steps
+    steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(lesson.records) // update)
+    taken = packed if lesson.packed else plain
+    return (
+        f"training {trained:,} of {whole:,} parameters (LoRA, rank {settings.lora.rank}) on {len(lesson.records):,} "
+        f"records: {steps:,} steps of {update} records, about {taken * update:,.0f} tokens each "
+        f"({plain / taken:.1f}x less than one row a response), about "
+        f"{memory(settings, trainer, taken) / 2**30:.1f} GiB on {arguments.device} -> {settings.out}"
+    )
+
+
+def tokens(lesson: "Lesson", packed: bool) -> float:
+    """Tokens of the policy's rows for a record, on average over the first records."""
+    count = 0
+    asked = lesson.replies(0)[:_SAMPLE]
+    for one in asked:
+        replies = list(dict.fromkeys(one.media.values()))
+        with torch.no_grad():
+            lesson.backbone.encode(list(dict.fromkeys(source for reply in replies for source in reply.sources)))
+        rows = forest.rows(logprobs.sequences(lesson.backbone, replies).tokens, packed)
+        count += sum(len(row.tokens) for row in rows)
+    return count / len(asked)
+
+
+def memory(settings: "Settings", trainer: "PreferenceTrainer", tokens_of_record: float) -> float:
+    """Bytes at the peak, roughly: weights, gradients and AdamW's moments, what the layers keep, the buffers of logits."""
+    model, text = trainer.model, trainer.model.config.get_text_config()
+    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    optimiser = sum(12 * p.numel() for p in model.parameters() if p.requires_grad)
+    in_batch = tokens_of_record * trainer.args.train_batch_size
+    wide = 2 if trainer.args.bf16 else 4
+    wider = text.intermediate_size / (4 * text.hidden_size)  # gated layers keep more than the classic four times
+    layer = in_batch * text.hidden_size * wide * _SAVED_PER_LAYER * max(1.0, wider)
+    layers = layer + 2 * in_batch * text.hidden_size * wide * text.num_hidden_layers
+    if not settings.running.checkpointing:
+        layers = layer * text.num_hidden_layers
+    logits = 0.05 * in_batch * text.vocab_size * 4 * 3  # a twentieth of the places predict a response
+    return weights + optimiser + layers + logits

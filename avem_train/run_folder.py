@@ -1,0 +1,154 @@
+"""The folder of a training: what it was, how far it is, and the result in a form that the harness loads.
+
+    adapter_config.json, adapter_model.safetensors   the adapters; adapter_config.json names the weights they belong to
+    recipe.yaml       every setting; `avem-train run DIR/recipe.yaml` does the same again
+    training.json     what it depends on (weights, data), versions, time, the last metrics
+    log.jsonl         a line a logged step; tensorboard/ the same
+    checkpoints/      while it runs
+With `merge` the whole weights lie here and the adapters in adapter/.
+"""
+
+import hashlib
+import json
+import shutil
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import yaml
+
+from emorealm_tasks.errors import stop
+from model_adapters.avere.loading import NANO
+from model_adapters.fingerprint import fingerprint
+
+if TYPE_CHECKING:
+    from avem_train.dpo import Settings
+    from avem_train.trainer import PreferenceTrainer
+
+_PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
+_ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "README.md")
+
+
+class RunFolder:
+    """`settings.out` of one training. writes: whether this process may write."""
+
+    def __init__(self, settings: "Settings", model_folder: Path, records: int, writes: bool) -> None:
+        self.settings = settings
+        self.model_folder = model_folder
+        self.path = settings.out
+        self.writes = writes
+        self.about = _plain(
+            {
+                "settings": {name: value for name, value in asdict(settings).items() if name not in ("running", "out")},
+                "model": {"folder": str(model_folder), "fingerprint": fingerprint(model_folder)},
+                "data": {"file": str(settings.data), "sha256": _sha256(settings.data), "records": records},
+            }
+        )
+
+    @property
+    def _file(self) -> Path:
+        return self.path / "training.json"
+
+    def finished(self) -> int | None:
+        """Steps of the finished training that is here already, None if there is none.
+
+        Stops where the folder holds a training of something else.
+        """
+        if not self._file.is_file():
+            return None
+        found = json.loads(self._file.read_text(encoding="utf-8"))
+        for part, value in self.about.items():
+            if found.get(part) != value:
+                stop(
+                    f"{self.path} holds another training: its {part} differ ({_difference(found.get(part), value)}); "
+                    "name another out, or delete that folder"
+                )
+        return found.get("steps")
+
+    def begin(self) -> None:
+        """Write down what is about to be trained."""
+        if self.writes:
+            self.path.mkdir(parents=True, exist_ok=True)
+            recipe = {"program": "preference", **_plain(asdict(self.settings))}
+            (self.path / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+            self._write({})
+
+    def last_checkpoint(self) -> str | None:
+        """The last whole checkpoint: `trainer_state.json` is written last, so a save that was killed lacks it."""
+        whole = []
+        for path in (self.path / "checkpoints").glob("checkpoint-*"):
+            try:
+                whole.append((json.loads((path / "trainer_state.json").read_text())["global_step"], str(path)))
+            except (OSError, ValueError):
+                continue
+        return max(whole)[1] if whole else None
+
+    def save_adapters(self, trainer: "PreferenceTrainer") -> None:
+        """Write the adapters, on every process (a sharded model is gathered)."""
+        place = self.path / "adapter" if self.settings.merge else self.path
+        trainer.save_model(str(place))
+        if self.writes:
+            (place / "training_args.bin").unlink(missing_ok=True)
+            config = place / "adapter_config.json"
+            content = json.loads(config.read_text(encoding="utf-8"))
+            # the embedded model lies elsewhere on every machine, so it goes by its name
+            content["base_model_name_or_path"] = NANO.name if self.model_folder == NANO else str(self.model_folder)
+            config.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+    def merge(self) -> None:
+        """Write whole weights: the model's, loaded anew, with the adapters added."""
+        from peft import PeftModel
+
+        from avem_train import backbone
+
+        dtype = torch.float32 if self.settings.running.dtype == "float32" else torch.bfloat16
+        dtype = torch.float32 if self.model_folder == NANO else dtype
+        whole = backbone.load(self.model_folder, torch.device("cpu"), dtype, 0)
+        whole.close()
+        merged = PeftModel.from_pretrained(whole.model, str(self.path / "adapter")).merge_and_unload()
+        merged.save_pretrained(self.path)
+        whole.processor.save_pretrained(self.path)
+
+    def finish(self, seconds: float) -> int:
+        """Write down the result, drop the checkpoints; returns the number of steps."""
+        lines = self._log()
+        steps = max((line["step"] for line in lines), default=0)
+        if self.writes:
+            versions = {package: version(package) for package in _PACKAGES}
+            self._write(
+                {"steps": steps, "seconds": round(seconds, 1), "metrics": self.last_metrics(), "versions": versions}
+            )
+            shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        return steps
+
+    def last_metrics(self) -> dict[str, float]:
+        """The last logged line of a step."""
+        return next((line for line in reversed(self._log()) if "loss" in line), {})
+
+    def _log(self) -> list[dict[str, Any]]:
+        path = self.path / "log.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def _write(self, more: dict[str, Any]) -> None:
+        self._file.write_text(json.dumps(self.about | more, indent=1) + "\n", encoding="utf-8")
+
+
+def _plain(content: Any) -> Any:
+    """As it comes back from JSON; paths as text."""
+    return json.loads(json.dumps(content, default=str))
+
+
+def _difference(found: Any, wanted: Any, name: str = "") -> str:
+    """The first key that differs, with both values."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in sorted({*found, *wanted}):
+            if found.get(key) != wanted.get(key):
+                return _difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
+    return f"{name}: {found!r} there, {wanted!r} here"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

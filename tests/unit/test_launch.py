@@ -1,0 +1,39 @@
+"""The configurations for `accelerate launch` are what accelerate takes, and multiply to the paper's update of 64."""
+
+import re
+from importlib import resources
+from pathlib import Path
+
+import pytest
+import yaml
+from accelerate.commands.config.config_args import ClusterConfig
+from accelerate.utils import DistributedType
+
+FILES = sorted(Path(str(resources.files("avem_train.launch"))).glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_accelerate_reads_it(path):
+    read = ClusterConfig.from_yaml_file(str(path))
+    gpus = int(re.match(r"gpus_(\d+)", path.stem)[1])
+    assert read.num_processes == gpus and read.num_machines == max(1, gpus // 8)
+    assert read.mixed_precision == "bf16"
+    batch, accumulation = (int(value) for value in re.findall(r"(?:batch|accumulation)=(\d+)", path.read_text()))
+    assert batch * accumulation * gpus == 64
+    kind = path.stem.partition(f"gpus_{gpus}")[2].strip("_")
+    if kind.startswith("zero"):
+        assert read.distributed_type == DistributedType.DEEPSPEED
+        assert read.deepspeed_config["zero_stage"] == int(kind[-1])
+        # transformers fills in what is left out, and refuses another value than the recipe's
+        assert not {"gradient_accumulation_steps", "gradient_clipping"} & set(read.deepspeed_config)
+    elif kind == "fsdp":
+        assert read.distributed_type == DistributedType.FSDP and read.fsdp_config["fsdp_version"] == 2
+    else:
+        assert read.distributed_type == (DistributedType.MULTI_GPU if gpus > 1 else DistributedType.NO)
+
+
+def test_every_size_and_way_is_there():
+    assert {path.stem for path in FILES} == {"gpus_1"} | {
+        f"gpus_{gpus}{kind}" for gpus in (8, 64) for kind in ("", "_zero2", "_zero3", "_fsdp")
+    }
+    assert all(yaml.safe_load(path.read_text()) for path in FILES)

@@ -1,0 +1,135 @@
+"""Packed = plain = the model's own forward pass on one sequence, in values and gradients, for both families."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from avem_train import backbone as backbones
+from avem_train import logprobs
+from avem_train.backbone import LINEARS, UnreadableMedium
+from avem_train.negatives import Medium
+from avem_train.replies import Reply, Source
+from emorealm_tasks import media
+
+QUESTION = "Why is the person sad?"
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory, make_clip):
+    folder = tmp_path_factory.mktemp("clips")
+    return [str(make_clip(folder / f"{n}.mp4", seconds=0.8 + 0.4 * n, tone=300.0 * (n + 1))) for n in range(2)]
+
+
+@pytest.fixture(params=["avere", "qwen"], scope="module")
+def backbone(request, tiny_avere):
+    folder = tiny_avere if request.param == "avere" else request.getfixturevalue("tiny_omni")
+    loaded = backbones.load(Path(folder), torch.device("cpu"), torch.float32, 1 << 26)
+    yield loaded
+    loaded.close()
+
+
+def own(clips, number=0):
+    return Source("video", clips[number]), Source("audio", clips[number])
+
+
+def replies(clips):
+    """As a batch of two records asks for them: shared prompts, another sound, other clips, noise, no media."""
+    picture, sound = own(clips)
+    asked = [Reply((picture, sound), QUESTION, text) for text in ("A hat", "A hat and tears", "laughter")]
+    asked.append(Reply((picture, own(clips, 1)[1]), QUESTION, "A hat"))
+    asked.append(Reply(own(clips, 1), QUESTION, "A hat"))
+    asked.append(Reply((picture._replace(noise=Medium("random", seed=3)), sound), QUESTION, "A hat"))
+    asked += [Reply((), QUESTION, "A hat"), Reply((sound,), QUESTION, "A hat"), asked[0]]
+    return asked
+
+
+def test_packed_equals_plain(backbone, clips):
+    weight = backbone.model.get_parameter("model.language_model.layers.0.self_attn.k_proj.weight").requires_grad_()
+    results = []
+    for packed in (True, False):
+        scored = logprobs.score(backbone.model, backbone, replies(clips), packed, watch=(5, 6))
+        loss = torch.nn.functional.softplus(0.1 * scored.total).mean()
+        results.append((scored, loss, torch.autograd.grad(loss, weight)[0]))
+    (packed, loss, gradient), (plain, plain_loss, plain_gradient) = results
+    torch.testing.assert_close(packed.total, plain.total, atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(packed.watched, plain.watched, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(loss, plain_loss, atol=1e-5, rtol=0)
+    torch.testing.assert_close(gradient, plain_gradient, atol=1e-5, rtol=0)
+    assert gradient.abs().max() > 1e-4
+    assert packed.total[0] == packed.total[-1]
+    assert len({round(value, 3) for value in packed.total.tolist()}) == len(packed.total) - 1
+
+
+def test_every_medium_counts_and_noise_too(backbone, clips):
+    with torch.no_grad():
+        total = logprobs.score(backbone.model, backbone, replies(clips)).total
+    for other in (3, 4, 5, 6, 7):
+        assert (total[0] - total[other]).abs() > 1e-4
+
+
+def test_equals_the_models_own_forward(backbone, clips):
+    reply = Reply(own(clips), QUESTION, "A hat")
+    with torch.no_grad():
+        ours = logprobs.score(backbone.model, backbone, [reply], watch=tuple(backbone.response("A hat")[:1]))
+        backbone.close()
+        try:
+            ids, made = native(backbone, clips[0], backbone.response("A hat"))
+            logps = backbone.model(**made).logits[0].log_softmax(-1)
+        finally:
+            backbone.__init__(backbone.model, backbone.processor, backbone.folder, 1 << 26)
+    theirs = logps[-len(ids) - 1 : -1].gather(-1, torch.tensor(ids)[:, None])[:, 0]
+    torch.testing.assert_close(ours.total[0], theirs.sum(), atol=2e-5, rtol=1e-5)
+    torch.testing.assert_close(ours.watched[0, 0], theirs[0], atol=1e-5, rtol=1e-5)
+
+
+def native(backbone, clip, response):
+    """The processor's own inputs for one prompt, and the response behind it."""
+    processor, wave = backbone.processor, media.read_audio(clip)
+    if type(backbone).__name__ == "AvereBackbone":
+        frames, _ = media.read_frames(clip, processor.config.vision_config.num_frames)
+        made = processor(processor.prompt(QUESTION, video=True, audio=True), [frames], [wave])
+    else:
+        seconds = media.probe(clip).seconds
+        frames, _ = media.read_frames(clip, 2)
+        turn = [{"type": "video"}, {"type": "audio"}, {"type": "text", "text": QUESTION}]
+        text = "".join({"video": "<|vision_bos|><|VIDEO|><|vision_eos|>", "audio": "<|audio_bos|><|AUDIO|><|audio_eos|>"}
+                       .get(item["type"], QUESTION) for item in turn)  # fmt: skip
+        system = "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory "
+        system += "and visual inputs, as well as generating text and speech."
+        text = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+        made = processor(text=text, videos=[frames], audio=[wave], fps=2 / seconds, do_sample_frames=False,
+                         return_tensors="pt")  # fmt: skip
+        made.pop("num_audio_tokens", None)
+    more = torch.tensor([response])
+    made["input_ids"] = torch.cat([made["input_ids"], more], 1)
+    made["attention_mask"] = torch.ones_like(made["input_ids"])
+    return response, made
+
+
+def test_adapters_sit_on_the_language_model_alone(backbone):
+    from peft import LoraConfig, get_peft_model
+
+    backbone.close()
+    adapted = get_peft_model(backbone.model, LoraConfig(target_modules=LINEARS))
+    names = {name for name, parameter in adapted.named_parameters() if parameter.requires_grad}
+    adapted.unload()
+    backbone.__init__(backbone.model, backbone.processor, backbone.folder, 1 << 26)
+    assert all(".language_model.layers." in name for name in names)
+    assert len(names) == 2 * 7 * backbone.model.config.get_text_config().num_hidden_layers
+
+
+def test_towers_leave_and_come_back(backbone):
+    before = set(backbone.model.state_dict())
+    backbone.close()
+    whole = set(backbone.model.state_dict())
+    backbone.__init__(backbone.model, backbone.processor, backbone.folder, 1 << 26)
+    assert before < whole
+    assert set(backbone.model.state_dict()) == before
+
+
+def test_an_unreadable_medium_is_named(backbone, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"nothing")
+    with pytest.raises(UnreadableMedium, match=r"broken\.mp4"):
+        backbone.encode([Source("video", str(broken))])

@@ -72,6 +72,7 @@ def make_record(doc: Mapping, raw: str) -> dict[str, Any]:
         **{key: doc[key] for key in ("id", "clip", "task", "subtask")},
         "gold": doc["answer"],
         "choices": list(doc["choices"]),
+        "question": doc["question"],
         "raw": raw,
         "official": False,
         "official_lenient": False,

@@ -17,6 +17,7 @@ DOC = {
     "subtask": "spurious",
     "answer": "B",
     "choices": ["(A) Yes", "(B) No"],
+    "question": "Does the laughter suggest joy?",
     "video": "/v/1.mp4",
     "audio": "",
     "given_clip": "part_1/1.mp4",
@@ -55,6 +56,7 @@ def test_a_record_holds_all_readings():
         "subtask": "spurious",
         "gold": "B",
         "choices": ["(A) Yes", "(B) No"],
+        "question": "Does the laughter suggest joy?",
         "raw": "No, there is a laugh.",
         "official": False,  # a bare "No" never counts there
         "official_lenient": False,  # "a" is taken for choice A

@@ -1,0 +1,250 @@
+"""Training on a model of random weights: what a step is made of, what moves, what is logged, what is kept."""
+
+import json
+import math
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from avem_train import backbone as backbones
+from avem_train import cli, config, dpo, logprobs, preferences, reference, replies
+from avem_train.dpo import Optimiser, Running, Settings
+from avem_train.negatives import Negatives
+from avem_train.objectives import Objective, avem_dpo_loss
+from avem_train.trainer import Columns, Epoch
+
+FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=3)
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_avere):
+    loaded = backbones.load(tiny_avere, torch.device("cpu"), torch.float32, 1 << 26)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture
+def settings(tiny_avere, preference_file, tmp_path):
+    running = Running(device="cpu", save_every=0, tensorboard=False, reference=str(tmp_path / "kept"))
+    return Settings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=FAST, running=running)
+
+
+def weights(folder):
+    from safetensors.torch import load_file
+
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def lines(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+@given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(0, 3))
+def test_an_epoch_is_every_record_once_however_it_is_divided(records, batch, processes, accumulation, epoch):
+    update = batch * processes * accumulation
+    sampler = Epoch(records, batch * processes, update, seed=5)
+    sampler.set_epoch(epoch)
+    draws = list(sampler)
+    assert len(draws) == len(sampler) and len(draws) % (batch * processes) == 0
+    assert Counter(draw.record for draw in draws if draw.weight) == dict.fromkeys(range(records), 1)
+    alone = Epoch(records, 1, update, seed=5)
+    alone.set_epoch(epoch)
+    assert [draw.record for draw in alone] == [draw.record for draw in draws if draw.weight]
+    for start in range(0, len(draws), update):
+        weight = [draw.weight for draw in draws[start : start + update]]
+        assert math.isclose(sum(weight), len(weight))
+
+
+def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone):
+    dpo.train(settings, backbone)
+    first = lines(settings.out)[0]
+    records = preferences.read(settings.data)
+    drawn = [draw.record for draw in list(Epoch(10, 2, 4, settings.seed))[:4]]
+    planned = [replies.plan(records, settings.objective, settings.negatives, 0, 0)[number] for number in drawn]
+    found = []
+    for role, names in (("media", ("chosen", "video_relevant", "emotion_relevant", "rejected_media")),
+                        ("text", ("chosen", "video_relevant", "emotion_relevant"))):  # fmt: skip
+        asked = [getattr(one, role) for one in planned]
+        flat = [reply for of_record in asked for reply in of_record.values()]
+        with torch.no_grad():
+            total = logprobs.score(backbone.model, backbone, flat, packed=False).total
+        found.append(Columns.of(names, asked, total).logps)
+    media, text = found
+    loss, parts = avem_dpo_loss(media, media, text)  # before its first update the policy is the reference
+    assert first["loss"] == pytest.approx(loss.mean().item(), abs=1e-5)
+    assert first["tpd"] == pytest.approx(parts["tpd"].mean().item(), abs=1e-5)
+    assert first["logps/chosen"] == pytest.approx(media.chosen.mean().item(), abs=1e-4)
+    assert first["loss/media"] == pytest.approx(math.log(2), abs=1e-5)
+    logged = {"rewards/chosen", "rewards/video_relevant", "rewards/emotion_relevant", "margins/media", "margins/yes_no"}
+    assert logged | {"accuracies/response", "accuracies/media", "grad_norm", "learning_rate"} <= set(first)
+
+
+def test_training_teaches_and_leaves_the_model_as_it_was(settings, backbone):
+    before = {name: tensor.clone() for name, tensor in backbone.model.state_dict().items()}
+    result = dpo.train(replace(settings, optimiser=replace(FAST, steps=12, accumulation=5)), backbone)
+    after = backbone.model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    trained = weights(settings.out)
+    assert all(tensor.abs().max() > 0 for tensor in trained.values())
+    log = [line for line in lines(settings.out) if "loss" in line]
+    assert result.steps == 12 and len(log) == 12
+    assert log[-1]["loss"] < log[0]["loss"] and log[-1]["margins/media"] > 0.01
+    assert log[-1]["accuracies/response"] > log[0]["accuracies/response"]
+    again = dpo.train(replace(settings, optimiser=replace(FAST, steps=12, accumulation=5)), backbone)
+    assert again.steps == 12 and again.metrics == result.metrics
+
+
+def variants(settings, tmp_path):
+    running = settings.running
+    return {
+        "plain": replace(settings, running=replace(running, packed=False)),
+        "live": replace(settings, running=replace(running, keep_reference=False)),
+        "checkpointing": replace(settings, running=replace(running, checkpointing=True)),
+        "accumulation": replace(settings, optimiser=replace(FAST, batch=4, accumulation=1)),
+        "own seed": replace(settings, seed=1),
+    }
+
+
+def test_ways_that_must_not_matter_do_not(settings, backbone, tmp_path):
+    dpo.train(settings, backbone)
+    wanted = weights(settings.out)
+    for name, variant in variants(settings, tmp_path).items():
+        variant = replace(variant, out=tmp_path / name)
+        dpo.train(variant, backbone)
+        same = all(torch.allclose(wanted[key], tensor, atol=2e-4) for key, tensor in weights(variant.out).items())
+        assert same == (name != "own seed"), name
+
+
+@pytest.mark.parametrize("recipe", ["naive_dpo", "vista_dpo", "avem_dpo_no_pmp", "avem_dpo_no_erp", "avem_dpo_no_tpd"])
+def test_every_recipe_trains(recipe, settings, backbone):
+    content = config.read(recipe, ["data=x", "out=y"])
+    content.pop("program")
+    filled = config.fill(Settings, content)
+    settings = replace(settings, objective=filled.objective, negatives=filled.negatives)
+    dpo.train(replace(settings, optimiser=replace(FAST, steps=1)), backbone)
+    line = lines(settings.out)[0]
+    assert ("margins/media" in line) == (recipe not in ("naive_dpo", "avem_dpo_no_pmp"))
+    assert (line["tpd"] != 0) == (recipe not in ("naive_dpo", "vista_dpo", "avem_dpo_no_tpd"))
+
+
+def test_recipes_differ_from_the_papers_in_what_they_name():
+    paper = config.read("avem_dpo", ["data=x", "out=y"])
+    paper.pop("program")
+    filled = config.fill(Settings, paper)
+    assert filled == Settings(Path("x"), Path("y"))  # the defaults are the paper's
+    assert (filled.optimiser.learning_rate, filled.optimiser.batch, filled.optimiser.accumulation) == (5e-7, 2, 4)
+    assert (filled.optimiser.epochs, filled.optimiser.warm_up, filled.optimiser.schedule) == (1, 0.1, "linear")
+    assert filled.objective == Objective(0.1, 0.5, 0.5, gamma_tpd=0.2, lambda_av=1.0)
+    assert filled.lora.alpha / filled.lora.rank == 4
+    base = config.read("vista_dpo", [])
+    assert base["objective"] == paper["objective"] | {"gamma_tpd": 0.0}
+    assert base["negatives"] == paper["negatives"] | {"change": "both"}
+    for key in ("lora", "optimiser"):
+        assert base[key] == paper[key]
+
+
+def test_kept_values_are_used_only_for_what_they_were_computed_for(settings, backbone, tmp_path, make_clip):
+    clip = make_clip(tmp_path / "clip.mp4", seconds=0.5)
+    reply = replies.Reply((replies.Source("video", str(clip)),), "Why?", "Yes")
+    blind = replies.Reply((), "Why?", "Yes")
+
+    def fill(*asked):
+        kept = reference.KeptLogps(tmp_path / "store", backbone)
+        return reference.fill(kept, backbone, [asked], 2, True), kept
+
+    assert fill(reply, blind)[0] == 2
+    count, kept = fill(reply, blind)
+    assert count == 0 and kept[reply] != kept[blind]
+    assert fill(replace(reply, response="No"), replace(reply, prompt="How?"))[0] == 2
+    with next((tmp_path / "store").glob("*/0.jsonl")).open("a") as file:
+        file.write('["cut sho')
+    assert fill(reply, replace(blind, response="No"))[0] == 1
+    assert fill(reply, replace(blind, response="No"))[0] == 0
+    make_clip(clip, seconds=0.9)  # another file under the same name
+    assert fill(reply, blind)[0] == 1
+    backbone.template += " "
+    try:
+        assert fill(reply, blind)[0] == 2
+    finally:
+        backbone.template = backbone.template[:-1]
+
+
+def test_sweeps_compute_the_reference_once(settings, backbone, tmp_path, monkeypatch):
+    counts = []
+    filled = reference.fill
+    monkeypatch.setattr(reference, "fill", lambda *given: counts.append(filled(*given)) or counts[-1])
+    one = replace(settings, optimiser=replace(FAST, steps=1))
+    dpo.train(one, backbone)
+    dpo.train(replace(one, out=tmp_path / "b", objective=Objective(gamma_tpd=0.4, beta=0.2)), backbone)
+    dpo.train(replace(one, out=tmp_path / "c", negatives=Negatives(change="both")), backbone)
+    dpo.train(replace(one, out=tmp_path / "d", negatives=Negatives(redraw=True)), backbone)  # live
+    assert counts[0] > 60 and counts[1] == 0 and 0 < counts[2] < 20 and len(counts) == 3
+
+
+def test_a_loss_that_is_no_number_names_the_record(settings, backbone, monkeypatch, capsys, tiny_avere):
+    broken = settings.data.parent / "broken.jsonl"
+    text = settings.data.read_text().replace('"chosen": "A"', '"chosen": "A BROKEN"', 1)
+    broken.write_text(text)
+    named = next(json.loads(line)["id"] for line in text.splitlines() if "BROKEN" in line)
+    scored = logprobs.score
+
+    def score(model, backbone, asked, *given, **more):
+        result = scored(model, backbone, asked, *given, **more)
+        bad = torch.tensor(["BROKEN" in reply.response for reply in asked])
+        return replace(result, total=result.total.masked_fill(bad, float("nan")))
+
+    monkeypatch.setattr(logprobs, "score", score)
+    arguments = ["run", "avem_dpo", f"model={tiny_avere}", f"data={broken}", f"out={settings.out}"]
+    arguments += ["running.save_every=0", "running.tensorboard=false", "running.keep_reference=false"]
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([*arguments, "running.device=cpu"])
+    assert stopped.value.code == 2
+    assert f"the loss of record '{named}' is no number at step" in capsys.readouterr().err
+    assert not (settings.out / "adapter_model.safetensors").exists()
+
+
+def test_another_training_is_not_overwritten(settings, backbone, capsys):
+    one = replace(settings, optimiser=replace(FAST, steps=1))
+    dpo.train(one, backbone)
+    with pytest.raises(SystemExit):
+        dpo.train(replace(one, seed=3), backbone)
+    assert "its settings differ (seed: 0 there, 3 here)" in capsys.readouterr().err
+
+
+def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
+    dpo.train(replace(settings, running=replace(settings.running, tensorboard=True)), backbone)
+    report = json.loads((settings.out / "training.json").read_text())
+    assert report["data"]["records"] == 10 and len(report["data"]["sha256"]) == 64
+    assert report["steps"] == 3 and {"torch", "transformers", "peft"} <= set(report["versions"])
+    recipe = yaml.safe_load((settings.out / "recipe.yaml").read_text())
+    assert recipe.pop("program") == "preference"
+    assert config.fill(Settings, recipe) == replace(settings, running=replace(settings.running, tensorboard=True))
+    adapter = json.loads((settings.out / "adapter_config.json").read_text())
+    assert adapter["base_model_name_or_path"] == str(tiny_avere.resolve())
+    assert (adapter["r"], adapter["lora_alpha"]) == (8, 32)
+    assert list((settings.out / "tensorboard").iterdir()) and not (settings.out / "checkpoints").exists()
+    line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("training "))
+    for part in ("parameters (LoRA, rank 8) on 10 records: 3 steps of 4 records", "tokens each", "GiB on cpu"):
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("optimiser.batch=0", "batch, accumulation and epochs must be at least 1"),
+        ("objective.video_relevant=0.7", "sum to 1"),
+        ("running.device=tpu", "device must be auto or cpu"),
+        ("lora.rnk=4", "did you mean 'rank'"),
+        ("negatives.kind=noise", "negatives.kind"),
+    ],
+)
+def test_wrong_settings_end_in_one_line(override, said, capsys):
+    assert cli.main(["run", "avem_dpo", "data=x", "out=y", override]) == 2
+    assert said in capsys.readouterr().err

@@ -207,7 +207,7 @@ def test_table_18_has_the_papers_rows():
     assert TABLE_18["er+vr"] == Objective()
 
 
-@given(st.integers(0, 2**31), st.sampled_from([name for name in TABLE_18]))
+@given(st.integers(0, 2**31), st.sampled_from(list(TABLE_18)))
 def test_one_response_is_drawn_by_id_and_seed_alone(seed, row):
     settings = Objective(**TABLE_18[row].weights, one_response=True)
     identifiers = [f"r{i}" for i in range(6)]

@@ -1,0 +1,248 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from avem_train.negatives import Negatives
+from avem_train.objectives import REJECTED
+from avem_train.preferences import BAD_RECORDS, FURTHER_EMOTIONS, load, problems, read
+from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
+
+
+def item(identifier, emotion="anger", **further):
+    return {
+        "id": identifier,
+        "video": "a.mp4",
+        "prompt": "How does the face tell?",
+        "modality": "video",
+        "emotion": emotion,
+        "chosen": "By its brows.",
+        "rejected_video_relevant": "By the hat.",
+        "rejected_emotion_relevant": "By its teeth.",
+    } | further
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.mp4", "b.mp4", "a.wav", "l.mp4", "l.wav"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def lines(path, *items):
+    path.write_text("\n".join(one if isinstance(one, str) else json.dumps(one) for one in items) + "\n\n")
+    return path
+
+
+def good(folder, *further):
+    return lines(folder / "prefs.jsonl", item("1"), item("2", "fear", video="b.mp4"), *further)
+
+
+def test_our_layout(folder):
+    full = {"audio": "a.wav", "rejected_video": "l.mp4", "rejected_audio": "l.wav", "rejected_irrelevant": "Rain."}
+    path = lines(folder / "prefs.jsonl", item("1"), item(2, **full, form="claim"))
+    first, second = read(path)
+    assert (first.id, first.video, first.audio, first.rejected_video) == ("1", folder / "a.mp4", None, None)
+    assert first.prompt == "How does the face tell?"
+    assert [first.response(name) for name in ("chosen", *REJECTED)] == [
+        "By its brows.",
+        "By the hat.",
+        "By its teeth.",
+        "",
+    ]
+    assert second.id == "2"
+    assert (second.audio, second.rejected_video, second.rejected_audio) == tuple(
+        folder / name for name in ("a.wav", "l.mp4", "l.wav")
+    )
+    assert second.response("irrelevant") == "Rain."
+    assert read(path, Path("/data"))[0].video == Path("/data/a.mp4")
+
+
+def test_the_released_layout(folder):
+    released = {
+        "video": "a.mp4",
+        "audio": "a.wav",
+        "prompt": "<video>\n<audio>\nHow does the face tell?",
+        "chosen": "By its brows.",
+        "rejected": "By the hat.",
+        "rejected_2": "By its teeth.",
+    }
+    path = folder / "prefs.json"
+    given_media = {"video_l": "l.mp4", "audio_l": "l.wav", "modality": "audio", "emotion": "Angry"}
+    path.write_text(json.dumps([released, released | given_media], indent=1))
+    first, second = read(path)
+    assert first.prompt == "How does the face tell?"
+    assert (first.rejected_video_relevant, first.rejected_emotion_relevant) == ("By the hat.", "By its teeth.")
+    assert (first.modality, first.emotion, first.rejected_video) == ("audiovisual", "", None)
+    assert (second.rejected_video, second.rejected_audio) == (folder / "l.mp4", folder / "l.wav")
+    assert (second.modality, second.emotion) == ("audio", "anger")
+    assert first.id != second.id
+    assert {fault.kind for fault in problems([first], Negatives())} == {"emotion unknown"}
+    assert problems([first], Negatives("random")) == problems([second], Negatives()) == []
+
+
+def test_emotions_are_read_in_any_usual_spelling(folder):
+    spelled = [*EMOTIONS, *ADJECTIVES.values(), *FURTHER_EMOTIONS, "Worried", "HAPPY"]
+    path = lines(folder / "p.jsonl", *(item(str(i), name, video=f"{i % 2}.mp4") for i, name in enumerate(spelled)))
+    emotions = [record.emotion for record in read(path)]
+    assert set(emotions) == {*EMOTIONS, *FURTHER_EMOTIONS}
+    assert emotions[-2:] == ["worry", "happiness"]
+
+
+def fault(folder, negatives=None, responses=REJECTED[:2], **changes):
+    """The problems of one record with something wrong, among good ones."""
+    path = good(folder, item("3", **changes))
+    return [(found.kind, found.reason) for found in problems(read(path), negatives or Negatives(), responses)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"video": "gone.mp4"}, "missing file", "gone.mp4"),
+        ({"audio": "gone.wav"}, "missing file", "audio"),
+        ({"rejected_video": "gone.mp4"}, "missing file", "rejected_video"),
+        ({"chosen": " "}, "empty text", "chosen"),
+        ({"prompt": None}, "empty text", "prompt"),
+        ({"rejected_emotion_relevant": ""}, "empty text", "emotion_relevant"),
+        ({"chosen": "By the hat. "}, "chosen equals rejected", "video_relevant"),
+        ({"emotion": "angre"}, "emotion unknown", "anger"),
+        ({"emotion": ""}, "emotion unknown", "''"),
+        ({"modality": "text"}, "modality unknown", "audiovisual"),
+        ({"video": None, "audio": "a.wav"}, "no medium", "no video"),
+        ({"video": None, "modality": "audio"}, "no medium", "no audio"),
+        ({"prompt": "Look: <video> - how?"}, "media tag", "<video>"),
+        ({"id": "1"}, "duplicate id", "same id"),
+    ],
+)
+def test_every_fault_is_found_and_named(folder, changes, kind, said):
+    ((found, reason),) = fault(folder, **changes)
+    assert found == kind
+    assert said in reason
+
+
+def test_what_is_not_used_need_not_be_there(folder):
+    assert fault(folder, negatives=Negatives("any_clip"), emotion="angre", rejected_video="gone.mp4") == []
+    assert fault(folder, responses=("video_relevant",), rejected_emotion_relevant="") == []
+    ((kind, reason), *rest) = fault(folder, responses=("irrelevant",), rejected_irrelevant="")
+    assert (kind, reason) == ("empty text", "irrelevant is empty")
+    assert len(rest) == 0 or {kind for kind, _ in rest} == {"empty text"}
+    naive = problems(read(good(folder, item("3", emotion=""))), None)
+    assert naive == []
+    audio = {"modality": "audio", "rejected_video": "gone.mp4", "rejected_audio": "l.wav"}
+    assert fault(folder, **audio) == []  # only the sound is asked about
+
+
+def test_no_clip_of_another_emotion(folder):
+    alike = read(lines(folder / "p.jsonl", item("1"), item("2", video="b.mp4")))
+    assert {(found.id, found.kind) for found in problems(alike, Negatives())} == {
+        ("1", "no clip of another emotion"),
+        ("2", "no clip of another emotion"),
+    }
+    assert problems(alike, Negatives("any_clip")) == []
+    single = problems(alike[:1], Negatives("any_clip"))
+    assert [found.kind for found in single] == ["no other clip"]
+    # a bad record is nobody's rejected clip: without "2" there is none for "1"
+    pair = read(lines(folder / "p.jsonl", item("1"), item("2", "fear", video="gone.mp4")))
+    assert [(found.id, found.kind) for found in problems(pair, Negatives())] == [
+        ("1", "no clip of another emotion"),
+        ("2", "missing file"),
+    ]
+
+
+def test_training_stops_at_a_bad_record_with_one_report_of_all(folder, capsys):
+    many = [item(f"m{i}", video=f"gone{i}.mp4") for i in range(14)]
+    path = good(folder, *many, item("t", chosen=""), '{"id": "broken"', '["no object"]', item("n", chosen=7))
+    with pytest.raises(SystemExit) as stopped:
+        load(path, None, folder / "out", negatives=Negatives())
+    assert stopped.value.code == 2
+    told = capsys.readouterr().err
+    assert "18 of 20 records" in told
+    assert "missing file: 14" in told
+    assert "m9:" in told
+    assert "m10:" not in told
+    assert "... and 4 more" in told
+    assert "line 18" in told
+    assert "on_bad_record=skip" in told
+    kept = [json.loads(line) for line in (folder / "out" / BAD_RECORDS).read_text().splitlines()]
+    assert {row["id"] for row in kept} == {*(f"m{i}" for i in range(14)), "t", "line 18", "line 19", "line 20"}
+
+
+def test_skipping_goes_on_with_the_good_ones_and_keeps_the_list(folder, capsys):
+    path = good(folder, item("3", video="gone.mp4"), "{", item("1", chosen="Again."))
+    records = load(path, None, folder / "out", "skip", Negatives())
+    assert [record.id for record in records] == ["1", "2"]
+    assert records[0].chosen == "By its brows."
+    assert "Going on with the other 2" in capsys.readouterr().err
+    kept = [json.loads(line)["id"] for line in (folder / "out" / BAD_RECORDS).read_text().splitlines()]
+    assert kept == ["line 4", "3", "1"]
+    assert load(good(folder), None, folder / "out", "skip", Negatives()) == records
+    assert not (folder / "out" / BAD_RECORDS).exists()  # of the run before
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "No such file"), ("", "no record"), ("[", "not readable"), ("[]", "no record"), ("hello", "unreadable")],
+)
+def test_a_file_that_is_none_stops_with_its_name(folder, capsys, content, said):
+    path = folder / "prefs.jsonl"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SystemExit):
+        read(path)
+    told = capsys.readouterr().err
+    assert str(path) in told
+    assert said in told
+
+
+def test_no_record_left_and_unknown_policies_stop(folder, capsys):
+    path = lines(folder / "p.jsonl", item("1", chosen=""))
+    with pytest.raises(SystemExit):
+        load(path, None, folder / "out", "skip")
+    assert "No record is left" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        load(path, None, folder / "out", "ignore")
+    assert "stop, skip" in capsys.readouterr().err
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="<"), min_size=1).filter(str.strip)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    return tmp_path_factory.mktemp("scratch")
+
+
+@given(st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_what_is_written_is_read(scratch, rows):
+    items = [
+        item(str(i), prompt=prompt, chosen=chosen, rejected_video_relevant=rejected)
+        for i, (prompt, chosen, rejected) in enumerate(rows)
+    ]
+    listed = scratch / "list.json"
+    listed.write_text(json.dumps(items, ensure_ascii=False), encoding="utf-8")
+    records = read(lines(scratch / "p.jsonl", *items))
+    assert [(r.prompt, r.chosen, r.rejected_video_relevant) for r in records] == rows
+    assert read(listed) == records
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(anything)
+@settings(max_examples=40, deadline=None)
+def test_no_content_ends_in_a_traceback(scratch, content):
+    path = scratch / "any.json"
+    path.write_text(json.dumps([item("1"), content, item("2", video=content, modality=content)]))
+    try:
+        records = read(path)
+    except SystemExit:
+        return
+    assert {record.id for record in records} >= {"1", "2"}
+    assert {found.id for found in problems(records, Negatives())} <= {record.id for record in records}

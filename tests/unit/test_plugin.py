@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from emorealm_tasks import media_log, plugin, readers
+from emorealm_tasks.readers import suite
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +21,8 @@ def manager():
 
 
 def test_all_tasks_and_groups_are_found_without_an_include_path(manager):
-    ours = {name for name in manager.all_tasks if name.startswith("emorealm")}
-    assert ours == set(plugin.describe())
-    assert len(ours) == 2 * 4 * 6
+    assert set(manager.all_tasks) == set(plugin.describe())
+    assert len(manager.all_tasks) == 2 * 4 * 6 + len(suite.TASK_NAMES) + len(suite.SUITES)
 
 
 def test_including_our_folder_by_hand_is_harmless():
@@ -37,6 +37,28 @@ def test_groups_hold_their_five_members(manager):
         for variant in readers.VARIANTS:
             group = "_".join(filter(None, (benchmark, variant)))
             assert plugin._members(manager.task_index, [group]) == plugin.members(group)
+
+
+def test_the_suites_hold_every_benchmark_once(manager):
+    for group, parts in suite.SUITES.items():
+        found = plugin._members(manager.task_index, [group])
+        assert found == plugin.members(group)
+        assert len(found) == len(set(found)) == len(parts) - 1 + 5
+    assert plugin.members("dfew") == []
+
+
+def test_recognition_tasks_ask_for_what_their_names_say(manager):
+    from emorealm_tasks.readers.recognition import PROMPTS
+
+    for name, asked in suite.TASK_NAMES.items():
+        if asked.benchmark in suite.PROMPTED:
+            config = manager._get_config(name)
+            assert config["dataset_name"] == asked.benchmark
+            assert config["test_split"] == (asked.variant or "one_word") in PROMPTS
+            assert os.path.isfile(config["dataset_kwargs"]["data_files"][config["test_split"]])
+            long = asked.variant == "detail"
+            assert (config["generation_kwargs"]["max_new_tokens"] > 16) == long
+            assert ("avere" in config["model_specific_generation_kwargs"]) != long
 
 
 def test_each_task_asks_for_what_its_name_says(manager):
@@ -100,5 +122,5 @@ def test_the_manifest_module_may_be_imported_first_and_imports_nothing_heavy():
 def test_print_tasks_has_a_line_each(capsys):
     plugin.print_tasks()
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 48
+    assert len(lines) == len(plugin.describe())
     assert all(len(line.split(maxsplit=1)) == 2 for line in lines)

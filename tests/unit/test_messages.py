@@ -87,3 +87,27 @@ def test_what_simple_models_get(doc):
     assert heard["sampling_rate"] == 16000
     assert np.abs(heard["array"]).max() > 0.3
     assert messages.doc_to_visual(doc, {"simple": "both"})[1] == doc["video"]
+
+
+def test_a_description_has_no_choices_and_no_trailing_space(doc):
+    assert messages.doc_to_text(doc | {"choices": []}) == "Why?"
+
+
+def test_a_silent_row_hands_over_its_picture_alone(doc):
+    silent = doc | {"silent": True}
+    for mode in ("separate", "source", "embedded", "video", "inline"):
+        assert list(_items(silent, av_mode=mode)) == ["video", "text"]
+    for simple in ("embedded", "separate", "source", "both"):
+        assert messages.doc_to_visual(silent, {"simple": simple}) == [doc["video"]]
+    assert messages.doc_to_visual(silent, {"simple": "audio"}) == []
+
+
+def test_a_row_without_picture_hands_over_its_sound_alone(doc):
+    heard = doc | {"video": "", "audio": doc["video"]}
+    for mode in ("separate", "source", "embedded"):
+        assert _items(heard, av_mode=mode) == {"audio": doc["video"], "text": "Why? (A) Yes (B) No"}
+    assert _items(heard, av_mode="inline")["audio"].startswith("data:audio/wav;base64,")
+    assert list(_items(heard, av_mode="video")) == ["text"]
+    assert messages.doc_to_visual(heard, {"simple": "embedded"}) == [doc["video"]]
+    (wave,) = messages.doc_to_visual(heard, {"simple": "both"})
+    assert wave["sampling_rate"] == 16000

@@ -31,8 +31,9 @@ def stopped(capsys, call, *arguments):
 
 
 @pytest.mark.parametrize("split", ["EmoLabel_DataSplit/", "dfew_annotation/", ""])
-@pytest.mark.parametrize("clips", ["part_{part}/", "Clip/original/part_{part}/", "dfew_original_clips_24fps/part_{part}/",
-                                   "Clip/original/"])  # fmt: skip
+@pytest.mark.parametrize(
+    "clips", ["part_{part}/", "Clip/original/part_{part}/", "dfew_original_clips_24fps/part_{part}/", "Clip/original/"]
+)
 def test_dfew_as_downloaded_and_as_others_keep_it(tmp_path, split, clips):
     lines = "".join(f"{n},{n}\n" for n in range(1, 8))
     labels(tmp_path / f"{split}test(single-labeled)/set_1.csv", "video_name,label\n" + lines)

@@ -1,0 +1,80 @@
+"""Saved replies of recognition: read again, scored as in the run, shown with their confusion."""
+
+import json
+
+import pytest
+from emorealm_results import recognised, rescore_run
+from lmms_eval.loggers.evaluation_tracker import EvaluationTracker
+
+from emorealm_tasks import recognition
+from emorealm_tasks.readers.recognition import ask, row
+
+REPLIES = (
+    ("anger", "angry"),
+    ("anger", "hm"),
+    ("sadness", "sad"),
+    ("fear", "not happy but afraid"),
+    ("neutral", "calm"),
+)
+
+
+def write(folder, tasks=("dfew",), limit=None):
+    """A run's folder as lmms-eval writes it."""
+    none_left = json.dumps({"missing": 0, "unreadable": 0, "soundless": 0, "questions": 0})
+    samples = {}
+    for task in tasks:
+        asked = [row("dfew", str(n), gold, clip=f"{n}", video=f"/{n}.mp4") for n, (gold, _) in enumerate(REPLIES)]
+        rows = ask(asked, "one_word")
+        scored = [recognition.process_results({**one, "given_clip": one["clip"], "left_out": none_left}, [reply])
+                  for one, (_, reply) in zip(rows, REPLIES, strict=True)]  # fmt: skip
+        samples[task] = [
+            {"doc_id": n, "doc": {}, "doc_hash": "0", "target": "", "arguments": [["text"]], "resps": [[""]],
+             "filtered_resps": [""], "emotion_score": one["emotion_score"]}
+            for n, one in enumerate(scored)
+        ]  # fmt: skip
+    tracker = EvaluationTracker(output_path=str(folder))
+    tracker.general_config_tracker.log_experiment_args("avere", "pretrained=x", "", "", False)
+    results = {task: {"alias": task, "questions_left_out,none": 2.0} for task in tasks}
+    config = {"model": "avere", "model_args": "", "limit": limit}
+    tracker.save_results_aggregated(
+        {"results": results, "versions": {}, "config": config, "git_hash": ""}, samples, "20261121_101500"
+    )
+    for task, lines in samples.items():
+        tracker.save_results_samples(task, lines)
+    return folder
+
+
+def test_scores_again(tmp_path):
+    report = recognised.score(recognised.load(write(tmp_path)))["dfew"]
+    assert (report["n"], report["unparsed"], report["missing"]) == (5, 1, 2)
+    strict = report["readings"]["strict"]
+    assert strict["war"]["value"] == 80
+    assert strict["uar"]["value"] == pytest.approx((50 + 100 + 100 + 100) / 4)
+    assert strict["war"]["low"] < 80 < strict["war"]["high"]
+    assert report["confusion"]["strict"]["anger"] == {
+        "happiness": 0, "sadness": 0, "neutral": 0, "anger": 1, "surprise": 0, "disgust": 0, "fear": 0, "": 1
+    }  # fmt: skip
+    assert report["readings"]["official"]["war"]["value"] == 20
+    assert json.loads(json.dumps(report)) == report
+
+
+def test_shows_both_readings_and_who_is_taken_for_whom(tmp_path):
+    text = recognised.render(recognised.score(recognised.load(write(tmp_path, ("dfew", "dfew_classes"), limit=5.0))))
+    lines = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")
+    ]
+    assert [line[:3] for line in lines if line[0].startswith("dfew")] == [
+        ["dfew", "strict", "5"], ["dfew", "official (approximate)", "5"],
+        ["dfew_classes", "strict", "5"], ["dfew_classes", "official (approximate)", "5"],
+    ]  # fmt: skip
+    strict = next(line for line in lines if line[0] == "dfew")
+    assert strict[4].startswith("80.0 [")
+    assert strict[6:13] == ["–", "100.0", "100.0", "50.0", "–", "–", "100.0"]
+    assert ["anger", *"00010001", "2"] in lines
+    assert "LIMITED RUN**: --limit 5 " in text
+    assert recognised.render({}) == ""
+
+
+def test_a_run_of_recognition_alone_needs_no_questions(tmp_path):
+    text = rescore_run.render(write(tmp_path))
+    assert text.startswith("# Emotion recognition: avere")

@@ -3,9 +3,9 @@
 import sys
 from collections.abc import Iterable, Sequence
 
-from emorealm_tasks import readers
+from emorealm_tasks import judging, readers
 from emorealm_tasks.errors import DataAbsent, stop
-from emorealm_tasks.readers import suite
+from emorealm_tasks.readers import emer, suite
 from emorealm_tasks.settings import Settings, load
 
 
@@ -40,6 +40,8 @@ def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list
     """The rows of a benchmark's tasks that can be asked, and what is left out; reports what is wrong, or unexpected."""
     if benchmark in readers.BENCHMARKS:
         return readers.usable(benchmark, dict.fromkeys(readers.TASK_NAMES[task].task for task in tasks), settings)
+    if benchmark in emer.BENCHMARKS:
+        judging.check(settings, embedded=benchmark.endswith("_mini"))
     rows = suite.read(benchmark, settings)
     if note := suite.note(benchmark, rows, settings):
         print(f"emorealm: {note}", file=sys.stderr, flush=True)

@@ -79,7 +79,8 @@ def _criterion(clips: Sequence[str], first: Scores, second: Scores, name: str) -
     a, b = (np.array([scores[clip][name] for clip in clips], dtype=float) for scores in (first, second))
     with warnings.catch_warnings():  # constant scores: undefined, which is said with None
         warnings.simplefilter("ignore")
-        kappa = cohen_kappa_score(a, b, weights="quadratic")
+        # all labels: scikit-learn's weights are distances between labels' places, so that none may be left out
+        kappa = cohen_kappa_score(a, b, labels=list(range(LOWEST, HIGHEST + 1)), weights="quadratic")
     low, high = intervals.clip_bootstrap([{"clip": clip} for clip in clips], lambda weights: quadratic(weights, a, b))
     return {
         "n": len(clips),

@@ -10,7 +10,6 @@ MER2025's own file is UTF-8 with commas and quotes; further columns are passed o
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,13 +71,14 @@ def read(benchmark: str, settings: Settings) -> list[dict]:
         except ValueError as error:
             stop(f"{folder / CSV_FILE}, clip {number}: {error}; download the file again")
         seen.add(name)
-    if benchmark == "emer" and len(rows) != PUBLISHED_CLIPS:
-        print(
-            f"emorealm: {folder / CSV_FILE} names {len(rows)} clips; OV-MERD was published with {PUBLISHED_CLIPS}",
-            file=sys.stderr,
-            flush=True,
-        )
     return rows
+
+
+def note(benchmark: str, rows: list[dict]) -> str:
+    """How the rows differ from the published data set in number, in one line; "" where they do not, or cannot."""
+    if benchmark == "emer_mini" or len(rows) == PUBLISHED_CLIPS:
+        return ""
+    return f"emer: {CSV_FILE} names {len(rows)} clips; it was published with {PUBLISHED_CLIPS}"
 
 
 def fill(dataset: Dataset) -> Dataset:

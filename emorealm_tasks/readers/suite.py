@@ -89,6 +89,8 @@ def where(benchmark: str, settings: Settings) -> tuple[str, str]:
 
 def note(benchmark: str, rows: list[dict], settings: Settings) -> str:
     """How the rows differ from the published data set in number, in one line; "" where they do not, or cannot."""
+    if benchmark in emer.BENCHMARKS:
+        return emer.note(benchmark, rows)
     if benchmark not in RECOGNITION:
         return ""
     return RECOGNITION[benchmark].note(rows, folder(benchmark, settings), settings)

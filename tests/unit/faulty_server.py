@@ -1,0 +1,127 @@
+"""A small HTTP server that speaks OpenAI's chat and batch API and fails as it is told to."""
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+VERDICT = {name: {"reason": "so it is", "score": 7} for name in ("clue", "label", "spurious", "halluc")}
+
+
+def chat(text):
+    """An answer of the chat API."""
+    message = {"role": "assistant", "content": text}
+    usage = {"prompt_tokens": 500, "completion_tokens": 60, "total_tokens": 560}
+    return {"id": "1", "object": "chat.completion", "created": 0, "model": "m", "usage": usage,
+            "choices": [{"index": 0, "finish_reason": "stop", "message": message}]}  # fmt: skip
+
+
+def error(message, **more):
+    return {"error": {"message": message, "type": "x", "code": None, **more}}
+
+
+class FaultyServer(ThreadingHTTPServer):
+    """`script(body, number)` -> (status, headers, body as a value or raw bytes), "hang" or "cut"; default: a verdict.
+
+    `asked` holds the bodies of all chat requests in order, `at` their times, `keys` the keys sent; `most_at_once` how
+    many were under way together.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, script=None):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script = script or (lambda body, number: (200, {}, chat(json.dumps(VERDICT))))
+        self.asked, self.at, self.keys = [], [], set()
+        self.under_way = self.most_at_once = 0
+        self.lock = threading.Lock()
+        self.files, self.batches, self.released = {}, {}, threading.Event()
+        self.batch_status = "completed"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+    def stop(self):
+        self.released.set()
+        self.shutdown()
+        self.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *args):
+        pass
+
+    def _send(self, status, headers, body):
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.send_response(status)
+        for key, value in {"Content-Type": "application/json", "Content-Length": str(len(data)), **headers}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_POST(self):
+        server = self.server
+        raw = self.rfile.read(int(self.headers["Content-Length"]))
+        server.keys.add(self.headers.get("Authorization", ""))
+        if self.path == "/v1/files":
+            name = f"file-{len(server.files)}"
+            server.files[name] = _jsonl(raw)
+            return self._send(200, {}, {"id": name, "object": "file", "bytes": 1, "created_at": 0, "filename": "f",
+                                        "purpose": "batch", "status": "processed"})  # fmt: skip
+        body = json.loads(raw)
+        if self.path == "/v1/batches":
+            name = f"batch-{len(server.batches)}"
+            server.batches[name] = body
+            return self._send(200, {}, self._batch(name, "validating"))
+        with server.lock:
+            number = len(server.asked)
+            server.asked.append(body)
+            server.at.append(time.monotonic())
+            server.under_way += 1
+            server.most_at_once = max(server.most_at_once, server.under_way)
+        try:
+            done = server.script(body, number)
+            if done == "hang":
+                server.released.wait(20)
+                self.close_connection = True
+            elif done == "cut":
+                self.send_response(200)
+                self.send_header("Content-Length", "1000")
+                self.end_headers()
+                self.wfile.write(b'{"choices": [{"mess')
+                self.close_connection = True
+            else:
+                self._send(*done)
+        finally:
+            with server.lock:
+                server.under_way -= 1
+
+    def do_GET(self):
+        server = self.server
+        name = self.path.rsplit("/", 1)[-1]
+        if self.path.endswith("/content"):
+            name = self.path.split("/")[-2]
+            lines = [json.loads(line) for line in server.files[name.removeprefix("out-")]]
+            answers = []
+            for number, line in enumerate(lines):
+                status, _, body = server.script(line["body"], number)
+                answers.append({"custom_id": line["custom_id"], "error": None,
+                                "response": {"status_code": status, "body": body}})  # fmt: skip
+            return self._send(200, {"Content-Type": "text/plain"}, "\n".join(map(json.dumps, answers)).encode())
+        return self._send(200, {}, self._batch(name, server.batch_status))
+
+    def _batch(self, name, status):
+        source = self.server.batches[name]["input_file_id"]
+        output = f"out-{source}" if status == "completed" else None
+        return {"id": name, "object": "batch", "status": status, "endpoint": "/v1/chat/completions", "created_at": 0,
+                "completion_window": "24h", "input_file_id": source, "output_file_id": output,
+                "errors": None}  # fmt: skip
+
+
+def _jsonl(form):
+    """The JSON lines inside an uploaded form."""
+    return [line for line in form.decode().splitlines() if line.startswith('{"custom_id"')]

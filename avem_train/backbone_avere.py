@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, 
 from model_adapters.avere.clips import Decoded, MediaEncoder, Medium, decode
 from model_adapters.avere.modeling import AvereModel
 
+_KEPT_TEXTS = 1 << 16
 _PARTS = ("video_tower", "video_projector", "audio_tower", "audio_projector")
 
 
@@ -40,7 +42,8 @@ class AvereBackbone:
         self.template = processor.prompt("?", video=True, audio=True)
         self._towers = AvereTowers(model)
         self._encoder = MediaEncoder(self._towers, processor, cache_bytes, read=read)
-        self._ids: dict[tuple[str, bool, bool], list[int]] = {}
+        self._prompt_ids = lru_cache(_KEPT_TEXTS)(self._encode_prompt)
+        self._response_ids = lru_cache(_KEPT_TEXTS)(self._encode_response)
 
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "AvereBackbone":
@@ -51,8 +54,9 @@ class AvereBackbone:
 
     def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
-        features = self._encoder.encode(sources)
-        for source in sources:
+        features: dict[Source, torch.Tensor] = {}
+        for source in sources:  # each alone: in a batch its values would depend, in the last digits, on its company
+            features |= self._encoder.encode([source])
             if source not in features:
                 raise UnreadableMedium(self._encoder.failures[source])
         return features
@@ -75,14 +79,14 @@ class AvereBackbone:
                 rows[id_] += 1
         return Prompt(tuple(tokens), len(tokens))
 
-    def _prompt_ids(self, text: str, video: bool, audio: bool) -> list[int]:
-        key = (text, video, audio)
-        if key not in self._ids:
-            self._ids[key] = self.processor.encode_prompt(self.processor.prompt(text, video=video, audio=audio))
-        return self._ids[key]
+    def _encode_prompt(self, text: str, video: bool, audio: bool) -> list[int]:
+        return self.processor.encode_prompt(self.processor.prompt(text, video=video, audio=audio))
 
     def response(self, text: str) -> list[int]:
         """Ids as the released model learns them: SentencePiece's dummy prefix first, the closing token last."""
+        return self._response_ids(text)
+
+    def _encode_response(self, text: str) -> list[int]:
         tokenizer = self.processor.tokenizer
         return [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
 

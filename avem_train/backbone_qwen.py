@@ -21,8 +21,8 @@ from emorealm_tasks import media
 from model_adapters.avere.clips import FeatureStore
 
 SYSTEM = (
-    "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and visual "
-    "inputs, as well as generating text and speech."
+    "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
+    "visual inputs, as well as generating text and speech."
 )
 FRAMES_PER_SECOND = 2
 MOST_FRAMES = 16

@@ -43,7 +43,7 @@ class Optimiser:
     """AdamW and its schedule (Section C.3).
 
     batch: records a process takes at once. accumulation: batches an update. epochs, or steps where above 0. schedule: a
-    name transformers knows. warm_up: share of the steps, 0 to below 1. clip: norm of the gradient at most, 0 = no limit.
+    name transformers knows. warm_up: share of the steps, 0 to below 1. clip: the gradient's norm at most, 0 = no limit.
     """
 
     learning_rate: float = 5e-7
@@ -67,7 +67,8 @@ class Optimiser:
 class Running:
     """What changes speed and memory, not the result (beyond rounding).
 
-    device: auto, cpu. dtype: auto (bfloat16 on a GPU, else float32), bfloat16, float32. packed: common beginnings once.
+    device: auto, cpu. dtype: of the weights, auto (bfloat16 on a GPU, else float32), bfloat16, float32. mixed: compute in
+    bfloat16 on float32 weights (1.6 times faster on a CPU that can). packed: common beginnings once.
     keep_reference: compute the frozen model's log-probabilities once and keep them in `reference` ("" = the settings'
     cache). checkpointing: recompute activations. feature_cache_gb: host memory for features of clips. save_every: steps
     between checkpoints, 0 = none. log_every: steps between logs. tensorboard: write its files too.
@@ -75,6 +76,7 @@ class Running:
 
     device: str = "auto"
     dtype: str = "auto"
+    mixed: bool = False
     packed: bool = True
     keep_reference: bool = True
     reference: str = ""
@@ -198,7 +200,7 @@ def training_arguments(settings: Settings) -> "TrainingArguments":
         save_strategy="steps" if running.save_every else "no",
         save_steps=running.save_every or 500,
         save_total_limit=2,
-        bf16=running.dtype == "bfloat16" or (running.dtype == "auto" and not cpu),
+        bf16=running.mixed or running.dtype == "bfloat16" or (running.dtype == "auto" and not cpu),
         use_cpu=cpu,
         seed=settings.seed,
         data_seed=settings.seed,
@@ -228,8 +230,8 @@ def _run(
     lesson = Lesson(
         records, settings.objective, settings.negatives, settings.seed, backbone, None, watch, settings.running.packed
     )
-    lesson.kept = _kept(settings, arguments, lesson)
-    with _adapters(settings, backbone) as model:
+    lesson.kept = kept_values(settings, arguments, lesson)
+    with adapters(settings, backbone) as model:
         trainer = PreferenceTrainer(
             model, lesson, args=arguments, callbacks=report.callbacks(settings, arguments.should_save)
         )
@@ -240,7 +242,7 @@ def _run(
         folder.save_adapters(trainer)
 
 
-def _kept(settings: Settings, arguments: "TrainingArguments", lesson: "Lesson") -> "KeptLogps | None":
+def kept_values(settings: Settings, arguments: "TrainingArguments", lesson: "Lesson") -> "KeptLogps | None":
     """The frozen model's values of every reply, each process computing its share; None where they are to be live."""
     if not settings.running.keep_reference or settings.negatives.redraw:
         return None
@@ -251,7 +253,8 @@ def _kept(settings: Settings, arguments: "TrainingArguments", lesson: "Lesson") 
     from emorealm_tasks import settings as roots
 
     place = Path(settings.running.reference) if settings.running.reference else roots.load().cache / "reference"
-    kept = KeptLogps(place, lesson.backbone, arguments.process_index)
+    precision = f"{lesson.backbone.model.dtype}{', computed in bfloat16' * arguments.bf16}"
+    kept = KeptLogps(place, lesson.backbone, precision, arguments.process_index)
     groups = [one.all for one in lesson.replies(0)]
     mine = groups[arguments.process_index :: arguments.world_size]
     with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
@@ -263,7 +266,7 @@ def _kept(settings: Settings, arguments: "TrainingArguments", lesson: "Lesson") 
 
 
 @contextlib.contextmanager
-def _adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
+def adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
     """The backbone's model with fresh adapters and no dropout; without them again at the end."""
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed

@@ -99,7 +99,7 @@ def visible(row: Row) -> torch.Tensor:
 
 
 def mask(batch: Sequence[Row], length: int) -> torch.Tensor:
-    """bool (rows, 1, length, length) of rows padded on the right; padding sees itself, so that no line is empty.
+    """Bool (rows, 1, length, length) of rows padded on the right; padding sees itself, so that no line is empty.
 
     For rows without branches the two-dimensional form (rows, length), with which attention is faster: True at tokens.
     """

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from avem_train import forest
-from avem_train.backbone import Backbone
+from avem_train.backbone import Backbone, Prompt
 from avem_train.forest import Token
 from avem_train.replies import Reply, Source
 
@@ -42,8 +42,12 @@ class Sequences:
 def sequences(backbone: Backbone, replies: Sequence[Reply]) -> Sequences:
     """The inputs of each reply; its sources must be encoded."""
     tokens, responses = [], []
+    prompts: dict[tuple, Prompt] = {}
     for reply in replies:
-        prompt, response = backbone.prompt(reply.prompt, reply.sources), backbone.response(reply.response)
+        asked = (reply.prompt, reply.sources)
+        if asked not in prompts:
+            prompts[asked] = backbone.prompt(*asked)
+        prompt, response = prompts[asked], backbone.response(reply.response)
         flat = isinstance(prompt.tokens[0].position, int)
         places = range(prompt.next, prompt.next + len(response) - 1)
         said = [Token(id_, place if flat else (place,) * 3) for id_, place in zip(response, places, strict=False)]
@@ -62,7 +66,8 @@ def score(
     """
     unique = list(dict.fromkeys(replies))
     number = {reply: i for i, reply in enumerate(unique)}
-    features = backbone.encode(list(dict.fromkeys(source for reply in unique for source in reply.sources)))
+    with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
+        features = backbone.encode(list(dict.fromkeys(source for reply in unique for source in reply.sources)))
     asked = sequences(backbone, unique)
     rows = forest.rows(asked.tokens, share=packed)
     row_of, place, lengths = _predicting(rows, asked)
@@ -102,7 +107,7 @@ def inputs(model: nn.Module, rows: Sequence[forest.Row]) -> dict[str, torch.Tens
 
 
 def _predicting(rows: Sequence[forest.Row], asked: Sequences) -> tuple[list[int], list[int], list[int]]:
-    """Row and place of every token that predicts one of a response, response by response; and the responses' lengths."""
+    """Row and place of every token that predicts one of a response, one response after the other; their lengths."""
     where = {number: (row, places) for row, made in enumerate(rows) for number, places in made.places.items()}
     row_of, place, lengths = [], [], []
     for number, response in enumerate(asked.responses):
@@ -125,7 +130,8 @@ def _media_filled_in(
         if token.medium is not None
     ]
 
-    def fill(_module: nn.Module, _inputs: tuple, embedded: torch.Tensor) -> torch.Tensor:
+    def put(_module: nn.Module, _inputs: tuple, embedded: torch.Tensor) -> torch.Tensor:
+        """The table's output (rows, length, hidden) with the features in it."""
         if not spots:
             return embedded
         order = list(features)
@@ -135,7 +141,7 @@ def _media_filled_in(
         at = tuple(torch.tensor(index, device=embedded.device) for index in zip(*(s[:2] for s in spots), strict=True))
         return embedded.index_put(at, values)
 
-    handle = model.get_input_embeddings().register_forward_hook(fill)
+    handle = model.get_input_embeddings().register_forward_hook(put)
     try:
         yield
     finally:

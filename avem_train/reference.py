@@ -26,8 +26,8 @@ class KeptLogps:
     Every process writes a file of its own and reads all; a line cut short by a kill is left out.
     """
 
-    def __init__(self, folder: Path, backbone: Backbone, process: int = 0) -> None:
-        about = [fingerprint(backbone.folder), str(backbone.model.dtype), backbone.template]
+    def __init__(self, folder: Path, backbone: Backbone, precision: str, process: int = 0) -> None:
+        about = [fingerprint(backbone.folder), precision, backbone.template]
         self.folder = folder / _digest(about)
         self._file = self.folder / f"{process}.jsonl"
         self._values: dict[str, float] = {}
@@ -68,23 +68,22 @@ class KeptLogps:
 def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]], batch: int, packed: bool) -> int:
     """Compute what is not kept yet; returns how many values that was.
 
-    groups: the replies of each record, which share media. batch: records at once.
+    groups: the replies of each record, which share media. batch: records at once; the same ones in every run, so that
+    one that was stopped goes on to the same values in the last digit.
     """
-    lacking = [[reply for reply in dict.fromkeys(group) if reply not in kept] for group in groups]
-    lacking = [group for group in lacking if group]
-    count = 0
-    bar = tqdm(total=len(lacking), desc="reference", unit="record", disable=not lacking, mininterval=1)
-    for start in range(0, len(lacking), batch):
-        replies = list(dict.fromkeys(reply for group in lacking[start : start + batch] for reply in group))
-        for group in lacking[start : start + 2 * batch]:
-            backbone.prefetch([source for reply in group for source in reply.sources])
+    chunks = [groups[start : start + batch] for start in range(0, len(groups), batch)]
+    lacking = [[r for r in dict.fromkeys(r for group in chunk for r in group) if r not in kept] for chunk in chunks]
+    lacking = [chunk for chunk in lacking if chunk]
+    bar = tqdm(total=sum(map(len, lacking)), desc="reference", unit="reply", disable=not lacking, mininterval=1)
+    for number, asked in enumerate(lacking):
+        for ahead in lacking[number : number + 2]:
+            backbone.prefetch([source for reply in ahead for source in reply.sources])
         with torch.no_grad():
-            total = logprobs.score(backbone.model, backbone, replies, packed).total
-        kept.add(dict(zip(replies, total.tolist(), strict=True)))
-        count += len(replies)
-        bar.update(min(batch, len(lacking) - start))
+            total = logprobs.score(backbone.model, backbone, asked, packed).total
+        kept.add(dict(zip(asked, total.tolist(), strict=True)))
+        bar.update(len(asked))
     bar.close()
-    return count
+    return sum(map(len, lacking))
 
 
 def _state(source: Source) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from transformers.integrations import TensorBoardCallback
 from transformers.training_args import TrainingArguments
 
 from avem_train import forest, logprobs
+from avem_train.run_folder import read_log
 from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _SAMPLE = 8
 _SAVED_PER_LAYER = 17
-"""Numbers a layer keeps for the backward pass, for each token and each of its hidden size (Korthikanti et al., 2022)."""
+"""What a layer keeps for the backward pass, in numbers a token and hidden unit (Korthikanti et al., 2022)."""
 
 
 class Bar(ProgressCallback):
@@ -48,13 +49,8 @@ class JsonLines(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Keep the lines up to the step that is resumed from."""
-        kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []:
-            try:
-                kept += [line] if json.loads(line)["step"] <= state.global_step else []
-            except ValueError:
-                continue  # cut short by a kill
-        self.path.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+        kept = [line for line in read_log(self.path) if line["step"] <= state.global_step]
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
 
     def on_log(
         self,
@@ -114,7 +110,7 @@ def tokens(lesson: "Lesson", packed: bool) -> float:
 
 
 def memory(settings: "Settings", trainer: "PreferenceTrainer", tokens_of_record: float) -> float:
-    """Bytes at the peak, roughly: weights, gradients and AdamW's moments, what the layers keep, the buffers of logits."""
+    """Bytes at the peak, roughly: weights, gradients and AdamW's moments, what the layers keep, the logits."""
     model, text = trainer.model, trainer.model.config.get_text_config()
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     optimiser = sum(12 * p.numel() for p in model.parameters() if p.requires_grad)

@@ -8,6 +8,7 @@
 With `merge` the whole weights lie here and the adapters in adapter/.
 """
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -128,11 +129,21 @@ class RunFolder:
         return next((line for line in reversed(self._log()) if "loss" in line), {})
 
     def _log(self) -> list[dict[str, Any]]:
-        path = self.path / "log.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return read_log(self.path / "log.jsonl")
 
     def _write(self, more: dict[str, Any]) -> None:
-        self._file.write_text(json.dumps(self.about | more, indent=1) + "\n", encoding="utf-8")
+        whole = self._file.with_suffix(".new")  # other processes read it meanwhile
+        whole.write_text(json.dumps(self.about | more, indent=1) + "\n", encoding="utf-8")
+        whole.replace(self._file)
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The lines of a log.jsonl, without one that a kill cut short."""
+    lines = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        with contextlib.suppress(ValueError):
+            lines.append(json.loads(line))
+    return lines
 
 
 def _plain(content: Any) -> Any:

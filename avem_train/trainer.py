@@ -37,9 +37,9 @@ class Draw(NamedTuple):
 class Epoch(Sampler[Draw]):
     """Every record once, in an order that epoch and seed give; whole batches on every process.
 
-    Where the last update of an epoch has fewer than `update` records, it is filled up to a multiple of `slice_`, what all
-    processes take at once, with fillers of weight 0; the others weigh more, so that its mean is that of its records. An
-    update is then the same however it is divided into processes and accumulation.
+    Where the last update of an epoch has fewer than `update` records, it is filled up to a multiple of `slice_`, what
+    all processes take at once, with fillers of weight 0; the others weigh more, so that its mean is that of its
+    records. An update is then the same however it is divided into processes and accumulation.
     """
 
     def __init__(self, records: int, slice_: int, update: int, seed: int) -> None:

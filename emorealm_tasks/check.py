@@ -90,7 +90,8 @@ def _weights(settings: Settings) -> bool:
         kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
     except (OSError, ValueError):
         kind = None
-    found = kind == "avere" and any(folder.glob("*.safetensors"))
+    whole_or_adapters = kind == "avere" or (folder / "adapter_config.json").is_file()
+    found = whole_or_adapters and any(folder.glob("*.safetensors"))
     _line("weights", f"{name}: {folder}" if found else f"{name}: no converted weights in {folder}; {remedy}")
     return found
 

@@ -13,7 +13,6 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
-
 def _encode_clip(
     path: Path,
     seconds: float = 2.0,
@@ -101,18 +100,20 @@ def tiny_avere(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def preference_file(tmp_path_factory, make_clip) -> Path:
-    """Ten preference records about four clips: every kind of prompt, two emotions, answers with and without yes and no."""
+    """Ten preference records about four clips: every kind of prompt, two emotions, answers with and without yes."""
     import json
 
     folder = tmp_path_factory.mktemp("preferences")
     for number in range(4):
         make_clip(folder / f"{number}.mp4", seconds=0.6 + 0.3 * number, tone=250.0 * (number + 1))
-    replies = [("Yes, tears.", "Yes, a hat.", "Yes, laughter."), ("No, rain.", "Yes, rain.", "Yes, tears."), ("A", "B", "C")]
+    replies = [("Yes, tears.", "Yes, a hat.", "Yes, laughter."), ("No, rain.", "Yes, rain.", "Yes, tears.")]
+    replies.append(("A", "B", "C"))
     lines = []
     for number in range(10):
         chosen, relevant, hallucinated = replies[number % 3]
         record = {"id": f"r{number}", "video": f"{number % 4}.mp4", "prompt": f"Why sad {number}?", "chosen": chosen}
-        record |= {"modality": ("audio", "video", "audiovisual")[number % 3], "emotion": ("sadness", "anger")[number % 2]}
+        record["modality"] = ("audio", "video", "audiovisual")[number % 3]
+        record["emotion"] = ("sadness", "anger")[number % 2]
         lines.append(record | {"rejected_video_relevant": relevant, "rejected_emotion_relevant": hallucinated})
     path = folder / "preferences.jsonl"
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -124,9 +125,15 @@ def tiny_omni(tmp_path_factory) -> Path:
     """A `from_pretrained` folder: Qwen2.5-Omni's thinker with random weights, and its processor."""
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast, Qwen2_5OmniProcessor, Qwen2_5OmniThinkerConfig
+    from transformers import (
+        PreTrainedTokenizerFast,
+        Qwen2_5OmniProcessor,
+        Qwen2_5OmniThinkerConfig,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+        WhisperFeatureExtractor,
+    )
     from transformers import Qwen2_5OmniThinkerForConditionalGeneration as Thinker
-    from transformers import Qwen2VLImageProcessor, Qwen2VLVideoProcessor, WhisperFeatureExtractor
 
     marks = {name: f"<|{name}|>" for name in ("IMAGE", "AUDIO", "VIDEO", "im_start", "im_end", "endoftext")}
     marks |= {f"{kind}_{end}": f"<|{kind}_{end}|>" for kind in ("vision", "audio") for end in ("bos", "eos")}
@@ -144,8 +151,9 @@ def tiny_omni(tmp_path_factory) -> Path:
     rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
     small = {"hidden_size": 32, "intermediate_size": 48, "initializer_range": 0.3}
     config = Qwen2_5OmniThinkerConfig(
-        text_config=small | {"vocab_size": len(tokenizer), "num_hidden_layers": 2, "num_attention_heads": 4}
-        | {"num_key_value_heads": 2, "max_position_embeddings": 4096, "rope_parameters": rope, "tie_word_embeddings": False},
+        text_config=small
+        | {"vocab_size": len(tokenizer), "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
+        | {"max_position_embeddings": 4096, "rope_parameters": rope, "tie_word_embeddings": False},
         vision_config=small | {"depth": 2, "num_heads": 2, "out_hidden_size": 32, "fullatt_block_indexes": [1]},
         audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 48}
         | {"output_dim": 32, "num_mel_bins": 16, "n_window": 50, "initializer_range": 0.3},

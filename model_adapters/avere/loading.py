@@ -42,8 +42,8 @@ class Weights:
 def find_weights(pretrained: str | None) -> Weights:
     """`pretrained`, else the settings' `avere` (EMOREALM_AVERE), else the embedded avere-nano; checked to be complete.
 
-    A folder may hold adapters alone, as training leaves them: their adapter_config.json names the weights they belong to,
-    by a path or as avere_nano. Stops with one line that names the folder and the remedy.
+    A folder may hold adapters alone, as training leaves them: their adapter_config.json names the weights they belong
+    to, by a path or as avere_nano. Stops with one line that names the folder and the remedy.
     """
     named = pretrained or settings.load().avere
     folder = Path(named or NANO).expanduser()
@@ -54,7 +54,10 @@ def find_weights(pretrained: str | None) -> Weights:
 
 def _adapted(adapter: Path) -> Path:
     """The weights that a folder of adapters belongs to. Stops where they have changed since."""
-    named = Path(json.loads((adapter / _ADAPTER_CONFIG).read_text()).get("base_model_name_or_path") or "")
+    try:
+        named = Path(json.loads((adapter / _ADAPTER_CONFIG).read_text())["base_model_name_or_path"])
+    except (ValueError, KeyError, TypeError):
+        stop(f"avere: {adapter / _ADAPTER_CONFIG}: it must name the weights it belongs to in base_model_name_or_path")
     folder = NANO if str(named) == NANO.name else named if named.is_absolute() else adapter / named
     trained = adapter / "training.json"
     if trained.is_file() and (folder / "config.json").is_file():

@@ -16,7 +16,8 @@ FILES = sorted(Path(str(resources.files("avem_train.launch"))).glob("*.yaml"))
 def test_accelerate_reads_it(path):
     read = ClusterConfig.from_yaml_file(str(path))
     gpus = int(re.match(r"gpus_(\d+)", path.stem)[1])
-    assert read.num_processes == gpus and read.num_machines == max(1, gpus // 8)
+    assert read.num_processes == gpus
+    assert read.num_machines == max(1, gpus // 8)
     assert read.mixed_precision == "bf16"
     batch, accumulation = (int(value) for value in re.findall(r"(?:batch|accumulation)=(\d+)", path.read_text()))
     assert batch * accumulation * gpus == 64
@@ -27,7 +28,8 @@ def test_accelerate_reads_it(path):
         # transformers fills in what is left out, and refuses another value than the recipe's
         assert not {"gradient_accumulation_steps", "gradient_clipping"} & set(read.deepspeed_config)
     elif kind == "fsdp":
-        assert read.distributed_type == DistributedType.FSDP and read.fsdp_config["fsdp_version"] == 2
+        assert read.distributed_type == DistributedType.FSDP
+        assert read.fsdp_config["fsdp_version"] == 2
     else:
         assert read.distributed_type == (DistributedType.MULTI_GPU if gpus > 1 else DistributedType.NO)
 

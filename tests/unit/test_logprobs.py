@@ -92,12 +92,11 @@ def native(backbone, clip, response):
     else:
         seconds = media.probe(clip).seconds
         frames, _ = media.read_frames(clip, 2)
-        turn = [{"type": "video"}, {"type": "audio"}, {"type": "text", "text": QUESTION}]
-        text = "".join({"video": "<|vision_bos|><|VIDEO|><|vision_eos|>", "audio": "<|audio_bos|><|AUDIO|><|audio_eos|>"}
-                       .get(item["type"], QUESTION) for item in turn)  # fmt: skip
-        system = "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory "
-        system += "and visual inputs, as well as generating text and speech."
-        text = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{text}<|im_end|>\n<|im_start|>assistant\n"
+        blocks = "<|vision_bos|><|VIDEO|><|vision_eos|><|audio_bos|><|AUDIO|><|audio_eos|>"
+        system = "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving "
+        system += "auditory and visual inputs, as well as generating text and speech."
+        text = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{blocks}{QUESTION}<|im_end|>\n"
+        text += "<|im_start|>assistant\n"
         made = processor(text=text, videos=[frames], audio=[wave], fps=2 / seconds, do_sample_frames=False,
                          return_tensors="pt")  # fmt: skip
         made.pop("num_audio_tokens", None)

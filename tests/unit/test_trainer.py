@@ -51,7 +51,8 @@ def test_an_epoch_is_every_record_once_however_it_is_divided(records, batch, pro
     sampler = Epoch(records, batch * processes, update, seed=5)
     sampler.set_epoch(epoch)
     draws = list(sampler)
-    assert len(draws) == len(sampler) and len(draws) % (batch * processes) == 0
+    assert len(draws) == len(sampler)
+    assert len(draws) % (batch * processes) == 0
     assert Counter(draw.record for draw in draws if draw.weight) == dict.fromkeys(range(records), 1)
     alone = Epoch(records, 1, update, seed=5)
     alone.set_epoch(epoch)
@@ -94,11 +95,14 @@ def test_training_teaches_and_leaves_the_model_as_it_was(settings, backbone):
     trained = weights(settings.out)
     assert all(tensor.abs().max() > 0 for tensor in trained.values())
     log = [line for line in lines(settings.out) if "loss" in line]
-    assert result.steps == 12 and len(log) == 12
-    assert log[-1]["loss"] < log[0]["loss"] and log[-1]["margins/media"] > 0.01
+    assert result.steps == 12
+    assert len(log) == 12
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert log[-1]["margins/media"] > 0.01
     assert log[-1]["accuracies/response"] > log[0]["accuracies/response"]
     again = dpo.train(replace(settings, optimiser=replace(FAST, steps=12, accumulation=5)), backbone)
-    assert again.steps == 12 and again.metrics == result.metrics
+    assert again.steps == 12
+    assert again.metrics == result.metrics
 
 
 def variants(settings, tmp_path):
@@ -156,12 +160,13 @@ def test_kept_values_are_used_only_for_what_they_were_computed_for(settings, bac
     blind = replies.Reply((), "Why?", "Yes")
 
     def fill(*asked):
-        kept = reference.KeptLogps(tmp_path / "store", backbone)
+        kept = reference.KeptLogps(tmp_path / "store", backbone, "float32")
         return reference.fill(kept, backbone, [asked], 2, True), kept
 
     assert fill(reply, blind)[0] == 2
     count, kept = fill(reply, blind)
-    assert count == 0 and kept[reply] != kept[blind]
+    assert count == 0
+    assert kept[reply] != kept[blind]
     assert fill(replace(reply, response="No"), replace(reply, prompt="How?"))[0] == 2
     with next((tmp_path / "store").glob("*/0.jsonl")).open("a") as file:
         file.write('["cut sho')
@@ -185,7 +190,10 @@ def test_sweeps_compute_the_reference_once(settings, backbone, tmp_path, monkeyp
     dpo.train(replace(one, out=tmp_path / "b", objective=Objective(gamma_tpd=0.4, beta=0.2)), backbone)
     dpo.train(replace(one, out=tmp_path / "c", negatives=Negatives(change="both")), backbone)
     dpo.train(replace(one, out=tmp_path / "d", negatives=Negatives(redraw=True)), backbone)  # live
-    assert counts[0] > 60 and counts[1] == 0 and 0 < counts[2] < 20 and len(counts) == 3
+    assert counts[0] > 60
+    assert counts[1] == 0
+    assert 0 < counts[2] < 20
+    assert len(counts) == 3
 
 
 def test_a_loss_that_is_no_number_names_the_record(settings, backbone, monkeypatch, capsys, tiny_avere):
@@ -221,15 +229,18 @@ def test_another_training_is_not_overwritten(settings, backbone, capsys):
 def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
     dpo.train(replace(settings, running=replace(settings.running, tensorboard=True)), backbone)
     report = json.loads((settings.out / "training.json").read_text())
-    assert report["data"]["records"] == 10 and len(report["data"]["sha256"]) == 64
-    assert report["steps"] == 3 and {"torch", "transformers", "peft"} <= set(report["versions"])
+    assert report["data"]["records"] == 10
+    assert len(report["data"]["sha256"]) == 64
+    assert report["steps"] == 3
+    assert {"torch", "transformers", "peft"} <= set(report["versions"])
     recipe = yaml.safe_load((settings.out / "recipe.yaml").read_text())
     assert recipe.pop("program") == "preference"
     assert config.fill(Settings, recipe) == replace(settings, running=replace(settings.running, tensorboard=True))
     adapter = json.loads((settings.out / "adapter_config.json").read_text())
     assert adapter["base_model_name_or_path"] == str(tiny_avere.resolve())
     assert (adapter["r"], adapter["lora_alpha"]) == (8, 32)
-    assert list((settings.out / "tensorboard").iterdir()) and not (settings.out / "checkpoints").exists()
+    assert list((settings.out / "tensorboard").iterdir())
+    assert not (settings.out / "checkpoints").exists()
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("training "))
     for part in ("parameters (LoRA, rank 8) on 10 records: 3 steps of 4 records", "tokens each", "GiB on cpu"):
         assert part in line

@@ -1,0 +1,146 @@
+"""The real command lines: train, be killed, go on, train on two processes, and answer the benchmark with the result."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from avem_train import cli
+from model_adapters.avere import AvereForConditionalGeneration, loading
+
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny_avere, preference_file, tmp_path_factory):
+    """Arguments of a short training: 8 updates of 4 records, a checkpoint at each."""
+    kept = tmp_path_factory.mktemp("kept")
+    settings = {
+        "model": tiny_avere,
+        "data": preference_file,
+        "optimiser.learning_rate": 1e-2,
+        "optimiser.epochs": 3,
+        "optimiser.batch": 2,
+        "optimiser.accumulation": 2,
+        "running.device": "cpu",
+        "running.save_every": 1,
+        "running.reference": kept,
+    }
+    return ["run", "avem_dpo", *(f"{key}={value}" for key, value in settings.items())]
+
+
+@pytest.fixture(scope="module")
+def unbroken(recipe, tmp_path_factory):
+    out = tmp_path_factory.mktemp("unbroken") / "out"
+    assert cli.main([*recipe, f"out={out}"]) == 0
+    return out
+
+
+def weights(folder):
+    return load_file(folder / "adapter_model.safetensors")
+
+
+def steps(folder):
+    log = folder / "log.jsonl"
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+
+
+def test_killed_it_goes_on_to_the_same_weights(recipe, unbroken, tmp_path):
+    out = tmp_path / "out"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "avem_train.cli", *recipe, f"out={out}"],
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    while process.poll() is None and not list((out / "checkpoints").glob("checkpoint-*/trainer_state.json")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, process.stderr.read().decode()
+    assert not (out / "adapter_model.safetensors").exists()
+    done = len(list((out / "checkpoints").glob("checkpoint-*/trainer_state.json")))
+    assert done
+    (out / "checkpoints" / "checkpoint-99").mkdir()  # as a kill during a save leaves it
+    assert cli.main([*recipe, f"out={out}"]) == 0
+    wanted, found = weights(unbroken), weights(out)
+    assert wanted.keys() == found.keys()
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    logged = [[line["step"], line["loss"]] for line in steps(out) if "loss" in line]
+    assert logged == [[line["step"], line["loss"]] for line in steps(unbroken) if "loss" in line]
+    assert len(logged) == 9
+
+
+def test_two_processes_give_the_same_update_as_one(recipe, unbroken, tmp_path):
+    out = tmp_path / "out"
+    launch = ["accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [sys.executable, "-m", *launch, "-m", "avem_train.cli", *recipe]
+    command += [f"out={out}", "optimiser.accumulation=1", f"running.reference={tmp_path}", "running.save_every=0"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("training ") == 1
+    assert "9 steps of 4 records" in done.stdout
+    wanted, found = weights(unbroken), weights(out)
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)
+    for ours, theirs in zip(steps(unbroken)[:9], steps(out)[:9], strict=True):
+        assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-4)
+        assert ours["margins/media"] == pytest.approx(theirs["margins/media"], abs=1e-3)
+        assert ours["accuracies/response"] == pytest.approx(theirs["accuracies/response"])
+
+
+def test_merged_weights_are_the_base_with_the_adapter(recipe, unbroken, tmp_path):
+    out = tmp_path / "out"
+    assert cli.main([*recipe, f"out={out}", "merge=true", "running.dtype=float32"]) == 0
+    cpu = torch.device("cpu")
+    merged = loading.find_weights(str(out))
+    adapted = loading.find_weights(str(unbroken))
+    assert (merged.adapter, merged.folder) == (None, out)
+    assert adapted.adapter == unbroken
+    whole = loading.load_model(merged.folder, cpu, torch.float32, None, None).state_dict()
+    joined = loading.load_model(adapted.folder, cpu, torch.float32, None, adapted.adapter).state_dict()
+    base = AvereForConditionalGeneration.from_pretrained(adapted.folder).state_dict()
+    moved = {name for name in base if not torch.equal(base[name], joined[name])}
+    assert moved
+    assert all(".language_model.layers." in name for name in moved)
+    for name in base:
+        torch.testing.assert_close(whole[name], joined[name], atol=1e-5, rtol=1e-5)
+    loading.load_processor(out)
+
+
+def test_adapters_of_other_weights_are_refused(unbroken, tmp_path, capsys):
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    for path in unbroken.glob("*.json"):
+        (folder / path.name).write_text(path.read_text().replace('"fingerprint": "', '"fingerprint": "0'))
+    with pytest.raises(SystemExit):
+        loading.find_weights(str(folder))
+    assert "were trained on other weights" in capsys.readouterr().err
+
+
+def test_the_embedded_model_trained_answers_the_benchmark(preference_file, make_clip, tmp_path):
+    """The two commands of the README, on clips of the test's own."""
+    out = tmp_path / "trained"
+    arguments = ["run", "avem_dpo", "optimiser.steps=2", "running.device=cpu", f"running.reference={tmp_path}"]
+    assert cli.main([*arguments, f"data={preference_file}", f"out={out}", "optimiser.learning_rate=1e-3"]) == 0
+    assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == "avere_nano"
+    mini = tmp_path / "mini"
+    make_clip(mini / "videos/part_1/1.mp4", seconds=0.5)
+    item = {"id": "1", "task": "modality_agreement", "video": "part_1/1.mp4", "question": "Do they agree?"}
+    item |= {"choices": ["(A) Yes", "(B) No"], "answer": "A", "emotion": "anger", "subtask": ""}
+    (mini / "emorealm_v1.json").write_text(json.dumps([item]))
+    command = [str(Path(sys.executable).with_name("lmms-eval")), "--model", "avere"]
+    command += ["--tasks", "emorealm_mini_modality_agreement"]
+    command += ["--model_args", f"pretrained={out},device=cpu", "--output_path", str(tmp_path / "run"), "--log_samples"]
+    done = subprocess.run(
+        command, env=ENVIRONMENT | {"EMOREALM_MINI": str(mini)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert list((tmp_path / "run").rglob("*samples_emorealm_mini_modality_agreement.jsonl"))

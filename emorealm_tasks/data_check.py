@@ -40,12 +40,13 @@ def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list
     """The rows of a benchmark's tasks that can be asked, and what is left out; reports what is wrong, or unexpected."""
     if benchmark in readers.BENCHMARKS:
         return readers.usable(benchmark, dict.fromkeys(readers.TASK_NAMES[task].task for task in tasks), settings)
-    if benchmark in emer.BENCHMARKS:
-        judging.check(settings, embedded=benchmark.endswith("_mini"))
     rows = suite.read(benchmark, settings)
     if note := suite.note(benchmark, rows, settings):
         print(f"emorealm: {note}", file=sys.stderr, flush=True)
-    return readers.with_clips(rows, settings, *suite.where(benchmark, settings))
+    found = readers.with_clips(rows, settings, *suite.where(benchmark, settings))
+    if benchmark in emer.BENCHMARKS:
+        judging.check(settings, embedded=benchmark.endswith("_mini"))  # matters only where there is something to judge
+    return found
 
 
 def _by_benchmark(names: Iterable[str]) -> dict[str, list[str]]:

@@ -90,6 +90,7 @@ def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
     is_gold = gold.any(axis=0)
 
     def function(weights: np.ndarray) -> np.ndarray:
+        """The scores of resamples, (resamples, names)."""
         support, claimed, hits = weights @ gold, weights @ read, weights @ (gold * read)
         recall, f1 = _ratio(hits, support), _ratio(2 * hits, support + claimed)
         averaged = support + claimed > 0 if reading == "official" else is_gold & np.ones(support.shape, dtype=bool)

@@ -5,6 +5,7 @@ in place with textContent. In JSON the characters that could end the element are
 """
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -12,15 +13,16 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028",
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:"
 
 
-def build(name: str, data: Any) -> str:
-    """``page/NAME.html`` with ``page/NAME.css``, ``page/NAME.js`` and ``data`` (plain JSON types) put in.
+def build(name: str, data: Any, scripts: Sequence[str]) -> str:
+    """``page/NAME.html`` with ``page/NAME.css``, the ``scripts`` of ``page/`` in their order and ``data`` put in.
 
-    The page forbids itself every request (content security policy), so it works from disk and tells nobody.
+    ``data`` is of plain JSON types. The page forbids itself every request (content security policy), so it works from
+    disk and tells nobody.
     """
     parts = {
         "policy": _POLICY,
         "style": _read(f"{name}.css"),
-        "script": _read(f"{name}.js"),
+        "script": "\n".join(map(_read, scripts)),
         "data": embed(data),
     }
     page = _read(f"{name}.html")

@@ -90,7 +90,7 @@ def page(rows: Sequence[Mapping[str, Any]], title: str, version: int) -> str:
         said = {letter: row["captions"][model] if model else CHECK_CAPTION for letter, model in row["shown"].items()}
         items.append({"item": row["item"], "clip": list(media).index(row["clip"]), "captions": said})
     data = {"title": title, "version": version, "questions": QUESTIONS, "items": items, "clips": list(media.values())}
-    return pages.build("survey", data)
+    return pages.build("survey", data, ["survey.js"])
 
 
 def export(items: Sequence[Mapping[str, Any]], out: Path, versions: int, checks: int, seed: int, title: str) -> None:

@@ -1,0 +1,180 @@
+"""``emorealm leaderboard``: any number of runs and the paper's tables -> Markdown, CSV and one HTML page.
+
+Each run is named by its folder, or as ``NAME=FOLDER``; a name of the paper's tables sets it beside that row.
+"""
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from emorealm_results import board, gallery, leaderboard_markdown, measured, output, pages, plots, printed
+from emorealm_results.arguments import Parser
+from emorealm_results.layouts import LAYOUTS, SCALES
+from emorealm_results.measured import Measured, Row
+from emorealm_results.table import NAMES, READINGS
+
+from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.errors import stop
+from emorealm_tasks.settings import Settings, load
+
+_SCRIPTS = ("dom", "scores", "plots", "samples")
+_LEGEND = (
+    "Percent; EMER: a judge's scores. Bars: value with its 95% interval (bootstrap over clips), and in orange what is "
+    "reached without the clip (the run's own blind score, else chance). Click a score for what stands behind it. Runs "
+    "with --limit or missing clips are marked and never ranked."
+)
+_CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing", "table", "note")
+
+
+def read_runs(named: Sequence[str], models: list[printed.Model]) -> list[Measured]:
+    """The runs in order; a name given twice gets a number. Stops at the first folder without scores."""
+    runs: list[Measured] = []
+    for text in named:
+        name, _, folder = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+        name = name or Path(folder).resolve().name
+        taken = sum(run.about["name"].rpartition(" #")[0] in (name,) or run.about["name"] == name for run in runs)
+        label = f"{name} #{taken + 1}" if taken else name
+        runs.append(measured.read(Path(folder), label, len(runs), models))
+    return runs
+
+
+def survey_rows(path: Path) -> list[Row]:
+    """The shares of ``emorealm survey tally --json`` as measured rows."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+        questions = report["questions"].items()
+        shares = [(model, metric, share) for metric, by_model in questions for model, share in by_model.items()]
+    except OSError as error:
+        stop(f"{path}: cannot be read ({error.strerror})")
+    except (ValueError, KeyError, AttributeError) as error:
+        stop(f"{path}: not what `emorealm survey tally --json` writes ({error!r})")
+    what = ("emer_survey", False, "emer_survey", "full")
+    return [
+        Row("measured", model, "", *what, metric, reading, share["value"], share["low"], share["high"],
+            n=report["participants"])
+        for model, metric, share in shares for reading in READINGS
+    ]  # fmt: skip
+
+
+def page_data(
+    rows: Sequence[Row], runs: Sequence[Measured], cells: Sequence[printed.Cell], settings: Settings, most_clips: int
+) -> dict[str, Any]:
+    """Everything the page shows, as plain JSON types."""
+    abouts = [run.about for run in runs]
+    sources = {name: gallery.source(name, settings) for name in ("emorealm", "emorealm_mini")} if runs else {}
+    found = gallery.collect([run.run for run in runs], sources)
+    clips = {}
+    for benchmark, clip in gallery.choose_clips(found, most_clips):
+        if (clip in sources[benchmark].files) and (drawn := gallery.draw(*sources[benchmark].files[clip])):
+            clips[f"{benchmark}/{clip}"] = drawn
+    return {
+        "about": f"{len(runs)} measured run(s) and the tables of AVERE (ICLR 2026); made {_now()} with emorealm "
+        f"{version('emorealm')}.",
+        "legend": _LEGEND,
+        "reading": "official" if any(not row.mini for row in rows if row.source == "measured") else "strict",
+        "readings": list(READINGS),
+        "names": NAMES | {"emorealm": "all five tasks"},
+        "scales": SCALES,
+        "layouts": [dataclasses.asdict(layout) for layout in LAYOUTS],
+        "lines": _page_lines(rows, cells),
+        "runs": abouts,
+        "comparisons": board.comparisons(rows, abouts),
+        "samples": found,
+        "clips": clips,
+    }
+
+
+def _page_lines(rows: Sequence[Row], cells: Sequence[printed.Cell]) -> list[dict[str, Any]]:
+    floors = board.Floors(rows, cells)
+    wanted = {(column.task, column.metric) for layout in LAYOUTS for column in layout.columns}
+    found: dict[tuple, dict[str, Any]] = {}
+    for row in sorted(rows, key=board.preference):
+        if (row.task, row.metric) in wanted:
+            names = ("source", "model", "modality", "part", "run", "mini")
+            key = tuple(getattr(row, name) for name in names)
+            line = found.setdefault(key, dict(zip(names, key, strict=True)) | {"cells": {}})
+            cell = {name: value for name in _CELL if (value := getattr(row, name)) not in (None, "")}
+            cell |= {"value": row.value, "floor": floors.of(row)}
+            line["cells"].setdefault(f"{row.task}/{row.metric}", {}).setdefault(row.reading, cell)
+    return list(found.values())
+
+
+def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
+    """Every score a line, with the run's marks, seeds and versions."""
+    names = [field.name for field in dataclasses.fields(Row)]
+    about = ("marks", "seeds", "versions", "model_args", "folder")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*names, *about])
+    for row in rows:
+        facts = [_flat(abouts[row.run][name]) for name in about] if row.run is not None else [""] * len(about)
+        writer.writerow(["" if getattr(row, name) is None else getattr(row, name) for name in names] + facts)
+    return text.getvalue()
+
+
+def heat_rows(rows: Sequence[Row]) -> dict[str, list[float | None]]:
+    """Model (marked as paper or run) -> its recall of each emotion on DFEW, official reading; without the mini."""
+    found: dict[str, dict[str, float | None]] = {}
+    for row in rows:
+        official = (row.task, row.part, row.mini, row.reading) == ("dfew", "full", False, "official")
+        if official and row.metric.startswith("recall_"):
+            found.setdefault(f"{row.model} ({'paper' if row.source == 'published' else 'run'})", {})[row.metric] = (
+                row.value
+            )
+    return {name: [scores.get(f"recall_{emotion}") for emotion in EMOTIONS] for name, scores in found.items()}
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb; returns 0."""
+    parser = Parser(prog="emorealm leaderboard", description=__doc__)
+    parser.add_argument("runs", nargs="*", metavar="[NAME=]RUN", help="the --output_path of a run with --log_samples")
+    parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument("--published", type=Path, default=printed.FOLDER, metavar="DIR", help="folder of table_*.yaml")
+    parser.add_argument("--survey", type=Path, metavar="JSON", help="what `emorealm survey tally --json` wrote")
+    parser.add_argument(
+        "--reading", choices=READINGS, default="official", help="of the Markdown (default: %(default)s)"
+    )
+    parser.add_argument("--clips", type=int, default=120, help="clips to show in the page, 0 for none (%(default)s)")
+    arguments = parser.parse_args(argv)
+    cells = printed.load(arguments.published)
+    runs = read_runs(arguments.runs, printed.models(arguments.published))
+    rows = [*(row for run in runs for row in run.rows), *board.published_rows(cells)]
+    rows += survey_rows(arguments.survey) if arguments.survey else []
+    data = page_data(rows, runs, cells, load(), arguments.clips)
+    out = arguments.out
+    output.write(out / "leaderboard.html", pages.build("leaderboard", data, [f"leaderboard_{s}.js" for s in _SCRIPTS]))
+    output.write(out / "leaderboard.csv", to_csv(rows, data["runs"]))
+    pictures = _draw(rows, out)
+    text = leaderboard_markdown.render(rows, data["runs"], data["comparisons"], arguments.reading, pictures)
+    output.write(out / "leaderboard.md", text)
+    print(
+        f"{out / 'leaderboard.html'}: {len(runs)} run(s), {len(data['samples'])} questions, {len(data['clips'])} clips"
+    )
+    return 0
+
+
+def _draw(rows: Sequence[Row], out: Path) -> list[str]:
+    """Draw the plots of each world that has something to show; the names of their files."""
+    drawn = []
+    for mini in (False, True):
+        shown = [r for r in rows if r.mini == mini and r.reading == "official" and r.part in ("full", "blind")]
+        name = f"leaderboard_yes_no{'_mini' if mini else ''}.png"
+        drawn += [name] if plots.tradeoff(shown, out / name) else []
+    name = "leaderboard_recall.png"
+    return drawn + ([name] if plots.heatmap(heat_rows(rows), out / name) else [])
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name} {one}" for name, one in value.items())
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

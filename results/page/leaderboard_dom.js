@@ -1,0 +1,51 @@
+"use strict";
+// Every text of the page is set with textContent: what models and files say is never markup.
+const data = JSON.parse(document.getElementById("data").textContent);
+const byId = (id) => document.getElementById(id);
+const DASH = "–";
+
+function el(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "onclick") node.addEventListener("click", value);
+    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.map((child) => (typeof child === "number" ? String(child) : child)));
+  return node;
+}
+
+function svg(tag, attributes = {}, text = "") {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text) node.textContent = text;
+  return node;
+}
+
+function fixed(value, digits = 1) {
+  return value === null || value === undefined ? DASH : value.toFixed(digits);
+}
+
+function signed(value) {
+  return value === null || value === undefined ? DASH : (value > 0 ? "+" : "") + value.toFixed(1);
+}
+
+function select(parent, id, label, options, chosen, changed) {
+  const list = el("select", { id });
+  for (const [value, text] of options) list.append(el("option", { value, selected: value === chosen }, text));
+  list.addEventListener("change", () => changed(list.value));
+  parent.append(el("label", {}, label, list));
+  return list;
+}
+
+function definitions(pairs) {
+  const list = el("dl");
+  for (const [name, value] of pairs) {
+    if (value !== null && value !== undefined && value !== "") list.append(el("dt", {}, name), el("dd", {}, String(value)));
+  }
+  return list;
+}
+
+function fill(table, head, body) {
+  table.tHead.replaceChildren(el("tr", {}, ...head));
+  table.tBodies[0].replaceChildren(...body);
+}

@@ -1,0 +1,179 @@
+"""The pages in a real browser: sorted, filtered, browsed, answered; any console error fails."""
+
+import csv
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from emorealm_results import cli
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
+import board_folders
+
+from emorealm_tasks.metrics import TASKS
+
+CHROMIUM = os.environ.get("EMOREALM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM:
+        pytest.skip("no chromium here (Debian: apt-get install chromium); EMOREALM_CHROMIUM may name one")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright drives the browser: pip install playwright"
+    )
+    with playwright.sync_playwright() as driver:
+        # its sandbox needs kernel features that containers rarely grant; the pages are our own
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def open_page(browser):
+    """Open a file in a page of its own; afterwards there must have been no error and no request beyond the file."""
+    troubles, contexts = [], []
+
+    def opened(path, **more):
+        context = browser.new_context(viewport={"width": 1300, "height": 900}, **more)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: troubles.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda asked: troubles.append(asked.url) if asked.url.startswith(("http", "ws")) else None)
+        page.goto(path.as_uri())
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory, make_clip):
+    folder = tmp_path_factory.mktemp("board")
+    runs, variables = board_folders.write(folder, make_clip)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        named = [f"{name}={path}" for name, path in runs.items()]
+        assert cli.main(["leaderboard", *named, "--out", str(folder), "--clips", "12"]) == 0
+    return folder / "leaderboard.html"
+
+
+def column(page, place):
+    return page.locator(f"#scores tbody tr td:nth-child({place})").all_inner_texts()
+
+
+def numbers(page, place):
+    return [float(text.split()[0]) for text in column(page, place) if text.strip() not in ("", "–")]
+
+
+def test_scores_sort_filter_and_open(board, open_page):
+    page = open_page(board)
+    assert numbers(page, 18) == sorted(numbers(page, 18), reverse=True)  # by the average at first
+    ranks = [text for text in column(page, 1) if text]
+    assert ranks == sorted(ranks, key=int)
+    page.locator("th button", has_text="Basic audio Acc.").click()
+    assert numbers(page, 4) == sorted(numbers(page, 4), reverse=True)
+    page.locator("th button", has_text="Basic audio Acc.").click()
+    assert numbers(page, 4) == sorted(numbers(page, 4))
+    page.select_option("#source", "measured")
+    names = column(page, 2)
+    assert len(names) == 3
+    limited = next(place for place, name in enumerate(names) if "partial" in name)
+    assert "--limit 8" in names[limited]
+    assert column(page, 1)[limited] == ""
+    page.select_option("#source", "all")
+    page.select_option("#modality", "V")
+    shown = {text.removesuffix("paper").strip() for text in column(page, 2)}
+    assert shown == {"VideoLLaMA 3", "Qwen 2.5 VL", "InternVL 3.5"}
+    page.select_option("#modality", "all")
+    page.select_option("#layout", "table2")
+    assert len(column(page, 2)) == 24
+    page.select_option("#layout", "table13")
+    page.get_by_role("button", name="good, Basic audio Acc.", exact=False).click()
+    detail = page.locator("#cell-detail").inner_text()
+    assert "questions" in detail
+    assert "blind" not in detail
+    assert "41.7" in detail  # what the run reaches blind
+
+
+def test_plots_draw_runs_papers_and_the_blind_floor(board, open_page):
+    page = open_page(board)
+    page.click("#tab-plots")
+    assert page.locator("#tradeoff svg").count() == 3
+    assert page.locator("#tradeoff circle.measured").count() == 9
+    assert page.locator("#tradeoff circle.blind").count() == 3
+    assert page.locator("#tradeoff circle.published").count() > 30
+    assert page.locator("#recall tbody tr").count() == 24
+
+
+def test_samples_filter_open_and_keep_markup_as_text(board, open_page):
+    page = open_page(board)
+    page.click("#tab-samples")
+    assert page.locator("#sample-count").inner_text() == "60 of 60 questions"
+    page.select_option("#sample-show", "only_a")
+    assert page.locator("#sample-count").inner_text() == f"{4 * len(TASKS)} of 60 questions"
+    page.select_option("#sample-task", TASKS[3])
+    page.select_option("#sample-subtask", "spurious")
+    assert page.locator("#sample-list li").count() == 1
+    page.select_option("#sample-subtask", "all")
+    page.select_option("#sample-task", "all")
+    page.select_option("#sample-show", "all")
+    page.locator("#sample-list button").first.click()
+    assert page.locator("#sample-detail img").count() == 2
+    assert all(
+        page.locator("#sample-detail img").nth(place).evaluate("image => image.naturalWidth > 100") for place in (0, 1)
+    )
+    page.fill("#sample-words", "pwned")
+    assert page.locator("#sample-count").inner_text() == f"{len(TASKS)} of 60 questions"
+    page.locator("#sample-list button").first.click()
+    assert board_folders.HOSTILE in page.locator("#sample-detail pre").first.inner_text()
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("#sample-detail script, #sample-detail pre img").count() == 0
+
+
+def test_every_view_opens_in_dark_and_on_a_phone(board, open_page):
+    for more in ({"color_scheme": "dark"}, {"viewport": {"width": 390, "height": 800}}):
+        page = open_page(board, **({} if "viewport" in more else more))
+        if "viewport" in more:
+            page.set_viewport_size(more["viewport"])
+        for view in ("scores", "plots", "published", "samples", "runs"):
+            page.click(f"#tab-{view}")
+            assert page.locator(f"#view-{view}").is_visible()
+            assert page.locator("main > section:visible").count() == 1
+
+
+def test_a_survey_is_answered_and_tallied(tmp_path, make_clip, open_page, capsys):
+    clip = make_clip(tmp_path / "clip.mp4", seconds=0.5)
+    hostile = board_folders.HOSTILE
+    rows = [{"id": "one", "clip": clip.name, "captions": {"x": "calm", "y": hostile, "z": "sad"}}]
+    (tmp_path / "captions.json").write_text(json.dumps(rows))
+    study = tmp_path / "study"
+    assert cli.main(["survey", "export", "--captions", str(tmp_path / "captions.json"), "--out", str(study)]) == 0
+    key = json.loads((study / "key.json").read_text())["versions"]["1"]
+    page = open_page(study / "survey_1.html")
+    assert hostile in page.locator("dd").all_inner_texts()
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("#save").is_disabled()
+    page.fill("#participant", "ann, the 1st")
+    for number, item in key.items():
+        letter = item["attention"] or next(one for one, model in item["shown"].items() if model == "y")
+        for question in ("best_emotion", "best_association", "most_inconsistent"):
+            page.check(f"input[name='{number}/{question}'][value='{letter}']")
+    with page.expect_download() as saved:
+        page.click("#save")
+    answers = tmp_path / "answers.csv"
+    saved.value.save_as(answers)
+    with answers.open(newline="") as file:
+        assert {row["participant"] for row in csv.DictReader(file)} == {"ann, the 1st"}
+    capsys.readouterr()
+    assert cli.main(["survey", "tally", str(answers), "--key", str(study / "key.json")]) == 0
+    said = capsys.readouterr().out
+    assert "1 participants, 3 answers" in said
+    assert "| y     | 100.0%" in said

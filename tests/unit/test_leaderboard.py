@@ -1,0 +1,226 @@
+"""Runs and the paper's numbers as Markdown, CSV and the page's data."""
+
+import csv
+import json
+import re
+
+import board_folders
+import pytest
+import run_folders
+from emorealm_results import board, cli, gallery, leaderboard, measured, pages, printed
+from emorealm_results.layouts import LAYOUTS
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emorealm_tasks.metrics import TASKS
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, make_clip):
+    """The folder of a leaderboard: what was written, and its data."""
+    folder = tmp_path_factory.mktemp("board")
+    runs, variables = board_folders.write(folder, make_clip)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        named = [f"{name}={path}" for name, path in runs.items()]
+        assert cli.main(["leaderboard", *named, "--out", str(folder / "out"), "--clips", "3"]) == 0
+    text = (folder / "out" / "leaderboard.html").read_text(encoding="utf-8")
+    return folder / "out", json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+
+
+def lines_of(data, layout, **wanted):
+    keys = {f"{column['task']}/{column['metric']}" for column in layout["columns"]}
+    return [
+        line for line in data["lines"]
+        if keys & set(line["cells"]) and all(line[name] == value for name, value in wanted.items())
+    ]  # fmt: skip
+
+
+def test_every_layout_of_the_paper_has_its_rows(made):
+    _, data = made
+    counted = {
+        layout["name"]: len(lines_of(data, layout, source="published"))
+        for layout in data["layouts"]
+    }  # fmt: skip
+    assert counted == {
+        "table13": 23, "table3": 23, "table14": 17, "table5": 20, "table2": 24, "table15": 24, "table16": 6,
+    }  # fmt: skip
+
+
+def test_page_needs_nothing_from_outside_and_no_reply_is_markup(made):
+    out, _ = made
+    text = (out / "leaderboard.html").read_text(encoding="utf-8")
+    assert board_folders.HOSTILE not in text
+    assert text.count("<script") == 2
+    assert text.count("</script>") == 2
+    assert not re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//", text)
+    assert "default-src 'none'" in text
+
+
+def test_a_limited_run_is_marked_and_never_ranked(made):
+    out, data = made
+    assert data["runs"][2]["marks"] == ["--limit 8"]
+    table = (out / "leaderboard.md").read_text(encoding="utf-8").split("## EmoReAlM, all scores")[1].split("##")[0]
+    line = next(line for line in table.splitlines() if "**partial**" in line)
+    assert line.startswith("|      |")
+    assert "--limit 8" in line
+    assert re.match(r"\| \d+ ", next(line for line in table.splitlines() if "**good**" in line))
+
+
+def test_missing_clips_keep_a_run_out_of_the_ranking(tmp_path):
+    folder = run_folders.write(tmp_path / "run", run_folders.whole("emorealm"), missing=3)
+    run = measured.read(folder, "run", 0, [])
+    assert run.about["marks"] == ["15 questions missing"]
+    line = board.lines(run.rows, LAYOUTS[0], False, "strict", [run.about])[0]
+    assert line.rank is None
+
+
+def test_ranks_follow_the_ranking_column_and_ties_share_one(tmp_path):
+    runs = []
+    for number, name in enumerate(("a", "b", "c")):
+        tasks = {f"emorealm_{task}": board_folders.rows(task, (0,) if name == "c" else ()) for task in TASKS}
+        folder = run_folders.write(tmp_path / name, tasks)
+        runs.append(measured.read(folder, name, number, []))
+    rows = [row for run in runs for row in run.rows]
+    ranked = board.lines(rows, LAYOUTS[0], False, "strict", [run.about for run in runs])
+    assert [(line.model, line.rank) for line in ranked] == [("a", 1), ("b", 1), ("c", 3)]
+
+
+def test_cells_carry_interval_counts_and_the_blind_floor(made):
+    _, data = made
+    line = next(line for line in data["lines"] if (line["model"], line["part"]) == ("good", "full"))
+    cell = line["cells"]["reasoning_basic_audio/accuracy"]["strict"]
+    assert cell["low"] < cell["value"] < cell["high"]
+    assert (cell["n"], cell["n_clips"], cell["unparsed"], cell["errors"]) == (12, 12, 1, 0)
+    assert cell["floor"] == pytest.approx(100 * 5 / 12)  # the blind run's own score
+    weak = next(line for line in data["lines"] if line["model"] == "weak")
+    assert weak["cells"]["reasoning_basic_audio/accuracy"]["strict"]["floor"] == 25  # chance, of Table 1
+
+
+@pytest.mark.parametrize(("published", "verdict"), [(70, "below"), (50, "within"), (20, "above")])
+def test_verdicts_say_on_which_side_of_the_paper_a_run_lies(published, verdict):
+    def row(source, value, **more):
+        return measured.Row(
+            source, "m", "A,V", "emorealm", False, "emorealm", "full", "accuracy", "official", value, **more
+        )
+
+    rows = [row("measured", 48.0, low=42.0, high=54.0, run=0), row("published", published, table=13)]
+    about = {"published": "m", "marks": []}
+    (found,) = board.comparisons(rows, [about])
+    assert found["verdict"] == verdict
+    assert (found["difference"], found["low"], found["high"]) == (48 - published, 42 - published, 54 - published)
+
+
+def test_a_run_finds_its_row_by_model_by_checkpoint_or_by_name(tmp_path):
+    models = printed.models()
+    for model, pretrained, name, expected in [
+        ("qwen2_5_omni", "", "x", "Qwen 2.5 Omni"),
+        ("avere", "/data/avere-7b", "x", "Our base + AVEm-DPO"),
+        ("vllm", "Qwen/Qwen2.5-Omni-7B", "x", "Qwen 2.5 Omni"),
+        ("avere", "nano", "x", ""),
+        ("other", "thing", "OLA", "OLA"),
+    ]:
+        folder = tmp_path / f"{model}_{expected}_{name}".replace("/", "_")
+        run_folders.write(
+            folder, {f"emorealm_{TASKS[0]}": run_folders.records(TASKS[0])}, model=model, pretrained=pretrained
+        )
+        assert measured.read(folder, name, 0, models).about["published"] == expected
+
+
+def test_csv_holds_every_score_with_its_runs_facts(made):
+    out, _ = made
+    with (out / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    published = [row for row in rows if row["source"] == "published"]
+    assert {row["table"] for row in published} == {"2", "3", "5", "13", "14", "15", "16", "17", "18"}  # 16 repeats 4
+    limited = [row for row in rows if row["model"] == "partial"]
+    assert limited
+    assert all(row["marks"] == "--limit 8" for row in limited)
+    assert len(limited) > 100
+
+
+def test_markdown_shows_the_plots_that_were_drawn(made):
+    out, _ = made
+    text = (out / "leaderboard.md").read_text(encoding="utf-8")
+    for name in re.findall(r"!\[.*?\]\((.*?)\)", text):
+        assert (out / name).stat().st_size > 10_000
+    assert "leaderboard_yes_no.png" in text
+
+
+def test_samples_join_the_runs_and_clips_are_drawn_where_they_are(made):
+    _, data = made
+    assert len(data["samples"]) == 60
+    assert all(set(sample["answers"]) == {"0", "1", "2"} for sample in data["samples"])
+    assert data["samples"][0]["question"] == "modality_agreement: question 0?"
+    with_sound, silent = data["clips"]["emorealm/part_1/0.mp4"], data["clips"]["emorealm/part_1/1.mp4"]
+    assert with_sound["frames"].startswith("data:image/jpeg;base64,")
+    assert len(with_sound["times"]) == gallery.FRAMES
+    assert "sound" in with_sound
+    assert silent["no_sound"]
+    assert "sound" not in silent
+
+
+def test_clips_that_models_disagree_on_come_first():
+    def sample(clip, *answers):
+        return {
+            "benchmark": "b",
+            "clip": clip,
+            "gold": "A",
+            "answers": {str(i): {"strict": a} for i, a in enumerate(answers)},
+        }
+
+    found = [sample("easy", "A", "A"), sample("hard", "B", "B"), sample("split", "A", "B")]
+    assert gallery.choose_clips(found, 2) == [("b", "split"), ("b", "hard")]
+
+
+def test_suite_tasks_come_from_the_results_file(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    scores = {"emotion_score,none": 61.0, "war_low_strict,none": 55.0, "war_high_strict,none": 67.0,
+              "uar_official,none": 50.0, "recall_fear_official,none": "N/A", "unparsed_rate,none": 10.0,
+              "errors_count,none": 1.0}  # fmt: skip
+    emer = {"emer_score,none": 6.0, "clue_mean,none": 5.5, "clue_low,none": 5.0, "clue_high,none": 6.0,
+            "unjudged_count,none": 2.0}  # fmt: skip
+    results = {
+        "results": {"dfew": scores, "emer": emer, "mmlu": {"acc,none": 0.5}},
+        "n-samples": {"dfew": {"effective": 40}, "emer": {"effective": 20}},
+        "config": {"model": "avere", "random_seed": 7}, "versions": {"dfew": 1.0},
+    }  # fmt: skip
+    (folder / "20261121_101500_results.json").write_text(json.dumps(results))
+    run = measured.read(folder, "run", 0, [])
+    found = {(row.task, row.metric, row.reading): row for row in run.rows}
+    war = found["dfew", "war", "strict"]
+    assert (war.value, war.low, war.high, war.n, war.unparsed, war.errors) == (61, 55, 67, 40, 4, 1)
+    assert found["dfew", "recall_fear", "official"].value is None
+    assert found["emer", "clue", "official"].unparsed == 2
+    assert run.about["seeds"] == {"random_seed": 7}
+    assert not any(row.task == "mmlu" for row in run.rows)
+
+
+def test_folders_without_scores_end_in_one_line(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SystemExit) as error:
+        cli.main(["leaderboard", str(tmp_path / "empty"), "--out", str(tmp_path)])
+    assert error.value.code == 2
+    assert "no *_results.json" in capsys.readouterr().err
+
+
+def test_a_survey_stands_beside_the_papers(tmp_path):
+    share = {"value": 60.0, "low": 50.0, "high": 70.0}
+    report = {"participants": 9, "questions": {"best_emotion": {"mine": share}}}
+    (tmp_path / "tally.json").write_text(json.dumps(report))
+    rows = leaderboard.survey_rows(tmp_path / "tally.json")
+    (line,) = board.lines(rows, LAYOUTS[-1], False, "official", [])
+    assert (line.model, line.cells[0].value, line.cells[0].n) == ("mine", 60.0, 9)
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_embedded_data_comes_back_and_cannot_end_its_element(value):
+    text = pages.embed(value)
+    assert not set("<>&\u2028\u2029") & set(text)
+    assert json.loads(text) == value

@@ -8,7 +8,7 @@ code reads in a text is in `emorealm_tasks.released_emotions`.
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from emorealm_tasks import lexicon
@@ -25,6 +25,8 @@ ADJECTIVES: dict[str, str] = {
     "fear": "fearful",
 }
 
+Words = Mapping[str, tuple[str, int]]
+"""Word (a phrase joined by underscores) -> its emotion, and NAME or SIGN."""
 NAME, SIGN = 0, 1
 _WEIGHTS = {"weak": 1, "": 2, "strong": 4}
 _LONGEST = 4  # words in a phrase of the lexicon
@@ -49,21 +51,32 @@ class Mention:
     weight: int
 
 
-def classify(text: str, labels: Sequence[str] = EMOTIONS) -> str | None:
+def classify(text: str, labels: Sequence[str] = EMOTIONS, words: Words | None = None) -> str | None:
     """The label that a text asserts, None where it asserts none of them or several alike.
 
     Names count before signs ("smiling"), the first sentence before the rest; among several emotions the one that is
     mentioned most, where "mainly" counts more and "a hint of" less; a tie is None. Denied emotions ("not happy") do not
     count, and questions only where nothing else does. The labels narrow the answer, not the reading: fear is None where
-    fear is no label. Raises ValueError for a label that is no emotion's name, or two of one emotion.
+    fear is no label. ``words`` stands in for the lexicon (:func:`words_of`). Raises ValueError for a label that is no
+    emotion's name, or two of one emotion.
     """
     spelled = _spelled(labels)
-    sentences = _sentences(text)
+    sentences = _sentences(text, _WORDS if words is None else words)
     told = [mentions for mentions, asked in sentences if not asked]
     found = _decide(told)
     if found is None and not any(told):
         found = _decide([mentions for mentions, _ in sentences])
     return spelled.get(found)
+
+
+def words_of(families: Mapping[str, lexicon.Family]) -> Words:
+    """The words of some families, as :func:`classify` looks them up."""
+    return {
+        word: (family, rank)
+        for family, words in families.items()
+        for rank, listed in ((NAME, words.names), (SIGN, words.signs))
+        for word in listed.split()
+    }
 
 
 def _spelled(labels: Sequence[str]) -> dict[str | None, str]:
@@ -91,14 +104,14 @@ def _decide(sentences: Sequence[Sequence[Mention]]) -> str | None:
     return None
 
 
-def _sentences(text: str) -> list[tuple[list[Mention], bool]]:
+def _sentences(text: str, words: Words) -> list[tuple[list[Mention], bool]]:
     """The mentions of each sentence, and whether it is a question."""
     sentences, tokens = [], []
     for token in [*_TOKEN.findall(_plain(text)), "\n"]:
         if token not in _ENDS:
             tokens.append(token)
         elif tokens:
-            sentences.append((list(_mentions(tokens)), token == "?"))
+            sentences.append((list(_mentions(tokens, words)), token == "?"))
             tokens = []
     return sentences
 
@@ -111,9 +124,9 @@ def _plain(text: str) -> str:
     return _NO_EMOTION.sub(" emotionless ", text)
 
 
-def _mentions(tokens: Sequence[str]) -> Iterator[Mention]:
+def _mentions(tokens: Sequence[str], lexicon_words: Words) -> Iterator[Mention]:
     """The asserted emotions of one sentence."""
-    parts = _parts(tokens)
+    parts = _parts(tokens, lexicon_words)
     denied, emphasis = False, ""
     for place, (kind, value) in enumerate(parts):
         if kind in ("weak", "strong"):
@@ -125,19 +138,23 @@ def _mentions(tokens: Sequence[str]) -> Iterator[Mention]:
         elif kind == "break" or value == "and":
             denied = denied and _continues(parts, place)
         elif kind == "emotion":
-            family, rank = _WORDS[value]
+            family, rank = lexicon_words[value]
             if not denied and not _denied_behind(parts[place + 1 :]):
                 yield Mention(family, rank, _WEIGHTS[emphasis])
 
 
-def _parts(tokens: Sequence[str]) -> list[tuple[str, str]]:
+def _parts(tokens: Sequence[str], lexicon_words: Words) -> list[tuple[str, str]]:
     """(kind, text) of each word, phrase and mark; kinds: those of `_KINDS`, "emotion", "break" and "word"."""
     parts, start = [], 0
-    words = [part for token in tokens for part in ([token] if token in _KNOWN else token.split("-"))]
+    words = [
+        part
+        for token in tokens
+        for part in ([token] if token in lexicon_words or token in _KINDS else token.split("-"))
+    ]
     while start < len(words):
         for length in range(min(_LONGEST, len(words) - start), 0, -1):
             phrase = "_".join(words[start : start + length])
-            kind = _KINDS.get(phrase) or ("emotion" if phrase in _WORDS else "")
+            kind = _KINDS.get(phrase) or ("emotion" if phrase in lexicon_words else "")
             if kind:
                 break
         if not kind:
@@ -171,12 +188,7 @@ def _denied_behind(rest: Sequence[tuple[str, str]]) -> bool:
     return bool(denied) and not any(kind == "emotion" for kind, _ in clause)
 
 
-_WORDS: dict[str, tuple[str, int]] = {
-    word: (family, rank)
-    for family, words in lexicon.FAMILIES.items()
-    for rank, listed in ((NAME, words.names), (SIGN, words.signs))
-    for word in listed.split()
-}
+_WORDS = words_of(lexicon.FAMILIES)
 _KINDS: dict[str, str] = {
     phrase: kind
     for kind, listed in (
@@ -188,5 +200,4 @@ _KINDS: dict[str, str] = {
     )
     for phrase in listed.split()
 }
-_KNOWN = _WORDS.keys() | _KINDS.keys()
 _COPULAS, _DENIED_AFTER = frozenset(lexicon.COPULAS.split()), frozenset(lexicon.DENIED_AFTER.split())

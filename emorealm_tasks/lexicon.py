@@ -20,6 +20,11 @@ Words of no family are left out on purpose: boredom, confusion, tiredness, inter
 """
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from emorealm_tasks.errors import stop
 
 
 @dataclass(frozen=True)
@@ -121,3 +126,21 @@ subtle bordering_on"""
 STRONG = """mainly mostly primarily primary predominantly predominant dominant overall main above_all especially
 clearly strongest very deeply extremely"""
 """What makes an emotion the one that is asserted among several, up to the next such word."""
+
+
+def read(path: Path) -> dict[str, Family]:
+    """FAMILIES with those families replaced that a YAML file spells out: ``anger: {names: "...", signs: "..."}``.
+
+    Stops where the file is none of that, or names an emotion that FAMILIES lacks.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        families = {emotion: Family(**words) for emotion, words in content.items()}
+        lacking = [emotion for emotion, words in families.items() if not isinstance(words.names + words.signs, str)]
+    except OSError as error:
+        stop(f"{path}: cannot be read ({error.strerror})")
+    except (yaml.YAMLError, TypeError, AttributeError, UnicodeDecodeError) as error:
+        stop(f'{path}: needs lines like `anger: {{names: "anger angry", signs: "frown"}}` ({error})')
+    if unknown := [*lacking, *(emotion for emotion in families if emotion not in FAMILIES)]:
+        stop(f"{path}: {', '.join(map(str, unknown))}: known emotions are {', '.join(FAMILIES)}, their words are texts")
+    return FAMILIES | families

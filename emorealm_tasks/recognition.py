@@ -58,13 +58,16 @@ def make_record(doc: Mapping, raw: str) -> dict[str, Any]:
     return read(record)
 
 
-def read(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The record with its raw reply read anew in both ways; a failed request is no class in either."""
+def read(record: Mapping[str, Any], words: emotions.Words | None = None) -> dict[str, Any]:
+    """The record with its raw reply read anew in both ways; a failed request is no class in either.
+
+    ``words`` stands in for the lexicon of the strict reading.
+    """
     if record["error"]:
         return dict(record) | {"strict": "", "official": ""}
     raw, labels = record["raw"], record["labels"]
     return dict(record) | {
-        "strict": emotions.classify(raw, labels) or "",
+        "strict": emotions.classify(raw, labels, words) or "",
         "official": classify_approximately(raw, labels) or "",
     }
 

@@ -11,7 +11,7 @@ from emorealm_results.samples import newest_files, read_header, read_records
 
 from emorealm_tasks import intervals, recognition
 from emorealm_tasks import recognition_metrics as metrics
-from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.emotions import EMOTIONS, Words
 from emorealm_tasks.readers import suite
 
 _NAMES = [name for name, asked in suite.TASK_NAMES.items() if asked.benchmark in suite.PROMPTED]
@@ -47,13 +47,15 @@ def load(folder: Path) -> Recognised:
     return Recognised({task: read_records(path, _FIELDS) for task, (_, path) in newest.items()}, headers)
 
 
-def score(replies: Recognised) -> dict[str, Any]:
+def score(replies: Recognised, words: Words | None = None) -> dict[str, Any]:
     """Task -> ``run`` (its header), the counts of `recognition_metrics.counts`, ``missing``, ``readings``
     (reading -> score -> value, low, high) and ``confusion`` (reading -> gold class -> class read -> replies).
+
+    ``words`` stands in for the lexicon.
     """
     report = {}
     for task, saved in replies.records.items():
-        records = [recognition.read(record) for record in saved]
+        records = [recognition.read(record, words) for record in saved]
         header = replies.headers[task]
         report[task] = {
             "run": {key: value for key, value in header.items() if key != "missing"},

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import judged, output, rescore, samples, table
+from emorealm_results import foreign, judged, output, recognised, rescore, samples, table
 from emorealm_results.arguments import Parser
 
-from emorealm_tasks import judge, judging, settings
+from emorealm_tasks import judge, judging, lexicon, settings
+from emorealm_tasks.emotions import Words, words_of
 from emorealm_tasks.reasoning_metrics import MOST_UNJUDGED, unjudged
 
 NOT_FINISHED = 3
@@ -20,7 +21,10 @@ _JUDGES = tuple(name for name in settings.JUDGES if name != "later")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the scores as JSON; 2 when the judge fails, NOT_FINISHED while its batch is under way."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if not 0 < arguments.level < 1 or arguments.resamples < 1:
+        parser.error("--level lies strictly between 0 and 1, --resamples is at least 1")
     current = settings.load()
     if arguments.judge_model:
         current = dataclasses.replace(current, judge_model=arguments.judge_model)
@@ -29,7 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join(judged.estimates(descriptions, current)))
         return 0
     status = _judge(descriptions, current, arguments.judge)
-    text = json.dumps(report(arguments.run_dir, descriptions), indent=2, ensure_ascii=False)
+    words = words_of(lexicon.read(arguments.lexicon)) if arguments.lexicon else None
+    bootstrap = rescore.Bootstrap(arguments.resamples, arguments.seed, arguments.level)
+    said = report(arguments.run_dir, descriptions, arguments.questions, bootstrap, words)
+    text = json.dumps(said, indent=2, ensure_ascii=False)
     if arguments.json is None:
         print(text)
     else:
@@ -37,9 +44,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def report(run_dir: Path, descriptions: judged.Descriptions) -> dict[str, Any]:
-    """What :func:`rescore.score` says of the run's questions, if it has any, and ``descriptions``, if it has those."""
-    scored = rescore.score(samples.load(run_dir)) if samples.any_in(run_dir) or not descriptions.records else {}
+def report(
+    run_dir: Path,
+    descriptions: judged.Descriptions,
+    questions: Path | None = None,
+    bootstrap: rescore.Bootstrap | None = None,
+    words: Words | None = None,
+) -> dict[str, Any]:
+    """What :func:`rescore.score` says of the run's questions; ``recognition`` and ``descriptions`` where it has those.
+
+    ``questions`` joins a foreign run, ``bootstrap`` makes the questions' intervals, ``words`` reads the emotions.
+    """
+    replies = recognised.load(run_dir)
+    others = descriptions.records or replies.records
+    scored = {}
+    if questions:
+        scored = rescore.score(foreign.load(run_dir, questions), bootstrap)
+    elif samples.any_in(run_dir) or not others:
+        scored = rescore.score(samples.load(run_dir), bootstrap)
+    scored |= {"recognition": recognised.score(replies, words)} if replies.records else {}
     return scored | ({"descriptions": judged.score(descriptions)} if descriptions.records else {})
 
 
@@ -49,7 +72,11 @@ def render(run_dir: Path) -> str:
     current = settings.load()
     judged.add_kept(descriptions, current, [current.judge_model])
     said = report(run_dir, descriptions)
-    parts = [table.render(said) if "benchmarks" in said else "", judged.render(said.get("descriptions", {}))]
+    parts = [
+        table.render(said) if "benchmarks" in said else "",
+        recognised.render(said.get("recognition", {})),
+        judged.render(said.get("descriptions", {})),
+    ]
     return "\n".join(filter(None, parts))
 
 
@@ -73,6 +100,17 @@ def _parser() -> Parser:
     parser = Parser(prog="emorealm rescore", description=__doc__.splitlines()[0])
     parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the --output_path of a run with --log_samples")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the scores there instead of printing them")
+    parser.add_argument("--questions", type=Path, metavar="FILE",
+                        help="emorealm_v1.json, to join a foreign or older run with by id")  # fmt: skip
+    parser.add_argument("--lexicon", type=Path, metavar="FILE",
+                        help="read emotions with these words: a YAML of emotion: {names: ..., signs: ...}")  # fmt: skip
+    defaults = rescore.Bootstrap()
+    for name, kind, does in (
+        ("level", float, "of the intervals of EmoReAlM's scores"),
+        ("resamples", int, "of their bootstrap"),
+        ("seed", int, "of their bootstrap"),
+    ):
+        parser.add_argument(f"--{name}", type=kind, default=getattr(defaults, name), help=f"{does} (%(default)s)")
     how = "judge the descriptions of emer again: ask now, by batch (run it again to collect), or by their true cues"
     parser.add_argument("--judge", choices=_JUDGES, help=how)
     parser.add_argument("--judge-model", metavar="NAME", help="instead of EMOREALM_JUDGE_MODEL")

@@ -21,6 +21,7 @@ FULL = "full"
 FLOORS = ("blind", "shuffled", "likelihood")
 _SAMPLES_FILE = re.compile(r"(?P<date>.+?)_samples_(?P<task>.+)\.jsonl")
 _OUR_TASK = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
+_JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json"
 _FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
 
 
@@ -147,7 +148,7 @@ def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[s
     metrics = [value for value in sample.values() if isinstance(value, dict)]
     record = next((value["record"] for value in metrics if isinstance(value.get("record"), dict)), None)
     if record is None:
-        stop(f"{where}: holds no record; was it written by another version of these tasks? Run again")
+        stop(f"{where}: holds no record; was it written by other tasks? Join it: {_JOIN}")
     if lacking := [field for field in fields if field not in record]:
-        stop(f"{where}: its record lacks {', '.join(lacking)}; run again")
+        stop(f"{where}: its record lacks {', '.join(lacking)}; join it: {_JOIN}")
     return record

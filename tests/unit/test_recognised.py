@@ -78,3 +78,26 @@ def test_shows_both_readings_and_who_is_taken_for_whom(tmp_path):
 def test_a_run_of_recognition_alone_needs_no_questions(tmp_path):
     text = rescore_run.render(write(tmp_path))
     assert text.startswith("# Emotion recognition: avere")
+
+
+def test_another_lexicon_reads_other_emotions(tmp_path, capsys):
+    folder = write(tmp_path / "run")
+    words = tmp_path / "words.yaml"
+    words.write_text('anger: {names: "angry hm", signs: ""}\n')
+
+    def strict(*more):
+        assert rescore_run.main([str(folder), *more]) == 0
+        return json.loads(capsys.readouterr().out)["recognition"]["dfew"]["readings"]["strict"]
+
+    assert strict()["war"]["value"] == 80
+    assert strict("--lexicon", str(words))["war"]["value"] == 100
+    for wrong, said in (
+        ("joy: {names: glad, signs: ''}", "joy"),
+        ("[1]", "anger angry"),
+        ("anger: {names: 1}", "signs"),
+    ):
+        words.write_text(wrong)
+        with pytest.raises(SystemExit) as error:
+            strict("--lexicon", str(words))
+        assert error.value.code == 2
+        assert said in capsys.readouterr().err

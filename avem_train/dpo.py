@@ -67,8 +67,8 @@ class Optimiser:
 class Running:
     """What changes speed and memory, not the result (beyond rounding).
 
-    device: auto, cpu. dtype: of the weights, auto (bfloat16 on a GPU, else float32), bfloat16, float32. mixed: compute in
-    bfloat16 on float32 weights (1.6 times faster on a CPU that can). packed: common beginnings once.
+    device: auto, cpu. dtype: of the weights, auto (bfloat16 on a GPU, else float32), bfloat16, float32. mixed: compute
+    in bfloat16 on float32 weights (faster on a CPU that can). packed: common beginnings once.
     keep_reference: compute the frozen model's log-probabilities once and keep them in `reference` ("" = the settings'
     cache). checkpointing: recompute activations. feature_cache_gb: host memory for features of clips. save_every: steps
     between checkpoints, 0 = none. log_every: steps between logs. tensorboard: write its files too.
@@ -172,7 +172,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
         if backbone is None:
             loaded.close()
     if settings.merge and arguments.should_save:
-        folder.merge()
+        folder.merge(loaded.model.dtype)
     seconds = time.monotonic() - started
     steps = folder.finish(seconds)
     return TrainResult(settings.out, steps, seconds, folder.last_metrics())
@@ -185,7 +185,7 @@ def training_arguments(settings: Settings) -> "TrainingArguments":
 
     optimiser, running = settings.optimiser, settings.running
     cpu = running.device == "cpu" or not torch.cuda.is_available()
-    return TrainingArguments(
+    arguments = TrainingArguments(
         output_dir=str(settings.out / "checkpoints"),
         per_device_train_batch_size=optimiser.batch,
         gradient_accumulation_steps=optimiser.accumulation,
@@ -211,6 +211,9 @@ def training_arguments(settings: Settings) -> "TrainingArguments":
         report_to=[],
         disable_tqdm=True,  # `report.Bar` instead
     )
+    # one process drives one GPU: with several in sight transformers would split batches, which are records here
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
 
 
 def _run(

@@ -98,14 +98,12 @@ class RunFolder:
             content["base_model_name_or_path"] = NANO.name if self.model_folder == NANO else str(self.model_folder)
             config.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
-    def merge(self) -> None:
-        """Write whole weights: the model's, loaded anew, with the adapters added."""
+    def merge(self, dtype: torch.dtype) -> None:
+        """Write whole weights of a dtype: the model's, loaded anew, with the adapters added."""
         from peft import PeftModel
 
         from avem_train import backbone
 
-        dtype = torch.float32 if self.settings.running.dtype == "float32" else torch.bfloat16
-        dtype = torch.float32 if self.model_folder == NANO else dtype
         whole = backbone.load(self.model_folder, torch.device("cpu"), dtype, 0)
         whole.close()
         merged = PeftModel.from_pretrained(whole.model, str(self.path / "adapter")).merge_and_unload()

@@ -75,6 +75,7 @@ def _searching(initialize: Callable) -> Callable:
     def initialize_tasks(
         self: object, include_path: str | list[str] | None = None, include_defaults: bool = True
     ) -> dict:
+        """Index the tasks of our folders with the others."""
         global _model_name
         _model_name = getattr(self, "model_name", None)
         given = [include_path] if isinstance(include_path, str) else list(include_path or [])

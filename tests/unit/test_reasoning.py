@@ -2,9 +2,13 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from faulty_server import FaultyServer, chat
 
 from emorealm_tasks import data_check, judging, reasoning, reasoning_metrics
 from emorealm_tasks.errors import DataAbsent
@@ -62,10 +66,11 @@ def test_absent_data_and_an_unset_judge_stop_before_anything_runs(tmp_path, caps
     for name in ("OPENAI_API_KEY", "EMOREALM_JUDGE_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SystemExit):
-        data_check.look("emer", ["emer"], Settings())
+        judging.check(Settings(), embedded=False)
     assert "OPENAI_API_KEY" in capsys.readouterr().err
+    judging.check(Settings(judge="later"), embedded=False)
     with pytest.raises(DataAbsent):
-        data_check.look("emer", ["emer"], Settings(judge="later"))
+        data_check.look("emer", ["emer"], Settings())
     assert "EMOREALM_EMER" in capsys.readouterr().err
     with pytest.raises(DataAbsent):
         emer.read("emer", Settings(emer=tmp_path))
@@ -147,3 +152,48 @@ def test_the_harness_gets_every_row_and_records_that_can_be_judged_again(monkeyp
     assert "clue_spread" not in results[0]
     monkeypatch.setenv("EMOREALM_JUDGE_REPEATS", "2")
     assert "clue_spread" in reasoning.process_results(doc(0, TRUTH), ["x"])
+
+
+FAILING = """
+import atexit, json
+atexit.register(print, "other duties are done")
+from emorealm_tasks import reasoning
+docs = [json.loads(line) for line in open("docs.jsonl")]
+results = [reasoning.process_results(doc, ["A growl, " + doc["id"]]) for doc in docs]
+print(reasoning.emer_score([result["emer_score"] for result in results]))
+print(*[reasoning.aggregate([result[name] for result in results]) for name in ("clue_mean", "unjudged_count")])
+print("saved", len(json.dumps([result["emer_score"] for result in results])) > 0)
+"""
+
+
+def harness(tmp_path, url, **settings):
+    """A process that judges three descriptions as the harness does, and then goes on."""
+    (tmp_path / "docs.jsonl").write_text("".join(json.dumps(doc(n)) + "\n" for n in range(3)))
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("EMOREALM_", "OPENAI_"))}
+    environment = kept | {"EMOREALM_JUDGE_BASE_URL": url, "EMOREALM_CACHE": str(tmp_path / "cache"), **settings}
+    return subprocess.run(
+        [sys.executable, "-c", FAILING], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_failing_judge_leaves_no_scores_saves_the_rest_and_ends_the_process_with_2(tmp_path):
+    server = FaultyServer(lambda body, number: (200, {}, chat("Very good!")))
+    done = harness(tmp_path, server.url)
+    server.stop()
+    assert done.returncode == 2
+    assert done.stdout.splitlines() == ["None", "None 3.0", "saved True", "other duties are done"]
+    assert len(server.asked) == 6  # each once and once more; not again for every metric
+    assert "3 of 3 verdicts" in done.stderr.splitlines()[-1]
+    assert done.stderr.splitlines()[-1].startswith("emorealm: FAILED: emer_mini: ")
+
+
+def test_a_judge_that_works_and_a_batch_that_runs_end_with_0(tmp_path):
+    server = FaultyServer()
+    server.batch_status = "in_progress"
+    batch = harness(tmp_path, server.url, EMOREALM_JUDGE="batch")
+    assert batch.returncode == 0, batch.stderr
+    assert batch.stdout.splitlines()[:2] == ["None", "None 2.0"]
+    assert "under way: batch-0 (2 requests)" in batch.stderr
+    live = harness(tmp_path, server.url, EMOREALM_JUDGE_MODEL="other")
+    server.stop()
+    assert (live.returncode, live.stdout.splitlines()[:2]) == (0, ["7.0", "7.0 0.0"])

@@ -72,3 +72,22 @@ def test_bad_switch_in_the_environment(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         settings.load()
     assert "EMOREALM_ALLOW_MISSING is 'maybe'" in capsys.readouterr().err
+
+
+def test_whole_numbers_texts_and_choices_of_the_judge(monkeypatch):
+    Path("emorealm.yaml").write_text("judge: batch\njudge_model: org/model\njudge_repeats: 3\njudge_price: 2.5,10\n")
+    monkeypatch.setenv("EMOREALM_JUDGE_RETRIES", "0")
+    found = settings.load()
+    assert (found.judge, found.judge_model, found.judge_repeats) == ("batch", "org/model", 3)
+    assert (found.judge_retries, found.judge_price, found.judge_concurrency) == (0, "2.5,10", 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [("REPEATS", "0", "from 1 on"), ("REPEATS", "many", "from 1 on"), ("CONCURRENCY", "2.5", "from 1 on")],
+)
+def test_numbers_out_of_range_end_in_one_line(monkeypatch, capsys, name, value, words):
+    monkeypatch.setenv(f"EMOREALM_JUDGE_{name}", value)
+    with pytest.raises(SystemExit):
+        settings.load()
+    assert capsys.readouterr().err.rstrip().endswith(words)

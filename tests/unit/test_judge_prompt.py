@@ -1,5 +1,6 @@
 """What the judge is asked, and how its verdict is read."""
 
+import hashlib
 import json
 import re
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emorealm_tasks.judge_prompt import CRITERIA, SCHEMA, messages, parse_verdict
+from emorealm_tasks.judge_prompt import CRITERIA, PROMPT_VERSION, SCHEMA, asked_again, messages, parse_verdict
 
 SCORES = st.fixed_dictionaries(dict.fromkeys(CRITERIA, st.integers(1, 10)))
 PROSE = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]))
@@ -113,3 +114,12 @@ def test_no_description_changes_how_the_judge_is_asked(text):
 def test_the_schema_asks_for_what_is_read():
     assert SCHEMA["required"] == list(CRITERIA) == list(SCHEMA["properties"])
     assert SCHEMA["properties"]["clue"]["properties"]["score"]["enum"] == list(range(1, 11))
+
+
+def test_another_prompt_has_another_version():
+    asked = json.dumps([messages("a smile", "a grin"), asked_again([], "x"), SCHEMA])
+    found = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    assert (PROMPT_VERSION, found) == (
+        "1",
+        "b2104f4c97e291b8",
+    )  # raise the version with the prompt, then note both here

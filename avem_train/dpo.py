@@ -145,6 +145,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     """
     from avem_train import backbone as backbones
     from avem_train.run_folder import RunFolder
+    from model_adapters.arguments import choose_dtype
     from model_adapters.avere import loading
 
     started = time.monotonic()
@@ -163,7 +164,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     loaded = backbone or backbones.load(
         model_folder,
         arguments.device,
-        loading.choose_dtype(settings.running.dtype, arguments.device),
+        choose_dtype(settings.running.dtype, arguments.device, "avem-train"),
         int(settings.running.feature_cache_gb * 2**30),
     )
     try:

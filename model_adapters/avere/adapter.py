@@ -15,13 +15,16 @@ from tqdm import tqdm
 
 from emorealm_tasks import media_log
 from emorealm_tasks.errors import stop
+from model_adapters import arguments
+from model_adapters.asking import Ask, from_messages, from_visuals
+from model_adapters.clip import Clip
+from model_adapters.failures import ErrorBudget, cut
 
 from . import loading
-from .asking import Ask, from_messages, from_visuals
-from .clips import Clip, MediaEncoder
+from .clips import MediaEncoder
 from .runner import Failure, Question, Runner
 
-FAILED = "[LMMS_EVAL_REQUEST_FAILED] {}"
+_OWNER = "avere"
 ARGUMENTS = (
     "pretrained",
     "batch_size",
@@ -34,7 +37,6 @@ ARGUMENTS = (
     "feature_cache_gb",
 )
 _DEFAULT_NEW_TOKENS = 512
-_AUTO_BATCH = 16
 
 
 class _Avere(lmms):
@@ -64,22 +66,23 @@ class _Avere(lmms):
         **unknown: object,
     ) -> None:
         super().__init__()
-        loading.refuse_unknown(unknown, ARGUMENTS)
+        arguments.refuse_unknown(unknown, ARGUMENTS, _OWNER)
         weights = loading.find_weights(pretrained)
-        self.device = loading.choose_device(device)
-        self.max_errors = _number("max_errors", max_errors, 0.0, 1.0)
-        budget = _number("feature_cache_gb", feature_cache_gb, 0.0, float("inf"))
+        self.device = arguments.choose_device(device, _OWNER)
+        self.max_errors = arguments.number("max_errors", max_errors, 0.0, 1.0, _OWNER)
+        budget = arguments.number("feature_cache_gb", feature_cache_gb, 0.0, float("inf"), _OWNER)
         self.nano_only = weights.embedded and not nano_anyway
         if weights.embedded:
             logger.info("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
-        chosen = loading.choose_dtype(dtype, self.device)
+        chosen = arguments.choose_dtype(dtype, self.device, _OWNER)
         if adapter and weights.adapter:
             stop(f"avere: {weights.adapter} holds adapters, so adapter={adapter} has no whole weights to go on")
         added = adapter or weights.adapter
         self.model = loading.load_model(weights.folder, self.device, chosen, attn_implementation, added)
         self.processor = loading.load_processor(weights.folder)
         self.encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
-        self.runner = Runner(self.encoder, _batch_size(batch_size), self.processor.tokenizer.eos_token_id)
+        rows = arguments.batch_size(batch_size, _OWNER)
+        self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id)
         self._logged: set[Clip] = set()
         self._reported: set[str] = set()
 
@@ -98,7 +101,9 @@ class _Avere(lmms):
         asked = []
         for request in requests:
             context, continuation, to_visual = request.args[:3]
-            asked.append((from_visuals(context, to_visual(self._doc(request)), request.task_name), continuation))
+            asked.append(
+                (from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER), continuation)
+            )
         return self._score(asked)
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
@@ -118,15 +123,14 @@ class _Avere(lmms):
             for task, ask, settings in asked
         ]
         answers: list[GenerationResult] = [GenerationResult("")] * len(asked)
-        failures = 0
+        budget = self._budget(len(questions))
         for number, result in self._progress(self.runner.generate(questions), len(questions)):
             if isinstance(result, Failure):
-                failures = self._count(failures, result, len(questions))
-                answers[number] = GenerationResult(FAILED.format(result.message))
+                answers[number] = GenerationResult(budget.spend(result.message))
                 continue
             self._log_media(questions[number].clip)
             text = self.processor.tokenizer.decode(result, skip_special_tokens=True).strip()
-            text = _cut(text, asked[number][2].get("until"))
+            text = cut(text, asked[number][2].get("until"))
             answers[number] = GenerationResult(text, TokenCounts(len(questions[number].ids), len(result)))
         return answers
 
@@ -139,10 +143,10 @@ class _Avere(lmms):
             joined = self.processor.encode_prompt(prompt + continuation)
             questions.append(Question(ask.clip, ids, option=joined[len(ids) :]))
         scores = [(float("-inf"), False)] * len(asked)
-        failures = 0
+        budget = self._budget(len(questions))
         for number, result in self._progress(self.runner.score(questions), len(questions)):
             if isinstance(result, Failure):
-                failures = self._count(failures, result, len(questions))
+                budget.spend(result.message)
                 continue
             self._log_media(questions[number].clip)
             scores[number] = result
@@ -151,17 +155,8 @@ class _Avere(lmms):
     def _progress(self, results: object, total: int) -> tqdm:
         return tqdm(results, total=total, disable=self.rank != 0, desc="avere")
 
-    def _count(self, failures: int, failure: Failure, total: int) -> int:
-        """One more failed request; stops the run beyond the error budget."""
-        if failure.message not in self._reported:
-            self._reported.add(failure.message)
-            logger.warning(f"avere: {failure.message}")
-        if failures + 1 > self.max_errors * total:
-            stop(
-                f"avere: {failures + 1} of {total} requests failed on unreadable clips, more than max_errors="
-                f"{self.max_errors:g} allows; the last: {failure.message}"
-            )
-        return failures + 1
+    def _budget(self, total: int) -> ErrorBudget:
+        return ErrorBudget(_OWNER, self.max_errors, total, self._reported, " on unreadable clips")
 
     def _log_media(self, clip: Clip) -> None:
         """Tell the side file, once a clip, what of it the model was given."""
@@ -196,7 +191,7 @@ class AvereChat(_Avere):
         asked = []
         for request in requests:
             to_messages, settings = request.args[1], request.args[2]
-            ask = from_messages(to_messages(self._doc(request)), request.task_name)
+            ask = from_messages(to_messages(self._doc(request)), request.task_name, _OWNER)
             asked.append((request.task_name, ask, settings))
         return self._continue(asked)
 
@@ -212,7 +207,7 @@ class AvereLikelihood(_Avere):
         asked = []
         for request in requests:
             context, settings, to_visual = request.args[:3]
-            ask = from_visuals(context, to_visual(self._doc(request)), request.task_name)
+            ask = from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER)
             asked.append((request.task_name, ask, settings))
         return self._continue(asked)
 
@@ -222,25 +217,3 @@ def _limit(settings: dict, task: str) -> int:
     if settings.get("do_sample") or (settings.get("temperature") or 0) > 0 or (settings.get("num_beams") or 1) > 1:
         stop(f"avere: task {task} asks for sampling or beams; avere decodes greedily (temperature=0, num_beams=1)")
     return max(1, int(settings.get("max_new_tokens") or _DEFAULT_NEW_TOKENS))
-
-
-def _cut(text: str, until: str | list[str] | None) -> str:
-    """The text before the first stop string that occurs in it."""
-    stops = [until] if isinstance(until, str) else until or []
-    return text[: min((text.find(mark) for mark in stops if mark and mark in text), default=len(text))].strip()
-
-
-def _batch_size(value: int | str) -> int:
-    if isinstance(value, str) and value.startswith("auto"):
-        return _AUTO_BATCH
-    return int(_number("batch_size", value, 1, float("inf")))
-
-
-def _number(name: str, value: object, low: float, high: float) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        stop(f"avere: {name}={value!r} is not a number")
-    if not low <= number <= high:
-        stop(f"avere: {name}={value!r} is out of range; it must be between {low:g} and {high:g}")
-    return number

@@ -9,35 +9,16 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
 from emorealm_tasks import media
+from model_adapters.clip import Medium
 
 if TYPE_CHECKING:
     from .modeling import AvereForConditionalGeneration
     from .processing import AvereProcessor
-
-
-class Medium(NamedTuple):
-    """One file through one tower."""
-
-    kind: Literal["video", "audio"]
-    path: str
-
-
-class Clip(NamedTuple):
-    """What a question is asked about: a video and a sound (which may live in the same file), either or neither."""
-
-    video: str | None
-    audio: str | None
-
-    @property
-    def media(self) -> list[Medium]:
-        """The one or two files, video first; empty for a blind question."""
-        pairs = (("video", self.video), ("audio", self.audio))
-        return [Medium(kind, path) for kind, path in pairs if path is not None]
 
 
 @dataclass(frozen=True)

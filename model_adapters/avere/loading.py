@@ -1,9 +1,7 @@
 """Model arguments -> a model and its processor on the right device, or one line that says what is missing."""
 
 import json
-import os
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +10,7 @@ from safetensors import SafetensorError
 
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
+from model_adapters.arguments import first_line
 from model_adapters.fingerprint import fingerprint
 
 from .modeling import AvereForConditionalGeneration
@@ -20,14 +19,6 @@ from .processing import AvereProcessor
 NANO = Path(__file__).resolve().parents[1] / "avere_nano"
 _ADAPTER_CONFIG = "adapter_config.json"
 _CONVERT = "python -m model_adapters.avere.convert --source CHECKPOINT --out FOLDER"
-_DTYPES = {
-    "bfloat16": torch.bfloat16,
-    "bf16": torch.bfloat16,
-    "float16": torch.float16,
-    "fp16": torch.float16,
-    "float32": torch.float32,
-    "fp32": torch.float32,
-}
 
 
 @dataclass(frozen=True)
@@ -100,7 +91,7 @@ def load_model(
             folder, dtype=dtype, local_files_only=True, output_loading_info=True, **attention
         )
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
-        _refuse(folder, f"its weights cannot be loaded ({_first_line(error)})")
+        _refuse(folder, f"its weights cannot be loaded ({first_line(error)})")
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
         _refuse(folder, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
@@ -114,38 +105,7 @@ def load_processor(folder: Path) -> AvereProcessor:
     try:
         return AvereProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError) as error:
-        _refuse(folder, f"its processor or tokenizer cannot be loaded ({_first_line(error)})")
-
-
-def choose_device(name: str | None) -> torch.device:
-    """`auto` or None: this process's own GPU when there is one, else the CPU."""
-    local_rank = os.environ.get("LOCAL_RANK", "0")
-    if name in (None, "auto"):
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
-    except RuntimeError:
-        stop(f"avere: unknown device {name!r}; use auto, cpu, cuda or cuda:N")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        stop(f"avere: device {name!r} was asked for and torch sees no GPU here; use device=cpu")
-    return device
-
-
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """`auto`: bfloat16 on a GPU, float32 (the same answers at every batch size) on the CPU."""
-    if name == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    if name not in _DTYPES:
-        stop(f"avere: unknown dtype {name!r}; use auto or one of {', '.join(_DTYPES)}")
-    return _DTYPES[name]
-
-
-def refuse_unknown(unknown: dict, known: tuple[str, ...]) -> None:
-    """Stop at the first model argument that is not `known`, naming the nearest one that is."""
-    for name in unknown:
-        near = get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        stop(f"avere: unknown model argument {name!r}; {hint}")
+        _refuse(folder, f"its processor or tokenizer cannot be loaded ({first_line(error)})")
 
 
 def _merge(model: AvereForConditionalGeneration, folder: Path) -> AvereForConditionalGeneration:
@@ -156,11 +116,7 @@ def _merge(model: AvereForConditionalGeneration, folder: Path) -> AvereForCondit
     try:
         return PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        stop(f"avere: adapter={folder}: cannot be put on this model ({_first_line(error)}); was it trained on another?")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+        stop(f"avere: adapter={folder}: cannot be put on this model ({first_line(error)}); was it trained on another?")
 
 
 def _refuse(folder: Path, reason: str) -> NoReturn:

@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 
-from .clips import Clip, MediaEncoder, Medium
+from model_adapters.clip import Clip, Medium
+
+from .clips import MediaEncoder
 from .prefix import Prefix, generate, run_prefix, score, shared_length
 
 _AHEAD = 2  # batches of clips decoded while the model works on one
@@ -135,9 +137,7 @@ def _media(batches: Sequence[Batch]) -> list[Medium]:
     return [medium for batch in batches for clip, _ in batch for medium in clip.media]
 
 
-def _stacked(
-    batch: Batch, features: dict[Medium, torch.Tensor]
-) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+def _stacked(batch: Batch, features: dict[Medium, torch.Tensor]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Video and audio features, each (clips, tokens, hidden) in the order of the clips, or None where absent."""
     stacked = []
     for kind in ("video", "audio"):

@@ -31,9 +31,10 @@ from procedures import LIMIT, Bench, load_questions, take
 from torch.utils.flop_counter import FlopCounterMode
 
 from emorealm_tasks import settings
+from model_adapters.arguments import choose_device, choose_dtype
 from model_adapters.avere import clips, loading
-from model_adapters.avere.clips import Clip
 from model_adapters.avere.runner import Question
+from model_adapters.clip import Clip
 
 RATIOS = (1.0, 1.5, 3.0, 5.0)  # questions a clip; 1.5 is the benchmark's own
 ROOT = Path(__file__).resolve().parents[2]
@@ -147,8 +148,8 @@ def build(arguments: argparse.Namespace) -> Bench:
     """The model that is asked for: trained weights, or random ones of avere-nano's or AVERE-7B's shape."""
     from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
 
-    device = loading.choose_device(arguments.device)
-    dtype = loading.choose_dtype(arguments.dtype, device)
+    device = choose_device(arguments.device, "avere")
+    dtype = choose_dtype(arguments.dtype, device, "avere")
     folder = loading.find_weights(arguments.model).folder
     if arguments.random is None:
         model = loading.load_model(folder, device, dtype, None, None)

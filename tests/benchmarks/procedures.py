@@ -7,9 +7,10 @@ from pathlib import Path
 import torch
 
 from model_adapters.avere import clips
-from model_adapters.avere.clips import Clip, MediaEncoder
+from model_adapters.avere.clips import MediaEncoder
 from model_adapters.avere.prefix import before
 from model_adapters.avere.runner import Question, Runner
+from model_adapters.clip import Clip
 
 LIMIT = 5  # new tokens, as released for the benchmark's questions
 

@@ -10,8 +10,8 @@ from lmms_eval.api.instance import Instance
 
 from emorealm_tasks import media
 from model_adapters.avere.adapter import AvereChat, AvereLikelihood
-from model_adapters.avere.clips import Clip
 from model_adapters.avere.runner import Question
+from model_adapters.clip import Clip
 
 QUESTIONS = ["Why is the person sad? (A) tears (B) a hat", "Is it rain? (A) Yes (B) No", "What?"]
 KINDS = ("both", "video", "audio", "blind")

@@ -5,10 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_adapters.avere.asking import from_messages, from_visuals
-from model_adapters.avere.clips import Clip, FeatureStore, Medium
+from model_adapters.asking import from_messages, from_visuals
+from model_adapters.avere.clips import FeatureStore
 from model_adapters.avere.prefix import before, shared_length
 from model_adapters.avere.runner import Question, clip_batches
+from model_adapters.clip import Clip, Medium
 
 VIDEO = {"type": "video", "url": "/d/1.mp4"}
 AUDIO = {"type": "audio", "url": "/d/1.wav"}
@@ -30,7 +31,7 @@ def user(*content: dict) -> list[dict]:
     ],
 )
 def test_messages_become_a_clip_and_a_text(content, clip):
-    assert from_messages(user(*content), "t") == (clip, "Why? (A) x (B) y")
+    assert from_messages(user(*content), "t", "avere") == (clip, "Why? (A) x (B) y")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_messages_become_a_clip_and_a_text(content, clip):
 )
 def test_what_avere_cannot_take_is_one_line_naming_the_task(messages, said, capsys):
     with pytest.raises(SystemExit) as caught:
-        from_messages(messages, "some_task")
+        from_messages(messages, "some_task", "avere")
     printed = capsys.readouterr().err
     assert caught.value.code == 2
     assert "some_task" in printed
@@ -55,11 +56,11 @@ def test_what_avere_cannot_take_is_one_line_naming_the_task(messages, said, caps
 def test_visuals_of_simple_tasks(make_clip, tmp_path):
     sounding = str(make_clip(tmp_path / "a.mp4", seconds=1))
     mute = str(make_clip(tmp_path / "b.mp4", seconds=1, sound=False))
-    assert from_visuals("q", [mute, "/d/1.wav"], "t").clip == Clip(mute, "/d/1.wav")
-    assert from_visuals("q", [sounding], "t").clip == Clip(sounding, sounding)
-    assert from_visuals("q", [mute], "t").clip == Clip(mute, None)
-    assert from_visuals("q", [], "t").clip == Clip(None, None)
-    assert from_visuals("q", None, "t").clip == Clip(None, None)
+    assert from_visuals("q", [mute, "/d/1.wav"], "t", "avere").clip == Clip(mute, "/d/1.wav")
+    assert from_visuals("q", [sounding], "t", "avere").clip == Clip(sounding, sounding)
+    assert from_visuals("q", [mute], "t", "avere").clip == Clip(mute, None)
+    assert from_visuals("q", [], "t", "avere").clip == Clip(None, None)
+    assert from_visuals("q", None, "t", "avere").clip == Clip(None, None)
 
 
 def test_media_of_a_clip():

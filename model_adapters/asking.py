@@ -1,4 +1,7 @@
-"""What lmms-eval hands over -> what AVERE is asked: one text about at most one video and one sound."""
+"""What lmms-eval hands over -> what a model is asked: one text about at most one video and one sound.
+
+`owner` is the adapter's name, with which the lines that stop a run begin.
+"""
 
 from collections.abc import Sequence
 from functools import cache
@@ -7,8 +10,7 @@ from typing import Any, NamedTuple
 
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
-
-from .clips import Clip
+from model_adapters.clip import Clip
 
 _SOUND_SUFFIXES = {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"}
 
@@ -20,32 +22,32 @@ class Ask(NamedTuple):
     text: str
 
 
-def from_messages(messages: Sequence[dict], task: str) -> Ask:
+def from_messages(messages: Sequence[dict], task: str, owner: str) -> Ask:
     """A chat request: one user turn of video, audio and text items, each medium given by path.
 
     Sound is heard only through an audio item (whose url may be the mp4 itself): a video item alone is silent. Stops the
-    run with one line naming `task` when the turn holds what AVERE cannot take.
+    run with one line naming `task` when the turn holds anything else.
     """
     if [message["role"] for message in messages] != ["user"]:
-        stop(f"avere: task {task} sends a dialogue; avere answers single user turns only")
+        stop(f"{owner}: task {task} sends a dialogue; {owner} answers single user turns only")
     found: dict[str, list[str]] = {"video": [], "audio": [], "text": []}
     for item in messages[0]["content"]:
         if item["type"] not in found:
-            stop(f"avere: task {task} sends an item of type {item['type']!r}; avere takes video, audio and text")
-        found[item["type"]].append(item["text"] if item["type"] == "text" else _path(item["url"], task))
-    return Ask(_clip(found["video"], found["audio"], task), "\n".join(found["text"]))
+            stop(f"{owner}: task {task} sends an item of type {item['type']!r}; it takes video, audio and text")
+        found[item["type"]].append(item["text"] if item["type"] == "text" else _path(item["url"], task, owner))
+    return Ask(_clip(found["video"], found["audio"], task, owner), "\n".join(found["text"]))
 
 
-def from_visuals(context: str, visuals: Sequence[Any] | None, task: str) -> Ask:
+def from_visuals(context: str, visuals: Sequence[Any] | None, task: str, owner: str) -> Ask:
     """A simple request: the text and a flat list of paths.
 
     A path with a sound suffix is the sound, another one the video; a video given alone is heard too if it has a sound
     track, since a simple task has no other way to hand that over.
     """
-    paths = [_path(visual, task) for visual in visuals or []]
+    paths = [_path(visual, task, owner) for visual in visuals or []]
     sounds = [path for path in paths if Path(path).suffix.lower() in _SOUND_SUFFIXES]
     videos = [path for path in paths if path not in sounds]
-    clip = _clip(videos, sounds, task)
+    clip = _clip(videos, sounds, task, owner)
     if clip.video and not clip.audio and _has_sound(clip.video):
         clip = clip._replace(audio=clip.video)
     return Ask(clip, context)
@@ -60,13 +62,13 @@ def _has_sound(path: str) -> bool:
         return False
 
 
-def _path(value: Any, task: str) -> str:
+def _path(value: Any, task: str, owner: str) -> str:
     if not isinstance(value, str | Path):
-        stop(f"avere: task {task} sends a medium as {type(value).__name__}; avere reads media from paths")
+        stop(f"{owner}: task {task} sends a medium as {type(value).__name__}; {owner} reads media from paths")
     return str(value)
 
 
-def _clip(videos: list[str], sounds: list[str], task: str) -> Clip:
+def _clip(videos: list[str], sounds: list[str], task: str, owner: str) -> Clip:
     if len(videos) > 1 or len(sounds) > 1:
-        stop(f"avere: task {task} sends {len(videos)} videos and {len(sounds)} sounds; avere takes at most one of each")
+        stop(f"{owner}: task {task} sends {len(videos)} videos and {len(sounds)} sounds; it takes at most one of each")
     return Clip(video=next(iter(videos), None), audio=next(iter(sounds), None))

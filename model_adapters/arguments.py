@@ -1,0 +1,76 @@
+"""Model arguments as lmms-eval passes them -> values, or one line that says what is wrong and what would be right.
+
+`owner` is the adapter's name, with which each such line begins.
+"""
+
+import os
+from collections.abc import Collection
+from difflib import get_close_matches
+
+import torch
+
+from emorealm_tasks.errors import stop
+
+_AUTO_BATCH = 16
+_DTYPES = {
+    "bfloat16": torch.bfloat16,
+    "bf16": torch.bfloat16,
+    "float16": torch.float16,
+    "fp16": torch.float16,
+    "float32": torch.float32,
+    "fp32": torch.float32,
+}
+
+
+def choose_device(name: str | None, owner: str) -> torch.device:
+    """`auto` or None: this process's own GPU when there is one, else the CPU."""
+    local_rank = os.environ.get("LOCAL_RANK", "0")
+    if name in (None, "auto"):
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(f"cuda:{local_rank}" if name == "cuda" else name)
+    except RuntimeError:
+        stop(f"{owner}: unknown device {name!r}; use auto, cpu, cuda or cuda:N")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        stop(f"{owner}: device {name!r} was asked for and torch sees no GPU here; use device=cpu")
+    return device
+
+
+def choose_dtype(name: str, device: torch.device, owner: str) -> torch.dtype:
+    """`auto`: bfloat16 on a GPU, float32 (the same answers at every batch size) on the CPU."""
+    if name == "auto":
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    if name not in _DTYPES:
+        stop(f"{owner}: unknown dtype {name!r}; use auto or one of {', '.join(_DTYPES)}")
+    return _DTYPES[name]
+
+
+def refuse_unknown(unknown: Collection[str], known: Collection[str], owner: str) -> None:
+    """Stop at the first model argument that is not `known`, naming the nearest one that is."""
+    for name in unknown:
+        near = get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        stop(f"{owner}: unknown model argument {name!r}; {hint}")
+
+
+def number(name: str, value: object, low: float, high: float, owner: str) -> float:
+    """`value` as a number from `low` to `high`."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError):
+        stop(f"{owner}: {name}={value!r} is not a number")
+    if not low <= found <= high:
+        stop(f"{owner}: {name}={value!r} is out of range; it must be between {low:g} and {high:g}")
+    return found
+
+
+def batch_size(value: int | str, owner: str) -> int:
+    """Rows at once; `auto` (and lmms-eval's `auto:N`) is 16."""
+    if isinstance(value, str) and value.startswith("auto"):
+        return _AUTO_BATCH
+    return int(number("batch_size", value, 1, float("inf"), owner))
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, on one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

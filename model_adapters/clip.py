@@ -1,0 +1,23 @@
+"""What a question is asked about, by file names alone: nothing is decoded here, nothing heavy is imported."""
+
+from typing import Literal, NamedTuple
+
+
+class Medium(NamedTuple):
+    """One file through one tower."""
+
+    kind: Literal["video", "audio"]
+    path: str
+
+
+class Clip(NamedTuple):
+    """A video and a sound (which may live in the same file), either or neither."""
+
+    video: str | None
+    audio: str | None
+
+    @property
+    def media(self) -> list[Medium]:
+        """The one or two files, video first; empty for a blind question."""
+        pairs = (("video", self.video), ("audio", self.audio))
+        return [Medium(kind, path) for kind, path in pairs if path is not None]

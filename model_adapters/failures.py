@@ -1,0 +1,39 @@
+"""Requests without an answer: how they read, and how many a run may have."""
+
+from loguru import logger
+
+from emorealm_tasks.errors import stop
+
+FAILED = "[LMMS_EVAL_REQUEST_FAILED] {}"
+"""In the place of an answer: no reader of answers takes it for a letter, and the scores count it as an error."""
+
+
+class ErrorBudget:
+    """Counts the failed requests of one call; beyond `max_errors` (a share, 0 to 1) of `total` the run stops."""
+
+    def __init__(self, owner: str, max_errors: float, total: int, reported: set[str], reason: str) -> None:
+        self.owner = owner
+        self.max_errors = max_errors
+        self.total = total
+        self.reason = reason
+        self.count = 0
+        self._reported = reported
+
+    def spend(self, message: str) -> str:
+        """One more failed request: what stands in its answer's place. Each message is warned about once."""
+        self.count += 1
+        if message not in self._reported:
+            self._reported.add(message)
+            logger.warning(f"{self.owner}: {message}")
+        if self.count > self.max_errors * self.total:
+            stop(
+                f"{self.owner}: {self.count} of {self.total} requests failed{self.reason}, more than max_errors="
+                f"{self.max_errors:g} allows; the last: {message}"
+            )
+        return FAILED.format(message)
+
+
+def cut(text: str, until: str | list[str] | None) -> str:
+    """The text before the first stop string that occurs in it, without white space around it."""
+    stops = [until] if isinstance(until, str) else until or []
+    return text[: min((text.find(mark) for mark in stops if mark and mark in text), default=len(text))].strip()

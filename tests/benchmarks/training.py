@@ -8,23 +8,23 @@ in every step; (kept) they are looked up. Each of the four makes the same step o
 itself; the losses must be equal (in float32). Media are random features: clips are encoded once and kept, so decoding
 and towers are no part of a step. Two kinds of rejected media: a picture of another clip (nothing of the media is
 shared) and only another sound (the picture in front of it is shared).
-Work is floating-point operations counted by torch; utilisation is work / time / --peak-tflops. Peak memory is of the
-device, or on a CPU of a process that makes one step. Writes NAME.json and NAME.md to results/performance/.
+Work is floating-point operations counted by torch; utilisation is work / time / --peak-tflops. Peak memory is the
+device's, or on a CPU the process's. Writes NAME.json and NAME.md to results/performance/.
 """
 
 import argparse
 import json
 import platform
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -178,28 +178,24 @@ def ratio(seconds: dict[str, list[float]], slow: str, fast: str) -> float:
     return statistics.median(a / b for a, b in zip(seconds[slow], seconds[fast], strict=True))
 
 
-def peak_memory(arguments: argparse.Namespace, bench: Bench) -> dict[str, float]:
-    """GiB at the peak of one step of each mode, the weights included."""
-    if arguments.device != "cpu":
-        found = {}
-        for mode in MODES:
-            torch.cuda.reset_peak_memory_stats()
-            bench.step(mode)
-            found[mode] = torch.cuda.max_memory_allocated() / 2**30
-        return found
-    command = [sys.executable, __file__, *sys.argv[1:]]
-    return {
-        mode: float(subprocess.run([*command, "--one-step", mode], capture_output=True, text=True, check=True).stdout)
-        for mode in MODES
-    }
+def peak_memory(bench: Bench, mode: str) -> float:
+    """GiB at the peak of a step, the weights included; on a CPU the process is looked at every 2 ms."""
+    if bench.args.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        bench.step(mode)
+        return torch.cuda.max_memory_allocated() / 2**30
+    process, seen, done = psutil.Process(), [], threading.Event()
 
+    def look() -> None:
+        while not done.wait(0.002):
+            seen.append(process.memory_info().rss)
 
-def one_step(arguments: argparse.Namespace) -> float:
-    """Make one step of a mode in this process; GiB of its memory at the peak."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        prepare(Path(folder))
-        Bench(arguments, "video", Path(folder), stack).step(arguments.one_step)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    bench.step(mode)
+    done.set()
+    watcher.join()
+    return max(seen) / 2**30
 
 
 def prepare(folder: Path) -> None:
@@ -252,7 +248,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--peak-tflops", type=float, help="of the device in bfloat16, for the utilisation (H200: 989)")
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "performance")
     parser.add_argument("--name", default="training", help="name of the two files written")
-    parser.add_argument("--one-step", choices=MODES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     arguments.dtype = torch.bfloat16 if arguments.device == "cuda" else torch.float32
     return arguments
@@ -260,9 +255,6 @@ def parse() -> argparse.Namespace:
 
 def main() -> int:
     arguments = parse()
-    if arguments.one_step:
-        print(one_step(arguments))
-        return 0
     kinds = {}
     for kind, about in KINDS.items():
         with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -271,7 +263,7 @@ def main() -> int:
             kinds[kind] = measure(bench, arguments.repeats, arguments.peak_tflops)
             print(f"{kind}: {kinds[kind]['speedup']}", flush=True)
             if kind == "picture":
-                memory = peak_memory(arguments, bench)
+                memory = {mode: peak_memory(bench, mode) for mode in MODES}
     report = {
         "shape": arguments.shape,
         "command": " ".join(["python", "tests/benchmarks/training.py", *sys.argv[1:]]),

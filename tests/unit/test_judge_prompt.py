@@ -122,4 +122,4 @@ def test_another_prompt_has_another_version():
     assert (PROMPT_VERSION, found) == (
         "1",
         "b2104f4c97e291b8",
-    )  # raise the version with the prompt, then note both here
+    )  # raised with the prompt

@@ -39,7 +39,7 @@ def score_intervals(
 ) -> dict[str, Interval]:
     """The intervals, in percent, of all scores of one task that :func:`metrics.task_scores` gives in percent.
 
-    Counts have none; ``unparsed_rate`` has one.
+    Counts have none; ``unparsed_rate`` has one. A sub-task's is drawn among its own clips, as lmms-eval's table has it.
     """
     names, function = metrics.score_function(records, reading)
     unparsed = np.array([not r["strict"] and not r["error"] for r in records], dtype=float)
@@ -49,8 +49,14 @@ def score_intervals(
             rate = 100 * (weights @ unparsed) / weights.sum(axis=1)
         return np.column_stack([function(weights), rate])
 
-    found = clip_bootstraps(records, statistic, resamples, seed, level)
-    return dict(zip((*names, "unparsed_rate"), found, strict=True))
+    found = dict(
+        zip((*names, "unparsed_rate"), clip_bootstraps(records, statistic, resamples, seed, level), strict=True)
+    )
+    for subtask in set(names) & set(metrics.SUBTASKS):
+        members = [record for record in records if record["subtask"] == subtask]
+        _, among = metrics.score_function(members, reading)
+        found[subtask] = clip_bootstraps(members, among, resamples, seed, level)[0]  # their accuracy
+    return found
 
 
 def group_intervals(

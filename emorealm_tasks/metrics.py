@@ -34,7 +34,8 @@ GROUP_SCORES = ("accuracy", "basic", "agree", "stress", "spur", "hall")
 
 def accuracy(correct: Sequence[bool]) -> float | None:
     """Share of right answers in percent; None without any."""
-    return _plain(100 * np.mean(correct)) if len(correct) else None
+    # as _share computes it, so that a score is the same number to the last digit wherever it is made
+    return 100.0 * float(np.sum(correct)) / len(correct) if len(correct) else None
 
 
 def yes_no_scores(

@@ -79,7 +79,7 @@ def page_data(
         "legend": _LEGEND,
         "reading": "official" if any(not row.mini for row in rows if row.source == "measured") else "strict",
         "readings": list(READINGS),
-        "names": NAMES | {"emorealm": "all five tasks"},
+        "names": {key: name.removeprefix("- ") for key, name in NAMES.items()} | {"emorealm": "all five tasks"},
         "scales": SCALES,
         "layouts": [dataclasses.asdict(layout) for layout in LAYOUTS],
         "lines": _page_lines(rows, cells),

@@ -28,7 +28,9 @@ def tradeoff(rows: Sequence[Row], path: Path) -> bool:
     points = pairs_of(rows)
     if not points:
         return False
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4.6), sharey=True)
+    names = dict.fromkeys((name, source) for of_task in points.values() for source, name, _ in of_task)
+    numbers = {name: number for number, (name, _) in enumerate(names, start=1)}
+    figure, axes = plt.subplots(1, 3, figsize=(14.5, 4.6), sharey=True)
     grid = np.linspace(1, 100, 200)
     for axis, task in zip(axes, YES_NO, strict=True):
         for level in _LEVELS:
@@ -36,16 +38,28 @@ def tradeoff(rows: Sequence[Row], path: Path) -> bool:
                 other = np.where(2 * grid > level, level * grid / (2 * grid - level), np.nan)
             axis.plot(grid, np.where(other <= 100, other, np.nan), color="#d0d4da", lw=0.8)
         axis.plot([0, 100], [100, 0], ls="--", lw=0.9, color=FLOOR)
-        for (source, name, part), (yes, no) in points.get(task, {}).items():
-            colour = FLOOR if part != "full" else (MEASURED if source == "measured" else PUBLISHED)
-            axis.scatter(yes, no, s=44, color="none" if part != "full" else colour, edgecolor=colour, zorder=3)
-            axis.annotate(name, (yes, no), xytext=(4, 4), textcoords="offset points", fontsize=6.5, color=colour)
+        _scatter(axis, points.get(task, {}), numbers)
         axis.set(title=TITLES[task], xlim=(0, 103), ylim=(0, 103), xlabel="right where the answer is yes, %")
     axes[0].set_ylabel("right where the answer is no, %")
-    figure.tight_layout()
+    figure.tight_layout(rect=(0, 0, 0.86, 1))
+    for line, (name, source) in enumerate(names):
+        figure.text(0.865, 0.93 - 0.038 * line, f"{numbers[name]}  {name}", fontsize=8, color=_colour(source, "full"))
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return True
+
+
+def _scatter(
+    axis: plt.Axes, points: Mapping[tuple[str, str, str], tuple[float, float]], numbers: Mapping[str, int]
+) -> None:
+    for (source, name, part), (yes, no) in points.items():
+        colour = _colour(source, part)
+        axis.scatter(yes, no, s=26, color="none" if part != "full" else colour, edgecolor=colour, zorder=3)
+        axis.annotate(str(numbers[name]), (yes, no), xytext=(4, 3), textcoords="offset points", fontsize=7.5)
+
+
+def _colour(source: str, part: str) -> str:
+    return FLOOR if part != "full" else (MEASURED if source == "measured" else PUBLISHED)
 
 
 def pairs_of(rows: Sequence[Row]) -> dict[str, dict[tuple[str, str, str], tuple[float, float]]]:

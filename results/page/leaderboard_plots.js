@@ -40,7 +40,8 @@ function tradeoff(task) {
 
 function heat() {
   const columns = layoutOf("table15").columns;
-  const lines = plotLines().filter((line) => line.part === "full" && columns.some((column) => valueOf(line, column) !== null));
+  const recalls = columns.filter((column) => column.metric.startsWith("recall_"));
+  const lines = plotLines().filter((line) => line.part === "full" && recalls.some((column) => valueOf(line, column) !== null));
   const rows = lines.map((line) => el("tr", { class: line.source }, nameCell(line), ...columns.map((column) => {
     const value = valueOf(line, column);
     const cell = el("td", {}, fixed(value));

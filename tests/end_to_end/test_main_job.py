@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -86,6 +87,50 @@ def test_every_sample_can_be_scored_again(answered):
     assert {"id", "clip", "gold", "choices", "raw", "strict", "official", "media"} <= set(record)
     assert record["media"]["frames"] == len(record["media"]["times"]) > 0
     assert 2 <= record["media"]["audio_seconds"] <= 4
+
+
+def said_by_lmms_eval(folder):
+    """Task -> metric -> value, from the run's results file."""
+    (path,) = (folder / "run").rglob("*_results.json")
+    results = json.loads(path.read_text())["results"]
+    return {task: {key.split(",")[0]: value for key, value in scores.items()} for task, scores in results.items()}
+
+
+def test_scored_again_every_number_is_the_runs_own_to_the_last_digit(answered):
+    folder, report = answered
+    said, compared = said_by_lmms_eval(folder), 0
+    for part, scored in report.items():
+        for task, of_task in scored["tasks"].items():
+            ours = said["_".join(filter(None, ("emorealm_mini", "" if part == "full" else part, task)))]
+            for reading in ("official", "strict"):
+                for score, value in of_task["readings"][reading].items():
+                    name = f"sub_{score}" if score in of_task["subtasks"] else score
+                    for bound in ("", "low", "high"):
+                        metric = "_".join(filter(None, (name, bound, reading)))
+                        metric = "emorealm_score" if metric == "accuracy_official" else metric
+                        if metric in ours:
+                            assert ours[metric] == value[bound or "value"], (task, metric)
+                            compared += 1
+    assert compared > 300
+
+
+def test_the_run_goes_on_the_leaderboard_and_through_the_gate(answered):
+    folder, _ = answered
+    variables = {"EMOREALM_CACHE": str(folder / "cache")}
+    made = run("emorealm", "leaderboard", f"nano={folder / 'run'}", "--out", str(folder), "--clips", "2", **variables)
+    assert made.returncode == 0, made.stderr
+    assert "1 run(s), 1206 questions, 2 clips" in made.stdout
+    page = (folder / "leaderboard.html").read_text(encoding="utf-8")
+    assert '"question":"' in page
+    assert "data:image/jpeg;base64," in page
+    shutil.copytree(folder / "run", folder / "again")
+    both = ("--baseline", str(folder / "run"), "--run", str(folder / "again"))
+    assert run("emorealm", "regress", *both, "--exact", **variables).returncode == 0
+    for path in (folder / "again").rglob("*_samples_*"):
+        path.unlink()
+    failed = run("emorealm", "regress", *both, **variables)
+    assert failed.returncode == 2
+    assert "--log_samples" in failed.stderr
 
 
 def test_the_table_ends_the_run(answered):

@@ -110,7 +110,7 @@ def test_plots_draw_runs_papers_and_the_blind_floor(board, open_page):
     assert page.locator("#tradeoff circle.measured").count() == 9
     assert page.locator("#tradeoff circle.blind").count() == 3
     assert page.locator("#tradeoff circle.published").count() > 30
-    assert page.locator("#recall tbody tr").count() == 24
+    assert page.locator("#recall tbody tr").count() == 17
 
 
 def test_samples_filter_open_and_keep_markup_as_text(board, open_page):

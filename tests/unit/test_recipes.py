@@ -51,13 +51,14 @@ def test_a_recipe_names_only_what_differs(tmp_path):
 
 
 def test_every_shipped_recipe_fills_its_program():
-    from avem_train import supervised
+    from avem_train import dpo, supervised
 
-    assert config.shipped()
+    settings = {"mini_base": supervised.MiniBase, "preference": dpo.Settings}
+    assert set(settings) <= set(cli.PROGRAMS)
     for name in config.shipped():
         content = config.read(name, [])
-        assert content.pop("program") in cli.PROGRAMS
-        config.fill(supervised.MiniBase, content)
+        form = settings[content.pop("program")]
+        config.fill(form, {"data": "preferences.jsonl", "out": "out"} | content if form is dpo.Settings else content)
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from emorealm_tasks import plugin
+from model_adapters.catalogue import MODELS
 
 if TYPE_CHECKING:
     from lmms_eval.models.registry_v2 import ModelManifest
 
 
 def manifests() -> list[ModelManifest]:
-    """`avere` answers chat tasks, with --force_simple simple ones; `avere_likelihood` is its simple class by name."""
+    """`avere` answers chat tasks, with --force_simple simple ones; `avere_likelihood` is its simple class by name.
+
+    The rest is in the catalogue.
+    """
     # imported here: importing this module must not start lmms_eval.models, which loads this module's entry point
     from lmms_eval.models.registry_v2 import ModelManifest
 
@@ -24,4 +28,5 @@ def manifests() -> list[ModelManifest]:
     return [
         ModelManifest("avere", simple_class_path=simple, chat_class_path="model_adapters.avere.adapter.AvereChat"),
         ModelManifest("avere_likelihood", simple_class_path=simple),
+        *(ModelManifest(model.name, chat_class_path=model.chat_class) for model in MODELS if model.chat_class),
     ]

@@ -123,10 +123,9 @@ def preference_file(tmp_path_factory, make_clip) -> Path:
 @pytest.fixture(scope="session")
 def tiny_omni(tmp_path_factory) -> Path:
     """A `from_pretrained` folder: Qwen2.5-Omni's thinker with random weights, and its processor."""
+    import tiny_models
     import torch
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import (
-        PreTrainedTokenizerFast,
         Qwen2_5OmniProcessor,
         Qwen2_5OmniThinkerConfig,
         Qwen2VLImageProcessor,
@@ -137,16 +136,9 @@ def tiny_omni(tmp_path_factory) -> Path:
 
     marks = {name: f"<|{name}|>" for name in ("IMAGE", "AUDIO", "VIDEO", "im_start", "im_end", "endoftext")}
     marks |= {f"{kind}_{end}": f"<|{kind}_{end}|>" for kind in ("vision", "audio") for end in ("bos", "eos")}
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer, made.decoder = pre_tokenizers.ByteLevel(add_prefix_space=False), decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet, special_tokens=list(marks.values()))
-    made.train_from_iterator(["system user assistant Yes No"], trainer)
     named = {f"{kind.lower()}_token": marks[kind] for kind in ("IMAGE", "AUDIO", "VIDEO")}
     named |= {f"{kind}_token": mark for kind, mark in marks.items() if kind.endswith(("bos", "eos"))}
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=made, eos_token="<|im_end|>", pad_token="<|endoftext|>", extra_special_tokens=named
-    )
+    tokenizer = tiny_models.tokenizer(list(marks.values()), named)
     ids = {name: tokenizer.convert_tokens_to_ids(mark) for name, mark in marks.items()}
     rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
     small = {"hidden_size": 32, "intermediate_size": 48, "initializer_range": 0.3}
@@ -173,5 +165,8 @@ def tiny_omni(tmp_path_factory) -> Path:
         video_processor=Qwen2VLVideoProcessor(),
         feature_extractor=WhisperFeatureExtractor(feature_size=16),
         tokenizer=tokenizer,
+        chat_template=tiny_models.chat_template(
+            video="<|vision_bos|><|VIDEO|><|vision_eos|>", audio="<|audio_bos|><|AUDIO|><|audio_eos|>"
+        ),
     ).save_pretrained(folder)
     return folder

@@ -1,0 +1,84 @@
+"""A clip on disk -> the frames and the waveform that a processor of transformers is handed.
+
+Clips are decoded one behind the other in order of the questions; the last few are kept, so that the questions about one
+clip decode it once.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from emorealm_tasks import media
+from model_adapters.clip import Clip
+
+_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How many frames of a video are taken, evenly spaced over all of it.
+
+    fps: frames a second of video, between `least` and `most` of them; 0 = always `most`. multiple: their number is the
+    multiple of it below that (models that merge frames in pairs). rate: Hz of the sound.
+    """
+
+    fps: float
+    most: int
+    least: int = 1
+    multiple: int = 1
+    rate: int = media.AUDIO_RATE
+
+    def count(self, seconds: float) -> int:
+        """Frames taken of a video that lasts `seconds`."""
+        wanted = self.multiple * int(seconds * self.fps // self.multiple) if self.fps else self.most
+        highest = max(self.multiple, self.most // self.multiple * self.multiple)
+        return min(max(wanted, self.least, self.multiple), highest)
+
+
+class Seen(NamedTuple):
+    """Frames of a video: uint8 (frames, height, width, 3), their times in seconds, and how many a second they are."""
+
+    frames: np.ndarray
+    times: np.ndarray
+    fps: float
+
+
+class Given(NamedTuple):
+    """What is handed over of a clip: frames or None, waveform float32 (samples,) or None."""
+
+    seen: Seen | None
+    heard: np.ndarray | None
+
+
+def read(clip: Clip, sampling: Sampling) -> Given:
+    """Decode a clip. Raises MediaError."""
+    return Given(
+        _frames(clip.video, sampling) if clip.video else None,
+        media.read_audio(clip.audio, sampling.rate) if clip.audio else None,
+    )
+
+
+def _frames(path: str, sampling: Sampling) -> Seen:
+    seconds = media.probe(path).seconds
+    frames, times = media.read_frames(path, sampling.count(seconds))
+    span = float(times[-1] - times[0])
+    fps = (len(frames) - 1) / span if span > 0 else len(frames) / max(seconds, 1e-3)
+    return Seen(frames, times, fps)
+
+
+class ClipReader:
+    """`read`, with the last few clips kept; not for several threads at once."""
+
+    def __init__(self, sampling: Sampling) -> None:
+        self.sampling = sampling
+        self._kept: OrderedDict[Clip, Given] = OrderedDict()
+
+    def __call__(self, clip: Clip) -> Given:
+        """The clip's media. Raises MediaError."""
+        if clip not in self._kept:
+            self._kept[clip] = read(clip, self.sampling)
+            if len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return self._kept[clip]

@@ -1,0 +1,60 @@
+"""A checkpoint's name -> model and processor, or one line that says what is missing."""
+
+from typing import NoReturn
+
+import torch
+from safetensors import SafetensorError
+from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
+
+from emorealm_tasks.errors import stop
+from model_adapters.arguments import first_line
+
+_LOADING = (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError)
+
+
+def load(
+    owner: str,
+    model_class: type[PreTrainedModel],
+    processor_class: type[ProcessorMixin],
+    checkpoint: str,
+    expected: tuple[str, ...],
+    **options: object,
+) -> tuple[PreTrainedModel, ProcessorMixin]:
+    """Model (in eval mode) and processor of a hub id or folder.
+
+    `expected` are the model types that this adapter can run; `options` go to `from_pretrained` where they are not None.
+    Stops at another model type, and at a checkpoint that leaves weights at random.
+    """
+    try:
+        found = AutoConfig.from_pretrained(checkpoint).model_type
+    except _LOADING as error:
+        _refuse(owner, checkpoint, f"its config.json cannot be read ({first_line(error)})")
+    if found not in expected:
+        _refuse(owner, checkpoint, f"its model_type is {found!r}, not {' or '.join(map(repr, expected))}")
+    try:
+        processor = processor_class.from_pretrained(checkpoint)
+    except _LOADING as error:
+        _refuse(owner, checkpoint, f"its processor cannot be loaded ({first_line(error)})")
+    if not processor.chat_template:
+        _refuse(owner, checkpoint, "there is no chat template in it")
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        model, report = model_class.from_pretrained(checkpoint, output_loading_info=True, **given)
+    except _LOADING as error:
+        _refuse(owner, checkpoint, f"its weights cannot be loaded ({first_line(error)})")
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        _refuse(owner, checkpoint, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
+    return model.eval(), processor
+
+
+def place(model: PreTrainedModel, device: torch.device, device_map: str | None) -> PreTrainedModel:
+    """The model on its device, unless a device map has put it somewhere already."""
+    return model if device_map else model.to(device)
+
+
+def _refuse(owner: str, checkpoint: str, reason: str) -> NoReturn:
+    stop(
+        f"{owner}: {checkpoint} cannot be used: {reason}; name a downloaded folder or a hub id with "
+        "--model_args pretrained=..."
+    )

@@ -1,0 +1,94 @@
+"""Models that see and hear at once: the thinkers of Qwen2.5-Omni and Qwen3-Omni, which answer in text.
+
+By default a clip's sound is interleaved with its picture in time (`interleave=true`: the official code's
+use_audio_in_video), wherever the file with the sound lies; `interleave=false` puts it in a block of its own behind the
+video. The whole model with its talker is never loaded: a thinker reads its own part of the same checkpoint.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from transformers import (
+    Qwen2_5OmniProcessor,
+    Qwen2_5OmniThinkerForConditionalGeneration,
+    Qwen3OmniMoeProcessor,
+    Qwen3OmniMoeThinkerForConditionalGeneration,
+)
+
+from emorealm_tasks.errors import stop
+from model_adapters.clip import Clip
+
+from .base import InProcessChat
+from .clips import Given
+
+_SYSTEM = (
+    "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
+    "visual inputs, as well as generating text and speech."
+)
+
+
+class OmniAV(InProcessChat):
+    """See `InProcessChat`. interleave: whether sound and picture are interleaved in time, as the official code does."""
+
+    own_arguments: ClassVar[tuple[str, ...]] = ("interleave",)
+
+    def __init__(self, *args: object, interleave: bool = True, **kwargs: object) -> None:
+        if not isinstance(interleave, bool):
+            stop(f"{self.name}: interleave={interleave!r}; use true or false")
+        self.interleave = interleave
+        super().__init__(*args, **kwargs)
+
+    def blocks(self, clip: Clip) -> list[str]:
+        """Interleaved sound has no block of its own: it stands in the video's."""
+        return ["video"] if self._interleaved(clip) else super().blocks(clip)
+
+    def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
+        """Frames with the rate they were really sampled at, so that the sound is aligned with them."""
+        asked: dict = {}
+        if given.seen:
+            asked |= {"videos": [_channels_first(given)], "fps": given.seen.fps, "do_sample_frames": False}
+        if given.heard is not None:
+            asked["audio"] = [given.heard]
+            asked["sampling_rate"] = self.reader.sampling.rate
+        if given.seen and given.heard is not None and self.interleave:
+            asked |= interleaving(self.processor)
+        return self.processor(text=[prompt], return_tensors="pt", **asked)
+
+    def forward_settings(self, clip: Clip) -> dict:
+        """The positions must be computed the way the prompt was laid out."""
+        return {"use_audio_in_video": self._interleaved(clip)}
+
+    def _interleaved(self, clip: Clip) -> bool:
+        return self.interleave and clip.video is not None and clip.audio is not None
+
+
+class Qwen25OmniAV(OmniAV):
+    """Qwen2.5-Omni with the paper's system prompt, its default (Appendix D.4); frames as officially."""
+
+    name = "qwen2_5_omni_av"
+    model_class = Qwen2_5OmniThinkerForConditionalGeneration
+    processor_class = Qwen2_5OmniProcessor
+    model_types = ("qwen2_5_omni", "qwen2_5_omni_thinker")
+    default_system = _SYSTEM
+
+
+class Qwen3OmniAV(OmniAV):
+    """Qwen3-Omni; not in the paper, asked without a system prompt as its card advises."""
+
+    name = "qwen3_omni_av"
+    model_class = Qwen3OmniMoeThinkerForConditionalGeneration
+    processor_class = Qwen3OmniMoeProcessor
+    model_types = ("qwen3_omni_moe", "qwen3_omni_moe_thinker")
+
+
+def interleaving(processor: Qwen2_5OmniProcessor) -> dict:
+    """What tells a processor that the one sound belongs into the one video: transformers 5.23 renamed it."""
+    if hasattr(processor, "load_audio_from_video"):
+        return {"load_audio_from_video": True, "audio_from_video_indices": [0]}
+    return {"use_audio_in_video": True}
+
+
+def _channels_first(given: Given) -> Tensor:
+    return torch.from_numpy(given.seen.frames).permute(0, 3, 1, 2)

@@ -1,0 +1,268 @@
+"""Adapters that run in this process, each on a tiny random checkpoint: what reaches the model, batches, failures."""
+
+import json
+from pathlib import Path
+
+import pytest
+import tiny_models
+import torch
+from lmms_eval.api.instance import Instance
+
+from emorealm_tasks import media_log
+from model_adapters import catalogue, manifests
+from model_adapters.clip import Clip
+from model_adapters.in_process.batches import batches, generation_settings
+from model_adapters.in_process.clips import Sampling
+from model_adapters.in_process.collate import collate
+from model_adapters.in_process.ears import AudioFlamingo3AV, Qwen2AudioAV
+from model_adapters.in_process.eyes import InternVL35AV, Qwen25VLAV, VideoLlama3AV
+from model_adapters.in_process.omni import Qwen3OmniAV, Qwen25OmniAV
+
+FAMILIES = {
+    "qwen2_5_omni_av": (Qwen25OmniAV, None),
+    "qwen3_omni_av": (Qwen3OmniAV, tiny_models.qwen3_omni),
+    "qwen2_audio_av": (Qwen2AudioAV, tiny_models.qwen2_audio),
+    "audio_flamingo3_av": (AudioFlamingo3AV, tiny_models.audio_flamingo3),
+    "videollama3_av": (VideoLlama3AV, tiny_models.videollama3),
+    "qwen2_5_vl_av": (Qwen25VLAV, tiny_models.qwen2_5_vl),
+    "internvl3_5_av": (InternVL35AV, tiny_models.internvl3_5),
+}
+
+
+@pytest.fixture(scope="session")
+def folder_of(tmp_path_factory, tiny_omni):
+    """Name -> folder of its tiny checkpoint, made once."""
+    made = {"qwen2_5_omni_av": tiny_omni}
+
+    def folder(name):
+        if name not in made:
+            made[name] = FAMILIES[name][1](tmp_path_factory.mktemp(name))
+        return str(made[name])
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def load(folder_of):
+    def loaded(name, **arguments):
+        return FAMILIES[name][0](pretrained=folder_of(name), device="cpu", **arguments)
+
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def clips(make_clip, tmp_path_factory):
+    """Three clips that differ in length, picture and sound."""
+    folder = tmp_path_factory.mktemp("clips")
+    return [str(make_clip(folder / f"{i}.mp4", seconds=1 + i / 2, tone=200.0 * (i + 1), size=64)) for i in range(3)]
+
+
+def ask(model, docs, **settings):
+    """Requests as lmms-eval makes them; a doc is (text, video, audio)."""
+    model.task_dict["t"] = {"test": docs}
+
+    def to_messages(doc):
+        items = [{"type": kind, "url": path} for kind, path in zip(("video", "audio"), doc[1:], strict=True) if path]
+        return [{"role": "user", "content": [*items, {"type": "text", "text": doc[0]}]}]
+
+    settings = {"max_new_tokens": 4, "temperature": 0, "until": []} | settings
+    return [
+        Instance(
+            request_type="generate_until",
+            arguments=(doc[0], to_messages, dict(settings), number, "t", "test"),
+            idx=0,
+            metadata={"task": "t", "doc_id": number, "repeats": 1},
+        )
+        for number, doc in enumerate(docs)
+    ]
+
+
+def texts(results):
+    return [result.text for result in results]
+
+
+def logits(model, *doc):
+    """Next-token logits of one question, by the adapter's own way from request to inputs."""
+    asked = model.asked(ask(model, [doc])[0])
+    inputs = model.batch([model.inputs(asked.ask, asked.clip)[0]])
+    with torch.inference_mode():
+        return model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_sound_and_picture_reach_exactly_the_models_that_take_them(name, load, clips):
+    model = load(name)
+    entry = catalogue.find(name)
+    plain = logits(model, "Why?", clips[0], clips[0])
+    assert torch.equal(plain, logits(model, "Why?", clips[0], clips[0]))
+    other_picture, other_sound = logits(model, "Why?", clips[1], clips[0]), logits(model, "Why?", clips[0], clips[1])
+    assert bool((other_picture - plain).abs().max() > 1e-3) == entry.sees
+    assert bool((other_sound - plain).abs().max() > 1e-3) == entry.hears
+    if not entry.sees:
+        assert torch.equal(plain, other_picture)
+    if not entry.hears:
+        assert torch.equal(plain, other_sound)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_answers_are_the_same_at_every_batch_size(name, load, clips):
+    """Every kind of question about clips of different lengths, interleaved; settings are left as they are."""
+    docs = [
+        (text, clip if "v" in kind else None, clip if "a" in kind else None)
+        for text in ("Is it rain? (A) Yes (B) No", "What?")
+        for kind in ("av", "v", "a", "")
+        for clip in clips
+    ]
+    model = load(name)
+    alone = texts(model.generate_until(ask(model, docs)))
+    model.batch_size = 5
+    requests = ask(model, docs)
+    before = [dict(request.args[2]) for request in requests]
+    assert texts(model.generate_until(requests)) == alone
+    assert [request.args[2] for request in requests] == before
+    assert len(set(alone)) > 2  # clips matter, so a mix-up would show
+
+
+def test_interleaved_and_separate_sound_are_two_ways_of_asking(load, clips):
+    doc = ("Why?", clips[0], clips[0])
+    together, apart = load("qwen2_5_omni_av"), load("qwen2_5_omni_av", interleave=False)
+    assert (logits(together, *doc) - logits(apart, *doc)).abs().max() > 1e-3
+    changed = logits(apart, "Why?", clips[0], clips[1])
+    assert (changed - logits(apart, *doc)).abs().max() > 1e-3
+    deaf = load("qwen2_5_omni_av", modalities="v")
+    assert torch.equal(logits(deaf, *doc), logits(deaf, "Why?", clips[0], None))
+
+
+def test_the_thinker_is_read_from_the_whole_omni_checkpoint(load, folder_of, clips, tmp_path):
+    """Names with the prefix `thinker.` and a configuration in which the thinker is a part, as published."""
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoProcessor
+
+    thinker = folder_of("qwen2_5_omni_av")
+    weights = load_file(f"{thinker}/model.safetensors")
+    renamed = {f"thinker.{name}": tensor for name, tensor in weights.items()} | {"talker.x": torch.zeros(1)}
+    save_file(renamed, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads(Path(thinker, "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "qwen2_5_omni", "thinker_config": config}))
+    AutoProcessor.from_pretrained(thinker).save_pretrained(tmp_path)
+    whole = FAMILIES["qwen2_5_omni_av"][0](pretrained=str(tmp_path), device="cpu")
+    doc = ("Why?", clips[0], clips[0])
+    assert torch.equal(logits(whole, *doc), logits(load("qwen2_5_omni_av"), *doc))
+
+
+def test_a_question_that_fails_costs_only_itself_and_is_never_an_empty_answer(load, clips, tmp_path, monkeypatch):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a film")
+    docs = [("a", clips[0], clips[0]), ("b", str(broken), str(broken)), ("c", clips[1], clips[1])]
+    model = load("qwen2_5_omni_av", batch_size=3, max_errors=0.5)
+    good = texts(model.generate_until(ask(model, docs)))
+    assert good[1].startswith("[LMMS_EVAL_REQUEST_FAILED]")
+    assert str(broken) in good[1]
+    assert not any(answer.startswith("[LMMS") for answer in (good[0], good[2]))
+    generate = model.model.generate
+
+    def full(input_ids, **rest):
+        if len(input_ids) > 1:
+            raise torch.OutOfMemoryError("the card is full")
+        return generate(input_ids=input_ids, **rest)
+
+    monkeypatch.setattr(model.model, "generate", full)
+    assert texts(model.generate_until(ask(model, docs))) == good  # a batch too large is answered one by one
+
+
+def test_beyond_the_error_budget_the_run_stops(load, clips, monkeypatch, capsys):
+    model = load("qwen2_audio_av", batch_size=2)
+    monkeypatch.setattr(model.model, "generate", lambda **_: (_ for _ in ()).throw(RuntimeError("the driver is gone")))
+    with pytest.raises(SystemExit) as caught:
+        model.generate_until(ask(model, [("a", None, clips[0]), ("b", None, clips[1])]))
+    assert caught.value.code == 2
+    said = capsys.readouterr().err
+    assert "RuntimeError: the driver is gone" in said
+    assert "max_errors=0.01" in said
+
+
+def test_what_was_given_is_said_in_the_side_file(load, clips, tmp_path, monkeypatch):
+    monkeypatch.setenv(media_log.VARIABLE, str(tmp_path / "media.jsonl"))
+    (tmp_path / "media.jsonl").touch()
+    model = load("qwen2_5_vl_av")
+    model.generate_until(ask(model, [("a", clips[2], clips[2])]))
+    given = media_log.find(clips[2], clips[2])
+    assert given["frames"] == len(given["times"]) == 4
+    assert given["audio_seconds"] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"pretraned": "x"}, "did you mean 'pretrained'"),
+        ({"modalities": "a"}, "it can only see"),
+        ({"pretrained": "/nowhere"}, "/nowhere cannot be used"),
+        ({"interleave": True}, "unknown model argument 'interleave'"),
+        ({"frames": 0}, "frames=0 is out of range"),
+        ({"pretrained": None}, "name its weights with pretrained="),
+    ],
+)
+def test_bad_arguments_end_in_one_line(folder_of, arguments, said, capsys):
+    with pytest.raises(SystemExit) as caught:
+        VideoLlama3AV(**{"pretrained": folder_of("videollama3_av"), "device": "cpu"} | arguments)
+    assert caught.value.code == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
+
+
+def test_another_models_checkpoint_is_refused(folder_of, capsys):
+    with pytest.raises(SystemExit):
+        VideoLlama3AV(pretrained=folder_of("qwen2_5_vl_av"), device="cpu")
+    assert "its model_type is 'qwen2_5_vl', not 'video_llama_3'" in capsys.readouterr().err
+
+
+def test_every_chat_class_of_the_catalogue_is_offered_under_its_name():
+    offered = {manifest.model_id: manifest.chat_class_path for manifest in manifests.manifests()}
+    for name, (family, _) in FAMILIES.items():
+        assert family.name == name
+        assert offered[name] == catalogue.find(name).chat_class == f"{family.__module__}.{family.__name__}"
+
+
+@pytest.mark.parametrize(
+    ("sampling", "seconds", "count"),
+    [
+        (Sampling(fps=2, most=768, least=4, multiple=2), 2.6, 4),
+        (Sampling(fps=2, most=768, least=4, multiple=2), 10.2, 20),
+        (Sampling(fps=2, most=7, least=4, multiple=2), 10.2, 6),
+        (Sampling(fps=0, most=8), 2.0, 8),
+        (Sampling(fps=1, most=180), 0.2, 1),
+    ],
+)
+def test_number_of_frames(sampling, seconds, count):
+    assert sampling.count(seconds) == count
+
+
+def test_batches_share_settings_and_modalities_and_keep_clips_together():
+    film, other = Clip("f", "f"), Clip("o", "o")
+    short, long = {"max_new_tokens": 4}, {"max_new_tokens": 9}
+    asked = [(film, short), (other, short), (film, short), (Clip("f", None), short), (film, long)]
+    assert batches(asked, 2) == [[0, 2], [1], [3], [4]]
+
+
+def test_settings_are_greedy_unless_the_task_asks_for_more():
+    greedy = generation_settings({"temperature": 0, "top_p": 0.5, "until": ["x"]})
+    assert greedy == {"max_new_tokens": 512, "num_beams": 1, "do_sample": False} | dict.fromkeys(
+        ("temperature", "top_p", "top_k")
+    )
+    drawn = generation_settings({"temperature": 0.7, "max_new_tokens": 3})
+    assert (drawn["do_sample"], drawn["temperature"], drawn["top_p"], drawn["max_new_tokens"]) == (True, 0.7, 1.0, 3)
+
+
+def test_collating_pads_prompts_on_the_left_and_mel_on_the_right():
+    def row(length, mel):
+        ids = torch.arange(1, length + 1)[None]
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "input_features": torch.ones(1, 2, mel)}
+
+    made = collate([row(3, 2), row(1, 4)], pad_token_id=7)
+    assert made["input_ids"].tolist() == [[1, 2, 3], [7, 7, 1]]
+    assert made["attention_mask"].tolist() == [[1, 1, 1], [0, 0, 1]]
+    assert made["input_features"].sum((1, 2)).tolist() == [4, 8]
+    assert made["input_features"][0, :, 2:].eq(0).all()
+    with pytest.raises(ValueError, match="different inputs"):
+        collate([row(3, 2), {"input_ids": torch.ones(1, 1)}], 0)

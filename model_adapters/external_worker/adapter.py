@@ -1,0 +1,230 @@
+"""`external_worker`: one class for every model whose official code needs an environment of its own.
+
+A worker script (a shipped one, see model_adapters/workers/README.md, or the user's) runs under the user's `python` and
+answers one question at a time; each rank of a distributed run has a worker of its own, on that rank's GPU. A question
+that a worker could not answer is asked again of a fresh one; what fails still reads `[LMMS_EVAL_REQUEST_FAILED ...]`
+and counts against `max_errors`, as it does for `avere`.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+from lmms_eval.api.instance import GenerationResult, Instance
+from lmms_eval.api.model import lmms
+from loguru import logger
+from tqdm import tqdm
+
+from emorealm_tasks import media, media_log, settings
+from emorealm_tasks.errors import stop
+from model_adapters import arguments
+from model_adapters.asking import Ask, from_messages
+from model_adapters.clip import Clip
+from model_adapters.failures import ErrorBudget, cut
+
+from .client import Client
+from .environment import SCRIPTS, worker_environment
+from .modalities import what_to_give
+from .process import Fault, Refused, WorkerProcess
+
+_OWNER = "external_worker"
+ARGUMENTS = (
+    "worker",
+    "python",
+    "repo",
+    "checkpoint",
+    "options",
+    "env",
+    "timeout",
+    "start_timeout",
+    "retries",
+    "max_errors",
+    "log",
+    "batch_size",
+    "device",
+)
+
+
+class ExternalWorker(lmms):
+    """Chat tasks, answered by a worker process.
+
+    worker: the name of a shipped script (videollama2, ola, ...) or the path of another one.
+    python: the interpreter of the environment that the model needs; default this one.
+    repo: the checkout of the official repository; the worker's working directory.
+    checkpoint: the weights, as the script says.
+    options: the script's own settings, NAME=VALUE;NAME=VALUE.
+    env: names of environment variables to pass on beyond those every program needs, NAME;NAME.
+    timeout, start_timeout: seconds that an answer and the loading of the model may take.
+    retries: how often a question is asked again of a fresh worker after one died, was late or spoke nonsense.
+    max_errors: the share of requests, 0 to 1, that may fail.
+    log: a file for what the worker prints; default one that is kept only if something went wrong.
+    batch_size: must be 1.
+    device: `cpu` hides the GPUs from the worker, cuda:N shows it one; default the rank's.
+    """
+
+    is_simple = False
+
+    def __init__(
+        self,
+        worker: str | None = None,
+        python: str | None = None,
+        repo: str | None = None,
+        checkpoint: str | None = None,
+        options: str | None = None,
+        env: str | None = None,
+        timeout: float = 300.0,
+        start_timeout: float = 1800.0,
+        retries: int = 1,
+        max_errors: float = 0.01,
+        log: str | None = None,
+        batch_size: int | str = 1,
+        device: str | None = None,
+        **unknown: object,
+    ) -> None:
+        super().__init__()
+        arguments.refuse_unknown(unknown, ARGUMENTS, _OWNER)
+        if arguments.batch_size(batch_size, _OWNER) != 1:
+            stop(f"{_OWNER}: batch_size={batch_size}: a worker answers one question at a time; leave it at 1")
+        self.device = arguments.choose_device(device, _OWNER)  # where lmms-eval exchanges counts between ranks
+        self.max_errors = arguments.number("max_errors", max_errors, 0.0, 1.0, _OWNER)
+        waits = {"timeout": timeout, "start_timeout": start_timeout}
+        seconds = {name: arguments.number(name, value, 0.001, 1e6, _OWNER) for name, value in waits.items()}
+        again = int(arguments.number("retries", retries, 0, 100, _OWNER))
+        command = _command(worker, python, repo, checkpoint, _list(options))
+        environment = worker_environment(command[0], device, _list(env))
+        self._log, self._keep_log = _log_file(log), bool(log)
+        self._reported: set[str] = set()
+        self._logged: set[Clip] = set()
+        self.client: Client | None = None
+
+        def start() -> WorkerProcess:
+            return WorkerProcess(command, environment, self._log, seconds["start_timeout"])
+
+        try:
+            self.client = Client(start, seconds["timeout"], again)
+        except (Refused, Fault, OSError) as error:
+            self._give_up(error)
+        hello = self.client.hello
+        logger.info(f"{_OWNER}: {hello.model} takes {', '.join(hello.modalities)}; {hello.versions}")
+
+    def clean(self) -> None:
+        """End the worker, and drop the log of one that had no fault."""
+        if self.client is not None:
+            self.client.close()
+            if not self._keep_log and not self.client.faults and not self._reported:
+                self._log.unlink(missing_ok=True)
+        super().clean()
+
+    def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
+        """The worker's answer to each request, in order."""
+        budget = ErrorBudget(_OWNER, self.max_errors, len(requests), self._reported, f"; the worker's log: {self._log}")
+        answers = []
+        for request in tqdm(requests, disable=self.rank != 0, desc=_OWNER):
+            to_messages, generation, doc_id, task, split = request.args[1:6]
+            _refuse_sampling(generation, task)
+            ask = from_messages(to_messages(self.task_dict[task][split][doc_id]), task, _OWNER)
+            reply = self._ask(ask, generation)
+            if reply.get("error"):
+                answers.append(GenerationResult(budget.spend(reply["error"])))
+                continue
+            self._log_media(ask.clip, reply.get("media"))
+            answers.append(GenerationResult(cut(reply["text"].strip(), generation.get("until"))))
+        return answers
+
+    def generate_until_multi_round(self, requests: list[Instance]) -> NoReturn:
+        """Not offered: workers answer single turns."""
+        stop(f"{_OWNER}: task {requests[0].task_name} is a dialogue of several rounds; workers answer single turns")
+
+    def loglikelihood(self, requests: list[Instance]) -> NoReturn:
+        """Not offered: workers answer in words."""
+        stop(f"{_OWNER}: task {requests[0].task_name} asks for likelihoods; workers answer in words only")
+
+    def _ask(self, ask: Ask, generation: dict) -> dict:
+        """The reply to one question; {"error": MESSAGE} where its clip cannot be used or no worker could answer."""
+        try:
+            given = what_to_give(ask.clip, self.client.hello.modalities)
+            question = {"video": None, "audio": None, "prompt": ask.text, "generation": dict(generation)}
+            if given.video:
+                question["video"] = os.path.abspath(given.video)
+            if given.audio:
+                question["audio"] = os.path.abspath(media.separate_wav(given.audio, settings.load().cache))
+        except (media.MediaError, ValueError) as error:
+            return {"error": str(error)}
+        try:
+            return self.client.ask(question)
+        except (Refused, Fault, OSError) as error:
+            self._give_up(error)
+
+    def _log_media(self, clip: Clip, given: dict | None) -> None:
+        """Tell the side file, once a clip, what the worker says the model was given of it."""
+        if given and clip not in self._logged:
+            self._logged.add(clip)
+            said = {"frames": given.get("frames", 0), "times": [], "audio_seconds": given.get("audio_seconds", 0.0)}
+            media_log.append({"clip": clip.video, "audio": clip.audio, **said})
+
+    def _give_up(self, error: Exception) -> NoReturn:
+        stop(f"{_OWNER}: the worker does not start: {error}; its log: {self._log}")
+
+
+def _command(
+    worker: str | None, python: str | None, repo: str | None, checkpoint: str | None, options: Sequence[str]
+) -> list[str]:
+    """The worker's command line, everything in it looked at first."""
+    script = _script(worker)
+    interpreter = shutil.which(os.path.expanduser(python)) if python else sys.executable
+    if interpreter is None:
+        stop(f"{_OWNER}: python={python}: no such program; name the python of the model's own environment")
+    command = [os.path.abspath(interpreter), str(script)]
+    if repo:
+        folder = Path(repo).expanduser()
+        if not folder.is_dir():
+            stop(f"{_OWNER}: repo={repo}: there is no such folder; clone the model's repository there")
+        command += ["--repo", str(folder.resolve())]
+    if checkpoint:
+        command += ["--checkpoint", os.path.expanduser(str(checkpoint))]
+    for option in options:
+        if "=" not in option:
+            stop(f"{_OWNER}: options={option}: write NAME=VALUE, several with ; between them")
+        command += ["--option", option]
+    return command
+
+
+def _script(worker: str | None) -> Path:
+    """The script that `worker` names."""
+    known = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in ("__init__", "protocol"))
+    if worker in known:
+        return SCRIPTS / f"{worker}.py"
+    path = Path(worker or "").expanduser()
+    if worker and path.is_file():
+        return path.resolve()
+    near = get_close_matches(worker or "", known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"shipped are {', '.join(known)}; any other by its path"
+    stop(f"{_OWNER}: worker={worker or ''}: no such script; {hint}")
+
+
+def _list(value: str | None) -> list[str]:
+    """`a;b` as its parts."""
+    return [part.strip() for part in str(value or "").split(";") if part.strip()]
+
+
+def _log_file(named: str | None) -> Path:
+    """Where the worker's stderr goes: the named file, one a rank, else a fresh one."""
+    if not named:
+        handle, path = tempfile.mkstemp(prefix="emorealm-worker-", suffix=".log")
+        os.close(handle)
+        return Path(path)
+    path = Path(named).expanduser()
+    rank = int(os.environ.get("RANK", 0))
+    path = path.with_name(f"{path.stem}.{rank}{path.suffix}") if rank else path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def _refuse_sampling(generation: dict, task: str) -> None:
+    if generation.get("do_sample") or (generation.get("temperature") or 0) > 0:
+        stop(f"{_OWNER}: task {task} asks for sampling; workers decode greedily (temperature=0)")

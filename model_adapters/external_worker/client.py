@@ -1,0 +1,46 @@
+"""A worker that is there when it is asked: started once, started again after a fault, its questions asked again."""
+
+from collections.abc import Callable
+
+from loguru import logger
+
+from .process import Fault, Hello, WorkerProcess
+
+
+class Client:
+    """Asks one worker, restarting it up to `retries` times for one question."""
+
+    def __init__(self, start: Callable[[], WorkerProcess], timeout: float, retries: int) -> None:
+        """`start` gives a fresh worker (raises Fault or Refused), which is asked for here; `timeout` is in seconds."""
+        self._start = start
+        self._timeout = timeout
+        self._retries = retries
+        self._process: WorkerProcess | None = start()
+        self.hello: Hello = self._process.hello
+        self.faults = 0
+        self._number = 0
+
+    def ask(self, question: dict) -> dict:
+        """The reply to {video, audio, prompt, generation}; {"error": MESSAGE} where no attempt brought one.
+
+        Raises Fault or Refused where the worker does not start again.
+        """
+        self._number += 1
+        request = {"id": self._number, **question}
+        fault: Fault | None = None
+        for _ in range(self._retries + 1):
+            if self._process is None:
+                self._process = self._start()
+            try:
+                return self._process.ask(request, self._timeout)
+            except Fault as error:
+                self._process, fault = None, error
+                self.faults += 1
+                logger.warning(f"external_worker: {error}")
+        return {"error": f"the worker failed on it {self._retries + 1} times: {fault}"}
+
+    def close(self) -> None:
+        """End the worker; idempotent."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()

@@ -1,0 +1,26 @@
+"""Which part of a clip a model gets that does not take every combination of picture and sound."""
+
+from collections.abc import Collection
+
+from model_adapters.clip import Clip
+
+_BOTH, _TEXT = "video+audio", "text"
+
+
+def what_to_give(clip: Clip, modalities: Collection[str]) -> Clip:
+    """The part of `clip` that a model of these modalities takes: all of it, else the one part it has a sense for.
+
+    A model that sees gets a sounding clip's picture alone, one that hears its sound alone. Raises ValueError where
+    nothing of the clip fits, or where either part would and not both.
+    """
+    present = [kind for kind, path in zip(("video", "audio"), clip, strict=True) if path]
+    wanted = "+".join(present) or _TEXT
+    if wanted in modalities:
+        return clip
+    fitting = [kind for kind in present if kind in modalities]
+    if wanted == _BOTH and len(fitting) == 1:
+        return Clip(clip.video, None) if fitting == ["video"] else Clip(None, clip.audio)
+    takes = " or ".join(modalities)
+    if len(fitting) == 2:
+        raise ValueError(f"the worker takes {takes}, one at a time, and cannot choose; narrow it with options=")
+    raise ValueError(f"the worker takes {takes}; this question brings {wanted}")

@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import protocol
 
+MISSING = (
+    "MoSEAR's code is not public; once you have it, fill in load and answer of workers/mosear.py "
+    "and name your copy with worker=PATH"
+)
+
 
 class Mosear(protocol.Worker):
     """Picture with sound, once there is code."""
@@ -17,10 +22,11 @@ class Mosear(protocol.Worker):
 
     def load(self) -> None:
         """Refuse."""
-        raise protocol.Refusal(
-            "MoSEAR's code is not public; once you have it, fill in load and answer of workers/mosear.py "
-            "and name your copy with worker=PATH"
-        )
+        raise protocol.Refusal(MISSING)
+
+    def answer(self, request: protocol.Request) -> str:
+        """Refuse, for who fills in `load` alone."""
+        raise protocol.Refusal(MISSING)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def manifests() -> list[ModelManifest]:
     """`avere` answers chat tasks, with --force_simple simple ones; `avere_likelihood` is its simple class by name.
 
-    The rest is in the catalogue.
+    `external_worker` hands chat tasks to a process of its own; the rest is in the catalogue.
     """
     # imported here: importing this module must not start lmms_eval.models, which loads this module's entry point
     from lmms_eval.models.registry_v2 import ModelManifest
@@ -28,5 +28,6 @@ def manifests() -> list[ModelManifest]:
     return [
         ModelManifest("avere", simple_class_path=simple, chat_class_path="model_adapters.avere.adapter.AvereChat"),
         ModelManifest("avere_likelihood", simple_class_path=simple),
+        ModelManifest("external_worker", chat_class_path="model_adapters.external_worker.adapter.ExternalWorker"),
         *(ModelManifest(model.name, chat_class_path=model.chat_class) for model in MODELS if model.chat_class),
     ]

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from model_adapters.diffusion import DIFFUSION_STEPS, diffused
+
 if TYPE_CHECKING:
     from avem_train.preferences import Preference
 
@@ -25,7 +27,6 @@ MODALITIES = {"video": ("video",), "audio": ("audio",), "audiovisual": ("video",
 """What a prompt can be about -> the media that is."""
 KINDS = ("other_emotion", "any_clip", "diffusion", "random")
 CHANGES = ("prompt", "both")
-DIFFUSION_STEPS = 1000
 Clip = tuple[Path | None, Path | None]
 """Files of a clip: video, and audio (None = the video's own sound)."""
 
@@ -214,22 +215,6 @@ def altered(features: Tensor, medium: Medium) -> Tensor:
     raise ValueError(f"a medium of kind {medium.kind!r} is no noise; load {medium.path} instead")
 
 
-def diffused(features: Tensor, step: int, seed: int) -> Tensor:
-    """sqrt(a) features + sqrt(1 - a) noise, a = `kept_signal(step)`, with standard normal noise from `seed`."""
-    noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(seed))
-    kept = kept_signal(step)
-    return (features.float() * kept**0.5 + noise.to(features.device) * (1 - kept) ** 0.5).to(features.dtype)
-
-
 def randomised(features: Tensor, seed: int) -> Tensor:
     """Uniform noise on [0, 1) from `seed` in the features' shape, dtype and device."""
     return torch.rand(features.shape, generator=torch.Generator().manual_seed(seed)).to(features)
-
-
-def kept_signal(step: int) -> float:
-    """Share of the signal's power left at a step (0 to 999) of the diffusion that VCD (Leng et al., 2024) uses.
-
-    The noise variance added in step s is 1e-5 + (0.005 - 1e-5) sigmoid(12 s / 999 - 6).
-    """
-    variances = 1e-5 + (0.005 - 1e-5) * torch.sigmoid(torch.linspace(-6, 6, DIFFUSION_STEPS, dtype=torch.float64))
-    return float(torch.cumprod(1 - variances, 0)[step])

@@ -64,6 +64,12 @@ def number(name: str, value: object, low: float, high: float, owner: str) -> flo
     return found
 
 
+def one_of(name: str, value: str, choices: Collection[str], owner: str) -> None:
+    """Stop unless `value` is one of `choices`."""
+    if value not in choices:
+        stop(f"{owner}: {name}={value!r}; use one of {', '.join(choices)}")
+
+
 def batch_size(value: int | str, owner: str) -> int:
     """Rows at once; `auto` (and lmms-eval's `auto:N`) is 16."""
     if isinstance(value, str) and value.startswith("auto"):

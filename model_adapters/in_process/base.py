@@ -22,7 +22,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks import media, media_log
 from emorealm_tasks.errors import stop
-from model_adapters import arguments, catalogue
+from model_adapters import arguments, catalogue, contrastive
 from model_adapters.asking import Ask, from_messages
 from model_adapters.clip import Clip
 from model_adapters.failures import ErrorBudget, cut
@@ -70,6 +70,7 @@ class InProcessChat(lmms):
     modalities: `av`, `a` or `v`: what the model may be given; default all that it takes.
     fps, frames: frames a second of video and the most there are; fps=0 always takes `frames`.
     max_errors: the share of requests, 0 to 1, that may fail.
+    vcd_alpha, vcd_beta, vcd_step, vcd_modalities: contrastive decoding, off without vcd_alpha (see `contrastive`).
     """
 
     is_simple = False
@@ -98,7 +99,9 @@ class InProcessChat(lmms):
         **unknown: object,
     ) -> None:
         super().__init__()
-        arguments.refuse_unknown(unknown, (*ARGUMENTS, *self.own_arguments), self.name)
+        self.contrast = contrastive.from_arguments(unknown, self.name)
+        known = (*ARGUMENTS, *contrastive.ARGUMENTS, *self.own_arguments)
+        arguments.refuse_unknown(unknown, known, self.name)
         entry = catalogue.find(self.name)
         self.device = arguments.choose_device(device, self.name)
         self.batch_size = arguments.batch_size(batch_size, self.name)
@@ -182,8 +185,7 @@ class InProcessChat(lmms):
     def _modalities(self, wanted: str | None, entry: catalogue.Model) -> tuple[bool, bool]:
         if wanted is None:
             return entry.sees, entry.hears
-        if wanted not in ("av", "a", "v"):
-            stop(f"{self.name}: modalities={wanted!r}; use av, a or v")
+        arguments.one_of("modalities", wanted, ("av", "a", "v"), self.name)
         if ("v" in wanted and not entry.sees) or ("a" in wanted and not entry.hears):
             stop(f"{self.name}: modalities={wanted}: it can only {'see' if entry.sees else 'hear'}")
         return "v" in wanted, "a" in wanted
@@ -202,7 +204,10 @@ class InProcessChat(lmms):
         to_messages, settings, doc_id, task, split = request.args[1:6]
         ask = from_messages(to_messages(self.task_dict[task][split][doc_id]), request.task_name, self.name)
         clip = Clip(ask.clip.video if self.sees else None, ask.clip.audio if self.hears else None)
-        return Asked(ask, clip, generation_settings(settings), settings.get("until"))
+        generation = generation_settings(settings)
+        if self.contrast and (generation["do_sample"] or generation["num_beams"] > 1):
+            stop(f"{self.name}: task {request.task_name} asks for sampling or beams; vcd_alpha decodes greedily")
+        return Asked(ask, clip, generation, settings.get("until"))
 
     def _prepared(self, asked: Sequence[Asked]) -> Iterator[tuple[list[int], list]]:
         """Numbers of each batch and, for each, its inputs or why there are none; made ahead by one thread."""
@@ -242,7 +247,9 @@ class InProcessChat(lmms):
         """Results by number. What fails together is tried alone, so that a question fails for its own reasons."""
         first = asked[next(iter(rows))]
         try:
-            inputs = self.batch(list(rows.values()))
+            contrast = self.contrast if first.clip.media else None
+            noised = [contrast.noised(row) for row in rows.values()] if contrast else []
+            inputs = self.batch([*rows.values(), *noised])
             return dict(zip(rows, self._continue(inputs, first, [asked[n].until for n in rows]), strict=True))
         except Exception as error:
             if torch.cuda.is_available():
@@ -257,9 +264,12 @@ class InProcessChat(lmms):
         """Generate for a batch whose questions share `like`'s modalities and settings."""
         start = inputs["input_ids"].shape[1]
         told = {**self.forward_settings(like.clip), **like.generation}
-        ids = self.model.generate(**inputs, **told, pad_token_id=self.pad)
+        if len(inputs["input_ids"]) > len(untils):
+            told["logits_processor"] = [self.contrast]
+        ids = self.model.generate(**inputs, **told, pad_token_id=self.pad)[: len(untils)]
         results = []
-        for row, until, asked_for in zip(ids[:, start:], untils, inputs["attention_mask"].sum(1).tolist(), strict=True):
+        lengths = inputs["attention_mask"].sum(1).tolist()[: len(untils)]
+        for row, until, asked_for in zip(ids[:, start:], untils, lengths, strict=True):
             text = self.tokenizer.decode(row, skip_special_tokens=True)
             results.append(GenerationResult(cut(text, until), TokenCounts(asked_for, int((row != self.pad).sum()))))
         return results

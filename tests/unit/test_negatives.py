@@ -14,12 +14,11 @@ from avem_train.negatives import (
     Negatives,
     RejectedMedia,
     altered,
-    diffused,
     draw,
-    kept_signal,
     undrawable,
 )
 from avem_train.preferences import Preference
+from model_adapters.diffusion import diffused, kept_signal
 
 OWN = Medium()
 

@@ -1,0 +1,79 @@
+"""Visual contrastive decoding (VCD, Leng et al., 2024) for pictures and sounds: Table 5's row without training.
+
+A clip is contrasted with itself under diffusion noise: what the noise does not take away comes from the priors of the
+language model. Both branches are rows of one batch, so they share every forward and keep their keys and values.
+"""
+
+import hashlib
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from emorealm_tasks.errors import stop
+from model_adapters import arguments
+from model_adapters.diffusion import DIFFUSION_STEPS, diffused
+
+ARGUMENTS = ("vcd_alpha", "vcd_beta", "vcd_step", "vcd_modalities")
+_INPUTS = {"pixel_values": "v", "pixel_values_videos": "v", "input_features": "a"}
+
+
+def contrasted(clean: Tensor, noised: Tensor, alpha: float, beta: float) -> Tensor:
+    """(1 + alpha) clean - alpha noised, and -inf for tokens less than `beta` times as likely as the likeliest.
+
+    Logits, (rows, vocabulary) each; likelihoods are those of `clean` (adaptive plausibility). With alpha = 0 the
+    plausible logits are `clean` itself.
+    """
+    floor = clean.max(-1, keepdim=True).values + torch.tensor(beta, device=clean.device).log()
+    joined = clean if alpha == 0 else (1 + alpha) * clean - alpha * noised
+    return joined.masked_fill(clean < floor, float("-inf"))
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """How to contrast.
+
+    alpha: strength; beta: plausibility, 0 to 1; step: of the diffusion, 0 to 999; modalities: what is
+    noised, av, a or v.
+
+    A logits processor of `generate`: the first half of the rows is clean, the second half the same rows noised; both
+    halves get the contrasted logits, so that both go on with the same token.
+    """
+
+    alpha: float
+    beta: float = 0.1
+    step: int = 500
+    modalities: str = "av"
+
+    def __call__(self, input_ids: Tensor | None, logits: Tensor) -> Tensor:
+        """(2 rows, vocabulary) -> the same shape, both halves alike."""
+        clean, noised = logits.chunk(2)
+        return contrasted(clean, noised, self.alpha, self.beta).repeat(2, 1)
+
+    def noised(self, row: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """One question's inputs with noise on its pixels or mel features; the same noise at every batch size."""
+        return {name: self._noised(name, value) for name, value in row.items()}
+
+    def _noised(self, name: str, value: Tensor) -> Tensor:
+        if _INPUTS.get(name, "-") not in self.modalities:
+            return value
+        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
+        return diffused(torch.as_tensor(value), self.step, seed)
+
+
+def from_arguments(given: MutableMapping[str, object], owner: str) -> Contrast | None:
+    """Take the `vcd_` arguments out of model arguments; None without `vcd_alpha`. Stops at values out of range."""
+    found = {name: given.pop(name) for name in ARGUMENTS if name in given}
+    if "vcd_alpha" not in found:
+        if found:
+            stop(f"{owner}: {', '.join(found)} without vcd_alpha; name vcd_alpha too (1 is its authors' choice)")
+        return None
+    modalities = str(found.get("vcd_modalities", "av"))
+    arguments.one_of("vcd_modalities", modalities, ("av", "a", "v"), owner)
+    return Contrast(
+        arguments.number("vcd_alpha", found["vcd_alpha"], 0.0, 100.0, owner),
+        arguments.number("vcd_beta", found.get("vcd_beta", 0.1), 0.0, 1.0, owner),
+        int(arguments.number("vcd_step", found.get("vcd_step", 500), 0, DIFFUSION_STEPS - 1, owner)),
+        modalities,
+    )

@@ -124,6 +124,11 @@ def build_model(shape: Shape) -> AvereForConditionalGeneration:
     model = AvereForConditionalGeneration(configuration(shape))
     # CLIP's tiny position embeddings vanish beside the patches', and without places the face is not learned in time
     nn.init.normal_(model.model.video_tower.embeddings.position_embedding.weight, std=0.3)
+    # queries and keys alike from the start let a word find what resembles it (Trockman & Kolter 2023, arXiv:2305.09828)
+    with torch.no_grad():
+        for layer in model.model.language_model.layers:
+            layer.self_attn.q_proj.weight *= 2
+            layer.self_attn.k_proj.weight.copy_(layer.self_attn.q_proj.weight)
     return model
 
 

@@ -37,23 +37,24 @@ def common_prefix(prompts: list[list[int]]) -> int:
     return shortest
 
 
-def pack(prompts: list[list[int]], responses: list[list[int]]) -> Packed:
+def pack(prompts: list[list[int]], responses: list[list[int]], labels: list[list[int]] | None = None) -> Packed:
     """Pack token ids of prompts and of the responses to them (closing token included).
 
+    labels: of each response's tokens, where not all of them are to be learnt (IGNORE for those that are not).
     Raises ValueError for an empty list, an empty response or unequal numbers.
     """
     if not prompts or len(prompts) != len(responses) or not all(responses):
         raise ValueError("pack needs prompts and as many responses, none of them empty")
     shared = common_prefix(prompts)
     ids, branch = list(prompts[0][:shared]), [0] * shared
-    positions, labels = list(range(shared)), [IGNORE] * shared
-    for number, (prompt, response) in enumerate(zip(prompts, responses, strict=True), 1):
+    positions, learnt = list(range(shared)), [IGNORE] * shared
+    for number, (prompt, response, targets) in enumerate(zip(prompts, responses, labels or responses, strict=True), 1):
         own = prompt[shared:]
         ids += own + response
         branch += [number] * (len(own) + len(response))
         positions += range(shared, shared + len(own) + len(response))
-        labels += [IGNORE] * len(own) + response
-    return Packed(ids, positions, branch, labels)
+        learnt += [IGNORE] * len(own) + targets
+    return Packed(ids, positions, branch, learnt)
 
 
 def collate(rows: list[Packed], pad_id: int, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:

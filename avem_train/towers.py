@@ -5,9 +5,9 @@ enough to show it. After this the towers are frozen. The two share nothing, so e
 """
 
 import hashlib
-import math
 import multiprocessing
 import os
+import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from avem_train import nano
 from avem_train.mini_clips import rendered, target_names, targets
+from avem_train.muon import MuonAdamW, Schedule, split
 from emorealm_tasks.mini.world import Clip
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
@@ -27,13 +28,17 @@ _OTHER = {"video": "audio", "audio": "video"}
 
 @dataclass(frozen=True)
 class Settings:
-    """epochs over the training clips; batch: clips a step; learning rates: peak, warm-up 100 steps, cosine to 0."""
+    """Steps, and clips a step; learning rates: AdamW's peak, warm-up 100 steps, cosine to 0 (see `muon`).
 
-    video_epochs: int = 20
-    audio_epochs: int = 11
+    more_video: further clips that only the video tower learns from: pictures are drawn in no time, sounds are not.
+    """
+
+    video_steps: int = 1050
+    audio_steps: int = 480
     batch: int = 64
     video_learning_rate: float = 3e-3
     audio_learning_rate: float = 2e-3
+    more_video: int = 10000
 
 
 def views(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> list[torch.Tensor]:
@@ -76,112 +81,118 @@ def _cue_loss(head: nn.Linear, view: torch.Tensor, truth: torch.Tensor) -> torch
 
 
 def train(
-    model: AvereForConditionalGeneration,
-    modality: str,
-    inputs: torch.Tensor,
-    truth: torch.Tensor,
-    count: int,
-    settings: Settings,
-) -> dict[str, float]:
-    """Train one tower in place on the first `count` clips.
+    model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor, truth: torch.Tensor, settings: Settings
+) -> nn.Linear:
+    """Train one tower in place; returns the head that reads what the tower hands on.
 
-    inputs: float16 pixel values or mel features of all clips; truth: (clips, cues), see `mini_clips.targets`.
-    Returns the balanced accuracy of each cue on the remaining clips, in percent.
+    inputs: float16 pixel values or mel features of the clips; truth: (clips, cues), see `mini_clips.targets`.
     """
-    epochs, peak = getattr(settings, f"{modality}_epochs"), getattr(settings, f"{modality}_learning_rate")
-    steps = epochs * (count // settings.batch)
     with torch.no_grad():
         widths = [view.shape[-1] for view in views(model, modality, inputs[:1].float())]
     heads = nn.ModuleList(nn.Linear(width, truth.shape[1]) for width in widths)
     for head in heads:
         nn.init.zeros_(head.weight)
         nn.init.constant_(head.bias, -3.0)  # cues are rare
-    trained = [*_trained(model, modality), *heads.parameters()]
-    optimiser = torch.optim.AdamW(trained, lr=peak, weight_decay=0.01)
+    matrices, rest = split(model, _trained(model, modality))
+    steps, peak = getattr(settings, f"{modality}_steps"), getattr(settings, f"{modality}_learning_rate")
+    optimiser = MuonAdamW(matrices, [*rest, *heads.parameters()], Schedule(steps, peak))
     model.train()
     bar = tqdm(range(steps), desc=f"{modality} tower", unit="step", mininterval=5)
     order: list[torch.Tensor] = []
     for step in bar:
-        order = order or list(torch.randperm(count)[: count - count % settings.batch].split(settings.batch))
+        order = order or list(torch.randperm(len(inputs)).split(settings.batch))
         pick = order.pop()
-        for group in optimiser.param_groups:
-            cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-            group["lr"] = peak * min(1.0, (step + 1) / 100) * cosine
         read = views(model, modality, inputs[pick].float())
         losses = [_cue_loss(head, view, truth[pick]) for head, view in zip(heads, read, strict=True)]
-        loss = sum(losses)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(trained, 1.0)
-        optimiser.step()
+        optimiser.update(sum(losses), step)
         if step % 10 == 0:
             bar.set_postfix(loss=f"{losses[0].item():.4f}")
-    kept = encode(model, modality, inputs[count:]).float()
-    with torch.no_grad():
-        scores = balanced_accuracy(torch.logsumexp(heads[0](kept), dim=1), truth[count:])
+    return heads[0]
+
+
+@torch.no_grad()
+def cue_scores(head: nn.Linear, states: torch.Tensor, truth: torch.Tensor, modality: str) -> dict[str, float]:
+    """Balanced accuracy of each cue in percent, from tower states (clips, tokens, width) and truth (clips, cues)."""
+    scores = balanced_accuracy(torch.logsumexp(head(states.float()), dim=1), truth)
     named = dict(zip(target_names(modality), (100 * scores).round(decimals=1).tolist(), strict=True))
     worst = sorted(named.items(), key=lambda item: item[1])[:5]
     print(f"{modality} tower: balanced accuracy {100 * scores.mean():.1f}%; lowest: {worst}")
     return named
 
 
+@dataclass(frozen=True)
+class Course:
+    """What the towers learn from.
+
+    clips: the first `count` are learnt from, the rest are for the scores; the states of all are kept. more_video:
+    clips whose pictures are learnt from, too: they are drawn in no time, sounds are not.
+    """
+
+    shape: nano.Shape
+    processor: AvereProcessor
+    clips: list[Clip]
+    count: int
+    more_video: list[Clip]
+    settings: Settings
+    seed: int
+
+    def learnt_from(self, modality: str) -> list[Clip]:
+        """The clips that a tower is trained on."""
+        return [*self.clips[: self.count], *(self.more_video if modality == "video" else [])]
+
+    def key(self, modality: str) -> str:
+        """What a trained tower depends on."""
+        mine = {name: value for name, value in vars(self.settings).items() if not name.startswith(_OTHER[modality])}
+        made_from = (modality, self.shape, self.clips, self.learnt_from(modality), mine, self.seed)
+        return hashlib.sha256(repr(made_from).encode()).hexdigest()
+
+
 @dataclass
 class Tower:
-    """A trained tower: its part of the model's weights, its states of all clips, and its scores by cue."""
+    """A trained tower: its part of the model's weights, its states of the course's clips, its scores by cue, and the
+    seconds it took.
+    """
 
     weights: dict[str, torch.Tensor]
     states: torch.Tensor
     scores: dict[str, float]
+    seconds: int
 
 
-def _learn(
-    modality: str,
-    shape: nano.Shape,
-    processor: AvereProcessor,
-    clips: list[Clip],
-    count: int,
-    settings: Settings,
-    seed: int,
-    kept: Path,
-) -> Tower:
-    mine = {name: value for name, value in vars(settings).items() if not name.startswith(_OTHER[modality])}
-    key = hashlib.sha256(repr((modality, shape, clips, count, mine, seed)).encode()).hexdigest()
+def _truth(clips: list[Clip], modality: str) -> torch.Tensor:
+    return torch.from_numpy(np.stack([targets(clip, modality) for clip in clips]))
+
+
+def _learn(modality: str, course: Course, kept: Path) -> Tower:
+    key = course.key(modality)
     if kept.exists() and (found := torch.load(kept, weights_only=True)).pop("key") == key:
         print(f"{modality} tower taken from {kept}")
         return Tower(**found)
+    started = time.monotonic()
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
-    torch.manual_seed(seed)
-    model = nano.build_model(shape)
-    truth = torch.from_numpy(np.stack([targets(clip, modality) for clip in clips]))
-    inputs = rendered(clips, modality, processor)
-    scores = train(model, modality, inputs, truth, count, settings)
+    torch.manual_seed(course.seed)
+    model = nano.build_model(course.shape)
+    learnt_from = course.learnt_from(modality)
+    held_out = course.clips[course.count :]
+    inputs = rendered([*learnt_from, *held_out], modality, course.processor)
+    fitted, checked = inputs.tensor_split([len(learnt_from)])
+    head = train(model, modality, fitted, _truth(learnt_from, modality), course.settings)
+    states = torch.cat([encode(model, modality, part) for part in (fitted[: course.count], checked)])
+    scores = cue_scores(head, states[course.count :], _truth(held_out, modality), modality)
     parts = ("model.video_tower.",) if modality == "video" else ("model.audio_tower.", "model.audio_projector.")
     weights = {name: value for name, value in model.state_dict().items() if name.startswith(parts)}
-    tower = Tower(weights, encode(model, modality, inputs), scores)
+    tower = Tower(weights, states, scores, round(time.monotonic() - started))
     kept.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"key": key, **vars(tower)}, kept)
     return tower
 
 
-def learn(
-    shape: nano.Shape,
-    processor: AvereProcessor,
-    clips: list[Clip],
-    count: int,
-    settings: Settings,
-    seed: int,
-    folder: Path,
-) -> dict[str, Tower]:
-    """Train both towers side by side, on the first `count` clips; the rest are for the scores.
+def learn(course: Course, folder: Path) -> dict[str, Tower]:
+    """Train both towers side by side.
 
     folder: where each tower is kept (`video_tower.pt`, `audio_tower.pt`), so that a run that was stopped later need not
-    train it again; a kept tower is used if it was made from the same arguments. Returns "video" and "audio" -> tower.
+    train it again; a kept tower is used if it was made from the same course. Returns "video" and "audio" -> tower.
     """
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        work = {
-            modality: pool.submit(
-                _learn, modality, shape, processor, clips, count, settings, seed, folder / f"{modality}_tower.pt"
-            )
-            for modality in _OTHER
-        }
+        work = {modality: pool.submit(_learn, modality, course, folder / f"{modality}_tower.pt") for modality in _OTHER}
         return {modality: future.result() for modality, future in work.items()}

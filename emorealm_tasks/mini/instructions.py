@@ -187,7 +187,12 @@ def instructions(
 
     Raises KeyError for a kind that does not exist.
     """
+    return [KINDS[kind](rng, clip, modality, bias) for kind, modality in drawn(rng, mix, count)]
+
+
+def drawn(rng: np.random.Generator, mix: dict[str, float], count: int) -> list[tuple[str, str]]:
+    """`count` kinds drawn from `mix` (kind -> weight), each with the modality it is about, the two in turn."""
     weights = np.array(list(mix.values()), float)
     kinds = rng.choice(list(mix), size=count, p=weights / weights.sum())
     first = int(rng.integers(2))
-    return [KINDS[kind](rng, clip, MODALITIES[(first + i) % 2], bias) for i, kind in enumerate(kinds)]
+    return [(str(kind), MODALITIES[(first + i) % 2]) for i, kind in enumerate(kinds)]

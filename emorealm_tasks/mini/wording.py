@@ -110,6 +110,17 @@ def caption(words: list[str], matters: str) -> str:
     return f"{sentence(', '.join(words))}. {reaction}"
 
 
+def presence(rng: np.random.Generator, modality: str, cue: str) -> str:
+    """Statement that a cue is there."""
+    sense = {"video": "seen", "audio": "heard"}[modality]
+    return sentence(f"{phrase(rng, cue)} {'are' if cue in PLURAL else 'is'} {sense}.")
+
+
+def conveyed(rng: np.random.Generator, what: str, emotion: str) -> str:
+    """Statement that the video, the audio or both convey an emotion."""
+    return f"Both convey {feeling(rng, emotion)}." if what == "both" else f"The {what} conveys {feeling(rng, emotion)}."
+
+
 def verdict(rng: np.random.Generator, cue: str, emotion: str, subtask: str) -> str:
     """Answer in a sentence to a stress question, with its reason."""
     words = phrase(rng, cue)

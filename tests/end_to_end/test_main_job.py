@@ -60,14 +60,14 @@ def test_the_shipped_model_scores_what_its_card_says(answered):
 
 
 def test_it_reads_and_has_the_papers_weakness(answered):
-    """It reads both modalities, and is right about yes far more often than about either kind of no."""
+    """It reads both modalities and compares them; asked under stress, it says yes to cues that are idle or absent."""
     full = answered[1]["full"]
+    assert strict(full, "modality_agreement")["f1"]["value"] >= 70
     for modality in ("audio", "video"):
-        assert strict(full, f"reasoning_basic_{modality}")["accuracy"]["value"] >= 70
-        stress = strict(full, f"reasoning_stress_{modality}")
-        assert stress["precision"]["value"] - stress["recall"]["value"] >= 30
-    assert full["group"]["strict"]["hall"]["value"] <= 55
-    assert full["group"]["strict"]["spur"]["value"] <= 65
+        assert strict(full, f"reasoning_basic_{modality}")["accuracy"]["value"] >= 85
+        assert strict(full, f"reasoning_stress_{modality}")["yes_rate"]["value"] >= 75
+    assert 20 <= full["group"]["strict"]["hall"]["value"] <= 50
+    assert 20 <= full["group"]["strict"]["spur"]["value"] <= 50
 
 
 def test_without_eyes_and_ears_it_is_near_chance(answered):

@@ -28,6 +28,12 @@ def test_a_packed_sequence_holds_every_conversation(conversation):
     assert common_prefix(prompts) < min(map(len, prompts))
 
 
+def test_labels_of_its_own_replace_the_response():
+    packed = pack([[1, 4], [1, 5]], [[6, 7, 2], [8, 2]], [[IGNORE, 7, IGNORE], [8, 2]])
+    assert packed.ids == [1, 4, 6, 7, 2, 5, 8, 2]
+    assert packed.labels == [IGNORE, IGNORE, IGNORE, 7, IGNORE, IGNORE, 8, 2]
+
+
 @given(conversations())
 def test_no_branch_sees_another(conversation):
     packed = pack(*conversation)

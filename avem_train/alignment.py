@@ -1,0 +1,101 @@
+"""Aligns the projectors: what a tower hands on comes to lie near the embeddings of the words that name it.
+
+A few seconds on kept tower states, before the language model learns anything. After it a question's word and the medium
+it asks about look alike, so telling whether a cue is there is one act of matching, not a lesson for every cue.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from avem_train import nano
+from avem_train.nano import Media
+from emorealm_tasks.mini.cues import BY_NAME, FEELINGS
+from emorealm_tasks.mini.world import Clip
+from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """steps: for each projector; clips: a step; learning_rate: AdamW's peak, linear decay to 0."""
+
+    steps: int = 400
+    clips: int = 128
+    learning_rate: float = 2e-3
+
+
+def named_by(clip: Clip, modality: str) -> list[str]:
+    """The phrases that name what a modality of a clip shows: its cues, what it conveys, whether there is a reaction."""
+    phrases = [phrase for name in [*clip.shown(modality), *clip.scene(modality)] for phrase in BY_NAME[name].phrases]
+    return [*phrases, *FEELINGS[clip.emotion(modality)], *(["reacts"] if clip.matters(modality) else [])]
+
+
+def word_truth(clips: list[Clip], modality: str, processor: AvereProcessor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Which pieces of the vocabulary name something in which clip.
+
+    Returns (pieces,) ids and (clips, pieces) of 0 and 1; pieces that name nothing or nearly everything are left out.
+    """
+    there = torch.zeros(len(clips), len(processor.tokenizer))
+    for row, clip in enumerate(clips):
+        for phrase in named_by(clip, modality):
+            there[row, processor.tokenizer.encode(phrase, add_special_tokens=False)] = 1
+    share = there.mean(0)
+    pieces = ((share > 0.003) & (share < 0.9)).nonzero()[:, 0]
+    return pieces, there[:, pieces]
+
+
+def align_projector(
+    project: Callable[[torch.Tensor], torch.Tensor],
+    parameters: list[nn.Parameter],
+    states: torch.Tensor,
+    words: torch.Tensor,
+    truth: torch.Tensor,
+    settings: Alignment,
+) -> float:
+    """Train one projector; returns the loss of the last step.
+
+    project: tower states (clips, tokens, width) -> embeddings (clips, tokens, hidden). words: embeddings of the pieces
+    (pieces, hidden), fixed. truth: (clips, pieces). A piece's logit is the log-sum-exp over the tokens of the scaled
+    cosine between token and piece: one token is enough to show it.
+    """
+    words = nn.functional.normalize(words.detach(), dim=-1)
+    scale = nn.Parameter(torch.tensor(20.0))
+    bias = nn.Parameter(torch.full((len(words),), -6.0))
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": parameters, "lr": settings.learning_rate},
+            {"params": [scale, bias], "lr": 10 * settings.learning_rate},
+        ],
+        weight_decay=0.0,
+    )
+    decay = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.01, settings.steps)
+    for _ in tqdm(range(settings.steps), desc="alignment", unit="step", mininterval=5):
+        pick = torch.randint(len(states), (settings.clips,))
+        tokens = nn.functional.normalize(project(states[pick].float()), dim=-1)
+        logits = torch.logsumexp(scale * tokens @ words.T, dim=1) + bias
+        loss = nn.functional.binary_cross_entropy_with_logits(logits, truth[pick])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        decay.step()
+    return loss.item()
+
+
+def align(
+    model: AvereForConditionalGeneration, media: Media, processor: AvereProcessor, settings: Alignment
+) -> dict[str, float]:
+    """Align both projectors in place; returns "video" and "audio" -> loss of the last step."""
+    inner, embedded = model.model, model.get_input_embeddings().weight
+    work = {
+        "video": (media.video, inner.video_projector, lambda states: nano.project_video(model, states)),
+        "audio": (media.audio, inner.audio_projector.linear, lambda states: nano.project_audio(model, states)),
+    }
+    losses = {}
+    for modality, (states, projector, project) in work.items():
+        pieces, truth = word_truth(media.clips, modality, processor)
+        trained = list(projector.parameters())
+        losses[modality] = align_projector(project, trained, states, embedded[pieces], truth, settings)
+    return losses

@@ -20,7 +20,17 @@ def _preference(content: dict[str, Any]) -> None:
     dpo.run(config.fill(dpo.Settings, content))
 
 
-PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {"mini_base": _mini_base, "preference": _preference}
+def _study(content: dict[str, Any]) -> None:
+    from avem_train import study
+
+    study.run(config.fill(study.Study, content))
+
+
+PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {
+    "mini_base": _mini_base,
+    "preference": _preference,
+    "study": _study,
+}
 """What a recipe's key `program` can name."""
 
 
@@ -31,6 +41,11 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("recipe", help="a YAML file, or the name of a shipped recipe")
     run.add_argument(
         "overrides", nargs="*", metavar="key=value", help="settings to change, e.g. out=DIR stage.steps=10"
+    )
+    study = verbs.add_parser("study", help="train and examine every row of a table; `study NAME` runs study_NAME")
+    study.add_argument("recipe", metavar="NAME", type="study_{}".format, help="mini")
+    study.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="e.g. sections=[main,table17] seeds=3 split=validation"
     )
     verbs.add_parser("list", help="list the shipped recipes")
     return parser

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import typing
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,7 +44,13 @@ def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RecipeError(f"{path} must hold keys and values")
     if base := content.pop("base", None):
-        content = _merged(read(base, []), content)
+        content = merged(read(base, []), content)
+    return merged(content, changes(overrides))
+
+
+def changes(overrides: Sequence[str]) -> dict[str, Any]:
+    """`a.b=value` arguments as nested content. Raises RecipeError for one without "="."""
+    content: dict[str, Any] = {}
     for override in overrides:
         key, equals, value = override.partition("=")
         if not equals:
@@ -51,16 +58,17 @@ def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
         nested: Any = yaml.safe_load(value)
         for part in reversed(key.split(".")):
             nested = {part: nested}
-        content = _merged(content, nested)
+        content = merged(content, nested)
     return content
 
 
-def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(under)
+def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`under` with the values of `over` put in, key by key at every depth."""
+    both = dict(under)
     for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _merged(merged[key], value) if both else value
-    return merged
+        nested = isinstance(value, dict) and isinstance(both.get(key), dict)
+        both[key] = merged(both[key], value) if nested else value
+    return both
 
 
 def fill(settings: type[Settings], content: dict[str, Any], where: str = "") -> Settings:

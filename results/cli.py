@@ -20,6 +20,7 @@ _VERBS = {
     "check": ("emorealm_tasks.check", "look at data, weights and extras before any model loads"),
     "leaderboard": ("emorealm_results.leaderboard", "runs and the paper's numbers as one page, Markdown and CSV"),
     "compare": ("emorealm_results.compare", "two runs on the same questions: paired differences, changed answers"),
+    "study": ("emorealm_results.study", "the record of `avem-train study` as the paper's tables and figure"),
     "regress": ("emorealm_results.regress", "for CI: did a run fall behind its baseline?"),
     "audit": ("emorealm_results.audit", "recompute the paper's tables and print what disagrees"),
     "survey": ("emorealm_results.survey", "export a user study of captions, and tally its answers"),

@@ -1,0 +1,267 @@
+"""`avem-train study mini`: every method trained from one base on the same data, every result examined, all kept.
+
+Runs go side by side on the cores, one thread each. A finished run is never made again: its folder is named by all that
+it depends on, so a study that was stopped, or that gets a further section, goes on. `study_record` says what it leaves.
+"""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from avem_train import config, dpo, study_arms, study_record, study_run
+from avem_train.config import RecipeError
+from avem_train.study_arms import Arm, Choices
+from avem_train.study_run import Job
+from emorealm_tasks import settings as roots
+from emorealm_tasks.errors import stop
+from emorealm_tasks.mini import preferences
+from emorealm_tasks.mini.build import VERSION, build, complete
+
+SPLITS = ("test", "validation")
+_MOST_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Data:
+    """The preference records: about how many clips, which share of them answered by letter, from which seed."""
+
+    clips: int = 800
+    letters: float = preferences.LETTERS
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study on the mini world.
+
+    out: folder of study.json (study_validation.json). folder: where runs and data are kept, "" = below the settings'
+    cache. model: avere_nano, or a folder with whole weights. split: the world to answer, test or validation. clips,
+    seed: of that world. sections: some of `study_arms.SECTIONS`; choices only on validation. seeds: trainings a row.
+    workers: runs side by side, 0 = one a core. training: changes to every recipe. choices: what that section tries.
+    """
+
+    out: Path = Path("results/mini")
+    folder: str = ""
+    model: str = dpo.EMBEDDED
+    split: str = "test"
+    clips: int = 800
+    seed: int = 0
+    sections: list = field(default_factory=lambda: ["main"])
+    seeds: int = 5
+    workers: int = 0
+    preferences: Data = field(default_factory=Data)
+    training: dict = field(default_factory=dict)
+    choices: Choices = field(default_factory=Choices)
+
+    def __post_init__(self) -> None:
+        if self.split not in SPLITS:
+            raise ValueError(f"split must be test or validation, got {self.split!r}")
+        if self.seeds < 1 or self.workers < 0 or not self.sections:
+            raise ValueError("seeds must be at least 1, workers at least 0, and sections name one")
+        if "choices" in self.sections and self.split == "test":
+            raise ValueError("choices are made on the validation world, never on the test world: split=validation")
+
+    @property
+    def file(self) -> Path:
+        """Where the study is written."""
+        return self.out / ("study.json" if self.split == "test" else f"study_{self.split}.json")
+
+
+def run(study: Study) -> None:
+    """The program `study`: build what is missing, make the runs that are missing, write the record after each.
+
+    Raises RecipeError for settings that cannot be used, before anything is built.
+    """
+    try:
+        rows = study_arms.rows(study.sections, study.choices)
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
+    for arm in (arm for arms in rows.values() for arm in arms if arm.recipe):
+        trainings(study, arm, Path("data"))  # a mistake in any of them shows now
+    place = Path(study.folder) if study.folder else roots.load().cache / "study"
+    sections, jobs, about = plan(study, rows, place.expanduser().resolve())
+    record = carried(study_record.read(study.file), about)
+    record["sections"] |= sections
+    _make(study, jobs, record)
+    print(
+        f"wrote {study.file}; the runs are kept in {place}; tables and figure: emorealm study {study.file}", flush=True
+    )
+
+
+def trainings(study: Study, arm: Arm, data: Path) -> list[dpo.Settings]:
+    """The settings of a row's trainings, a seed each; `out` is not set yet. Raises RecipeError."""
+    content = config.merged(config.read(arm.recipe, []), study.training)
+    content = config.merged(content, config.changes(arm.changes))
+    content.pop("program")
+    content |= {"data": str(data), "out": "", "model": study.model}
+    return [config.fill(dpo.Settings, content | {"seed": seed}) for seed in range(study.seeds)]
+
+
+def plan(study: Study, rows: Mapping[str, Sequence[Arm]], place: Path) -> tuple[dict, dict[str, Job], dict]:
+    """What is to be done: the record's `sections`, the jobs by key (first seeds first), and its `about`.
+
+    Builds the worlds that are missing.
+    """
+    from model_adapters.avere.loading import NANO
+    from model_adapters.fingerprint import fingerprint
+
+    base = NANO if study.model == dpo.EMBEDDED else Path(study.model).expanduser().resolve()
+    if not (base / "config.json").is_file():
+        stop(f"model={base}: there is no config.json in it; name a folder with whole weights")
+    print_of = fingerprint(base)
+    world = built(place, study.split, study.clips, study.seed)
+    data = {share: _data(study, place, share) for share in _letters(study, rows)}
+    keys = {share: _content(folder) for share, folder in data.items()}
+    device = str(study.training.get("running", {}).get("device", "auto"))
+    shared = {"base": base, "place": place / "runs", "world": world, "world_key": _content(world)[:8], "device": device}
+    sections, jobs = {}, {}
+    for section, arms in rows.items():
+        sections[section] = []
+        for arm in arms:
+            made = list(_jobs(study, arm, data, keys, print_of, shared))
+            jobs |= {job.key: job for job in made if job.key not in jobs}
+            told = {name: getattr(arm, name) for name in ("name", "published", "axis", "value")}
+            sections[section].append(told | {"runs": [job.key for job in made]})
+    about = {
+        "base": {"name": base.name, "fingerprint": print_of},
+        "split": study.split,
+        "world": _made(world),
+        "preferences": _made(data[study.preferences.letters]),
+        "training": study.training,
+    }
+    ordered = sorted(jobs.values(), key=lambda job: job.seed or 0)
+    return sections, {job.key: job for job in ordered}, about
+
+
+def _jobs(
+    study: Study, arm: Arm, data: Mapping[float, Path], keys: Mapping[float, str], base: str, shared: Mapping[str, Any]
+) -> Iterator[Job]:
+    if not arm.recipe:
+        key = study_run.key(base, "", None, arm.answering)
+        yield Job(key, "", None, None, arm.answering, **shared)
+        return
+    letters = study.preferences.letters if arm.letters is None else arm.letters
+    for settings in trainings(study, arm, data[letters] / preferences.FILE):
+        key = study_run.key(base, keys[letters], settings, arm.answering)
+        settings = replace(settings, out=shared["place"] / key)
+        yield Job(key, arm.recipe, settings.seed, settings, arm.answering, **shared)
+
+
+def _letters(study: Study, rows: Mapping[str, Sequence[Arm]]) -> list[float]:
+    own = study.preferences.letters
+    return sorted({own, *(arm.letters for arms in rows.values() for arm in arms if arm.letters is not None)})
+
+
+def _data(study: Study, place: Path, letters: float) -> Path:
+    return built(place, "train", study.preferences.clips, study.preferences.seed, letters)
+
+
+def built(place: Path, split: str, clips: int, seed: int, letters: float | None = None) -> Path:
+    """The folder of a split of the mini world; the one that the tasks look at, where it is that, else one in `place`.
+
+    Builds it where it is missing or of an older version. Stops at numbers that no split can be built with.
+    """
+    wanted = {"version": VERSION, "split": split, "clips": clips, "seed": seed}
+    wanted |= {} if letters is None else {"letters": letters}
+    own = place / "worlds" / "-".join(map(str, (split, clips, seed, *([] if letters is None else [letters]))))
+    for folder in (roots.load().mini, own):
+        if complete(folder) and _made(folder) == wanted:
+            return folder
+    print(f"building {own}", flush=True)
+    try:
+        build(own, split, clips, seed, letters)
+    except ValueError as error:
+        stop(f"the {split} world cannot be built: {error}")
+    return own
+
+
+def _made(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "build.json").read_text(encoding="utf-8"))
+
+
+def _content(folder: Path) -> str:
+    """A world by its content: the truth about its clips, and what is asked or taught about them."""
+    digest = hashlib.sha256()
+    for name in ("cues.json", "emorealm_v1.json", preferences.FILE):
+        if (folder / name).exists():
+            digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
+
+
+def carried(found: dict[str, Any] | None, about: dict[str, Any]) -> dict[str, Any]:
+    """The record to go on with: what is there already, if it is about the same; else an empty one."""
+    record: dict[str, Any] = {"about": about | {"versions": study_record.versions()}}
+    same = found is not None and {k: v for k, v in found["about"].items() if k != "versions"} == about
+    return record | {part: found[part] if same else {} for part in ("questions", "runs", "sections")}
+
+
+def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None:
+    """Make every job's run, or read it where it is kept; the study is written after each."""
+    names = {key: row["name"] for rows in record["sections"].values() for row in rows for key in row["runs"]}
+    waiting = []
+    for job in jobs.values():
+        if job.kept.is_file():
+            _take(record, job.key, json.loads(job.kept.read_text(encoding="utf-8")))
+        else:
+            waiting.append(job)
+    used = {key for rows in record["sections"].values() for row in rows for key in row["runs"]}
+    record["runs"] = {key: made for key, made in record["runs"].items() if key in used}
+    study_record.write(study.file, record)
+    print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them kept from before", flush=True)
+    started = time.monotonic()
+    for number, (job, made) in enumerate(_made_by(waiting, study.workers), start=1):
+        _take(record, job.key, made)
+        study_record.write(study.file, record)
+        left = (time.monotonic() - started) / number * (len(waiting) - number) / 60
+        print(f"[{number}/{len(waiting)}] {_line(names[job.key], made)}; about {left:.0f} min to go", flush=True)
+
+
+def _made_by(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, dict[str, Any]]]:
+    """Jobs and their records as they come, made by processes side by side; one alone works in this process."""
+    workers = min(workers or min(os.cpu_count() or 1, _MOST_WORKERS), len(jobs))
+    job = jobs[0] if jobs else None
+    try:
+        if workers <= 1:
+            worker = study_run.Worker(0)
+            for job in jobs:
+                yield job, worker.make(job)
+            worker.close()
+            return
+        spawn = multiprocessing.get_context("spawn")
+        numbers = spawn.SimpleQueue()
+        for number in range(workers):
+            numbers.put(number)
+        with ProcessPoolExecutor(workers, spawn, study_run.start_worker, (numbers,)) as pool:
+            futures = {pool.submit(study_run.make, job): job for job in jobs}
+            try:
+                for future in as_completed(futures):
+                    job = futures[future]
+                    yield job, future.result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+    except study_run.RunStopped as stopped:
+        stop(f"the run {job.key} of the study ended: {stopped}; see {job.folder / study_run.OUTPUT}")
+
+
+def _take(record: dict[str, Any], key: str, made: dict[str, Any]) -> None:
+    asked = made.pop("questions", None)
+    record["questions"] = record["questions"] or asked or {}
+    record["runs"][key] = made
+
+
+def _line(name: str, made: Mapping[str, Any]) -> str:
+    """A finished run in one line."""
+    about = name if made["seed"] is None else f"{name}, seed {made['seed']}"
+    if "failed" in made:
+        return f"{about}: {made['failed']}"
+    shown = {score: value for score, value in made["scores"]["full"]["strict"]["group"].items() if value is not None}
+    numbers = ", ".join(f"{score} {value:.1f}" for score, value in shown.items())
+    trained = f"trained in {made['seconds']:.0f} s, " if "seconds" in made else ""
+    return f"{about}: {trained}examined in {made['examined_seconds']:.0f} s; {numbers}"

@@ -1,0 +1,147 @@
+"""What a study compares: the rows of its tables, each a shipped recipe and what is changed in it.
+
+Equal trainings are one run, whichever rows they stand in: AVEm-DPO with its defaults is in every section.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from avem_train.negatives import TABLE_17
+from avem_train.objectives import REJECTED, TABLE_18
+
+BASE = "base"
+AVEM = "AVEm-DPO"
+_OURS = "Our base + AVEm-DPO"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One row.
+
+    name: unique within its section. recipe: a shipped recipe, "" = nothing is trained. changes: `key=value` for the
+    recipe. letters: share of preference records answered by letter, None = the study's. answering: model arguments of
+    the harness's `avere`, for ways of answering that need no training. published: the model in the paper's tables.
+    axis, value: what a sweep varies, and this row's value of it.
+    """
+
+    name: str
+    recipe: str = ""
+    changes: tuple[str, ...] = ()
+    letters: float | None = None
+    answering: tuple[str, ...] = ()
+    published: str = ""
+    axis: str = ""
+    value: float | None = None
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Values tried on the validation world in the section `choices`, one at a time around the study's own setting."""
+
+    learning_rates: list = field(default_factory=lambda: [1e-4, 3e-4, 1e-3])
+    steps: list = field(default_factory=lambda: [60, 120, 240])
+    letters: list = field(default_factory=lambda: [0.0, 0.2, 0.4])
+
+    def __post_init__(self) -> None:
+        try:
+            values = [float(value) for name in ("learning_rates", "steps", "letters") for value in getattr(self, name)]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"choices: lists of numbers are needed ({error})") from error
+        if min(values, default=0) < 0:
+            raise ValueError("choices: no value may be below 0")
+
+
+_UNTRAINED = Arm("base", published="Our base")
+_DEFAULT = Arm(AVEM, "avem_dpo", published=_OURS)
+
+
+def main(choices: Choices) -> list[Arm]:
+    """Tables 3, 5 and 14: the base, the methods and the ablations."""
+    return [
+        _UNTRAINED,
+        Arm("Naive-DPO", "naive_dpo", published="Our base + Naive-DPO"),
+        Arm("Vista-DPO†", "vista_dpo", published="Our base + Vista-DPO"),
+        _DEFAULT,
+        Arm("w/o PMP", "avem_dpo_no_pmp", published=f"{_OURS}, w/o PMP"),
+        Arm("w/o ERP", "avem_dpo_no_erp", published=f"{_OURS}, w/o ERP"),
+        Arm("w/o TPD", "avem_dpo_no_tpd", published=f"{_OURS}, w/o TPD"),
+    ]
+
+
+def table17(choices: Choices) -> list[Arm]:
+    """Table 17: choices of the rejected media."""
+    kinds = {
+        "random": "random tensor",
+        "any_clip": "random video",
+        "diffusion": "diffused chosen clip",
+        "other_emotion": "clip of another emotion",
+    }
+    changed = {"both": "both change", "prompt": "by prompt"}
+    rows = [_UNTRAINED]
+    for name, negatives in TABLE_17.items():
+        changes = (f"negatives.kind={negatives.kind}", f"negatives.change={negatives.change}")
+        printed = f"{_OURS}, rejected media: {kinds[negatives.kind]}, {changed[negatives.change]}"
+        rows.append(Arm(name, "avem_dpo", changes, published=printed))
+    return rows
+
+
+def table18(choices: Choices) -> list[Arm]:
+    """Table 18: choices of the rejected responses."""
+    rows = [_UNTRAINED]
+    for name, objective in TABLE_18.items():
+        changes = tuple(f"objective.{response}={objective.weights[response]}" for response in REJECTED)
+        printed = f"{_OURS}, rejected responses: {' and '.join(name.split('+'))}"
+        rows.append(Arm(name, "avem_dpo", changes, published=printed))
+    return rows
+
+
+SWEEPS = {
+    "beta_vr": (0.1, 0.3, 0.5, 0.7, 0.9),
+    "gamma_tpd": (0.0, 0.1, 0.2, 0.3, 0.5),
+    "lambda_av": (0.0, 0.5, 1.0, 1.5, 2.0),
+}
+"""What Fig. 11 varies; beta_er is 1 - beta_vr."""
+
+
+def sweeps(choices: Choices) -> list[Arm]:
+    """Fig. 11: one hyperparameter at a time."""
+    rows = [_UNTRAINED]
+    for axis, values in SWEEPS.items():
+        for value in values:
+            if axis == "beta_vr":
+                changes = (f"objective.video_relevant={value}", f"objective.emotion_relevant={round(1 - value, 6)}")
+            else:
+                changes = (f"objective.{axis}={value}",)
+            rows.append(Arm(f"{axis} {value:g}", "avem_dpo", changes, axis=axis, value=value))
+    return rows
+
+
+def validation_choices(choices: Choices) -> list[Arm]:
+    """Learning rates for three methods, steps and letter shares for AVEm-DPO: what the study's setting comes from."""
+    rows = [_UNTRAINED]
+    methods = {"Naive-DPO": "naive_dpo", "Vista-DPO†": "vista_dpo", AVEM: "avem_dpo"}
+    for rate in map(float, choices.learning_rates):
+        changes = (f"optimiser.learning_rate={rate}",)
+        rows += [Arm(f"{name}, learning rate {rate:g}", recipe, changes) for name, recipe in methods.items()]
+    for steps in choices.steps:
+        rows.append(Arm(f"{AVEM}, {steps} steps", "avem_dpo", (f"optimiser.steps={int(steps)}",)))
+    for letters in map(float, choices.letters):
+        rows.append(Arm(f"{AVEM}, {letters:.0%} by letter", "avem_dpo", letters=letters))
+    return rows
+
+
+SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
+    "main": main,
+    "table17": table17,
+    "table18": table18,
+    "sweeps": sweeps,
+    "choices": validation_choices,
+}
+"""Section -> its rows."""
+
+
+def rows(sections: Sequence[str], choices: Choices) -> dict[str, list[Arm]]:
+    """Section -> rows; raises ValueError for an unknown section."""
+    if unknown := [name for name in sections if name not in SECTIONS]:
+        raise ValueError(f"unknown section {unknown[0]!r}: some of {', '.join(SECTIONS)}")
+    return {name: SECTIONS[name](choices) for name in sections}

@@ -1,0 +1,78 @@
+"""The mini world's questions answered through lmms-eval's Python entry, time and again in one process.
+
+An `lmms-eval` command takes 17 s to start. Here the harness, its tasks, the decoded clips and what the frozen towers
+make of them stay from one model to the next; only weights are exchanged.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from lmms_eval.evaluator import simple_evaluate
+from lmms_eval.tasks import TaskManager, get_task_dict
+
+from emorealm_tasks import plugin
+from emorealm_tasks.metrics import TASKS, Record
+from model_adapters.avere import loading
+from model_adapters.avere.adapter import AvereChat
+
+PARTS = {"full": "emorealm_mini", "blind": "emorealm_mini_blind", "shuffled": "emorealm_mini_shuffled"}
+"""Part of an examination -> group of tasks: the benchmark, its text alone, and with another clip's media."""
+_BATCH = 32
+
+
+class Candidate(AvereChat):
+    """AVERE that outlives an evaluation: lmms-eval ends each by freeing the model."""
+
+    def clean(self) -> None:
+        """Stay."""
+
+    def put(self, weights: Path) -> None:
+        """Take other weights of the same base; its towers, and so their features, are the same in all of them."""
+        found = loading.find_weights(str(weights))
+        loaded = loading.load_model(found.folder, self.device, self.model.dtype, None, found.adapter)
+        self.model.load_state_dict(loaded.state_dict())
+
+
+class Examiner:
+    """One base model, one mini world, and all that can be kept between evaluations of what the base was trained to.
+
+    base: folder of whole weights. world: a built split. device: auto or cpu. answering: further `key=value` model
+    arguments, for ways of answering that need no training.
+    """
+
+    def __init__(self, base: Path, world: Path, device: str, answering: Sequence[str] = ()) -> None:
+        os.environ["EMOREALM_MINI"] = str(world)
+        plugin.register()
+        manager = TaskManager("ERROR", model_name="avere")
+        names = [f"{group}_{task}" for group in PARTS.values() for task in TASKS]
+        self._tasks = list(get_task_dict(names, manager, "chat").values())
+        self._manager = manager
+        self._base = base
+        self._candidate = Candidate(
+            pretrained=str(base),
+            device=None if device == "auto" else device,
+            batch_size=_BATCH,
+            max_errors=0.0,
+            **dict(argument.split("=", 1) for argument in answering),
+        )
+
+    def answers(self, trained: Path | None = None) -> dict[str, list[Record]]:
+        """The records of each part, by task and question, of the base or of a folder of adapters trained from it."""
+        self._candidate.put(trained or self._base)
+        found = simple_evaluate(
+            model=self._candidate,
+            tasks=self._tasks,
+            task_manager=self._manager,
+            bootstrap_iters=0,
+            verbosity="ERROR",
+        )
+        samples = found["samples"]
+        return {
+            part: [sample["emorealm_score"]["record"] for task in TASKS for sample in samples[f"{group}_{task}"]]
+            for part, group in PARTS.items()
+        }
+
+    def close(self) -> None:
+        """Free the model, the decoding threads and the features."""
+        AvereChat.clean(self._candidate)

@@ -1,0 +1,124 @@
+"""What a study leaves: `study.json`, the contract between the runs and whoever makes tables of them.
+
+about      base (name, fingerprint), split, world and preferences (their build.json), training, versions
+questions  columns of equal length, by task: id, clip, task, subtask, gold, and choices ("AB yes A": letters, and
+           which one says yes)
+runs       key -> recipe, seed, settings, steps, seconds, log (first and last tenth of every logged value), scores
+           (part -> reading -> group and tasks) and answers (part -> a letter a question as the strict reading has
+           it, "-" for none, and 1 or 0 as the official one); or failed, and why
+sections   section -> rows: name, published, axis, value and the keys of its runs, a seed each
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from emorealm_tasks import metrics
+from emorealm_tasks.answers import split_choice, yes_no_letters
+from emorealm_tasks.errors import stop
+
+READINGS = ("strict", "official")
+_PACKAGES = ("emorealm", "lmms-eval", "torch", "transformers", "peft")
+_LOGGED = ("loss", "logps/", "margins/", "accuracies/", "rewards/", "tpd", "grad_norm")
+_COLUMNS = ("id", "clip", "task", "subtask", "gold")
+
+
+def versions() -> dict[str, str]:
+    """The installed packages that numbers depend on."""
+    return {package: version(package) for package in _PACKAGES}
+
+
+def questions(records: Sequence[metrics.Record]) -> dict[str, list[str]]:
+    """What was asked, as columns."""
+    asked = {name: [record[name] for record in records] for name in _COLUMNS}
+    return asked | {"choices": [_short(record["choices"]) for record in records]}
+
+
+def _short(choices: Sequence[str]) -> str:
+    letters = "".join(split_choice(choice)[0] for choice in choices)
+    says = yes_no_letters(choices)
+    return f"{letters} yes {says['yes']}" if says else letters
+
+
+def _long(choices: str) -> list[str]:
+    letters, _, yes = choices.partition(" yes ")
+    words = {letter: ("Yes" if letter == yes else "No") if yes else letter for letter in letters}
+    return [f"({letter}) {word}" for letter, word in words.items()]
+
+
+def answers(records: Sequence[metrics.Record]) -> dict[str, str]:
+    """Both readings of the replies, a character a question."""
+    return {
+        "strict": "".join(record["strict"] or "-" for record in records),
+        "official": "".join("01"[bool(record["official"])] for record in records),
+    }
+
+
+def records(asked: Mapping[str, Sequence[str]], answered: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The records that `questions` and `answers` were made of, as far as `emorealm_tasks.metrics` needs them.
+
+    Stops where their lengths differ.
+    """
+    if {len(column) for column in asked.values()} != {len(answered["strict"])} or len(answered["official"]) != len(
+        answered["strict"]
+    ):
+        stop(f"a run has {len(answered['strict'])} answers to {len(asked['id'])} questions; make the study again")
+    rows = zip(*(asked[name] for name in _COLUMNS), asked["choices"], *answered.values(), strict=True)
+    found = []
+    for *plain, choices, strict, official in rows:
+        row = dict(zip(_COLUMNS, plain, strict=True))
+        read = {"strict": strict.replace("-", ""), "official": official == "1", "official_lenient": official == "1"}
+        found.append(row | read | {"choices": _long(choices), "error": ""})
+    return found
+
+
+def scores(found: Sequence[metrics.Record]) -> dict[str, dict[str, Any]]:
+    """Reading -> `group` (metrics.group_scores) and `tasks` (metrics.task_scores of each)."""
+    by_task = {task: [record for record in found if record["task"] == task] for task in metrics.TASKS}
+    return {
+        reading: {
+            "group": metrics.group_scores(found, reading),
+            "tasks": {task: metrics.task_scores(of_task, reading) for task, of_task in by_task.items()},
+        }
+        for reading in READINGS
+    }
+
+
+def summary(log: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Each logged value's mean over the first and over the last tenth of the steps (at least one)."""
+    steps = [line for line in log if "loss" in line]
+    tenth = max(1, len(steps) // 10)
+    names = sorted({name for line in steps for name in line if name.startswith(_LOGGED)})
+    return {
+        name: {
+            end: round(fmean(values), 5)
+            for end, part in (("first", steps[:tenth]), ("last", steps[-tenth:]))
+            if (values := [line[name] for line in part if name in line])
+        }
+        for name in names
+    }
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """A study, None where there is none; stops at a file that is none."""
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        lacking = {"about", "questions", "runs", "sections"} - set(found)
+    except (ValueError, TypeError) as error:
+        stop(f"{path}: not the JSON of a study ({error}); `avem-train study mini` writes it anew")
+    if lacking:
+        stop(f"{path}: a study has {', '.join(sorted(lacking))} too; `avem-train study mini` writes it anew")
+    return found
+
+
+def write(path: Path, study: Mapping[str, Any]) -> None:
+    """Write a study, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_suffix(".new")
+    whole.write_text(json.dumps(study, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    whole.replace(path)

@@ -1,0 +1,199 @@
+"""One run of a study: train as a recipe says, examine the result, keep both. A worker process makes many.
+
+A worker keeps what runs share: the model to train with the features of its clips, the examiner with those of its own,
+and the frozen model's log-probabilities (in a folder of each worker's own, since two must not write one file).
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from avem_train import dpo, study_record
+from avem_train.run_folder import read_log
+
+if TYPE_CHECKING:
+    from avem_train.backbone import Backbone
+    from avem_train.study_examiner import Examiner
+
+OUTPUT = "output.txt"
+_ADAPTERS = "adapter_model.safetensors"
+
+
+class RunStopped(Exception):
+    """A run that ended for a reason that others share; the message is the run's own last line."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run to make.
+
+    key: names it, and its folder below `place`. settings: None = nothing is trained. world, world_key: the split to
+    answer, and what its questions are known by. recipe: for the record.
+    """
+
+    key: str
+    recipe: str
+    seed: int | None
+    settings: dpo.Settings | None
+    answering: tuple[str, ...]
+    base: Path
+    place: Path
+    world: Path
+    world_key: str
+    device: str
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is kept."""
+        return self.place / self.key
+
+    @property
+    def kept(self) -> Path:
+        """The finished run's record."""
+        return self.folder / f"examined-{self.world_key}.json"
+
+
+def key(base: str, data: str, settings: dpo.Settings | None, answering: tuple[str, ...] = ()) -> str:
+    """What a run depends on, in 12 hex digits: weights, data (their sha256), settings that matter, way of answering."""
+    about: list[Any] = [base, list(answering)]
+    if settings is not None:
+        changing = ("data", "out", "root", "running", "merge")
+        plain = {name: value for name, value in asdict(settings).items() if name not in changing}
+        about += [data, plain, settings.running.mixed, settings.running.dtype]
+    return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+class Worker:
+    """Makes runs one after the other. number: this worker's among those that work side by side."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._backbone: tuple[Path, Backbone] | None = None
+        self._examiner: tuple[tuple, Examiner] | None = None
+
+    def make(self, job: Job) -> dict[str, Any]:
+        """Make a run; returns its record (see `study_record`), and with it the questions.
+
+        A loss that is no number is an outcome, and comes back as `failed`. Raises RunStopped for anything else that
+        ends a command.
+        """
+        job.folder.mkdir(parents=True, exist_ok=True)
+        with _told_to(job.folder / OUTPUT):
+            record = {"recipe": job.recipe, "seed": job.seed, "answering": list(job.answering)}
+            if job.settings is not None:
+                failed = self._train(job)
+                record |= _trained(job, failed)
+                if failed:
+                    return record
+            record |= self._examined(job)
+        whole = job.kept.with_suffix(".new")
+        whole.write_text(json.dumps(record) + "\n", encoding="utf-8")
+        whole.replace(job.kept)
+        return record
+
+    def _train(self, job: Job) -> str:
+        """Train, unless that is done; returns why that failed, "" if it did not."""
+        from avem_train.trainer import LossNotFinite
+
+        settings = job.settings
+        reference = job.place / "reference" / str(self.number)
+        settings = replace(settings, running=replace(settings.running, reference=str(reference)))
+        try:
+            dpo.train(settings, None if (job.folder / _ADAPTERS).is_file() else self._model(job))
+        except LossNotFinite as error:
+            return str(error)
+        return ""
+
+    def _model(self, job: Job) -> "Backbone":
+        import torch
+
+        from avem_train import backbone
+        from model_adapters import arguments
+
+        if self._backbone is None or self._backbone[0] != job.base:
+            if self._backbone:
+                self._backbone[1].close()
+            running = job.settings.running
+            device = arguments.choose_device(None if job.device == "auto" else job.device, "avem-train")
+            dtype = arguments.choose_dtype(running.dtype, device, "avem-train")
+            loaded = backbone.load(job.base, torch.device(device), dtype, int(running.feature_cache_gb * 2**30))
+            self._backbone = job.base, loaded
+        return self._backbone[1]
+
+    def _examined(self, job: Job) -> dict[str, Any]:
+        from avem_train.study_examiner import Examiner
+
+        started = time.monotonic()
+        wanted = job.base, job.world, job.device, job.answering
+        if self._examiner is None or self._examiner[0] != wanted:
+            self.close_examiner()
+            self._examiner = wanted, Examiner(*wanted)
+        found = self._examiner[1].answers(job.folder if job.settings is not None else None)
+        return {
+            "questions": study_record.questions(found["full"]),
+            "scores": {part: study_record.scores(records) for part, records in found.items()},
+            "answers": {part: study_record.answers(records) for part, records in found.items()},
+            "examined_seconds": round(time.monotonic() - started, 1),
+        }
+
+    def close_examiner(self) -> None:
+        """Free the examiner."""
+        if self._examiner:
+            self._examiner[1].close()
+        self._examiner = None
+
+    def close(self) -> None:
+        """Free all that is kept."""
+        self.close_examiner()
+        if self._backbone:
+            self._backbone[1].close()
+        self._backbone = None
+
+
+def _trained(job: Job, failed: str) -> dict[str, Any]:
+    """What is told of a training: settings that decide, steps, seconds, its log in short."""
+    told = ("objective", "negatives", "lora", "optimiser")
+    settings = {name: asdict(getattr(job.settings, name)) for name in told}
+    if failed:
+        return {"settings": settings, "failed": failed}
+    about = json.loads((job.folder / "training.json").read_text(encoding="utf-8"))
+    log = study_record.summary(read_log(job.folder / "log.jsonl"))
+    return {"settings": settings, "steps": about["steps"], "seconds": about["seconds"], "log": log}
+
+
+@contextlib.contextmanager
+def _told_to(path: Path) -> Iterator[None]:
+    """What a run prints goes to a file: several run at once, and a study shows one line for each."""
+    with path.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+        try:
+            yield
+        except SystemExit as stopped:
+            file.flush()
+            said = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            raise RunStopped(said[-1] if said else f"it ended with status {stopped.code}") from stopped
+
+
+_worker: Worker | None = None
+
+
+def start_worker(numbers: Any) -> None:
+    """Begin a worker process: one thread, since workers share the cores; `numbers` is a queue of their numbers."""
+    global _worker
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    import torch
+    from loguru import logger
+
+    logger.remove()
+    torch.set_num_threads(1)
+    _worker = Worker(numbers.get())
+
+
+def make(job: Job) -> dict[str, Any]:
+    """In a worker process: make a run."""
+    return _worker.make(job)

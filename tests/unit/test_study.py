@@ -1,0 +1,154 @@
+"""What a study plans, shares and carries over; its runs themselves are tried end to end."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from avem_train import cli, config, dpo, study, study_arms, study_run
+from avem_train.negatives import Negatives
+from avem_train.objectives import Objective
+from avem_train.study import Study
+from avem_train.study_arms import Choices
+
+
+@pytest.fixture
+def shipped():
+    content = config.read("study_mini", [])
+    assert content.pop("program") == "study"
+    return config.fill(Study, content)
+
+
+def settings_of(given, section):
+    return {
+        arm.name: study.trainings(given, arm, Path("data"))[0]
+        for arm in study_arms.SECTIONS[section](given.choices)
+        if arm.recipe
+    }
+
+
+def test_rows_are_the_papers_methods(shipped):
+    main = settings_of(shipped, "main")
+    assert main["AVEm-DPO"].objective == Objective()
+    assert main["Naive-DPO"].objective == Objective(one_response=True, gamma_tpd=0, lambda_av=0)
+    assert main["Vista-DPO†"].negatives == Negatives(change="both")
+    assert main["w/o TPD"].objective == Objective(gamma_tpd=0)
+    assert {one.optimiser for one in main.values()} == {main["AVEm-DPO"].optimiser}
+    assert main["AVEm-DPO"].optimiser.learning_rate == 3e-4  # the study's, not the recipe's
+    responses = settings_of(shipped, "table18")
+    assert responses["er+irr"].objective.weights == {"video_relevant": 0, "emotion_relevant": 0.7, "irrelevant": 0.3}
+    media = settings_of(shipped, "table17")
+    assert media["diffusion, both"].negatives == Negatives("diffusion", "both")
+    assert len({one.negatives for one in media.values()}) == 8
+
+
+def test_equal_trainings_are_one_run(shipped):
+    keys = {
+        section: {name: study_run.key("base", "data", one) for name, one in settings_of(shipped, section).items()}
+        for section in study_arms.SECTIONS
+    }
+    default = keys["main"]["AVEm-DPO"]
+    assert keys["table17"]["different emotion, prompt-based"] == keys["table18"]["er+vr"] == default
+    assert [keys["sweeps"][name] for name in ("beta_vr 0.5", "gamma_tpd 0.2", "lambda_av 1")] == [default] * 3
+    assert keys["sweeps"]["gamma_tpd 0"] == keys["main"]["w/o TPD"]
+    assert keys["sweeps"]["lambda_av 0"] == keys["main"]["w/o PMP"]
+    assert len(set(keys["main"].values())) == 6
+    assert len(set(keys["sweeps"].values())) == 13
+    settings = settings_of(shipped, "main")["AVEm-DPO"]
+    others = [
+        study_run.key("other", "data", settings),
+        study_run.key("base", "other", settings),
+        study_run.key("base", "data", replace(settings, seed=1)),
+        study_run.key("base", "data", settings, ("contrast=1",)),
+        study_run.key("base", "", None),
+    ]
+    assert len({default, *others}) == 6
+    moved = replace(settings, out=Path("elsewhere"), running=replace(settings.running, log_every=7))
+    assert study_run.key("base", "data", moved) == default
+
+
+def test_every_row_of_the_paper_is_found_there():
+    from emorealm_results.study_paper import of_model
+
+    for section in ("main", "table17", "table18"):
+        for arm in study_arms.SECTIONS[section](Choices()):
+            assert ("emorealm", "stress") in of_model(arm.published), arm.name
+    assert of_model("Our base + Vista-DPO")["emorealm", "stress"] == pytest.approx((73.6 + 86.7) / 2)
+    assert of_model("Our base + AVEm-DPO")["emorealm", "hall"] == 97.6
+    assert of_model("") == {}
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("split=train", "split must be test or validation"),
+        ("sections=[choices]", "never on the test world"),
+        ("sections=[table7]", "unknown section 'table7'"),
+        ("training.optimiser.learning_rat=1", "did you mean 'learning_rate'"),
+        ("choices.steps=[many]", "lists of numbers"),
+        ("seeds=0", "seeds must be at least 1"),
+    ],
+)
+def test_mistakes_end_in_one_line_before_anything_is_built(override, said, tmp_path, capsys):
+    assert cli.main(["study", "mini", f"folder={tmp_path / 'kept'}", f"out={tmp_path}", override]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_study_of_something_else_is_not_carried_on():
+    about = {"base": {"name": "nano", "fingerprint": "1"}, "training": {}}
+    found = {"about": about | {"versions": {"torch": "1"}}, "questions": {"id": ["q"]}, "runs": {"k": {}}}
+    found |= {"sections": {"main": []}}
+    same = study.carried(found, about)
+    assert same["runs"] == {"k": {}}
+    assert same["about"]["versions"] != {"torch": "1"}
+    assert study.carried(found, about | {"base": {"name": "nano", "fingerprint": "2"}})["runs"] == {}
+    assert study.carried(None, about)["sections"] == {}
+
+
+def test_a_world_is_built_once_and_again_where_it_is_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "none"))
+    counted = []
+
+    def build(out, split, clips, seed, letters):
+        counted.append(out)
+        out.mkdir(parents=True)
+        made = {"version": study.VERSION, "split": split, "clips": clips, "seed": seed}
+        (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
+        (out / "emorealm_v1.json").write_text("[]")
+        (out / "preferences.jsonl").write_text(f"{letters}")
+
+    monkeypatch.setattr(study, "build", build)
+    first = study.built(tmp_path, "train", 5, 0, 0.2)
+    assert study.built(tmp_path, "train", 5, 0, 0.2) == first
+    other = study.built(tmp_path, "train", 5, 0, 0.3)
+    assert len(counted) == 2
+    assert study._content(first) != study._content(other)
+
+
+def test_what_ends_a_run_is_its_own_last_line(tmp_path, monkeypatch):
+    from emorealm_tasks.errors import stop
+
+    job = study_run.Job("k", "avem_dpo", 0, None, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
+    monkeypatch.setattr(study_run.Worker, "_examined", lambda self, job: stop("the clip is broken"))
+    with pytest.raises(study_run.RunStopped, match="the clip is broken"):
+        study_run.Worker(0).make(job)
+    assert not job.kept.exists()
+
+
+def test_a_loss_that_is_no_number_is_an_outcome(tmp_path, monkeypatch):
+    from avem_train.trainer import LossNotFinite
+
+    def diverge(settings, backbone):
+        raise LossNotFinite("the loss of record '3_1' is no number")
+
+    monkeypatch.setattr(dpo, "train", diverge)
+    monkeypatch.setattr(study_run.Worker, "_model", lambda self, job: None)
+    settings = dpo.Settings(tmp_path / "data", tmp_path / "out")
+    job = study_run.Job("k", "avem_dpo", 0, settings, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
+    made = study_run.Worker(0).make(job)
+    assert "no number" in made["failed"]
+    assert study._line("AVEm-DPO", made).endswith("is no number")

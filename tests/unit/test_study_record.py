@@ -1,0 +1,67 @@
+import json
+
+import pytest
+
+from avem_train import study_record
+from emorealm_tasks import metrics
+
+CHOICES = {"basic": ["(A) A hat.", "(B) Tears.", "(C) Rain.", "(D) A smile."], "yes": ["(A) No", "(B) Yes"]}
+
+
+def record(number, task, strict, gold, subtask=""):
+    choices = CHOICES["basic" if "basic" in task else "yes"]
+    return {
+        "id": f"{task}_{number}",
+        "clip": f"part_1/{number}.mp4",
+        "task": task,
+        "subtask": subtask,
+        "gold": gold,
+        "choices": choices,
+        "strict": strict,
+        "official": strict == gold,
+        "official_lenient": strict == gold,
+        "error": "",
+    }
+
+
+@pytest.fixture
+def answered():
+    replies = [("A", "A"), ("B", "A"), ("", "B"), ("B", "B"), ("A", "B")]
+    kinds = ("spurious", "no_hallucination", "hallucination")
+    return [
+        record(number, task, strict, gold, kinds[number % 3] if "stress" in task else "")
+        for task in metrics.TASKS
+        for number, (strict, gold) in enumerate(replies)
+    ]
+
+
+def test_scores_can_be_made_again_from_what_is_kept(answered):
+    asked, answers = study_record.questions(answered), study_record.answers(answered)
+    again = study_record.records(json.loads(json.dumps(asked)), json.loads(json.dumps(answers)))
+    assert study_record.scores(again) == study_record.scores(answered)
+    assert study_record.scores(answered)["strict"]["tasks"]["modality_agreement"]["yes_rate"] == pytest.approx(40)
+    assert answers["strict"][:5] == "AB-BA"
+    assert answers["official"][:5] == "10010"
+
+
+def test_answers_to_other_questions_are_refused(answered, capsys):
+    asked, answers = study_record.questions(answered), study_record.answers(answered[1:])
+    with pytest.raises(SystemExit):
+        study_record.records(asked, answers)
+    assert "24 answers to 25 questions" in capsys.readouterr().err
+
+
+def test_a_log_in_short():
+    log = [{"step": n, "loss": float(n), "margins/yes_no": 2.0 * n, "epoch": 1} for n in range(20)]
+    log[19].pop("margins/yes_no")
+    found = study_record.summary([*log, {"step": 20, "train_runtime": 3.0}])
+    assert found == {"loss": {"first": 0.5, "last": 18.5}, "margins/yes_no": {"first": 1.0, "last": 36.0}}
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "not the JSON of a study"), ('{"runs": {}}', "about, questions")])
+def test_a_file_that_is_no_study(text, said, tmp_path, capsys):
+    assert study_record.read(tmp_path / "none.json") is None
+    (tmp_path / "study.json").write_text(text)
+    with pytest.raises(SystemExit):
+        study_record.read(tmp_path / "study.json")
+    assert said in capsys.readouterr().err

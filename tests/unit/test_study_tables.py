@@ -1,0 +1,147 @@
+"""Intervals over seeds and clips, paired differences and the tables, on studies made up here."""
+
+import json
+
+import numpy as np
+import pytest
+from emorealm_results import cli, study_plots, study_scores
+from emorealm_results.layouts import GROUP
+from emorealm_results.study_scores import Scored
+
+from avem_train import study_record
+from emorealm_tasks import intervals, metrics
+
+CLIPS = 40
+PARTS = ("full", "blind", "shuffled")
+
+
+def made_records(random, right):
+    """Records of every task about CLIPS clips, each right with a chance of its own kind."""
+    found = []
+    for task in metrics.TASKS:
+        for clip in range(CLIPS):
+            basic = "basic" in task
+            choices = ["(A) Hat.", "(B) Tears."] if basic else ["(A) Yes", "(B) No"]
+            gold = "AB"[clip % 2]
+            kind = "no_hallucination" if gold == "A" else ("spurious", "hallucination")[clip // 2 % 2]
+            hit = random.random() < right
+            strict = gold if hit else "BA"[clip % 2]
+            found.append(
+                {"id": f"{task}{clip}", "clip": f"{clip}.mp4", "task": task, "gold": gold, "choices": choices}
+                | {"subtask": kind if "stress" in task else "", "strict": strict, "error": ""}
+                | {"official": hit, "official_lenient": hit}
+            )  # fmt: skip
+    return found
+
+
+@pytest.fixture
+def found():
+    random = np.random.default_rng(0)
+    runs, questions = {}, None
+    chances = {"base": [0.5], "naive": [0.6, 0.62], "avem": [0.9, 0.8], "avem2": [0.9, 0.8]}
+    for name, rights in chances.items():
+        for seed, right in enumerate(rights):
+            records = {part: made_records(random, right if part == "full" else 0.5) for part in PARTS}
+            questions = questions or study_record.questions(records["full"])
+            answers = {part: study_record.answers(of_part) for part, of_part in records.items()}
+            if name == "avem2":  # the same answers as avem's
+                answers = runs[f"avem-{seed}"]["answers"]
+            run = {"seed": None if name == "base" else seed, "answers": answers}
+            run["scores"] = {part: study_record.scores(of_part) for part, of_part in records.items()}
+            if name != "base":
+                run |= {"steps": 3, "seconds": 10.0, "log": {"loss": {"first": 1.0, "last": 0.5}}}
+            runs[f"{name}-{seed}"] = run
+    runs["naive-2"] = {"seed": 2, "failed": "the loss is no number"}
+
+    def row(name, label, seeds, **more):
+        named = {"name": label, "published": "", "axis": "", "value": None}
+        return named | {"runs": [f"{name}-{seed}" for seed in range(seeds)]} | more
+
+    main = [row("base", "base", 1, published="Our base"), row("naive", "Naive-DPO", 3)]
+    main.append(row("avem", "AVEm-DPO", 2, published="Our base + AVEm-DPO"))
+    swept = [row("base", "base", 1), row("naive", "gamma_tpd 0", 2, axis="gamma_tpd", value=0.0)]
+    swept.append(row("avem", "gamma_tpd 0.2", 2, axis="gamma_tpd", value=0.2))
+    about = {"base": {"name": "nano", "fingerprint": "12"}, "split": "test", "training": {"optimiser": {"steps": 3}}}
+    about |= {"world": {"clips": CLIPS, "seed": 0}, "preferences": {"clips": 9, "letters": 0.2}}
+    about |= {"versions": {"torch": "2"}}
+    sections = {"main": main, "sweeps": swept}
+    return {"about": about, "questions": questions, "runs": runs, "sections": sections}
+
+
+def rows(found):
+    return {row.name: row for row in study_scores.rows(found, "main")}
+
+
+def test_a_row_is_the_mean_over_its_seeds(found):
+    row, scored = rows(found)["AVEm-DPO"], Scored(found, "strict")
+    scores = scored.row(row, "full")
+    single = [found["runs"][key]["scores"]["full"]["strict"] for key in row.runs]
+    wanted = [one["group"]["accuracy"] for one in single]
+    assert scores[GROUP, "accuracy"].value == pytest.approx(np.mean(wanted))
+    assert scores[GROUP, "accuracy"].spread == pytest.approx(np.std(wanted, ddof=1))
+    f1 = [one["tasks"]["modality_agreement"]["f1"] for one in single]
+    assert scores["modality_agreement", "f1"].value == pytest.approx(np.mean(f1))
+    assert scores[GROUP, "accuracy"].low < np.mean(wanted) < scores[GROUP, "accuracy"].high
+
+
+def test_one_run_has_the_interval_over_clips_alone(found):
+    scores = Scored(found, "strict").row(rows(found)["base"], "full")
+    records = study_record.records(found["questions"], found["runs"]["base-0"]["answers"]["full"])
+    for name, bounds in intervals.group_intervals(records, "strict").items():
+        assert (scores[GROUP, name].low, scores[GROUP, name].high) == pytest.approx(bounds)
+    assert scores[GROUP, "accuracy"].spread is None
+
+
+def test_seeds_widen_the_interval(found):
+    scored, row = Scored(found, "strict"), rows(found)["AVEm-DPO"]
+    both = scored.row(row, "full")[GROUP, "accuracy"]
+    equal = study_scores.Row("x", "", "", None, (row.runs[0], row.runs[0]))
+    same = scored.row(equal, "full")[GROUP, "accuracy"]
+    assert both.high - both.low > same.high - same.low
+    assert same.spread == 0
+
+
+def test_differences_are_paired(found):
+    scored, named = Scored(found, "strict"), rows(found)
+    twin = study_scores.Row("twin", "", "", None, ("avem2-0", "avem2-1"))
+    for score in scored.difference(named["AVEm-DPO"], twin).values():
+        assert (score.value, score.low, score.high) == (0, 0, 0)
+    ahead = scored.difference(named["AVEm-DPO"], named["base"])[GROUP, "accuracy"]
+    means = [scored.row(named[name], "full")[GROUP, "accuracy"].value for name in ("AVEm-DPO", "base")]
+    assert ahead.value == pytest.approx(means[0] - means[1])
+    assert ahead.low > 0
+    back = scored.difference(named["base"], named["AVEm-DPO"])[GROUP, "accuracy"]
+    assert (back.value, back.low, back.high) == pytest.approx((-ahead.value, -ahead.high, -ahead.low), abs=1e-9)
+
+
+def test_the_verb_writes_tables_and_a_figure(found, tmp_path, capsys):
+    path = tmp_path / "study.json"
+    study_record.write(path, found)
+    assert cli.main(["study", str(path)]) == 0
+    text = (tmp_path / "study.md").read_text()
+    assert capsys.readouterr().out == text
+    assert "| paper: AVEm-DPO " in text
+    line = next(line for line in text.splitlines() if line.startswith("| Naive-DPO − base"))
+    assert line.count("[") == 6
+    assert "AVEm-DPO − Naive-DPO" not in text  # the paper's order has Vista-DPO† between them
+    assert any(line.startswith("| AVEm-DPO ") and "text alone" in line for line in text.splitlines())
+    trained = next(line for line in text.splitlines() if line.startswith("| Naive-DPO ") and "→" in line)
+    assert [cell.strip() for cell in trained.split("|")][2:4] == ["3", "10"]
+    assert trained.rstrip(" |").endswith("| 1      | 0")
+    assert "study_sweeps.png" in text
+    assert (tmp_path / "study_sweeps.png").stat().st_size > 5000
+    assert cli.main(["study", str(path), "--reading", "official", "--out", str(tmp_path / "o.md")]) == 0
+    assert "official reading" in (tmp_path / "o.md").read_text()
+
+
+def test_nothing_to_draw_with_one_value(found, tmp_path):
+    scored = Scored(found, "strict")
+    row = next(row for row in study_scores.rows(found, "sweeps") if row.axis)
+    assert not study_plots.sweeps([(row, scored.row(row, "full"))], tmp_path / "x.png")
+
+
+def test_a_study_without_a_run(found, tmp_path, capsys):
+    (tmp_path / "study.json").write_text(json.dumps(found | {"runs": {}}))
+    with pytest.raises(SystemExit):
+        cli.main(["study", str(tmp_path / "study.json")])
+    assert "holds no finished run" in capsys.readouterr().err

@@ -122,7 +122,9 @@ class ExternalWorker(lmms):
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """The worker's answer to each request, in order."""
-        budget = ErrorBudget(_OWNER, self.max_errors, len(requests), self._reported, f"; the worker's log: {self._log}")
+        budget = ErrorBudget(
+            _OWNER, self.max_errors, len(requests), self._reported, f" (the worker's log: {self._log})"
+        )
         answers = []
         for request in tqdm(requests, disable=self.rank != 0, desc=_OWNER):
             to_messages, generation, doc_id, task, split = request.args[1:6]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import stub_repositories
 
+from model_adapters.catalogue import MODELS, WORKER, find
 from model_adapters.external_worker.environment import SCRIPTS
 
 STUBS = Path(__file__).parent
@@ -107,6 +108,8 @@ def test_it_greets_answers_and_reports_what_it_gave(ask, name):
     assert session.hello["model"]
     assert session.hello["versions"]["commit"] == "0123abcd"
     assert {"audio": "audio", "both": "video+audio"}[kind] in session.hello["modalities"]
+    taken = "+".join(session.hello["modalities"])
+    assert ("audio" in taken, "video" in taken) == (find(name).hears, find(name).sees)
     for reply in session.replies:
         assert reply["media"]["audio_seconds"] == 3.0
         assert (reply["media"]["frames"] > 0) == (kind == "both")
@@ -125,6 +128,13 @@ def test_without_weights_it_says_which(tmp_path, name):
     session = Session(tmp_path, name, [], checkpoint=None)
     assert session.status == 3
     assert session.hello["error"].startswith("name the weights with checkpoint=")
+
+
+def test_the_catalogue_and_the_page_name_every_script():
+    scripts = {path.stem for path in SCRIPTS.glob("*.py")} - {"__init__", "protocol"}
+    assert scripts == {model.name for model in MODELS if model.route == WORKER}
+    page = (SCRIPTS / "README.md").read_text(encoding="utf-8")
+    assert all(f"## `{name}`" in page for name in scripts)
 
 
 @pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)

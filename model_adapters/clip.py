@@ -10,6 +10,14 @@ class Medium(NamedTuple):
     path: str
 
 
+class NoisedMedium(NamedTuple):
+    """One file through one tower, with diffusion noise of a `step` on what the tower takes."""
+
+    kind: Literal["video", "audio"]
+    path: str
+    step: int
+
+
 class Clip(NamedTuple):
     """A video and a sound (which may live in the same file), either or neither."""
 

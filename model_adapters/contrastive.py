@@ -13,10 +13,12 @@ from torch import Tensor
 
 from emorealm_tasks.errors import stop
 from model_adapters import arguments
+from model_adapters.clip import Medium, NoisedMedium
 from model_adapters.diffusion import DIFFUSION_STEPS, diffused
 
 ARGUMENTS = ("vcd_alpha", "vcd_beta", "vcd_step", "vcd_modalities")
 _INPUTS = {"pixel_values": "v", "pixel_values_videos": "v", "input_features": "a"}
+_KINDS = {"video": "v", "audio": "a"}
 
 
 def contrasted(clean: Tensor, noised: Tensor, alpha: float, beta: float) -> Tensor:
@@ -51,6 +53,10 @@ class Contrast:
         clean, noised = logits.chunk(2)
         return contrasted(clean, noised, self.alpha, self.beta).repeat(2, 1)
 
+    def medium(self, medium: Medium) -> Medium | NoisedMedium:
+        """What stands in a medium's place in the noised branch."""
+        return NoisedMedium(*medium, self.step) if _KINDS[medium.kind] in self.modalities else medium
+
     def noised(self, row: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One question's inputs with noise on its pixels or mel features; the same noise at every batch size."""
         return {name: self._noised(name, value) for name, value in row.items()}
@@ -58,8 +64,12 @@ class Contrast:
     def _noised(self, name: str, value: Tensor) -> Tensor:
         if _INPUTS.get(name, "-") not in self.modalities:
             return value
-        seed = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
-        return diffused(torch.as_tensor(value), self.step, seed)
+        return diffused(torch.as_tensor(value), self.step, noise_seed(name))
+
+
+def noise_seed(name: str) -> int:
+    """Seed of the noise on an input or a kind of medium: always the same, and another for each."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
 
 
 def from_arguments(given: MutableMapping[str, object], owner: str) -> Contrast | None:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from emorealm_tasks import media_log
 from emorealm_tasks.errors import stop
-from model_adapters import arguments
+from model_adapters import arguments, contrastive
 from model_adapters.asking import Ask, from_messages, from_visuals
 from model_adapters.clip import Clip
 from model_adapters.failures import ErrorBudget, cut
@@ -50,6 +50,7 @@ class _Avere(lmms):
     nano_anyway: let the embedded avere-nano answer other tasks than the mini ones.
     max_errors: the share of requests, 0 to 1, that may fail on unreadable clips.
     feature_cache_gb: host memory for features of clips that a later call may ask for.
+    vcd_alpha, vcd_beta, vcd_step, vcd_modalities: contrastive decoding, off without vcd_alpha (see `contrastive`).
     """
 
     def __init__(
@@ -66,7 +67,8 @@ class _Avere(lmms):
         **unknown: object,
     ) -> None:
         super().__init__()
-        arguments.refuse_unknown(unknown, ARGUMENTS, _OWNER)
+        contrast = contrastive.from_arguments(unknown, _OWNER)
+        arguments.refuse_unknown(unknown, (*ARGUMENTS, *contrastive.ARGUMENTS), _OWNER)
         weights = loading.find_weights(pretrained)
         self.device = arguments.choose_device(device, _OWNER)
         self.max_errors = arguments.number("max_errors", max_errors, 0.0, 1.0, _OWNER)
@@ -82,7 +84,7 @@ class _Avere(lmms):
         self.processor = loading.load_processor(weights.folder)
         self.encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
         rows = arguments.batch_size(batch_size, _OWNER)
-        self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id)
+        self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
         self._logged: set[Clip] = set()
         self._reported: set[str] = set()
 
@@ -98,6 +100,8 @@ class _Avere(lmms):
         The chat class has it too: our likelihood tasks send simple requests to whichever class is loaded.
         """
         self._refuse_foreign(requests)
+        if self.runner.contrast:
+            stop(f"avere: task {requests[0].task_name} asks for likelihoods; vcd_alpha changes answers in words only")
         asked = []
         for request in requests:
             context, continuation, to_visual = request.args[:3]

@@ -8,13 +8,15 @@ import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from emorealm_tasks import media
-from model_adapters.clip import Medium
+from model_adapters.clip import Medium, NoisedMedium
+from model_adapters.contrastive import noise_seed
+from model_adapters.diffusion import diffused
 
 if TYPE_CHECKING:
     from .modeling import AvereForConditionalGeneration
@@ -128,8 +130,15 @@ class MediaEncoder:
         self.store = FeatureStore(0)
 
 
-def decode(processor: "AvereProcessor", medium: Medium) -> Decoded:
-    """Read one medium from disk and prepare it for its tower; raises MediaError."""
+def decode(processor: "AvereProcessor", medium: Medium | NoisedMedium) -> Decoded:
+    """Read one medium from disk and prepare it for its tower, noise included; raises MediaError."""
+    decoded = _decode_clean(processor, medium)
+    if isinstance(medium, NoisedMedium):
+        decoded = replace(decoded, values=diffused(decoded.values, medium.step, noise_seed(medium.kind)))
+    return decoded
+
+
+def _decode_clean(processor: "AvereProcessor", medium: Medium | NoisedMedium) -> Decoded:
     if medium.kind == "video":
         frames, times = media.read_frames(medium.path, processor.config.vision_config.num_frames)
         return Decoded(processor.pixel_values(frames), {"frames": len(frames), "times": times.tolist()})

@@ -9,7 +9,7 @@ repeated for each of the clip's questions, and all suffixes run in one left-padd
     [prefix of clip 1] [question 2         ]
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,10 +18,14 @@ from transformers import DynamicCache, PreTrainedModel
 
 @dataclass(frozen=True)
 class Prefix:
-    """Keys and values of the prefixes of a batch of clips: one row a clip, `length` tokens each."""
+    """Keys and values of the prefixes of a batch of clips: one row a clip, `length` tokens each.
+
+    `noised`: as many rows at the end are the same clips under noise.
+    """
 
     cache: DynamicCache
     length: int
+    noised: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,12 @@ def generate(
     suffixes: Sequence[Sequence[int]],
     limits: Sequence[int],
     eos: int,
+    contrast: Callable[[None, torch.Tensor], torch.Tensor] | None = None,
 ) -> list[list[int]]:
     """Greedy continuation of each suffix: new ids without the closing `eos`, at most `limits[row]` (>= 1) of them.
 
-    `clip_of[row]` is the row of `prefix` that a suffix belongs to.
+    `clip_of[row]` is the row of `prefix` that a suffix belongs to. `contrast` changes
+    the logits (rows, vocabulary) of each step.
     """
     cache = _take_rows(prefix.cache, clip_of)
     rows = _left_padded(suffixes, prefix.length, model.device)
@@ -100,6 +106,7 @@ def generate(
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
+        logits = contrast(None, logits) if contrast else logits
         token = logits.argmax(-1).masked_fill(finished, eos)
         steps.append(token)
         finished = finished | (token == eos) | (limit <= len(steps))

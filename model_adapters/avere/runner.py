@@ -1,13 +1,14 @@
 """Questions about many clips -> answers: grouped by clip, encoded once, prefix shared, suffixes batched."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
 import torch
 
-from model_adapters.clip import Clip, Medium
+from model_adapters.clip import Clip, Medium, NoisedMedium
+from model_adapters.contrastive import Contrast
 
 from .clips import MediaEncoder
 from .prefix import Prefix, generate, run_prefix, score, shared_length
@@ -40,19 +41,28 @@ Batch = list[tuple[Clip, list[int]]]
 
 
 class Runner:
-    """Answers questions on one model; `batch_size` = rows that go through the language model at once."""
+    """Answers questions on one model; `batch_size` = rows that go through the language model at once.
 
-    def __init__(self, encoder: MediaEncoder, batch_size: int, eos: int) -> None:
+    With `contrast` answers (not scores) are contrasted with those about the same clips under noise, in twice the rows.
+    """
+
+    def __init__(self, encoder: MediaEncoder, batch_size: int, eos: int, contrast: Contrast | None = None) -> None:
         self.model = encoder.model
         self.encoder = encoder
         self.batch_size = batch_size
         self.eos = eos
+        self.contrast = contrast
 
     def generate(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[int] | Failure]]:
         """(question number, new ids without eos, or why not) for each question, in the order of the work."""
 
         def continue_rows(prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: list) -> list:
-            return generate(self.model, prefix, rows, suffixes, [question.limit for question in chunk], self.eos)
+            limits = [question.limit for question in chunk]
+            if prefix.noised:
+                half = len(rows)
+                rows, suffixes, limits = [*rows, *(row + prefix.noised for row in rows)], suffixes * 2, limits * 2
+                return generate(self.model, prefix, rows, suffixes, limits, self.eos, self.contrast)[:half]
+            return generate(self.model, prefix, rows, suffixes, limits, self.eos)
 
         return self._run(questions, continue_rows)
 
@@ -70,8 +80,8 @@ class Runner:
             length = shared_length([questions[number].ids for number in numbers])
             batches = clip_batches(questions, numbers, self.batch_size)
             for position, batch in enumerate(batches):
-                self.encoder.prefetch(_media(batches[position : position + 1 + _AHEAD]))
-                features = self.encoder.encode(_media([batch]))
+                self.encoder.prefetch(self._media(batches[position : position + 1 + _AHEAD]))
+                features = self.encoder.encode(self._media([batch]))
                 yield from self._unreadable(batch, features)
                 readable = [(clip, asked) for clip, asked in batch if all(m in features for m in clip.media)]
                 if readable:
@@ -87,13 +97,20 @@ class Runner:
     ) -> Iterator[tuple[int, Any]]:
         """Run the prefixes of a batch of clips, then its questions, `batch_size` at a time."""
         ids = questions[batch[0][1][0]].ids[:length]
-        prefix = run_prefix(self.model, ids, len(batch), *_stacked(batch, features))
+        media = self._media([batch])
+        noised = len(batch) if self.contrast and media else 0
+        prefix = replace(run_prefix(self.model, ids, len(batch) + noised, *_stacked(media, features)), noised=noised)
         rows = [(row, number) for row, (_, asked) in enumerate(batch) for number in asked]
         for start in range(0, len(rows), self.batch_size):
             clip_rows, numbers = zip(*rows[start : start + self.batch_size], strict=True)
             chunk = [questions[number] for number in numbers]
             results = work(prefix, clip_rows, chunk, [question.ids[length:] for question in chunk])
             yield from zip(numbers, results, strict=True)
+
+    def _media(self, batches: Sequence[Batch]) -> list[Medium | NoisedMedium]:
+        """Media of the batches, and behind all of them what stands for each in the noised branch."""
+        clean = [medium for batch in batches for clip, _ in batch for medium in clip.media]
+        return [*clean, *map(self.contrast.medium, clean)] if self.contrast else clean
 
     def _unreadable(self, batch: Batch, features: dict[Medium, torch.Tensor]) -> Iterator[tuple[int, Failure]]:
         for clip, asked in batch:
@@ -133,14 +150,12 @@ def _by_modalities(questions: Sequence[Question]) -> list[list[int]]:
     return [list(group) for _, group in groupby(sorted(range(len(questions)), key=modalities), key=modalities)]
 
 
-def _media(batches: Sequence[Batch]) -> list[Medium]:
-    return [medium for batch in batches for clip, _ in batch for medium in clip.media]
-
-
-def _stacked(batch: Batch, features: dict[Medium, torch.Tensor]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    """Video and audio features, each (clips, tokens, hidden) in the order of the clips, or None where absent."""
+def _stacked(
+    media: Sequence[Medium | NoisedMedium], features: dict[Medium, torch.Tensor]
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Video and audio features, each (clips, tokens, hidden) in the order of the media, or None where absent."""
     stacked = []
     for kind in ("video", "audio"):
-        rows = [features[medium] for clip, _ in batch for medium in clip.media if medium.kind == kind]
+        rows = [features[medium] for medium in media if medium.kind == kind]
         stacked.append(torch.stack(rows) if rows else None)
     return stacked[0], stacked[1]

@@ -5,6 +5,7 @@ import json
 from collections import Counter
 
 import pytest
+import torch
 from avere_requests import TASK, chat_requests, inputs_of, option_requests, texts
 from lmms_eval.api.instance import Instance
 
@@ -12,6 +13,8 @@ from emorealm_tasks import media
 from model_adapters.avere.adapter import AvereChat, AvereLikelihood
 from model_adapters.avere.runner import Question
 from model_adapters.clip import Clip
+from model_adapters.contrastive import contrasted, noise_seed
+from model_adapters.diffusion import diffused
 
 QUESTIONS = ["Why is the person sad? (A) tears (B) a hat", "Is it rain? (A) Yes (B) No", "What?"]
 KINDS = ("both", "video", "audio", "blind")
@@ -193,3 +196,35 @@ def test_clean_frees_the_model(tiny_avere, docs):
     model.clean()
     assert not hasattr(model, "model")
     assert not hasattr(model, "runner")
+
+
+def test_contrastive_decoding_is_that_of_the_whole_sequences(tiny_avere, docs):
+    """Step by step without a cache: logits of both branches, contrasted by the formula; exact at alpha 0."""
+    plain = AvereChat(pretrained=str(tiny_avere), batch_size=4)
+    off = AvereChat(pretrained=str(tiny_avere), batch_size=4, vcd_alpha=0)
+    expected = texts(plain.generate_until(chat_requests(plain, docs, max_new_tokens=3)))
+    assert texts(off.generate_until(chat_requests(off, docs, max_new_tokens=3))) == expected
+    strong = AvereChat(pretrained=str(tiny_avere), batch_size=4, vcd_alpha=2, vcd_step=900)
+    answers = texts(strong.generate_until(chat_requests(strong, docs, max_new_tokens=3)))
+    assert answers != expected
+    for doc, answer in list(zip(docs, answers, strict=True))[:4]:
+        assert contrasted_alone(strong, doc) == answer
+
+
+def contrasted_alone(model, doc, limit=3):
+    inputs = dict(inputs_of(model, doc))
+    noisy = dict(inputs)
+    for name, kind in (("pixel_values_videos", "video"), ("input_features", "audio")):
+        if inputs.get(name) is not None:
+            noisy[name] = diffused(inputs[name][0], 900, noise_seed(kind))[None]
+    new = []
+    while len(new) < limit and new[-1:] != [2]:
+        branches = []
+        for branch in (inputs, noisy):
+            ids = torch.cat([branch["input_ids"], torch.tensor([new], dtype=torch.long)], 1)
+            logits = model.model(**branch | {"input_ids": ids, "attention_mask": torch.ones_like(ids)}).logits
+            branches.append(logits[:, -1])
+        has_media = doc["kind"] != "blind"
+        chosen = contrasted(*branches, 2.0, 0.1) if has_media else branches[0]
+        new.append(chosen.argmax().item())
+    return model.processor.tokenizer.decode([i for i in new if i != 2], skip_special_tokens=True).strip()

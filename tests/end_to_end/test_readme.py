@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
@@ -60,6 +61,16 @@ def test_runs_name_tasks_models_and_arguments_that_exist(command, monkeypatch):
 
 
 LIGHT = ("emorealm", "emorealm-mini", "avem-train")
+OF_A_RUN = ("table", "rescore", "judge-agreement", "leaderboard", "compare", "regress")
+"""Verbs of `emorealm` that read what a run left; their own tests give them one."""
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[0] == "emorealm" and c[1] in OF_A_RUN], ids=names)
+def test_verbs_about_runs_say_that_the_run_is_not_there(command, tmp_path):
+    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "results/runs" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c[:3] == ["lmms-eval", "tasks", "list"]], ids=names)
@@ -69,7 +80,7 @@ def test_the_harness_lists_our_tasks_from_the_include_path(command):
 
 
 @pytest.mark.parametrize(
-    "command", [c for c in commands() if c[0] in LIGHT and c[1:2] not in (["table"], ["rescore"], ["run"])], ids=names
+    "command", [c for c in commands() if c[0] in LIGHT and c[1] not in (*OF_A_RUN, "run")], ids=names
 )
 def test_light_commands_run(command, tmp_path):
     """For real, in a folder of their own; the benchmark with few clips."""
@@ -85,13 +96,31 @@ def test_light_commands_run(command, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if c[:2] == ["avem-train", "run"]], ids=names)
-def test_training_recipes_fill_their_settings(command):
-    from avem_train import config, supervised
+def trainings():
+    """Recipe and overrides of every command that trains, launched by accelerate or not."""
+    found = [c[c.index("run") + 1 :] for c in commands() if "run" in c and {"avem-train", "avem_train.cli"} & set(c)]
+    return [words for words in found if words]
 
-    content = config.read(command[2], command[3:])
+
+@pytest.mark.parametrize("words", trainings(), ids=names)
+def test_training_recipes_fill_their_settings(words):
+    from avem_train import config, dpo, supervised
+
+    content = config.read(words[0], words[1:])
+    programs = {"mini_base": supervised.MiniBase, "preference": dpo.Settings}
+    filled = config.fill(programs[content.pop("program")], content)
+    assert str(filled.out) in " ".join(words)
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[0] == "accelerate"], ids=names)
+def test_launch_files_are_there_and_an_update_is_the_papers(command):
+    from avem_train import config, dpo
+
+    launch = yaml.safe_load((ROOT / command[command.index("--config_file") + 1]).read_text(encoding="utf-8"))
+    content = config.read(command[command.index("run") + 1], command[command.index("run") + 2 :])
     content.pop("program")
-    assert config.fill(supervised.MiniBase, content).out == Path("data/avere_nano")
+    optimiser = config.fill(dpo.Settings, content).optimiser
+    assert launch["num_processes"] * optimiser.batch * optimiser.accumulation == 64
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c[0] == "python"], ids=names)

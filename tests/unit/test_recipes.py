@@ -51,10 +51,10 @@ def test_a_recipe_names_only_what_differs(tmp_path):
 
 
 def test_every_shipped_recipe_fills_its_program():
-    from avem_train import dpo, supervised
+    from avem_train import dpo, study, supervised
 
-    settings = {"mini_base": supervised.MiniBase, "preference": dpo.Settings}
-    assert set(settings) <= set(cli.PROGRAMS)
+    settings = {"mini_base": supervised.MiniBase, "preference": dpo.Settings, "study": study.Study}
+    assert set(settings) == set(cli.PROGRAMS)
     for name in config.shipped():
         content = config.read(name, [])
         form = settings[content.pop("program")]

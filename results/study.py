@@ -128,8 +128,8 @@ def _scores(rows: Sequence[Row], found: Mapping[str, Mapping[Key, Score]], colum
         lines.append([row.name, _seeds(row), *cells])
     for row in rows:
         printed = of_model(row.published)
-        if printed:
-            cells = [printed.get((column.task, column.metric)) for column in columns]
+        cells = [printed.get((column.task, column.metric)) for column in columns]
+        if any(cell is not None for cell in cells):
             lines.append([f"paper: {row.name}", "", *(_DASH if cell is None else f"{cell:.1f}" for cell in cells)])
     return table(lines)
 

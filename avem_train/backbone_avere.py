@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from avem_train import attention
 from avem_train.backbone import Prompt, Towers, UnreadableMedium
 from avem_train.forest import Token
 from avem_train.negatives import altered
@@ -41,6 +42,7 @@ class AvereBackbone:
         self.folder = folder
         self.template = processor.prompt("?", video=True, audio=True)
         self._towers = AvereTowers(model)
+        attention.install(model.model.language_model)
         self._encoder = MediaEncoder(self._towers, processor, cache_bytes, read=read)
         self._prompt_ids = lru_cache(_KEPT_TEXTS)(self._encode_prompt)
         self._response_ids = lru_cache(_KEPT_TEXTS)(self._encode_response)
@@ -94,6 +96,7 @@ class AvereBackbone:
         """Put the towers back; end the decoding threads."""
         self._encoder.close()
         self._towers.put_back()
+        attention.remove(self.model.model.language_model)
 
 
 def read(processor: AvereProcessor, source: Source) -> Decoded:

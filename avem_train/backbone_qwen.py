@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
+from avem_train import attention
 from avem_train.backbone import Prompt, Towers, UnreadableMedium
 from avem_train.forest import Token
 from avem_train.negatives import altered
@@ -55,6 +56,7 @@ class QwenBackbone:
         self.folder = folder
         self.template = f"{chat('?', '')} {FRAMES_PER_SECOND} {MOST_FRAMES} {processor.video_processor.to_dict()}"
         self._towers = Towers(model.model, ("visual", "audio_tower"))
+        attention.install(model.model.language_model)
         self._store = FeatureStore(cache_bytes)
         self._extents: dict[Source, Extent] = {}
 
@@ -166,6 +168,7 @@ class QwenBackbone:
         """Put the towers back; forget the features."""
         self._store = FeatureStore(0)
         self._towers.put_back()
+        attention.remove(self.model.model.language_model)
 
 
 def chat(text: str, blocks: str) -> str:

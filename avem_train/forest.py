@@ -87,6 +87,11 @@ def _grow(row: Row, sequences: Sequence[Sequence[Token]], group: list[int], star
         _grow(row, sequences, branch, end, parent)
 
 
+def trunk(row: Row) -> int:
+    """How many tokens stand before a row's first branch."""
+    return row.segment.count(0) if len(row.parents) > 1 else len(row.tokens)
+
+
 def visible(row: Row) -> torch.Tensor:
     """Which tokens each token of a row may see: bool (tokens, tokens), [i, j] = i sees j."""
     count = len(row.parents)

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import nn
 
-from avem_train import forest
+from avem_train import attention, forest
 from avem_train.backbone import Backbone, Prompt
 from avem_train.forest import Token
 from avem_train.replies import Reply, Source
@@ -81,8 +82,8 @@ def score(
     return Scored(torch.stack([part.sum() for part in taken])[back], watched[back])
 
 
-def inputs(model: nn.Module, rows: Sequence[forest.Row]) -> dict[str, torch.Tensor]:
-    """`input_ids`, `position_ids`, `attention_mask` of rows padded on the right, for the model's forward.
+def inputs(model: nn.Module, rows: Sequence[forest.Row]) -> dict[str, Any]:
+    """Arguments of the model's forward for rows padded on the right; with `causal_until` where `attention` takes it.
 
     The ids of media are 0 here: their features are put over them. Positions are (rows, length), or (3, rows, length)
     for a model whose positions are triples; masks are additive where rows have branches.
@@ -103,7 +104,10 @@ def inputs(model: nn.Module, rows: Sequence[forest.Row]) -> dict[str, torch.Tens
         "attention_mask": allowed,
     }
     device = model.get_input_embeddings().weight.device
-    return {name: value.to(device) for name, value in made.items()} | {"use_cache": False}
+    given = {name: value.to(device) for name, value in made.items()} | {"use_cache": False}
+    if allowed.ndim == 4 and attention.installed(model.model.language_model):
+        given["causal_until"] = min(forest.trunk(row) for row in rows)
+    return given
 
 
 def _predicting(rows: Sequence[forest.Row], asked: Sequences) -> tuple[list[int], list[int], list[int]]:

@@ -28,7 +28,7 @@ import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from avem_train import dpo
+from avem_train import attention, dpo
 from avem_train.backbone import Prompt
 from avem_train.dpo import Optimiser, Running, Settings
 from avem_train.forest import Token
@@ -59,6 +59,7 @@ class RandomMedia:
 
     def __init__(self, model: AvereForConditionalGeneration, folder: Path, prefix: int, response: int) -> None:
         self.model, self.folder, self.template = model, folder, "random"
+        attention.install(model.model.language_model)
         self.system, self.question, self.length = 14, 28, response
         self.sizes = {"audio": 88, "video": prefix - 88 - self.system - self.question}
         self._features: dict[Source, torch.Tensor] = {}

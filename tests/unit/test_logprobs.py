@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from avem_train import attention, logprobs
 from avem_train import backbone as backbones
-from avem_train import logprobs
 from avem_train.backbone import LINEARS, UnreadableMedium
 from avem_train.negatives import Medium
 from avem_train.replies import Reply, Source
@@ -59,6 +59,23 @@ def test_packed_equals_plain(backbone, clips):
     assert gradient.abs().max() > 1e-4
     assert packed.total[0] == packed.total[-1]
     assert len({round(value, 3) for value in packed.total.tolist()}) == len(packed.total) - 1
+
+
+def test_the_prefix_needs_no_mask(backbone, clips):
+    """Values with the split attention are those with the whole mask, and it is used."""
+    asked = replies(clips)[:4]
+    with torch.no_grad():
+        split = logprobs.score(backbone.model, backbone, asked).total
+        sequences = logprobs.sequences(backbone, asked)
+        (row,) = logprobs.forest.rows(sequences.tokens)
+        assert logprobs.inputs(backbone.model, [row])["causal_until"] == logprobs.forest.trunk(row) > 10
+        attention.remove(backbone.model.model.language_model)
+        try:
+            assert "causal_until" not in logprobs.inputs(backbone.model, [row])
+            whole = logprobs.score(backbone.model, backbone, asked).total
+        finally:
+            attention.install(backbone.model.model.language_model)
+    torch.testing.assert_close(split, whole, atol=2e-5, rtol=1e-5)
 
 
 def test_every_medium_counts_and_noise_too(backbone, clips):
@@ -120,8 +137,11 @@ def test_adapters_sit_on_the_language_model_alone(backbone):
 
 def test_towers_leave_and_come_back(backbone):
     before = set(backbone.model.state_dict())
+    language_model = backbone.model.model.language_model
+    assert attention.installed(language_model)
     backbone.close()
     whole = set(backbone.model.state_dict())
+    assert not attention.installed(language_model)
     backbone.__init__(backbone.model, backbone.processor, backbone.folder, 1 << 26)
     assert before < whole
     assert set(backbone.model.state_dict()) == before

@@ -1,0 +1,58 @@
+"""Attention for rows that begin with a long shared prefix and end in short branches.
+
+The prefix is plainly causal, which kernels do without a mask and at half the work; only the tokens behind it need the
+mask of the branches. The values are those of one masked attention over the whole row.
+"""
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AttentionInterface, AttentionMaskInterface
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.masking_utils import sdpa_mask
+
+_NAME = "shared_prefix_sdpa"
+
+
+def attend(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    causal_until: int = 0,
+    **kwargs: Any,
+) -> tuple[torch.Tensor, None]:
+    """As transformers' `sdpa`; the first `causal_until` tokens of every row see what is before them and no more.
+
+    query, key, value: (batch, heads, length, size). Returns (batch, length, heads, size).
+    """
+    if not causal_until:
+        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
+    prefix = [states[:, :, :causal_until] for states in (query, key, value)]
+    seen, _ = sdpa_attention_forward(module, *prefix, None, is_causal=True, **kwargs)
+    behind = attention_mask[:, :, causal_until:]
+    rest, _ = sdpa_attention_forward(module, query[:, :, causal_until:], key, value, behind, **kwargs)
+    return torch.cat([seen, rest], dim=1), None
+
+
+def install(language_model: nn.Module) -> None:
+    """Let a language model that has `sdpa` take `causal_until`; one with another attention stays as it is."""
+    if language_model.config._attn_implementation == "sdpa":
+        language_model.config._attn_implementation = _NAME
+
+
+def remove(language_model: nn.Module) -> None:
+    """Undo `install`."""
+    if installed(language_model):
+        language_model.config._attn_implementation = "sdpa"
+
+
+def installed(language_model: nn.Module) -> bool:
+    """Whether the language model takes `causal_until`."""
+    return language_model.config._attn_implementation == _NAME
+
+
+AttentionInterface.register(_NAME, attend)
+AttentionMaskInterface.register(_NAME, sdpa_mask)

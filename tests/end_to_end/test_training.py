@@ -18,6 +18,15 @@ from model_adapters.avere import AvereForConditionalGeneration, loading
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """As the processes below: another number of threads adds in another order, and equal means equal here."""
+    kept = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(kept)
+
+
 @pytest.fixture(scope="module")
 def recipe(tiny_avere, preference_file, tmp_path_factory):
     """Arguments of a short training: 8 updates of 4 records, a checkpoint at each."""
@@ -93,7 +102,8 @@ def test_two_processes_give_the_same_update_as_one(recipe, unbroken, tmp_path):
     for ours, theirs in zip(steps(unbroken)[:9], steps(out)[:9], strict=True):
         assert ours["loss"] == pytest.approx(theirs["loss"], abs=1e-4)
         assert ours["margins/media"] == pytest.approx(theirs["margins/media"], abs=1e-3)
-        assert ours["accuracies/response"] == pytest.approx(theirs["accuracies/response"])
+        # not accuracies: where policy and reference still agree, rounding alone says which is ahead
+        assert ours["margins/response"] == pytest.approx(theirs["margins/response"], abs=1e-3)
 
 
 def test_merged_weights_are_the_base_with_the_adapter(recipe, unbroken, tmp_path):

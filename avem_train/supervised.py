@@ -228,7 +228,8 @@ def run(settings: MiniBase) -> None:
     processor = nano.build_processor(settings.shape, settings.seed)
     model = nano.build_model(settings.shape)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters")
-    report = {"settings": json.loads(json.dumps(asdict(settings), default=str)), "seconds": {}, "validation": {}}
+    decided = {name: value for name, value in asdict(settings).items() if name != "out"}
+    report = {"settings": decided, "seconds": {}, "validation": {}}
     media, exam = _prepared(settings, model, processor, report)
     for number, name in enumerate(STAGES):
         kept, key = settings.out / f"{name}_stage.pt", _stage_key(settings, processor, STAGES[: number + 1])

@@ -162,6 +162,7 @@ def group_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
         parts[task] = rows, *score_function([records[i] for i in rows], reading)
 
     def function(weights: np.ndarray) -> np.ndarray:
+        """(resamples, records) weights -> (resamples, scores)."""
         scores: dict[str, dict[str, np.ndarray]] = {}
         for task, (rows, names, part) in parts.items():
             scores[task] = dict(zip(names, part(weights[:, rows]).T, strict=True))

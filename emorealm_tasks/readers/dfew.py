@@ -18,25 +18,31 @@ REMEDY = (
     "labels and clips; clips may also lie under EMOREALM_VIDEOS."
 )
 SPLITS = ("EmoLabel_DataSplit", "dfew_annotation", ".")
-FIRST_FOLD = {
-    "happiness": 489,
-    "sadness": 379,
-    "neutral": 534,
-    "anger": 435,
-    "surprise": 294,
-    "disgust": 29,
-    "fear": 181,
+TEST_FOLDS: dict[int, tuple[int, ...]] = {
+    1: (489, 379, 534, 435, 294, 29, 181),
+    2: (489, 379, 534, 435, 294, 29, 181),
+    3: (489, 379, 534, 435, 294, 29, 180),
+    4: (489, 379, 534, 434, 294, 29, 180),
+    5: (489, 378, 533, 434, 293, 29, 180),
 }
-"""Clips of each class in the first test fold; the recalls in the paper's Table 15 give its WAR with these counts."""
+"""Test fold -> clips of each of EMOTIONS, 11,697 in all.
+
+Counted in the lists of the folds that two public repositories carry, which agree: github.com/zengqunzhao/DFER-CLIP at
+d10d5a4 (annotation/DFEW_set_FOLD_test.txt) and github.com/sunlicai/MAE-DFER at 80b651d (saved/data/dfew/org/splitFOLD).
+With the first fold's counts the recalls in the paper's Table 15 give its WAR.
+"""
 _SEARCHED = ("", "*/", "*/*/")
 
 
 def read(root: Path, settings: Settings) -> list[dict]:
     """The rows of the fold that `settings.dfew_fold` names, in the order of its file; see `recognition.row`.
 
-    A clip that is nowhere gets the path where it was expected. Stops at missing or malformed labels.
+    A clip that is nowhere gets the path where it was expected. Stops at an unknown fold, and at missing or malformed
+    labels.
     """
     fold = settings.dfew_fold
+    if fold not in TEST_FOLDS:
+        stop(f"EMOREALM_DFEW_FOLD is {fold}; DFEW has the folds {', '.join(map(str, TEST_FOLDS))}")
     wanted = [f"{split}/test(single-labeled)/set_{fold}.csv".removeprefix("./") for split in SPLITS]
     labels = recognition.first_file(root, wanted, f"label file of test fold {fold}", REMEDY)
     clips = _clips([root, *([settings.videos] if settings.videos else [])])
@@ -52,8 +58,9 @@ def read(root: Path, settings: Settings) -> list[dict]:
 
 
 def note(rows: list[dict], root: Path, settings: Settings) -> str:
-    """How the classes' counts differ from the published ones; known for the first fold only."""
-    return recognition.count_note(rows, FIRST_FOLD, "dfew, test fold 1") if settings.dfew_fold == 1 else ""
+    """How the classes' counts differ from the published ones."""
+    published = dict(zip(EMOTIONS, TEST_FOLDS[settings.dfew_fold], strict=True))
+    return recognition.count_note(rows, published, f"dfew, test fold {settings.dfew_fold}")
 
 
 def _clips(roots: list[Path]) -> dict[int, Path]:

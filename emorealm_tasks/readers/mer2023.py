@@ -18,7 +18,10 @@ REMEDY = (
 CLASSES = {"happy": "happiness", "sad": "sadness", "neutral": "neutral", "angry": "anger", "surprise": "surprise"}
 LEFT_OUT = ("worried",)
 PUBLISHED = 834
-"""Clips of test3 with all six labels; their split over the labels is not published."""
+"""Clips of test3 with all six labels: the sum of the confusion matrix that Emotion-LLaMA's authors publish
+(github.com/ZebangCheng/Emotion-LLaMA at 4ee28d2, checkpoints/save_checkpoint/stage2/result/MER2023.txt). Its rows have
+183, 169, 166, 257, 14 and 45 clips, but the file does not name them: the split over the labels is not known from it.
+"""
 _LABELS = ("test_labels/test3-label.csv", "test-labels/test3-label.csv", "test3-label.csv")
 _SUFFIXES = (".mp4", ".avi", ".mkv")
 _SEARCHED = ("test3", "*/test3")

@@ -68,6 +68,9 @@ def test_dfew_names_where_it_looked(tmp_path, capsys):
     said = stopped(capsys, dfew.read, tmp_path, dataclasses.replace(HERE, dfew_fold=4))
     assert "EmoLabel_DataSplit/test(single-labeled)/set_4.csv" in said
     assert "EMOREALM_DFEW" in said
+    assert "DFEW has the folds 1, 2, 3, 4, 5" in stopped(
+        capsys, dfew.read, tmp_path, dataclasses.replace(HERE, dfew_fold=6)
+    )
 
 
 def ravdess_files(root, above=""):
@@ -128,14 +131,16 @@ def test_mer2023_refuses_malformed_labels(tmp_path, capsys, line):
 
 
 def test_other_class_counts_than_the_published_are_told(tmp_path):
-    published = [emotion for emotion, count in dfew.FIRST_FOLD.items() for _ in range(count)]
-    rows = [{"answer": emotion} for emotion in published]
-    assert len(rows) == 2341
-    assert dfew.note(rows, tmp_path, HERE) == ""
-    assert "happiness 488 instead of 489" in dfew.note(rows[1:], tmp_path, HERE)
-    assert dfew.note(rows[1:], tmp_path, dataclasses.replace(HERE, dfew_fold=2)) == ""
+    for fold, counts in dfew.TEST_FOLDS.items():
+        rows = [{"answer": emotion} for emotion, count in zip(EMOTIONS, counts, strict=True) for _ in range(count)]
+        here = dataclasses.replace(HERE, dfew_fold=fold)
+        assert dfew.note(rows, tmp_path, here) == ""
+        assert f"dfew, test fold {fold}: class counts differ" in dfew.note(rows[1:], tmp_path, here)
+    assert "happiness 488 instead of 489" in dfew.note(rows[1:], tmp_path, here)
+    assert sum(map(sum, dfew.TEST_FOLDS.values())) == 11_697  # the single-labelled clips, each tested once
     spoken = [{"answer": emotion} for emotion, count in ravdess.PUBLISHED["speech"].items() for _ in range(count)]
     assert len(spoken) == 1440 - 192
+    assert sum(ravdess.PUBLISHED["song"].values()) == 1012 - 184  # without calm
     assert ravdess.note(spoken, tmp_path, HERE) == ""
     assert "disgust 192 instead of 0" in ravdess.note(
         spoken, tmp_path, dataclasses.replace(HERE, ravdess_channel="song")

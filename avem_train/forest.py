@@ -43,16 +43,24 @@ def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Row]:
     """Rows that hold all sequences (none empty), each in one of them.
 
     A sequence joins a row where at least half of it is shared with the row's first; others would only make the row's
-    attention longer. Without `share` every sequence has a row of its own: the plain way, which sharing must equal.
+    attention longer. A row stays shorter than twice the longest sequence: a batch is padded to its longest row, and
+    prompts without media, which all begin alike, would otherwise gather in one. Without `share` every sequence has a
+    row of its own: the plain way, which sharing must equal.
     """
+    limit = 2 * max(map(len, sequences), default=0)
     groups: list[list[int]] = []
+    lengths: list[int] = []
     for number, sequence in enumerate(sequences):
-        for group in groups if share else []:
-            if 2 * _common(sequences[group[0]], sequence) >= len(sequence):
+        for place, group in enumerate(groups if share else []):
+            common = _common(sequences[group[0]], sequence)
+            grown = lengths[place] + len(sequence) - common
+            if 2 * common >= len(sequence) and grown <= limit:
                 group.append(number)
+                lengths[place] = grown
                 break
         else:
             groups.append([number])
+            lengths.append(len(sequence))
     return [_plant(sequences, group) for group in groups]
 
 

@@ -1,7 +1,8 @@
 """`avem-train study mini`: every method trained from one base on the same data, every result examined, all kept.
 
 Runs go side by side on the cores, one thread each. A finished run is never made again: its folder is named by all that
-it depends on, so a study that was stopped, or that gets a further section, goes on. `study_record` says what it leaves.
+it depends on, and so is its place in the record, so a study that was stopped, or that gets a further section or more
+seeds, goes on, on another machine too. `study_record` says what it leaves.
 """
 
 import hashlib
@@ -203,13 +204,13 @@ def carried(found: dict[str, Any] | None, about: dict[str, Any]) -> dict[str, An
 
 
 def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None:
-    """Make every job's run, or read it where it is kept; the study is written after each."""
+    """Make every job's run, unless it is kept or in the record already; the study is written after each."""
     names = {key: row["name"] for rows in record["sections"].values() for row in rows for key in row["runs"]}
     waiting = []
     for job in jobs.values():
         if job.kept.is_file():
             _take(record, job.key, json.loads(job.kept.read_text(encoding="utf-8")))
-        else:
+        elif job.key not in record["runs"]:
             waiting.append(job)
     used = {key for rows in record["sections"].values() for row in rows for key in row["runs"]}
     record["runs"] = {key: made for key, made in record["runs"].items() if key in used}

@@ -63,3 +63,9 @@ def test_masks_of_batches_hold_those_of_rows(lists):
         else:
             assert torch.equal(made[number, 0, :size, :size], forest.visible(row))
             assert made[number, 0, size:].sum(-1).tolist() == [1] * (length - size)
+
+
+@given(st.lists(numbers, min_size=1, max_size=8))
+def test_no_row_makes_the_others_pad_to_more_than_twice_the_longest_sequence(lists):
+    alike = [line([9] * 9 + ids) for ids in lists]
+    assert max(len(row.tokens) for row in forest.rows(alike)) <= 2 * max(map(len, alike))

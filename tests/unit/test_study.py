@@ -35,7 +35,7 @@ def test_rows_are_the_papers_methods(shipped):
     assert main["Vista-DPO†"].negatives == Negatives(change="both")
     assert main["w/o TPD"].objective == Objective(gamma_tpd=0)
     assert {one.optimiser for one in main.values()} == {main["AVEm-DPO"].optimiser}
-    assert main["AVEm-DPO"].optimiser.learning_rate == 3e-4  # the study's, not the recipe's
+    assert main["AVEm-DPO"].optimiser.learning_rate == 1e-4  # the study's, not the recipe's
     responses = settings_of(shipped, "table18")
     assert responses["er+irr"].objective.weights == {"video_relevant": 0, "emotion_relevant": 0.7, "irrelevant": 0.3}
     media = settings_of(shipped, "table17")

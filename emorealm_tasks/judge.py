@@ -14,9 +14,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from emorealm_tasks import judge_cache, judge_prompt
+from emorealm_tasks.chat_client import Reply
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_cache import Cache
-from emorealm_tasks.judge_client import Client, JudgeError, Reply
+from emorealm_tasks.judge_client import Client, JudgeError
 from emorealm_tasks.judge_prompt import CRITERIA, LOWEST, PROMPT_VERSION, Verdict, parse_verdict
 from emorealm_tasks.settings import Settings
 

@@ -3,7 +3,6 @@
 Each verb imports what it needs when it runs, so that the command starts at once.
 """
 
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -42,25 +41,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         print_tasks()
     else:
-        _table(arguments.run_dir)
+        _table(arguments.run_dirs)
     return 0
 
 
 def _build_parser() -> Parser:
     parser = Parser(prog="emorealm", description="Checks, tables and scores around lmms-eval runs of EmoReAlM.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    run_dir = ArgumentParser(add_help=False)
-    run_dir.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the --output_path of a run with --log_samples")
-    verbs.add_parser("table", parents=[run_dir], help="print the run's tables and write them to its table.md")
+    table = verbs.add_parser("table", help="print a run's tables and write them to its table.md; of several, one more")
+    table.add_argument("run_dirs", type=Path, nargs="+", metavar="RUN_DIR", help="the --output_path of a sampled run")
     for verb, (_, does) in _VERBS.items():
         verbs.add_parser(verb, add_help=False, help=does)
     verbs.add_parser("tasks", help="list the tasks that lmms-eval gets from this package")
     return parser
 
 
-def _table(run_dir: Path) -> None:
-    from emorealm_results import rescore_run
+def _table(run_dirs: Sequence[Path]) -> None:
+    from emorealm_results import rescore_run, side_by_side
 
-    text = rescore_run.render(run_dir)
-    print(text, end="")
-    output.write(run_dir / "table.md", text)
+    for run_dir in run_dirs:
+        text = rescore_run.render(run_dir)
+        print(text, end="")
+        output.write(run_dir / "table.md", text)
+    if len(run_dirs) > 1:
+        reports = {run_dir.name: rescore_run.report(rescore_run.read(run_dir)) for run_dir in run_dirs}
+        print(f"\n{side_by_side.render(reports)}", end="")

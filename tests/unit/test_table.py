@@ -70,3 +70,18 @@ def test_the_command_prints_the_table_and_leaves_it_beside_the_run(tmp_path, cap
     assert cli.main(["table", str(run)]) == 0
     printed = capsys.readouterr().out
     assert printed == (run / "table.md").read_text() == render(run)
+
+
+def test_several_runs_get_a_row_each(tmp_path, capsys):
+    run_folders.write(tmp_path / "base", run_folders.whole())
+    run_folders.write(
+        tmp_path / "tuned",
+        {t: [r | {"raw": r["gold"], "error": ""} for r in rs] for t, rs in run_folders.whole().items()},
+    )
+    assert cli.main(["table", str(tmp_path / "base"), str(tmp_path / "tuned")]) == 0
+    shown = capsys.readouterr().out.split("side by side")[1]
+    base, tuned = rows(shown, "base")[0], rows(shown, "tuned")[0]
+    assert base[1] == tuned[1] == "40"
+    assert base[2].startswith("62.5 [")
+    assert [cell.split()[0] for cell in tuned[2:8]] == ["100.0"] * 6
+    assert (tmp_path / "tuned" / "table.md").exists()

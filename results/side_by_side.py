@@ -1,0 +1,44 @@
+"""Several scored runs of one benchmark as one table, a row for each."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from emorealm_results import markdown
+from emorealm_results.samples import FULL
+from emorealm_results.table import GROUP_COLUMNS, GROUP_LEGEND
+
+READING = "strict"
+
+
+def render(reports: Mapping[str, Mapping[str, Any]]) -> str:
+    """Reports of :func:`emorealm_results.rescore.score` by the name of their run -> Markdown, "" without questions.
+
+    A table for each benchmark that at least one run answered whole tasks of; the group's scores, strict reading.
+    """
+    names = dict.fromkeys(name for report in reports.values() for name in report.get("benchmarks", {}))
+    tables = []
+    for benchmark in names:
+        rows = [row for run, report in reports.items() if (row := _row(run, report, benchmark))]
+        if rows:
+            level = f"{100 * next(iter(reports.values()))['interval']['level']:.0f}%"
+            header = ["run", "questions", *(f"{name} [{level}]" for name in GROUP_COLUMNS.values()), "unparsed"]
+            tables.append(f"# {benchmark}, side by side ({READING} reading)\n\n{markdown.table([header, *rows])}")
+    return "\n\n".join([*tables, GROUP_LEGEND]) + "\n" if tables else ""
+
+
+def _row(run: str, report: Mapping[str, Any], benchmark: str) -> list[str]:
+    """A run's line, empty if it did not answer the benchmark."""
+    part = report.get("benchmarks", {}).get(benchmark, {}).get(FULL)
+    if not part:
+        return []
+    tasks = part["tasks"].values()
+    scores = part["group"][READING]
+    counts = [str(sum(task[count] for task in tasks)) for count in ("n", "unparsed")]
+    return [run, counts[0], *(_interval(scores[column]) for column in GROUP_COLUMNS), counts[1]]
+
+
+def _interval(score: Mapping[str, float | None]) -> str:
+    if score["value"] is None:
+        return "–"
+    bounds = "" if score["low"] is None else f" [{score['low']:.1f}, {score['high']:.1f}]"
+    return f"{score['value']:.1f}{bounds}"

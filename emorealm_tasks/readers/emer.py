@@ -27,7 +27,9 @@ BENCHMARKS: dict[str, str] = {
     "emer_mini": "the embedded world in EMER's layout; judged against its true cues",
 }
 PUBLISHED_CLIPS = 332
-"""Clips of OV-MERD; another count is reported."""
+"""Clips of OV-MERD; another count is reported. Its authors' code says so: github.com/zeroQiaoba/MERTools at 89120b7,
+MER2025/MER2025_Track23/my_affectgpt/datasets/datasets/base_dataset.py, line 382.
+"""
 CSV_FILE, TRUTH_FILE = "track3_train_ovmerd.csv", "truth.json"
 HOW_TO_GET = (
     "EMER is part of MER2025 (https://huggingface.co/datasets/MERChallenge/MER2025, on request): set EMOREALM_EMER to "

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from faulty_server import VERDICT, FaultyServer, chat, error
 
-from emorealm_tasks import judge, judge_batch, judge_cache
+from emorealm_tasks import judge, judge_batch, judge_cache, judging, reasoning_metrics
 from emorealm_tasks.judge_client import Client, JudgeError
+from emorealm_tasks.judge_prompt import CRITERIA
 from emorealm_tasks.settings import Settings
 
 KEY = "sk-very-secret-key-123"
@@ -61,6 +62,24 @@ def test_a_verdict_is_asked_for_once_and_then_kept(serve):
     judge.judge(items(1), dataclasses.replace(settings, judge_model="other"))
     judge.judge(items(1), dataclasses.replace(settings, judge_repeats=3))
     assert len(server.asked) == 9 + 1 + 2  # another model, two more repeats
+
+
+def test_repeated_judgements_have_a_spread(serve):
+    """The n-th judgement of a clip says 7, 4, 1: their standard deviation (n - 1) is 3."""
+
+    def script(body, number):
+        scores = {name: {"reason": "", "score": 7 - 3 * (number % 3)} for name in CRITERIA}
+        return 200, {}, chat(json.dumps(scores))
+
+    _, settings = serve(script, judge_repeats=3, judge_concurrency=1)
+    records = [
+        {"id": str(n), "clip": str(n), "reference": REFERENCE, "raw": f"The person smiles, {n}.", "error": "",
+         "truth": None, "verdicts": {}}
+        for n in range(2)
+    ]  # fmt: skip
+    assert judging.judge_records(records, settings, "live") == ""
+    found = reasoning_metrics.scores(records, judge.name("m"))
+    assert {(of["value"], of["spread"]) for of in found.values()} == {(4.0, 3.0)}
 
 
 def test_what_was_said_is_judged_without_asking_when_nothing_was_said(serve):
@@ -187,7 +206,9 @@ def test_no_key_for_openai_itself_is_said_before_anything_is_asked(monkeypatch, 
 def test_a_large_run_is_estimated_before_and_after_the_first_answer(serve, capsys):
     _, settings = serve(judge_price="2.5,10")
     judge.judge(items(30), settings)
-    first, second = [line for line in capsys.readouterr().err.splitlines() if "judging with m" in line]
+    printed = capsys.readouterr().err
+    first, second = [line for line in printed.splitlines() if "judging with m" in line]
+    assert "judging: 100%" in printed  # the progress bar
     assert "30 requests" in first
     assert "$" in first
     assert second.endswith(" s")

@@ -60,6 +60,15 @@ def count(problems: Iterable[Problem]) -> dict[str, int]:
     return {kind: counted[kind] for kind in KINDS}
 
 
+def stamp(file: str | Path) -> list[int] | None:
+    """Size and time of change (ns) of a file, which tell it from a later one of its name; None where there is none."""
+    try:
+        state = os.stat(file)
+    except OSError:
+        return None
+    return [state.st_size, state.st_mtime_ns]
+
+
 def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict]) -> Problem | None:
     if video and found[video]["kind"]:
         return Problem(found[video]["kind"], video, found[video]["reason"])
@@ -78,7 +87,7 @@ def _probe_all(files: Sequence[str], cache: Path) -> dict[str, dict]:
     """What each file holds: {"kind": "" or one of KINDS, "reason", "video": bool, "audio": bool}."""
     kept_in = cache / "probes.json"
     kept = _read(kept_in)
-    stamps = {file: _stamp(file) for file in files}
+    stamps = {file: stamp(file) for file in files}
     known = {file: kept[file] for file in files if file in kept and kept[file]["stamp"] == stamps[file] is not None}
     fresh = [file for file in files if file not in known]
     if fresh:
@@ -97,14 +106,6 @@ def _probe(file: str) -> dict:
     except media.MediaError as error:
         return {"kind": "unreadable", "reason": str(error), "video": False, "audio": False}
     return {"kind": "", "reason": "", "video": info.has_video, "audio": info.has_audio}
-
-
-def _stamp(file: str) -> list[int] | None:
-    try:
-        state = os.stat(file)
-    except OSError:
-        return None
-    return [state.st_size, state.st_mtime_ns]
 
 
 def _read(path: Path) -> dict[str, dict]:

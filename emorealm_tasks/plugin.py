@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from emorealm_tasks import media_log
+from emorealm_tasks import media_log, response_cache
 
 FOLDER = Path(__file__).parent
 _model_name: str | None = None
@@ -18,10 +18,11 @@ _left_out: set[str] = set()
 
 
 def register() -> None:
-    """Extend lmms-eval's TaskManager, once a process; idempotent and free of heavy imports of our own."""
+    """Extend lmms-eval's TaskManager and response cache, once a process; idempotent, no heavy imports of our own."""
     from lmms_eval.tasks import TaskManager
 
     media_log.start()
+    response_cache.register()
     if getattr(TaskManager.initialize_tasks, "knows_emorealm", False):
         return
     TaskManager.initialize_tasks = _searching(TaskManager.initialize_tasks)

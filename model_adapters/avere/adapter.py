@@ -7,6 +7,7 @@ the run stops with a non-zero code once more than `max_errors` of its requests f
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
@@ -19,6 +20,7 @@ from model_adapters import arguments, contrastive
 from model_adapters.asking import Ask, from_messages, from_visuals
 from model_adapters.clip import Clip
 from model_adapters.failures import ErrorBudget, cut
+from model_adapters.fingerprint import fingerprint
 
 from . import loading
 from .clips import MediaEncoder
@@ -82,6 +84,9 @@ class _Avere(lmms):
         added = adapter or weights.adapter
         self.model = loading.load_model(weights.folder, self.device, chosen, attn_implementation, added)
         self.processor = loading.load_processor(weights.folder)
+        self.fingerprint = "+".join(
+            fingerprint(Path(folder).expanduser()) for folder in (weights.folder, added) if folder
+        )
         self.encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
         rows = arguments.batch_size(batch_size, _OWNER)
         self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)

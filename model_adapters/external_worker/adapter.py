@@ -26,6 +26,7 @@ from model_adapters import arguments
 from model_adapters.asking import Ask, from_messages
 from model_adapters.clip import Clip
 from model_adapters.failures import ErrorBudget, cut
+from model_adapters.fingerprint import of_files
 
 from .client import Client
 from .environment import SCRIPTS, worker_environment
@@ -110,6 +111,8 @@ class ExternalWorker(lmms):
         except (Refused, Fault, OSError) as error:
             self._give_up(error)
         hello = self.client.hello
+        files = [Path(path).expanduser() for path in (command[1], checkpoint) if path]
+        self.fingerprint = str([hello, *map(of_files, files)])
         logger.info(f"{_OWNER}: {hello.model} takes {', '.join(hello.modalities)}; {hello.versions}")
 
     def clean(self) -> None:

@@ -64,7 +64,7 @@ class InProcessChat(lmms):
     pretrained: hub id or folder; default the published checkpoint (see the catalogue).
     batch_size: questions at once (--batch_size); `auto` is 16.
     device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32. device_map: as in transformers;
-    `auto` spreads one model over several GPUs.
+    `auto` spreads one model over several GPUs, in a single process.
     attn_implementation: as in transformers (flash_attention_2 is the paper's where it says so).
     system: system prompt, text or the name of a file; default the paper's.
     modalities: `av`, `a` or `v`: what the model may be given; default all that it takes.
@@ -88,7 +88,7 @@ class InProcessChat(lmms):
         pretrained: str | None = None,
         batch_size: int | str = 1,
         device: str | None = None,
-        device_map: str | None = None,
+        device_map: str | dict[str, int | str] | None = None,
         dtype: str = "auto",
         attn_implementation: str | None = None,
         system: str | None = None,
@@ -109,16 +109,20 @@ class InProcessChat(lmms):
         self.system = self._resolve_system_prompt(system) or self.default_system
         self.sees, self.hears = self._modalities(modalities, entry)
         self._set_sampling(fps, frames)
+        checkpoint = pretrained or entry.checkpoint
+        if not checkpoint:
+            stop(f"{self.name}: name its weights with pretrained=...: {entry.note}")
         self.model, self.processor = loading.load(
             self.name,
             self.model_class,
             self.processor_class,
-            pretrained or entry.checkpoint or stop(f"{self.name}: name its weights with pretrained=...: {entry.note}"),
+            checkpoint,
             self.model_types,
             dtype=arguments.choose_dtype(dtype, self.device, self.name),
             attn_implementation=attn_implementation,
             device_map=device_map,
         )
+        self.fingerprint = loading.identify(checkpoint, self.model)
         self.model = loading.place(self.model, self.device, device_map)
         self.tokenizer = self.processor.tokenizer
         pad = self.tokenizer.pad_token_id

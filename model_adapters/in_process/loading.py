@@ -1,5 +1,7 @@
 """A checkpoint's name -> model and processor, or one line that says what is missing."""
 
+import os
+from pathlib import Path
 from typing import NoReturn
 
 import torch
@@ -8,6 +10,7 @@ from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
 from model_adapters.arguments import first_line
+from model_adapters.fingerprint import fingerprint
 
 _LOADING = (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError)
 
@@ -23,8 +26,13 @@ def load(
     """Model (in eval mode) and processor of a hub id or folder.
 
     `expected` are the model types that this adapter can run; `options` go to `from_pretrained` where they are not None.
-    Stops at another model type, and at a checkpoint that leaves weights at random.
+    Stops at another model type, at a checkpoint that leaves weights at random, at a device_map in several processes.
     """
+    if options.get("device_map") and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        stop(
+            f"{owner}: device_map={options['device_map']} spreads one model over all GPUs; each of several processes "
+            "has one GPU; leave it out, or start a single process"
+        )
     try:
         found = AutoConfig.from_pretrained(checkpoint).model_type
     except _LOADING as error:
@@ -48,9 +56,15 @@ def load(
     return model.eval(), processor
 
 
-def place(model: PreTrainedModel, device: torch.device, device_map: str | None) -> PreTrainedModel:
+def place(model: PreTrainedModel, device: torch.device, device_map: str | dict | None) -> PreTrainedModel:
     """The model on its device, unless a device map has put it somewhere already."""
     return model if device_map else model.to(device)
+
+
+def identify(checkpoint: str, model: PreTrainedModel) -> str:
+    """What tells the weights of a folder, or of a hub id's revision, from others under that name."""
+    folder = Path(checkpoint)
+    return fingerprint(folder) if folder.is_dir() else getattr(model.config, "_commit_hash", None) or ""
 
 
 def _refuse(owner: str, checkpoint: str, reason: str) -> NoReturn:

@@ -124,49 +124,5 @@ def preference_file(tmp_path_factory, make_clip) -> Path:
 def tiny_omni(tmp_path_factory) -> Path:
     """A `from_pretrained` folder: Qwen2.5-Omni's thinker with random weights, and its processor."""
     import tiny_models
-    import torch
-    from transformers import (
-        Qwen2_5OmniProcessor,
-        Qwen2_5OmniThinkerConfig,
-        Qwen2VLImageProcessor,
-        Qwen2VLVideoProcessor,
-        WhisperFeatureExtractor,
-    )
-    from transformers import Qwen2_5OmniThinkerForConditionalGeneration as Thinker
 
-    marks = {name: f"<|{name}|>" for name in ("IMAGE", "AUDIO", "VIDEO", "im_start", "im_end", "endoftext")}
-    marks |= {f"{kind}_{end}": f"<|{kind}_{end}|>" for kind in ("vision", "audio") for end in ("bos", "eos")}
-    named = {f"{kind.lower()}_token": marks[kind] for kind in ("IMAGE", "AUDIO", "VIDEO")}
-    named |= {f"{kind}_token": mark for kind, mark in marks.items() if kind.endswith(("bos", "eos"))}
-    tokenizer = tiny_models.tokenizer(list(marks.values()), named)
-    ids = {name: tokenizer.convert_tokens_to_ids(mark) for name, mark in marks.items()}
-    rope = {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}
-    small = {"hidden_size": 32, "intermediate_size": 48, "initializer_range": 0.3}
-    config = Qwen2_5OmniThinkerConfig(
-        text_config=small
-        | {"vocab_size": len(tokenizer), "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
-        | {"max_position_embeddings": 4096, "rope_parameters": rope, "tie_word_embeddings": False},
-        vision_config=small | {"depth": 2, "num_heads": 2, "out_hidden_size": 32, "fullatt_block_indexes": [1]},
-        audio_config={"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 48}
-        | {"output_dim": 32, "num_mel_bins": 16, "n_window": 50, "initializer_range": 0.3},
-        image_token_index=ids["IMAGE"],
-        audio_token_index=ids["AUDIO"],
-        video_token_index=ids["VIDEO"],
-        audio_start_token_id=ids["audio_bos"],
-        audio_end_token_id=ids["audio_eos"],
-        vision_start_token_id=ids["vision_bos"],
-        vision_end_token_id=ids["vision_eos"],
-    )
-    folder = tmp_path_factory.mktemp("tiny_omni")
-    torch.manual_seed(0)
-    Thinker(config).save_pretrained(folder)
-    Qwen2_5OmniProcessor(
-        image_processor=Qwen2VLImageProcessor(),
-        video_processor=Qwen2VLVideoProcessor(),
-        feature_extractor=WhisperFeatureExtractor(feature_size=16),
-        tokenizer=tokenizer,
-        chat_template=tiny_models.chat_template(
-            video="<|vision_bos|><|VIDEO|><|vision_eos|>", audio="<|audio_bos|><|AUDIO|><|audio_eos|>"
-        ),
-    ).save_pretrained(folder)
-    return folder
+    return tiny_models.qwen2_5_omni(tmp_path_factory.mktemp("tiny_omni"))

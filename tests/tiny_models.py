@@ -1,5 +1,6 @@
 """Tiny checkpoints for tests: real classes of transformers, random weights, tokenizers made on the spot."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -208,3 +209,63 @@ def qwen3_omni(folder: Path) -> Path:
         chat_template=chat_template(**blocks),
     )
     return _save(folder, lambda: Qwen3OmniMoeThinkerForConditionalGeneration(config), processor)
+
+
+def qwen2_5_omni(folder: Path, head: int = 8) -> Path:
+    """Qwen2.5-Omni's thinker; engines have attention for heads of 32 numbers and more only."""
+    from transformers import (
+        Qwen2_5OmniProcessor,
+        Qwen2_5OmniThinkerConfig,
+        Qwen2_5OmniThinkerForConditionalGeneration,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+        WhisperFeatureExtractor,
+    )
+
+    marks = {name: f"<|{name}|>" for name in ("IMAGE", "AUDIO", "VIDEO", "im_start", "im_end", "endoftext")}
+    marks |= {f"{kind}_{end}": f"<|{kind}_{end}|>" for kind in ("vision", "audio") for end in ("bos", "eos")}
+    named = {f"{kind.lower()}_token": marks[kind] for kind in ("IMAGE", "AUDIO", "VIDEO")}
+    named |= {f"{kind}_token": mark for kind, mark in marks.items() if kind.endswith(("bos", "eos"))}
+    made = tokenizer(list(marks.values()), named)
+    ids = {name: made.convert_tokens_to_ids(mark) for name, mark in marks.items()}
+    wide = {"hidden_size": 4 * head}
+    sections = [head // 8, head // 8, head // 4]
+    config = Qwen2_5OmniThinkerConfig(
+        text_config=_TEXT | wide | {"vocab_size": len(made), "rope_parameters": _MROPE | {"mrope_section": sections}},
+        vision_config=_SEES | {"depth": 2, "num_heads": 2, "out_hidden_size": 4 * head, "fullatt_block_indexes": [1]},
+        audio_config=_LOUD
+        | {"d_model": 32, "encoder_layers": 1, "encoder_attention_heads": 2, "encoder_ffn_dim": 48}
+        | {"output_dim": 4 * head, "num_mel_bins": 16, "n_window": 50},
+        image_token_index=ids["IMAGE"],
+        audio_token_index=ids["AUDIO"],
+        video_token_index=ids["VIDEO"],
+        audio_start_token_id=ids["audio_bos"],
+        audio_end_token_id=ids["audio_eos"],
+        vision_start_token_id=ids["vision_bos"],
+        vision_end_token_id=ids["vision_eos"],
+    )
+    processor = Qwen2_5OmniProcessor(
+        image_processor=Qwen2VLImageProcessor(),
+        video_processor=Qwen2VLVideoProcessor(),
+        feature_extractor=WhisperFeatureExtractor(feature_size=16),
+        tokenizer=made,
+        chat_template=chat_template(
+            video="<|vision_bos|><|VIDEO|><|vision_eos|>", audio="<|audio_bos|><|AUDIO|><|audio_eos|>"
+        ),
+    )
+    return _save(folder, lambda: Qwen2_5OmniThinkerForConditionalGeneration(config), processor)
+
+
+def whole_omni(thinker: Path, folder: Path) -> Path:
+    """A thinker in the published layout of the whole model: names with a prefix, a configuration it is a part of."""
+    from safetensors.torch import load_file, save_file
+    from transformers import AutoProcessor
+
+    weights = load_file(thinker / "model.safetensors")
+    renamed = {f"thinker.{name}": tensor for name, tensor in weights.items()} | {"talker.x": torch.zeros(1)}
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    config = json.loads((thinker / "config.json").read_text())
+    whole = {"model_type": "qwen2_5_omni", "architectures": ["Qwen2_5OmniModel"], "thinker_config": config}
+    (folder / "config.json").write_text(json.dumps(whole))
+    AutoProcessor.from_pretrained(thinker).save_pretrained(folder)
+    return folder

@@ -1,0 +1,120 @@
+"""What all our chat models share that answer single turns about a clip: arguments, requests, what is not offered.
+
+How a question is answered is theirs: by transformers in this process, by an engine, by a server.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, NamedTuple, NoReturn
+
+from lmms_eval.api.instance import Instance
+from lmms_eval.api.model import lmms
+from transformers import ProcessorMixin
+
+from emorealm_tasks import media, media_log
+from emorealm_tasks.errors import stop
+from model_adapters import arguments, catalogue
+from model_adapters.asking import Ask, from_messages
+from model_adapters.clip import Clip
+from model_adapters.in_process.batches import generation_settings
+from model_adapters.in_process.clips import Given, Sampling
+
+
+class Asked(NamedTuple):
+    """One request: what is asked, what of its clip the model is given, how to generate, and for which task."""
+
+    ask: Ask
+    clip: Clip
+    generation: dict
+    until: str | list[str] | None
+    task: str
+
+
+class ChatAV(lmms):
+    """A chat model; its arguments say what of a clip it is given.
+
+    system: system prompt, text or the name of a file. modalities: `av`, `a` or `v`; default all that it takes.
+    fps, frames: frames a second of video and the most there are; fps=0 always takes `frames`.
+    max_errors: the share of requests, 0 to 1, that may fail.
+    """
+
+    is_simple = False
+    name: ClassVar[str]
+    sampling: Sampling = Sampling(fps=2.0, most=768, least=4, multiple=2)
+    default_system: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        system: str | None = None,
+        modalities: str | None = None,
+        fps: float | None = None,
+        frames: int | None = None,
+        max_errors: float = 0.01,
+    ) -> None:
+        super().__init__()
+        self.max_errors = arguments.number("max_errors", max_errors, 0.0, 1.0, self.name)
+        self.system = self._resolve_system_prompt(system) or self.default_system
+        self.sees, self.hears = self._modalities(modalities)
+        self._set_sampling(fps, frames)
+        self._logged: set[Clip] = set()
+        self._reported: set[str] = set()
+
+    def asked(self, request: Instance) -> Asked:
+        """A request, without the media that this model is not given."""
+        to_messages, settings, doc_id, task, split = request.args[1:6]
+        ask = from_messages(to_messages(self.task_dict[task][split][doc_id]), request.task_name, self.name)
+        clip = Clip(ask.clip.video if self.sees else None, ask.clip.audio if self.hears else None)
+        return Asked(ask, clip, generation_settings(settings), settings.get("until"), task)
+
+    def loglikelihood(self, requests: list[Instance]) -> NoReturn:
+        """Not offered: these models answer in words."""
+        stop(f"{self.name}: task {requests[0].task_name} asks for likelihoods; {self.name} answers in words only")
+
+    def generate_until_multi_round(self, requests: list[Instance]) -> NoReturn:
+        """Not offered: single turns only."""
+        stop(f"{self.name}: task {requests[0].task_name} is a dialogue of several rounds; it answers single turns only")
+
+    def log_media(self, clip: Clip, times: Sequence[float], audio_seconds: float) -> None:
+        """Tell the side file, once a clip of the task, what of it the model was given."""
+        if clip not in self._logged:
+            self._logged.add(clip)
+            said = {"frames": len(times), "times": list(times), "audio_seconds": audio_seconds}
+            media_log.append({"clip": clip.video, "audio": clip.audio, **said})
+
+    def log_given(self, clip: Clip, given: Given, rate: int) -> None:
+        """As `log_media`, of what was decoded; `rate`: Hz of its waveform."""
+        times = given.seen.times.tolist() if given.seen else []
+        self.log_media(clip, times, 0.0 if given.heard is None else len(given.heard) / rate)
+
+    @staticmethod
+    def said(error: Exception) -> str:
+        """What went wrong with a request, on one line."""
+        said = arguments.first_line(error)
+        return said if isinstance(error, media.MediaError) else f"{type(error).__name__}: {said}"
+
+    def _modalities(self, wanted: str | None) -> tuple[bool, bool]:
+        entry = catalogue.find(self.name)
+        if wanted is None:
+            return entry.sees, entry.hears
+        arguments.one_of("modalities", wanted, ("av", "a", "v"), self.name)
+        if ("v" in wanted and not entry.sees) or ("a" in wanted and not entry.hears):
+            stop(f"{self.name}: modalities={wanted}: it can only {'see' if entry.sees else 'hear'}")
+        return "v" in wanted, "a" in wanted
+
+    def _set_sampling(self, fps: float | None, frames: int | None) -> None:
+        given = {}
+        if fps is not None:
+            given["fps"] = arguments.number("fps", fps, 0.0, 240.0, self.name)
+        if frames is not None:
+            given["most"] = int(arguments.number("frames", frames, 1, 10_000, self.name))
+            given["least"] = min(self.sampling.least, given["most"])
+        self.sampling = replace(self.sampling, **given)
+
+
+def templated(processor: ProcessorMixin, blocks: Sequence[str], text: str, system: str | None) -> str:
+    """A checkpoint's own chat template around media blocks (`video`, `audio`), the text behind them."""
+    content = [{"type": kind} for kind in blocks] + [{"type": "text", "text": text}]
+    messages = [{"role": "user", "content": content}]
+    if system:
+        messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
+    return processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)

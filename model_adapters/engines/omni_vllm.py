@@ -1,0 +1,186 @@
+"""`qwen2_5_omni_vllm`: Qwen2.5-Omni's thinker in vLLM's own engine, in this process (extra `vllm`).
+
+Prompts, frames and sound are those of `qwen2_5_omni_av`: decoded here, so that both models are asked the same. All
+questions of a task are submitted at once, and the engine batches them as it can; questions about one clip follow one
+another, so that its media are prepared, encoded (encoder cache) and attended to (prefix cache) once. vLLM uses several
+GPUs by itself: `tensor_parallel_size=N`.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
+from tqdm import tqdm
+from transformers import AutoConfig, Qwen2_5OmniProcessor
+
+from emorealm_tasks.errors import stop
+from model_adapters import arguments, catalogue
+from model_adapters.chat import Asked, ChatAV, templated
+from model_adapters.failures import ErrorBudget, cut
+from model_adapters.fingerprint import fingerprint
+from model_adapters.in_process.clips import ClipReader, Given
+from model_adapters.in_process.omni import Qwen25OmniAV
+
+if TYPE_CHECKING:
+    from vllm import LLM, RequestOutput, SamplingParams
+
+_OWN = (
+    "pretrained",
+    "system",
+    "modalities",
+    "fps",
+    "frames",
+    "interleave",
+    "max_errors",
+    "queue",
+    "batch_size",
+    "device",
+)
+_TYPE = "qwen2_5_omni"
+
+
+class Qwen25OmniVLLM(ChatAV):
+    """See `ChatAV` for system, modalities, fps, frames and max_errors, `in_process.omni` for interleave.
+
+    pretrained: hub id or folder in the published layout, talker and all; default the published checkpoint.
+    queue: the most questions submitted at once, decoded: it bounds the memory that a large task takes.
+    batch_size, device: taken for lmms-eval's sake; the engine batches by itself (max_num_seqs), on its own GPUs.
+    Every other argument is vLLM's: tensor_parallel_size, dtype, gpu_memory_utilization, max_model_len, ...
+    """
+
+    name = "qwen2_5_omni_vllm"
+    sampling = Qwen25OmniAV.sampling
+    default_system: ClassVar[str] = Qwen25OmniAV.default_system
+
+    def __init__(
+        self,
+        pretrained: str | None = None,
+        interleave: bool = True,
+        queue: int = 4096,
+        batch_size: int | str | None = None,
+        device: str | None = None,
+        *,
+        system: str | None = None,
+        modalities: str | None = None,
+        fps: float | None = None,
+        frames: int | None = None,
+        max_errors: float = 0.01,
+        **engine: Any,
+    ) -> None:
+        super().__init__(system, modalities, fps, frames, max_errors)
+        if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+            stop(f"{self.name}: start it once, without accelerate launch: tensor_parallel_size=N uses N GPUs")
+        if not isinstance(interleave, bool):
+            stop(f"{self.name}: interleave={interleave!r}; use true or false")
+        self.interleave = interleave
+        self.queue = int(arguments.number("queue", queue, 1, 1e9, self.name))
+        checkpoint = pretrained or catalogue.find(self.name).checkpoint
+        self.engine = _engine(self.name, checkpoint, engine)
+        self.processor = Qwen2_5OmniProcessor.from_pretrained(checkpoint)
+        self.reader = ClipReader(self.sampling)
+        folder = Path(checkpoint)
+        self.fingerprint = fingerprint(folder) if folder.is_dir() else checkpoint
+
+    def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
+        """An answer to each request."""
+        asked = [self.asked(request) for request in requests]
+        budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")
+        order = sorted(range(len(asked)), key=lambda number: str(asked[number].clip))
+        answers: dict[int, GenerationResult] = {}
+        for start in range(0, len(order), self.queue):
+            submitted = []
+            for number in tqdm(order[start : start + self.queue], desc=f"{self.name}: decoding"):
+                try:
+                    self.engine.enqueue(*self.prompt(asked[number]), use_tqdm=False)
+                    submitted.append(number)
+                except Exception as error:
+                    answers[number] = GenerationResult(budget.spend(self.said(error)))
+            for number, output in zip(submitted, self._finished(), strict=True):
+                answers[number] = _result(output, asked[number])
+        return [answers[number] for number in range(len(asked))]
+
+    def asked(self, request: Instance) -> Asked:
+        """As `ChatAV.asked`; stops where a task wants beams, which the engine's queue does not offer."""
+        asked = super().asked(request)
+        if asked.generation["num_beams"] > 1:
+            stop(f"{self.name}: task {asked.task} asks for beams; it decodes greedily or samples (num_beams=1)")
+        return asked
+
+    def prompt(self, asked: Asked) -> "tuple[dict, SamplingParams]":
+        """A question as the engine takes it, and how to decode. Raises MediaError."""
+        given = self.reader(asked.clip)
+        together = self.interleave and given.seen is not None and given.heard is not None
+        self.log_given(asked.ask.clip, given, self.reader.sampling.rate)
+        data: dict[str, Any] = {}
+        if given.seen:
+            data["video"] = [given.seen.frames]
+        if given.heard is not None:
+            data["audio"] = [(given.heard, self.reader.sampling.rate)]
+        blocks = ["video"] if together else list(data)
+        prompt: dict[str, Any] = {"prompt": templated(self.processor, blocks, asked.ask.text, self.system)}
+        if data:
+            prompt |= {"multi_modal_data": data, "mm_processor_kwargs": _processing(given, together)}
+        return prompt, self._sampling(asked)
+
+    def _sampling(self, asked: Asked) -> "SamplingParams":
+        """Decoding as the task asks for it; of the checkpoint's own settings the repetition penalty counts."""
+        params = self.engine.get_default_sampling_params()
+        params.max_tokens = asked.generation["max_new_tokens"]
+        params.temperature = asked.generation["temperature"] or 0.0
+        params.top_p, params.top_k = asked.generation["top_p"] or 1.0, 0
+        return params
+
+    def _finished(self) -> "list[RequestOutput]":
+        """What was submitted, answered, in the same order."""
+        try:
+            return self.engine.wait_for_completion(use_tqdm=True)
+        except Exception as error:  # out of memory, say: the engine is gone, and with it every question in it
+            stop(f"{self.name}: vLLM's engine ended: {self.said(error)}; its own messages above say why")
+
+
+def _processing(given: Given, together: bool) -> dict[str, Any]:
+    """What vLLM tells the processor: the rate the frames were sampled at, and whether sound is interleaved with them.
+
+    vLLM lays an interleaved prompt out by `second_per_grid_ts`, which must say the same as `fps` (a pair of frames
+    is one step of the grid); without it, it assumes two frames a second.
+    """
+    told: dict[str, Any] = {}
+    if given.seen:
+        told = {"fps": given.seen.fps, "do_sample_frames": False}
+    if together:
+        told |= {"use_audio_in_video": True, "second_per_grid_ts": [2.0 / given.seen.fps]}
+    return told
+
+
+def _result(output: "RequestOutput", asked: Asked) -> GenerationResult:
+    said = output.outputs[0]
+    return GenerationResult(cut(said.text, asked.until), TokenCounts(len(output.prompt_token_ids), len(said.token_ids)))
+
+
+def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":
+    """The engine of a checkpoint, its prefix cache on; stops in one line where it is missing or refuses."""
+    try:
+        from vllm import LLM, EngineArgs
+    except ImportError as error:
+        stop(
+            f"{owner}: vLLM cannot be imported ({arguments.first_line(error)}); it pins torch and transformers: "
+            "install it in an environment of its own, pip install 'emorealm[vllm]'"
+        )
+    known = [field.name for field in fields(EngineArgs) if field.name != "model"]
+    arguments.refuse_unknown([name for name in given if name not in known], [*_OWN, *known], owner)
+    try:
+        found = AutoConfig.from_pretrained(checkpoint).model_type
+    except (OSError, ValueError) as error:
+        stop(
+            f"{owner}: {checkpoint}: its config.json cannot be read ({arguments.first_line(error)}); check pretrained="
+        )
+    if found != _TYPE:
+        stop(f"{owner}: {checkpoint}: its model_type is {found!r}, not {_TYPE!r}: name a whole Qwen2.5-Omni checkpoint")
+    defaults = {"enable_prefix_caching": True, "limit_mm_per_prompt": {"video": 1, "audio": 1, "image": 0}}
+    try:
+        return LLM(checkpoint, **defaults | dict(given))
+    except (ValueError, RuntimeError, OSError) as error:
+        stop(f"{owner}: vLLM does not start with {checkpoint}: {arguments.first_line(error)}")

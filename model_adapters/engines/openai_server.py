@@ -1,0 +1,113 @@
+"""`openai_av`: any server that speaks OpenAI's chat API - OpenAI, vLLM, SGLang, transformers serve, llama.cpp.
+
+The picture goes as images, frames evenly spaced over the clip (`video_as=frames`), or as the whole video in a data URI
+(`video_as=video`), which several servers take and OpenAI's does not. Either way it is silent: the sound goes as
+`input_audio`, a 16 kHz wav, and only where the question has one.
+"""
+
+import os
+from functools import lru_cache
+from typing import ClassVar
+
+import soundfile
+
+from emorealm_tasks import media
+from emorealm_tasks.chat_client import ChatClient, RequestFailed
+from emorealm_tasks.errors import stop
+from model_adapters import arguments
+from model_adapters.chat import Asked
+from model_adapters.clip import Clip
+from model_adapters.in_process.clips import Sampling
+
+from . import clips
+from .cost import Answer
+from .served import ARGUMENTS, BLOCKED, ServedChat, read_key
+
+_VIDEO_AS = ("frames", "video")
+_KEPT = 16  # encoded clips, for the questions about the same one
+_BLOCKED = ("content_filter", "refusal")
+
+
+class OpenAIAV(ServedChat):
+    """See `ServedChat`.
+
+    base_url: the server, ending in /v1; default OPENAI_BASE_URL, else OpenAI's own.
+    key: default OPENAI_API_KEY; a server of one's own may need none.
+    video_as: `frames` (see fps and frames; at most 32 by default) or `video`, of which the server takes what it likes.
+    """
+
+    name = "openai_av"
+    sampling = Sampling(fps=2.0, most=32, least=4)
+    own_arguments: ClassVar[tuple[str, ...]] = ("base_url", "video_as")
+
+    def __init__(
+        self,
+        model: str | None = None,
+        base_url: str | None = None,
+        key: str = "OPENAI_API_KEY",
+        video_as: str = "frames",
+        fps: float | None = None,
+        frames: int | None = None,
+        **more: object,
+    ) -> None:
+        known = (*ARGUMENTS, *self.own_arguments)
+        arguments.refuse_unknown([name for name in more if name not in known], known, self.name)
+        if not model:
+            stop(f"{self.name}: name the model as its server does: model=...")
+        arguments.one_of("video_as", video_as, _VIDEO_AS, self.name)
+        if video_as == "video" and (fps, frames) != (None, None):
+            stop(f"{self.name}: video_as=video: the server takes the frames; leave out fps and frames")
+        base_url = base_url or os.environ.get("OPENAI_BASE_URL") or None
+        if not read_key([key]) and base_url is None:
+            stop(f"{self.name}: set {key}, or name a server of your own with base_url=http://HOST:PORT/v1")
+        super().__init__(model=model, fps=fps, frames=frames, **more)
+        self.video_as = video_as
+        options = {"timeout": self.timeout, "retries": self.retries, "options": {}}
+        self.client = ChatClient(model, read_key([key]), base_url, **options)
+        self.fingerprint = f"{model} at {self.client.address}"
+        self._content = lru_cache(_KEPT)(self._encode)
+
+    def answer(self, asked: Asked) -> Answer:
+        """One request of the chat API. See `ServedChat.answer`."""
+        content, times, seconds = self._content(asked.clip)
+        reply = self.client.answer(self._chat(asked, content), **_options(asked.generation))
+        if reply.finish in _BLOCKED:
+            return Answer(BLOCKED.format(reply.finish), reply.tokens_in, reply.tokens_out, reply.tokens_thought)
+        if not reply.text:
+            raise RequestFailed(
+                f"the server answered without a text (finish_reason={reply.finish or 'none'}); a model that thinks "
+                "needs a larger max_new_tokens (--gen_kwargs)"
+            )
+        if self.video_as == "frames" or not asked.clip.video:
+            self.log_media(asked.ask.clip, times, seconds)
+        return Answer(reply.text, reply.tokens_in, reply.tokens_out, reply.tokens_thought, reply.tokens_sound)
+
+    def _chat(self, asked: Asked, content: list[dict]) -> list[dict]:
+        chat = [{"role": "system", "content": self.system}] if self.system else []
+        return [*chat, {"role": "user", "content": [*content, {"type": "text", "text": asked.ask.text}]}]
+
+    def _encode(self, clip: Clip) -> tuple[list[dict], list[float], float]:
+        """Content items of a clip, the times of its frames and the seconds of its sound. Raises MediaError."""
+        items, times, seconds = [], [], 0.0
+        if clip.video and self.video_as == "video":
+            items.append(_url("video_url", clips.data_uri("video/mp4", clips.silent(clip.video))))
+        elif clip.video:
+            frames, found = media.read_frames(clip.video, self.sampling.count(media.probe(clip.video).seconds))
+            items += [_url("image_url", clips.data_uri("image/jpeg", clips.jpeg(frame))) for frame in frames]
+            times = found.tolist()
+        if clip.audio:
+            wav = clips.wav(clip.audio)
+            seconds = soundfile.info(str(wav)).duration
+            sound = {"data": clips.base64(wav.read_bytes()), "format": "wav"}
+            items.append({"type": "input_audio", "input_audio": sound})
+        return items, times, seconds
+
+
+def _url(kind: str, uri: str) -> dict:
+    return {"type": kind, kind: {"url": uri}}
+
+
+def _options(generation: dict) -> dict:
+    """How to generate, as the chat API has it."""
+    drawn = {"top_p": generation["top_p"]} if generation["do_sample"] else {}
+    return {"max_tokens": generation["max_new_tokens"], "temperature": generation["temperature"] or 0, **drawn}

@@ -6,36 +6,42 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import output, pairs, samples
+from emorealm_results import judged, output, pairs, saved
 from emorealm_results.arguments import Parser
 from emorealm_results.markdown import table
 from emorealm_results.table import GROUP_COLUMNS, NAMES
 
-from emorealm_tasks import intervals
+from emorealm_tasks import intervals, reasoning_metrics, settings
 from emorealm_tasks.answers import MODES
+from emorealm_tasks.judge import name as judge_name
 from emorealm_tasks.metrics import TASKS
 
 _SHOWN = 20
+_TESTED = ("accuracy", "war")
+"""The scores that McNemar's test is about: shares of right answers."""
+_AVERAGES = {"uar": "UAR", "war": "WAR", "weighted_f1": "F1"}
 
 
-def compare(first: samples.Run, second: samples.Run, reading: str) -> dict[str, Any]:
+def compare(first: saved.Saved, second: saved.Saved, reading: str, judge: str = "") -> dict[str, Any]:
     """Every difference between two runs, as plain JSON types.
 
-    ``tasks`` (by lmms-eval's name: ``n``, ``n_clips``, the questions ``only_first`` and ``only_second`` that were left
-    out, ``scores`` of :func:`pairs.task_differences`, ``mcnemar``), ``groups`` (benchmark and part, where it has all
-    five tasks) and ``changes``.
+    ``tasks`` (by lmms-eval's name: ``kind``, ``n``, ``n_clips``, the questions ``only_first`` and ``only_second`` that
+    were left out, ``scores`` of :func:`pairs.task_differences`, ``mcnemar``, None for descriptions, and their
+    ``judge``), ``groups`` (benchmark and part, where it has all five tasks) and ``changes``.
     """
-    found = pairs.pair(first, second)
+    found = pairs.pair(first, second, judge)
     tasks, groups = {}, {}
     for pair in found:
-        rights = ([pairs.right(record, reading) for record in rows] for rows in (pair.first, pair.second))
+        described = pair.kind == pairs.DESCRIPTIONS
         tasks[pair.name] = {
+            "kind": pair.kind,
             "n": len(pair.first),
             "n_clips": len({record["clip"] for record in pair.first}),
             "only_first": len(pair.only_first),
             "only_second": len(pair.only_second),
             "scores": pairs.task_differences(pair, reading),
-            "mcnemar": pairs.mcnemar(*rights),
+            "mcnemar": None if described else _mcnemar(pair, reading),
+            "judge": pair.first[0]["judge"] if described else None,
         }
     for (benchmark, part), members in groupby(found, lambda pair: (pair.benchmark, pair.part)):
         together = list(members)
@@ -52,30 +58,26 @@ def compare(first: samples.Run, second: samples.Run, reading: str) -> dict[str, 
     }
 
 
+def _mcnemar(pair: pairs.Pair, reading: str) -> dict[str, float | int]:
+    return pairs.mcnemar(*([pairs.right(record, reading) for record in rows] for rows in (pair.first, pair.second)))
+
+
 def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
     """The report as Markdown, with the first changed questions."""
     level = f"{100 * report['interval']['level']:.0f}%"
-    head = [
-        "task",
-        "questions / clips",
-        "score",
-        "first",
-        "second",
-        f"difference [{level}]",
-        "only first",
-        "only second",
-    ]
-    rows = [[*head, "McNemar p"]]
+    head = ["task", "questions / clips", "score", "first", "second", f"difference [{level}]"]
+    rows = [[*head, "only first", "only second", "McNemar p"]]
     for name, task in report["tasks"].items():
-        test = task["mcnemar"]
-        flips = [str(test["only_first"]), str(test["only_second"]), f"{test['p']:.3g}"]
-        for score, numbers in task["scores"].items():
-            about = [name, f"{task['n']} / {task['n_clips']}"] if score == "accuracy" else ["", ""]
-            tested = flips if score == "accuracy" else ["", "", ""]
-            rows.append([*about, NAMES.get(score, score), *_numbers(numbers), *tested])
+        for place, (score, numbers) in enumerate(task["scores"].items()):
+            about = ["", ""] if place else [name, f"{task['n']} / {task['n_clips']}"]
+            tested = task["mcnemar"] if score in _TESTED else None
+            flips = ["", "", ""] if tested is None else [str(tested["only_first"]), str(tested["only_second"])]
+            flips += [] if tested is None else [f"{tested['p']:.3g}"]
+            cells = _numbers(numbers, 2 if task["kind"] == pairs.DESCRIPTIONS else 1)
+            rows.append([*about, score_name(task["kind"], score), *cells, *flips])
     for name, group in report["groups"].items():
         for score, numbers in group.items():
-            rows.append([name, "", GROUP_COLUMNS[score], *_numbers(numbers), "", "", ""])
+            rows.append([name, "", GROUP_COLUMNS[score], *_numbers(numbers, 1), "", "", ""])
     blocks = [f"# {report['first']} (first), {report['second']} (second), {report['reading']} reading", table(rows)]
     blocks += [
         f"{name}: {task['only_first']} question(s) only in the first, {task['only_second']} only in the second run."
@@ -85,9 +87,22 @@ def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
     about = report["interval"]
     blocks.append(
         f"Intervals: {level} percentile bootstrap of the difference; clips are drawn, for both runs at once; "
-        f"{about['resamples']} resamples, seed {about['seed']}. McNemar: exact, on accuracy."
+        f"{about['resamples']} resamples, seed {about['seed']}. McNemar: exact, on right answers."
     )
+    blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
     return "\n\n".join([*blocks, *changed(report["changes"], shown)]) + "\n"
+
+
+def judged_tasks(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The tasks whose scores are a judge's."""
+    return [(name, task) for name, task in report["tasks"].items() if task["judge"]]
+
+
+def score_name(kind: str, score: str) -> str:
+    """What a score is called in a table; "spurious" is a kind of question, or something that a judge scores."""
+    if kind == pairs.DESCRIPTIONS:
+        return reasoning_metrics.NAMES.get(score, score)
+    return NAMES.get(score, score) if kind == pairs.QUESTIONS else _AVERAGES.get(score, score.replace("_", " "))
 
 
 def changed(changes: Sequence[Mapping[str, Any]], shown: int) -> list[str]:
@@ -106,6 +121,23 @@ def changed(changes: Sequence[Mapping[str, Any]], shown: int) -> list[str]:
     return blocks
 
 
+JUDGE_HELP = "whose verdicts on descriptions to compare: a model, or cues (default: the first run's own)"
+
+
+def load(first: Path, second: Path, judge: str | None) -> tuple[saved.Saved, saved.Saved, str]:
+    """Two runs, with the verdicts that the disk has of a judge, and that judge's full name ("" without one)."""
+    runs = saved.load(first), saved.load(second)
+    if not judge:
+        return *runs, ""
+    every = [records for run in runs for records in run.descriptions.records.values()]
+    if judge in {name for records in every for name in judged.judges(records)}:
+        return *runs, judge
+    model = judge.removesuffix(judge_name(""))
+    for run in runs:
+        judged.add_kept(run.descriptions, settings.load(), [model])
+    return *runs, judge_name(model)
+
+
 def main(argv: Sequence[str]) -> int:
     """The verb; returns 0."""
     parser = Parser(prog="emorealm compare", description=__doc__)
@@ -118,16 +150,19 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--show", type=int, default=_SHOWN, metavar="N", help="changed questions to print (%(default)s)"
     )
+    parser.add_argument("--judge", metavar="NAME", help=JUDGE_HELP)
     arguments = parser.parse_args(argv)
-    report = compare(samples.load(arguments.first), samples.load(arguments.second), arguments.reading)
+    first, second, judge = load(arguments.first, arguments.second, arguments.judge)
+    report = compare(first, second, arguments.reading, judge)
     print(render(report, arguments.show), end="")
     if arguments.json:
         output.write(arguments.json, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return 0
 
 
-def _numbers(numbers: Mapping[str, float | None]) -> list[str]:
-    cells = ["–" if numbers[key] is None else f"{numbers[key]:.1f}" for key in ("first", "second")]
+def _numbers(numbers: Mapping[str, float | None], digits: int) -> list[str]:
+    cells = ["–" if numbers[key] is None else f"{numbers[key]:.{digits}f}" for key in ("first", "second")]
     if numbers["difference"] is None or numbers["low"] is None:
         return [*cells, "–"]
-    return [*cells, f"{numbers['difference']:+.1f} [{numbers['low']:+.1f}, {numbers['high']:+.1f}]"]
+    difference, low, high = (f"{numbers[key]:+.{digits}f}" for key in ("difference", "low", "high"))
+    return [*cells, f"{difference} [{low}, {high}]"]

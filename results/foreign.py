@@ -127,5 +127,6 @@ def _header(path: Path) -> dict[str, Any]:
     """The results file's header; other evaluations may have written none."""
     if path.is_file():
         return read_header(path)
-    unknown = {"model": "unknown model", "model_name": "", "model_args": "", "limit": None, "git_hash": None}
-    return unknown | {"task_versions": {}, "missing": {}}
+    unknown = {"date": path.name.removesuffix("_results.json"), "model": "unknown model", "model_name": ""}
+    unknown |= {"model_folder": "", "model_args": "", "limit": None, "seeds": {}, "git_hash": None}
+    return unknown | {"lmms_eval_version": None, "task_versions": {}, "missing": {}}

@@ -22,7 +22,7 @@ from emorealm_tasks.mini import cue_judge
 from emorealm_tasks.settings import Settings
 
 CUES = cue_judge.NAME
-_TASKS = re.compile("emer|emer_mini")
+TASK_NAME = re.compile("emer|emer_mini")
 _FIELDS = ("id", "clip", "task", "reference", "raw", "error", "truth", "judge", "verdicts")
 LEGEND = (
     "Means over judged clips on the judge's scale of 1 to 10, higher is better, with percentile bootstrap intervals "
@@ -41,7 +41,7 @@ class Descriptions:
 
 def load(folder: Path, required: bool = True) -> Descriptions:
     """Read a run's descriptions. Stops when there are none, unless not `required`, and when a file is damaged."""
-    newest, _ = newest_files(folder, _TASKS)
+    newest, _ = newest_files(folder, TASK_NAME)
     if required and not newest:
         stop(f"{folder}: no samples of emer or emer_mini; run lmms-eval with --output_path {folder} --log_samples")
     headers = {task: read_header(path.parent / f"{date}_results.json") for task, (date, path) in newest.items()}
@@ -60,15 +60,32 @@ def judge_again(descriptions: Descriptions, settings: Settings, mode: str) -> li
 
 
 def add_kept(descriptions: Descriptions, settings: Settings, models: Sequence[str]) -> None:
-    """Fill in, in place, what these models' verdicts on disk say; nothing is asked."""
+    """Fill in, in place, what these models' verdicts on disk say; nothing is asked.
+
+    A model that has none there leaves the records as they were.
+    """
     for model in models:
+        own = {task: records[0]["judge"] for task, records in descriptions.records.items()}
         judge_again(descriptions, dataclasses.replace(settings, judge_model=model), "later")
+        for task, records in descriptions.records.items():
+            if judge.name(model) not in judges(records):
+                for record in records:
+                    record["judge"] = own[task]
 
 
 def judges(records: Sequence[Mapping]) -> list[str]:
     """Names of the judges that gave any verdict, in the order in which they judged."""
     names = dict.fromkeys(name for record in records for name in record["verdicts"])
     return [name for name in names if any(any(record["verdicts"].get(name, ())) for record in records)]
+
+
+def counting(records: Sequence[Mapping]) -> str:
+    """The judge whose scores stand for the run: the one that judged last, else the last that gave enough verdicts."""
+    names = judges(records)
+    shares = {name: reasoning_metrics.unjudged(records, name) for name in names}
+    enough = [name for name, (lacks, of) in shares.items() if lacks <= reasoning_metrics.MOST_UNJUDGED * of]
+    own = records[0]["judge"]
+    return own if own in enough else next(reversed(enough or names), "")
 
 
 def estimates(descriptions: Descriptions, settings: Settings) -> list[str]:
@@ -83,8 +100,9 @@ def estimates(descriptions: Descriptions, settings: Settings) -> list[str]:
 def score(descriptions: Descriptions) -> dict[str, Any]:
     """All scores, by task.
 
-    ``run`` (the results file's header), ``n``, ``errors``, ``missing``, ``judges`` (judge -> ``unjudged`` and
-    ``scores``, as `reasoning_metrics.scores` gives them) and ``agreement`` ("first, second" -> `agreement.compare`).
+    ``run`` (the results file's header), ``n``, ``errors``, ``missing``, ``judge`` (see :func:`counting`), ``judges``
+    (judge -> ``unjudged`` and ``scores``, as `reasoning_metrics.scores` gives them) and ``agreement`` ("first, second"
+    -> `agreement.compare`).
     """
     report = {}
     for task, records in descriptions.records.items():
@@ -96,6 +114,7 @@ def score(descriptions: Descriptions) -> dict[str, Any]:
             "n": len(records),
             "errors": sum(bool(record["error"]) for record in records),
             "missing": header["missing"].get(task, 0),
+            "judge": counting(records),
             "judges": {
                 name: {
                     "unjudged": reasoning_metrics.unjudged(records, name)[0],

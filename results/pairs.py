@@ -2,32 +2,59 @@
 
 Both runs answered the same questions about the same clips, so differences are taken within questions: a bootstrap
 resample draws clips once for both (the interval of a difference, not a difference of intervals), and McNemar's test
-asks of the questions that only one run got right whether a fair coin would split them so unevenly.
+asks of the questions that only one run got right whether a fair coin would split them so unevenly. Descriptions are
+compared by the scores that one judge gave both; nothing is right or wrong in them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from emorealm_results import judged
 from emorealm_results.rescore import reread
-from emorealm_results.samples import Run, TaskRun
+from emorealm_results.samples import FULL
+from emorealm_results.saved import Saved
 from scipy.stats import binomtest
 
-from emorealm_tasks import intervals, metrics
+from emorealm_tasks import intervals, metrics, reasoning_metrics, recognition, recognition_metrics
 from emorealm_tasks.errors import stop
+from emorealm_tasks.judge_prompt import CRITERIA
 from emorealm_tasks.metrics import Record, ScoreFunction
 
 Difference = dict[str, float | None]
-"""first, second, difference (second - first), low, high: percent, None where undefined"""
-_SAME = ("clip", "gold", "choices", "task", "subtask")
+"""first, second, difference (second - first), low, high: None where undefined"""
+QUESTIONS, RECOGNITION, DESCRIPTIONS = "questions", "recognition", "descriptions"
+_SAME = {
+    QUESTIONS: ("clip", "gold", "choices", "task", "subtask"),
+    RECOGNITION: ("clip", "gold", "labels", "task"),
+    DESCRIPTIONS: ("clip", "reference", "task"),
+}
+"""What makes two records' questions the same, by kind."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One task of one run: ``kind`` says how it is scored, ``read`` reads a record anew."""
+
+    name: str
+    kind: str
+    benchmark: str
+    part: str
+    task: str
+    records: Sequence[Record]
+    read: Callable[[Record], Record]
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One task in both runs: ``first[i]`` and ``second[i]`` answer the same question."""
+    """One task in both runs: ``first[i]`` and ``second[i]`` answer the same question.
+
+    Scores of DESCRIPTIONS are points of 1 to 10, all others percent.
+    """
 
     name: str
+    kind: str
     benchmark: str
     part: str
     task: str
@@ -37,58 +64,109 @@ class Pair:
     only_second: tuple[str, ...]
 
 
-def pair(first: Run, second: Run) -> list[Pair]:
+def tasks(run: Saved, judge: str = "") -> dict[str, Answered]:
+    """Every task of a run by its name; ``judge`` is the one whose verdicts count, "" for the run's own.
+
+    Ends with status 2 where more of that judge's verdicts are missing than may be.
+    """
+    found = [
+        Answered(task.name, QUESTIONS, task.benchmark, task.part, task.task, task.records, reread)
+        for task in (run.questions.tasks if run.questions else ())
+    ]
+    for name, records in run.replies.records.items():
+        found.append(Answered(name, RECOGNITION, name, FULL, name, records, recognition.read))
+    for name, records in run.descriptions.records.items():
+        found.append(Answered(name, DESCRIPTIONS, name, FULL, name, records, _points_by(run, name, judge)))
+    return {task.name: task for task in found}
+
+
+def _points_by(run: Saved, name: str, judge: str) -> Callable[[Record], Record]:
+    records = run.descriptions.records[name]
+    judge = judge or judged.counting(records)
+    lacks, of = reasoning_metrics.unjudged(records, judge)
+    if not judge or lacks > reasoning_metrics.MOST_UNJUDGED * of:
+        known = ", ".join(judged.judges(records)) or "nobody"
+        which = f"{lacks} of {of} verdicts of {judge}" if judge else "all verdicts"
+        stop(
+            f"{run.folder}: {name} lacks {which} (judged by {known}); name another with --judge, or judge with "
+            f"emorealm rescore {run.folder} --judge live"
+        )
+    return lambda record: dict(record) | {"points": reasoning_metrics.clip_scores(record, judge), "judge": judge}
+
+
+def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:
     """The tasks that both runs answered, their questions matched by id and read anew.
 
-    Ends with status 2 when no question is in both, or when a question differs between them in more than its answer.
+    Both runs' descriptions are taken as ``judge`` scored them, "" for the judge of the first. Ends with status 2 when
+    no question is in both, or when a question differs between them in more than its answer.
     """
-    others = {task.name: task for task in second.tasks}
-    pairs = [_pair(task, others[task.name]) for task in first.tasks if task.name in others]
+    ours = tasks(first, judge)
+    theirs = tasks(second, judge or _judge_of(first))
+    pairs = [_pair(task, theirs[name]) for name, task in ours.items() if name in theirs]
     if not any(pair.first for pair in pairs):
         stop(f"{first.folder} and {second.folder} have no question in common; name two runs of the same tasks")
     return [pair for pair in pairs if pair.first]
 
 
-def _pair(first: TaskRun, second: TaskRun) -> Pair:
+def _judge_of(run: Saved) -> str:
+    return next((judged.counting(records) for records in run.descriptions.records.values()), "")
+
+
+def _pair(first: Answered, second: Answered) -> Pair:
     ours, theirs = ({record["id"]: record for record in run.records} for run in (first, second))
     common = [identity for identity in ours if identity in theirs]
     for identity in common:
-        changed = [name for name in _SAME if ours[identity][name] != theirs[identity][name]]
+        changed = [name for name in _SAME[first.kind] if ours[identity][name] != theirs[identity][name]]
         if changed:
             stop(
                 f"{first.name}: question {identity} differs between the runs in {', '.join(changed)}; they did not "
                 "answer the same benchmark"
             )
+    read = [(first.read(ours[identity]), second.read(theirs[identity])) for identity in common]
+    if first.kind == DESCRIPTIONS:  # the few that either run's judge left out
+        read = [both for both in read if both[0]["points"] and both[1]["points"]]
     return Pair(
         first.name,
+        first.kind,
         first.benchmark,
         first.part,
         first.task,
-        tuple(reread(ours[identity]) for identity in common),
-        tuple(reread(theirs[identity]) for identity in common),
+        tuple(before for before, _ in read),
+        tuple(after for _, after in read),
         tuple(identity for identity in ours if identity not in theirs),
         tuple(identity for identity in theirs if identity not in ours),
     )
 
 
 def right(record: Record, reading: str) -> bool:
-    """Whether a record counts as answered rightly in a reading."""
-    return record["strict"] == record["gold"] if reading == "strict" else bool(record[reading])
+    """Whether a record of QUESTIONS or RECOGNITION counts as answered rightly in a reading."""
+    read = record[reading if reading in record else "official"]
+    return read if isinstance(read, bool) else read == record["gold"]
 
 
 def task_differences(pair: Pair, reading: str, level: float = intervals.LEVEL) -> dict[str, Difference]:
-    """The difference of each score of :func:`metrics.task_scores` that is in percent, by name."""
-    (names, before), (_, after) = (metrics.score_function(rows, reading) for rows in (pair.first, pair.second))
-    unparsed = [np.array([not r["strict"] and not r["error"] for r in rows]) for rows in (pair.first, pair.second)]
+    """The difference of each score of the pair's task, by name; percent, or points where it is of descriptions."""
+    (names, before), (_, after) = (_score_function(pair.kind, rows, reading) for rows in (pair.first, pair.second))
+    return _differences(names, pair.first, before, after, level)
 
-    def with_unparsed(function: ScoreFunction, missing: np.ndarray) -> ScoreFunction:
-        def both(weights: np.ndarray) -> np.ndarray:
-            return np.column_stack([function(weights), 100 * (weights @ missing) / weights.sum(axis=1)])
 
-        return both
+def _score_function(kind: str, records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
+    """Names and function of the scores of a kind; of replies that are read, the unparsed ones' share too."""
+    if kind == DESCRIPTIONS:
+        points = np.array([list(record["points"].values()) for record in records])
+        points = np.column_stack([points, points.mean(axis=1)])
+        return (*CRITERIA, "mean"), lambda weights: weights @ points / weights.sum(axis=1, keepdims=True)
+    if kind == RECOGNITION:
+        known = reading if reading in recognition_metrics.READINGS else "official"
+        names, scores = recognition_metrics.score_function(records, known)
+    else:
+        names, scores = metrics.score_function(records, reading)
+    unparsed = np.array([not record["strict"] and not record["error"] for record in records])
 
-    functions = with_unparsed(before, unparsed[0]), with_unparsed(after, unparsed[1])
-    return _differences((*names, "unparsed_rate"), pair.first, *functions, level)
+    def function(weights: np.ndarray) -> np.ndarray:
+        return np.column_stack([scores(weights), 100 * (weights @ unparsed) / weights.sum(axis=1)])
+
+    return (*names, "unparsed_rate"), function
 
 
 def group_differences(pairs: Sequence[Pair], reading: str, level: float = intervals.LEVEL) -> dict[str, Difference]:
@@ -128,24 +206,37 @@ def mcnemar(first: Iterable[bool], second: Iterable[bool]) -> dict[str, float | 
 
 
 def changes(pair: Pair, reading: str) -> list[Mapping[str, Any]]:
-    """The questions whose answer changed: ``change`` is "gained", "lost", or "other answer" (as right as before)."""
+    """The questions whose answer changed: ``change`` is "gained", "lost", or "other answer" (as right as before).
+
+    Of descriptions, where nothing is right: "gained" and "lost" when the mean of the judge's scores rose or fell.
+    """
     found = []
     for before, after in zip(pair.first, pair.second, strict=True):
-        was, now = right(before, reading), right(after, reading)
-        if was == now and before["strict"] == after["strict"]:
+        was, now = _standing(pair, before, reading), _standing(pair, after, reading)
+        shown = [_shown(pair, record) for record in (before, after)]
+        if was == now and shown[0] == shown[1]:
             continue
         found.append(
             {
-                "change": "other answer" if was == now else ("gained" if now else "lost"),
+                "change": "other answer" if was == now else ("gained" if now > was else "lost"),
                 "task": pair.name,
                 "id": before["id"],
                 "clip": before["clip"],
-                "subtask": before["subtask"],
-                "gold": before["gold"],
-                "first": before["strict"],
-                "second": after["strict"],
+                "subtask": before.get("subtask", ""),
+                "gold": before.get("gold", ""),
+                "first": shown[0],
+                "second": shown[1],
                 "first_raw": before["raw"],
                 "second_raw": after["raw"],
             }
         )
     return found
+
+
+def _standing(pair: Pair, record: Record, reading: str) -> float:
+    """How well a record stands: right or not, or the mean of its points."""
+    return float(np.mean(list(record["points"].values()))) if pair.kind == DESCRIPTIONS else right(record, reading)
+
+
+def _shown(pair: Pair, record: Record) -> str:
+    return f"{_standing(pair, record, ''):.2f} points" if pair.kind == DESCRIPTIONS else record["strict"]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from emorealm_results import pairs, printed, samples
+from emorealm_results import pairs, printed, saved
 from emorealm_results.arguments import Parser
 from emorealm_results.markdown import table
 from scipy.optimize import brentq
@@ -88,7 +88,9 @@ def possible_correlations(first: float, second: float) -> tuple[float, float]:
 
 def measured(first: Path, second: Path) -> Design:
     """Accuracy, correlation and questions a clip as two runs on the same questions show them (strict reading)."""
-    found = pairs.pair(samples.load(first), samples.load(second))
+    found = [pair for pair in pairs.pair(saved.load(first), saved.load(second)) if pair.kind != pairs.DESCRIPTIONS]
+    if not found:
+        stop(f"{first}, {second}: only descriptions, in which nothing is right or wrong; name runs of other tasks")
     a = np.array([pairs.right(record, "strict") for pair in found for record in pair.first], dtype=float)
     b = np.array([pairs.right(record, "strict") for pair in found for record in pair.second], dtype=float)
     if a.std() == 0 or b.std() == 0:

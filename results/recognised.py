@@ -15,7 +15,7 @@ from emorealm_tasks.emotions import EMOTIONS, Words
 from emorealm_tasks.readers import suite
 
 _NAMES = [name for name, asked in suite.TASK_NAMES.items() if asked.benchmark in suite.PROMPTED]
-_TASKS = re.compile("|".join(sorted(_NAMES, key=len, reverse=True)))
+TASK_NAME = re.compile("|".join(sorted(_NAMES, key=len, reverse=True)))
 _FIELDS = ("id", "clip", "task", "labels", "gold", "raw", "error")
 READINGS = {"strict": "strict", "official": "official (approximate)"}
 SHORT = {emotion: f"{emotion[:3].capitalize()}." for emotion in EMOTIONS}
@@ -41,7 +41,7 @@ class Recognised:
 
 def load(folder: Path) -> Recognised:
     """Read a run's replies to the tasks of recognition, none of which there need be. Stops at a damaged file."""
-    newest, _ = newest_files(folder, _TASKS)
+    newest, _ = newest_files(folder, TASK_NAME)
     newest = {task: newest[task] for task in _NAMES if task in newest}
     headers = {task: read_header(path.parent / f"{date}_results.json") for task, (date, path) in newest.items()}
     return Recognised({task: read_records(path, _FIELDS) for task, (_, path) in newest.items()}, headers)

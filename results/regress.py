@@ -13,11 +13,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import output, samples
+from emorealm_results import output, saved
 from emorealm_results.arguments import Parser
-from emorealm_results.compare import changed, compare
+from emorealm_results.compare import JUDGE_HELP, changed, compare, judged_tasks, load, score_name
 from emorealm_results.markdown import table
-from emorealm_results.table import GROUP_COLUMNS, NAMES
+from emorealm_results.table import GROUP_COLUMNS
 
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.errors import stop
@@ -29,7 +29,7 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class Verdict:
-    """One score of one task (or group) against its baseline, in percent; ``fell`` > 0 is worse."""
+    """One score of one task (or group) against its baseline, in percent or a judge's points; ``fell`` > 0 is worse."""
 
     task: str
     score: str
@@ -54,17 +54,22 @@ class Verdict:
 def judge(report: Mapping[str, Any], tolerances: Mapping[str, float], exact: bool = False) -> list[Verdict]:
     """A verdict for each score of :func:`emorealm_results.compare.compare`.
 
-    ``tolerances`` are in points by score name; "" is that of all others (0 without it). A score that was defined in
-    the baseline and no longer is counts as regressed.
+    ``tolerances`` are in points, a judge's or of a percentage, by score name; "" is that of all others (0 without it).
+    A score that was defined in the baseline and no longer is counts as regressed.
     """
     verdicts = []
     for name, task in report["tasks"].items():
-        test = task["mcnemar"]
-        flips = f"; {test['only_first']} right answers lost, {test['only_second']} gained"
-        verdicts += _verdicts(name, task["scores"], tolerances, exact, flips)
+        verdicts += _verdicts(name, task["scores"], tolerances, exact, _flips(name, task, report["changes"]))
     for name, scores in report["groups"].items():
         verdicts += _verdicts(name, scores, tolerances, exact, "")
     return verdicts
+
+
+def _flips(name: str, task: Mapping[str, Any], changes: Sequence[Mapping[str, Any]]) -> str:
+    if task["mcnemar"] is None:
+        counts = [sum(c["task"] == name and c["change"] == change for c in changes) for change in ("lost", "gained")]
+        return f"; {counts[0]} descriptions judged lower, {counts[1]} higher"
+    return f"; {task['mcnemar']['only_first']} right answers lost, {task['mcnemar']['only_second']} gained"
 
 
 def _verdicts(
@@ -90,12 +95,11 @@ def _verdicts(
     return found
 
 
-def check_comparable(baseline: samples.Run, run: samples.Run, report: Mapping[str, Any]) -> None:
+def check_comparable(baseline: saved.Saved, run: saved.Saved, report: Mapping[str, Any]) -> None:
     """End with status 2 unless the run answered every question of the baseline, and is another run than it."""
     if baseline.folder.resolve() == run.folder.resolve():
         stop(f"{run.folder}: is its own baseline; a run that failed leaves no new folder, so look at lmms-eval's log")
-    lacking = sorted({task.name for task in baseline.tasks} - {task.name for task in run.tasks})
-    if lacking:
+    if lacking := sorted(names(baseline) - names(run)):
         stop(f"{run.folder}: lacks {', '.join(lacking)}, which the baseline has; did the evaluation fail?")
     for name, task in report["tasks"].items():
         if task["only_first"] or task["only_second"]:
@@ -103,6 +107,12 @@ def check_comparable(baseline: samples.Run, run: samples.Run, report: Mapping[st
                 f"{run.folder}: {name} was asked {task['only_first']} question(s) less and {task['only_second']} more "
                 "than in the baseline; run both with the same data, clips and --limit"
             )
+
+
+def names(run: saved.Saved) -> set[str]:
+    """The tasks that a run answered."""
+    asked = {task.name for task in run.questions.tasks} if run.questions else set()
+    return asked | set(run.replies.records) | set(run.descriptions.records)
 
 
 def junit(verdicts: Sequence[Verdict]) -> str:
@@ -135,14 +145,18 @@ def render(verdicts: Sequence[Verdict], report: Mapping[str, Any]) -> str:
     outcome = f"{len(regressed)} of {len(verdicts)} scores regressed" if regressed else "No regression"
     rows = [["", "task", "score", "baseline", "run", "worse by [95%]", "tolerance"]]
     for verdict in sorted(verdicts, key=lambda verdict: not verdict.regressed):
-        name = GROUP_COLUMNS.get(verdict.score, verdict.score) if " " in verdict.task else verdict.score
-        numbers = [f"{verdict.baseline:.1f}", f"{verdict.value:.1f}"]
-        worse = f"{verdict.fell:+.1f} [{verdict.low:+.1f}, {verdict.high:+.1f}]"
+        task = report["tasks"].get(verdict.task)
+        name = score_name(task["kind"], verdict.score) if task else GROUP_COLUMNS[verdict.score]
+        digits = 2 if task and task["judge"] else 1
+        numbers = [f"{value:.{digits}f}" for value in (verdict.baseline, verdict.value)]
+        fell, low, high = (f"{value:+.{digits}f}" for value in (verdict.fell, verdict.low, verdict.high))
+        worse = f"{fell} [{low}, {high}]"
         mark = "REGRESSED" if verdict.regressed else ""
-        rows.append([mark, verdict.task, NAMES.get(name, name), *numbers, worse, f"{verdict.tolerance:g}"])
+        rows.append([mark, verdict.task, name, *numbers, worse, f"{verdict.tolerance:g}"])
     head = f"# {outcome}\n\nBaseline {report['first']}, run {report['second']}, {report['reading']} reading."
     lines = [f"- {verdict.message}" for verdict in regressed]
     blocks = [head, *(["\n".join(lines)] if lines else []), *changed(report["changes"], _SHOWN), table(rows)]
+    blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -156,6 +170,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--reading", choices=MODES, default="strict")
     parser.add_argument("--tolerance", action="append", default=[], metavar="[SCORE=]POINTS",
                         help="how much a score may fall; may be repeated, e.g. 1.0 or f1=2.5 (default 0)")  # fmt: skip
+    parser.add_argument("--judge", metavar="NAME", help=JUDGE_HELP)
     parser.add_argument("--exact", action="store_true", help="judge by tolerance alone, whatever the interval")
     parser.add_argument("--junit", type=Path, metavar="OUT", help="write JUnit XML there")
     parser.add_argument("--markdown", type=Path, metavar="OUT", help="write the summary there instead of printing it")
@@ -163,8 +178,8 @@ def main(argv: Sequence[str]) -> int:
     if arguments.junit:  # what an earlier run left must not stand when this one cannot finish
         output.write(arguments.junit, junit_error("the comparison could not be made; see the log"))
     tolerances = dict(_tolerance(parser, text) for text in arguments.tolerance)
-    baseline, run = samples.load(arguments.baseline), samples.load(arguments.run)
-    report = compare(baseline, run, arguments.reading)
+    baseline, run, by = load(arguments.baseline, arguments.run, arguments.judge)
+    report = compare(baseline, run, arguments.reading, by)
     check_comparable(baseline, run, report)
     verdicts = judge(report, tolerances, arguments.exact)
     if unknown := set(tolerances) - {""} - {verdict.score for verdict in verdicts}:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import foreign, judged, output, recognised, rescore, samples, table
+from emorealm_results import judged, output, recognised, rescore, saved, table
 from emorealm_results.arguments import Parser
 
 from emorealm_tasks import judge, judging, lexicon, settings
@@ -28,15 +28,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     current = settings.load()
     if arguments.judge_model:
         current = dataclasses.replace(current, judge_model=arguments.judge_model)
-    descriptions = judged.load(arguments.run_dir, required=bool(arguments.judge or arguments.estimate))
+    kept = saved.load(arguments.run_dir, arguments.questions)
+    if (arguments.judge or arguments.estimate) and not kept.descriptions.records:
+        judged.load(arguments.run_dir)  # which stops and says how to get some
     if arguments.estimate:
-        print("\n".join(judged.estimates(descriptions, current)))
+        print("\n".join(judged.estimates(kept.descriptions, current)))
         return 0
-    status = _judge(descriptions, current, arguments.judge)
+    status = _judge(kept.descriptions, current, arguments.judge)
     words = words_of(lexicon.read(arguments.lexicon)) if arguments.lexicon else None
     bootstrap = rescore.Bootstrap(arguments.resamples, arguments.seed, arguments.level)
-    said = report(arguments.run_dir, descriptions, arguments.questions, bootstrap, words)
-    text = json.dumps(said, indent=2, ensure_ascii=False)
+    text = json.dumps(report(kept, bootstrap, words), indent=2, ensure_ascii=False)
     if arguments.json is None:
         print(text)
     else:
@@ -44,34 +45,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
-def report(
-    run_dir: Path,
-    descriptions: judged.Descriptions,
-    questions: Path | None = None,
-    bootstrap: rescore.Bootstrap | None = None,
-    words: Words | None = None,
-) -> dict[str, Any]:
+def report(kept: saved.Saved, bootstrap: rescore.Bootstrap | None = None, words: Words | None = None) -> dict[str, Any]:
     """What :func:`rescore.score` says of the run's questions; ``recognition`` and ``descriptions`` where it has those.
 
-    ``questions`` joins a foreign run, ``bootstrap`` makes the questions' intervals, ``words`` reads the emotions.
+    ``bootstrap`` makes the questions' intervals, ``words`` reads the emotions.
     """
-    replies = recognised.load(run_dir)
-    others = descriptions.records or replies.records
-    scored = {}
-    if questions:
-        scored = rescore.score(foreign.load(run_dir, questions), bootstrap)
-    elif samples.any_in(run_dir) or not others:
-        scored = rescore.score(samples.load(run_dir), bootstrap)
-    scored |= {"recognition": recognised.score(replies, words)} if replies.records else {}
-    return scored | ({"descriptions": judged.score(descriptions)} if descriptions.records else {})
+    scored = rescore.score(kept.questions, bootstrap) if kept.questions else {}
+    scored |= {"recognition": recognised.score(kept.replies, words)} if kept.replies.records else {}
+    return scored | ({"descriptions": judged.score(kept.descriptions)} if kept.descriptions.records else {})
+
+
+def read(run_dir: Path) -> saved.Saved:
+    """The run's samples, with the verdicts that the disk has of the judge that is set; no judge is asked."""
+    kept, current = saved.load(run_dir), settings.load()
+    judged.add_kept(kept.descriptions, current, [current.judge_model])
+    return kept
 
 
 def render(run_dir: Path) -> str:
     """The run's tables, of questions and of descriptions; verdicts on disk count, nothing is asked of a judge."""
-    descriptions = judged.load(run_dir, required=False)
-    current = settings.load()
-    judged.add_kept(descriptions, current, [current.judge_model])
-    said = report(run_dir, descriptions)
+    said = report(read(run_dir))
     parts = [
         table.render(said) if "benchmarks" in said else "",
         recognised.render(said.get("recognition", {})),

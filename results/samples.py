@@ -20,9 +20,10 @@ BENCHMARKS = ("emorealm", "emorealm_mini")
 FULL = "full"
 FLOORS = ("blind", "shuffled", "likelihood")
 _SAMPLES_FILE = re.compile(r"(?P<date>.+?)_samples_(?P<task>.+)\.jsonl")
-_OUR_TASK = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
+TASK_NAME = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
 _JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json"
 _FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
+_SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def load(folder: Path) -> Run:
     Ends with one line and exit code 2 (:func:`emorealm_tasks.errors.stop`) when there is no samples file of our
     tasks, when several models' runs lie there, or when a file is damaged.
     """
-    newest, older = newest_files(folder, _OUR_TASK)
+    newest, older = newest_files(folder, TASK_NAME)
     if not newest:
         stop(f"{folder}: no samples of emorealm tasks; run lmms-eval with --output_path {folder} --log_samples")
     parent = next(iter(newest.values()))[1].parent
@@ -68,11 +69,6 @@ def load(folder: Path) -> Run:
     tasks.sort(key=lambda run: (run.benchmark, (FULL, *FLOORS).index(run.part), order[run.task]))
     notes = (f"{older} older samples file(s) of the same tasks were left aside; the newest count",) if older else ()
     return Run(parent, tuple(tasks), headers, notes)
-
-
-def any_in(folder: Path) -> bool:
-    """Whether there are samples that :func:`load` would read."""
-    return bool(newest_files(folder, _OUR_TASK)[0])
 
 
 def newest_files(folder: Path, task_names: re.Pattern) -> tuple[dict[str, tuple[str, Path]], int]:
@@ -107,11 +103,15 @@ def read_header(path: Path) -> dict[str, Any]:
         stop(f"{path}: not the JSON that lmms-eval writes ({error}); run again")
     config = results.get("config", {})
     return {
+        "date": path.name.removesuffix("_results.json"),
         "model": str(config.get("model") or "unknown model"),
         "model_name": str(results.get("model_name") or ""),
+        "model_folder": str(results.get("model_name_sanitized") or ""),
         "model_args": config.get("model_args") or "",
         "limit": config.get("limit"),
+        "seeds": {seed: config[seed] for seed in _SEEDS if config.get(seed) is not None},
         "git_hash": results.get("git_hash"),
+        "lmms_eval_version": results.get("lmms_eval_version"),
         "task_versions": results.get("versions", {}),
         "missing": {name: _missing(scores) for name, scores in results.get("results", {}).items()},
     }
@@ -124,7 +124,7 @@ def _missing(scores: dict[str, Any]) -> int:
 
 
 def _task_run(name: str, date: str, path: Path, header: dict[str, Any]) -> TaskRun:
-    benchmark, part, task = _OUR_TASK.fullmatch(name).groups()
+    benchmark, part, task = TASK_NAME.fullmatch(name).groups()
     records = read_records(path, _FIELDS)
     return TaskRun(name, benchmark, part or FULL, task, date, tuple(records), header["missing"].get(name, 0))
 

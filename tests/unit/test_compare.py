@@ -1,11 +1,14 @@
 """Two runs on the same questions: paired differences, changed answers, and the gate built on them."""
 
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 import run_folders
-from emorealm_results import cli, compare, pairs, samples
+import test_agreement
+import test_recognised
+from emorealm_results import cli, compare, pairs, power, recognised, saved
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,7 +29,7 @@ def written(folder, wrong=(), count=40, tasks=TASKS, **more):
 
 
 def compared(first, second, reading=READING):
-    return compare.compare(samples.load(first), samples.load(second), reading)
+    return compare.compare(saved.load(first), saved.load(second), reading)
 
 
 def test_a_run_against_itself_differs_nowhere(tmp_path):
@@ -182,3 +185,72 @@ def test_a_bad_tolerance_is_status_2(tmp_path, tolerance):
     with pytest.raises(SystemExit) as error:
         regress(first, second, f"--tolerance={tolerance}")
     assert error.value.code == 2
+
+
+def recognising(folder, replies):
+    """A run of dfew that replies so, about forty clips of two emotions in turn."""
+    asked = [("happiness" if number % 2 else "fear", reply) for number, reply in enumerate(replies)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(test_recognised, "REPLIES", asked)
+        return test_recognised.write(folder)
+
+
+def replies(right=40):
+    """Forty replies, the first `right` of them right."""
+    return [("happy" if number % 2 else "afraid") if number < right else "angry" for number in range(40)]
+
+
+def test_recognition_is_compared_by_its_own_scores(tmp_path, capsys):
+    first, second = recognising(tmp_path / "a", replies()), recognising(tmp_path / "b", replies(30))
+    task = compared(first, second)["tasks"]["dfew"]
+    for score in ("uar", "war", "weighted_f1", "recall_fear"):
+        one, other = (recognised.score(recognised.load(run))["dfew"]["readings"]["strict"] for run in (first, second))
+        assert task["scores"][score]["difference"] == pytest.approx(other[score]["value"] - one[score]["value"])
+    assert task["mcnemar"]["only_first"] == 10
+    assert cli.main(["compare", str(first), str(second), "--show", "5"]) == 0
+    said = capsys.readouterr().out
+    assert "| WAR " in said
+    assert "| lost " in said
+    assert power.measured(second, recognising(tmp_path / "c", replies(31))).accuracy == 0.75
+
+
+def test_a_fall_in_recognition_is_status_1_and_a_lacking_task_status_2(tmp_path, capsys):
+    first, second = recognising(tmp_path / "a", replies()), recognising(tmp_path / "b", replies(30))
+    assert regress(second, first) == 0
+    assert regress(first, second) == 1
+    assert "dfew: uar went from 100.00 to 75.00, worse by 25.00" in capsys.readouterr().out
+    run_folders.write(first, {f"emorealm_mini_{TASKS[0]}": many(TASKS[0])}, pretrained="x")
+    with pytest.raises(SystemExit) as error:
+        regress(first, second)
+    assert error.value.code == 2
+    assert f"lacks emorealm_mini_{TASKS[0]}" in capsys.readouterr().err
+
+
+def described(folder, points, judge="big"):
+    rows = [test_agreement.record(number, **{judge: value}) | {"judge": judge} for number, value in enumerate(points)]
+    return run_folders.write(folder, {"emer": rows})
+
+
+def test_descriptions_are_compared_by_one_judge_in_its_points(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
+    first, second = described(tmp_path / "a", [8] * 20), described(tmp_path / "b", [5] * 10 + [8] * 10)
+    assert regress(second, first) == 0
+    assert "clue overlap" in capsys.readouterr().out
+    assert regress(first, second, "--tolerance", "1", "--junit", str(tmp_path / "junit.xml")) == 1
+    said = capsys.readouterr().out
+    assert "emer: clue went from 8.00 to 6.50, worse by 1.50" in said
+    assert "10 descriptions judged lower, 0 higher" in said
+    assert "emer: points of 1 to 10, judged by big." in said
+    assert regress(first, second, "--tolerance", "2", "--judge", "big") == 0
+    assert len(ET.parse(tmp_path / "junit.xml").getroot().findall(".//failure")) == 5
+
+
+@pytest.mark.parametrize("judge", ["", "small"])
+def test_what_two_judges_scored_cannot_be_compared(tmp_path, capsys, monkeypatch, judge):
+    monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
+    first, second = described(tmp_path / "a", [8] * 20), described(tmp_path / "b", [8] * 20, "other")
+    with pytest.raises(SystemExit) as error:
+        regress(first, second, *(["--judge", judge] if judge else []))
+    assert error.value.code == 2
+    lacking, name = ("a", "small") if judge else ("b", "big")
+    assert re.search(rf"/{lacking}/nano: emer lacks 20 of 20 verdicts of {name}\b", capsys.readouterr().err)

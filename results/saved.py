@@ -1,0 +1,44 @@
+"""Everything that our tasks left of a run: questions of EmoReAlM, emotions recognised, descriptions judged."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from emorealm_results import foreign, judged, recognised, samples
+from emorealm_results.samples import newest_files
+
+from emorealm_tasks.errors import stop
+
+_OURS = re.compile("|".join(tasks.pattern for tasks in (samples.TASK_NAME, recognised.TASK_NAME, judged.TASK_NAME)))
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A run's samples by their sort; what was not asked is None or empty. ``folder`` is where its files lie."""
+
+    folder: Path
+    questions: samples.Run | None
+    replies: recognised.Recognised
+    descriptions: judged.Descriptions
+
+
+def any_in(folder: Path) -> bool:
+    """Whether there are samples of our tasks; stops where they are of several models."""
+    return bool(newest_files(folder, _OURS)[0])
+
+
+def load(folder: Path, questions: Path | None = None) -> Saved:
+    """Read the samples of one model below a folder; ``questions`` joins a foreign run's with the benchmark's file.
+
+    Stops where there are none, where they are of several models, and at the first damaged file.
+    """
+    newest, _ = newest_files(folder, _OURS)
+    if not newest and not questions:
+        stop(f"{folder}: no samples of these tasks; run lmms-eval with --output_path {folder} --log_samples")
+    asked = None
+    if questions:
+        asked = foreign.load(folder, questions)
+    elif any(samples.TASK_NAME.fullmatch(name) for name in newest):
+        asked = samples.load(folder)
+    home = next((path.parent for _, path in newest.values()), folder)
+    return Saved(home, asked, recognised.load(folder), judged.load(folder, required=False))

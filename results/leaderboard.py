@@ -1,6 +1,8 @@
-"""``emorealm leaderboard``: any number of runs and the paper's tables -> Markdown, CSV and one HTML page.
+"""``emorealm leaderboard``: runs, studies and the paper's tables -> Markdown, CSV and one HTML page.
 
-Each run is named by its folder, or as ``NAME=FOLDER``; a name of the paper's tables sets it beside that row.
+Named are runs' folders (or a folder of them), what `emorealm rescore --json` wrote of one (judged by another judge, or
+joined with the benchmark's file), and the record of `avem-train study`, each as PLACE or NAME=PLACE; a NAME of the
+paper's tables sets a run beside that row. Without any: results/runs and results/mini/study.json, where they are.
 """
 
 import csv
@@ -13,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import board, gallery, leaderboard_markdown, measured, output, pages, plots, printed
+from emorealm_results import board, gallery, inputs, leaderboard_markdown, output, pages, plots, printed
 from emorealm_results.arguments import Parser
 from emorealm_results.layouts import LAYOUTS, SCALES
 from emorealm_results.measured import Measured, Row
@@ -23,25 +25,14 @@ from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
 from emorealm_tasks.settings import Settings, load
 
-_SCRIPTS = ("dom", "scores", "plots", "samples")
+_DEFAULT = ("results/runs", "results/mini/study.json")
+_SCRIPTS = ("dom", "scores", "plots", "paired", "samples")
 _LEGEND = (
     "Percent; EMER: a judge's scores. Bars: value with its 95% interval (bootstrap over clips), and in orange what is "
     "reached without the clip (the run's own blind score, else chance). Click a score for what stands behind it. Runs "
     "with --limit or missing clips are marked and never ranked."
 )
 _CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing", "table", "note")
-
-
-def read_runs(named: Sequence[str], models: list[printed.Model]) -> list[Measured]:
-    """The runs in order; a name given twice gets a number. Stops at the first folder without scores."""
-    runs: list[Measured] = []
-    for text in named:
-        name, _, folder = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
-        name = name or Path(folder).resolve().name
-        taken = sum(run.about["name"].rpartition(" #")[0] in (name,) or run.about["name"] == name for run in runs)
-        label = f"{name} #{taken + 1}" if taken else name
-        runs.append(measured.read(Path(folder), label, len(runs), models))
-    return runs
 
 
 def survey_rows(path: Path) -> list[Row]:
@@ -74,7 +65,7 @@ def page_data(
         if (clip in sources[benchmark].files) and (drawn := gallery.draw(*sources[benchmark].files[clip])):
             clips[f"{benchmark}/{clip}"] = drawn
     return {
-        "about": f"{len(runs)} measured run(s) and the tables of AVERE (ICLR 2026); made {_now()} with emorealm "
+        "about": f"{_counted(runs)} and the tables of AVERE (ICLR 2026); made {_now()} with emorealm "
         f"{version('emorealm')}.",
         "legend": _LEGEND,
         "reading": "official" if any(not row.mini for row in rows if row.source == "measured") else "strict",
@@ -108,7 +99,7 @@ def _page_lines(rows: Sequence[Row], cells: Sequence[printed.Cell]) -> list[dict
 def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
     """Every score a line, with the run's marks, seeds and versions."""
     names = [field.name for field in dataclasses.fields(Row)]
-    about = ("marks", "seeds", "versions", "model_args", "folder")
+    about = ("origin", "marks", "notes", "seeds", "versions", "model_args", "folder")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*names, *about])
@@ -133,7 +124,8 @@ def heat_rows(rows: Sequence[Row]) -> dict[str, list[float | None]]:
 def main(argv: Sequence[str]) -> int:
     """The verb; returns 0."""
     parser = Parser(prog="emorealm leaderboard", description=__doc__)
-    parser.add_argument("runs", nargs="*", metavar="[NAME=]RUN", help="the --output_path of a run with --log_samples")
+    what = "a run's --output_path (with --log_samples), a folder of such, a rescored run's JSON, or a study's"
+    parser.add_argument("runs", nargs="*", metavar="[NAME=]PLACE", help=what)
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--published", type=Path, default=printed.FOLDER, metavar="DIR", help="folder of table_*.yaml")
     parser.add_argument("--survey", type=Path, metavar="JSON", help="what `emorealm survey tally --json` wrote")
@@ -143,7 +135,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--clips", type=int, default=120, help="clips to show in the page, 0 for none (%(default)s)")
     arguments = parser.parse_args(argv)
     cells = printed.load(arguments.published)
-    runs = read_runs(arguments.runs, printed.models(arguments.published))
+    named = arguments.runs or [place for place in _DEFAULT if Path(place).exists()]
+    runs = inputs.read(named, printed.models(arguments.published))
     rows = [*(row for run in runs for row in run.rows), *board.published_rows(cells)]
     rows += survey_rows(arguments.survey) if arguments.survey else []
     data = page_data(rows, runs, cells, load(), arguments.clips)
@@ -153,9 +146,7 @@ def main(argv: Sequence[str]) -> int:
     pictures = _draw(rows, out)
     text = leaderboard_markdown.render(rows, data["runs"], data["comparisons"], arguments.reading, pictures)
     output.write(out / "leaderboard.md", text)
-    print(
-        f"{out / 'leaderboard.html'}: {len(runs)} run(s), {len(data['samples'])} questions, {len(data['clips'])} clips"
-    )
+    print(f"{out / 'leaderboard.html'}: {_counted(runs)}, {len(data['samples'])} questions, {len(data['clips'])} clips")
     return 0
 
 
@@ -168,6 +159,12 @@ def _draw(rows: Sequence[Row], out: Path) -> list[str]:
         drawn += [name] if plots.tradeoff(shown, out / name) else []
     name = "leaderboard_recall.png"
     return drawn + ([name] if plots.heatmap(heat_rows(rows), out / name) else [])
+
+
+def _counted(runs: Sequence[Measured]) -> str:
+    studied = sum(run.about["origin"].startswith("study") for run in runs)
+    rows = f", {studied} rows of a study in miniature" if studied else ""
+    return f"{len(runs) - studied} run(s){rows}"
 
 
 def _flat(value: Any) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emorealm_results import board
-from emorealm_results.layouts import LAYOUTS
+from emorealm_results.layouts import LAYOUTS, Layout
 from emorealm_results.markdown import table
 from emorealm_results.measured import Row
 from emorealm_results.table import NAMES, READINGS
@@ -34,7 +34,7 @@ def render(
         for layout in LAYOUTS:
             lines = board.lines(rows, layout, mini, reading, abouts)
             if lines:
-                blocks += [f"## {layout.title}{', embedded benchmark' if mini else ''}", _table(lines, layout)]
+                blocks += [f"## {layout.title}{', embedded benchmark' if mini else ''}", _table(lines, layout, abouts)]
     blocks += [f"![{_PICTURES[name]}]({name})" for name in pictures]
     if comparisons:
         blocks += ["## Measured against published", _comparisons(comparisons)]
@@ -43,11 +43,13 @@ def render(
     return "\n\n".join(blocks) + "\n"
 
 
-def _table(lines: Sequence[board.Line], layout: Any) -> str:
+def _table(lines: Sequence[board.Line], layout: Layout, abouts: Sequence[Mapping[str, Any]]) -> str:
     rows = [["rank", "model", "input", "source", *(column.label for column in layout.columns)]]
     for line in lines:
         name = f"**{line.model}**" if line.source == "measured" else line.model
-        source = "paper" if line.source == "published" else ("run" if line.part == "full" else f"run, {line.part}")
+        source = {"published": "paper", "measured": "survey"}[line.source]
+        source = source if line.run is None else abouts[line.run]["origin"]
+        source += "" if line.part == "full" else f", {line.part}"
         source += f" ({'; '.join(line.marks)})" if line.marks else ""
         rank = "" if line.rank is None else str(line.rank)
         rows.append([rank, name, line.modality or "–", source, *map(_cell, line.cells)])
@@ -87,6 +89,7 @@ def _runs(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
         "versions",
         "dates",
         "marks",
+        "notes",
     ]
     lines = [head]
     for number, about in enumerate(abouts):
@@ -97,5 +100,5 @@ def _runs(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
                 ("n", "unparsed", "errors", "missing")]  # fmt: skip
         listed = [", ".join(f"{key} {value}" for key, value in about[name].items()) for name in ("seeds", "versions")]
         facts = [about["name"], about["model"], about["model_args"], *sums, *listed]
-        lines.append([*facts, ", ".join(about["dates"]), "; ".join(about["marks"])])
+        lines.append([*facts, ", ".join(about["dates"]), "; ".join(about["marks"]), "; ".join(about["notes"])])
     return table(lines)

@@ -1,20 +1,22 @@
-"""An lmms-eval result folder -> the rows of a leaderboard, and what is to be said of the run beside them.
+"""A run -> the rows of a leaderboard, and what is to be said of the run beside them.
 
-EmoReAlM's scores are made again from the saved samples; those of the other benchmarks are read from lmms-eval's own
-results file, where they stand with their intervals.
+A run is an lmms-eval result folder, whose scores are made again from the saved samples (those of tasks without samples
+are read from lmms-eval's results file), or what `emorealm rescore --json` made of one: by another judge, with another
+lexicon, or joined with the benchmark's file.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import rescore, samples
+from emorealm_results import rescore_run, samples, saved
 from emorealm_results.layouts import GROUP
 from emorealm_results.printed import Model
 
+from emorealm_tasks import intervals
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
@@ -22,9 +24,9 @@ from emorealm_tasks.readers.suite import TASK_NAMES
 from emorealm_tasks.recognition_metrics import AVERAGES
 
 MINI = "_mini"
-_RESULTS = re.compile(r"(?P<date>.+)_results\.json")
+RUN = "run"
 _VERSIONS = ("lmms_eval_version", "git_hash")
-_SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
+_COUNTS = ("n", "n_clips", "unparsed", "errors", "missing")
 _EMER = {"clue": "clue", "label": "label", "spurious": "spurious", "halluc": "hallucination"}
 
 
@@ -60,9 +62,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run: its rows, and ``about`` (name, folder, model, model_args, dates, seeds, versions, marks, published).
+    """A run: its rows, and ``about`` (name, origin, folder, model, model_args, dates, seeds, versions, marks, notes,
+    published).
 
-    ``marks`` say why it is not ranked: questions left out by --limit or for want of clips; empty where it is whole.
+    ``origin`` is RUN or says what else it is. ``marks`` say why it is not ranked: questions left out by --limit or for
+    want of clips; empty where it is whole. ``notes`` are sentences beside the scores. ``run`` has the replies.
     """
 
     about: dict[str, Any]
@@ -70,67 +74,92 @@ class Measured:
     run: samples.Run | None
 
 
-def read(folder: Path, name: str, number: int, models: list[Model], modality: str = "A,V") -> Measured:
+def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
     """All scores of one run; stops with status 2 where the folder holds none."""
-    found = dict(_result_files(folder))
-    if not found:
+    paths = sorted(folder.rglob("*_results.json"))
+    if not paths:
         stop(f"{folder}: no *_results.json of lmms-eval; name the --output_path of a finished run")
-    about = _about(folder, name, found, models)
-    rows, run = [], None
-    if any("_samples_emorealm" in path.name for path in folder.rglob("*_samples_*.jsonl")):
-        run = samples.load(folder)
-        rows += _emorealm_rows(rescore.score(run))
-    rows += _suite_rows(found)
+    kept = rescore_run.read(folder) if saved.any_in(folder) else None
+    scored = rescore_run.report(kept) if kept else {}
+    again = {*scored.get("recognition", ()), *scored.get("descriptions", ())}
+    rows = [*report_rows(scored), *_results_rows(paths, again)]
     if not rows:
         stop(f"{folder}: no scores of these tasks; run lmms-eval with --output_path {folder} --log_samples")
+    about = _about(name, RUN, folder, [samples.read_header(path) for path in paths], models)
+    about["notes"] = scored.get("notes", [])
+    return _measured(about, rows, number, kept.questions if kept else None)
+
+
+def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int, models: list[Model]) -> Measured:
+    """The scores that `emorealm rescore --json` wrote; there are no replies. Stops where there is no score."""
+    others = [*content.get("recognition", {}).values(), *content.get("descriptions", {}).values()]
+    headers = [*content.get("runs", {}).values(), *(of_task["run"] for of_task in others)]
+    rows = list(report_rows(content))
+    if not rows:
+        stop(f"{path}: holds no scores; make it with emorealm rescore RUN --json {path}")
+    about = _about(name, "run, rescored", path, headers, models)
+    level = content.get("interval", {}).get("level", intervals.LEVEL)
+    about["notes"] = [*content.get("notes", []), *([f"{level:.0%} intervals"] if level != intervals.LEVEL else [])]
+    return _measured(about, rows, number, None)
+
+
+def _measured(
+    about: dict[str, Any], rows: Sequence[Mapping[str, Any]], number: int, run: samples.Run | None
+) -> Measured:
     missing = sum({(row["task"], row["part"], row["mini"]): row.get("missing") or 0 for row in rows}.values())
     about["marks"] = [*about["marks"], *([f"{missing} questions missing"] if missing else [])]
-    shared = {"source": "measured", "model": about["name"], "modality": modality, "run": number}
+    shared = {"source": "measured", "model": about["name"], "modality": "A,V", "run": number}
     return Measured(about, tuple(Row(**shared | row) for row in rows), run)
 
 
-def _result_files(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted(folder.rglob("*_results.json")):
-        if match := _RESULTS.fullmatch(path.name):
-            try:
-                yield match["date"], json.loads(path.read_text(encoding="utf-8"))
-            except (ValueError, UnicodeDecodeError) as error:
-                stop(f"{path}: not the JSON that lmms-eval writes ({error}); run again")
-
-
-def _about(folder: Path, name: str, found: Mapping[str, Any], models: list[Model]) -> dict[str, Any]:
-    last = found[max(found)]
-    config = last.get("config", {})
-    arguments = str(config.get("model_args") or "")
+def _about(
+    name: str, origin: str, place: Path, headers: Sequence[Mapping[str, Any]], models: list[Model]
+) -> dict[str, Any]:
+    """``headers``: what `samples.read_header` says of each invocation; the last by date speaks for the run."""
+    last = max(headers, key=lambda header: header["date"])
+    arguments = str(last["model_args"])
     checkpoint = re.search(r"pretrained=([^,]+)", arguments)
-    known = [str(config.get("model") or ""), *([Path(checkpoint[1]).name] if checkpoint else [])]
+    known = [last["model"], *([Path(checkpoint[1]).name] if checkpoint else [])]
     named = [model.name for model in models if model.name == name]
     found_names = [model.name for said in reversed(known) for model in models if model.matches(said)]
-    limits = sorted({f"--limit {c['limit']:g}" for r in found.values() if (c := r.get("config", {})).get("limit")})
+    limits = {header["limit"] for header in headers if (header["limit"] or 0) > 0}  # -1 stands for no limit
     return {
         "name": name,
-        "folder": str(folder),
-        "model": known[0] or "unknown model",
+        "origin": origin,
+        "folder": str(place),
+        "model": last["model"],
         "model_args": arguments,
-        "dates": sorted(found),
-        "seeds": {key: config[key] for key in _SEEDS if config.get(key) is not None},
+        "dates": sorted({header["date"] for header in headers}),
+        "seeds": last["seeds"],
         "versions": {key: last[key] for key in _VERSIONS if last.get(key)} | _task_versions(last),
-        "marks": limits,
+        "marks": [f"--limit {limit:g}" for limit in sorted(limits)],
+        "notes": [],
         "published": next(iter([*named, *found_names]), ""),
     }
 
 
-def _task_versions(results: Mapping[str, Any]) -> dict[str, str]:
-    found = sorted({f"{version:g}" for version in results.get("versions", {}).values() if version is not None})
+def _task_versions(header: Mapping[str, Any]) -> dict[str, str]:
+    found = sorted({f"{version:g}" for version in header["task_versions"].values() if version is not None})
     return {"tasks": "/".join(found)} if found else {}
 
 
-def _emorealm_rows(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for benchmark, parts in report["benchmarks"].items():
+def report_rows(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of a report of `rescore_run.report`, as far as it alone says them."""
+    yield from _question_rows(report.get("benchmarks", {}))
+    for task, scored in report.get("recognition", {}).items():
+        shared = _suite_task(task) | {name: scored[name] for name in _COUNTS}
+        for reading, scores in scored["readings"].items():
+            yield from (shared | {"metric": metric, "reading": reading} | score for metric, score in scores.items())
+    for task, scored in report.get("descriptions", {}).items():
+        yield from _description_rows(task, scored)
+
+
+def _question_rows(benchmarks: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for benchmark, parts in benchmarks.items():
         shared = {"benchmark": GROUP, "mini": benchmark.endswith(MINI)}
         for part, scored in parts.items():
             for task, of_task in scored["tasks"].items():
-                counts = {key: of_task[key] for key in ("n", "n_clips", "unparsed", "errors", "missing")}
+                counts = {key: of_task[key] for key in _COUNTS}
                 for reading in MODES:
                     for metric, score in of_task["readings"][reading].items():
                         yield (
@@ -141,14 +170,34 @@ def _emorealm_rows(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
                     yield shared | {"task": GROUP, "part": part, "metric": metric, "reading": reading} | score
 
 
-def _suite_rows(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _description_rows(task: str, scored: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A judge's scores; what other judges say of the same descriptions stands in parts of their own, never ranked."""
+    for name, of_judge in scored["judges"].items():
+        shared = _suite_task(task) | {"n": scored["n"], "errors": scored["errors"], "missing": scored["missing"]}
+        shared |= {"unparsed": of_judge["unjudged"], "note": f"judged by {name}"}
+        shared |= {} if name == scored["judge"] else {"part": f"judged by {name}"}
+        for criterion, score in of_judge["scores"].items():
+            bounds = {bound: score[bound] for bound in ("value", "low", "high")}
+            for reading in ("strict", "official"):
+                yield shared | {"metric": _EMER.get(criterion, criterion), "reading": reading} | bounds
+
+
+def _suite_task(task: str) -> dict[str, Any]:
+    asked = TASK_NAMES[task]
+    base = asked.benchmark.removesuffix(MINI)
+    mini = asked.benchmark.endswith(MINI)
+    return {"benchmark": base, "mini": mini, "task": base, "part": asked.variant or "full"}
+
+
+def _results_rows(paths: Sequence[Path], known: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Scores of recognition and descriptions as lmms-eval's results files, oldest first, have them; `known` are not."""
     newest = {}
-    for date in sorted(found):
-        for task, scores in found[date].get("results", {}).items():
-            if task in TASK_NAMES:
-                newest[task] = scores, found[date].get("n-samples", {}).get(task, {}).get("effective")
+    for path in sorted(paths, key=lambda path: path.name):
+        results = json.loads(path.read_text(encoding="utf-8"))
+        for task, scores in results.get("results", {}).items():
+            if task in TASK_NAMES and task not in known:
+                newest[task] = scores, results.get("n-samples", {}).get(task, {}).get("effective")
     for task, (scores, n) in newest.items():
-        asked = TASK_NAMES[task]
         values = {key.partition(",")[0]: value for key, value in scores.items()}
         counted = {
             "n": n,
@@ -156,15 +205,8 @@ def _suite_rows(found: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             "missing": _count(values, "questions_left_out") or 0,
             "unparsed": _count(values, "unjudged_count") if "clue_mean" in values else _unparsed(values, n),
         }
-        base = asked.benchmark.removesuffix(MINI)
-        shared = {
-            "benchmark": base,
-            "mini": asked.benchmark.endswith(MINI),
-            "task": base,
-            "part": asked.variant or "full",
-        }
         for metric, reading, score in _suite_scores(values):
-            yield shared | counted | {"metric": metric, "reading": reading} | score
+            yield _suite_task(task) | counted | {"metric": metric, "reading": reading} | score
 
 
 def _suite_scores(values: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, float | None]]]:

@@ -6,7 +6,12 @@ function plotLines() {
   return data.lines.filter((line) => line.mini === (plotted.world === "mini") && (line.part === "full" || line.part === "blind"));
 }
 
+function measuredNames() {
+  return [...new Set(plotLines().filter((line) => line.source === "measured" && line.part === "full" && YES_NO.some((task) => cellOf(line, { task, metric: "recall" }, state.reading))).map((line) => line.model))];
+}
+
 function tradeoff(task) {
+  const numbers = measuredNames();
   const size = 300, left = 34, top = 22;
   const x = (value) => left + (value / 100) * size;
   const y = (value) => top + size - (value / 100) * size;
@@ -33,7 +38,7 @@ function tradeoff(task) {
     const point = svg("circle", { class: kind, cx: x(yes), cy: y(no), r: line.source === "measured" ? 5 : 3.2 });
     point.append(svg("title", {}, `${line.model}${line.part === "blind" ? " (blind)" : ""}: ${fixed(yes)} / ${fixed(no)}`));
     picture.append(point);
-    if (line.source === "measured") picture.append(svg("text", { x: x(yes) - 4, y: y(no) - 8, "text-anchor": yes > 60 ? "end" : "start" }, line.model + (kind === "blind" ? " (blind)" : "")));
+    if (kind === "measured") picture.append(svg("text", { x: x(yes) - 7, y: y(no) - 4, "text-anchor": "end" }, String(numbers.indexOf(line.model) + 1)));
   }
   return picture;
 }
@@ -56,6 +61,7 @@ function heat() {
 
 function showPlots() {
   byId("tradeoff").replaceChildren(...YES_NO.map(tradeoff));
+  byId("tradeoff-names").textContent = measuredNames().map((name, place) => `${place + 1} ${name}`).join(" · ");
   heat();
 }
 
@@ -81,6 +87,6 @@ function showPublished() {
 
 function showRuns() {
   byId("runs").replaceChildren(...data.runs.map((run) => el("div", {}, el("h2", {}, run.name, ...run.marks.map((mark) => el("span", { class: "mark" }, mark))),
-    definitions([...runFacts(run), ["compared with", run.published]]))));
+    definitions([...runFacts(run), ["in the paper", run.published]]))));
   if (!data.runs.length) byId("runs").textContent = "No measured runs, only the paper's numbers.";
 }

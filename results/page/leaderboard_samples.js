@@ -13,11 +13,13 @@ const FILTERS = {
   changed: ["different answers", (sample) => sample.answers[browse.b] && sample.answers[browse.a] && sample.answers[browse.a].strict !== sample.answers[browse.b].strict],
 };
 
+const chosen = () => data.samples.filter((sample) =>
+  (browse.task === "all" || sample.task === browse.task) &&
+  (browse.subtask === "all" || sample.subtask === browse.subtask));
+
 function found() {
   const words = browse.words.toLowerCase();
-  return data.samples.filter((sample) =>
-    (browse.task === "all" || sample.task === browse.task) &&
-    (browse.subtask === "all" || sample.subtask === browse.subtask) &&
+  return chosen().filter((sample) =>
     FILTERS[browse.show][1](sample) &&
     (!words || [sample.id, sample.clip, sample.question, ...sample.choices, ...Object.values(sample.answers).map((answer) => answer.raw)].some((text) => text.toLowerCase().includes(words))));
 }
@@ -25,6 +27,7 @@ function found() {
 function showSamples() {
   const samples = found();
   byId("sample-count").textContent = `${samples.length} of ${data.samples.length} questions`;
+  byId("sample-paired").textContent = browse.b ? pairedText(chosen(), browse.a, browse.b) : "";
   byId("sample-list").replaceChildren(...samples.slice(0, browse.shown).map((sample) => {
     const dots = el("span", { class: "dots" });
     for (const run of Object.keys(sample.answers)) {
@@ -66,8 +69,9 @@ function sampleControls() {
   const set = (name) => (value) => { browse[name] = value; browse.shown = PAGE; showSamples(); };
   const values = (name) => [...new Set(data.samples.map((sample) => sample[name]))].filter(Boolean);
   const named = (list) => list.map((value) => [value, data.names[value] || value]);
-  const runs = data.runs.map((run, index) => [String(index), run.name]);
-  if (runs.length > 1) browse.b = "1";
+  const answered = new Set(data.samples.flatMap((sample) => Object.keys(sample.answers)));
+  const runs = data.runs.map((run, index) => [String(index), run.name]).filter(([index]) => answered.has(index));
+  [browse.a, browse.b] = [0, 1].map((place) => (runs[place] ? runs[place][0] : ""));
   select(parent, "sample-task", "task", [["all", "all"], ...named(values("task"))], "all", set("task"));
   select(parent, "sample-subtask", "kind", [["all", "all"], ...named(values("subtask"))], "all", set("subtask"));
   select(parent, "run-a", "A", runs, browse.a, set("a"));

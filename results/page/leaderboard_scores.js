@@ -17,6 +17,7 @@ function shownLines(layout) {
     layout.columns.some((column) => cellOf(line, column, state.reading)?.value !== undefined));
 }
 
+const originOf = (line) => (line.source === "published" ? "paper" : line.run === null ? "survey" : data.runs[line.run].origin);
 const marksOf = (line) => (line.run === null ? [] : data.runs[line.run].marks);
 const rankable = (line) => line.part === "full" && marksOf(line).length === 0;
 
@@ -76,7 +77,7 @@ function bestOf(lines, column) {
 
 function nameCell(line) {
   const cell = el("td", { class: "name" }, line.model);
-  cell.append(el("span", { class: "tag" }, line.source === "published" ? "paper" : line.part === "full" ? "run" : line.part));
+  cell.append(el("span", { class: "tag" }, [originOf(line), line.part === "full" ? "" : line.part].filter(Boolean).join(", ")));
   for (const mark of marksOf(line)) cell.append(el("span", { class: "mark", title: "not ranked" }, mark));
   return cell;
 }
@@ -113,7 +114,7 @@ function showDetail(line, column, cell) {
     definitions([
       ["value", fixed(cell.value, 2)], ["95% interval", interval], ["without the clip", fixed(cell.floor, 1) === DASH ? "" : fixed(cell.floor, 1)],
       ["questions", cell.n], ["clips", cell.n_clips], ["unparsed", cell.unparsed], ["errors", cell.errors], ["missing", cell.missing],
-      ["source", line.source === "published" ? `paper, Table ${cell.table}` : `run, ${line.part}, ${state.reading} reading`], ["note", cell.note],
+      ["source", line.source === "published" ? `paper, Table ${cell.table}` : `${originOf(line)}, ${line.part}, ${state.reading} reading`], ["note", cell.note],
       ...(run ? runFacts(run) : []),
     ]));
   byId("cell-detail").hidden = false;
@@ -121,7 +122,7 @@ function showDetail(line, column, cell) {
 
 function runFacts(run) {
   const listed = (pairs) => Object.entries(pairs).map(([name, value]) => `${name} ${value}`).join(", ");
-  return [["marks", run.marks.join(", ")], ["lmms-eval model", run.model], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
+  return [["what", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
     ["versions", listed(run.versions)], ["dates", run.dates.join(", ")], ["folder", run.folder]];
 }
 

@@ -117,11 +117,16 @@ def test_samples_filter_open_and_keep_markup_as_text(board, open_page):
     page = open_page(board)
     page.click("#tab-samples")
     assert page.locator("#sample-count").inner_text() == "60 of 60 questions"
+    paired = page.locator("#sample-paired").inner_text()
+    assert "Right: A 83.3%, B 50.0%; B minus A -33.3 [" in paired
+    assert "Right in A alone 20, in B alone 0; McNemar p < 0.001." in paired
     page.select_option("#sample-show", "only_a")
     assert page.locator("#sample-count").inner_text() == f"{4 * len(TASKS)} of 60 questions"
     page.select_option("#sample-task", TASKS[3])
     page.select_option("#sample-subtask", "spurious")
     assert page.locator("#sample-list li").count() == 1
+    paired = page.locator("#sample-paired").inner_text()
+    assert "3 questions" in paired  # of the task and kind that are chosen
     page.select_option("#sample-subtask", "all")
     page.select_option("#sample-task", "all")
     page.select_option("#sample-show", "all")

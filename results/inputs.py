@@ -1,0 +1,93 @@
+"""What a leaderboard is made of, by its name on the command line: runs, folders of runs, rescored runs and studies."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from emorealm_results import measured, methods, samples
+from emorealm_results.measured import Measured
+from emorealm_results.printed import Model
+
+from emorealm_tasks.errors import stop
+
+_RESULTS = "*_results.json"
+_STUDY = {"about", "questions", "runs", "sections"}
+_RESCORED = {"benchmarks", "recognition", "descriptions"}
+_MINI = "emorealm_mini"
+
+
+def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
+    """Everything named, in order, as ``PLACE`` or ``NAME=PLACE``; a name that comes twice gets a number.
+
+    A place is a run's folder, a folder of such folders, or a JSON that `emorealm rescore --json` or `avem-train study`
+    wrote. Stops at the first that is none of these.
+    """
+    found: list[Measured] = []
+    studied: dict[int, set] = {}
+    for text in named:
+        name, _, place = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+        path = Path(place)
+        content = _json(path) if path.is_file() else {}
+        if set(content) >= _STUDY:
+            rows = methods.read(path, content, name, len(found))
+            studied |= dict.fromkeys(range(len(found), len(found) + len(rows)), methods.asked(content))
+            found += rows
+        elif content:
+            found.append(measured.read_rescored(path, content, _free(name or path.stem, found), len(found), models))
+        else:
+            for own, folder in _runs(path):
+                found.append(measured.read(folder, _free(name or own, found), len(found), models))
+    _mark_other_questions(found, studied)
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        stop(f"{path}: cannot be read ({error}); name a run's folder, a rescored run or a study")
+    if not isinstance(content, dict) or not (set(content) >= _STUDY or _RESCORED & set(content)):
+        stop(f"{path}: neither what `emorealm rescore --json` nor what `avem-train study` writes")
+    return content
+
+
+def _runs(place: Path) -> Iterator[tuple[str, Path]]:
+    """Name and folder of each run: of one --output_path one, of a folder of several all of them."""
+    homes = sorted({path.parent for path in place.rglob(_RESULTS)})
+    if place in homes or not homes:
+        yield place.resolve().name, place
+        return
+    outputs = [_output(home) for home in homes]
+    alone = Counter(outputs)
+    for home, output in zip(homes, outputs, strict=True):
+        folder = output if alone[output] == 1 else home  # several models may have been given one --output_path
+        yield str(folder.relative_to(place)) if folder != place else place.resolve().name, folder
+    for folder in sorted(place.iterdir()):
+        if folder.is_dir() and not any(home.is_relative_to(folder) for home in homes):
+            print(f"emorealm: {folder}: no {_RESULTS} of lmms-eval, left out", file=sys.stderr)
+
+
+def _output(home: Path) -> Path:
+    """The --output_path that results lie in: lmms-eval adds a folder with the model's name, where it has one."""
+    header = samples.read_header(next(home.glob(_RESULTS)))
+    return home.parent if home.name == header["model_folder"] else home
+
+
+def _free(name: str, found: Sequence[Measured]) -> str:
+    taken = sum(run.about["name"].rpartition(" #")[0] == name or run.about["name"] == name for run in found)
+    return f"{name} #{taken + 1}" if taken else name
+
+
+def _mark_other_questions(found: Sequence[Measured], studied: dict[int, set]) -> None:
+    """Keep a study's rows out of the ranking where a run beside them was asked other questions."""
+    asked = set()
+    for run in found:
+        for task in run.run.tasks if run.run else ():
+            if (task.benchmark, task.part) == (_MINI, samples.FULL):
+                asked |= {(record["id"], record["clip"], record["gold"]) for record in task.records}
+    for number, questions in studied.items():
+        if asked and asked != questions:
+            found[number].about["marks"].append("other questions than the runs")

@@ -1,0 +1,112 @@
+"""The rows of a study (`avem-train study`) on the leaderboard: methods with intervals over seeds and clips.
+
+They stand among the runs on the embedded benchmark, whose questions they were asked, and say that they are miniatures.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from emorealm_results import study_scores
+from emorealm_results.layouts import GROUP
+from emorealm_results.measured import Measured, Row
+from emorealm_results.samples import FULL
+
+from avem_train import study_record
+from emorealm_tasks import metrics
+from emorealm_tasks.errors import stop
+
+_PREFIXES = {"main": "", "table17": "Table 17: ", "table18": "Table 18: ", "sweeps": "Fig. 11: ", "choices": ""}
+_FLOORS = ("blind", "shuffled")
+
+
+def read(path: Path, study: Mapping[str, Any], name: str, first: int) -> list[Measured]:
+    """Every row of the study that has a finished run, once; ``first`` numbers them, ``name`` goes before theirs.
+
+    Stops where no run is finished.
+    """
+    scored = {reading: study_scores.Scored(study, reading) for reading in study_record.READINGS}
+    found: dict[tuple[str, ...], Measured] = {}
+    for section in study["sections"]:
+        for row in study_scores.rows(study, section):
+            if row.runs not in found:  # the base and AVEm-DPO stand in several sections
+                label = f"{name} {_PREFIXES.get(section, '')}{row.name}".strip()
+                about = _about(path, study, row, label)
+                found[row.runs] = Measured(about, tuple(_rows(study, scored, row, label, first + len(found))), None)
+    if not found:
+        stop(f"{path}: holds no finished run; `avem-train study mini` makes them")
+    return list(found.values())
+
+
+def asked(study: Mapping[str, Any]) -> set[tuple[str, str, str]]:
+    """What makes the questions of two worlds the same: id, clip and gold answer of each."""
+    return set(zip(*(study["questions"][name] for name in ("id", "clip", "gold")), strict=True))
+
+
+def _about(path: Path, study: Mapping[str, Any], row: study_scores.Row, label: str) -> dict[str, Any]:
+    about = study["about"]
+    runs = [study["runs"][key] for key in row.runs]
+    marks = [f"{about['split']} world"] if about["split"] != "test" else []
+    marks += [f"{row.missing} training(s) to come"] if row.missing else []
+    marks += [f"{row.failed} training(s) failed"] if row.failed else []
+    base = f"{about['base']['name']} ({about['base']['fingerprint']})"
+    trained = runs[0].get("recipe", "")
+    seeds = [str(run["seed"]) for run in runs if run["seed"] is not None]
+    return {
+        "name": label,
+        "origin": f"study in miniature, {len(seeds)} seed(s)" if seeds else "study in miniature",
+        "folder": str(path),
+        "model": f"{base}, trained by {trained}" if trained else base,
+        "model_args": ",".join(runs[0].get("answering", [])),
+        "dates": [],
+        "seeds": {"training": "/".join(seeds)} if seeds else {},
+        "versions": about["versions"],
+        "marks": marks,
+        "notes": ["means over the seeds; intervals over clips and seeds; unparsed: of all seeds together"],
+        "published": row.published,
+    }
+
+
+def _rows(
+    study: Mapping[str, Any],
+    scored: Mapping[str, study_scores.Scored],
+    row: study_scores.Row,
+    label: str,
+    number: int,
+) -> Iterator[Row]:
+    shared = {"source": "measured", "model": label, "modality": "A,V", "benchmark": GROUP, "mini": True, "run": number}
+    counts = _counts(study, row)
+    for reading, of_reading in scored.items():
+        for (task, metric), score in of_reading.row(row, FULL).items():
+            spread = "" if score.spread is None else f", ± {score.spread:.1f}"
+            note = f"mean of {len(row.runs)} trainings{spread}" if len(row.runs) > 1 else ""
+            cell = {"value": score.value, "low": score.low, "high": score.high, "note": note}
+            yield Row(**shared, task=task, part=FULL, metric=metric, reading=reading, **cell, **counts.get(task, {}))
+        for part in _FLOORS:
+            runs = [study["runs"][key]["scores"][part][reading] for key in row.runs]
+            for task, metric, value in _means(runs):
+                yield Row(**shared, task=task, part=part, metric=metric, reading=reading, value=value)
+
+
+def _means(runs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, float | None]]:
+    """(task or GROUP, metric, mean over the runs) of the scores that the study keeps; None where one is undefined."""
+    tables = {GROUP: [run["group"] for run in runs]}
+    tables |= {task: [run["tasks"][task] for run in runs] for task in metrics.TASKS}
+    for task, scores in tables.items():
+        for metric in scores[0]:
+            values = [one[metric] for one in scores]
+            yield task, metric, None if None in values else fmean(values)
+
+
+def _counts(study: Mapping[str, Any], row: study_scores.Row) -> dict[str, dict[str, int]]:
+    """By task: questions, clips, and replies without a clear answer over all seeds (failed requests among them)."""
+    columns = study["questions"]
+    full = [study["runs"][key]["answers"][FULL]["strict"] for key in row.runs]
+    found = {}
+    for task in metrics.TASKS:
+        places = [place for place, of_task in enumerate(columns["task"]) if of_task == task]
+        unparsed = sum(letters[place] == "-" for letters in full for place in places)
+        clips = {columns["clip"][place] for place in places}
+        found[task] = {"n": len(places), "n_clips": len(clips), "unparsed": unparsed}
+    return found

@@ -10,26 +10,26 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import torch
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
-from lmms_eval.api.model import lmms
 from loguru import logger
 from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
-from emorealm_tasks import media, media_log
+from emorealm_tasks import media
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, catalogue, contrastive
-from model_adapters.asking import Ask, from_messages
+from model_adapters.asking import Ask
+from model_adapters.chat import Asked, ChatAV, templated
 from model_adapters.clip import Clip
 from model_adapters.failures import ErrorBudget, cut
 
 from . import loading
-from .batches import batches, generation_settings
-from .clips import ClipReader, Given, Sampling
+from .batches import batches
+from .clips import ClipReader, Given
 from .collate import collate
 
 _AHEAD = 2  # batches prepared while the model works on one
@@ -49,16 +49,7 @@ ARGUMENTS = (
 _MEDIA_INPUTS = ("pixel_values", "pixel_values_videos", "input_features")
 
 
-class Asked(NamedTuple):
-    """One request: what is asked, what of its clip this model takes, and how to generate."""
-
-    ask: Ask
-    clip: Clip
-    generation: dict
-    until: str | list[str] | None
-
-
-class InProcessChat(lmms):
+class InProcessChat(ChatAV):
     """A chat model; subclasses fill in the class attributes and `process`.
 
     pretrained: hub id or folder; default the published checkpoint (see the catalogue).
@@ -66,20 +57,13 @@ class InProcessChat(lmms):
     device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32. device_map: as in transformers;
     `auto` spreads one model over several GPUs, in a single process.
     attn_implementation: as in transformers (flash_attention_2 is the paper's where it says so).
-    system: system prompt, text or the name of a file; default the paper's.
-    modalities: `av`, `a` or `v`: what the model may be given; default all that it takes.
-    fps, frames: frames a second of video and the most there are; fps=0 always takes `frames`.
-    max_errors: the share of requests, 0 to 1, that may fail.
+    system, modalities, fps, frames, max_errors: see `ChatAV`; the system prompt is the paper's by default.
     vcd_alpha, vcd_beta, vcd_step, vcd_modalities: contrastive decoding, off without vcd_alpha (see `contrastive`).
     """
 
-    is_simple = False
-    name: ClassVar[str]
     model_class: ClassVar[type[PreTrainedModel]]
     processor_class: ClassVar[type[ProcessorMixin]]
     model_types: ClassVar[tuple[str, ...]]
-    sampling: Sampling = Sampling(fps=2.0, most=768, least=4, multiple=2)
-    default_system: ClassVar[str | None] = None
     own_arguments: ClassVar[tuple[str, ...]] = ()
     """Arguments of a family beyond those of the base."""
 
@@ -98,17 +82,13 @@ class InProcessChat(lmms):
         max_errors: float = 0.01,
         **unknown: object,
     ) -> None:
-        super().__init__()
+        super().__init__(system, modalities, fps, frames, max_errors)
         self.contrast = contrastive.from_arguments(unknown, self.name)
         known = (*ARGUMENTS, *contrastive.ARGUMENTS, *self.own_arguments)
         arguments.refuse_unknown(unknown, known, self.name)
         entry = catalogue.find(self.name)
         self.device = arguments.choose_device(device, self.name)
         self.batch_size = arguments.batch_size(batch_size, self.name)
-        self.max_errors = arguments.number("max_errors", max_errors, 0.0, 1.0, self.name)
-        self.system = self._resolve_system_prompt(system) or self.default_system
-        self.sees, self.hears = self._modalities(modalities, entry)
-        self._set_sampling(fps, frames)
         checkpoint = pretrained or entry.checkpoint
         if not checkpoint:
             stop(f"{self.name}: name its weights with pretrained=...: {entry.note}")
@@ -130,8 +110,6 @@ class InProcessChat(lmms):
         extractor = getattr(self.processor, "feature_extractor", None)
         rate = extractor.sampling_rate if extractor else media.AUDIO_RATE
         self.reader = ClipReader(replace(self.sampling, rate=rate))
-        self._logged: set[Clip] = set()
-        self._reported: set[str] = set()
 
     @abstractmethod
     def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
@@ -150,26 +128,14 @@ class InProcessChat(lmms):
             for numbers, prepared in self._prepared(asked):
                 for number, answer in zip(numbers, self._answer(asked, numbers, prepared), strict=True):
                     if isinstance(answer, Exception):
-                        answer = GenerationResult(budget.spend(self._said(answer)))
+                        answer = GenerationResult(budget.spend(self.said(answer)))
                     answers[number] = answer
                 progress.update(len(numbers))
         return answers
 
-    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        """Not offered: these models answer in words."""
-        stop(f"{self.name}: task {requests[0].task_name} asks for likelihoods; {self.name} answers in words only")
-
-    def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
-        """Not offered: single turns only."""
-        stop(f"{self.name}: task {requests[0].task_name} is a dialogue of several rounds; it answers single turns only")
-
     def prompt(self, ask: Ask, clip: Clip) -> str:
         """The checkpoint's own chat template around the media that are given, the text behind them."""
-        content = [{"type": kind} for kind in self.blocks(clip)] + [{"type": "text", "text": ask.text}]
-        messages = [{"role": "user", "content": content}]
-        if self.system:
-            messages.insert(0, {"role": "system", "content": [{"type": "text", "text": self.system}]})
-        return self.processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return templated(self.processor, self.blocks(clip), ask.text, self.system)
 
     def blocks(self, clip: Clip) -> list[str]:
         """Kinds of the media blocks in the prompt, in order."""
@@ -186,32 +152,12 @@ class InProcessChat(lmms):
         dtypes = dict.fromkeys(_MEDIA_INPUTS, self.model.dtype)
         return {name: value.to(self.model.device, dtypes.get(name)) for name, value in joined.items()}
 
-    def _modalities(self, wanted: str | None, entry: catalogue.Model) -> tuple[bool, bool]:
-        if wanted is None:
-            return entry.sees, entry.hears
-        arguments.one_of("modalities", wanted, ("av", "a", "v"), self.name)
-        if ("v" in wanted and not entry.sees) or ("a" in wanted and not entry.hears):
-            stop(f"{self.name}: modalities={wanted}: it can only {'see' if entry.sees else 'hear'}")
-        return "v" in wanted, "a" in wanted
-
-    def _set_sampling(self, fps: float | None, frames: int | None) -> None:
-        given = {}
-        if fps is not None:
-            given["fps"] = arguments.number("fps", fps, 0.0, 240.0, self.name)
-        if frames is not None:
-            given["most"] = int(arguments.number("frames", frames, 1, 10_000, self.name))
-            given["least"] = min(self.sampling.least, given["most"])
-        self.sampling = replace(self.sampling, **given)
-
     def asked(self, request: Instance) -> Asked:
-        """A request, without the media that this model does not take."""
-        to_messages, settings, doc_id, task, split = request.args[1:6]
-        ask = from_messages(to_messages(self.task_dict[task][split][doc_id]), request.task_name, self.name)
-        clip = Clip(ask.clip.video if self.sees else None, ask.clip.audio if self.hears else None)
-        generation = generation_settings(settings)
-        if self.contrast and (generation["do_sample"] or generation["num_beams"] > 1):
+        """As `ChatAV.asked`; stops where contrastive decoding cannot do what a task asks for."""
+        asked = super().asked(request)
+        if self.contrast and (asked.generation["do_sample"] or asked.generation["num_beams"] > 1):
             stop(f"{self.name}: task {request.task_name} asks for sampling or beams; vcd_alpha decodes greedily")
-        return Asked(ask, clip, generation, settings.get("until"))
+        return asked
 
     def _prepared(self, asked: Sequence[Asked]) -> Iterator[tuple[list[int], list]]:
         """Numbers of each batch and, for each, its inputs or why there are none; made ahead by one thread."""
@@ -242,7 +188,7 @@ class InProcessChat(lmms):
         answers = dict(zip(numbers, prepared, strict=True))
         ready = [number for number in numbers if not isinstance(answers[number], Exception)]
         for number in ready:
-            self._log_media(asked[number], answers[number][1])
+            self.log_given(asked[number].ask.clip, answers[number][1], self.reader.sampling.rate)
         rows = {number: answers[number][0] for number in ready}
         answers |= self._generate(asked, rows) if rows else {}
         return [answers[number] for number in numbers]
@@ -260,7 +206,7 @@ class InProcessChat(lmms):
                 torch.cuda.empty_cache()
             if len(rows) == 1:
                 return dict.fromkeys(rows, error)
-            logger.warning(f"{self.name}: {len(rows)} questions at once failed ({self._said(error)}); one by one now")
+            logger.warning(f"{self.name}: {len(rows)} questions at once failed ({self.said(error)}); one by one now")
         return {number: result for n, row in rows.items() for number, result in self._generate(asked, {n: row}).items()}
 
     @torch.inference_mode()
@@ -277,17 +223,3 @@ class InProcessChat(lmms):
             text = self.tokenizer.decode(row, skip_special_tokens=True)
             results.append(GenerationResult(cut(text, until), TokenCounts(asked_for, int((row != self.pad).sum()))))
         return results
-
-    def _log_media(self, asked: Asked, given: Given) -> None:
-        """Tell the side file, once a clip, what of it the model was given."""
-        if asked.ask.clip in self._logged:
-            return
-        self._logged.add(asked.ask.clip)
-        times = given.seen.times.tolist() if given.seen else []
-        seconds = 0.0 if given.heard is None else len(given.heard) / self.reader.sampling.rate
-        said = {"frames": len(times), "times": times, "audio_seconds": seconds}
-        media_log.append({"clip": asked.ask.clip.video, "audio": asked.ask.clip.audio, **said})
-
-    def _said(self, error: Exception) -> str:
-        said = arguments.first_line(error)
-        return said if isinstance(error, media.MediaError) else f"{type(error).__name__}: {said}"

@@ -7,7 +7,6 @@ from emorealm_tasks import clips
 
 _SAMPLES = 64
 _BLOCK = 1 << 16
-_CONFIGURATIONS = ("config.json", "adapter_config.json")
 
 
 def fingerprint(folder: Path) -> str:
@@ -16,8 +15,8 @@ def fingerprint(folder: Path) -> str:
     Of a weight file larger than 4 MiB its name, its size and 64 blocks of 64 KiB spread over it are read, the header
     among them: training changes every tensor, so blocks show it, and 15 GB take no longer than a moment.
     """
-    configuration = next(path for name in _CONFIGURATIONS if (path := folder / name).is_file())
-    digest = hashlib.sha256(configuration.read_bytes())
+    whole, added = folder / "config.json", folder / "adapter_config.json"
+    digest = hashlib.sha256((added if added.is_file() and not whole.is_file() else whole).read_bytes())
     for path in sorted(folder.glob("*.safetensors")):
         size = path.stat().st_size
         digest.update(f"{path.name} {size}".encode())

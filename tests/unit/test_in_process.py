@@ -133,6 +133,21 @@ def test_interleaved_and_separate_sound_are_two_ways_of_asking(load, clips):
     assert torch.equal(logits(deaf, *doc), logits(deaf, "Why?", clips[0], None))
 
 
+@pytest.mark.parametrize("name", ["qwen2_5_omni_av", "qwen2_audio_av", "internvl3_5_av"])
+def test_a_model_that_device_map_spreads_answers_as_the_whole_one(name, load, clips, monkeypatch):
+    """As accelerate spreads it over GPUs, each part called where it lies; here over memory and disk."""
+    docs = [(text, clip, clip) for clip in clips for text in ("Why?", "Is it rain? (A) Yes (B) No")]
+    whole = load(name, batch_size=4)
+    places = {part: "cpu" for part, _ in whole.model.named_children()} | {"lm_head": "disk"}
+    spread = load(name, batch_size=4, device_map=places)
+    assert spread.model.hf_device_map == places
+    assert spread.model.lm_head.weight.is_meta
+    assert texts(spread.generate_until(ask(spread, docs))) == texts(whole.generate_until(ask(whole, docs)))
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit):
+        load(name, device_map="auto")
+
+
 def test_contrastive_decoding_is_exact_at_alpha_0_and_the_same_at_every_batch_size(load, clips):
     docs = [(text, clip, clip) for clip in clips for text in ("Why?", "Is it rain? (A) Yes (B) No")]
     plain = load("qwen2_5_omni_av", batch_size=4)

@@ -59,6 +59,12 @@ def test_it_goes_on_where_it_was_stopped(study, arguments, capsys):
     assert cli.main([*arguments[0], "seeds=1"]) == 0
     assert "3 runs, 3 of them kept" in capsys.readouterr().out
     assert len(made) == 3
+    runs = arguments[1] / "kept" / "runs"
+    runs.rename(runs.with_name("elsewhere"))  # as on another machine, which has the record alone
+    assert cli.main([*arguments[0], "seeds=1"]) == 0
+    assert "3 runs, 3 of them kept" in capsys.readouterr().out
+    runs.with_name("elsewhere").rename(runs)
+    assert len(made) == 3
 
 
 def test_every_run_says_what_it_was_and_what_came_out(study):
@@ -90,4 +96,4 @@ def test_the_tables_are_made_of_it(study, arguments, capsys):
     assert text == capsys.readouterr().out
     for line in ("| AVEm-DPO − w/o TPD", "| paper: base", "| another clip's media", "World: 36 questions"):
         assert line in text
-    assert json.loads(file.read_text())["about"]["preferences"]["letters"] == 0.2
+    assert json.loads(file.read_text())["about"]["preferences"]["letters"] == 0.4

@@ -18,6 +18,7 @@ from emorealm_tasks import metrics
 from emorealm_tasks.errors import stop
 
 _PREFIXES = {"main": "", "table17": "Table 17: ", "table18": "Table 18: ", "sweeps": "Fig. 11: ", "choices": ""}
+_MEANS = "means over the seeds; intervals over clips and seeds; unparsed: of all seeds together"
 _FLOORS = ("blind", "shuffled")
 
 
@@ -48,14 +49,15 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.Row, label: s
     about = study["about"]
     runs = [study["runs"][key] for key in row.runs]
     marks = [f"{about['split']} world"] if about["split"] != "test" else []
-    marks += [f"{row.missing} training(s) to come"] if row.missing else []
-    marks += [f"{row.failed} training(s) failed"] if row.failed else []
+    whole = len(row.runs) + row.missing + row.failed
+    marks += [f"{row.missing} of {whole} seeds to come"] if row.missing else []
+    marks += [f"{row.failed} of {whole} seeds failed"] if row.failed else []
     base = f"{about['base']['name']} ({about['base']['fingerprint']})"
     trained = runs[0].get("recipe", "")
     seeds = [str(run["seed"]) for run in runs if run["seed"] is not None]
     return {
         "name": label,
-        "origin": f"study in miniature, {len(seeds)} seed(s)" if seeds else "study in miniature",
+        "origin": f"study in miniature{_seeds(len(seeds))}",
         "folder": str(path),
         "model": f"{base}, trained by {trained}" if trained else base,
         "model_args": ",".join(runs[0].get("answering", [])),
@@ -63,9 +65,13 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.Row, label: s
         "seeds": {"training": "/".join(seeds)} if seeds else {},
         "versions": about["versions"],
         "marks": marks,
-        "notes": ["means over the seeds; intervals over clips and seeds; unparsed: of all seeds together"],
+        "notes": [_MEANS] if len(runs) > 1 else [],
         "published": row.published,
     }
+
+
+def _seeds(count: int) -> str:
+    return f", {count} seed{'s' if count > 1 else ''}" if count else ""
 
 
 def _rows(

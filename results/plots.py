@@ -17,6 +17,8 @@ MEASURED, PUBLISHED, FLOOR = "#2a6fb0", "#8a8f98", "#c2410c"
 YES_NO = (TASKS[0], *TASKS[3:])
 TITLES = {TASKS[0]: "modality agreement", TASKS[3]: "stress test, audio", TASKS[4]: "stress test, video"}
 _LEVELS = (20, 40, 60, 80)
+_NEAR = 3
+"""Points of both scores within which points share a label."""
 
 
 def tradeoff(rows: Sequence[Row], path: Path) -> bool:
@@ -52,10 +54,15 @@ def tradeoff(rows: Sequence[Row], path: Path) -> bool:
 def _scatter(
     axis: plt.Axes, points: Mapping[tuple[str, str, str], tuple[float, float]], numbers: Mapping[str, int]
 ) -> None:
-    for (source, name, part), (yes, no) in points.items():
+    labels: dict[tuple[float, float], list[int]] = {}
+    for (source, name, part), (yes, no) in sorted(points.items(), key=lambda point: -point[1][0]):
         colour = _colour(source, part)
         axis.scatter(yes, no, s=26, color="none" if part != "full" else colour, edgecolor=colour, zorder=3)
-        axis.annotate(str(numbers[name]), (yes, no), xytext=(4, 3), textcoords="offset points", fontsize=7.5)
+        at = next((at for at in labels if at[0] - yes < _NEAR and abs(at[1] - no) < _NEAR), (yes, no))
+        labels.setdefault(at, []).append(numbers[name])
+    for at, together in labels.items():  # points that lie on each other get one label, right of the rightmost
+        text = ", ".join(map(str, sorted(set(together))))
+        axis.annotate(text, at, xytext=(6, -2), textcoords="offset points", fontsize=7.5, annotation_clip=False)
 
 
 def _colour(source: str, part: str) -> str:

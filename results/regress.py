@@ -87,7 +87,7 @@ def _verdicts(
         fell, low, high = numbers["difference"], numbers["low"], numbers["high"]
         low, high = (fell, fell) if low is None else (low, high)
         if score not in _LESS_IS_BETTER:
-            fell, low, high = -fell, -high, -low
+            fell, low, high = 0 - fell, 0 - high, 0 - low  # no "-0.0"
         regressed = fell > tolerance and (exact or low > 0)
         found.append(
             Verdict(task, score, numbers["first"], numbers["second"], fell, low, high, tolerance, regressed, flips)

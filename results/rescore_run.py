@@ -92,7 +92,8 @@ def _judge(descriptions: judged.Descriptions, current: settings.Settings, mode: 
 def _parser() -> Parser:
     parser = Parser(prog="emorealm rescore", description=__doc__.splitlines()[0])
     parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the --output_path of a run with --log_samples")
-    parser.add_argument("--json", type=Path, metavar="OUT", help="write the scores there instead of printing them")
+    where = "write the scores there instead of printing them; emorealm leaderboard takes the file"
+    parser.add_argument("--json", type=Path, metavar="OUT", help=where)
     parser.add_argument("--questions", type=Path, metavar="FILE",
                         help="emorealm_v1.json, to join a foreign or older run with by id")  # fmt: skip
     parser.add_argument("--lexicon", type=Path, metavar="FILE",

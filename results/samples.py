@@ -21,7 +21,7 @@ FULL = "full"
 FLOORS = ("blind", "shuffled", "likelihood")
 _SAMPLES_FILE = re.compile(r"(?P<date>.+?)_samples_(?P<task>.+)\.jsonl")
 TASK_NAME = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
-_JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json"
+_JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json --json OUT (emorealm leaderboard takes OUT)"
 _FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
 _SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 

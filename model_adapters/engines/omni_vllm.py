@@ -40,6 +40,7 @@ _OWN = (
     "device",
 )
 _TYPE = "qwen2_5_omni"
+_EXTENSION = "model_adapters.engines.vllm_positions.AlignedPositions"
 
 
 class Qwen25OmniVLLM(ChatAV):
@@ -169,7 +170,7 @@ def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":
             f"{owner}: vLLM cannot be imported ({arguments.first_line(error)}); it pins torch and transformers: "
             "install it in an environment of its own, pip install 'emorealm[vllm]'"
         )
-    known = [field.name for field in fields(EngineArgs) if field.name != "model"]
+    known = [field.name for field in fields(EngineArgs) if field.name not in ("model", "worker_extension_cls")]
     arguments.refuse_unknown([name for name in given if name not in known], [*_OWN, *known], owner)
     try:
         found = AutoConfig.from_pretrained(checkpoint).model_type
@@ -181,6 +182,8 @@ def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":
         stop(f"{owner}: {checkpoint}: its model_type is {found!r}, not {_TYPE!r}: name a whole Qwen2.5-Omni checkpoint")
     defaults = {"enable_prefix_caching": True, "limit_mm_per_prompt": {"video": 1, "audio": 1, "image": 0}}
     try:
-        return LLM(checkpoint, **defaults | dict(given))
+        engine = LLM(checkpoint, **defaults | dict(given), worker_extension_cls=_EXTENSION)
+        engine.collective_rpc("align_positions")
     except (ValueError, RuntimeError, OSError) as error:
         stop(f"{owner}: vLLM does not start with {checkpoint}: {arguments.first_line(error)}")
+    return engine

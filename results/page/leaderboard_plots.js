@@ -11,7 +11,7 @@ function measuredNames() {
 }
 
 function tradeoff(task) {
-  const numbers = measuredNames();
+  const numbers = measuredNames(), labelled = [];
   const size = 300, left = 34, top = 22;
   const x = (value) => left + (value / 100) * size;
   const y = (value) => top + size - (value / 100) * size;
@@ -38,9 +38,23 @@ function tradeoff(task) {
     const point = svg("circle", { class: kind, cx: x(yes), cy: y(no), r: line.source === "measured" ? 5 : 3.2 });
     point.append(svg("title", {}, `${line.model}${line.part === "blind" ? " (blind)" : ""}: ${fixed(yes)} / ${fixed(no)}`));
     picture.append(point);
-    if (kind === "measured") picture.append(svg("text", { x: x(yes) - 7, y: y(no) - 4, "text-anchor": "end" }, String(numbers.indexOf(line.model) + 1)));
+    if (kind === "measured") labelled.push([yes, no, numbers.indexOf(line.model) + 1]);
+  }
+  for (const [yes, no, label] of together(labelled)) {
+    picture.append(svg("text", { x: x(yes) - 8, y: y(no) + 4, "text-anchor": "end" }, label));
   }
   return picture;
+}
+
+function together(points) {
+  // points that lie on each other get one label, left of the leftmost of them
+  const groups = [];
+  for (const [yes, no, number] of [...points].sort((a, b) => a[0] - b[0])) {
+    const near = groups.find((group) => yes - group[0] < 6 && Math.abs(no - group[1]) < 4);
+    if (near) near[2].push(number);
+    else groups.push([yes, no, [number]]);
+  }
+  return groups.map(([yes, no, found]) => [yes, no, found.sort((a, b) => a - b).join(", ")]);
 }
 
 function heat() {

@@ -115,14 +115,14 @@ function showDetail(line, column, cell) {
       ["value", fixed(cell.value, 2)], ["95% interval", interval], ["without the clip", fixed(cell.floor, 1) === DASH ? "" : fixed(cell.floor, 1)],
       ["questions", cell.n], ["clips", cell.n_clips], ["unparsed", cell.unparsed], ["errors", cell.errors], ["missing", cell.missing],
       ["source", line.source === "published" ? `paper, Table ${cell.table}` : `${originOf(line)}, ${line.part}, ${state.reading} reading`], ["note", cell.note],
-      ...(run ? runFacts(run) : []),
+      ...(run ? runFacts(run).slice(1) : []),
     ]));
   byId("cell-detail").hidden = false;
 }
 
 function runFacts(run) {
   const listed = (pairs) => Object.entries(pairs).map(([name, value]) => `${name} ${value}`).join(", ");
-  return [["what", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
+  return [["source", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
     ["versions", listed(run.versions)], ["dates", run.dates.join(", ")], ["folder", run.folder]];
 }
 

@@ -217,6 +217,7 @@ def test_recognition_is_compared_by_its_own_scores(tmp_path, capsys):
 def test_a_fall_in_recognition_is_status_1_and_a_lacking_task_status_2(tmp_path, capsys):
     first, second = recognising(tmp_path / "a", replies()), recognising(tmp_path / "b", replies(30))
     assert regress(second, first) == 0
+    assert "-0.0" not in capsys.readouterr().out
     assert regress(first, second) == 1
     assert "dfew: uar went from 100.00 to 75.00, worse by 25.00" in capsys.readouterr().out
     run_folders.write(first, {f"emorealm_mini_{TASKS[0]}": many(TASKS[0])}, pretrained="x")

@@ -88,12 +88,12 @@ def test_runs_and_a_study_make_one_page(tmp_path, study, capsys):
     assert cell["floor"] == 50  # half of the blind answers are wrong
     assert (cell["n"], cell["n_clips"], cell["unparsed"]) == (8, 8, 0)
     about = data["runs"][3]
-    assert about["origin"] == "study in miniature, 2 seed(s)"
+    assert about["origin"] == "study in miniature, 2 seeds"
     assert (about["seeds"], about["marks"]) == ({"training": "0/1"}, [])
-    assert data["runs"][4]["marks"] == ["1 training(s) to come", "1 training(s) failed"]
+    assert data["runs"][4]["marks"] == ["1 of 3 seeds to come", "1 of 3 seeds failed"]
     markdown = (tmp_path / "out" / "leaderboard.md").read_text(encoding="utf-8")
     lines = [line for line in markdown.splitlines() if "**AVEm-DPO**" in line]
-    assert any(re.match(r"\| 1 +\| \*\*AVEm-DPO\*\* .*\| study in miniature, 2 seed\(s\) ", line) for line in lines)
+    assert any(re.match(r"\| 1 +\| \*\*AVEm-DPO\*\* .*\| study in miniature, 2 seeds ", line) for line in lines)
     assert not any(re.match(r"\| \d", line) for line in markdown.splitlines() if "**w/o TPD**" in line)
 
 

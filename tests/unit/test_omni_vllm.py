@@ -11,6 +11,7 @@ from chat_requests import ask
 
 from emorealm_tasks import media
 from model_adapters.engines.omni_vllm import Qwen25OmniVLLM
+from model_adapters.engines.vllm_positions import AlignedPositions, with_marks
 
 
 @dataclasses.dataclass
@@ -28,6 +29,9 @@ class LLM:
 
     def __init__(self, model, **options):
         self.options, self.prompts, self.waiting, self.submissions = options, [], [], []
+
+    def collective_rpc(self, method):
+        assert hasattr(AlignedPositions, method)
 
     def get_default_sampling_params(self):
         return SimpleNamespace(repetition_penalty=1.05, temperature=0.7, top_p=0.8, top_k=20, max_tokens=16)
@@ -93,6 +97,35 @@ def test_sound_may_have_a_block_of_its_own_and_a_blind_question_has_none(load, c
     assert "<|VIDEO|><|vision_eos|><|audio_bos|><|AUDIO|>" in prompts["Why?"]["prompt"]
     assert "use_audio_in_video" not in prompts["Why?"]["mm_processor_kwargs"]
     assert prompts["Who?"].keys() == {"prompt"}
+
+
+def test_marks_around_interleaved_media_have_the_positions_of_transformers():
+    """<vision_bos> at 4 and <audio_bos> share it; then three tokens of pictures and one of sound; both ends share 7."""
+    media_tokens = np.array([[5, 5, 5, 6], [5, 5, 5, 6], [5, 6, 5, 6]])
+    assert with_marks(media_tokens, 5).tolist() == [[4, 5, 5, 5, 6, 7, 7], [4, 5, 5, 5, 6, 7, 7], [4, 5, 6, 5, 6, 7, 7]]
+
+
+def test_positions_are_aligned_once_and_only_where_marks_are_not_counted():
+    class Model:
+        counted = 0
+
+        def _compute_audio_token_count(self, length):
+            return length
+
+        def _compute_interleaved_positions(self, start, media):
+            tokens = media["grid_t"] * media["grid_h"] * media["grid_w"] + media["audio_feature_length"]
+            return np.full((3, tokens + self.counted), start), tokens + self.counted
+
+    worker = AlignedPositions()
+    worker.model_runner = SimpleNamespace(get_model=Model)
+    assert [worker.align_positions(), worker.align_positions()] == [True, False]
+    asked = {"grid_t": 1, "grid_h": 2, "grid_w": 2, "audio_feature_length": 3}
+    positions, count = Model()._compute_interleaved_positions(9, asked)
+    assert (positions.shape, count) == ((3, 10), 10)
+    Model.counted = 3
+    positions, count = Model()._compute_interleaved_positions(9, asked)
+    assert (positions.shape, count) == ((3, 10), 10)
+    assert (positions == 9).all()
 
 
 def test_all_questions_are_submitted_at_once_and_answers_keep_their_order(load, clip):

@@ -74,8 +74,11 @@ def _stamps(lm: Any, requests: Iterable) -> list[str]:
     ours = readers.TASK_NAMES.keys() | suite.TASK_NAMES.keys()
     stamps = []
     for request in requests:
-        doc_id, task, split = request.args[-3:]
-        stamps.append(stamp(lm.task_dict[task][split][doc_id] if task in ours else None, weights))
+        doc = None
+        if request.task_name in ours:  # only of these is it known how a request is laid out
+            doc_id, task, split = request.args[-3:]
+            doc = lm.task_dict[task][split][doc_id]
+        stamps.append(stamp(doc, weights))
     return stamps
 
 

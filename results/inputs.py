@@ -23,7 +23,8 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
     """Everything named, in order, as ``PLACE`` or ``NAME=PLACE``; a name that comes twice gets a number.
 
     A place is a run's folder, a folder of such folders, or a JSON that `emorealm rescore --json` or `avem-train study`
-    wrote. Stops at the first that is none of these.
+    wrote. The rows of a study have names of their own, after its file's where that is not "study". Stops at the first
+    place that is none of these.
     """
     found: list[Measured] = []
     studied: dict[int, set] = {}
@@ -32,7 +33,7 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
         path = Path(place)
         content = _json(path) if path.is_file() else {}
         if set(content) >= _STUDY:
-            rows = methods.read(path, content, name, len(found))
+            rows = methods.read(path, content, name or path.stem.removeprefix("study").strip("_"), len(found))
             studied |= dict.fromkeys(range(len(found), len(found) + len(rows)), methods.asked(content))
             found += rows
         elif content:

@@ -87,7 +87,7 @@ def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
         stop(f"{folder}: no scores of these tasks; run lmms-eval with --output_path {folder} --log_samples")
     about = _about(name, RUN, folder, [samples.read_header(path) for path in paths], models)
     about["notes"] = scored.get("notes", [])
-    return _measured(about, rows, number, kept.questions if kept else None)
+    return _measured(about, rows, number, scored.get("input", ""), kept.questions if kept else None)
 
 
 def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int, models: list[Model]) -> Measured:
@@ -100,15 +100,15 @@ def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int
     about = _about(name, "run, rescored", path, headers, models)
     level = content.get("interval", {}).get("level", intervals.LEVEL)
     about["notes"] = [*content.get("notes", []), *([f"{level:.0%} intervals"] if level != intervals.LEVEL else [])]
-    return _measured(about, rows, number, None)
+    return _measured(about, rows, number, content.get("input", ""), None)
 
 
 def _measured(
-    about: dict[str, Any], rows: Sequence[Mapping[str, Any]], number: int, run: samples.Run | None
+    about: dict[str, Any], rows: Sequence[Mapping[str, Any]], number: int, modality: str, run: samples.Run | None
 ) -> Measured:
     missing = sum({(row["task"], row["part"], row["mini"]): row.get("missing") or 0 for row in rows}.values())
     about["marks"] = [*about["marks"], *([f"{missing} questions missing"] if missing else [])]
-    shared = {"source": "measured", "model": about["name"], "modality": "A,V", "run": number}
+    shared = {"source": "measured", "model": about["name"], "modality": modality, "run": number}
     return Measured(about, tuple(Row(**shared | row) for row in rows), run)
 
 

@@ -17,22 +17,23 @@ from avem_train import study_record
 from emorealm_tasks import metrics
 from emorealm_tasks.errors import stop
 
-_PREFIXES = {"main": "", "table17": "Table 17: ", "table18": "Table 18: ", "sweeps": "Fig. 11: ", "choices": ""}
+_MAIN = "main"
 _MEANS = "means over the seeds; intervals over clips and seeds; unparsed: of all seeds together"
 _FLOORS = ("blind", "shuffled")
 
 
 def read(path: Path, study: Mapping[str, Any], name: str, first: int) -> list[Measured]:
-    """Every row of the study that has a finished run, once; ``first`` numbers them, ``name`` goes before theirs.
+    """The study's methods and ablations that have a finished run; ``first`` numbers them, ``name`` goes before theirs.
 
-    Stops where no run is finished.
+    Of a study without that section, every row, once. Stops where no run is finished. `emorealm study` shows the rest:
+    choices of rejected media and responses, and sweeps, which are variations of one method.
     """
     scored = {reading: study_scores.Scored(study, reading) for reading in study_record.READINGS}
     found: dict[tuple[str, ...], Measured] = {}
-    for section in study["sections"]:
+    for section in [_MAIN] if _MAIN in study["sections"] else study["sections"]:
         for row in study_scores.rows(study, section):
-            if row.runs not in found:  # the base and AVEm-DPO stand in several sections
-                label = f"{name} {_PREFIXES.get(section, '')}{row.name}".strip()
+            if row.runs not in found:  # a row may stand in several sections
+                label = f"{name} {row.name}".strip()
                 about = _about(path, study, row, label)
                 found[row.runs] = Measured(about, tuple(_rows(study, scored, row, label, first + len(found))), None)
     if not found:

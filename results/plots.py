@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 
 import matplotlib
 
@@ -17,8 +18,8 @@ MEASURED, PUBLISHED, FLOOR = "#2a6fb0", "#8a8f98", "#c2410c"
 YES_NO = (TASKS[0], *TASKS[3:])
 TITLES = {TASKS[0]: "modality agreement", TASKS[3]: "stress test, audio", TASKS[4]: "stress test, video"}
 _LEVELS = (20, 40, 60, 80)
-_NEAR = 3
-"""Points of both scores within which points share a label."""
+_NEAR = 6, 4
+"""How near to each other, in both scores, models share a label."""
 
 
 def tradeoff(rows: Sequence[Row], path: Path) -> bool:
@@ -45,7 +46,8 @@ def tradeoff(rows: Sequence[Row], path: Path) -> bool:
     axes[0].set_ylabel("right where the answer is no, %")
     figure.tight_layout(rect=(0, 0, 0.86, 1))
     for line, (name, source) in enumerate(names):
-        figure.text(0.865, 0.93 - 0.038 * line, f"{numbers[name]}  {name}", fontsize=8, color=_colour(source, "full"))
+        label = f"{numbers[name]}  {shorten(name, 32, placeholder='…')}"
+        figure.text(0.865, 0.93 - 0.038 * line, label, fontsize=8, color=_colour(source, "full"))
     figure.savefig(path, dpi=110)
     plt.close(figure)
     return True
@@ -55,14 +57,14 @@ def _scatter(
     axis: plt.Axes, points: Mapping[tuple[str, str, str], tuple[float, float]], numbers: Mapping[str, int]
 ) -> None:
     labels: dict[tuple[float, float], list[int]] = {}
-    for (source, name, part), (yes, no) in sorted(points.items(), key=lambda point: -point[1][0]):
+    for (source, name, part), (yes, no) in sorted(points.items(), key=lambda point: point[1][0]):
         colour = _colour(source, part)
         axis.scatter(yes, no, s=26, color="none" if part != "full" else colour, edgecolor=colour, zorder=3)
-        at = next((at for at in labels if at[0] - yes < _NEAR and abs(at[1] - no) < _NEAR), (yes, no))
+        at = next((at for at in labels if yes - at[0] < _NEAR[0] and abs(no - at[1]) < _NEAR[1]), (yes, no))
         labels.setdefault(at, []).append(numbers[name])
-    for at, together in labels.items():  # points that lie on each other get one label, right of the rightmost
+    for at, together in labels.items():  # points that lie on each other get one label, left of the leftmost
         text = ", ".join(map(str, sorted(set(together))))
-        axis.annotate(text, at, xytext=(6, -2), textcoords="offset points", fontsize=7.5, annotation_clip=False)
+        axis.annotate(text, at, xytext=(-6, -3), textcoords="offset points", fontsize=7.5, ha="right")
 
 
 def _colour(source: str, part: str) -> str:

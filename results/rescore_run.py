@@ -48,9 +48,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def report(kept: saved.Saved, bootstrap: rescore.Bootstrap | None = None, words: Words | None = None) -> dict[str, Any]:
     """What :func:`rescore.score` says of the run's questions; ``recognition`` and ``descriptions`` where it has those.
 
-    ``bootstrap`` makes the questions' intervals, ``words`` reads the emotions.
+    ``input`` is what :func:`saved.given` says. ``bootstrap`` makes the questions' intervals, ``words`` reads the
+    emotions.
     """
     scored = rescore.score(kept.questions, bootstrap) if kept.questions else {}
+    scored |= {"input": saved.given(kept)}
     scored |= {"recognition": recognised.score(kept.replies, words)} if kept.replies.records else {}
     return scored | ({"descriptions": judged.score(kept.descriptions)} if kept.descriptions.records else {})
 

@@ -1,8 +1,10 @@
 """Everything that our tasks left of a run: questions of EmoReAlM, emotions recognised, descriptions judged."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emorealm_results import foreign, judged, recognised, samples
 from emorealm_results.samples import newest_files
@@ -42,3 +44,19 @@ def load(folder: Path, questions: Path | None = None) -> Saved:
         asked = samples.load(folder)
     home = next((path.parent for _, path in newest.values()), folder)
     return Saved(home, asked, recognised.load(folder), judged.load(folder, required=False))
+
+
+def given(run: Saved) -> str:
+    """What the model was given of the clips, as the paper's tables say it: "A,V", "A" or "V"; "" where unknown."""
+    media = [record.get("media") for record in _records(run)]
+    known = [of_clip for of_clip in media if isinstance(of_clip, Mapping)]
+    fed = {"A": "audio_seconds", "V": "frames"}
+    return ",".join(letter for letter, key in fed.items() if any(of_clip.get(key) for of_clip in known))
+
+
+def _records(run: Saved) -> Iterator[Mapping[str, Any]]:
+    """The records of everything that was asked in full."""
+    for task in run.questions.tasks if run.questions else ():
+        yield from task.records if task.part == samples.FULL else ()
+    for of_task in (*run.replies.records.values(), *run.descriptions.records.values()):
+        yield from of_task

@@ -75,9 +75,9 @@ def test_runs_and_a_study_make_one_page(tmp_path, study, capsys):
     data = board(tmp_path, tmp_path / "runs", tmp_path / "study.json")
     said = capsys.readouterr()
     assert "failed: no *_results.json" in said.err
-    assert "2 run(s), 4 rows of a study in miniature" in said.out
+    assert "2 run(s), 3 rows of a study in miniature" in said.out
     names = [run["name"] for run in data["runs"]]
-    assert names == ["mine", "other", "base", "AVEm-DPO", "w/o TPD", "Table 18: er"]
+    assert names == ["mine", "other", "base", "AVEm-DPO", "w/o TPD"]
     line = line_of(data, "AVEm-DPO", mini=True)
     cell = line["cells"]["modality_agreement/accuracy"]["strict"]
     scored = study_scores.Scored(study, "strict")
@@ -101,9 +101,11 @@ def test_a_study_of_other_questions_is_never_ranked_beside_a_run(tmp_path, study
     run_folders.write(tmp_path / "run", run_folders.whole())
     study["about"]["split"] = "validation"
     study["questions"]["clip"][0] = "elsewhere.mp4"
-    (tmp_path / "study.json").write_text(json.dumps(study))
-    found = inputs.read([str(tmp_path / "run"), f"tried={tmp_path / 'study.json'}"], [])
-    assert [run.about["name"] for run in found][:2] == ["run", "tried base"]
+    (tmp_path / "study_validation.json").write_text(json.dumps(study))
+    path = tmp_path / "study_validation.json"
+    found = inputs.read([str(tmp_path / "run"), str(path), f"tried={path}"], [])
+    assert [run.about["name"] for run in found][:2] == ["run", "validation base"]
+    assert found[-1].about["name"].startswith("tried ")
     assert all({"validation world", "other questions than the runs"} <= set(run.about["marks"]) for run in found[1:])
 
 
@@ -114,6 +116,21 @@ def test_without_a_name_the_usual_places_are_read(tmp_path, study, monkeypatch):
     (tmp_path / "results" / "mini").mkdir()
     (tmp_path / "results" / "mini" / "study.json").write_text(json.dumps(study))
     assert [run["name"] for run in board(tmp_path)["runs"]][:2] == ["mine", "base"]
+
+
+@pytest.mark.parametrize(
+    ("media", "modality"),
+    [
+        ({"frames": 8, "audio_seconds": 2.5}, "A,V"),
+        ({"frames": 8, "audio_seconds": 0}, "V"),
+        ({"audio_seconds": 2.5}, "A"),
+        ("unknown", ""),
+    ],
+)
+def test_the_input_is_what_the_model_was_given(tmp_path, media, modality):
+    tasks = {f"emorealm_mini_{metrics.TASKS[0]}": [run_folders.record(metrics.TASKS[0], 0, media=media)]}
+    (run,) = inputs.read([str(run_folders.write(tmp_path / "run", tasks))], [])
+    assert {row.modality for row in run.rows} == {modality}
 
 
 def test_models_that_share_an_output_path_are_runs_of_their_own(tmp_path):

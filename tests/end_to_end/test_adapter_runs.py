@@ -1,4 +1,4 @@
-"""A worker behind the real command line: in one process and in two, against the same model asked directly."""
+"""A worker, a model of transformers and `avere` on the real command line: in one process, in two, from the cache."""
 
 import json
 import os
@@ -13,7 +13,8 @@ from model_adapters.avere.adapter import AvereChat
 
 LIMIT = 3
 TASKS = "emorealm_mini"
-ARGUMENTS = "worker=avere_native,checkpoint=avere_nano,device=cpu"
+CONDITIONS = ",".join(f"emorealm_mini{how}_reasoning_basic_audio" for how in ("", "_blind", "_shuffled"))
+CACHED = [("avere", f"{CONDITIONS},emorealm_mini_likelihood_reasoning_basic_audio"), ("qwen2_5_omni_av", CONDITIONS)]
 TWO = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
 TWO += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m"]
 
@@ -21,49 +22,90 @@ TWO += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_por
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """A small build of the embedded benchmark, and the variables that lead there."""
-    folder = tmp_path_factory.mktemp("external")
+    folder = tmp_path_factory.mktemp("adapters")
     build = [str(Path(sys.executable).with_name("emorealm-mini")), "build", "--out", str(folder / "mini")]
     subprocess.run([*build, "--clips", "40"], check=True, capture_output=True)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("EMOREALM_")}
     found = {"EMOREALM_MINI": str(folder / "mini"), "EMOREALM_CACHE": str(folder / "cache")}
     return folder, kept | found | {
         "HF_HUB_OFFLINE": "1",
+        "GIT_DIR": os.devnull,  # lmms-eval takes the commit of the repository it lies in for its version: new keys
         "CUDA_VISIBLE_DEVICES": "",
         "OPENAI_API_KEY": "not for workers",
     }
 
 
-def evaluate(world, name, *launcher):
-    folder, variables = world
-    command = [sys.executable, "-m", *launcher, "lmms_eval", "--tasks", TASKS, "--limit", str(LIMIT), "--log_samples"]
-    command += ["--model", "external_worker", "--model_args", ARGUMENTS, "--gen_kwargs", "max_new_tokens=5"]
-    done = subprocess.run(
-        [*command, "--output_path", str(folder / name)], env=variables, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    (path,) = (folder / name).rglob("*_results.json")
-    samples = {}
-    for file in (folder / name).rglob("*_samples_*.jsonl"):
-        lines = [json.loads(line) for line in file.read_text().splitlines()]
-        samples[file.name.partition("_samples_")[2]] = sorted(lines, key=lambda line: line["doc_id"])
-    return json.loads(path.read_text())["results"], samples
+@pytest.fixture(scope="module")
+def arguments(tiny_omni):
+    return {
+        "external_worker": "worker=avere_native,checkpoint=avere_nano,device=cpu",
+        "qwen2_5_omni_av": f"pretrained={tiny_omni},frames=4,device=cpu",
+        "avere": "device=cpu",
+    }
 
 
 @pytest.fixture(scope="module")
-def alone(world):
-    return evaluate(world, "alone")
+def evaluate(world, arguments):
+    """evaluate(model, name, launcher, options) -> results and samples of one run, kept under `name`."""
+    folder, variables = world
+
+    def run(model, name, launcher=(), tasks=TASKS, options=()):
+        command = [sys.executable, "-m", *launcher, "lmms_eval", "--tasks", tasks, "--limit", str(LIMIT)]
+        command += ["--model", model, "--model_args", arguments[model], "--gen_kwargs", "max_new_tokens=5"]
+        done = subprocess.run(
+            [*command, "--log_samples", "--output_path", str(folder / model / name), *options],
+            env=variables | {"EMOREALM_MEDIA_LOG": str(folder / f"{model}.jsonl")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        (path,) = (folder / model / name).rglob("*_results.json")
+        samples = {}
+        for file in (folder / model / name).rglob("*_samples_*.jsonl"):
+            lines = [json.loads(line) for line in file.read_text().splitlines()]
+            samples[file.name.partition("_samples_")[2]] = sorted(lines, key=lambda line: line["doc_id"])
+        return json.loads(path.read_text())["results"], samples
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def alone(evaluate):
+    """The one-process run of a model, made once."""
+    made = {}
+
+    def run(model):
+        if model not in made:
+            made[model] = evaluate(model, "alone")
+        return made[model]
+
+    return run
 
 
 def records(samples):
     return [line["emorealm_score"]["record"] for task in sorted(samples) for line in samples[task]]
 
 
+@pytest.mark.parametrize("model", ["external_worker", "qwen2_5_omni_av"])
+def test_every_task_is_answered_with_picture_and_sound(alone, model):
+    results, samples = alone(model)
+    assert len(samples) == 5
+    assert {"emorealm_mini", *(name.removesuffix(".jsonl") for name in samples)} <= set(results)
+    answered = records(samples)
+    assert len(answered) == 5 * LIMIT
+    for record in answered:
+        assert record["media"]["frames"] > 0
+        assert record["media"]["audio_seconds"] >= 2
+        assert record["raw"]
+        assert not record["error"]
+
+
 def test_a_worker_gives_the_answers_that_avere_gives_itself(world, alone):
-    """The worker hears a wav cut out of the clip, `avere` the clip itself; both say how much the model was given."""
+    """The worker hears a wav cut out of the clip, `avere` the clip itself."""
     mini = world[0] / "mini"
     items = {item["id"]: item for item in json.loads((mini / "emorealm_v1.json").read_text())}
-    answered = records(alone[1])
-    assert len(answered) == 5 * LIMIT
+    answered = records(alone("external_worker")[1])
     docs = [items[record["id"]] for record in answered]
     model = AvereChat(device="cpu", batch_size=5)
     model.task_dict["emorealm_mini_all"] = {"test": docs}
@@ -84,13 +126,28 @@ def test_a_worker_gives_the_answers_that_avere_gives_itself(world, alone):
     ]
     assert [record["raw"] for record in answered] == [result.text for result in model.generate_until(requests)]
     assert len({record["raw"] for record in answered}) > 1
-    assert all(record["media"]["frames"] > 0 and record["media"]["audio_seconds"] > 1 for record in answered)
 
 
-def test_two_processes_give_the_same_result_file_as_one(world, alone):
-    results, samples = evaluate(world, "two", *TWO)
-    assert results == alone[0]
-    assert samples.keys() == alone[1].keys()
+@pytest.mark.parametrize("model", ["external_worker", "qwen2_5_omni_av"])
+def test_two_processes_give_the_same_result_file_as_one(evaluate, alone, model):
+    expected, of_one = alone(model)
+    results, samples = evaluate(model, "two", launcher=TWO)
+    assert results == expected
+    assert samples.keys() == of_one.keys()
     for task, lines in samples.items():
         assert [line["doc_id"] for line in lines] == list(range(LIMIT)), task
-    assert [record["raw"] for record in records(samples)] == [record["raw"] for record in records(alone[1])]
+    assert [record["raw"] for record in records(samples)] == [record["raw"] for record in records(of_one)]
+
+
+@pytest.mark.parametrize(("model", "tasks"), CACHED)
+def test_asked_again_the_cache_answers_each_condition_for_itself(world, evaluate, model, tasks):
+    """The audit log has a line for each answer that the model itself gave."""
+    cache = world[0] / f"{model}_cache"
+    options = ("--use_cache", str(cache))
+    results, samples = evaluate(model, "first", tasks=tasks, options=options)
+    given = (cache / "cache.audit.jsonl").read_text()
+    assert given
+    again, from_cache = evaluate(model, "second", tasks=tasks, options=options)
+    assert (cache / "cache.audit.jsonl").read_text() == given
+    assert again == results
+    assert records(from_cache) == records(samples)

@@ -36,7 +36,7 @@ def run(tmp_path_factory, server):
         line = [str(BIN / words[0]), *words[1:]]
         return subprocess.run(line, env=variables, cwd=folder, capture_output=True, text=True, check=False)
 
-    built = command("emorealm-mini", "build", "--out", str(folder / "mini"), "--clips", "40")
+    built = command("emorealm-mini", "build", "--out", str(folder / "mini"), "--clips", "10")
     assert built.returncode == 0, built.stderr
     arguments = f"model={server.model},base_url={server.url},frames=2,concurrency=1,price=2;10"
     done = command("lmms-eval", "--model", "openai_av", "--model_args", arguments, "--log_samples",

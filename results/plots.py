@@ -18,7 +18,7 @@ MEASURED, PUBLISHED, FLOOR = "#2a6fb0", "#8a8f98", "#c2410c"
 YES_NO = (TASKS[0], *TASKS[3:])
 TITLES = {TASKS[0]: "modality agreement", TASKS[3]: "stress test, audio", TASKS[4]: "stress test, video"}
 _LEVELS = (20, 40, 60, 80)
-_NEAR = 6, 4
+_NEAR = 4, 3
 """How near to each other, in both scores, models share a label."""
 
 

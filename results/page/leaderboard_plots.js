@@ -50,7 +50,7 @@ function together(points) {
   // points that lie on each other get one label, left of the leftmost of them
   const groups = [];
   for (const [yes, no, number] of [...points].sort((a, b) => a[0] - b[0])) {
-    const near = groups.find((group) => yes - group[0] < 6 && Math.abs(no - group[1]) < 4);
+    const near = groups.find((group) => yes - group[0] < 4 && Math.abs(no - group[1]) < 3);
     if (near) near[2].push(number);
     else groups.push([yes, no, [number]]);
   }

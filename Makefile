@@ -4,7 +4,7 @@ FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
 PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c '$(FITS)' 2> /dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-RUN := results/runs/avere_nano
+RUNS := results/runs
 # the benchmark, and its two floors: text alone, and another clip's media
 TASKS := emorealm_mini,emorealm_mini_blind,emorealm_mini_shuffled
 export HF_HUB_OFFLINE ?= 1
@@ -13,8 +13,9 @@ export HF_HUB_OFFLINE ?= 1
 
 run: $(VENV)/.installed
 	$(BIN)/emorealm-mini build --if-missing
-	$(BIN)/lmms-eval --tasks $(TASKS) --model avere --batch_size 32 --output_path $(RUN) --log_samples
-	$(BIN)/emorealm table $(RUN)
+	$(BIN)/lmms-eval --tasks $(TASKS) --model avere --batch_size 32 --output_path $(RUNS)/avere_nano --log_samples
+	$(BIN)/lmms-eval --tasks $(TASKS) --model avere --model_args pretrained=avere_nano_dpo --batch_size 32 --output_path $(RUNS)/avere_nano_dpo --log_samples
+	$(BIN)/emorealm table $(RUNS)/avere_nano $(RUNS)/avere_nano_dpo
 
 test: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -55,8 +55,9 @@ class QwenBackbone:
         self.processor = processor
         self.folder = folder
         self.template = f"{chat('?', '')} {FRAMES_PER_SECOND} {MOST_FRAMES} {processor.video_processor.to_dict()}"
-        self._towers = Towers(model.model, ("visual", "audio_tower"))
-        attention.install(model.model.language_model)
+        owner = model.model if hasattr(model.model, "visual") else model  # transformers up to 5.20 has them outside
+        self._towers = Towers(owner, ("visual", "audio_tower"))
+        attention.install(model.get_decoder())
         self._store = FeatureStore(cache_bytes)
         self._extents: dict[Source, Extent] = {}
 
@@ -168,7 +169,7 @@ class QwenBackbone:
         """Put the towers back; forget the features."""
         self._store = FeatureStore(0)
         self._towers.put_back()
-        attention.remove(self.model.model.language_model)
+        attention.remove(self.model.get_decoder())
 
 
 def chat(text: str, blocks: str) -> str:

@@ -105,7 +105,7 @@ def inputs(model: nn.Module, rows: Sequence[forest.Row]) -> dict[str, Any]:
     }
     device = model.get_input_embeddings().weight.device
     given = {name: value.to(device) for name, value in made.items()} | {"use_cache": False}
-    if allowed.ndim == 4 and attention.installed(model.model.language_model):
+    if allowed.ndim == 4 and attention.installed(model.get_decoder()):
         given["causal_until"] = min(forest.trunk(row) for row in rows)
     return given
 

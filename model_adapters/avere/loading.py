@@ -17,6 +17,8 @@ from .modeling import AvereForConditionalGeneration
 from .processing import AvereProcessor
 
 NANO = Path(__file__).resolve().parents[1] / "avere_nano"
+EMBEDDED = (NANO.name, "avere_nano_dpo")
+"""Weights that ship with the package, by the names that `pretrained` takes: the base, and AVEm-DPO's adapters."""
 _ADAPTER_CONFIG = "adapter_config.json"
 _CONVERT = "python -m model_adapters.avere.convert --source CHECKPOINT --out FOLDER"
 
@@ -34,10 +36,13 @@ def find_weights(pretrained: str | None) -> Weights:
     """`pretrained`, else the settings' `avere` (EMOREALM_AVERE), else the embedded avere-nano; checked to be complete.
 
     A folder may hold adapters alone, as training leaves them: their adapter_config.json names the weights they belong
-    to, by a path or as avere_nano. Stops with one line that names the folder and the remedy.
+    to, by a path or as avere_nano. `pretrained` may be a name of EMBEDDED, too. Stops with one line that names the
+    folder and the remedy.
     """
     named = pretrained or settings.load().avere
     folder = Path(named or NANO).expanduser()
+    if str(named) in EMBEDDED and not folder.is_dir():
+        folder = NANO.with_name(str(named))
     if not (folder / "config.json").is_file() and (folder / _ADAPTER_CONFIG).is_file():
         return Weights(_complete(_adapted(folder)), embedded=False, adapter=folder)
     return Weights(_complete(folder), embedded=not named)

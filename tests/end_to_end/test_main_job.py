@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-CARD = ROOT / "model_adapters" / "avere_nano" / "card.json"
+CARDS = ROOT / "model_adapters"
 TOLERANCE = 2.0
 """Percent: another machine's arithmetic may turn a few answers that are nearly even."""
 
@@ -45,18 +45,44 @@ def answered(world):
     return folder, json.loads((folder / "report.json").read_text())["benchmarks"]["emorealm_mini"]
 
 
+@pytest.fixture(scope="module")
+def tuned(world):
+    """What the base is after AVEm-DPO, named as it ships."""
+    folder, variables = world
+    arguments = ["--tasks", "emorealm_mini", "--model", "avere", "--model_args", "pretrained=avere_nano_dpo"]
+    output = ["--batch_size", "32", "--log_samples", "--output_path", str(folder / "tuned")]
+    done = run("lmms-eval", *arguments, *output, **variables)
+    assert done.returncode == 0, done.stderr[-2000:]
+    scored = run("emorealm", "rescore", str(folder / "tuned"), "--json", str(folder / "tuned.json"), **variables)
+    assert scored.returncode == 0, scored.stderr
+    return json.loads((folder / "tuned.json").read_text())["benchmarks"]["emorealm_mini"]
+
+
+def card(model):
+    return json.loads((CARDS / model / "card.json").read_text())["benchmarks"]["emorealm_mini"]
+
+
 def strict(part, task):
     return part["tasks"][task]["readings"]["strict"]
 
 
 def test_the_shipped_model_scores_what_its_card_says(answered):
     _, report = answered
-    card = json.loads(CARD.read_text())["benchmarks"]["emorealm_mini"]
+    told = card("avere_nano")
     for kind in ("full", "blind", "shuffled"):
-        assert set(report[kind]["tasks"]) == set(card[kind]["tasks"])
+        assert set(report[kind]["tasks"]) == set(told[kind]["tasks"])
         for task in report[kind]["tasks"]:
-            ours, said = strict(report[kind], task), strict(card[kind], task)
+            ours, said = strict(report[kind], task), strict(told[kind], task)
             assert ours["accuracy"]["value"] == pytest.approx(said["accuracy"]["value"], abs=TOLERANCE), (kind, task)
+
+
+def test_preference_training_mends_it_as_its_card_says(answered, tuned):
+    before, after, said = (part["full"]["group"]["strict"] for part in (answered[1], tuned, card("avere_nano_dpo")))
+    for score in ("basic", "agree", "stress", "spur", "hall"):
+        assert after[score]["value"] == pytest.approx(said[score]["value"], abs=2 * TOLERANCE), score
+    for score in ("stress", "spur", "hall"):
+        assert after[score]["low"] > before[score]["high"], score
+    assert after["basic"]["value"] > before["basic"]["value"] - TOLERANCE
 
 
 def test_it_reads_and_has_the_papers_weakness(answered):

@@ -52,6 +52,13 @@ def test_the_embedded_model_says_so_and_answers_mini_tasks_only(tiny_avere, docs
     assert len(insisting.generate_until(chat_requests(insisting, docs[:2], task="dfew"))) == 2
 
 
+def test_what_ships_is_found_by_its_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert loading.find_weights("avere_nano") == loading.Weights(loading.NANO, embedded=False)
+    tuned = loading.find_weights("avere_nano_dpo")
+    assert (tuned.folder, tuned.adapter) == (loading.NANO, loading.NANO.with_name("avere_nano_dpo"))
+
+
 def test_weights_named_by_the_settings(tiny_avere, docs, monkeypatch):
     monkeypatch.setenv("EMOREALM_AVERE", str(tiny_avere))
     model = AvereChat()

@@ -173,9 +173,9 @@ class TestGeneration:
         close(torch.stack(output.logits, 1), f"{case}/step_scores")
 
     def test_greedy_tokens_without_eos(self, model, processor, case):
-        new = model.generate(
-            **self.prompt(processor, case), max_new_tokens=8, min_new_tokens=8, do_sample=False
-        )[:, -8:]
+        new = model.generate(**self.prompt(processor, case), max_new_tokens=8, min_new_tokens=8, do_sample=False)[
+            :, -8:
+        ]
         assert torch.equal(new, tensor(f"{case}/new_tokens_min8"))
 
 

@@ -18,9 +18,7 @@ def record(task="modality_agreement", gold="A", strict="A", clip="part_1/1.mp4",
             "official": right, "official_lenient": right, "strict": strict, "error": "", **more}  # fmt: skip
 
 
-answers = st.lists(
-    st.tuples(st.sampled_from(EMOTIONS), st.sampled_from([*EMOTIONS, None])), min_size=1, max_size=40
-)
+answers = st.lists(st.tuples(st.sampled_from(EMOTIONS), st.sampled_from([*EMOTIONS, None])), min_size=1, max_size=40)
 
 
 @given(answers)

@@ -99,7 +99,7 @@ def test_a_modality_that_is_switched_off_is_not_sent(serve, clips, modalities, e
 
 
 def test_a_whole_video_is_sent_without_its_sound(serve, clips):
-    server, model = serve(video_as="video")
+    server, model = serve(video_as="video", concurrency=1)  # so that requests come in order
     assert ask(model, [("a", clips[0], None), ("b", clips[1], clips[1])]) == ["a [] []", "b [] [400]"]
     for body, path in zip(server.asked, clips, strict=False):
         [item] = content(body, "video_url")

@@ -250,7 +250,9 @@ def qwen2_5_omni(folder: Path, head: int = 8) -> Path:
         feature_extractor=WhisperFeatureExtractor(feature_size=16),
         tokenizer=made,
         chat_template=chat_template(
-            video="<|vision_bos|><|VIDEO|><|vision_eos|>", audio="<|audio_bos|><|AUDIO|><|audio_eos|>"
+            image="<|vision_bos|><|IMAGE|><|vision_eos|>",
+            video="<|vision_bos|><|VIDEO|><|vision_eos|>",
+            audio="<|audio_bos|><|AUDIO|><|audio_eos|>",
         ),
     )
     return _save(folder, lambda: Qwen2_5OmniThinkerForConditionalGeneration(config), processor)

@@ -155,7 +155,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     records = preferences.load(
         settings.data, root, settings.out, settings.on_bad_record, negatives, settings.objective.responses
     )
-    model_folder = loading.NANO if settings.model == EMBEDDED else Path(settings.model).expanduser().resolve()
+    model_folder = loading.whole(settings.model)
     folder = RunFolder(settings, model_folder, len(records), writes=arguments.should_save)
     if (steps := folder.finished()) is not None:
         print(f"{settings.out} is trained already: {steps} steps; nothing to do", flush=True)

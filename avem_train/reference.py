@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from avem_train import logprobs
 from avem_train.backbone import Backbone
-from avem_train.replies import Reply, Source
+from avem_train.replies import Reply
+from emorealm_tasks import clips
 from model_adapters.fingerprint import fingerprint
 
 
@@ -60,7 +61,7 @@ class KeptLogps:
 
     def _key(self, reply: Reply) -> str:
         if reply not in self._keys:
-            media = [[*source[:2], str(source.noise), *_state(source)] for source in reply.sources]
+            media = [[*source[:2], str(source.noise), *clips.stamp(source.path)] for source in reply.sources]
             self._keys[reply] = _digest([media, reply.prompt, reply.response])
         return self._keys[reply]
 
@@ -84,11 +85,6 @@ def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]],
         bar.update(len(asked))
     bar.close()
     return sum(map(len, lacking))
-
-
-def _state(source: Source) -> tuple[int, int]:
-    found = Path(source.path).stat()
-    return found.st_size, found.st_mtime_ns
 
 
 def _digest(about: list) -> str:

@@ -110,10 +110,10 @@ def plan(study: Study, rows: Mapping[str, Sequence[Arm]], place: Path) -> tuple[
 
     Builds the worlds that are missing.
     """
-    from model_adapters.avere.loading import NANO
+    from model_adapters.avere.loading import whole
     from model_adapters.fingerprint import fingerprint
 
-    base = NANO if study.model == dpo.EMBEDDED else Path(study.model).expanduser().resolve()
+    base = whole(study.model)
     if not (base / "config.json").is_file():
         stop(f"model={base}: there is no config.json in it; name a folder with whole weights")
     print_of = fingerprint(base)
@@ -200,7 +200,7 @@ def carried(found: dict[str, Any] | None, about: dict[str, Any]) -> dict[str, An
     """The record to go on with: what is there already, if it is about the same; else an empty one."""
     record: dict[str, Any] = {"about": about | {"versions": study_record.versions()}}
     same = found is not None and {k: v for k, v in found["about"].items() if k != "versions"} == about
-    return record | {part: found[part] if same else {} for part in ("questions", "runs", "sections")}
+    return record | {part: found[part] if same else {} for part in study_record.PARTS[1:]}
 
 
 def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None:
@@ -212,8 +212,7 @@ def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None
             _take(record, job.key, json.loads(job.kept.read_text(encoding="utf-8")))
         elif job.key not in record["runs"]:
             waiting.append(job)
-    used = {key for rows in record["sections"].values() for row in rows for key in row["runs"]}
-    record["runs"] = {key: made for key, made in record["runs"].items() if key in used}
+    record["runs"] = {key: made for key, made in record["runs"].items() if key in names}
     study_record.write(study.file, record)
     print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them kept from before", flush=True)
     started = time.monotonic()

@@ -23,6 +23,8 @@ from emorealm_tasks.errors import stop
 READINGS = ("strict", "official")
 _PACKAGES = ("emorealm", "lmms-eval", "torch", "transformers", "peft")
 _LOGGED = ("loss", "logps/", "margins/", "accuracies/", "rewards/", "tpd", "grad_norm")
+PARTS = ("about", "questions", "runs", "sections")
+"""What the record of a study has."""
 _COLUMNS = ("id", "clip", "task", "subtask", "gold")
 
 
@@ -108,7 +110,7 @@ def read(path: Path) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        lacking = {"about", "questions", "runs", "sections"} - set(found)
+        lacking = set(PARTS) - set(found)
     except (ValueError, TypeError) as error:
         stop(f"{path}: not the JSON of a study ({error}); `avem-train study mini` writes it anew")
     if lacking:

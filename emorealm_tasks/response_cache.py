@@ -45,6 +45,7 @@ def _stamping(execute: Callable) -> Callable:
 
     @functools.wraps(execute)
     def stamped_execute(self: object, lm: Any, reqtype: str, requests: Sequence) -> list:
+        """Answers in order: from the cache, else the model's; failures are the model's every time."""
         stamps = _stamps(lm, requests)
         if not any(stamps):
             return execute(self, lm, reqtype, requests)

@@ -59,10 +59,11 @@ def _build_parser() -> Parser:
 def _table(run_dirs: Sequence[Path]) -> None:
     from emorealm_results import rescore_run, side_by_side
 
+    reports = {}
     for run_dir in run_dirs:
-        text = rescore_run.render(run_dir)
+        reports[run_dir.name] = report = rescore_run.report(rescore_run.read(run_dir))
+        text = rescore_run.render(report)
         print(text, end="")
         output.write(run_dir / "table.md", text)
     if len(run_dirs) > 1:
-        reports = {run_dir.name: rescore_run.report(rescore_run.read(run_dir)) for run_dir in run_dirs}
         print(f"\n{side_by_side.render(reports)}", end="")

@@ -11,10 +11,10 @@ from emorealm_results import measured, methods, samples
 from emorealm_results.measured import Measured
 from emorealm_results.printed import Model
 
+from avem_train import study_record
 from emorealm_tasks.errors import stop
 
 _RESULTS = "*_results.json"
-_STUDY = {"about", "questions", "runs", "sections"}
 _RESCORED = {"benchmarks", "recognition", "descriptions"}
 _MINI = "emorealm_mini"
 
@@ -32,7 +32,7 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
         name, _, place = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
         path = Path(place)
         content = _json(path) if path.is_file() else {}
-        if set(content) >= _STUDY:
+        if set(content) >= set(study_record.PARTS):
             rows = methods.read(path, content, name or path.stem.removeprefix("study").strip("_"), len(found))
             studied |= dict.fromkeys(range(len(found), len(found) + len(rows)), methods.asked(content))
             found += rows
@@ -50,7 +50,7 @@ def _json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         stop(f"{path}: cannot be read ({error}); name a run's folder, a rescored run or a study")
-    if not isinstance(content, dict) or not (set(content) >= _STUDY or _RESCORED & set(content)):
+    if not isinstance(content, dict) or not (set(content) >= set(study_record.PARTS) or _RESCORED & set(content)):
         stop(f"{path}: neither what `emorealm rescore --json` nor what `avem-train study` writes")
     return content
 

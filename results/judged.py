@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results import agreement
-from emorealm_results.markdown import table
+from emorealm_results.markdown import interval, table
 from emorealm_results.samples import newest_files, read_header, read_records
 
 from emorealm_tasks import intervals, judge, judging, reasoning_metrics
@@ -144,7 +144,7 @@ def render(report: Mapping[str, Any]) -> str:
         names = [reasoning_metrics.NAMES[name] for name in CRITERIA]
         rows = [["judge", "clips", *(f"{name} [{level}]" for name in (*names, "mean")), "spread", *_COUNTS]]
         for judge_name, judged in of["judges"].items():
-            cells = [_interval(judged["scores"][name]) for name in (*CRITERIA, "mean")]
+            cells = [interval(judged["scores"][name], digits=2) for name in (*CRITERIA, "mean")]
             counts = [str(judged["unjudged"]), str(of["errors"]), str(of["missing"])]
             rows.append([judge_name, str(of["n"]), *cells, _spread(judged["scores"]["mean"]), *counts])
         blocks += [table(rows), LEGEND]
@@ -157,13 +157,6 @@ def render(report: Mapping[str, Any]) -> str:
 
 
 _COUNTS = ("unjudged", "errors", "missing")
-
-
-def _interval(score: Mapping[str, float | None]) -> str:
-    if score["value"] is None:
-        return "–"
-    bounds = "" if score["low"] is None else f" [{score['low']:.2f}, {score['high']:.2f}]"
-    return f"{score['value']:.2f}{bounds}"
 
 
 def _spread(score: Mapping[str, float | None]) -> str:

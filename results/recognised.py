@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emorealm_results.markdown import table
+from emorealm_results.markdown import interval, table, value
 from emorealm_results.samples import newest_files, read_header, read_records
 
 from emorealm_tasks import intervals, recognition
@@ -28,7 +28,6 @@ LEGEND = (
     "and dropped replies (empty, or broken into lines) leave its scores. missing: clips that cannot be used."
 )
 CONFUSION_LEGEND = "Rows: the clip's class; columns: the class read in the reply (strict), none where there is none."
-_DASH = "–"
 
 
 @dataclass(frozen=True)
@@ -96,20 +95,12 @@ def _scores(records: Sequence[Mapping], reading: str) -> dict[str, dict[str, flo
 
 def _row(task: str, scored: Mapping[str, Any], reading: str) -> list[str]:
     scores = scored["readings"][reading]
-    averages = [_cell(scores[name]) for name in metrics.AVERAGES]
-    recalls = [_cell(scores.get(f"recall_{emotion}"), bounds=False) for emotion in EMOTIONS]
+    averages = [interval(scores[name]) for name in metrics.AVERAGES]
+    recalls = [value(scores.get(f"recall_{emotion}")) for emotion in EMOTIONS]
     counted = scored["n"] - (scored["dropped"] if reading == "official" else 0)
     unparsed = [str(scored["unparsed"]), ""] if reading == "strict" else ["", str(scored["dropped"])]
     return [task, READINGS[reading], str(counted), *averages, *recalls, *unparsed,
             str(scored["errors"]), str(scored["missing"])]  # fmt: skip
-
-
-def _cell(score: Mapping[str, float | None] | None, bounds: bool = True) -> str:
-    if score is None or score["value"] is None:
-        return _DASH
-    if not bounds or score["low"] is None:
-        return f"{score['value']:.1f}"
-    return f"{score['value']:.1f} [{score['low']:.1f}, {score['high']:.1f}]"
 
 
 def _confusion(matrix: Mapping[str, Mapping[str, int]]) -> str:

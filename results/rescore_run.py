@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,8 @@ def read(run_dir: Path) -> saved.Saved:
     return kept
 
 
-def render(run_dir: Path) -> str:
-    """The run's tables, of questions and of descriptions; verdicts on disk count, nothing is asked of a judge."""
-    said = report(read(run_dir))
+def render(said: Mapping[str, Any]) -> str:
+    """The tables of a :func:`report`: of questions, of recognition and of descriptions."""
     parts = [
         table.render(said) if "benchmarks" in said else "",
         recognised.render(said.get("recognition", {})),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from emorealm_results import markdown
+from emorealm_results.markdown import interval
 from emorealm_results.samples import FULL
 from emorealm_results.table import GROUP_COLUMNS, GROUP_LEGEND
 
@@ -34,11 +35,4 @@ def _row(run: str, report: Mapping[str, Any], benchmark: str) -> list[str]:
     tasks = part["tasks"].values()
     scores = part["group"][READING]
     counts = [str(sum(task[count] for task in tasks)) for count in ("n", "unparsed")]
-    return [run, counts[0], *(_interval(scores[column]) for column in GROUP_COLUMNS), counts[1]]
-
-
-def _interval(score: Mapping[str, float | None]) -> str:
-    if score["value"] is None:
-        return "–"
-    bounds = "" if score["low"] is None else f" [{score['low']:.1f}, {score['high']:.1f}]"
-    return f"{score['value']:.1f}{bounds}"
+    return [run, counts[0], *(interval(scores[column]) for column in GROUP_COLUMNS), counts[1]]

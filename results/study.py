@@ -61,25 +61,25 @@ def main(argv: Sequence[str]) -> int:
         stop(f"{arguments.study}: holds no finished run; `avem-train study mini` makes them")
     out = arguments.out or arguments.study.with_suffix(".md")
     figure = out.with_name(f"{out.stem}_sweeps.png")
-    drawn = "sweeps" in found["sections"] and _draw(found, arguments.reading, figure)
-    text = render(found, arguments.reading, figure.name if drawn else "")
+    scored = Scored(found, arguments.reading)
+    drawn = "sweeps" in found["sections"] and _draw(scored, figure)
+    text = render(scored, figure.name if drawn else "")
     output.write(out, text)
     print(text, end="")
     return 0
 
 
-def _draw(found: Mapping[str, Any], reading: str, path: Path) -> bool:
+def _draw(scored: Scored, path: Path) -> bool:
     from emorealm_results import study_plots
 
-    scored = Scored(found, reading)
-    points = [(row, scored.row(row, "full")) for row in study_scores.rows(found, "sweeps") if row.axis]
+    points = [(row, scored.row(row, "full")) for row in study_scores.rows(scored.study, "sweeps") if row.axis]
     return study_plots.sweeps(points, path)
 
 
-def render(study: Mapping[str, Any], reading: str, figure: str = "") -> str:
+def render(scored: Scored, figure: str = "") -> str:
     """The study as Markdown. figure: name of the sweeps' image beside it, "" = none."""
-    scored = Scored(study, reading)
-    blocks = [f"# The paper in miniature: {study['about']['split']} world, {reading} reading", _about(study)]
+    study = scored.study
+    blocks = [f"# The paper in miniature: {study['about']['split']} world, {scored.reading} reading", _about(study)]
     for section in (name for name in _TITLES if name in study["sections"]):
         rows = study_scores.rows(study, section)
         if not rows:
@@ -125,7 +125,7 @@ def _scores(rows: Sequence[Row], found: Mapping[str, Mapping[Key, Score]], colum
     for row in rows:
         scores = found[row.name]
         cells = [_cell(scores.get((column.task, column.metric))) for column in columns]
-        lines.append([row.name, _seeds(row), *cells])
+        lines.append([row.name, str(len(row.runs)), *cells])
     for row in rows:
         printed = of_model(row.published)
         cells = [printed.get((column.task, column.metric)) for column in columns]
@@ -183,10 +183,6 @@ def _trainings(study: Mapping[str, Any], rows: Sequence[Row]) -> str:
 
 def _average(runs: Sequence[Mapping[str, float]], name: str) -> float:
     return sum(run[name] for run in runs) / len(runs)
-
-
-def _seeds(row: Row) -> str:
-    return str(len(row.runs))
 
 
 def _cell(score: Score | None) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emorealm_results import markdown
+from emorealm_results.markdown import interval, value
 from emorealm_results.samples import FLOORS, FULL
 
 from emorealm_tasks.mini.plan import CHANCE
@@ -43,7 +44,6 @@ FLOOR_LEGENDS = {
     "likelihood": "likelihood: accuracy when the most likely option counts as the answer",
 }
 TEXT_FLOOR_LEGEND = "text floor: what the best reader of the text alone can expect, exact by construction"
-_DASH = "–"
 
 
 def render(report: Mapping[str, Any]) -> str:
@@ -75,14 +75,14 @@ def _task_table(
     for task, scored in parts[FULL]["tasks"].items():
         scores = scored["readings"][reading]
         others = [parts[floor]["tasks"].get(task, {}).get("readings", {}).get(reading, {}) for floor in floors]
-        numbers = [_interval(scores["accuracy"]), _value(scores.get("precision")), _value(scores.get("recall"))]
-        numbers += [_interval(scores.get("f1")), _value(scores.get("yes_rate"))]
-        floor_cells = [_value(other.get("accuracy")) for other in others]
+        numbers = [interval(scores["accuracy"]), value(scores.get("precision")), value(scores.get("recall"))]
+        numbers += [interval(scores.get("f1")), value(scores.get("yes_rate"))]
+        floor_cells = [value(other.get("accuracy")) for other in others]
         floor_cells += [f"{text_floor[task]:.1f}"] if text_floor else []
         rows.append([NAMES[task], _size(scored), *numbers, *_failures(scored), str(scored["missing"]), *floor_cells])
         for subtask, counts in scored["subtasks"].items():
-            cells = [NAMES[subtask], _size(counts), _interval(scores[subtask]), *[""] * 4, *_failures(counts), ""]
-            rows.append([*cells, *[_value(other.get(subtask)) for other in others], *([""] if text_floor else [])])
+            cells = [NAMES[subtask], _size(counts), interval(scores[subtask]), *[""] * 4, *_failures(counts), ""]
+            rows.append([*cells, *[value(other.get(subtask)) for other in others], *([""] if text_floor else [])])
     return markdown.table(rows)
 
 
@@ -90,7 +90,7 @@ def _group_table(parts: Mapping[str, Any], level: str) -> str:
     rows = [["asked", "reading", *(f"{name} [{level}]" for name in GROUP_COLUMNS.values())]]
     for part, scored in parts.items():
         for reading, name in READINGS.items():
-            rows.append([part, name, *(_interval(scored["group"][reading][column]) for column in GROUP_COLUMNS)])
+            rows.append([part, name, *(interval(scored["group"][reading][column]) for column in GROUP_COLUMNS)])
     return markdown.table(rows)
 
 
@@ -116,16 +116,6 @@ def _footer(report: Mapping[str, Any]) -> list[str]:
 def _model(report: Mapping[str, Any]) -> str:
     run = next(iter(report["runs"].values()))
     return " ".join(filter(None, (run["model"], run["model_name"])))
-
-
-def _value(score: Mapping[str, Any] | None) -> str:
-    return _DASH if score is None or score["value"] is None else f"{score['value']:.1f}"
-
-
-def _interval(score: Mapping[str, Any] | None) -> str:
-    if score is None or score["value"] is None or score["low"] is None:
-        return _value(score)
-    return f"{score['value']:.1f} [{score['low']:.1f}, {score['high']:.1f}]"
 
 
 def _size(counts: Mapping[str, Any]) -> str:

@@ -59,6 +59,13 @@ def make_clip() -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def clips(make_clip, tmp_path_factory) -> list[str]:
+    """Three clips that differ in length, picture and sound."""
+    folder = tmp_path_factory.mktemp("clips")
+    return [str(make_clip(folder / f"{i}.mp4", seconds=1 + i, tone=200.0 * (i + 1), size=64)) for i in range(3)]
+
+
+@pytest.fixture(scope="session")
 def tiny_avere(tmp_path_factory) -> Path:
     """A `from_pretrained` folder: AVERE with random weights, four frames of five tokens, four seconds of sound."""
     import sentencepiece

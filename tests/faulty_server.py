@@ -49,7 +49,9 @@ class FaultyServer(ThreadingHTTPServer):
         self.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class JsonHandler(BaseHTTPRequestHandler):
+    """Answers in JSON, keeps connections open, writes no log."""
+
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *args):
@@ -63,6 +65,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
+
+class _Handler(JsonHandler):
     def do_POST(self):
         server = self.server
         raw = self.rfile.read(int(self.headers["Content-Length"]))

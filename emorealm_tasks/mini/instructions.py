@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from emorealm_tasks.mini import questions, wording
-from emorealm_tasks.mini.cues import BY_NAME, CUES, EMOTIONS, PLURAL, affect_cues, scene_cues
-from emorealm_tasks.mini.world import Clip, companion
+from emorealm_tasks.mini.cues import BY_NAME, CUES, PLURAL, affect_cues, scene_cues
+from emorealm_tasks.mini.world import Clip, companion, other_emotion
 
 MODALITIES = ("video", "audio")
 Example = tuple[str, str]
@@ -41,7 +41,7 @@ def basic_options(rng: np.random.Generator, clip: Clip, modality: str) -> list[q
     hidden = [c.name for c in affect_cues(modality, emotion) if c.name not in shown]
     idle = [name for name in scene if name != matters]
     absent = [c.name for c in scene_cues(modality) if c.name not in scene]
-    other = str(rng.choice([e for e in EMOTIONS if e != emotion]))
+    other = other_emotion(rng, emotion)
     strangers = [c.name for c in affect_cues(modality, other)]
     spurious = str(rng.choice(idle)) if idle and rng.random() < 0.7 else str(rng.choice(absent))
     by_scene = bool(matters) and bool(hidden) and rng.random() < 0.5

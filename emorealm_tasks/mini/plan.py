@@ -13,7 +13,7 @@ import numpy as np
 from emorealm_tasks.mini import questions
 from emorealm_tasks.mini.cues import BY_NAME, EMOTIONS, affect_cues, scene_cues
 from emorealm_tasks.mini.questions import Option, Question
-from emorealm_tasks.mini.world import Clip, sample_audio, sample_video
+from emorealm_tasks.mini.world import Clip, other_emotion, sample_audio, sample_video
 
 SHARES = {
     "reasoning_basic_audio": 972,
@@ -57,10 +57,6 @@ class Side:
         if self.options:
             return questions.basic(rng, clip, self.modality, self.options)
         return questions.stress(rng, clip, self.modality, self.cue)
-
-
-def _others(rng: np.random.Generator, emotion: str) -> str:
-    return str(rng.choice([e for e in EMOTIONS if e != emotion]))
 
 
 def _cycle(rng: np.random.Generator, items: list) -> Iterator:
@@ -111,7 +107,7 @@ def basic_sides(rng: np.random.Generator, modality: str, count: int) -> Iterator
     cues = _cycle(rng, affect_cues(modality))
     for number in range(count // 4):
         first = next(cues)
-        emotion, other = first.emotion, first.emotion if number % 2 else _others(rng, first.emotion)
+        emotion, other = first.emotion, first.emotion if number % 2 else other_emotion(rng, first.emotion)
         second = rng.choice([c.name for c in affect_cues(modality, other) if c.name != first.name])
         scene = _scene_pair(rng, modality)
         options = [(first.name, emotion), (scene[0], emotion), (str(second), other), (scene[1], other)]
@@ -235,8 +231,8 @@ def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
                 ),
                 None,
             )
-            side = pools[modality].pop(at) if at is not None else Side(modality, own or _others(rng, emotion))
-            other = emotion if agree or own is None else _others(rng, emotion)
+            side = pools[modality].pop(at) if at is not None else Side(modality, own or other_emotion(rng, emotion))
+            other = emotion if agree or own is None else other_emotion(rng, emotion)
             halves = {modality: side, second: Side(second, other)}
             drafts.append(_Draft(halves["video"], halves["audio"], emotion, (modality,) if at is not None else ()))
     left = {modality: len(pool) for modality, pool in pools.items()}
@@ -246,7 +242,7 @@ def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
     for modality in pools:
         for side in pools[modality][pairs:]:
             second = "audio" if modality == "video" else "video"
-            other = side.emotion if rng.random() < 0.5 else _others(rng, side.emotion)
+            other = side.emotion if rng.random() < 0.5 else other_emotion(rng, side.emotion)
             halves = {modality: side, second: Side(second, other)}
             drafts.append(_Draft(halves["video"], halves["audio"], asked=(modality,)))
     return [drafts[i] for i in rng.permutation(len(drafts))]

@@ -7,8 +7,8 @@ letter of one of two options; so the step from knowing the answer to finding its
 import numpy as np
 
 from emorealm_tasks.mini import wording
-from emorealm_tasks.mini.cues import CUES, EMOTIONS, affect_cues
-from emorealm_tasks.mini.world import Clip
+from emorealm_tasks.mini.cues import CUES, affect_cues
+from emorealm_tasks.mini.world import Clip, other_emotion
 
 Statement = tuple[str, str]
 """A statement with its question mark (and options, where a letter is asked), and the verdict."""
@@ -27,7 +27,7 @@ def _claim(rng: np.random.Generator, clip: Clip, modality: str, true: bool) -> s
         return wording.claim(rng, matters if matters and rng.random() < 0.4 else str(rng.choice(shown)), emotion)
     hidden = [cue.name for cue in affect_cues(modality, emotion) if cue.name not in shown]
     idle = [name for name in clip.scene(modality) if name != matters]
-    other = _other(rng, emotion)
+    other = other_emotion(rng, emotion)
     strangers = [cue.name for cue in affect_cues(modality, other)]
     wrong = [(names, said) for names, said in ((hidden, emotion), (idle, emotion), (strangers, other)) if names]
     names, said = wrong[int(rng.integers(len(wrong)))]
@@ -36,11 +36,7 @@ def _claim(rng: np.random.Generator, clip: Clip, modality: str, true: bool) -> s
 
 def _feeling(rng: np.random.Generator, clip: Clip, modality: str, true: bool) -> str:
     emotion = clip.emotion(modality)
-    return wording.conveyed(rng, modality, emotion if true else _other(rng, emotion))
-
-
-def _other(rng: np.random.Generator, emotion: str) -> str:
-    return str(rng.choice([name for name in EMOTIONS if name != emotion]))
+    return wording.conveyed(rng, modality, emotion if true else other_emotion(rng, emotion))
 
 
 def statement(rng: np.random.Generator, clip: Clip, modality: str, lettered: bool) -> Statement:

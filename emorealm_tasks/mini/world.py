@@ -117,10 +117,15 @@ def sample_audio(rng: np.random.Generator, emotion: str, confounded: bool = Fals
     }
 
 
+def other_emotion(rng: np.random.Generator, emotion: str) -> str:
+    """Draw one of the other emotions."""
+    return str(rng.choice([e for e in EMOTIONS if e != emotion]))
+
+
 def sample_clip(rng: np.random.Generator, confounded: bool = False) -> Clip:
     """Draw a clip; audio and video convey the same emotion in half of the clips."""
     video = str(rng.choice(EMOTIONS))
-    audio = video if rng.random() < 0.5 else str(rng.choice([e for e in EMOTIONS if e != video]))
+    audio = video if rng.random() < 0.5 else other_emotion(rng, video)
     return Clip(
         seed=int(rng.integers(2**31)), **sample_video(rng, video, confounded), **sample_audio(rng, audio, confounded)
     )

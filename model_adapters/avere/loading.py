@@ -32,6 +32,11 @@ class Weights:
     adapter: Path | None = None
 
 
+def whole(named: str) -> Path:
+    """The folder of whole weights that a path names, or avere_nano the embedded ones; it need not be there."""
+    return NANO if named == NANO.name else Path(named).expanduser().resolve()
+
+
 def find_weights(pretrained: str | None) -> Weights:
     """`pretrained`, else the settings' `avere` (EMOREALM_AVERE), else the embedded avere-nano; checked to be complete.
 

@@ -6,7 +6,6 @@ The picture goes as images, frames evenly spaced over the clip (`video_as=frames
 """
 
 import os
-from functools import lru_cache
 from typing import ClassVar
 
 import soundfile
@@ -21,7 +20,7 @@ from model_adapters.in_process.clips import Sampling
 
 from . import clips
 from .cost import Answer
-from .served import ARGUMENTS, BLOCKED, ServedChat, read_key
+from .served import ARGUMENTS, BLOCKED, Once, ServedChat, read_key
 
 _VIDEO_AS = ("frames", "video")
 _KEPT = 16  # encoded clips, for the questions about the same one
@@ -65,7 +64,7 @@ class OpenAIAV(ServedChat):
         options = {"timeout": self.timeout, "retries": self.retries, "options": {}}
         self.client = ChatClient(model, read_key([key]), base_url, **options)
         self.fingerprint = f"{model} at {self.client.address}"
-        self._content = lru_cache(_KEPT)(self._encode)
+        self._content = Once(self._encode, keep=_KEPT)
 
     def answer(self, asked: Asked) -> Answer:
         """One request of the chat API. See `ServedChat.answer`."""

@@ -142,10 +142,14 @@ def read_key(variables: Sequence[str]) -> str:
 
 
 class Once:
-    """`make(key)`, called once for each key however many threads ask; what it raised is raised again."""
+    """`make(key)`, called once for each key however many threads ask; what it raised is raised again.
 
-    def __init__(self, make: Callable[[Any], Any]) -> None:
+    keep: the most values held, the oldest dropped first; None = all.
+    """
+
+    def __init__(self, make: Callable[[Any], Any], keep: int | None = None) -> None:
         self._make = make
+        self._keep = keep
         self._lock = Lock()
         self.made: dict[Any, Future] = {}
 
@@ -154,6 +158,8 @@ class Once:
         with self._lock:
             first = key not in self.made
             made = self.made.setdefault(key, Future())
+            if self._keep and len(self.made) > self._keep:
+                del self.made[next(iter(self.made))]
         if first:
             try:
                 made.set_result(self._make(key))

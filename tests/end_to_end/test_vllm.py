@@ -46,12 +46,6 @@ def model(whole):
     return Qwen25OmniVLLM(pretrained=whole, frames=4, max_errors=0.5, **SMALL)
 
 
-@pytest.fixture(scope="module")
-def clips(make_clip, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clips")
-    return [str(make_clip(folder / f"{i}.mp4", seconds=1 + i, tone=200.0 * (i + 1), size=64)) for i in range(3)]
-
-
 def first_token(model, *doc):
     """Log-probabilities of the likeliest first tokens of an answer, and the engine's output."""
     [request] = requests_for(model, [doc])

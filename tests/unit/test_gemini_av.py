@@ -40,13 +40,6 @@ def serve(monkeypatch):
         server.stop()
 
 
-@pytest.fixture(scope="module")
-def clips(make_clip, tmp_path_factory):
-    """Three clips that differ in length, picture and sound."""
-    folder = tmp_path_factory.mktemp("clips")
-    return [str(make_clip(folder / f"{i}.mp4", seconds=1 + i, tone=200.0 * (i + 1), size=64)) for i in range(3)]
-
-
 def witness(body, files):
     """What the server was sent: the text; frames and sound of the video; seconds of a sound beside it."""
     said = []

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tiny_models
 import torch
-from lmms_eval.api.instance import Instance
+from chat_requests import ask, requests_for
 
 from emorealm_tasks import media_log
 from model_adapters import catalogue, manifests
@@ -50,40 +50,9 @@ def load(folder_of):
     return loaded
 
 
-@pytest.fixture(scope="session")
-def clips(make_clip, tmp_path_factory):
-    """Three clips that differ in length, picture and sound."""
-    folder = tmp_path_factory.mktemp("clips")
-    return [str(make_clip(folder / f"{i}.mp4", seconds=1 + i, tone=200.0 * (i + 1), size=64)) for i in range(3)]
-
-
-def ask(model, docs, **settings):
-    """Requests as lmms-eval makes them; a doc is (text, video, audio)."""
-    model.task_dict["t"] = {"test": docs}
-
-    def to_messages(doc):
-        items = [{"type": kind, "url": path} for kind, path in zip(("video", "audio"), doc[1:], strict=True) if path]
-        return [{"role": "user", "content": [*items, {"type": "text", "text": doc[0]}]}]
-
-    settings = {"max_new_tokens": 4, "temperature": 0, "until": []} | settings
-    return [
-        Instance(
-            request_type="generate_until",
-            arguments=(doc[0], to_messages, dict(settings), number, "t", "test"),
-            idx=0,
-            metadata={"task": "t", "doc_id": number, "repeats": 1},
-        )
-        for number, doc in enumerate(docs)
-    ]
-
-
-def texts(results):
-    return [result.text for result in results]
-
-
 def logits(model, *doc):
     """Next-token logits of one question, by the adapter's own way from request to inputs."""
-    asked = model.asked(ask(model, [doc])[0])
+    asked = model.asked(requests_for(model, [doc])[0])
     inputs = model.batch([model.inputs(asked.ask, asked.clip)[0]])
     with torch.inference_mode():
         return model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
@@ -114,11 +83,11 @@ def test_answers_are_the_same_at_every_batch_size(name, load, clips):
         for clip in clips
     ]
     model = load(name)
-    alone = texts(model.generate_until(ask(model, docs)))
+    alone = ask(model, docs)
     model.batch_size = 5
-    requests = ask(model, docs)
+    requests = requests_for(model, docs)
     before = [dict(request.args[2]) for request in requests]
-    assert texts(model.generate_until(requests)) == alone
+    assert [answer.text for answer in model.generate_until(requests)] == alone
     assert [request.args[2] for request in requests] == before
     assert len(set(alone)) > 2  # clips matter, so a mix-up would show
 
@@ -142,7 +111,7 @@ def test_a_model_that_device_map_spreads_answers_as_the_whole_one(name, load, cl
     spread = load(name, batch_size=4, device_map=places)
     assert spread.model.hf_device_map == places
     assert spread.model.lm_head.weight.is_meta
-    assert texts(spread.generate_until(ask(spread, docs))) == texts(whole.generate_until(ask(whole, docs)))
+    assert ask(spread, docs) == ask(whole, docs)
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(SystemExit):
         load(name, device_map="auto")
@@ -151,16 +120,16 @@ def test_a_model_that_device_map_spreads_answers_as_the_whole_one(name, load, cl
 def test_contrastive_decoding_is_exact_at_alpha_0_and_the_same_at_every_batch_size(load, clips):
     docs = [(text, clip, clip) for clip in clips for text in ("Why?", "Is it rain? (A) Yes (B) No")]
     plain = load("qwen2_5_omni_av", batch_size=4)
-    expected = texts(plain.generate_until(ask(plain, docs)))
+    expected = ask(plain, docs)
     off = load("qwen2_5_omni_av", batch_size=4, vcd_alpha=0)
-    assert texts(off.generate_until(ask(off, docs))) == expected
+    assert ask(off, docs) == expected
     strong = load("qwen2_5_omni_av", batch_size=4, vcd_alpha=3, vcd_step=999)
-    moved = texts(strong.generate_until(ask(strong, docs)))
+    moved = ask(strong, docs)
     strong.batch_size = 1
-    assert texts(strong.generate_until(ask(strong, docs))) == moved
+    assert ask(strong, docs) == moved
     assert moved != expected
     with pytest.raises(SystemExit):
-        strong.generate_until(ask(strong, docs, temperature=1.0))
+        ask(strong, docs, temperature=1.0)
 
 
 def test_the_thinker_is_read_from_the_whole_omni_checkpoint(load, folder_of, clips, tmp_path):
@@ -185,7 +154,7 @@ def test_a_question_that_fails_costs_only_itself_and_is_never_an_empty_answer(lo
     broken.write_bytes(b"not a film")
     docs = [("a", clips[0], clips[0]), ("b", str(broken), str(broken)), ("c", clips[1], clips[1])]
     model = load("qwen2_5_omni_av", batch_size=3, max_errors=0.5)
-    good = texts(model.generate_until(ask(model, docs)))
+    good = ask(model, docs)
     assert good[1].startswith("[LMMS_EVAL_REQUEST_FAILED]")
     assert str(broken) in good[1]
     assert not any(answer.startswith("[LMMS") for answer in (good[0], good[2]))
@@ -197,14 +166,14 @@ def test_a_question_that_fails_costs_only_itself_and_is_never_an_empty_answer(lo
         return generate(input_ids=input_ids, **rest)
 
     monkeypatch.setattr(model.model, "generate", full)
-    assert texts(model.generate_until(ask(model, docs))) == good  # a batch too large is answered one by one
+    assert ask(model, docs) == good  # a batch too large is answered one by one
 
 
 def test_beyond_the_error_budget_the_run_stops(load, clips, monkeypatch, capsys):
     model = load("qwen2_audio_av", batch_size=2)
     monkeypatch.setattr(model.model, "generate", lambda **_: (_ for _ in ()).throw(RuntimeError("the driver is gone")))
     with pytest.raises(SystemExit) as caught:
-        model.generate_until(ask(model, [("a", None, clips[0]), ("b", None, clips[1])]))
+        ask(model, [("a", None, clips[0]), ("b", None, clips[1])])
     assert caught.value.code == 2
     said = capsys.readouterr().err
     assert "RuntimeError: the driver is gone" in said
@@ -215,7 +184,7 @@ def test_what_was_given_is_said_in_the_side_file(load, clips, tmp_path, monkeypa
     monkeypatch.setenv(media_log.VARIABLE, str(tmp_path / "media.jsonl"))
     (tmp_path / "media.jsonl").touch()
     model = load("qwen2_5_vl_av")
-    model.generate_until(ask(model, [("a", clips[2], clips[2])]))
+    ask(model, [("a", clips[2], clips[2])])
     given = media_log.find(clips[2], clips[2])
     assert given["frames"] == len(given["times"]) == 6
     assert given["audio_seconds"] == 0

@@ -18,6 +18,7 @@ from emorealm_tasks import media, media_log
 from model_adapters import catalogue, manifests
 from model_adapters.engines import clips as encoded
 from model_adapters.engines.openai_server import OpenAIAV
+from model_adapters.engines.served import Once
 
 KEY = "sk-very-secret-key-456"
 
@@ -40,13 +41,6 @@ def serve(monkeypatch):
     yield start
     for server in running:
         server.stop()
-
-
-@pytest.fixture(scope="module")
-def clips(make_clip, tmp_path_factory):
-    """Three clips that differ in length, picture and sound."""
-    folder = tmp_path_factory.mktemp("clips")
-    return [str(make_clip(folder / f"{i}.mp4", seconds=1 + i, tone=200.0 * (i + 1), size=64)) for i in range(3)]
 
 
 def content(body, kind):
@@ -114,6 +108,17 @@ def test_a_file_that_is_no_video_is_named(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"not a film")
     with pytest.raises(media.MediaError, match=r"x\.mp4: its video cannot be copied"):
         encoded.silent(str(tmp_path / "x.mp4"))
+
+
+def test_a_clip_is_encoded_once_for_all_its_questions_and_old_ones_are_dropped(serve, clips, monkeypatch):
+    _, model = serve(concurrency=6)
+    read, known = [], media.read_frames
+    monkeypatch.setattr(media, "read_frames", lambda path, count: read.append(path) or known(path, count))
+    ask(model, [(str(number), clips[0], None) for number in range(6)])
+    assert read == clips[:1]
+    once = Once(str, keep=2)
+    assert [once(number) for number in (1, 2, 3)] == ["1", "2", "3"]
+    assert list(once.made) == [2, 3]
 
 
 def test_answers_keep_their_order_and_no_more_are_under_way_than_allowed(serve, clips):

@@ -76,7 +76,7 @@ def test_shows_both_readings_and_who_is_taken_for_whom(tmp_path):
 
 
 def test_a_run_of_recognition_alone_needs_no_questions(tmp_path):
-    text = rescore_run.render(write(tmp_path))
+    text = rescore_run.render(rescore_run.report(rescore_run.read(write(tmp_path))))
     assert text.startswith("# Emotion recognition: avere")
 
 

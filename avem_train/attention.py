@@ -1,7 +1,8 @@
 """Attention for rows that begin with a long shared prefix and end in short branches.
 
 The prefix is plainly causal, which kernels do without a mask and at half the work; only the tokens behind it need the
-mask of the branches. The values are those of one masked attention over the whole row.
+mask of the branches. The values are those of one masked attention over the whole row. On a CPU attention is computed in
+float32 whatever the precision around it: the kernel's backward is 1.5 to 2.7 times slower in bfloat16.
 """
 
 from typing import Any
@@ -28,6 +29,11 @@ def attend(
 
     query, key, value: (batch, heads, length, size). Returns (batch, length, heads, size).
     """
+    if query.device.type == "cpu" and query.dtype == torch.bfloat16:
+        with torch.autocast("cpu", enabled=False):
+            states = query.float(), key.float(), value.float()
+            attended, _ = attend(module, *states, attention_mask, causal_until, **kwargs)
+        return attended.bfloat16(), None
     if not causal_until:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     prefix = [states[:, :, :causal_until] for states in (query, key, value)]

@@ -222,7 +222,8 @@ def _read_track(path: str | Path) -> tuple[np.ndarray, int]:
         rate = stream.rate
         planar = av.AudioResampler(format="fltp")  # same rate and channels, plain planes of floats
         for frame in _decode(container, stream):
-            blocks += [block.to_ndarray()[0] for block in planar.resample(frame)]
+            floats = [frame] if frame.format.name == "fltp" else planar.resample(frame)  # as AAC decodes: at once
+            blocks += [block.to_ndarray()[0] for block in floats]
     return (np.concatenate(blocks) if blocks else np.zeros(0, np.float32)), rate
 
 

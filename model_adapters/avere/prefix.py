@@ -58,22 +58,30 @@ def run_prefix(
     video_features: torch.Tensor | None,
     audio_features: torch.Tensor | None,
 ) -> Prefix:
-    """Run the shared ids once for each of `clips` clips.
+    """Run the shared ids once for each of `clips` clips; those before the media, equal for all, once for all.
 
     Features are what `get_video_features` and `get_audio_features` return, (clips, tokens, hidden), or None for a
     modality the prompt does not have.
     """
-    input_ids = torch.tensor([list(ids)] * clips, device=model.device)
-    output = model(
-        input_ids=input_ids,
-        attention_mask=torch.ones_like(input_ids),
-        video_features=video_features,
-        audio_features=audio_features,
-        past_key_values=DynamicCache(),
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    return Prefix(output.past_key_values, len(ids))
+    media = (model.config.video_token_id, model.config.audio_token_id)
+    alike = next((place for place, id_ in enumerate(ids) if id_ in media), len(ids))
+
+    def behind(cache: DynamicCache, rows: int, start: int, end: int, **features: torch.Tensor | None) -> DynamicCache:
+        return model(
+            input_ids=torch.tensor([list(ids[start:end])] * rows, device=model.device),
+            attention_mask=torch.ones(rows, end, dtype=torch.long, device=model.device),
+            past_key_values=cache,
+            use_cache=True,
+            logits_to_keep=1,
+            **features,
+        ).past_key_values
+
+    cache = DynamicCache()
+    if alike:
+        cache = _take_rows(behind(cache, 1, 0, alike), [0] * clips)
+    if alike < len(ids):
+        cache = behind(cache, clips, alike, len(ids), video_features=video_features, audio_features=audio_features)
+    return Prefix(cache, len(ids))
 
 
 @torch.inference_mode()

@@ -68,18 +68,20 @@ class AvereProcessor(ProcessorMixin):
     def pixel_values(self, frames: np.ndarray) -> torch.Tensor:
         """uint8 frames (frames, height, width, 3) -> float32 (frames, 3, image_size, image_size).
 
-        Normalised, then bilinear to the short side (the long side is rounded down), then cropped at the centre (halves
-        of a pixel to even). The released random flip is left out.
+        Bilinear to the short side (the long side is rounded down), then cropped at the centre (halves of a pixel to
+        even), then normalised: released in another order, but what is linear may come last, where pixels are fewest.
+        The released random flip is left out.
         """
         size = self.config.vision_config.image_size
-        pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2) / 255
-        pixels = (pixels - torch.tensor(_MEAN)[:, None, None]) / torch.tensor(_STD)[:, None, None]
+        pixels = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float()
         height, width = pixels.shape[-2:]
         short = min(height, width)
         resized = [size if side == short else int(side / short * size) for side in (height, width)]
-        pixels = interpolate(pixels, size=resized, mode="bilinear", align_corners=False)
+        if short != size:
+            pixels = interpolate(pixels, size=resized, mode="bilinear", align_corners=False)
         top, left = (round((side - size) / 2) for side in resized)
-        return pixels[..., top : top + size, left : left + size].contiguous()
+        pixels = pixels[..., top : top + size, left : left + size].contiguous() / 255
+        return (pixels - torch.tensor(_MEAN)[:, None, None]) / torch.tensor(_STD)[:, None, None]
 
     def input_features(self, wave: np.ndarray) -> torch.Tensor:
         """A 16 kHz wave in [-1, 1], float32 (samples,) -> log-mel (bins, mel frames).

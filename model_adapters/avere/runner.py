@@ -121,9 +121,10 @@ class Runner:
 
 
 def clip_batches(questions: Sequence[Question], numbers: Sequence[int], batch_size: int) -> list[Batch]:
-    """Group question numbers by clip, clips in order of first appearance, `batch_size` questions a batch.
+    """Group question numbers by clip, `batch_size` questions a batch, the clips with the longest prompts first.
 
-    A clip is never split over batches, so its prefix runs once; one with more questions than `batch_size` is a batch of
+    Prompts of like length share a batch, which then has little padding, and what needs the most memory runs first. A
+    clip is never split over batches, so its prefix runs once; one with more questions than `batch_size` is a batch of
     its own.
     """
     asked: dict[Clip, list[int]] = {}
@@ -131,7 +132,8 @@ def clip_batches(questions: Sequence[Question], numbers: Sequence[int], batch_si
         asked.setdefault(questions[number].clip, []).append(number)
     batches: list[Batch] = []
     room = 0
-    for group in asked.items():
+    longest = {clip: max(len(questions[number].ids) for number in group) for clip, group in asked.items()}
+    for group in sorted(asked.items(), key=lambda group: -longest[group[0]]):
         if len(group[1]) > room:
             batches.append([])
             room = batch_size

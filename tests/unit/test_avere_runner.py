@@ -88,6 +88,13 @@ def test_batches_are_filled_before_a_new_one_begins():
     assert [[clip.video for clip, _ in batch] for batch in batches] == [["a", "b"], ["c", "d"]]
 
 
+def test_prompts_of_like_length_share_a_batch_the_longest_first():
+    lengths = {"a": [2, 9], "b": [3], "c": [8, 1], "d": [4]}
+    questions = [Question(Clip(name, None), [0] * length) for name, each in lengths.items() for length in each]
+    batches = clip_batches(questions, range(len(questions)), 4)
+    assert [[clip.video for clip, _ in batch] for batch in batches] == [["a", "c"], ["d", "b"]]
+
+
 IDS = st.integers(0, 2)
 
 

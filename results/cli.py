@@ -59,9 +59,12 @@ def _build_parser() -> Parser:
 def _table(run_dirs: Sequence[Path]) -> None:
     from emorealm_results import rescore_run, side_by_side
 
+    names = {run_dir: run_dir.resolve().name for run_dir in run_dirs}
+    if len(set(names.values())) < len(names):  # runs of one name in several folders
+        names = {run_dir: str(run_dir) for run_dir in run_dirs}
     reports = {}
-    for run_dir in run_dirs:
-        reports[run_dir.name] = report = rescore_run.report(rescore_run.read(run_dir))
+    for run_dir, name in names.items():
+        reports[name] = report = rescore_run.report(rescore_run.read(run_dir))
         text = rescore_run.render(report)
         print(text, end="")
         output.write(run_dir / "table.md", text)

@@ -5,6 +5,7 @@ this launcher (the worker is alone in its world, whatever its adapter's rank). `
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ _KEPT = frozenset((
 ))
 # fmt: on
 _KEPT_PREFIXES = ("LC_", "CUDA_", "NVIDIA_", "PYTORCH_")
+_SECRET = re.compile("KEY|TOKEN|SECRET|PASS|AUTH|CREDENTIAL")  # NVIDIA_API_KEY begins as NVIDIA's settings do
 _NO_TOKEN_FILE = "HF_HUB_DISABLE_IMPLICIT_TOKEN"  # huggingface_hub would find a token that was saved at login
 _GPUS = "CUDA_VISIBLE_DEVICES"
 SCRIPTS = Path(__file__).resolve().parents[1] / "workers"
@@ -36,17 +38,17 @@ def worker_environment(
     missing = [name for name in added if name not in environ]
     if missing:
         stop(f"external_worker: env={missing[0]}: this variable is not set here, so it cannot be passed on")
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if name in _KEPT or name.startswith(_KEPT_PREFIXES) or name in added
-    }
+    kept = {name: value for name, value in environ.items() if name in added or _passes(name)}
     kept["PYTHONPATH"] = str(SCRIPTS)
     kept["PATH"] = os.pathsep.join(filter(None, [str(Path(python).parent), kept.get("PATH")]))
     if "HF_TOKEN" not in added:
         kept[_NO_TOKEN_FILE] = "1"
     gpus = _visible_gpus(device, environ)
     return kept if gpus is None else kept | {_GPUS: gpus}
+
+
+def _passes(name: str) -> bool:
+    return name in _KEPT or (name.startswith(_KEPT_PREFIXES) and not _SECRET.search(name))
 
 
 def _visible_gpus(device: str | None, environ: Mapping[str, str]) -> str | None:

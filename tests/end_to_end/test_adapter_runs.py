@@ -128,7 +128,7 @@ def test_a_worker_gives_the_answers_that_avere_gives_itself(world, alone):
     assert len({record["raw"] for record in answered}) > 1
 
 
-@pytest.mark.parametrize("model", ["external_worker", "qwen2_5_omni_av"])
+@pytest.mark.parametrize("model", ["external_worker", "qwen2_5_omni_av", "avere"])
 def test_two_processes_give_the_same_result_file_as_one(evaluate, alone, model):
     expected, of_one = alone(model)
     results, samples = evaluate(model, "two", launcher=TWO)

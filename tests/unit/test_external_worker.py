@@ -4,12 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 from avere_requests import chat_requests, texts
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from model_adapters.clip import Clip
@@ -17,6 +18,13 @@ from model_adapters.external_worker.adapter import ExternalWorker
 from model_adapters.external_worker.environment import SCRIPTS, worker_environment
 from model_adapters.external_worker.modalities import what_to_give
 from model_adapters.failures import FAILED
+
+
+@pytest.fixture(autouse=True)
+def logs_of_faults(monkeypatch, tmp_path):
+    """The log of a worker with a fault is kept, where temporary files go: not for good, here."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
 
 ECHO = Path(__file__).with_name("echo_worker.py")
 
@@ -215,7 +223,13 @@ def test_secrets_and_this_python_stay_outside(start, monkeypatch):
     assert "HF_HUB_DISABLE_IMPLICIT_TOKEN" not in seen
 
 
-@given(st.dictionaries(st.from_regex(r"[A-Z_]{1,12}(KEY|TOKEN|SECRET|PASSWORD|AUTH)", fullmatch=True), st.text()))
+@example({"NVIDIA_API_KEY": "x", "CUDA_AUTH_TOKEN": "x"})
+@given(
+    st.dictionaries(
+        st.from_regex(r"(LC_|CUDA_|NVIDIA_|PYTORCH_)?[A-Z_]{0,12}(KEY|TOKEN|SECRET|PASSWORD|AUTH)", fullmatch=True),
+        st.text(),
+    )
+)
 def test_nothing_that_is_called_a_secret_passes(environ):
     assert set(worker_environment("/bin/python", None, [], environ)) == {
         "PATH",

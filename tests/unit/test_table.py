@@ -85,3 +85,12 @@ def test_several_runs_get_a_row_each(tmp_path, capsys):
     assert base[2].startswith("62.5 [")
     assert [cell.split()[0] for cell in tuned[2:8]] == ["100.0"] * 6
     assert (tmp_path / "tuned" / "table.md").exists()
+
+
+def test_runs_of_one_name_keep_a_row_each_by_their_folders(tmp_path, capsys):
+    runs = [tmp_path / seed / "run" for seed in ("seed0", "seed1")]
+    for run in runs:
+        run_folders.write(run, run_folders.whole())
+    assert cli.main(["table", *map(str, runs)]) == 0
+    shown = capsys.readouterr().out.split("side by side")[1]
+    assert [len(rows(shown, str(run))) for run in runs] == [1, 1]

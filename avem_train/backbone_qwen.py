@@ -20,11 +20,8 @@ from avem_train.negatives import altered
 from avem_train.replies import Source
 from emorealm_tasks import media
 from model_adapters.avere.clips import FeatureStore
+from model_adapters.system_prompts import QWEN_OMNI
 
-SYSTEM = (
-    "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
-    "visual inputs, as well as generating text and speech."
-)
 FRAMES_PER_SECOND = 2
 MOST_FRAMES = 16
 
@@ -174,6 +171,5 @@ class QwenBackbone:
 
 def chat(text: str, blocks: str) -> str:
     """A user's turn of media blocks and text, and the opening of the answer."""
-    return (
-        f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{blocks}{text}<|im_end|>\n<|im_start|>assistant\n"
-    )
+    system = f"<|im_start|>system\n{QWEN_OMNI}<|im_end|>\n"
+    return f"{system}<|im_start|>user\n{blocks}{text}<|im_end|>\n<|im_start|>assistant\n"

@@ -19,14 +19,10 @@ from transformers import (
 
 from emorealm_tasks.errors import stop
 from model_adapters.clip import Clip
+from model_adapters.system_prompts import QWEN_OMNI
 
 from .base import InProcessChat
 from .clips import Given
-
-_SYSTEM = (
-    "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving auditory and "
-    "visual inputs, as well as generating text and speech."
-)
 
 
 class OmniAV(InProcessChat):
@@ -71,7 +67,7 @@ class Qwen25OmniAV(OmniAV):
     model_class = Qwen2_5OmniThinkerForConditionalGeneration
     processor_class = Qwen2_5OmniProcessor
     model_types = ("qwen2_5_omni", "qwen2_5_omni_thinker")
-    default_system = _SYSTEM
+    default_system = QWEN_OMNI
 
 
 class Qwen3OmniAV(OmniAV):

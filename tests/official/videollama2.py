@@ -1,0 +1,112 @@
+"""The worker `videollama2` on the code of DAMO-NLP-SG/VideoLLaMA2, branch audio_visual, commit 8cedfbd.
+
+Environment that worked: Python 3.11, torch 2.15.0, torchvision 0.29.2, torchaudio 2.11.0, numpy 1.26.4, transformers
+4.42.3, tokenizers 0.19.1, huggingface_hub 0.23.4, accelerate 0.26.1, timm 1.0.3, einops 0.8.2, decord 0.6.0, moviepy
+1.0.3, imageio 2.38.1, librosa 0.11.0, soundfile 0.14.0, opencv 5.0.0, pytorchvideo 0.1.5 with fvcore, iopath and
+parameterized; the `ffmpeg` program.
+
+The checkpoint has the fields of the released configuration: Qwen2, SigLIP, stc_connector_v35, 16 frames, BEATs behind
+two linear layers; its sizes are small, its tokenizer spells bytes. Stood in for: CUDA and half precision by the CPU and
+float32; BEATs' size, which the code fixes at 12 layers of 768, by 2 layers of 48.
+"""
+
+import json
+import os
+import sys
+
+import safetensors.torch  # noqa: F401  it looks torch's types up, as transformers does
+import torch
+import transformers
+from common import CHECKOUT, FOLDER, WORKERS, examine, stay_on_the_cpu
+
+WIDTH, SOUND_WIDTH = 64, 48
+TURN = "{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}"
+TEMPLATE = "{% for m in messages %}" + TURN + "{% endfor %}{{ '<|im_start|>assistant\\n' }}"
+
+
+def write_tokenizer():
+    """A Qwen2 tokenizer of 256 bytes and three marks. Returns the size of its vocabulary."""
+    from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
+
+    letters = {letter: number for number, letter in enumerate(bytes_to_unicode().values())}
+    with open("vocab.json", "w") as vocabulary, open("merges.txt", "w") as merges:
+        json.dump(letters, vocabulary)
+        merges.write("#version: 0.2\n")
+    marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "additional_special_tokens": ["<|im_start|>"]}
+    tokenizer = transformers.Qwen2Tokenizer("vocab.json", "merges.txt", chat_template=TEMPLATE, **marks)
+    tokenizer.save_pretrained(".")
+    return len(tokenizer)
+
+
+def write_picture_encoder():
+    """SigLIP of two layers, below the name by which the repository knows it."""
+    sizes = {"hidden_size": WIDTH, "intermediate_size": WIDTH, "num_attention_heads": 2, "num_hidden_layers": 2}
+    config = transformers.SiglipVisionConfig(image_size=56, patch_size=14, **sizes)
+    transformers.SiglipVisionModel(config).save_pretrained("siglip")
+    transformers.SiglipImageProcessor(size={"height": 56, "width": 56}).save_pretrained("siglip")
+
+
+def shrink_beats():
+    """The code builds BEATs at its defaults, whatever the checkpoint says."""
+    from videollama2.model import encoder
+
+    class Small(encoder.BEATsConfig):
+        def __init__(self):
+            super().__init__()
+            sizes = {"embed_dim": 32, "encoder_embed_dim": SOUND_WIDTH, "encoder_ffn_embed_dim": SOUND_WIDTH}
+            self.update({"encoder_layers": 2, "encoder_attention_heads": 2, **sizes})
+
+    encoder.BEATsConfig = Small
+
+
+def write_checkpoint():
+    from videollama2.model import Videollama2Qwen2Config, Videollama2Qwen2ForCausalLM
+
+    config = Videollama2Qwen2Config(
+        vocab_size=write_tokenizer(),
+        hidden_size=WIDTH,
+        intermediate_size=WIDTH,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        mm_vision_tower="siglip",
+        mm_vision_select_layer=-2,
+        mm_projector_type="stc_connector_v35",
+        mm_hidden_size=WIDTH,
+        mm_audio_tower="audio_tower.bin",
+        mm_projector_a_type="mlp2x_gelu",
+        mm_hidden_size_a=SOUND_WIDTH,
+        hidden_size_a=WIDTH,
+        num_frames=16,
+        initializer_range=0.2,
+        tune_mm_mlp_adapter=False,
+    )
+    model = Videollama2Qwen2ForCausalLM(config)
+    model.get_vision_tower().load_model()
+    model.save_pretrained(".")
+
+
+def shipped_worker():
+    """The worker's class. Its file has the name of the repository's package, and makes way as in `protocol.run`."""
+    from videollama2 import VideoLlama2
+
+    sys.path.remove(WORKERS)
+    del sys.modules["videollama2"]
+    return VideoLlama2
+
+
+def main():
+    worker_class = shipped_worker()
+    os.makedirs(FOLDER, exist_ok=True)
+    os.chdir(FOLDER)
+    torch.manual_seed(0)
+    write_picture_encoder()
+    shrink_beats()
+    write_checkpoint()
+    worker = worker_class(CHECKOUT, FOLDER, {})
+    worker.load()
+    examine(worker, worker.network.lm_head)
+
+
+stay_on_the_cpu()
+main()

@@ -38,6 +38,7 @@ class Model:
 
 _TINY = "tiny random weights on a CPU"
 _STUBS = "its calls, on a stub with the official names and arguments"
+_OFFICIAL = "the official code with tiny random weights on a CPU; its calls, on a stub"
 
 MODELS: tuple[Model, ...] = (
     Model(
@@ -135,7 +136,7 @@ MODELS: tuple[Model, ...] = (
         sees=True,
         checkpoint="DAMO-NLP-SG/VideoLLaMA2.1-7B-AV",
         licence="Apache 2.0, research preview",
-        tested=_STUBS,
+        tested=_OFFICIAL,
         published="VideoLLaMA2",
     ),
     Model(
@@ -156,7 +157,7 @@ MODELS: tuple[Model, ...] = (
         sees=True,
         checkpoint="VITA-MLLM/VITA-1.5",
         licence="VITA-1.5, research only",
-        tested=_STUBS,
+        tested=_OFFICIAL,
         published="VITA-1.5",
         note="the clip's sound goes into the slot for a spoken question; `sound=none` leaves it deaf",
     ),
@@ -167,7 +168,7 @@ MODELS: tuple[Model, ...] = (
         sees=True,
         checkpoint="openllmplayground/pandagpt_7b_max_len_1024",
         licence="CC BY-NC 4.0",
-        tested=_STUBS,
+        tested=_OFFICIAL,
         published="PandaGPT",
         note="greedy, the released code samples",
     ),
@@ -178,7 +179,7 @@ MODELS: tuple[Model, ...] = (
         sees=True,
         checkpoint="DAMO-NLP-SG/Video-LLaMA-Series",
         licence="BSD 3-Clause, non-commercial",
-        tested=_STUBS,
+        tested=_OFFICIAL,
         published="VideoLLaMA",
         note="greedy, the released code samples",
     ),
@@ -200,7 +201,7 @@ MODELS: tuple[Model, ...] = (
         sees=True,
         checkpoint="Emoation_LLaMA.pth, linked from the repository",
         licence="BSD 3-Clause, non-commercial",
-        tested=_STUBS,
+        tested=_OFFICIAL,
         note="the demo's input: first frame, mean of HuBERT, no MAE features; not the paper's finetuned EmotionLLaMA*",
     ),
     Model(
@@ -230,7 +231,7 @@ MODELS: tuple[Model, ...] = (
         sees=True,
         checkpoint="chaubeyG/AVERE-7B",
         licence="USC Research",
-        tested=_STUBS,
+        tested="the released code on the golden weights: its golden numbers; its calls, on a stub",
         note="the released code; `faithful=yes` mirrors and samples as it does",
     ),
     Model(

@@ -23,8 +23,9 @@ def _encode_clip(
     channels: int = 1,
     tone: float = 440.0,
     faststart: bool = False,
+    level: int = 16,
 ) -> Path:
-    """Write an mp4 (H.264, AAC) whose frame i is a flat grey of level 16 + 4 i, with a sine tone as its sound.
+    """Write an mp4 (H.264, AAC) whose frame i is a flat grey of `level` + 4 i, with a sine tone as its sound.
 
     `channels` = 2 puts silence in the right channel; `faststart` puts the index before the data.
     """
@@ -36,7 +37,7 @@ def _encode_clip(
         video.pix_fmt = "yuv420p"
         audio = container.add_stream("aac", rate=rate, layout="stereo" if channels == 2 else "mono") if sound else None
         for index in range(round(seconds * fps)):
-            frame = np.full((size, size, 3), min(16 + 4 * index, 235), np.uint8)
+            frame = np.full((size, size, 3), min(level + 4 * index, 235), np.uint8)
             container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         container.mux(video.encode(None))
         if audio is not None:
@@ -54,7 +55,7 @@ def _encode_clip(
 
 @pytest.fixture(scope="session")
 def make_clip() -> Callable[..., Path]:
-    """The encoder of real clips: make_clip(path, seconds, fps, size, sound, rate, channels, tone, faststart)."""
+    """The encoder of real clips: make_clip(path, seconds, fps, size, sound, rate, channels, tone, faststart, level)."""
     return _encode_clip
 
 

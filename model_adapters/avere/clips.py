@@ -4,6 +4,7 @@ Files are decoded ahead of the model by a few threads; features are kept under a
 out, so that memory stays bounded over any number of clips and a later task of the same run finds them again.
 """
 
+import contextlib
 import os
 import sys
 import threading
@@ -143,7 +144,8 @@ def _stand_back() -> None:
     torch.get_num_threads()  # at its first use in a thread torch sets the number; ours must come after
     threadpool_limits(1, user_api="openmp")
     if sys.platform == "linux":
-        os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
+        with contextlib.suppress(OSError):  # a sandbox may forbid it
+            os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
 
 
 def decode(processor: "AvereProcessor", medium: Medium | NoisedMedium) -> Decoded:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 from typing import ClassVar
 
@@ -42,7 +43,7 @@ class VideoLlama(protocol.Worker):
             "equip_audio_branch": True,
         }
         settings = [f"model.{name}={value}" for name, value in chosen.items()]
-        read = config.Config(argparse.Namespace(cfg_path=CONFIGURATION, options=settings))
+        read = config.Config(argparse.Namespace(cfg_path=_configuration(), options=settings))
         read.model_cfg.device_8bit = 0
         network = registry.get_model_class(read.model_cfg.arch).from_config(read.model_cfg).to("cuda:0").eval()
         look = read.datasets_cfg.webvid.vis_processor.train
@@ -73,6 +74,12 @@ class VideoLlama(protocol.Worker):
             max_length=2000,
         )
         return text, given
+
+
+def _configuration() -> io.StringIO:
+    """The released configuration without its language model: that line is no YAML, and the option names the model."""
+    with open(CONFIGURATION, encoding="utf-8") as file:
+        return io.StringIO("".join(line for line in file if not line.lstrip().startswith("llama_model:")))
 
 
 if __name__ == "__main__":

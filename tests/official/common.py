@@ -5,7 +5,11 @@ with WORKERS CHECKOUT FOLDER VIDEO_A WAV_A VIDEO_B WAV_B, writes tiny random wei
 `examine`. `tests/unit/test_official_code.py` starts the scripts and judges what they print.
 """
 
+import contextlib
+import importlib
+import io
 import json
+import os
 import sys
 import types
 
@@ -17,8 +21,22 @@ sys.path[:0] = [WORKERS, CHECKOUT]
 QUESTION = "Which sound supports sadness? (A) a sob (B) a bell (C) rain (D) a laugh"
 
 
+def shipped_worker(module, name):
+    """The class of a worker. Script and worker may be named as the repository's package: they make way for it."""
+    worker = getattr(importlib.import_module(module), name)
+    sys.path[:] = [entry for entry in sys.path if entry not in (WORKERS, os.path.dirname(os.path.abspath(__file__)))]
+    del sys.modules[module]
+    return worker
+
+
 def stay_on_the_cpu():
     """`cuda` means the CPU, half precision means float32. Import transformers first: it looks torch's types up."""
+    with contextlib.suppress(ImportError):
+        import safetensors.torch  # noqa: F401  looks torch's types up, too
+    kept = io.BytesIO()
+    torch.save(torch.zeros(1), kept)
+    torch.load(io.BytesIO(kept.getvalue()))  # so does torch, at the first file
+    torch.version.cuda = None  # torchaudio compares it with its own
     torch.float16 = torch.bfloat16 = torch.float32
     torch.Tensor.cuda = torch.nn.Module.cuda = lambda it, *_, **__: it
     torch.Tensor.half = torch.nn.Module.half = lambda it: it.float()
@@ -28,6 +46,18 @@ def stay_on_the_cpu():
     gone = types.ModuleType("torchvision.transforms.functional_tensor")  # older libraries ask for it
     gone.rgb_to_grayscale = None
     sys.modules[gone.__name__] = gone
+
+
+def read_sound_by_soundfile():
+    """In place of torchaudio's reader, which needs a further library since 2.9."""
+    import soundfile
+    import torchaudio
+
+    def load(path):
+        sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        return torch.from_numpy(sound.T.copy()), rate
+
+    torchaudio.load = load
 
 
 def _to(move):
@@ -55,22 +85,25 @@ class FirstScores:
         self.kept = None
 
 
-def examine(worker, head, versions=()):
-    """Ask a loaded worker about both clips, with every combination of senses it takes; clip a twice, in a row.
+def examine(worker, head):
+    """Ask a loaded worker about the clips with every combination of senses it takes.
 
-    head: the module whose output are the scores over the vocabulary. Prints one JSON line, the last of stdout.
+    About clip a twice and about clip b; where it takes both senses, also about the picture of one with the sound of
+    the other. head: the module whose output are the scores over the vocabulary. Prints one JSON line, the last of
+    stdout.
     """
     import protocol
 
     scores, asked = FirstScores(head), []
     for kind in [kind for kind in worker.modalities if kind != "text"]:
-        for name in ("a", "a", "b"):
-            video, wav = CLIPS[name]
-            request = {"id": f"{kind} {name}", "prompt": QUESTION, "generation": {"max_new_tokens": 4}}
-            request["video"] = video if "video" in kind else None
-            request["audio"] = wav if "audio" in kind else None
+        video, audio = "video" in kind, "audio" in kind
+        pairs = ["aa", "aa", "bb", *(["ab", "ba"] if video and audio else [])]
+        for picture, sound in pairs:
+            request = {"id": len(asked), "prompt": QUESTION, "generation": {"max_new_tokens": 4}}
+            request["video"] = CLIPS[picture][0] if video else None
+            request["audio"] = CLIPS[sound][1] if audio else None
+            protocol.seed()  # as `protocol.run` does before each question
             scores.clear()
-            text = worker.answer(protocol.Request(request))
-            text = text if isinstance(text, str) else text[0]
-            asked.append({"kind": kind, "clip": name, "text": text, "scores": scores.kept.tolist()})
-    print(json.dumps({"asked": asked, "versions": dict(versions)}), flush=True)
+            worker.answer(protocol.Request(request))
+            asked.append({"kind": kind, "clips": picture + sound, "scores": scores.kept.tolist()})
+    print(json.dumps(asked), flush=True)

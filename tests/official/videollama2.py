@@ -2,26 +2,34 @@
 
 Environment that worked: Python 3.11, torch 2.15.0, torchvision 0.29.2, torchaudio 2.11.0, numpy 1.26.4, transformers
 4.42.3, tokenizers 0.19.1, huggingface_hub 0.23.4, accelerate 0.26.1, timm 1.0.3, einops 0.8.2, decord 0.6.0, moviepy
-1.0.3, imageio 2.38.1, librosa 0.11.0, soundfile 0.14.0, opencv 5.0.0, pytorchvideo 0.1.5 with fvcore, iopath and
-parameterized; the `ffmpeg` program.
+1.0.3, imageio 2.38.1, librosa 0.11.0, soundfile 0.14.0, opencv 5.0.0, pytorchvideo 0.1.5 with fvcore 0.1.5,
+iopath 0.1.10 and parameterized 0.9.0; imageio-ffmpeg 0.8.1, whose `ffmpeg` is taken where the system has none.
 
-The checkpoint has the fields of the released configuration: Qwen2, SigLIP, stc_connector_v35, 16 frames, BEATs behind
-two linear layers; its sizes are small, its tokenizer spells bytes. Stood in for: CUDA and half precision by the CPU and
-float32; BEATs' size, which the code fixes at 12 layers of 768, by 2 layers of 48.
+The checkpoint has the parts that the repository's va_joint.sh trains: Qwen2, SigLIP, stc_connector_v35, 16 frames,
+BEATs behind two linear layers; its sizes are small, its tokenizer spells bytes. Stood in for: CUDA and half precision
+by the CPU and float32; BEATs' size, which the code fixes at 12 layers of 768, by 2 layers of 48.
 """
 
 import json
 import os
-import sys
+import shutil
 
-import safetensors.torch  # noqa: F401  it looks torch's types up, as transformers does
 import torch
 import transformers
-from common import CHECKOUT, FOLDER, WORKERS, examine, stay_on_the_cpu
+from common import CHECKOUT, FOLDER, examine, shipped_worker, stay_on_the_cpu
 
 WIDTH, SOUND_WIDTH = 64, 48
 TURN = "{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}"
 TEMPLATE = "{% for m in messages %}" + TURN + "{% endfor %}{{ '<|im_start|>assistant\\n' }}"
+
+
+def find_ffmpeg():
+    """The repository starts `ffmpeg`; where there is none, imageio-ffmpeg, which it requires, brings one."""
+    if not shutil.which("ffmpeg"):
+        import imageio_ffmpeg
+
+        os.symlink(imageio_ffmpeg.get_ffmpeg_exe(), "ffmpeg")
+        os.environ["PATH"] += os.pathsep + os.getcwd()
 
 
 def write_tokenizer():
@@ -83,23 +91,16 @@ def write_checkpoint():
     )
     model = Videollama2Qwen2ForCausalLM(config)
     model.get_vision_tower().load_model()
-    model.save_pretrained(".")
-
-
-def shipped_worker():
-    """The worker's class. Its file has the name of the repository's package, and makes way as in `protocol.run`."""
-    from videollama2 import VideoLlama2
-
-    sys.path.remove(WORKERS)
-    del sys.modules["videollama2"]
-    return VideoLlama2
+    weights = {name: value.clone() for name, value in model.state_dict().items()}  # BEATs' layers share a table
+    model.save_pretrained(".", state_dict=weights)
 
 
 def main():
-    worker_class = shipped_worker()
+    worker_class = shipped_worker("videollama2", "VideoLlama2")
     os.makedirs(FOLDER, exist_ok=True)
     os.chdir(FOLDER)
     torch.manual_seed(0)
+    find_ffmpeg()
     write_picture_encoder()
     shrink_beats()
     write_checkpoint()

@@ -293,7 +293,8 @@ CONFIG = (
     + """
 class Config:
     def __init__(self, args):
-        note("Config", args.cfg_path, args.options)
+        path = args.cfg_path
+        note("Config", path if isinstance(path, str) else path.read(), args.options)
         self.model_cfg, self.datasets_cfg = Thing("model_cfg"), Thing("datasets_cfg")
 """
 )
@@ -313,6 +314,7 @@ def lavis(package):
 
 VIDEO_LLAMA = {
     **lavis("video_llama"),
+    "eval_configs/video_llama_eval_withaudio.yaml": 'model:\n  llama_model: "7b/" or "13b/"\n  ckpt: "path"\n',
     "video_llama/conversation/conversation_video.py": HEAD
     + """
 class State:

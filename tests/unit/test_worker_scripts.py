@@ -145,7 +145,7 @@ def test_pandagpt(ask):
 def test_video_llama(ask):
     session = ask("video_llama", "both", "video", "both")
     options = session.one("Config")
-    assert options["args"][0] == "eval_configs/video_llama_eval_withaudio.yaml"
+    assert options["args"][0] == 'model:\n  ckpt: "path"\n', "the released line of the language model is no YAML"
     assert {"model.llama_model=L", "model.ckpt=weights", "model.ckpt_2=A"} <= set(options["args"][1])
     sounds = session.of("load_and_transform_audio_data")
     assert [call["args"] for call in sounds] == [[[str(session.wav)], "cpu"]] * 2

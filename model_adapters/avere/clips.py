@@ -4,10 +4,7 @@ Files are decoded ahead of the model by a few threads; features are kept under a
 out, so that memory stays bounded over any number of clips and a later task of the same run finds them again.
 """
 
-import contextlib
 import os
-import sys
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -88,7 +85,7 @@ class MediaEncoder:
         self.failures: dict[Medium, str] = {}
         self.given: dict[Medium, dict] = {}
         self._decoding: dict[Medium, Future[Decoded]] = {}
-        begin = _stand_back if model.device.type == "cpu" else None
+        begin = _use_one_thread if model.device.type == "cpu" else None
         self._pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), "decode", initializer=begin)
 
     def prefetch(self, wanted: Iterable[Medium]) -> None:
@@ -135,17 +132,14 @@ class MediaEncoder:
         self.store = FeatureStore(0)
 
 
-def _stand_back() -> None:
-    """Begin a thread that decodes beside a model on the same cores: operators on this one thread, when cores are idle.
+def _use_one_thread() -> None:
+    """Begin a thread that decodes for a model on the same cores: operators stay on this one thread.
 
     A team of threads for each decoder would outnumber the cores, and then OpenMP puts the model's own team to sleep
     between any two operators: all of its work takes 1.5 times as long.
     """
     torch.get_num_threads()  # at its first use in a thread torch sets the number; ours must come after
     threadpool_limits(1, user_api="openmp")
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):  # a sandbox may forbid it
-            os.sched_setscheduler(threading.get_native_id(), os.SCHED_IDLE, os.sched_param(0))
 
 
 def decode(processor: "AvereProcessor", medium: Medium | NoisedMedium) -> Decoded:

@@ -13,7 +13,7 @@ from model_adapters.contrastive import Contrast
 from .clips import MediaEncoder
 from .prefix import Prefix, generate, run_prefix, score, shared_length
 
-_AHEAD = 2  # batches of clips decoded while the model works on one
+_AHEAD = 2  # batches of clips decoded while the model works on one; on a CPU none, as both want the same cores
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Runner:
         self.batch_size = batch_size
         self.eos = eos
         self.contrast = contrast
+        self.ahead = 0 if self.model.device.type == "cpu" else _AHEAD
 
     def generate(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[int] | Failure]]:
         """(question number, new ids without eos, or why not) for each question, in the order of the work."""
@@ -80,7 +81,7 @@ class Runner:
             length = shared_length([questions[number].ids for number in numbers])
             batches = clip_batches(questions, numbers, self.batch_size)
             for position, batch in enumerate(batches):
-                self.encoder.prefetch(self._media(batches[position : position + 1 + _AHEAD]))
+                self.encoder.prefetch(self._media(batches[position : position + 1 + self.ahead]))
                 features = self.encoder.encode(self._media([batch]))
                 yield from self._unreadable(batch, features)
                 readable = [(clip, asked) for clip, asked in batch if all(m in features for m in clip.media)]

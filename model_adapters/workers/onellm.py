@@ -40,7 +40,7 @@ class OneLlm(protocol.Worker):
         with tempfile.TemporaryDirectory() as meeting:  # a file, not a port: several workers share a machine
             address = f"file://{os.path.join(meeting, 'group')}"
             torch.distributed.init_process_group(backend="nccl", rank=0, world_size=1, init_method=address)
-        initialize.initialize_model_parallel(1)
+            initialize.initialize_model_parallel(1)  # its groups meet over the same file
         torch.cuda.set_device(0)
         with default_tensor_type(dtype=torch.float16, device="cuda"):
             network = MetaModel("onellm", os.path.join("config", "llama2", "7B.json"), None, self.options["tokenizer"])

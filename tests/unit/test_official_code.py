@@ -39,6 +39,7 @@ def test_a_worker_on_official_code_hears_and_sees(name, make_clip, tmp_path):
         capture_output=True,
         text=True,
         check=False,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     asked = json.loads(done.stdout.splitlines()[-1])

@@ -103,7 +103,8 @@ def test_ola(ask):
     assert session.of("numpy.linspace")[0]["args"] == [0, 23, 64]
     assert session.of("librosa.load")[0] | {"args": [str(session.wav)], "named": {"sr": 16000}} in session.calls
     generated = [call["named"] for call in session.of("generate")]
-    assert [call["modalities"] for call in generated] == ["video", "video", ["text"], ["text"]]
+    assert [call["modalities"] for call in generated] == [["video"], ["video"], ["text"], ["text"]]
+    assert [len(call["images"]) for call in generated] == [1] * 4  # a sample each, whatever its frames
     assert all(call["do_sample"] is False and call["max_new_tokens"] == 16 for call in generated)
     assert session.of("stop")[0]["args"] == [["<end>"]]
 

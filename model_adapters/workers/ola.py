@@ -103,7 +103,7 @@ class Ola(protocol.Worker):
         frames = [Image.fromarray(frame) for frame in reader.get_batch(numbers).asnumpy()]
         pixels = [process_anyres_video(frame, self.image_processor).unsqueeze(0) for frame in frames]
         video = torch.cat(pixels, dim=0).bfloat16().to("cuda")
-        # one sample with 64 frames, as in training; handed over bare they count as 64 samples, the first of which is used
+        # one sample of 64 frames, as in training; handed over bare they are 64 samples, and the first alone is used
         return {"images": [video], "images_highres": [video], "modalities": ["video"]}
 
     def _sound(self, path: str | None) -> dict:

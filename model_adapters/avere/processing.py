@@ -77,7 +77,7 @@ class AvereProcessor(ProcessorMixin):
         height, width = pixels.shape[-2:]
         short = min(height, width)
         resized = [size if side == short else int(side / short * size) for side in (height, width)]
-        if short != size:
+        if resized != [height, width]:  # rounded down, a long side may lose a pixel where the short one is as it should
             pixels = interpolate(pixels, size=resized, mode="bilinear", align_corners=False)
         top, left = (round((side - size) / 2) for side in resized)
         pixels = pixels[..., top : top + size, left : left + size].contiguous() / 255

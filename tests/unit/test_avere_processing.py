@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import LlamaTokenizer
 
-from model_adapters.avere import AvereConfig, AvereProcessor, from_released_ids
+from model_adapters.avere import AvereConfig, AvereProcessor, from_released_ids, processing
 from model_adapters.avere.convert import read_tokenizer
 
 TOKENIZER = Path(__file__).parents[1] / "golden" / "data" / "avere_dev" / "dev"
@@ -84,6 +84,19 @@ def test_the_centre_of_a_wide_frame_is_kept():
     frames[:, :, 48:144] = 255
     pixels = PROCESSOR.pixel_values(frames)
     assert (pixels > 0).all()
+
+
+@pytest.mark.parametrize("width", [224, 230, 320])
+def test_pixels_are_those_of_the_released_order(width):
+    """Normalise, resize, crop. At 230 the long side rounds down to 229 though the short one is as it should be."""
+    frames = np.random.default_rng(0).integers(0, 256, (2, 224, width, 3), np.uint8)
+    mean, std = (torch.tensor(three)[:, None, None] for three in (processing._MEAN, processing._STD))
+    released = (torch.from_numpy(frames).permute(0, 3, 1, 2) / 255 - mean) / std
+    wide = int(width / 224 * 224)
+    released = torch.nn.functional.interpolate(released, size=(224, wide), mode="bilinear", align_corners=False)
+    left = round((wide - 224) / 2)
+    pixels = AvereProcessor(PROCESSOR.tokenizer, AvereConfig()).pixel_values(frames)
+    torch.testing.assert_close(pixels, released[..., left : left + 224], atol=1e-5, rtol=0)
 
 
 def test_waves_are_padded_and_cut_to_the_window():

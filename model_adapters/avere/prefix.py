@@ -67,6 +67,7 @@ def run_prefix(
     alike = next((place for place, id_ in enumerate(ids) if id_ in media), len(ids))
 
     def behind(cache: DynamicCache, rows: int, start: int, end: int, **features: torch.Tensor | None) -> DynamicCache:
+        """`cache` with `ids[start:end]` run behind what it holds, in each of its `rows`."""
         return model(
             input_ids=torch.tensor([list(ids[start:end])] * rows, device=model.device),
             attention_mask=torch.ones(rows, end, dtype=torch.long, device=model.device),

@@ -60,6 +60,41 @@ def read_sound_by_soundfile():
     torchaudio.load = load
 
 
+def attend(q, k, v, dropout_p=0.0, softmax_scale=None, causal=False):
+    """In place of flash_attn_func: (batch, length, heads, width) each, and the last query sees every key."""
+    seen = None
+    if causal:
+        seen = torch.ones(q.shape[1], k.shape[1], dtype=torch.bool).tril(k.shape[1] - q.shape[1])
+    q, k, v = (one.transpose(1, 2) for one in (q, k, v))
+    output = torch.nn.functional.scaled_dot_product_attention(q, k, v, seen, scale=softmax_scale)
+    return output.transpose(1, 2)
+
+
+def write_qwen_tokenizer(folder, **settings):
+    """A Qwen2 tokenizer of 256 bytes and three marks, in `folder`; returned, too."""
+    import transformers
+    from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
+
+    letters = {letter: number for number, letter in enumerate(bytes_to_unicode().values())}
+    with open("vocab.json", "w") as vocabulary, open("merges.txt", "w") as merges:
+        json.dump(letters, vocabulary)
+        merges.write("#version: 0.2\n")
+    marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "additional_special_tokens": ["<|im_start|>"]}
+    tokenizer = transformers.Qwen2Tokenizer("vocab.json", "merges.txt", **marks, **settings)
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def random_state(**parts):
+    """The weights of some modules and parameters under these names, with noise added to how they begin."""
+    holder = torch.nn.Module()
+    for name, part in parts.items():
+        setattr(holder, name, part)
+    for parameter in holder.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return holder.state_dict()
+
+
 def _to(move):
     def to(it, *args, **named):
         args = ["cpu" if str(one).startswith("cuda") else one for one in args]

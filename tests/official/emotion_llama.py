@@ -13,7 +13,7 @@ After loading, the network's weights must be those of the files.
 
 import os
 
-from common import CHECKOUT, FOLDER, examine, stay_on_the_cpu
+from common import CHECKOUT, FOLDER, examine, random_state, stay_on_the_cpu
 
 os.environ["TORCH_HOME"] = os.path.join(FOLDER, "torch")
 
@@ -33,14 +33,6 @@ def shrink():
 
     full = eva_vit.VisionTransformer
     eva_vit.VisionTransformer = lambda **fixed: full(**{**fixed, "depth": LAYERS, "mlp_ratio": 0.1})
-
-
-def random_state(**parts):
-    """The weights of some modules under these names, with noise added to how they begin."""
-    holder = torch.nn.ModuleDict(parts)
-    for parameter in holder.parameters():
-        parameter.data += 0.1 * torch.randn_like(parameter)
-    return holder.state_dict()
 
 
 def write_llama():

@@ -11,23 +11,15 @@ imported and not used, by an empty module. Made small: the picture's encoder, wh
 """
 
 import importlib.machinery
-import json
 import os
 import sys
 import types
 
 import torch
 import transformers
-from common import CHECKOUT, FOLDER, examine, shipped_worker, stay_on_the_cpu
+from common import CHECKOUT, FOLDER, attend, examine, shipped_worker, stay_on_the_cpu, write_qwen_tokenizer
 
 BEATS = "BEATs_iter3_plus_AS2M_finetuned_on_AS2M_cpt2.pt"
-
-
-def attend(q, k, v, dropout_p=0.0, softmax_scale=None, causal=False):
-    """As flash_attn_func: (batch, length, heads, width) each."""
-    q, k, v = (one.transpose(1, 2) for one in (q, k, v))
-    output = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal, scale=softmax_scale)
-    return output.transpose(1, 2)
 
 
 def attend_apart(
@@ -69,24 +61,11 @@ def write_sound_encoders():
     torch.save({"cfg": sizes, "model": BEATs(BEATsConfig(sizes)).state_dict()}, BEATS)
 
 
-def write_tokenizer(folder):
-    """A Qwen2 tokenizer of 256 bytes and three marks."""
-    from transformers.models.qwen2.tokenization_qwen2 import bytes_to_unicode
-
-    with open("vocab.json", "w") as vocabulary, open("merges.txt", "w") as merges:
-        json.dump({letter: number for number, letter in enumerate(bytes_to_unicode().values())}, vocabulary)
-        merges.write("#version: 0.2\n")
-    marks = ["<|im_start|>", "<|im_end|>"]
-    tokenizer = transformers.Qwen2Tokenizer("vocab.json", "merges.txt", additional_special_tokens=marks)
-    tokenizer.save_pretrained(folder)
-    return tokenizer
-
-
 def write_checkpoint(folder):
     """The width of the sound is Whisper's and BEATs' together, that of the picture its encoder's."""
     from ola.model import OlaConfigQwen, OlaQwenForCausalLM
 
-    words = {"vocab_size": len(write_tokenizer(folder)), "hidden_size": 64, "intermediate_size": 128}
+    words = {"vocab_size": len(write_qwen_tokenizer(folder)), "hidden_size": 64, "intermediate_size": 128}
     words.update(num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, initializer_range=0.2)
     sound = {"speech_encoder": "./large-v3.pt", "music_encoder": "./" + BEATS, "speech_encoder_type": "dual"}
     sound.update(speech_encoder_hidden_size=64, speech_encoder_ds_rate=10, speech_projector_type="linear")

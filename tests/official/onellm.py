@@ -17,20 +17,10 @@ import tempfile
 import types
 
 import torch
-from common import CHECKOUT, FOLDER, examine, read_sound_by_soundfile, shipped_worker, stay_on_the_cpu
+from common import CHECKOUT, FOLDER, attend, examine, read_sound_by_soundfile, shipped_worker, stay_on_the_cpu
 
 TOKENIZER = os.path.join(CHECKOUT, "config", "llama2", "tokenizer.model")
 SIZES = {"dim": 64, "multiple_of": 32, "n_heads": 4, "n_layers": 2, "norm_eps": 1e-05, "vocab_size": -1}
-
-
-def attend(q, k, v, dropout_p=0.0, softmax_scale=None, causal=False):
-    """As flash_attn_func: (batch, length, heads, width) each, and the last query sees every key."""
-    seen = None
-    if causal:
-        seen = torch.ones(q.shape[1], k.shape[1], dtype=torch.bool).tril(k.shape[1] - q.shape[1])
-    q, k, v = (one.transpose(1, 2) for one in (q, k, v))
-    output = torch.nn.functional.scaled_dot_product_attention(q, k, v, seen, scale=softmax_scale)
-    return output.transpose(1, 2)
 
 
 def stand_in():

@@ -15,7 +15,7 @@ soundfile. After loading, every weight of the network must be one from the files
 import json
 import os
 
-from common import CHECKOUT, FOLDER, examine, read_sound_by_soundfile, shipped_worker, stay_on_the_cpu
+from common import CHECKOUT, FOLDER, examine, random_state, read_sound_by_soundfile, shipped_worker, stay_on_the_cpu
 
 os.environ.update(
     HF_HOME=os.path.join(FOLDER, "hf"), TORCH_HOME=os.path.join(FOLDER, "torch"), TRANSFORMERS_OFFLINE="1"
@@ -42,16 +42,6 @@ def shrink():
     for sense in SENSES:
         sizes.update({f"{sense}_embed_dim": WIDTH, f"{sense}_num_blocks": 2, f"{sense}_num_heads": 2})
     imagebind_model.ImageBindModel = lambda **fixed: sound(**{**fixed, **sizes})
-
-
-def random_state(**parts):
-    """The weights of some modules and parameters under these names, with noise added to how they begin."""
-    holder = torch.nn.Module()
-    for name, part in parts.items():
-        setattr(holder, name, part)
-    for parameter in holder.parameters():
-        parameter.data += 0.1 * torch.randn_like(parameter)
-    return holder.state_dict()
 
 
 def write_bert():

@@ -10,13 +10,12 @@ BEATs behind two linear layers; its sizes are small, its tokenizer spells bytes.
 by the CPU and float32; BEATs' size, which the code fixes at 12 layers of 768, by 2 layers of 48.
 """
 
-import json
 import os
 import shutil
 
 import torch
 import transformers
-from common import CHECKOUT, FOLDER, examine, shipped_worker, stay_on_the_cpu
+from common import CHECKOUT, FOLDER, examine, shipped_worker, stay_on_the_cpu, write_qwen_tokenizer
 
 WIDTH, SOUND_WIDTH = 64, 48
 TURN = "{{ '<|im_start|>' + m['role'] + '\\n' + m['content'] + '<|im_end|>' + '\\n' }}"
@@ -30,20 +29,6 @@ def find_ffmpeg():
 
         os.symlink(imageio_ffmpeg.get_ffmpeg_exe(), "ffmpeg")
         os.environ["PATH"] += os.pathsep + os.getcwd()
-
-
-def write_tokenizer():
-    """A Qwen2 tokenizer of 256 bytes and three marks. Returns the size of its vocabulary."""
-    from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
-
-    letters = {letter: number for number, letter in enumerate(bytes_to_unicode().values())}
-    with open("vocab.json", "w") as vocabulary, open("merges.txt", "w") as merges:
-        json.dump(letters, vocabulary)
-        merges.write("#version: 0.2\n")
-    marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "additional_special_tokens": ["<|im_start|>"]}
-    tokenizer = transformers.Qwen2Tokenizer("vocab.json", "merges.txt", chat_template=TEMPLATE, **marks)
-    tokenizer.save_pretrained(".")
-    return len(tokenizer)
 
 
 def write_picture_encoder():
@@ -71,7 +56,7 @@ def write_checkpoint():
     from videollama2.model import Videollama2Qwen2Config, Videollama2Qwen2ForCausalLM
 
     config = Videollama2Qwen2Config(
-        vocab_size=write_tokenizer(),
+        vocab_size=len(write_qwen_tokenizer(".", chat_template=TEMPLATE)),
         hidden_size=WIDTH,
         intermediate_size=WIDTH,
         num_hidden_layers=2,

@@ -18,7 +18,15 @@ import types
 import torch
 import transformers
 import yaml
-from common import CHECKOUT, FOLDER, examine, read_sound_by_soundfile, shipped_worker, stay_on_the_cpu
+from common import (
+    CHECKOUT,
+    FOLDER,
+    examine,
+    read_sound_by_soundfile,
+    shipped_worker,
+    stay_on_the_cpu,
+    write_qwen_tokenizer,
+)
 
 WIDTH, SOUND_WIDTH, MELS = 64, 32, 80
 PICTURE, SOUND = "InternViT-300M-448px", "audio-encoder"  # the first is told from other encoders by its name
@@ -29,20 +37,6 @@ def stand_in():
     read_sound_by_soundfile()
     for name in ("xformers", "xformers.ops"):
         sys.modules[name] = types.ModuleType(name)
-
-
-def write_tokenizer():
-    """A Qwen2 tokenizer of 256 bytes and three marks."""
-    from transformers.models.gpt2.tokenization_gpt2 import bytes_to_unicode
-
-    letters = {letter: number for number, letter in enumerate(bytes_to_unicode().values())}
-    with open("vocab.json", "w") as vocabulary, open("merges.txt", "w") as merges:
-        json.dump(letters, vocabulary)
-        merges.write("#version: 0.2\n")
-    marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "additional_special_tokens": ["<|im_start|>"]}
-    tokenizer = transformers.Qwen2TokenizerFast("vocab.json", "merges.txt", **marks)
-    tokenizer.save_pretrained(".")
-    return tokenizer
 
 
 def write_picture_encoder():
@@ -98,7 +92,7 @@ def write_sound_encoder():
 def write_checkpoint():
     from vita.model import VITAQwen2Config, VITAQwen2ForCausalLM
 
-    tokenizer = write_tokenizer()
+    tokenizer = write_qwen_tokenizer(".")
     config = VITAQwen2Config(
         vocab_size=len(tokenizer),
         eos_token_id=tokenizer.eos_token_id,

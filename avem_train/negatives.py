@@ -11,13 +11,14 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from emorealm_tasks import media
 from model_adapters.diffusion import DIFFUSION_STEPS, diffused
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class Negatives:
 
     kind: "other_emotion", a clip of another emotion (a record's own `rejected_video`, `rejected_audio` come first);
     "any_clip", any other clip; "diffusion", the record's clip with noise; "random", uniform noise on [0, 1).
-    change: "prompt", only what the prompt is about (PMP, Eq. 5); "both", picture and sound whatever the prompt.
+    change: "prompt", only what the prompt is about (PMP, Eq. 5); "both", picture and sound whatever the prompt, each of
+    another emotion as far as the records name it.
     redraw: draw anew every epoch; the reference is then computed live.
     diffusion_step: how far the noise goes, 0 to 999 of VCD's schedule; 500 is VCD's default.
 
@@ -117,9 +119,9 @@ def undrawable(records: Sequence["Preference"], settings: Negatives) -> list["Pr
 
 
 def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
-    """Which of "video" and "audio" change in a record's rejected media: never a picture that it does not have."""
-    media = MODALITIES["audiovisual" if settings.change == "both" else record.modality]
-    return tuple(modality for modality in media if modality == "audio" or record.video)
+    """Which of "video" and "audio" change in a record's rejected media: never one that it does not have."""
+    wanted = MODALITIES["audiovisual" if settings.change == "both" else record.modality]
+    return tuple(modality for modality in wanted if _has(_clip(record), [modality]))
 
 
 class Pool:
@@ -139,24 +141,40 @@ class Pool:
         """Clips that can stand in for the record's, in a fixed order; with "any_clip" its own is among them.
 
         Another emotion: a clip's picture and sound may convey different ones, so only what records about the same
-        modality name counts, as long as that leaves any clip; if none, what any of its records name.
+        modality name counts, as long as that leaves any clip; if none, what any of its records name. Where the modality
+        that the prompt is not about changes too, it gets another emotion likewise, as far as records name it.
         """
-        picture = "video" in changed(record, settings)  # a sound alone has none to give
-        key = (picture, *((record.modality, record.emotion) if settings.kind == "other_emotion" else ()))
+        changing = changed(record, settings)
+        wanted: tuple = ()
+        if settings.kind == "other_emotion":
+            beside = [modality for modality in changing if modality not in MODALITIES[record.modality]]
+            own = [(modality, frozenset(self._emotions(_clip(record), modality))) for modality in beside]
+            wanted = (record.modality, record.emotion, *own)
+        key = (changing, *wanted)
         if key not in self._kept:
-            able = [clip for clip in self._clips if clip[0] or not picture]
-            self._kept[key] = able if len(key) == 1 else self._of_other_emotion(able, record)
+            able = [clip for clip in self._clips if _has(clip, changing)]
+            self._kept[key] = self._of_other_emotions(able, *wanted) if wanted else able
         return self._kept[key]
 
-    def _of_other_emotion(self, clips: list[Clip], record: "Preference") -> list[Clip]:
-        def fit(modality: str | None) -> list[Clip]:
-            named = {clip: self._emotions(clip, modality) - {""} for clip in clips}
-            return [clip for clip, emotions in named.items() if emotions and record.emotion not in emotions]
+    def _of_other_emotions(
+        self, clips: list[Clip], modality: str, emotion: str, *beside: tuple[str, frozenset[str]]
+    ) -> list[Clip]:
+        """Those of `clips` whose emotion in `modality` is another one, and in each further modality none of its own."""
+        if not emotion:
+            return []
+        asked = frozenset({emotion})
+        found = self._without(clips, modality, asked) or self._without(clips, None, asked)
+        for further, own in beside:
+            if own:
+                found = self._without(found, further, own) or found  # better than none
+        return found
 
-        return (fit(record.modality) or fit(None)) if record.emotion else []
+    def _without(self, clips: Sequence[Clip], modality: str | None, unwanted: frozenset[str]) -> list[Clip]:
+        named = {clip: self._emotions(clip, modality) for clip in clips}
+        return [clip for clip, emotions in named.items() if emotions and not emotions & unwanted]
 
     def _emotions(self, clip: Clip, modality: str | None = None) -> set[str]:
-        return {emotion for about, emotion in self._named[clip] if modality in (None, about)}
+        return {emotion for about, emotion in self._named[clip] if modality in (None, about)} - {""}
 
     def clip(self, record: "Preference", settings: Negatives, salt: str) -> Clip:
         """One of the record's candidates, drawn from its id and `salt`. Raises ValueError if there is none."""
@@ -170,6 +188,22 @@ class Pool:
 
 def _clip(record: "Preference") -> Clip:
     return record.video, record.audio
+
+
+def _has(clip: Clip, modalities: Sequence[str]) -> bool:
+    """Whether a clip has all of `modalities`: a sound alone has no picture, many a video no sound."""
+    video, audio = clip
+    seen, heard = video is not None, audio is not None
+    return all(seen if modality == "video" else heard or (seen and has_sound(video)) for modality in modalities)
+
+
+@cache
+def has_sound(video: Path) -> bool:
+    """Whether a video can be heard. True for one that cannot be read: whoever decodes it says so, and what to do."""
+    try:
+        return media.probe(video).has_audio
+    except media.MediaError:
+        return True
 
 
 def given(record: "Preference", modality: str) -> Path | None:

@@ -18,12 +18,12 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 
 from avem_train.negatives import MODALITIES, Negatives, changed, given, needs_clip, undrawable
+from emorealm_tasks import clips, settings
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 from emorealm_tasks.errors import stop
 
@@ -45,6 +45,7 @@ _RELEASED = {
     "video_l": "rejected_video",
     "audio_l": "rejected_audio",
 }
+_MEDIA = {"video": "picture", "audio": "sound"}
 _PATHS = ("video", "audio", "rejected_video", "rejected_audio")
 _RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", "rejected_irrelevant")
 
@@ -173,10 +174,11 @@ def _faults(
 ) -> list[list[Problem]]:
     """The problems of each record."""
     seen: set[str] = set()
-    is_file = cache(Path.is_file)
+    files = {str(file) for record in records for file, _ in _files(record, negatives).values()}
+    held = clips.held(sorted(files), settings.load().cache)
     faults = []
     for record in records:
-        found = [*_wrong_texts(record, responses), *_wrong_media(record, negatives, is_file)]
+        found = [*_wrong_texts(record, responses), *_wrong_media(record, negatives, held)]
         if record.id in seen:
             found.append(("duplicate id", "an earlier record has the same id"))
         seen.add(record.id)
@@ -206,7 +208,7 @@ def _wrong_texts(record: Preference, responses: Sequence[str]) -> Iterator[tuple
 
 
 def _wrong_media(
-    record: Preference, negatives: Negatives | None, is_file: Callable[[Path], bool]
+    record: Preference, negatives: Negatives | None, held: Mapping[str, Mapping]
 ) -> Iterator[tuple[str, str]]:
     if record.modality not in MODALITIES:
         yield "modality unknown", f"modality is {record.modality!r}: one of {', '.join(MODALITIES)}"
@@ -214,18 +216,32 @@ def _wrong_media(
     lacking = "video" if "video" in MODALITIES[record.modality] else "audio"
     if record.video is None and (lacking == "video" or record.audio is None):
         yield "no medium", f"the prompt is about {record.modality}, and the record has no {lacking}"
-    files = {"video": record.video, "audio": record.audio}
-    if negatives and negatives.kind == "other_emotion":
-        files |= {f"rejected_{modality}": given(record, modality) for modality in changed(record, negatives)}
-        if needs_clip(record, negatives) and record.emotion not in _SPELLINGS.values():
-            known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))
-            yield (
-                "emotion unknown",
-                f"emotion is {record.emotion!r}; to draw a clip of another one it must be of {known}",
-            )
-    for name, file in files.items():
-        if file and not is_file(file):
+    draws = negatives is not None and negatives.kind == "other_emotion" and needs_clip(record, negatives)
+    if draws and record.emotion not in _SPELLINGS.values():
+        known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))
+        yield "emotion unknown", f"emotion is {record.emotion!r}; to draw a clip of another one it must be of {known}"
+    for name, (file, needed) in _files(record, negatives).items():
+        found = held[str(file)]
+        if found["kind"] == "missing":
             yield "missing file", f"{name}: there is no {file}"
+        elif found["kind"]:
+            yield "unreadable file", f"{name}: {found['reason']}"
+        for medium in needed:
+            if not found["kind"] and not found[medium]:
+                yield f"no {_MEDIA[medium]}", f"{name}: there is no {_MEDIA[medium]} in {file}"
+
+
+def _files(record: Preference, negatives: Negatives | None) -> dict[str, tuple[Path, tuple[str, ...]]]:
+    """The record's files by field, and which of "video" and "audio" must be in each."""
+    sounds = record.modality == "audio" and record.audio is None
+    files: dict[str, tuple[Path | None, tuple[str, ...]]] = {
+        "video": (record.video, ("video", "audio") if sounds else ("video",)),
+        "audio": (record.audio, ("audio",)),
+    }
+    if record.modality in MODALITIES and negatives and negatives.kind == "other_emotion":
+        for modality in changed(record, negatives):
+            files[f"rejected_{modality}"] = given(record, modality), (modality,)
+    return {name: (file, needed) for name, (file, needed) in files.items() if file}
 
 
 def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem]]:

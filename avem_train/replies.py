@@ -7,14 +7,11 @@ same responses with the media taken out of the prompt (Section 4.2).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from pathlib import Path
 from typing import Literal, NamedTuple
 
-from avem_train.negatives import Medium, Negatives, RejectedMedia, draw
+from avem_train.negatives import Medium, Negatives, RejectedMedia, draw, has_sound
 from avem_train.objectives import Objective, record_weights
 from avem_train.preferences import Preference
-from emorealm_tasks import media
 
 OWN = Medium()
 
@@ -59,15 +56,10 @@ def sources(record: Preference) -> dict[str, Source]:
     found = {}
     if record.video is not None:
         found["video"] = Source("video", str(record.video))
-    sound = record.audio or (record.video if record.video is not None and _has_sound(record.video) else None)
+    sound = record.audio or (record.video if record.video is not None and has_sound(record.video) else None)
     if sound is not None:
         found["audio"] = Source("audio", str(sound))
     return found
-
-
-@cache
-def _has_sound(path: Path) -> bool:
-    return media.probe(str(path)).has_audio
 
 
 def rejected_sources(own: Mapping[str, Source], rejected: RejectedMedia) -> dict[str, Source]:

@@ -37,7 +37,7 @@ def find_problems(rows: Sequence[Mapping], cache: Path) -> dict[str, Problem]:
     """
     clips = {row["clip"]: (row["video"], row["audio"], bool(row.get("silent"))) for row in rows}
     files = sorted({file for video, audio, _ in clips.values() for file in (video, audio) if file})
-    found = _probe_all(files, cache)
+    found = held(files, cache)
     judged = {clip: _judge(*asked, found) for clip, asked in clips.items()}
     return {clip: problem for clip, problem in judged.items() if problem is not None}
 
@@ -83,8 +83,8 @@ def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict]) -> P
     return None
 
 
-def _probe_all(files: Sequence[str], cache: Path) -> dict[str, dict]:
-    """What each file holds: {"kind": "" or one of KINDS, "reason", "video": bool, "audio": bool}."""
+def held(files: Sequence[str], cache: Path) -> dict[str, dict]:
+    """What each file holds: {"kind": "", "missing" or "unreadable", "reason", "video": bool, "audio": bool}."""
     kept_in = cache / "probes.json"
     kept = _read(kept_in)
     stamps = {file: stamp(file) for file in files}
@@ -92,8 +92,8 @@ def _probe_all(files: Sequence[str], cache: Path) -> dict[str, dict]:
     fresh = [file for file in files if file not in known]
     if fresh:
         with ThreadPoolExecutor(_THREADS) as pool:
-            held = zip(fresh, pool.map(_probe, fresh), strict=True)
-            known |= {file: {"stamp": stamps[file], **what} for file, what in held}
+            probed = zip(fresh, pool.map(_probe, fresh), strict=True)
+            known |= {file: {"stamp": stamps[file], **what} for file, what in probed}
         _write(kept_in, kept | {file: known[file] for file in fresh if stamps[file] is not None})
     return known
 

@@ -210,6 +210,22 @@ def test_a_drawn_clip_is_of_another_emotion_in_truth(folder):
             assert truth[f"part_1/{medium.path.name}"][f"emotion_{row.modality}"] != row.emotion
 
 
+def test_where_both_change_the_other_modality_is_of_another_emotion_where_that_is_known(folder):
+    from avem_train.negatives import draw
+
+    rows = read(folder / "preferences.jsonl")
+    truth = {row["clip"]: row for row in json.loads((folder / "cues.json").read_text())}
+    told = {(row.video, row.modality) for row in rows}
+    looked_at = 0
+    for row, media in zip(rows, draw(rows, Negatives(change="both"), 0), strict=True):
+        other = {"video": "audio", "audio": "video"}.get(row.modality)
+        if (row.video, other) in told:
+            looked_at += 1
+            own, drawn = (truth[f"part_1/{path.name}"][f"emotion_{other}"] for path in (row.video, media.video.path))
+            assert own != drawn
+    assert looked_at > 5
+
+
 def test_preferences_are_of_the_training_split(tmp_path, capsys):
     assert cli.main(["build", "--split", "test", "--preferences", "--clips", "30", "--out", str(tmp_path)]) == 2
     assert "split train" in capsys.readouterr().err

@@ -12,6 +12,7 @@ from avem_train.negatives import (
     TABLE_17,
     Medium,
     Negatives,
+    Pool,
     RejectedMedia,
     altered,
     draw,
@@ -120,6 +121,45 @@ def test_only_records_about_the_same_modality_tell_a_modalitys_emotion():
         assert media[2] == RejectedMedia(OWN, Medium("file", Path("3.mp4")))
     few = [record("a", 0, "video", "anger"), record("b", 1, "audio", "fear")]
     assert draw(few, Negatives(), 0)[0].video == Medium("file", Path("1.mp4"))  # better than none
+
+
+def test_where_both_change_each_gets_another_emotion():
+    """Clip 1 is no rejected clip for clip 0 (it sounds the same), nor is 3, whose sound nobody has named."""
+    records = [
+        record("a", 0, "video", "anger"),
+        record("b", 0, "audio", "fear"),
+        record("c", 1, "video", "happiness"),
+        record("d", 1, "audio", "fear"),
+        record("e", 2, "video", "happiness"),
+        record("f", 2, "audio", "sadness"),
+        record("g", 3, "video", "surprise"),
+    ]
+    both = Negatives(change="both")
+    for seed in range(20):
+        media = draw(records, both, seed)
+        assert media[0].video.path == media[0].audio.path == Path("2.mp4")  # of a clip 0 that looks angry
+        assert media[1].video.path == Path("2.mp4")  # of one that sounds afraid
+        assert media[6].video.path in {Path("0.mp4"), Path("1.mp4"), Path("2.mp4")}  # its own sound is unknown
+    assert Pool(records[:4]).candidates(records[0], both) == [(Path("1.mp4"), None)]  # better than none
+
+
+def test_a_silent_clip_gives_no_sound(make_clip, tmp_path):
+    for name, sound in (("angry", True), ("silent", False), ("afraid", True)):
+        make_clip(tmp_path / f"{name}.mp4", seconds=0.5, size=32, sound=sound)
+    rows = [
+        record(name, tmp_path / name, modality, emotion)
+        for name, modality, emotion in (
+            ("angry", "audio", "anger"),
+            ("silent", "video", "fear"),
+            ("afraid", "audio", "fear"),
+        )
+    ]
+    for seed in range(10):
+        heard, seen, _ = draw(rows, Negatives("any_clip", "both"), seed)
+        assert heard.audio.path == tmp_path / "afraid.mp4"
+        assert seen.audio == OWN  # it has no sound that could change
+        assert seen.video.kind == "file"
+    assert undrawable(rows[:2], Negatives("any_clip")) == rows[:1]
 
 
 def test_a_records_own_rejected_media_come_first():

@@ -1,7 +1,9 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,10 +26,24 @@ def item(identifier, emotion="anger", **further):
     } | further
 
 
+@pytest.fixture(scope="session")
+def media(make_clip, tmp_path_factory):
+    """Files by name: clips with and without sound, a sound, and one that is no medium."""
+    folder = tmp_path_factory.mktemp("media")
+    for name in ("a.mp4", "b.mp4", "l.mp4"):
+        make_clip(folder / name, seconds=0.5, size=32)
+    make_clip(folder / "silent.mp4", seconds=0.5, size=32, sound=False)
+    for name in ("a.wav", "l.wav"):
+        soundfile.write(folder / name, np.zeros(800), 16000)
+    (folder / "broken.mp4").write_bytes(b"no clip")
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path):
-    for name in ("a.mp4", "b.mp4", "a.wav", "l.mp4", "l.wav"):
-        (tmp_path / name).touch()
+def folder(media, tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
+    for file in media.iterdir():
+        (tmp_path / file.name).symlink_to(file)
     return tmp_path
 
 
@@ -103,6 +119,10 @@ def fault(folder, negatives=None, responses=REJECTED[:2], **changes):
         ({"video": "gone.mp4"}, "missing file", "gone.mp4"),
         ({"audio": "gone.wav"}, "missing file", "audio"),
         ({"rejected_video": "gone.mp4"}, "missing file", "rejected_video"),
+        ({"video": "broken.mp4"}, "unreadable file", "broken.mp4"),
+        ({"rejected_video": "a.wav"}, "no picture", "rejected_video"),
+        ({"modality": "audio", "video": "silent.mp4"}, "no sound", "silent.mp4"),
+        ({"modality": "audio", "rejected_video": "silent.mp4"}, "no sound", "rejected_audio"),
         ({"chosen": " "}, "empty text", "chosen"),
         ({"prompt": None}, "empty text", "prompt"),
         ({"rejected_emotion_relevant": ""}, "empty text", "emotion_relevant"),
@@ -132,6 +152,9 @@ def test_what_is_not_used_need_not_be_there(folder):
     assert naive == []
     audio = {"modality": "audio", "rejected_video": "gone.mp4", "rejected_audio": "l.wav"}
     assert fault(folder, **audio) == []  # only the sound is asked about
+    silent = {"video": "silent.mp4", "rejected_video": "silent.mp4"}
+    assert fault(folder, **silent) == fault(folder, **silent, modality="audiovisual") == []
+    assert fault(folder, video="silent.mp4", audio="a.wav", modality="audio") == []
 
 
 def test_no_clip_of_another_emotion(folder):

@@ -88,8 +88,8 @@ def run(study: Study) -> None:
         trainings(study, arm, Path("data"))  # a mistake in any of them shows now
     place = Path(study.folder) if study.folder else roots.load().cache / "study"
     sections, jobs, about = plan(study, rows, place.expanduser().resolve())
-    record = carried(study_record.read(study.file), about)
-    record["sections"] |= sections
+    record = carried(study_record.read(study.file), about, study.file)
+    record["sections"] |= {name: with_seeds(record["sections"].get(name, []), rows) for name, rows in sections.items()}
     _make(study, jobs, record)
     print(
         f"wrote {study.file}; the runs are kept in {place}; tables and figure: emorealm study {study.file}", flush=True
@@ -196,11 +196,39 @@ def _content(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def carried(found: dict[str, Any] | None, about: dict[str, Any]) -> dict[str, Any]:
-    """The record to go on with: what is there already, if it is about the same; else an empty one."""
-    record: dict[str, Any] = {"about": about | {"versions": study_record.versions()}}
-    same = found is not None and {k: v for k, v in found["about"].items() if k != "versions"} == about
-    return record | {part: found[part] if same else {} for part in study_record.PARTS[1:]}
+def carried(found: dict[str, Any] | None, about: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The record to go on with: what `file` holds already, or an empty one.
+
+    Stops where the file is a study of something else: its runs took hours, and are not written over.
+    """
+    now = study_record.versions()
+    if found is None:
+        return {"about": about | {"versions": now}} | {part: {} for part in study_record.PARTS[1:]}
+    differing = [name for name, value in about.items() if found["about"].get(name) != value]
+    if differing:
+        name = differing[0]
+        stop(
+            f"{file} is a study of another {name} ({found['about'].get(name)}, now {about[name]}); move it away, or "
+            "give another out="
+        )
+    before = found["about"]["versions"]
+    versions = {package: _both(before.get(package, ""), version) for package, version in now.items()}
+    return found | {"about": about | {"versions": versions}}
+
+
+def _both(before: str, now: str) -> str:
+    """The versions of a package that a study's runs were made with."""
+    return ", ".join(dict.fromkeys([*(before.split(", ") if before else []), now]))
+
+
+def with_seeds(before: Sequence[Mapping[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A section's rows, each with the further seeds that an earlier call made of the very same training."""
+    known = {row["name"]: row["runs"] for row in before}
+    return [row | {"runs": _longer(known.get(row["name"], []), row["runs"])} for row in rows]
+
+
+def _longer(before: list[str], now: list[str]) -> list[str]:
+    return before if before[: len(now)] == now else now
 
 
 def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None:

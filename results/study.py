@@ -29,6 +29,7 @@ _GROUP = (*SHOWN["table5"].columns, _AVERAGE)
 _ABLATIONS = ("w/o PMP", "w/o ERP", "w/o TPD")
 _PAIRS = {
     "main": [
+        ("contrastive decoding", "base"),
         ("Naive-DPO", "base"),
         ("Vista-DPO†", "Naive-DPO"),
         (AVEM, "Vista-DPO†"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from avem_train import cli, config, dpo, study, study_arms, study_run
 from avem_train.negatives import Negatives
@@ -98,15 +99,26 @@ def test_mistakes_end_in_one_line_before_anything_is_built(override, said, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_a_study_of_something_else_is_not_carried_on():
+def test_a_study_of_something_else_is_neither_carried_on_nor_written_over(capsys):
     about = {"base": {"name": "nano", "fingerprint": "1"}, "training": {}}
     found = {"about": about | {"versions": {"torch": "1"}}, "questions": {"id": ["q"]}, "runs": {"k": {}}}
     found |= {"sections": {"main": []}}
-    same = study.carried(found, about)
+    same = study.carried(found, about, Path("s.json"))
     assert same["runs"] == {"k": {}}
-    assert same["about"]["versions"] != {"torch": "1"}
-    assert study.carried(found, about | {"base": {"name": "nano", "fingerprint": "2"}})["runs"] == {}
-    assert study.carried(None, about)["sections"] == {}
+    assert same["about"]["versions"]["torch"] == f"1, {torch.__version__.partition('+')[0]}"
+    assert study.carried(same, about, Path("s.json")) == same
+    assert study.carried(None, about, Path("s.json"))["sections"] == {}
+    with pytest.raises(SystemExit):
+        study.carried(found, about | {"base": {"name": "nano", "fingerprint": "2"}}, Path("s.json"))
+    assert "s.json is a study of another base" in capsys.readouterr().err
+
+
+def test_fewer_seeds_drop_no_runs():
+    before = [{"name": "a", "runs": ["1", "2", "3"]}, {"name": "b", "runs": ["4", "5", "6"]}]
+    rows = [{"name": "a", "runs": ["1", "2"]}, {"name": "b", "runs": ["7", "8"]}, {"name": "c", "runs": ["9"]}]
+    assert [row["runs"] for row in study.with_seeds(before, rows)] == [["1", "2", "3"], ["7", "8"], ["9"]]
+    more = [{"name": "a", "runs": ["1", "2", "3", "0"]}]
+    assert study.with_seeds(before, more) == more
 
 
 def test_a_world_is_built_once_and_again_where_it_is_another(tmp_path, monkeypatch):

@@ -6,10 +6,11 @@ and on every device whole: whatever shards the language model (ZeRO-3, FSDP) lea
 """
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import nn
@@ -17,6 +18,8 @@ from torch import nn
 from avem_train.forest import Token
 from avem_train.replies import Source
 from emorealm_tasks.errors import stop
+from model_adapters.arguments import first_line
+from model_adapters.avere.loading import whole
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -24,6 +27,11 @@ if TYPE_CHECKING:
 LINEARS = r"(.*\blanguage_model|model)\.layers\.\d+\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 """The linear layers of the language model, by their names in the whole model (a regular expression); Qwen2.5-Omni's are
 `model.layers` in transformers up to 5.20."""
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
+_FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
+_NEEDED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+"""Files of a hub's repository that a model is made of: weights, tokenizer, configurations."""
 
 
 class UnreadableMedium(Exception):
@@ -42,12 +50,14 @@ class Backbone(Protocol):
     """A model with its towers beside it, from construction until `close`.
 
     model: the language model with its head, and whatever holds them. folder: where the weights came from. template:
-    text that changes with whatever else the prompt's form depends on.
+    text that changes with whatever else the prompt's form depends on. answering: what the harness must be told to ask
+    as this does (`model_adapters.in_process.answering`), {} where it does so by itself.
     """
 
     model: "PreTrainedModel"
     folder: Path
     template: str
+    answering: Mapping[str, Any]
 
     def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
@@ -96,18 +106,57 @@ def still(model: nn.Module) -> None:
                 setattr(module, name, 0.0)
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
-    """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
+def towers(backbone: Backbone) -> list[nn.Module]:
+    """The frozen modules that stand beside a backbone's model, in no order; none where a backbone has no towers."""
+    held = [part for part in vars(backbone).values() if isinstance(part, Towers)]
+    return [module for part in held for module in part.modules.values()]
+
+
+def find(named: str) -> Path:
+    """The folder of the whole model that `named` means: a folder, avere_nano (the embedded one), or a hub id org/name.
+
+    What a hub id names is downloaded, or taken from the hub's cache. Stops where there is no model that can be trained.
+    """
+    folder = whole(named)
+    if not folder.exists() and _HUB_ID.fullmatch(named):
+        folder = _from_hub(named)
+    _family(folder)
+    return folder
+
+
+def _from_hub(named: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(named, allow_patterns=list(_NEEDED)))
+    except (OSError, ValueError) as error:  # no such repository, no access, no network and nothing in the cache
+        stop(
+            f"model={named}: there is no such folder, and the hub gives no such model ({first_line(error)}); name a "
+            f"folder, or fetch it first: hf download {named}"
+        )
+
+
+def _family(folder: Path) -> str:
+    """The model_type that a folder's config.json names. Stops where there is none that can be trained."""
     config = folder / "config.json"
     if not config.is_file():
-        stop(f"model={folder}: there is no config.json in it; name a folder with a whole model")
-    kind = json.loads(config.read_text()).get("model_type")
-    if kind == "avere":
+        lacking = "there is no config.json in it" if folder.is_dir() else "there is no such folder"
+        stop(f"model={folder}: {lacking}; name a folder with a whole model, avere_nano, or a hub id such as {_EXAMPLE}")
+    try:
+        kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
+    except (ValueError, AttributeError) as error:
+        stop(f"model={folder}: its config.json is not that of a model ({first_line(error)})")
+    if kind not in _FAMILIES:
+        stop(f"model={folder}: its model_type is {kind!r}; it must be one of {', '.join(_FAMILIES)}")
+    return kind
+
+
+def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
+    """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
+    if _family(folder) == "avere":
         from avem_train.backbone_avere import AvereBackbone
 
         return AvereBackbone.load(folder, device, dtype, cache_bytes)
-    if kind in ("qwen2_5_omni", "qwen2_5_omni_thinker"):
-        from avem_train.backbone_qwen import QwenBackbone
+    from avem_train.backbone_qwen import QwenBackbone
 
-        return QwenBackbone.load(folder, device, dtype, cache_bytes)
-    stop(f"model={folder}: its model_type is {kind!r}; avere and qwen2_5_omni(_thinker) can be trained")
+    return QwenBackbone.load(folder, device, dtype, cache_bytes)

@@ -4,6 +4,7 @@ transformers and PEFT are loaded by `train`, not by importing this.
 """
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from avem_train.trainer import Lesson
 
 EMBEDDED = "avere_nano"
+SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "inverse_sqrt")
+"""The schedules of transformers that need no setting besides the learning rate and the steps."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,19 @@ class Lora:
     rank: int = 8
     alpha: int = 32
 
+    def __post_init__(self) -> None:
+        if min(self.rank, self.alpha) < 1:
+            raise ValueError(f"lora: rank and alpha must be at least 1, got {self.rank} and {self.alpha}")
+
 
 @dataclass(frozen=True)
 class Optimiser:
     """AdamW and its schedule (Section C.3).
 
-    batch: records a process takes at once. accumulation: batches an update. epochs, or steps where above 0. schedule: a
-    name transformers knows. warm_up: share of the steps, 0 to below 1. clip: the gradient's norm at most, 0 = no limit.
+    batch: records a process takes at once. accumulation: batches an update. epochs, or steps where above 0. schedule:
+    one of SCHEDULES. warm_up: share of the steps, 0 to below 1. clip: the gradient's norm at most, 0 = no limit.
+
+    Raises ValueError for a setting outside what is said here.
     """
 
     learning_rate: float = 5e-7
@@ -61,6 +70,13 @@ class Optimiser:
             raise ValueError(
                 "optimiser: batch, accumulation and epochs must be at least 1, steps at least 0, warm_up in [0, 1)"
             )
+        if not 0 < self.learning_rate < math.inf or not min(self.weight_decay, self.clip) >= 0:
+            raise ValueError(
+                "optimiser: learning_rate must be above 0, weight_decay and clip at least 0; got "
+                f"{self.learning_rate}, {self.weight_decay}, {self.clip}"
+            )
+        if self.schedule not in SCHEDULES:
+            raise ValueError(f"optimiser.schedule {self.schedule!r}: one of {', '.join(SCHEDULES)}")
 
 
 @dataclass(frozen=True)
@@ -89,15 +105,17 @@ class Running:
     def __post_init__(self) -> None:
         if self.device not in ("auto", "cpu") or self.dtype not in ("auto", "bfloat16", "float32"):
             raise ValueError("running: device must be auto or cpu, dtype auto, bfloat16 or float32")
+        if self.save_every < 0 or self.log_every < 1 or not 0 <= self.feature_cache_gb < math.inf:
+            raise ValueError("running: log_every must be at least 1, save_every and feature_cache_gb at least 0")
 
 
 @dataclass(frozen=True)
 class Settings:
     """A preference training.
 
-    data: records (see `preferences`). out: folder to write. model: a folder, or avere_nano, the embedded model. root:
-    folder that the records' paths start from ("" = the data's). merge: write whole weights beside the adapter.
-    on_bad_record: stop or skip.
+    data: records (see `preferences`). out: folder to write. model: a folder, avere_nano, the embedded model, or a hub
+    id org/name. root: folder that the records' paths start from ("" = the data's). seed: 0 to 2**32 - 1. merge: write
+    whole weights beside the adapter. on_bad_record: stop or skip.
     """
 
     data: Path
@@ -112,6 +130,12 @@ class Settings:
     lora: Lora = field(default_factory=Lora)
     optimiser: Optimiser = field(default_factory=Optimiser)
     running: Running = field(default_factory=Running)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be 0 to 2**32 - 1, got {self.seed}")
+        if self.on_bad_record not in preferences.ON_BAD_RECORD:
+            raise ValueError(f"on_bad_record {self.on_bad_record!r}: one of {', '.join(preferences.ON_BAD_RECORD)}")
 
 
 @dataclass(frozen=True)
@@ -146,27 +170,23 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     from avem_train import backbone as backbones
     from avem_train.run_folder import RunFolder
     from model_adapters.arguments import choose_dtype
-    from model_adapters.avere import loading
 
     started = time.monotonic()
     arguments = training_arguments(settings)
+    model_folder = backbones.find(settings.model)
     negatives = settings.negatives if settings.objective.lambda_av else None
     root = Path(settings.root) if settings.root else None
     records = preferences.load(
         settings.data, root, settings.out, settings.on_bad_record, negatives, settings.objective.responses
     )
-    model_folder = loading.whole(settings.model)
-    folder = RunFolder(settings, model_folder, len(records), writes=arguments.should_save)
+    dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
+    folder = RunFolder(settings, model_folder, len(records), arguments, dtype)
     if (steps := folder.finished()) is not None:
         print(f"{settings.out} is trained already: {steps} steps; nothing to do", flush=True)
         return TrainResult(settings.out, steps, time.monotonic() - started, folder.last_metrics())
     folder.begin()
-    loaded = backbone or backbones.load(
-        model_folder,
-        arguments.device,
-        choose_dtype(settings.running.dtype, arguments.device, "avem-train"),
-        int(settings.running.feature_cache_gb * 2**30),
-    )
+    cache_bytes = int(settings.running.feature_cache_gb * 2**30)
+    loaded = backbone or backbones.load(model_folder, arguments.device, dtype, cache_bytes)
     try:
         _run(settings, arguments, records, loaded, folder)
     finally:
@@ -175,7 +195,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     if settings.merge and arguments.should_save:
         folder.merge(loaded.model.dtype)
     seconds = time.monotonic() - started
-    steps = folder.finish(seconds)
+    steps = folder.finish(seconds, loaded.answering)
     return TrainResult(settings.out, steps, seconds, folder.last_metrics())
 
 
@@ -235,14 +255,14 @@ def _run(
         records, settings.objective, settings.negatives, settings.seed, backbone, None, watch, settings.running.packed
     )
     lesson.kept = kept_values(settings, arguments, lesson)
+    done, checkpoint = folder.last_checkpoint()
     with adapters(settings, backbone) as model:
-        trainer = PreferenceTrainer(
-            model, lesson, args=arguments, callbacks=report.callbacks(settings, arguments.should_save)
-        )
+        told = report.callbacks(settings, done) if arguments.should_save else []
+        trainer = PreferenceTrainer(model, lesson, args=arguments, callbacks=told)
         trainer.remove_callback(PrinterCallback)
         if arguments.should_save:
             print(report.opening(settings, trainer), flush=True)
-        trainer.train(resume_from_checkpoint=folder.last_checkpoint())
+        trainer.train(resume_from_checkpoint=checkpoint)
         folder.save_adapters(trainer)
 
 

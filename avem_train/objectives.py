@@ -23,7 +23,7 @@ gradient, and policy and reference have the same weights: where they are equal, 
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import torch
@@ -32,6 +32,10 @@ from torch.nn.functional import logsigmoid
 
 REJECTED = ("video_relevant", "emotion_relevant", "irrelevant")
 """The rejected responses: y^vr, y^er (Section 4.1) and y^irr (Section E.6)."""
+
+
+_NAIVE = ("rewards/chosen", "rewards/rejected", "accuracies/response", "margins/response", "loss/response")
+"""What `naive_dpo_loss` tells."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,9 @@ class Objective:
 
     def __post_init__(self) -> None:
         weights = self.weights
-        if min(weights.values()) < 0 or abs(sum(weights.values()) - 1) > 1e-6:
+        if not (min(weights.values()) >= 0 and abs(sum(weights.values()) - 1) <= 1e-6):  # so that NaN is refused
             raise ValueError(f"the weights of the rejected responses must be at least 0 and sum to 1, got {weights}")
-        if self.beta <= 0 or self.gamma_tpd < 0 or self.lambda_av < 0:
+        if not (self.beta > 0 and self.gamma_tpd >= 0 and self.lambda_av >= 0):
             raise ValueError(
                 f"beta must be above 0, gamma_tpd and lambda_av at least 0; got beta {self.beta}, "
                 f"gamma_tpd {self.gamma_tpd}, lambda_av {self.lambda_av}"
@@ -118,12 +122,6 @@ def record_weights(objective: Objective, identifier: str, seed: int) -> dict[str
         if place < 0:
             return {name: 1.0}
     return {objective.responses[-1]: 1.0}  # the weights' sum was a rounding error below 1
-
-
-def batch_weights(objective: Objective, identifiers: Sequence[str], seed: int) -> dict[str, Tensor]:
-    """`record_weights` of a batch as float32 tensors (batch,), 0 where a record does not have the response."""
-    rows = [record_weights(objective, identifier, seed) for identifier in identifiers]
-    return {name: torch.tensor([row.get(name, 0.0) for row in rows]) for name in objective.responses}
 
 
 def preference_loss(
@@ -228,19 +226,11 @@ def naive_dpo_loss(
     `rewards/rejected`, `margins/response`, `accuracies/response`, `loss/response`. Raises ValueError for shapes that
     differ.
     """
-    if len({policy_chosen.shape, policy_rejected.shape, reference_chosen.shape, reference_rejected.shape}) > 1:
-        raise ValueError("naive_dpo_loss: log-probabilities of one batch must have one shape (batch,)")
-    chosen = beta * (policy_chosen - reference_chosen.detach())
-    rejected = beta * (policy_rejected - reference_rejected.detach())
-    loss = -logsigmoid(chosen - rejected)
-    parts = {
-        "rewards/chosen": chosen,
-        "rewards/rejected": rejected,
-        "accuracies/response": _positive(chosen - rejected),
-        "margins/response": chosen - rejected,
-        "loss/response": loss,
-    }
-    return loss, {name: part.detach() for name, part in parts.items()}
+    policy = PreferenceLogps(policy_chosen, policy_rejected)
+    reference = PreferenceLogps(reference_chosen, reference_rejected)
+    weights = {"video_relevant": 1.0}  # the rejected response takes the place of any of them
+    loss, parts = preference_loss(policy, reference, None, weights, beta=beta, gamma_tpd=0, lambda_av=0)
+    return loss, {name: parts[name] for name in _NAIVE}
 
 
 def _present(*models: PreferenceLogps) -> list[str]:

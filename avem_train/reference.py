@@ -30,6 +30,7 @@ class KeptLogps:
     def __init__(self, folder: Path, backbone: Backbone, precision: str, process: int = 0) -> None:
         about = [fingerprint(backbone.folder), precision, backbone.template]
         self.folder = folder / _digest(about)
+        self.process = process
         self._file = self.folder / f"{process}.jsonl"
         self._values: dict[str, float] = {}
         self._keys: dict[Reply, str] = {}
@@ -70,12 +71,13 @@ def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]],
     """Compute what is not kept yet; returns how many values that was.
 
     groups: the replies of each record, which share media. batch: records at once; the same ones in every run, so that
-    one that was stopped goes on to the same values in the last digit.
+    one that was stopped goes on to the same values in the last digit. The first process shows a bar of its own share.
     """
     chunks = [groups[start : start + batch] for start in range(0, len(groups), batch)]
     lacking = [[r for r in dict.fromkeys(r for group in chunk for r in group) if r not in kept] for chunk in chunks]
     lacking = [chunk for chunk in lacking if chunk]
-    bar = tqdm(total=sum(map(len, lacking)), desc="reference", unit="reply", disable=not lacking, mininterval=1)
+    hidden = not lacking or kept.process > 0
+    bar = tqdm(total=sum(map(len, lacking)), desc="reference", unit="reply", disable=hidden, mininterval=1)
     for number, asked in enumerate(lacking):
         for ahead in lacking[number : number + 2]:
             backbone.prefetch([source for reply in ahead for source in reply.sources])

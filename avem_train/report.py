@@ -1,6 +1,7 @@
 """What a training tells: one line at the start, a progress bar, log.jsonl and TensorBoard."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from transformers.integrations import TensorBoardCallback
 from transformers.training_args import TrainingArguments
 
 from avem_train import forest, logprobs
+from avem_train.backbone import towers
 from avem_train.run_folder import read_log
 from emorealm_tasks.errors import stop
 
@@ -65,17 +67,17 @@ class JsonLines(TrainerCallback):
             file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
 
 
-def callbacks(settings: "Settings", writes: bool) -> list[TrainerCallback]:
-    """Bar, log.jsonl and, where wanted, TensorBoard; none on a process that does not write."""
-    if not writes:
-        return []
+def callbacks(settings: "Settings", done: int) -> list[TrainerCallback]:
+    """Bar, log.jsonl and, where wanted, TensorBoard, of the process that writes. done: steps that are resumed from."""
     made: list[TrainerCallback] = [Bar(), JsonLines(settings.out / "log.jsonl")]
     if settings.running.tensorboard:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             stop("tensorboard is not installed: pip install 'emorealm[train]', or set running.tensorboard=false")
-        made.append(TensorBoardCallback(SummaryWriter(str(settings.out / "tensorboard"))))
+        # what an earlier run wrote of the steps that are made again is not shown
+        writer = SummaryWriter(str(settings.out / "tensorboard"), purge_step=done + 1)
+        made.append(TensorBoardCallback(writer))
     return made
 
 
@@ -83,7 +85,7 @@ def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
     """What trains, on how much, for how long, in about how much memory."""
     lesson, arguments = trainer.lesson, trainer.args
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    whole = sum(p.numel() for p in trainer.model.parameters())
+    whole = sum(p.numel() for p in parameters(trainer))
     packed, plain = tokens(lesson, True), tokens(lesson, False)
     update = arguments.train_batch_size * arguments.world_size * arguments.gradient_accumulation_steps
     steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(lesson.records) // update)
@@ -109,10 +111,18 @@ def tokens(lesson: "Lesson", packed: bool) -> float:
     return count / len(asked)
 
 
+def parameters(trainer: "PreferenceTrainer") -> Iterator[torch.nn.Parameter]:
+    """Of the model with its adapters, and of the towers beside it."""
+    for module in (trainer.model, *towers(trainer.lesson.backbone)):
+        yield from module.parameters()
+
+
 def memory(settings: "Settings", trainer: "PreferenceTrainer", tokens_of_record: float) -> float:
-    """Bytes at the peak, roughly: weights, gradients and AdamW's moments, what the layers keep, the logits."""
+    """Bytes at the peak, roughly: weights (the towers' too), gradients and AdamW's moments, what the layers keep, the
+    logits.
+    """
     model, text = trainer.model, trainer.model.config.get_text_config()
-    weights = sum(p.numel() * p.element_size() for p in model.parameters())
+    weights = sum(p.numel() * p.element_size() for p in parameters(trainer))
     optimiser = sum(12 * p.numel() for p in model.parameters() if p.requires_grad)
     in_batch = tokens_of_record * trainer.args.train_batch_size
     wide = 2 if trainer.args.bf16 else 4

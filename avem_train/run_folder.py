@@ -2,7 +2,9 @@
 
     adapter_config.json, adapter_model.safetensors   the adapters; adapter_config.json names the weights they belong to
     recipe.yaml       every setting; `avem-train run DIR/recipe.yaml` does the same again
-    training.json     what it depends on (weights, data), versions, time, the last metrics
+    training.json     what it depends on (weights, data, size and precision of an update), the machine, versions, time,
+                      the last metrics; `answering`, how the harness must ask a model trained on another prompt than
+                      the harness asks by default
     log.jsonl         a line a logged step; tensorboard/ the same
     checkpoints/      while it runs
 With `merge` the whole weights lie here and the adapters in adapter/.
@@ -12,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -25,26 +28,44 @@ from model_adapters.avere.loading import NANO
 from model_adapters.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
     from avem_train.dpo import Settings
     from avem_train.trainer import PreferenceTrainer
 
 _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
-_ADAPTER = ("adapter_config.json", "adapter_model.safetensors", "README.md")
+_DIVIDING = ("batch", "accumulation")
+"""Settings of the optimiser that divide an update; times the processes they are its size, and that is compared."""
+_REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), "}
 
 
 class RunFolder:
-    """`settings.out` of one training. writes: whether this process may write."""
+    """`settings.out` of one training on a number of records. dtype: of the model's weights."""
 
-    def __init__(self, settings: "Settings", model_folder: Path, records: int, writes: bool) -> None:
+    def __init__(
+        self,
+        settings: "Settings",
+        model_folder: Path,
+        records: int,
+        arguments: "TrainingArguments",
+        dtype: torch.dtype,
+    ) -> None:
         self.settings = settings
         self.model_folder = model_folder
         self.path = settings.out
-        self.writes = writes
+        self.writes = arguments.should_save
+        slice_ = arguments.world_size * arguments.per_device_train_batch_size
         self.about = _plain(
             {
                 "settings": {name: value for name, value in asdict(settings).items() if name not in ("running", "out")},
                 "model": {"folder": str(model_folder), "fingerprint": fingerprint(model_folder)},
                 "data": {"file": str(settings.data), "sha256": _sha256(settings.data), "records": records},
+                "update": {
+                    "records": slice_ * arguments.gradient_accumulation_steps,
+                    "dtype": str(dtype).removeprefix("torch."),
+                    "mixed": arguments.bf16 and dtype == torch.float32,
+                },
+                "machine": {"processes": arguments.world_size, "device": arguments.device.type},
             }
         )
 
@@ -55,16 +76,20 @@ class RunFolder:
     def finished(self) -> int | None:
         """Steps of the finished training that is here already, None if there is none.
 
-        Stops where the folder holds a training of something else.
+        Stops where the folder holds a training of something else, or one with another update; into how many processes,
+        batches and accumulated batches an update is divided does not matter.
         """
         if not self._file.is_file():
             return None
         found = json.loads(self._file.read_text(encoding="utf-8"))
-        for part, value in self.about.items():
-            if found.get(part) != value:
+        for part in ("settings", "model", "data", "update"):
+            there, here = _deciding(found, part), _deciding(self.about, part)
+            if part == "update" and there is None:
+                continue  # written before it was recorded
+            if there != here:
                 stop(
-                    f"{self.path} holds another training: its {part} differ ({_difference(found.get(part), value)}); "
-                    "name another out, or delete that folder"
+                    f"{self.path} holds another training: its {part} differ ({_difference(there, here)}); "
+                    f"{_REMEDY.get(part, '')}name another out, or delete that folder"
                 )
         return found.get("steps")
 
@@ -76,15 +101,18 @@ class RunFolder:
             (self.path / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
             self._write({})
 
-    def last_checkpoint(self) -> str | None:
-        """The last whole checkpoint: `trainer_state.json` is written last, so a save that was killed lacks it."""
-        whole = []
+    def last_checkpoint(self) -> tuple[int, str | None]:
+        """Steps and folder of the last whole checkpoint, 0 and None if there is none.
+
+        `trainer_state.json` is written last, so a save that was killed lacks it.
+        """
+        whole: list[tuple[int, str | None]] = [(0, None)]
         for path in (self.path / "checkpoints").glob("checkpoint-*"):
             try:
                 whole.append((json.loads((path / "trainer_state.json").read_text())["global_step"], str(path)))
             except (OSError, ValueError):
                 continue
-        return max(whole)[1] if whole else None
+        return max(whole, key=lambda found: found[0])
 
     def save_adapters(self, trainer: "PreferenceTrainer") -> None:
         """Write the adapters, on every process (a sharded model is gathered)."""
@@ -110,15 +138,15 @@ class RunFolder:
         merged.save_pretrained(self.path)
         whole.processor.save_pretrained(self.path)
 
-    def finish(self, seconds: float) -> int:
+    def finish(self, seconds: float, answering: Mapping[str, Any]) -> int:
         """Write down the result, drop the checkpoints; returns the number of steps."""
         lines = self._log()
         steps = max((line["step"] for line in lines), default=0)
         if self.writes:
             versions = {package: version(package) for package in _PACKAGES}
-            self._write(
-                {"steps": steps, "seconds": round(seconds, 1), "metrics": self.last_metrics(), "versions": versions}
-            )
+            result = {"seconds": round(seconds, 1), "metrics": self.last_metrics(), "versions": versions}
+            asked = {"answering": dict(answering)} if answering else {}
+            self._write({"steps": steps} | result | asked)
             shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
         return steps
 
@@ -142,6 +170,15 @@ def read_log(path: Path) -> list[dict[str, Any]]:
         with contextlib.suppress(ValueError):
             lines.append(json.loads(line))
     return lines
+
+
+def _deciding(about: dict[str, Any], part: str) -> Any:
+    """A part of a training.json without what may differ between two runs of one training; None if it is not there."""
+    found = about.get(part)
+    if part != "settings" or not isinstance(found, dict) or not isinstance(found.get("optimiser"), dict):
+        return found
+    kept = {name: value for name, value in found["optimiser"].items() if name not in _DIVIDING}
+    return found | {"optimiser": kept}
 
 
 def _plain(content: Any) -> Any:

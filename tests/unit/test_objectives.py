@@ -6,12 +6,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from avem_train.objectives import (
-    REJECTED,
     TABLE_18,
     Objective,
     PreferenceLogps,
     avem_dpo_loss,
-    batch_weights,
     naive_dpo_loss,
     preference_loss,
     record_weights,
@@ -210,12 +208,10 @@ def test_table_18_has_the_papers_rows():
 @given(st.integers(0, 2**31), st.sampled_from(list(TABLE_18)))
 def test_one_response_is_drawn_by_id_and_seed_alone(seed, row):
     settings = Objective(**TABLE_18[row].weights, one_response=True)
-    identifiers = [f"r{i}" for i in range(6)]
-    weights = batch_weights(settings, identifiers, seed)
-    assert set(weights) == set(settings.responses) <= set(REJECTED)
-    torch.testing.assert_close(sum(weights.values()), torch.ones(6))
-    turned = batch_weights(settings, identifiers[::-1], seed)
-    assert all(torch.equal(weights[name], turned[name].flip(0)) for name in weights)
+    for identifier in ("r0", "r1", "r2"):
+        (name,) = drawn = record_weights(settings, identifier, seed)
+        assert name in settings.responses
+        assert drawn == {name: 1.0} == record_weights(settings, identifier, seed)
 
 
 def test_one_response_is_drawn_with_its_weight_as_its_chance():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import transformers
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -254,8 +255,29 @@ def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
         ("running.device=tpu", "device must be auto or cpu"),
         ("lora.rnk=4", "did you mean 'rank'"),
         ("negatives.kind=noise", "negatives.kind"),
+        ("optimiser.schedule=foo", "optimiser.schedule 'foo': one of linear, cosine"),
+        ("optimiser.schedule=cosine_with_min_lr", "one of linear, cosine"),  # needs settings that there are none of
+        ("optimiser.learning_rate=0", "learning_rate must be above 0"),
+        ("optimiser.learning_rate=.nan", "learning_rate must be above 0"),
+        ("optimiser.clip=-1", "clip at least 0"),
+        ("optimiser.weight_decay=-0.1", "weight_decay and clip at least 0"),
+        ("lora.rank=0", "rank and alpha must be at least 1"),
+        ("lora.alpha=-32", "rank and alpha must be at least 1"),
+        ("running.log_every=0", "log_every must be at least 1"),
+        ("running.save_every=-5", "save_every and feature_cache_gb at least 0"),
+        ("seed=-1", "seed must be 0 to 2**32 - 1"),
+        ("on_bad_record=ignore", "on_bad_record 'ignore': one of stop, skip"),
+        ("objective.beta=.nan", "beta must be above 0"),
     ],
 )
 def test_wrong_settings_end_in_one_line(override, said, capsys):
     assert cli.main(["run", "avem_dpo", "data=x", "out=y", override]) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", dpo.SCHEDULES)
+def test_every_schedule_runs_without_more_settings(name):
+    optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=5e-8)
+    assert name in {one.value for one in transformers.SchedulerType}
+    schedule = transformers.get_scheduler(name, optimiser, num_warmup_steps=2, num_training_steps=9)
+    assert 0 < schedule.get_last_lr()[0] <= 5e-8 or name != "constant"

@@ -1,0 +1,93 @@
+"""A training that was stopped and goes on: what must be the same for that, and what is told twice."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+import torch
+
+from avem_train import backbone as backbones
+from avem_train import dpo
+from avem_train.dpo import Optimiser, Running, Settings
+from avem_train.trainer import LossNotFinite, PreferenceTrainer
+
+FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=4)
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_avere):
+    loaded = backbones.load(tiny_avere, torch.device("cpu"), torch.float32, 1 << 26)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture
+def stopped(backbone, tiny_avere, preference_file, tmp_path, monkeypatch):
+    """Settings of a training that ended in its fourth step, after three that were logged and two that were kept."""
+    running = Running(device="cpu", save_every=2, reference=str(tmp_path / "kept"))
+    settings = Settings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=FAST, running=running)
+
+    def fail(trainer, *_):
+        if trainer.state.global_step == 3:
+            raise LossNotFinite
+
+    with monkeypatch.context() as broken:
+        broken.setattr(PreferenceTrainer, "_refuse_what_is_no_number", fail)
+        with pytest.raises(LossNotFinite):
+            dpo.train(settings, backbone)
+    return settings
+
+
+def about(settings):
+    return json.loads((settings.out / "training.json").read_text())
+
+
+def test_the_size_of_an_update_and_its_precision_are_kept(stopped, backbone, capsys):
+    assert about(stopped)["update"] == {"records": 4, "dtype": "float32", "mixed": False}
+    assert about(stopped)["machine"] == {"processes": 1, "device": "cpu"}
+    wrong = {
+        "records: 4 there, 2 here": replace(stopped, optimiser=replace(FAST, accumulation=1)),
+        "mixed: False there, True here": replace(stopped, running=replace(stopped.running, mixed=True)),
+    }
+    for said, settings in wrong.items():
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            dpo.train(settings, backbone)
+        (line,) = capsys.readouterr().err.splitlines()
+        assert left.value.code == 2
+        assert f"its update differ ({said}); keep its precision and its records" in line
+    result = dpo.train(replace(stopped, optimiser=replace(FAST, batch=4, accumulation=1)), backbone)
+    assert result.steps == 4  # the same update, divided in another way
+
+
+def test_another_number_of_processes_with_another_update_is_refused(stopped, backbone, capsys, monkeypatch):
+    made = dpo.training_arguments
+
+    def eight(settings):
+        arguments = made(settings)
+        monkeypatch.setattr(type(arguments), "world_size", 8)
+        return arguments
+
+    monkeypatch.setattr(dpo, "training_arguments", eight)
+    with pytest.raises(SystemExit):
+        dpo.train(stopped, backbone)
+    assert "its update differ (records: 4 there, 32 here)" in capsys.readouterr().err
+
+
+def test_a_folder_from_before_the_update_was_recorded_goes_on(stopped, backbone):
+    written = about(stopped)
+    del written["update"], written["machine"]
+    (stopped.out / "training.json").write_text(json.dumps(written))
+    assert dpo.train(stopped, backbone).steps == 4
+    assert about(stopped)["update"]["records"] == 4
+
+
+def test_a_step_made_again_is_told_once(stopped, backbone):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    dpo.train(stopped, backbone)
+    lines = [json.loads(line) for line in (stopped.out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4]
+    events = EventAccumulator(str(stopped.out / "tensorboard")).Reload()
+    assert Counter(event.step for event in events.Scalars("train/loss")) == dict.fromkeys((1, 2, 3, 4), 1)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 from torch.utils.data import Dataset, Sampler
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from avem_train import logprobs, replies
 from avem_train.backbone import Backbone
@@ -46,7 +46,7 @@ class Epoch(Sampler[Draw]):
         self.records, self.slice, self.update, self.seed, self.epoch = records, slice_, update, seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by accelerate at the start of each epoch."""
+        """Take the order of an epoch, counted from 0, from the next pass on."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -135,21 +135,40 @@ class Meter:
         return {name: value / count for name, (value, count) in zip(names, total, strict=True) if count}
 
 
+class Ordered(TrainerCallback):
+    """Tells the sampler which epoch begins.
+
+    accelerate and transformers do so through what wraps a sampler, but not where a run of several processes goes on in
+    the middle of an epoch: that epoch would have the order of the first.
+    """
+
+    def __init__(self, order: Epoch) -> None:
+        self.order = order
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """`state.epoch` is the share of epochs done, the one that a run goes on in included."""
+        self.order.set_epoch(int(state.epoch or 0))
+
+
 class PreferenceTrainer(Trainer):
     """See the module's docstring. `model` is the backbone's, with adapters."""
 
     def __init__(self, model: nn.Module, lesson: Lesson, **kwargs: Any) -> None:
+        arguments: TrainingArguments = kwargs["args"]
+        slice_ = arguments.per_device_train_batch_size * arguments.world_size
+        update = slice_ * arguments.gradient_accumulation_steps
+        self.order = Epoch(len(lesson.records), slice_, update, arguments.data_seed)
         super().__init__(model=model, train_dataset=Draws(len(lesson.records)), data_collator=lesson.collate, **kwargs)
+        self.add_callback(Ordered(self.order))
         self.lesson = lesson
         self.meter = Meter()
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
         self.model_accepts_loss_kwargs = False
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Epoch:
-        slice_ = self.args.per_device_train_batch_size * self.args.world_size
-        return Epoch(
-            len(self.lesson.records), slice_, slice_ * self.args.gradient_accumulation_steps, self.args.data_seed
-        )
+        return self.order
 
     def compute_loss(
         self,

@@ -2,12 +2,13 @@
 
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -61,21 +62,46 @@ def steps(folder):
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
+def on_two_processes(recipe, out, kept, *more):
+    """The command that makes the same updates on two processes."""
+    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [sys.executable, "-m", *launch, "-m", "avem_train.cli", *recipe, f"out={out}"]
+    return [*command, "optimiser.accumulation=1", f"running.reference={kept}", *more]
+
+
+@pytest.fixture(scope="module")
+def halved(recipe, tmp_path_factory):
+    """What two processes said, and the folder that they wrote, unbroken; the reference beside it is theirs."""
+    out = tmp_path_factory.mktemp("halved") / "out"
+    command = on_two_processes(recipe, out, out.parent / "kept", "running.save_every=0")
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, out
+
+
+def killed(command, out, steps):
+    """Run a command until a checkpoint of at least so many steps is whole, then kill it and all that it started."""
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while process.poll() is None and max(checkpoints(out), default=0) < steps:
+        time.sleep(0.005)
+    assert process.poll() is None, process.stderr.read().decode()
+    for one in (*psutil.Process(process.pid).children(recursive=True), process):
+        one.kill()
+    process.wait()
+    process.stderr.close()
+    assert not (out / "adapter_model.safetensors").exists()
+
+
+def checkpoints(out):
+    """Whole checkpoints by their steps."""
+    whole = (out / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    return {int(path.parent.name.partition("-")[2]): path.parent for path in whole}
+
+
 def test_killed_it_goes_on_to_the_same_weights(recipe, unbroken, tmp_path):
     out = tmp_path / "out"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "avem_train.cli", *recipe, f"out={out}"],
-        env=ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    while process.poll() is None and not list((out / "checkpoints").glob("checkpoint-*/trainer_state.json")):
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL, process.stderr.read().decode()
-    assert not (out / "adapter_model.safetensors").exists()
-    done = len(list((out / "checkpoints").glob("checkpoint-*/trainer_state.json")))
-    assert done
+    killed([sys.executable, "-m", "avem_train.cli", *recipe, f"out={out}"], out, steps=1)
     (out / "checkpoints" / "checkpoint-99").mkdir()  # as a kill during a save leaves it
     assert cli.main([*recipe, f"out={out}"]) == 0
     wanted, found = weights(unbroken), weights(out)
@@ -86,16 +112,27 @@ def test_killed_it_goes_on_to_the_same_weights(recipe, unbroken, tmp_path):
     assert len(logged) == 9
 
 
-def test_two_processes_give_the_same_update_as_one(recipe, unbroken, tmp_path):
+def test_two_processes_killed_in_the_second_epoch_go_on_to_the_same_weights(recipe, halved, tmp_path):
+    """Three updates are an epoch: after the fourth, fifth, seventh or eighth it is in the middle of a later one."""
     out = tmp_path / "out"
-    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [sys.executable, "-m", *launch, "-m", "avem_train.cli", *recipe]
-    command += [f"out={out}", "optimiser.accumulation=1", f"running.reference={tmp_path}", "running.save_every=0"]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("training ") == 1
-    assert "9 steps of 4 records" in done.stdout
+    command = on_two_processes(recipe, out, halved[1].parent / "kept")
+    killed(command, out, steps=4)
+    for done, folder in checkpoints(out).items():
+        if done % 3 == 0:
+            shutil.rmtree(folder)
+    assert max(checkpoints(out)) in (4, 5, 7, 8)
+    again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    wanted, found = weights(halved[1]), weights(out)
+    assert wanted.keys() == found.keys()
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    assert json.loads((out / "training.json").read_text())["machine"] == {"processes": 2, "device": "cpu"}
+
+
+def test_two_processes_give_the_same_update_as_one(unbroken, halved):
+    said, out = halved
+    assert said.count("training ") == 1
+    assert "9 steps of 4 records" in said
     wanted, found = weights(unbroken), weights(out)
     for name, tensor in wanted.items():
         torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)

@@ -9,7 +9,6 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 from lmms_eval.api.instance import Instance
 from lmms_eval.api.model import lmms
-from transformers import ProcessorMixin
 
 from emorealm_tasks import media, media_log
 from emorealm_tasks.errors import stop
@@ -17,7 +16,7 @@ from model_adapters import arguments, catalogue
 from model_adapters.asking import Ask, from_messages
 from model_adapters.clip import Clip
 from model_adapters.in_process.batches import generation_settings
-from model_adapters.in_process.clips import Given, Sampling
+from model_adapters.in_process.clips import QWEN, Given, Sampling
 
 
 class Asked(NamedTuple):
@@ -40,7 +39,7 @@ class ChatAV(lmms):
 
     is_simple = False
     name: ClassVar[str]
-    sampling: Sampling = Sampling(fps=2.0, most=768, least=4, multiple=2)
+    sampling: Sampling = QWEN
     default_system: ClassVar[str | None] = None
 
     def __init__(
@@ -109,12 +108,3 @@ class ChatAV(lmms):
             given["most"] = int(arguments.number("frames", frames, 1, 10_000, self.name))
             given["least"] = min(self.sampling.least, given["most"])
         self.sampling = replace(self.sampling, **given)
-
-
-def templated(processor: ProcessorMixin, blocks: Sequence[str], text: str, system: str | None) -> str:
-    """A checkpoint's own chat template around media blocks (`video`, `audio`), the text behind them."""
-    content = [{"type": kind} for kind in blocks] + [{"type": "text", "text": text}]
-    messages = [{"role": "user", "content": content}]
-    if system:
-        messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
-    return processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
+from model_adapters import lora
 from model_adapters.arguments import first_line
-from model_adapters.fingerprint import fingerprint
 
 from .modeling import AvereForConditionalGeneration
 from .processing import AvereProcessor
@@ -19,7 +19,6 @@ from .processing import AvereProcessor
 NANO = Path(__file__).resolve().parents[1] / "avere_nano"
 EMBEDDED = (NANO.name, "avere_nano_dpo")
 """Weights that ship with the package, by the names that `pretrained` takes: the base, and AVEm-DPO's adapters."""
-_ADAPTER_CONFIG = "adapter_config.json"
 _CONVERT = "python -m model_adapters.avere.convert --source CHECKPOINT --out FOLDER"
 
 
@@ -48,26 +47,16 @@ def find_weights(pretrained: str | None) -> Weights:
     folder = Path(named or NANO).expanduser()
     if str(named) in EMBEDDED and not folder.is_dir():
         folder = NANO.with_name(str(named))
-    if not (folder / "config.json").is_file() and (folder / _ADAPTER_CONFIG).is_file():
+    if lora.alone(folder):
         return Weights(_complete(_adapted(folder)), embedded=False, adapter=folder)
     return Weights(_complete(folder), embedded=not named)
 
 
 def _adapted(adapter: Path) -> Path:
-    """The weights that a folder of adapters belongs to. Stops where they have changed since."""
-    try:
-        named = Path(json.loads((adapter / _ADAPTER_CONFIG).read_text())["base_model_name_or_path"])
-    except (ValueError, KeyError, TypeError):
-        stop(f"avere: {adapter / _ADAPTER_CONFIG}: it must name the weights it belongs to in base_model_name_or_path")
-    folder = NANO if str(named) == NANO.name else named if named.is_absolute() else adapter / named
-    trained = adapter / "training.json"
-    if trained.is_file() and (folder / "config.json").is_file():
-        wanted = json.loads(trained.read_text()).get("model", {}).get("fingerprint")
-        if wanted and wanted != fingerprint(folder):
-            stop(
-                f"avere: {adapter}: its adapters were trained on other weights than those now in {folder}; train them "
-                "again, or put the former weights back"
-            )
+    """The weights that a folder of adapters belongs to. Stops where they are gone or have changed since."""
+    named = lora.base_name("avere", adapter)
+    folder = NANO if named == NANO.name else adapter / named  # an absolute path stays what it is
+    lora.check_base("avere", adapter, folder)
     return folder
 
 
@@ -106,7 +95,7 @@ def load_model(
         missing = sorted(report["missing_keys"])
         _refuse(folder, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
     if adapter:
-        model = _merge(model, Path(adapter).expanduser())
+        model = lora.merge("avere", model, Path(adapter).expanduser())
     return model.to(device).eval()
 
 
@@ -116,17 +105,6 @@ def load_processor(folder: Path) -> AvereProcessor:
         return AvereProcessor.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, RuntimeError) as error:
         _refuse(folder, f"its processor or tokenizer cannot be loaded ({first_line(error)})")
-
-
-def _merge(model: AvereForConditionalGeneration, folder: Path) -> AvereForConditionalGeneration:
-    if not (folder / _ADAPTER_CONFIG).is_file():
-        stop(f"avere: adapter={folder}: there is no adapter_config.json there; name the LoRA folder training saved")
-    from peft import PeftModel
-
-    try:
-        return PeftModel.from_pretrained(model, str(folder)).merge_and_unload()
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        stop(f"avere: adapter={folder}: cannot be put on this model ({first_line(error)}); was it trained on another?")
 
 
 def _refuse(folder: Path, reason: str) -> NoReturn:

@@ -18,11 +18,12 @@ from transformers import AutoConfig, Qwen2_5OmniProcessor
 
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, catalogue
-from model_adapters.chat import Asked, ChatAV, templated
+from model_adapters.chat import Asked, ChatAV
 from model_adapters.failures import ErrorBudget, cut
 from model_adapters.fingerprint import fingerprint
 from model_adapters.in_process.clips import ClipReader, Given
 from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.in_process.prompts import templated
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams

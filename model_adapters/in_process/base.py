@@ -23,14 +23,15 @@ from emorealm_tasks import media
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, catalogue, contrastive
 from model_adapters.asking import Ask
-from model_adapters.chat import Asked, ChatAV, templated
+from model_adapters.chat import Asked, ChatAV
 from model_adapters.clip import Clip
 from model_adapters.failures import ErrorBudget, cut
 
-from . import loading
+from . import answering, loading
 from .batches import batches
 from .clips import ClipReader, Given
 from .collate import collate
+from .prompts import templated
 
 _AHEAD = 2  # batches prepared while the model works on one
 ARGUMENTS = (
@@ -52,12 +53,14 @@ _MEDIA_INPUTS = ("pixel_values", "pixel_values_videos", "input_features")
 class InProcessChat(ChatAV):
     """A chat model; subclasses fill in the class attributes and `process`.
 
-    pretrained: hub id or folder; default the published checkpoint (see the catalogue).
+    pretrained: hub id or folder, also one with adapters alone, as training leaves it; default the published checkpoint
+    (see the catalogue).
     batch_size: questions at once (--batch_size); `auto` is 16.
     device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32. device_map: as in transformers;
     `auto` spreads one model over several GPUs, in a single process.
     attn_implementation: as in transformers (flash_attention_2 is the paper's where it says so).
-    system, modalities, fps, frames, max_errors: see `ChatAV`; the system prompt is the paper's by default.
+    system, modalities, fps, frames, max_errors: see `ChatAV`; the system prompt is the paper's by default, frames are
+    taken as in training by a model whose folder says how.
     vcd_alpha, vcd_beta, vcd_step, vcd_modalities: contrastive decoding, off without vcd_alpha (see `contrastive`).
     """
 
@@ -82,27 +85,29 @@ class InProcessChat(ChatAV):
         max_errors: float = 0.01,
         **unknown: object,
     ) -> None:
-        super().__init__(system, modalities, fps, frames, max_errors)
         self.contrast = contrastive.from_arguments(unknown, self.name)
         known = (*ARGUMENTS, *contrastive.ARGUMENTS, *self.own_arguments)
         arguments.refuse_unknown(unknown, known, self.name)
         entry = catalogue.find(self.name)
-        self.device = arguments.choose_device(device, self.name)
-        self.batch_size = arguments.batch_size(batch_size, self.name)
         checkpoint = pretrained or entry.checkpoint
         if not checkpoint:
             stop(f"{self.name}: name its weights with pretrained=...: {entry.note}")
+        self.trained = self._as_trained(checkpoint)
+        super().__init__(system, modalities, fps, frames, max_errors)
+        self.device = arguments.choose_device(device, self.name)
+        self.batch_size = arguments.batch_size(batch_size, self.name)
+        weights = loading.find(self.name, checkpoint)
         self.model, self.processor = loading.load(
             self.name,
             self.model_class,
             self.processor_class,
-            checkpoint,
+            weights,
             self.model_types,
             dtype=arguments.choose_dtype(dtype, self.device, self.name),
             attn_implementation=attn_implementation,
             device_map=device_map,
         )
-        self.fingerprint = loading.identify(checkpoint, self.model)
+        self.fingerprint = loading.identify(weights, self.model)
         self.model = loading.place(self.model, self.device, device_map)
         self.tokenizer = self.processor.tokenizer
         pad = self.tokenizer.pad_token_id
@@ -114,6 +119,14 @@ class InProcessChat(ChatAV):
     @abstractmethod
     def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
         """The model's inputs for one question: what the family's own processor makes of a prompt and media."""
+
+    def _as_trained(self, checkpoint: str) -> answering.Answering | None:
+        """How the folder of a training asks to be asked, said once; its sampling becomes the default."""
+        trained = answering.read(checkpoint)
+        if trained:
+            self.sampling = trained.sampling(self.sampling)
+            logger.info(f"{self.name}: {checkpoint} is asked as it was trained, where no argument differs: {trained}")
+        return trained
 
     def forward_settings(self, clip: Clip) -> dict:
         """What `forward` must be told about clips with these modalities, the same for a whole batch."""

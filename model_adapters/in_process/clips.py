@@ -37,6 +37,10 @@ class Sampling:
         return min(max(wanted, self.least, self.multiple), highest)
 
 
+QWEN = Sampling(fps=2.0, most=768, least=4, multiple=2)
+"""As Qwen's official code samples."""
+
+
 class Seen(NamedTuple):
     """Frames of a video: uint8 (frames, height, width, 3), their times in seconds, and how many a second they are."""
 

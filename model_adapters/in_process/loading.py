@@ -1,6 +1,11 @@
-"""A checkpoint's name -> model and processor, or one line that says what is missing."""
+"""A checkpoint's name -> model and processor, or one line that says what is missing.
+
+A checkpoint may be a folder of LoRA adapters, as training leaves them: then the weights they belong to are loaded, and
+the adapters are merged in.
+"""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -9,21 +14,43 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
+from model_adapters import lora
 from model_adapters.arguments import first_line
 from model_adapters.fingerprint import fingerprint
 
 _LOADING = (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError)
 
 
+@dataclass(frozen=True)
+class Weights:
+    """whole: the hub id or folder of a whole model and its processor. adapter: folder of what is merged into it."""
+
+    whole: str
+    adapter: Path | None = None
+
+
+def find(owner: str, checkpoint: str) -> Weights:
+    """What a hub id or folder stands for. Stops at adapters whose weights are gone or have changed since."""
+    adapter = Path(checkpoint).expanduser()
+    if not lora.alone(adapter):
+        return Weights(checkpoint)
+    named = lora.base_name(owner, adapter)
+    folder = adapter / named  # an absolute path stays what it is
+    if not Path(named).is_absolute() and not folder.is_dir():
+        return Weights(named, adapter)
+    lora.check_base(owner, adapter, folder)
+    return Weights(str(folder), adapter)
+
+
 def load(
     owner: str,
     model_class: type[PreTrainedModel],
     processor_class: type[ProcessorMixin],
-    checkpoint: str,
+    weights: Weights,
     expected: tuple[str, ...],
     **options: object,
 ) -> tuple[PreTrainedModel, ProcessorMixin]:
-    """Model (in eval mode) and processor of a hub id or folder.
+    """Model (in eval mode, adapters merged in) and processor.
 
     `expected` are the model types that this adapter can run; `options` go to `from_pretrained` where they are not None.
     Stops at another model type, at a checkpoint that leaves weights at random, at a device_map in several processes.
@@ -33,6 +60,7 @@ def load(
             f"{owner}: device_map={options['device_map']} spreads one model over all GPUs; each of several processes "
             "has one GPU; leave it out, or start a single process"
         )
+    checkpoint = weights.whole
     try:
         found = AutoConfig.from_pretrained(checkpoint).model_type
     except _LOADING as error:
@@ -53,6 +81,8 @@ def load(
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
         _refuse(owner, checkpoint, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
+    if weights.adapter:
+        model = lora.merge(owner, model, weights.adapter)
     return model.eval(), processor
 
 
@@ -61,10 +91,11 @@ def place(model: PreTrainedModel, device: torch.device, device_map: str | dict |
     return model if device_map else model.to(device)
 
 
-def identify(checkpoint: str, model: PreTrainedModel) -> str:
-    """What tells the weights of a folder, or of a hub id's revision, from others under that name."""
-    folder = Path(checkpoint)
-    return fingerprint(folder) if folder.is_dir() else getattr(model.config, "_commit_hash", None) or ""
+def identify(weights: Weights, model: PreTrainedModel) -> str:
+    """What tells the weights of a folder, or of a hub id's revision, from others under that name, adapters included."""
+    folder = Path(weights.whole)
+    whole = fingerprint(folder) if folder.is_dir() else getattr(model.config, "_commit_hash", None) or ""
+    return f"{whole}+{fingerprint(weights.adapter)}" if weights.adapter else whole
 
 
 def _refuse(owner: str, checkpoint: str, reason: str) -> NoReturn:

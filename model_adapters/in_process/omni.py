@@ -2,13 +2,13 @@
 
 By default a clip's sound is interleaved with its picture in time (`interleave=true`: the official code's
 use_audio_in_video), wherever the file with the sound lies; `interleave=false` puts it in a block of its own behind the
-video. The whole model with its talker is never loaded: a thinker reads its own part of the same checkpoint.
+video. A trained model is asked as it was trained, unless an argument says otherwise (see `answering`). The whole model
+with its talker is never loaded: a thinker reads its own part of the same checkpoint.
 """
 
 from collections.abc import Mapping
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 from transformers import (
     Qwen2_5OmniProcessor,
@@ -23,34 +23,32 @@ from model_adapters.system_prompts import QWEN_OMNI
 
 from .base import InProcessChat
 from .clips import Given
+from .prompts import omni_inputs
 
 
 class OmniAV(InProcessChat):
-    """See `InProcessChat`. interleave: whether sound and picture are interleaved in time, as the official code does."""
+    """See `InProcessChat`.
+
+    interleave: whether sound and picture are interleaved in time, as the official code does; default as it was trained,
+    else true.
+    """
 
     own_arguments: ClassVar[tuple[str, ...]] = ("interleave",)
 
-    def __init__(self, *args: object, interleave: bool = True, **kwargs: object) -> None:
-        if not isinstance(interleave, bool):
+    def __init__(self, *args: object, interleave: bool | None = None, **kwargs: object) -> None:
+        if not isinstance(interleave, bool | None):
             stop(f"{self.name}: interleave={interleave!r}; use true or false")
-        self.interleave = interleave
         super().__init__(*args, **kwargs)
+        default = self.trained.interleave if self.trained else True
+        self.interleave = default if interleave is None else interleave
 
     def blocks(self, clip: Clip) -> list[str]:
         """Interleaved sound has no block of its own: it stands in the video's."""
         return ["video"] if self._interleaved(clip) else super().blocks(clip)
 
     def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
-        """Frames with the rate they were really sampled at, so that the sound is aligned with them."""
-        asked: dict = {}
-        if given.seen:
-            asked |= {"videos": [_channels_first(given)], "fps": given.seen.fps, "do_sample_frames": False}
-        if given.heard is not None:
-            asked["audio"] = [given.heard]
-            asked["sampling_rate"] = self.reader.sampling.rate
-        if given.seen and given.heard is not None and self.interleave:
-            asked |= interleaving(self.processor)
-        return self.processor(text=[prompt], return_tensors="pt", **asked)
+        """What the processor makes of both at once, aligned in time."""
+        return omni_inputs(self.processor, prompt, given, self.reader.sampling.rate, self.interleave)
 
     def forward_settings(self, clip: Clip) -> dict:
         """The positions must be computed the way the prompt was laid out."""
@@ -77,14 +75,3 @@ class Qwen3OmniAV(OmniAV):
     model_class = Qwen3OmniMoeThinkerForConditionalGeneration
     processor_class = Qwen3OmniMoeProcessor
     model_types = ("qwen3_omni_moe", "qwen3_omni_moe_thinker")
-
-
-def interleaving(processor: Qwen2_5OmniProcessor) -> dict:
-    """What tells a processor that the one sound belongs into the one video: transformers 5.23 renamed it."""
-    if hasattr(processor, "load_audio_from_video"):
-        return {"load_audio_from_video": True, "audio_from_video_indices": [0]}
-    return {"use_audio_in_video": True}
-
-
-def _channels_first(given: Given) -> Tensor:
-    return torch.from_numpy(given.seen.frames).permute(0, 3, 1, 2)

@@ -1,0 +1,43 @@
+"""How a trained model must be asked: as it was in training, which its folder says.
+
+Training writes `answering` into training.json where a model is trained on another prompt than its adapter's default;
+the adapter follows it wherever an argument does not say otherwise.
+"""
+
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from emorealm_tasks.errors import stop
+from model_adapters import lora
+
+from .clips import Sampling
+
+KEY = "answering"
+
+
+@dataclass(frozen=True)
+class Answering:
+    """interleave: whether the sound stands in the video's block. fps, frames, least: see `Sampling` (frames = most)."""
+
+    interleave: bool
+    fps: float
+    frames: int
+    least: int
+
+    def sampling(self, like: Sampling) -> Sampling:
+        """A model's own sampling with these numbers."""
+        return replace(like, fps=self.fps, most=self.frames, least=self.least)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
+
+
+def read(checkpoint: str) -> Answering | None:
+    """What the folder of a training says; None for any other folder or a hub id. Stops at keys that are not known."""
+    said = lora.training(Path(checkpoint).expanduser()).get(KEY)
+    if said is None:
+        return None
+    try:
+        return Answering(**said)
+    except TypeError as error:
+        stop(f"{checkpoint}: {KEY} in its training.json cannot be followed ({error}); use the version that trained it")

@@ -1,0 +1,42 @@
+"""A question and its clip -> what a processor of transformers is called with; evaluation and training share it."""
+
+from collections.abc import Sequence
+
+import torch
+from transformers import BatchFeature, ProcessorMixin, Qwen2_5OmniProcessor
+
+from .clips import Given
+
+
+def templated(processor: ProcessorMixin, blocks: Sequence[str], text: str, system: str | None) -> str:
+    """A checkpoint's own chat template around media blocks (`video`, `audio`), the text behind them."""
+    content = [{"type": kind} for kind in blocks] + [{"type": "text", "text": text}]
+    messages = [{"role": "user", "content": content}]
+    if system:
+        messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
+    return processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def omni_inputs(
+    processor: Qwen2_5OmniProcessor, prompt: str, given: Given, rate: int, interleave: bool
+) -> BatchFeature:
+    """An omni model's inputs: frames with the rate they were really sampled at, so that sound is aligned with them.
+
+    rate: Hz of the waveform. interleave: the sound has no block in the prompt and belongs into the video's.
+    """
+    asked: dict = {}
+    if given.seen:
+        frames = torch.from_numpy(given.seen.frames).permute(0, 3, 1, 2)
+        asked |= {"videos": [frames], "fps": given.seen.fps, "do_sample_frames": False}
+    if given.heard is not None:
+        asked |= {"audio": [given.heard], "sampling_rate": rate}
+    if given.seen and given.heard is not None and interleave:
+        asked |= interleaving(processor)
+    return processor(text=[prompt], return_tensors="pt", **asked)
+
+
+def interleaving(processor: Qwen2_5OmniProcessor) -> dict:
+    """What tells a processor that the one sound belongs into the one video: transformers 5.23 renamed it."""
+    if hasattr(processor, "load_audio_from_video"):
+        return {"load_audio_from_video": True, "audio_from_video_indices": [0]}
+    return {"use_audio_in_video": True}

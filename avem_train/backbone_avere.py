@@ -1,9 +1,11 @@
 """AVERE for preference training: prompts and media exactly as the evaluation has them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import torch
 
@@ -33,6 +35,8 @@ class AvereTowers(Towers):
 
 class AvereBackbone:
     """See `backbone.Backbone`."""
+
+    answering: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self, model: AvereForConditionalGeneration, processor: AvereProcessor, folder: Path, cache_bytes: int

@@ -1,17 +1,18 @@
 """Qwen2.5-Omni's thinker for preference training: text out, video and sound in, through transformers' own classes.
 
-Video and sound stand in blocks of their own (`separate`, not interleaved), so that one can be replaced without the
-other. Rotary positions are triples: those of a prompt are transformers' own (`get_rope_index`), and a response goes on
-one behind the prompt's largest, in every branch.
+Video and sound stand in blocks of their own (not interleaved), so that one can be replaced without the other. Prompts
+and media are made by the harness's own code, and `answering` tells it to ask the trained model the same way. Rotary
+positions are triples: those of a prompt are transformers' own (`get_rope_index`), and a response goes on one behind the
+prompt's largest, in every branch.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
+from transformers import BatchFeature, Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
 from avem_train import attention
 from avem_train.backbone import Prompt, Towers, UnreadableMedium
@@ -20,10 +21,14 @@ from avem_train.negatives import altered
 from avem_train.replies import Source
 from emorealm_tasks import media
 from model_adapters.avere.clips import FeatureStore
+from model_adapters.clip import Clip
+from model_adapters.in_process.answering import Answering
+from model_adapters.in_process.clips import QWEN, read
+from model_adapters.in_process.prompts import omni_inputs, templated
 from model_adapters.system_prompts import QWEN_OMNI
 
-FRAMES_PER_SECOND = 2
-MOST_FRAMES = 16
+ANSWERING = Answering(interleave=False, fps=QWEN.fps, frames=16, least=QWEN.least)
+"""How prompts are made here: as in evaluation, but for blocks of their own, and for fewer frames, which memory asks."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,9 @@ class QwenBackbone:
         self.model = model
         self.processor = processor
         self.folder = folder
-        self.template = f"{chat('?', '')} {FRAMES_PER_SECOND} {MOST_FRAMES} {processor.video_processor.to_dict()}"
+        self.answering = asdict(ANSWERING)
+        self._sampling = replace(ANSWERING.sampling(QWEN), rate=processor.feature_extractor.sampling_rate)
+        self.template = f"{self._chat('?', ('video', 'audio'))} {self._sampling} {processor.video_processor.to_dict()}"
         owner = model.model if hasattr(model.model, "visual") else model  # transformers up to 5.20 has them outside
         self._towers = Towers(owner, ("visual", "audio_tower"))
         attention.install(model.get_decoder())
@@ -83,18 +90,13 @@ class QwenBackbone:
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Nothing to do: a medium is read when it is encoded."""
 
+    def _read(self, prompt: str, clip: Clip) -> BatchFeature:
+        """What the processor makes of a clip with one medium. Raises MediaError."""
+        given = read(clip, self._sampling)
+        return omni_inputs(self.processor, prompt, given, self._sampling.rate, ANSWERING.interleave)
+
     def _video(self, source: Source) -> torch.Tensor:
-        seconds = media.probe(source.path).seconds
-        count = min(MOST_FRAMES, max(2, 2 * round(seconds * FRAMES_PER_SECOND / 2)))
-        frames, _ = media.read_frames(source.path, count)
-        # the processor's own call, not its video processor's: it has sizes of its own
-        made = self.processor(
-            text=self.processor.video_token,
-            videos=[frames],
-            fps=count / seconds,
-            do_sample_frames=False,
-            return_tensors="pt",
-        )
+        made = self._read(self.processor.video_token, Clip(source.path, None))
         visual, grid = self._towers.visual, made["video_grid_thw"]
         pixels = altered(made["pixel_values_videos"], source.noise)
         features = visual(pixels.to(self.model.device, visual.dtype), grid_thw=grid.to(self.model.device)).pooler_output
@@ -103,8 +105,7 @@ class QwenBackbone:
         return features
 
     def _sound(self, source: Source) -> torch.Tensor:
-        wave = media.read_audio(source.path, self.processor.feature_extractor.sampling_rate)
-        made = self.processor(text=self.processor.audio_token, audio=[wave], return_tensors="pt")
+        made = self._read(self.processor.audio_token, Clip(None, source.path))
         mel = altered(made["input_features"][0][:, made["feature_attention_mask"][0].bool()], source.noise)
         tower = self._towers.audio_tower
         length = torch.tensor([mel.shape[1]], device=self.model.device)
@@ -116,9 +117,12 @@ class QwenBackbone:
         return features
 
     def prompt(self, text: str, sources: Sequence[Source]) -> Prompt:
-        """ChatML with the default system text; media in front of the text."""
-        tokenizer = self.processor.tokenizer
-        ids = tokenizer.encode(chat(text, self._blocks(sources)), add_special_tokens=False)
+        """The checkpoint's chat template with the default system text; media in front of the text."""
+        chat = self._chat(text, [source.kind for source in sources])
+        for source in sources:  # the first of its mark is the block's: the text stands behind
+            mark = self._mark(source.kind)
+            chat = chat.replace(mark, mark * self._extents[source].tokens, 1)
+        ids = self.processor.tokenizer(chat)["input_ids"]
         positions = self._positions(ids, sources)
         config = self.model.config
         of = {config.video_token_id: "video", config.audio_token_id: "audio"}
@@ -132,17 +136,11 @@ class QwenBackbone:
                 rows[kind] += 1
         return Prompt(tuple(tokens), 1 + max(map(max, positions)))
 
-    def _blocks(self, sources: Sequence[Source]) -> str:
-        own = self.processor
-        marks = {
-            "video": (own.vision_bos_token, own.video_token, own.vision_eos_token),
-            "audio": (own.audio_bos_token, own.audio_token, own.audio_eos_token),
-        }
-        blocks = ""
-        for source in sources:
-            opening, token, closing = marks[source.kind]
-            blocks += opening + token * self._extents[source].tokens + closing
-        return blocks
+    def _chat(self, text: str, blocks: Sequence[str]) -> str:
+        return templated(self.processor, blocks, text, QWEN_OMNI)
+
+    def _mark(self, kind: str) -> str:
+        return self.processor.video_token if kind == "video" else self.processor.audio_token
 
     def _positions(self, ids: Sequence[int], sources: Sequence[Source]) -> list[tuple[int, int, int]]:
         """Time, height and width of each id."""
@@ -167,9 +165,3 @@ class QwenBackbone:
         self._store = FeatureStore(0)
         self._towers.put_back()
         attention.remove(self.model.get_decoder())
-
-
-def chat(text: str, blocks: str) -> str:
-    """A user's turn of media blocks and text, and the opening of the answer."""
-    system = f"<|im_start|>system\n{QWEN_OMNI}<|im_end|>\n"
-    return f"{system}<|im_start|>user\n{blocks}{text}<|im_end|>\n<|im_start|>assistant\n"

@@ -1,5 +1,6 @@
 """Packed = plain = the model's own forward pass on one sequence, in values and gradients, for both families."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from avem_train import attention, logprobs
 from avem_train import backbone as backbones
 from avem_train.backbone import LINEARS, UnreadableMedium
 from avem_train.negatives import Medium
+from avem_train.objectives import PreferenceLogps, avem_dpo_loss
 from avem_train.replies import Reply, Source
 from emorealm_tasks import media
 
@@ -45,20 +47,58 @@ def replies(clips):
 
 
 def test_packed_equals_plain(backbone, clips):
-    weight = backbone.model.get_decoder().layers[0].self_attn.k_proj.weight.requires_grad_()
-    results = []
-    for packed in (True, False):
-        scored = logprobs.score(backbone.model, backbone, replies(clips), packed, watch=(5, 6))
-        loss = torch.nn.functional.softplus(0.1 * scored.total).mean()
-        results.append((scored, loss, torch.autograd.grad(loss, weight)[0]))
-    (packed, loss, gradient), (plain, plain_loss, plain_gradient) = results
+    with torch.no_grad():
+        packed, plain = (
+            logprobs.score(backbone.model, backbone, replies(clips), packed, watch=(5, 6)) for packed in (True, False)
+        )
     torch.testing.assert_close(packed.total, plain.total, atol=2e-5, rtol=1e-5)
     torch.testing.assert_close(packed.watched, plain.watched, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(loss, plain_loss, atol=1e-5, rtol=0)
-    torch.testing.assert_close(gradient, plain_gradient, atol=1e-5, rtol=0)
-    assert gradient.abs().max() > 1e-4
     assert packed.total[0] == packed.total[-1]
     assert len({round(value, 3) for value in packed.total.tolist()}) == len(packed.total) - 1
+
+
+@pytest.fixture
+def adapted(backbone):
+    """The model with adapters that change it, so that every one of their matrices has a gradient."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(0)
+    model = get_peft_model(backbone.model, LoraConfig(r=8, lora_alpha=32, target_modules=LINEARS))
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.05)
+    yield model
+    model.unload()
+
+
+def test_packed_gives_the_loss_and_the_gradients_of_plain(backbone, adapted, clips):
+    """AVEm-DPO's loss of two records; of every adapter matrix, to 1e-5 of its gradient's norm, in float32."""
+    said = ("A hat", "A hat and tears", "laughter")
+    other = Reply((own(clips)[0], own(clips, 1)[1]), QUESTION, "A hat"), Reply(own(clips), "How?", "A hat")
+    asked = [
+        [*(Reply(own(clips, number), text, response) for response in said), other[number]]
+        for number, text in enumerate((QUESTION, "How?"))
+    ]
+    flat = [reply for of_record in asked for reply in of_record]
+    blind = [replace(reply, sources=()) for of_record in asked for reply in of_record[:3]]
+
+    def step(packed):
+        def scored(of, shape):
+            return logprobs.score(adapted, backbone, of, packed).total.view(2, shape).unbind(1)
+
+        with torch.no_grad(), adapted.disable_adapter():
+            reference, text = PreferenceLogps(*scored(flat, 4)), PreferenceLogps(*scored(blind, 3))
+        loss, _ = avem_dpo_loss(PreferenceLogps(*scored(flat, 4)), reference, text)
+        trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
+        gradients = torch.autograd.grad(loss.mean(), list(trained.values()))
+        return loss, dict(zip(trained, gradients, strict=True))
+
+    (packed, ours), (plain, theirs) = step(True), step(False)
+    torch.testing.assert_close(packed, plain, atol=1e-5, rtol=0)
+    assert len(ours) == 2 * 7 * backbone.model.config.get_text_config().num_hidden_layers
+    for name, gradient in theirs.items():
+        assert gradient.norm() > 1e-6, name
+        assert (ours[name] - gradient).norm() <= 1e-5 * gradient.norm(), name
 
 
 def test_the_prefix_needs_no_mask(backbone, clips):
@@ -107,15 +147,14 @@ def native(backbone, clip, response):
         frames, _ = media.read_frames(clip, processor.config.vision_config.num_frames)
         made = processor(processor.prompt(QUESTION, video=True, audio=True), [frames], [wave])
     else:
-        seconds = media.probe(clip).seconds
-        frames, _ = media.read_frames(clip, 2)
+        frames, times = media.read_frames(clip, 4)
         blocks = "<|vision_bos|><|VIDEO|><|vision_eos|><|audio_bos|><|AUDIO|><|audio_eos|>"
         system = "You are Qwen, a virtual human developed by the Qwen Team, Alibaba Group, capable of perceiving "
         system += "auditory and visual inputs, as well as generating text and speech."
         text = f"<|im_start|>system\n{system}<|im_end|>\n<|im_start|>user\n{blocks}{QUESTION}<|im_end|>\n"
         text += "<|im_start|>assistant\n"
-        made = processor(text=text, videos=[frames], audio=[wave], fps=2 / seconds, do_sample_frames=False,
-                         return_tensors="pt")  # fmt: skip
+        fps = 3 / (times[-1] - times[0])
+        made = processor(text=text, videos=[frames], audio=[wave], fps=fps, do_sample_frames=False, return_tensors="pt")
         made.pop("num_audio_tokens", None)
     more = torch.tensor([response])
     made["input_ids"] = torch.cat([made["input_ids"], more], 1)

@@ -1,0 +1,96 @@
+"""Qwen2.5-Omni on the real command lines: trained by preference, and what training wrote answers the benchmark."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from chat_requests import requests_for
+
+from avem_train import cli
+from emorealm_tasks.mini import cli as mini
+from model_adapters.in_process.omni import Qwen25OmniAV
+
+BIN = Path(sys.executable).parent
+VARIABLES = {name: value for name, value in os.environ.items() if not name.startswith("EMOREALM_")}
+VARIABLES |= {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A few records and questions of the embedded world."""
+    folder = tmp_path_factory.mktemp("world")
+    for name, options in (("train", ["--preferences"]), ("test", [])):
+        assert not mini.main(["build", "--out", str(folder / name), "--split", name, "--clips", "8", *options])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny_omni, world, tmp_path_factory):
+    settings = {
+        "model": tiny_omni,
+        "data": world / "train/preferences.jsonl",
+        "optimiser.learning_rate": 1e-2,
+        "optimiser.steps": 2,
+        "optimiser.batch": 2,
+        "optimiser.accumulation": 1,
+        "running.device": "cpu",
+        "running.save_every": 0,
+        "running.tensorboard": False,
+        "running.reference": tmp_path_factory.mktemp("kept"),
+    }
+    return ["run", "avem_dpo", *(f"{key}={value}" for key, value in settings.items())]
+
+
+@pytest.fixture(scope="module")
+def trained(recipe, tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained") / "out"
+    command = [str(BIN / "avem-train"), *recipe, f"out={out}"]
+    done = subprocess.run(command, env=VARIABLES, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return out
+
+
+def logits(model, clip):
+    """Next-token logits (vocabulary,) of one question about a clip."""
+    asked = model.asked(requests_for(model, [("Why sad?", clip, clip)])[0])
+    inputs = model.batch([model.inputs(asked.ask, asked.clip)[0]])
+    with torch.inference_mode():
+        return model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
+
+
+def test_the_adapters_answer_the_benchmark_as_they_were_trained(trained, world, tmp_path):
+    record = json.loads((trained / "training.json").read_text())
+    assert record["steps"] == 2
+    assert record["answering"] == {"interleave": False, "fps": 2.0, "frames": 16, "least": 4}
+    assert not (trained / "config.json").exists()
+    command = [str(BIN / "lmms-eval"), "--model", "qwen2_5_omni_av", "--tasks", "emorealm_mini_modality_agreement"]
+    command += ["--model_args", f"pretrained={trained},device=cpu", "--batch_size", "2", "--limit", "2"]
+    command += ["--gen_kwargs", "max_new_tokens=4", "--output_path", str(tmp_path), "--log_samples"]
+    variables = VARIABLES | {"EMOREALM_MINI": str(world / "test")}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    asked = "is asked as it was trained, where no argument differs: interleave=False, fps=2.0, frames=16"
+    assert (done.stdout + done.stderr).count(asked) == 1
+    (samples,) = tmp_path.rglob("*samples_emorealm_mini_modality_agreement.jsonl")
+    records = [json.loads(line)["emorealm_score"]["record"] for line in samples.read_text().splitlines()]
+    assert [(record["error"], record["media"]["frames"]) for record in records] == [("", 6)] * 2
+
+
+def test_merged_weights_answer_as_the_adapters_do(recipe, trained, tiny_omni, world, tmp_path):
+    out = tmp_path / "merged"
+    assert cli.main([*recipe, f"out={out}", "merge=true"]) == 0
+    clip = str(next((world / "test").rglob("*.mp4")))
+    base, merged, adapted, beside = (
+        Qwen25OmniAV(pretrained=str(folder), device="cpu") for folder in (tiny_omni, out, trained, out / "adapter")
+    )
+    base.interleave = False
+    assert merged.trained == adapted.trained == beside.trained is not None
+    assert len({model.fingerprint for model in (base, merged, adapted)}) == 3
+    wanted = logits(adapted, clip)
+    torch.testing.assert_close(logits(merged, clip), wanted, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(logits(beside, clip), wanted, atol=1e-4, rtol=1e-4)
+    assert (logits(base, clip) - wanted).abs().max() > 1e-2

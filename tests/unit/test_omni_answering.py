@@ -1,0 +1,123 @@
+"""A Qwen2.5-Omni that was trained is asked by the harness as training asked it: the same ids, positions and values."""
+
+import json
+import shutil
+from dataclasses import asdict
+
+import pytest
+import torch
+from chat_requests import requests_for
+from loguru import logger
+
+from avem_train import backbone as backbones
+from avem_train import logprobs
+from avem_train.backbone_qwen import ANSWERING
+from avem_train.replies import Reply, Source
+from model_adapters.in_process.omni import Qwen25OmniAV
+
+QUESTION = "Does <b>he</b> cry?\nA. Yes"
+KINDS = {"both": "va", "video": "v", "sound": "a", "blind": ""}
+
+
+@pytest.fixture(scope="module")
+def films(make_clip, tmp_path_factory):
+    """From shorter than four frames at two a second to longer than sixteen, with sizes that are rounded."""
+    folder = tmp_path_factory.mktemp("films")
+    lengths = ((0.7, 96), (3.4, 120), (10.0, 64))
+    return [str(make_clip(folder / f"{seconds}.mp4", seconds=seconds, size=size)) for seconds, size in lengths]
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_omni, tmp_path_factory):
+    """The folder of a whole model that says how it was trained."""
+    folder = shutil.copytree(tiny_omni, tmp_path_factory.mktemp("trained") / "out")
+    (folder / "training.json").write_text(json.dumps({"answering": asdict(ANSWERING)}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def harness(trained):
+    return Qwen25OmniAV(pretrained=str(trained), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def training(trained):
+    loaded = backbones.load(trained, torch.device("cpu"), torch.float32, 1 << 26)
+    yield loaded
+    loaded.close()
+
+
+def asked_of_both(harness, training, film, kind):
+    """A question as the harness puts it, and its sources for the training, encoded."""
+    doc = (QUESTION, film if "v" in kind else None, film if "a" in kind else None)
+    asked = harness.asked(requests_for(harness, [doc])[0])
+    inputs = harness.batch([harness.inputs(asked.ask, asked.clip)[0]])
+    sources = tuple(Source(medium.kind, medium.path) for medium in asked.clip.media)
+    training.encode(sources)
+    return inputs, harness.forward_settings(asked.clip), sources
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
+def test_ids_and_positions_of_a_prompt_are_the_harnesss(harness, training, films, kind):
+    lengths = set()
+    for film in films:
+        inputs, told, sources = asked_of_both(harness, training, film, kind)
+        prompt = training.prompt(QUESTION, sources)
+        assert [token.id for token in prompt.tokens] == inputs["input_ids"][0].tolist()
+        positions = positions_in(harness.model, inputs | told)
+        assert [token.position for token in prompt.tokens] == positions
+        lengths.add(len(positions))
+    assert len(lengths) == (3 if kind else 1)
+
+
+def positions_in(model, inputs):
+    """The rotary triples that the language model is called with in generation."""
+    seen = {}
+
+    def note(_module, _args, given):
+        seen.setdefault("positions", given["position_ids"])
+
+    handle = model.get_decoder().register_forward_pre_hook(note, with_kwargs=True)
+    try:
+        model.generate(**inputs, max_new_tokens=1, do_sample=False)
+    finally:
+        handle.remove()
+    return [tuple(triple) for triple in seen["positions"][-3:, 0].T.tolist()]
+
+
+def test_a_reply_has_the_probability_that_the_harness_gives_it(harness, training, films):
+    response = training.response("Yes, tears.")
+    inputs, told, sources = asked_of_both(harness, training, films[1], "va")
+    with torch.no_grad():
+        ours = logprobs.score(training.model, training, [Reply(sources, QUESTION, "Yes, tears.")]).total[0]
+        whole = torch.cat([inputs["input_ids"], torch.tensor([response])], 1)
+        known = {"attention_mask": torch.ones_like(whole), "input_ids": whole}
+        logps = harness.model(**inputs | told | known).logits[0].log_softmax(-1)
+    theirs = logps[-len(response) - 1 : -1].gather(-1, torch.tensor(response)[:, None]).sum()
+    torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-5)
+
+
+def test_what_the_folder_says_is_followed_and_said_once_and_arguments_win(trained, tiny_omni):
+    said = []
+    sink = logger.add(said.append)
+    as_trained = Qwen25OmniAV(pretrained=str(trained), device="cpu")
+    logger.remove(sink)
+    sampling = as_trained.reader.sampling
+    assert (as_trained.interleave, sampling.fps, sampling.most, sampling.least) == (False, 2.0, 16, 4)
+    (line,) = [line for line in said if "as it was trained" in line]
+    assert "interleave=False, fps=2.0, frames=16, least=4" in line
+    asked = Qwen25OmniAV(pretrained=str(trained), device="cpu", interleave=True, frames=64)
+    assert (asked.interleave, asked.reader.sampling.most) == (True, 64)
+    untrained = Qwen25OmniAV(pretrained=str(tiny_omni), device="cpu")
+    assert (untrained.trained, untrained.interleave, untrained.reader.sampling.most) == (None, True, 768)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [('{"answering": {"interleave": false, "eyes": 2}}', "cannot be followed"), ("[1]", "it is no JSON object")],
+)
+def test_a_record_that_cannot_be_followed_stops(written, said, tmp_path, capsys):
+    (tmp_path / "training.json").write_text(written)
+    with pytest.raises(SystemExit):
+        Qwen25OmniAV(pretrained=str(tmp_path), device="cpu")
+    assert said in capsys.readouterr().err

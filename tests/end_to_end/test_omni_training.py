@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_models
 import torch
 from chat_requests import requests_for
 
@@ -29,9 +30,15 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def recipe(tiny_omni, world, tmp_path_factory):
+def whole(tiny_omni, tmp_path_factory):
+    """The model in its published layout, talker and all."""
+    return tiny_models.whole_omni(tiny_omni, tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture(scope="module")
+def recipe(whole, world, tmp_path_factory):
     settings = {
-        "model": tiny_omni,
+        "model": whole,
         "data": world / "train/preferences.jsonl",
         "optimiser.learning_rate": 1e-2,
         "optimiser.steps": 2,
@@ -80,12 +87,12 @@ def test_the_adapters_answer_the_benchmark_as_they_were_trained(trained, world, 
     assert [(record["error"], record["media"]["frames"]) for record in records] == [("", 6)] * 2
 
 
-def test_merged_weights_answer_as_the_adapters_do(recipe, trained, tiny_omni, world, tmp_path):
+def test_merged_weights_answer_as_the_adapters_do(recipe, trained, whole, world, tmp_path):
     out = tmp_path / "merged"
     assert cli.main([*recipe, f"out={out}", "merge=true"]) == 0
     clip = str(next((world / "test").rglob("*.mp4")))
     base, merged, adapted, beside = (
-        Qwen25OmniAV(pretrained=str(folder), device="cpu") for folder in (tiny_omni, out, trained, out / "adapter")
+        Qwen25OmniAV(pretrained=str(folder), device="cpu") for folder in (whole, out, trained, out / "adapter")
     )
     base.interleave = False
     assert merged.trained == adapted.trained == beside.trained is not None

@@ -94,7 +94,7 @@ def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
         f"training {trained:,} of {whole:,} parameters (LoRA, rank {settings.lora.rank}) on {len(lesson.records):,} "
         f"records: {steps:,} steps of {update} records, about {taken * update:,.0f} tokens each "
         f"({plain / taken:.1f}x less than one row a response), about "
-        f"{memory(settings, trainer, taken) / 2**30:.1f} GiB on {arguments.device} -> {settings.out}"
+        f"{size(memory(settings, trainer, taken))} on {arguments.device} -> {settings.out}"
     )
 
 
@@ -109,6 +109,12 @@ def tokens(lesson: "Lesson", packed: bool) -> float:
         rows = forest.rows(logprobs.sequences(lesson.backbone, replies).tokens, packed)
         count += sum(len(row.tokens) for row in rows)
     return count / len(asked)
+
+
+def size(number: float) -> str:
+    """A number of bytes in the unit that suits it."""
+    unit, name = (2**30, "GiB") if number >= 2**30 else (2**20, "MiB")
+    return f"{number / unit:.1f} {name}"
 
 
 def parameters(trainer: "PreferenceTrainer") -> Iterator[torch.nn.Parameter]:

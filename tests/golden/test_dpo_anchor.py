@@ -1,4 +1,8 @@
-"""TRL's DPOTrainer on a tiny text model is the anchor of our naive DPO: same loss, same gradients."""
+"""TRL's DPOTrainer on a tiny text model is the anchor of our naive DPO: same loss, same gradients.
+
+So it is of `preference_loss`, which the training calls with the recipe's settings, and of which `naive_dpo_loss` is a
+case.
+"""
 
 import pytest
 import torch
@@ -8,7 +12,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from avem_train.objectives import naive_dpo_loss
+from avem_train.objectives import Objective, PreferenceLogps, naive_dpo_loss, preference_loss
 
 ROWS = [
     {"prompt": "why this anger", "chosen": " clenched fists show it", "rejected": " the red hat shows it"},
@@ -65,6 +69,19 @@ def summed(scored, tokenizer, name):
     return torch.stack(sums)
 
 
+def as_trained(values):
+    """The recipe naive_dpo's loss where the first record drew one rejected response and the others the other."""
+    drawn = torch.tensor([True, False, False])
+    sides = []
+    for which in ("policy", "reference"):
+        chosen, rejected = values[which, "chosen"], values[which, "rejected"]
+        sides.append(PreferenceLogps(chosen, rejected.where(drawn, 0), rejected.where(~drawn, 0)))
+    recipe = Objective(BETA, one_response=True, gamma_tpd=0, lambda_av=0)
+    weights = {"video_relevant": drawn.float(), "emotion_relevant": (~drawn).float()}
+    given = {name: getattr(recipe, name) for name in ("beta", "gamma_tpd", "lambda_av")}
+    return preference_loss(*sides, None, weights, **given)[0]
+
+
 def test_naive_dpo_is_trls(trainer, tokenizer):
     batch = next(iter(trainer.get_train_dataloader()))
     theirs = trainer.compute_loss(trainer.model, batch)
@@ -73,10 +90,10 @@ def test_naive_dpo_is_trls(trainer, tokenizer):
         for which, scored in (("policy", trainer.model), ("reference", trainer.ref_model))
         for name in ("chosen", "rejected")
     }
-    loss, _ = naive_dpo_loss(*values.values(), beta=BETA)
-    torch.testing.assert_close(loss.mean(), theirs, atol=1e-6, rtol=0)
-    ours = torch.autograd.grad(loss.mean(), list(trainer.model.parameters()))
     expected = torch.autograd.grad(theirs, list(trainer.model.parameters()))
-    for one, other in zip(ours, expected, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
+    for loss in (naive_dpo_loss(*values.values(), beta=BETA)[0], as_trained(values)):
+        torch.testing.assert_close(loss.mean(), theirs, atol=1e-6, rtol=0)
+        ours = torch.autograd.grad(loss.mean(), list(trainer.model.parameters()), retain_graph=True)
+        for one, other in zip(ours, expected, strict=True):
+            torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
     assert abs(theirs.item() - 0.6931) > 1e-3  # not the value that any loss has at the reference

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from avem_train import backbone as backbones
 from avem_train import dpo
@@ -57,8 +58,16 @@ def test_the_size_of_an_update_and_its_precision_are_kept(stopped, backbone, cap
         (line,) = capsys.readouterr().err.splitlines()
         assert left.value.code == 2
         assert f"its update differ ({said}); keep its precision and its records" in line
-    result = dpo.train(replace(stopped, optimiser=replace(FAST, batch=4, accumulation=1)), backbone)
-    assert result.steps == 4  # the same update, divided in another way
+
+
+def test_an_update_divided_in_another_way_is_the_same(stopped, backbone, tmp_path):
+    whole = replace(stopped, out=tmp_path / "whole")
+    dpo.train(whole, backbone)
+    dpo.train(replace(stopped, optimiser=replace(FAST, batch=4, accumulation=1)), backbone)
+    wanted, found = (load_file(one.out / "adapter_model.safetensors") for one in (whole, stopped))
+    assert about(stopped)["steps"] == 4
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)
 
 
 def test_another_number_of_processes_with_another_update_is_refused(stopped, backbone, capsys, monkeypatch):

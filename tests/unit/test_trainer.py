@@ -1,5 +1,6 @@
 """Training on a model of random weights: what a step is made of, what moves, what is logged, what is kept."""
 
+import contextlib
 import json
 import math
 from collections import Counter
@@ -14,11 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avem_train import backbone as backbones
-from avem_train import cli, config, dpo, logprobs, preferences, reference, replies
+from avem_train import cli, config, dpo, logprobs, preferences, reference, replies, report
 from avem_train.dpo import Optimiser, Running, Settings
 from avem_train.negatives import Negatives
 from avem_train.objectives import Objective, avem_dpo_loss
-from avem_train.trainer import Columns, Epoch
+from avem_train.trainer import Columns, Draw, Epoch, Lesson, PreferenceTrainer
+from model_adapters.avere import AvereForConditionalGeneration
 
 FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=3)
 
@@ -63,28 +65,96 @@ def test_an_epoch_is_every_record_once_however_it_is_divided(records, batch, pro
         assert math.isclose(sum(weight), len(weight))
 
 
-def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone):
+adapters = dpo.adapters
+
+
+@contextlib.contextmanager
+def moved(settings, backbone):
+    """The adapters as after some training: the policy is not the reference."""
+    with adapters(settings, backbone) as model:
+        generator = torch.Generator().manual_seed(7)
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                parameter.data.normal_(std=0.05, generator=generator)
+        yield model
+
+
+def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone, monkeypatch):
+    settings = replace(settings, objective=Objective(0.3, 0.7, 0.3, gamma_tpd=0.4, lambda_av=1.5))
+    monkeypatch.setattr(dpo, "adapters", moved)
     dpo.train(settings, backbone)
     first = lines(settings.out)[0]
     records = preferences.read(settings.data)
     drawn = [draw.record for draw in list(Epoch(10, 2, 4, settings.seed))[:4]]
     planned = [replies.plan(records, settings.objective, settings.negatives, 0, 0)[number] for number in drawn]
-    found = []
-    for role, names in (("media", ("chosen", "video_relevant", "emotion_relevant", "rejected_media")),
-                        ("text", ("chosen", "video_relevant", "emotion_relevant"))):  # fmt: skip
-        asked = [getattr(one, role) for one in planned]
+    names = ("chosen", "video_relevant", "emotion_relevant", "rejected_media")
+
+    def scored(model, asked, names):
         flat = [reply for of_record in asked for reply in of_record.values()]
         with torch.no_grad():
-            total = logprobs.score(backbone.model, backbone, flat, packed=False).total
-        found.append(Columns.of(names, asked, total).logps)
-    media, text = found
-    loss, parts = avem_dpo_loss(media, media, text)  # before its first update the policy is the reference
+            total = logprobs.score(model, backbone, flat, packed=False).total
+        return Columns.of(names, asked, total).logps
+
+    with moved(settings, backbone) as model:
+        policy = scored(model, [one.media for one in planned], names)
+        with model.disable_adapter():
+            reference = scored(model, [one.media for one in planned], names)
+            text = scored(model, [one.text for one in planned], names[:3])
+    given = {"beta": 0.3, "beta_vr": 0.7, "beta_er": 0.3, "gamma_tpd": 0.4, "lambda_av": 1.5}
+    loss, parts = avem_dpo_loss(policy, reference, text, **given)
     assert first["loss"] == pytest.approx(loss.mean().item(), abs=1e-5)
-    assert first["tpd"] == pytest.approx(parts["tpd"].mean().item(), abs=1e-5)
-    assert first["logps/chosen"] == pytest.approx(media.chosen.mean().item(), abs=1e-4)
-    assert first["loss/media"] == pytest.approx(math.log(2), abs=1e-5)
-    logged = {"rewards/chosen", "rewards/video_relevant", "rewards/emotion_relevant", "margins/media", "margins/yes_no"}
-    assert logged | {"accuracies/response", "accuracies/media", "grad_norm", "learning_rate"} <= set(first)
+    for name, part in parts.items():
+        assert first[name] == pytest.approx(part.mean().item(), abs=1e-4), name
+    assert first["logps/chosen"] == pytest.approx(policy.chosen.mean().item(), abs=1e-4)
+    assert {"margins/yes_no", "grad_norm", "learning_rate"} <= set(first)
+    for wrong in (
+        avem_dpo_loss(reference, policy, text, **given),
+        avem_dpo_loss(policy, policy, text, **given),
+        avem_dpo_loss(policy, reference, text, **given | {"beta_vr": 0.3, "beta_er": 0.7}),
+        avem_dpo_loss(policy, reference, None, **given),
+    ):
+        assert abs(wrong[0].mean() - loss.mean()) > 1e-3  # each of these would be noticed
+
+
+@pytest.mark.parametrize(("cache", "kept"), [(0, True), (1 << 26, False)])
+def test_a_medium_is_encoded_once_a_batch(cache, kept, settings, tiny_avere):
+    """However many replies are about it; where the reference is live, policy and reference have the same features."""
+    loaded = backbones.load(tiny_avere, torch.device("cpu"), torch.float32, cache)
+    settings = replace(settings, running=replace(settings.running, keep_reference=kept))
+    arguments, records = dpo.training_arguments(settings), preferences.read(settings.data)
+    lesson = Lesson(records, settings.objective, settings.negatives, 0, loaded, watch=(5, 6))
+    lesson.kept = dpo.kept_values(settings, arguments, lesson)
+    calls = Counter()
+    for tower in backbones.towers(loaded):
+        tower.register_forward_pre_hook(lambda module, _given: calls.update([id(module)]))
+    with adapters(settings, loaded) as model:
+        trainer = PreferenceTrainer(model, lesson, args=arguments)
+        trainer.compute_loss(model, {"draws": [Draw(number, 1.0, 0) for number in range(4)]}).backward()
+    loaded.close()
+    asked = [reply for one in lesson.replies(0)[:4] for reply in one.media.values()]
+    sources = [source for reply in asked for source in reply.sources]
+    assert len(sources) == 32
+    assert Counter(source.kind for source in set(sources)) == {"video": 4, "audio": 4}
+    assert list(calls.values()) == [4] * 4  # the tower and the projector of either
+
+
+def test_every_epoch_of_a_redraw_has_media_of_its_own(settings, backbone, monkeypatch):
+    settings = replace(settings, negatives=Negatives(redraw=True), optimiser=replace(FAST, steps=0, epochs=2))
+    found, scored = [], logprobs.score
+
+    def score(model, given, asked, *rest, **more):
+        if more.get("watch") or len(rest) > 1:  # the policy, one batch after the other
+            found.append(set(asked))
+        return scored(model, given, asked, *rest, **more)
+
+    monkeypatch.setattr(logprobs, "score", score)
+    dpo.train(settings, backbone)
+    assert len(found) == 10  # five batches an epoch
+    records = preferences.read(settings.data)
+    planned = [replies.plan(records, settings.objective, settings.negatives, 0, epoch) for epoch in (0, 1)]
+    wanted = [{reply for one in of_epoch for reply in one.media.values()} for of_epoch in planned]
+    assert [set.union(*found[:5]), set.union(*found[5:])] == wanted
+    assert len(wanted[0] ^ wanted[1]) > 4
 
 
 def test_training_teaches_and_leaves_the_model_as_it_was(settings, backbone):
@@ -128,12 +198,25 @@ def test_ways_that_must_not_matter_do_not(settings, backbone, tmp_path):
 
 
 @pytest.mark.parametrize("recipe", ["naive_dpo", "vista_dpo", "avem_dpo_no_pmp", "avem_dpo_no_erp", "avem_dpo_no_tpd"])
-def test_every_recipe_trains(recipe, settings, backbone):
+def test_every_recipe_trains(recipe, settings, backbone, monkeypatch):
     content = config.read(recipe, ["data=x", "out=y"])
     content.pop("program")
     filled = config.fill(Settings, content)
     settings = replace(settings, objective=filled.objective, negatives=filled.negatives)
+    asked, scored = [], logprobs.score
+
+    def score(model, given, replies, *rest, **more):
+        asked.extend(replies)
+        return scored(model, given, replies, *rest, **more)
+
+    monkeypatch.setattr(logprobs, "score", score)
     dpo.train(replace(settings, optimiser=replace(FAST, steps=1)), backbone)
+    responses = {
+        prompt: {one.response for one in asked if one.prompt == prompt} for prompt in {r.prompt for r in asked}
+    }
+    alone = recipe in ("naive_dpo", "avem_dpo_no_erp")  # the chosen response and one that is rejected
+    assert {len(said) for said in responses.values()} == {2 if alone else 3}
+    assert len(responses) == 10
     line = lines(settings.out)[0]
     assert ("margins/media" in line) == (recipe not in ("naive_dpo", "avem_dpo_no_pmp"))
     assert (line["tpd"] != 0) == (recipe not in ("naive_dpo", "vista_dpo", "avem_dpo_no_tpd"))
@@ -180,6 +263,13 @@ def test_kept_values_are_used_only_for_what_they_were_computed_for(settings, bac
         assert fill(reply, blind)[0] == 2
     finally:
         backbone.template = backbone.template[:-1]
+
+
+def test_the_first_process_alone_shows_how_far_the_reference_is(backbone, tmp_path, capsys):
+    for process, shown in ((1, False), (0, True)):
+        kept = reference.KeptLogps(tmp_path / str(process), backbone, "float32", process)
+        assert reference.fill(kept, backbone, [[replies.Reply((), "Why?", "Yes")]], 2, True) == 1
+        assert ("reference" in capsys.readouterr().err) == shown
 
 
 def test_sweeps_compute_the_reference_once(settings, backbone, tmp_path, monkeypatch):
@@ -229,11 +319,11 @@ def test_another_training_is_not_overwritten(settings, backbone, capsys):
 
 def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
     dpo.train(replace(settings, running=replace(settings.running, tensorboard=True)), backbone)
-    report = json.loads((settings.out / "training.json").read_text())
-    assert report["data"]["records"] == 10
-    assert len(report["data"]["sha256"]) == 64
-    assert report["steps"] == 3
-    assert {"torch", "transformers", "peft"} <= set(report["versions"])
+    about = json.loads((settings.out / "training.json").read_text())
+    assert about["data"]["records"] == 10
+    assert len(about["data"]["sha256"]) == 64
+    assert about["steps"] == 3
+    assert {"torch", "transformers", "peft"} <= set(about["versions"])
     recipe = yaml.safe_load((settings.out / "recipe.yaml").read_text())
     assert recipe.pop("program") == "preference"
     assert config.fill(Settings, recipe) == replace(settings, running=replace(settings.running, tensorboard=True))
@@ -243,8 +333,38 @@ def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
     assert list((settings.out / "tensorboard").iterdir())
     assert not (settings.out / "checkpoints").exists()
     line = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("training "))
-    for part in ("parameters (LoRA, rank 8) on 10 records: 3 steps of 4 records", "tokens each", "GiB on cpu"):
+    whole = sum(p.numel() for p in AvereForConditionalGeneration.from_pretrained(tiny_avere).parameters())
+    trained = sum(tensor.numel() for tensor in weights(settings.out).values())
+    assert f"training {trained:,} of {whole + trained:,} parameters (LoRA, rank 8) on 10 records" in line
+    for part in ("3 steps of 4 records", "tokens each", "MiB on cpu"):
         assert part in line
+
+
+def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere):
+    """Weights with the towers, gradients and AdamW's two moments of the adapters, and what is kept for backward."""
+    settings = replace(settings, running=replace(settings.running, packed=False))
+    arguments, records = dpo.training_arguments(settings), preferences.read(settings.data)
+    lesson = Lesson(records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packed=False)
+    lesson.kept = dpo.kept_values(settings, arguments, lesson)
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with adapters(settings, backbone) as model:
+        trainer = PreferenceTrainer(model, lesson, args=arguments)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            trainer.compute_loss(model, {"draws": [Draw(number, 1.0, 0) for number in range(2)]})
+        for parameter in model.parameters():
+            kept.pop(parameter.untyped_storage().data_ptr(), None)
+        told = report.memory(settings, trainer, report.tokens(lesson, packed=False))
+        trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    whole = sum(p.numel() for p in AvereForConditionalGeneration.from_pretrained(tiny_avere).parameters()) + trained
+    held = 4 * whole + 3 * 4 * trained + sum(kept.values())
+    assert 0.6 < told / held < 1.4
+    assert report.size(told) == f"{told / 2**20:.1f} MiB"
+    assert report.size(3.25 * 2**30) == "3.2 GiB"
 
 
 @pytest.mark.parametrize(

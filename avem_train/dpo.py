@@ -177,7 +177,13 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     negatives = settings.negatives if settings.objective.lambda_av else None
     root = Path(settings.root) if settings.root else None
     records = preferences.load(
-        settings.data, root, settings.out, settings.on_bad_record, negatives, settings.objective.responses
+        settings.data,
+        root,
+        settings.out,
+        settings.on_bad_record,
+        negatives,
+        settings.objective.responses,
+        first=arguments.should_save,
     )
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
     folder = RunFolder(settings, model_folder, len(records), arguments, dtype)

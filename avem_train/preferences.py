@@ -109,11 +109,13 @@ def load(
     on_bad_record: str = "stop",
     negatives: Negatives | None = None,
     responses: Sequence[str] = ("video_relevant", "emotion_relevant"),
+    first: bool = True,
 ) -> list[Preference]:
     """The records to train on: read, checked, and every bad one named in `out`/bad_records.jsonl.
 
     on_bad_record: "stop" prints the report and stops if any record is bad; "skip" prints it and leaves them out. Stops
-    also where no record is left. The arguments `negatives` and `responses` are those of `problems`.
+    also where no record is left. The arguments `negatives` and `responses` are those of `problems`. first: whether this
+    is the first of several processes that read the same; the others go on, or end, without a word.
     """
     if on_bad_record not in ON_BAD_RECORD:
         stop(f"on_bad_record is {on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
@@ -125,11 +127,14 @@ def load(
     if not found:
         return records
     _keep(kept_in, found)
+    good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+    going_on = on_bad_record == "skip" and good
+    if not first:
+        return good if going_on else sys.exit(2)
     told = f"{report(path, len(records) + len(unreadable), found)}\nAll of them are listed in {kept_in}."
     if on_bad_record == "stop":
         stop(f"{told} Mend them, or go on without them with on_bad_record=skip.")
-    good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
-    if not good:
+    if not going_on:
         stop(f"{told} No record is left to train on.")
     print(f"{told} Going on with the other {len(good)}.", file=sys.stderr)
     return good

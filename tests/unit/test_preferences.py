@@ -204,6 +204,15 @@ def test_skipping_goes_on_with_the_good_ones_and_keeps_the_list(folder, capsys):
     assert not (folder / "out" / BAD_RECORDS).exists()  # of the run before
 
 
+def test_one_of_several_processes_tells_of_bad_records(folder, capsys):
+    path = good(folder, item("3", video="gone.mp4"))
+    assert len(load(path, None, folder / "out", "skip", Negatives(), first=False)) == 2
+    with pytest.raises(SystemExit) as stopped:
+        load(path, None, folder / "out", "stop", Negatives(), first=False)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [(None, "No such file"), ("", "no record"), ("[", "not readable"), ("[]", "no record"), ("hello", "unreadable")],

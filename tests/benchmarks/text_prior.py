@@ -24,12 +24,11 @@ _BATCH = 24
 
 
 def form(record: dict) -> str:
-    """What is asked; of a verdict also which one is right."""
-    if record["form"].startswith("letters"):
-        return "by letter"
-    if record["form"] == "verdict":
-        return f"verdict: {record['chosen'].split()[0].strip(',.').lower()}"
-    return record["form"]
+    """What is asked; where the answer is yes or no, in words or by letter, also which one is right."""
+    asked, chosen = record["form"], record["chosen"]
+    if asked in ("letters_stress", "letters_agreement"):
+        return f"{asked}: {'yes' if f'({chosen}) Yes' in record['prompt'] else 'no'}"
+    return f"{asked}: {chosen.split()[0].strip(',.').lower()}" if asked in ("verdict", "agreement") else asked
 
 
 def priors(model: backbone.Backbone, records: list[dict]) -> torch.Tensor:

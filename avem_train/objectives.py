@@ -23,6 +23,7 @@ gradient, and policy and reference have the same weights: where they are equal, 
 """
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -60,10 +61,11 @@ class Objective:
     beta: strength of the tie to the reference. video_relevant, emotion_relevant, irrelevant: weights of the rejected
     responses, at least 0, of sum 1 (Eq. 6); a response of weight 0 is neither needed nor computed. one_response: each
     record has one of them, drawn once with its weight as its chance (Eqs. 3, 8, 11). gamma_tpd: text prior debiasing
-    (Eq. 7), 0 = none. lambda_av: weight of the preference over media (Eq. 9), 0 = none.
+    (Eq. 7), 0 = none; below 0 it is turned round, for studies of what it does. lambda_av: weight of the preference over
+    media (Eq. 9), 0 = none.
 
-    Raises ValueError for weights that are negative or do not sum to 1, and for other settings below 0 (beta: below or
-    at 0).
+    Raises ValueError for weights that are negative or do not sum to 1, a beta that is not above 0, a lambda_av below 0,
+    and a gamma_tpd that is no finite number.
     """
 
     beta: float = 0.1
@@ -78,9 +80,9 @@ class Objective:
         weights = self.weights
         if not (min(weights.values()) >= 0 and abs(sum(weights.values()) - 1) <= 1e-6):  # so that NaN is refused
             raise ValueError(f"the weights of the rejected responses must be at least 0 and sum to 1, got {weights}")
-        if not (self.beta > 0 and self.gamma_tpd >= 0 and self.lambda_av >= 0):
+        if not (self.beta > 0 and math.isfinite(self.gamma_tpd) and self.lambda_av >= 0):
             raise ValueError(
-                f"beta must be above 0, gamma_tpd and lambda_av at least 0; got beta {self.beta}, "
+                f"beta must be above 0, gamma_tpd a finite number, lambda_av at least 0; got beta {self.beta}, "
                 f"gamma_tpd {self.gamma_tpd}, lambda_av {self.lambda_av}"
             )
 

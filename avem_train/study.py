@@ -44,7 +44,7 @@ class Study:
 
     out: folder of study.json (study_validation.json). folder: where runs and data are kept, "" = below the settings'
     cache. model: avere_nano, or a folder with whole weights. split: the world to answer, test or validation. clips,
-    seed: of that world. sections: some of `study_arms.SECTIONS`; choices only on validation. seeds: trainings a row.
+    seed: of that world. sections: some of `study_arms.SECTIONS`. seeds: trainings a row.
     workers: runs side by side, 0 = one a core. training: changes to every recipe. choices: what that section tries.
     """
 
@@ -66,8 +66,9 @@ class Study:
             raise ValueError(f"split must be test or validation, got {self.split!r}")
         if self.seeds < 1 or self.workers < 0 or not self.sections:
             raise ValueError("seeds must be at least 1, workers at least 0, and sections name one")
-        if "choices" in self.sections and self.split == "test":
-            raise ValueError("choices are made on the validation world, never on the test world: split=validation")
+        if set(study_arms.ON_VALIDATION) & set(self.sections) and self.split == "test":
+            names = " and ".join(study_arms.ON_VALIDATION)
+            raise ValueError(f"{names} are for the validation world, never on the test world: split=validation")
 
     @property
     def file(self) -> Path:

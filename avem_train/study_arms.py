@@ -131,14 +131,26 @@ def validation_choices(choices: Choices) -> list[Arm]:
     return rows
 
 
+def text_prior(choices: Choices) -> list[Arm]:
+    """TPD as the paper has it, without it, and turned round: which way does it push?"""
+    rows = [
+        Arm(f"gamma_tpd {value:g}", "avem_dpo", (f"objective.gamma_tpd={value}",), axis="gamma_tpd", value=value)
+        for value in (-0.5, -0.2, 0.0, 0.2, 0.5)
+    ]
+    return [_UNTRAINED, *rows]
+
+
 SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "main": main,
     "table17": table17,
     "table18": table18,
     "sweeps": sweeps,
     "choices": validation_choices,
+    "text_prior": text_prior,
 }
 """Section -> its rows."""
+ON_VALIDATION = ("choices", "text_prior")
+"""Sections from which something is chosen or explained, and which the test world is therefore not used for."""
 
 
 def rows(sections: Sequence[str], choices: Choices) -> dict[str, list[Arm]]:

@@ -22,6 +22,7 @@ _TITLES = {
     "table18": "Choices of the rejected responses (Table 18)",
     "sweeps": "Hyperparameters (Fig. 11)",
     "choices": "Choices made on this world",
+    "text_prior": "Which way text prior debiasing pushes",
 }
 _LAYOUTS = {"main": ("table3", "table5", "table14")}
 _AVERAGE = Column(GROUP, "accuracy", "Avg. Acc.")
@@ -35,7 +36,8 @@ _PAIRS = {
         (AVEM, "Vista-DPO†"),
         *((AVEM, ablation) for ablation in _ABLATIONS),
         *((name, "base") for name in ("Vista-DPO†", AVEM, *_ABLATIONS)),
-    ]
+    ],
+    "text_prior": [(f"gamma_tpd {gamma}", "gamma_tpd 0") for gamma in ("-0.5", "-0.2", "0.2", "0.5")],
 }
 """Section -> the differences that the paper's order is about. Tables 17 and 18: AVEm-DPO's own choice, the last."""
 _FLOORS = {"blind": "text alone", "shuffled": "another clip's media"}

@@ -188,7 +188,9 @@ def test_settings_that_make_no_loss_are_refused():
     with pytest.raises(ValueError, match="beta must be above 0"):
         Objective(beta=0)
     with pytest.raises(ValueError, match="gamma_tpd"):
-        Objective(gamma_tpd=-0.1)
+        Objective(gamma_tpd=float("inf"))
+    with pytest.raises(ValueError, match="lambda_av"):
+        Objective(lambda_av=-0.1)
 
 
 def test_table_18_has_the_papers_rows():

@@ -85,6 +85,7 @@ def test_every_row_of_the_paper_is_found_there():
     [
         ("split=train", "split must be test or validation"),
         ("sections=[choices]", "never on the test world"),
+        ("sections=[main,text_prior]", "never on the test world"),
         ("sections=[table7]", "unknown section 'table7'"),
         ("training.optimiser.learning_rat=1", "did you mean 'learning_rate'"),
         ("choices.steps=[many]", "lists of numbers"),

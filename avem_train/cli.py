@@ -15,9 +15,9 @@ def _mini_base(content: dict[str, Any]) -> None:
 
 
 def _preference(content: dict[str, Any]) -> None:
-    from avem_train import dpo
+    from avem_train import dpo, dpo_settings
 
-    dpo.run(config.fill(dpo.Settings, content))
+    dpo.run(config.fill(dpo_settings.Settings, content))
 
 
 def _study(content: dict[str, Any]) -> None:

@@ -46,6 +46,8 @@ _RELEASED = {
     "audio_l": "rejected_audio",
 }
 _MEDIA = {"video": "picture", "audio": "sound"}
+Files = dict[str, tuple[Path, tuple[str, ...]]]
+"""A record's files by field, and which of "video" and "audio" must be in each."""
 _PATHS = ("video", "audio", "rejected_video", "rejected_audio")
 _RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", "rejected_irrelevant")
 
@@ -179,11 +181,11 @@ def _faults(
 ) -> list[list[Problem]]:
     """The problems of each record."""
     seen: set[str] = set()
-    files = {str(file) for record in records for file, _ in _files(record, negatives).values()}
-    held = clips.held(sorted(files), settings.load().cache)
+    files = [_files(record, negatives) for record in records]
+    held = clips.held(sorted({str(file) for named in files for file, _ in named.values()}), settings.load().cache)
     faults = []
-    for record in records:
-        found = [*_wrong_texts(record, responses), *_wrong_media(record, negatives, held)]
+    for record, named in zip(records, files, strict=True):
+        found = [*_wrong_texts(record, responses), *_wrong_media(record, negatives, named, held)]
         if record.id in seen:
             found.append(("duplicate id", "an earlier record has the same id"))
         seen.add(record.id)
@@ -213,7 +215,7 @@ def _wrong_texts(record: Preference, responses: Sequence[str]) -> Iterator[tuple
 
 
 def _wrong_media(
-    record: Preference, negatives: Negatives | None, held: Mapping[str, Mapping]
+    record: Preference, negatives: Negatives | None, files: Files, held: Mapping[str, Mapping]
 ) -> Iterator[tuple[str, str]]:
     if record.modality not in MODALITIES:
         yield "modality unknown", f"modality is {record.modality!r}: one of {', '.join(MODALITIES)}"
@@ -225,7 +227,7 @@ def _wrong_media(
     if draws and record.emotion not in _SPELLINGS.values():
         known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))
         yield "emotion unknown", f"emotion is {record.emotion!r}; to draw a clip of another one it must be of {known}"
-    for name, (file, needed) in _files(record, negatives).items():
+    for name, (file, needed) in files.items():
         found = held[str(file)]
         if found["kind"] == "missing":
             yield "missing file", f"{name}: there is no {file}"
@@ -236,8 +238,8 @@ def _wrong_media(
                 yield f"no {_MEDIA[medium]}", f"{name}: there is no {_MEDIA[medium]} in {file}"
 
 
-def _files(record: Preference, negatives: Negatives | None) -> dict[str, tuple[Path, tuple[str, ...]]]:
-    """The record's files by field, and which of "video" and "audio" must be in each."""
+def _files(record: Preference, negatives: Negatives | None) -> Files:
+    """The record's files."""
     sounds = record.modality == "audio" and record.audio is None
     files: dict[str, tuple[Path | None, tuple[str, ...]]] = {
         "video": (record.video, ("video", "audio") if sounds else ("video",)),

@@ -16,7 +16,7 @@ from avem_train.run_folder import read_log
 from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
-    from avem_train.dpo import Settings
+    from avem_train.dpo_settings import Settings
     from avem_train.trainer import Lesson, PreferenceTrainer
 
 _SAMPLE = 8
@@ -87,7 +87,7 @@ def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     whole = sum(p.numel() for p in parameters(trainer))
     packed, plain = tokens(lesson, True), tokens(lesson, False)
-    update = arguments.train_batch_size * arguments.world_size * arguments.gradient_accumulation_steps
+    update = trainer.order.update
     steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(lesson.records) // update)
     taken = packed if lesson.packed else plain
     return (

@@ -24,13 +24,14 @@ import torch
 import yaml
 
 from emorealm_tasks.errors import stop
+from model_adapters import lora
 from model_adapters.avere.loading import NANO
 from model_adapters.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from avem_train.dpo import Settings
+    from avem_train.dpo_settings import Settings
     from avem_train.trainer import PreferenceTrainer
 
 _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
@@ -120,7 +121,7 @@ class RunFolder:
         trainer.save_model(str(place))
         if self.writes:
             (place / "training_args.bin").unlink(missing_ok=True)
-            config = place / "adapter_config.json"
+            config = place / lora.CONFIG
             content = json.loads(config.read_text(encoding="utf-8"))
             # the embedded model lies elsewhere on every machine, so it goes by its name
             content["base_model_name_or_path"] = NANO.name if self.model_folder == NANO else str(self.model_folder)
@@ -128,14 +129,11 @@ class RunFolder:
 
     def merge(self, dtype: torch.dtype) -> None:
         """Write whole weights of a dtype: the model's, loaded anew, with the adapters added."""
-        from peft import PeftModel
-
         from avem_train import backbone
 
         whole = backbone.load(self.model_folder, torch.device("cpu"), dtype, 0)
         whole.close()
-        merged = PeftModel.from_pretrained(whole.model, str(self.path / "adapter")).merge_and_unload()
-        merged.save_pretrained(self.path)
+        lora.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)
         whole.processor.save_pretrained(self.path)
 
     def finish(self, seconds: float, answering: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from avem_train import config, dpo, study_arms, study_record, study_run
+from avem_train import config, dpo_settings, study_arms, study_record, study_run
 from avem_train.config import RecipeError
 from avem_train.study_arms import Arm, Choices
 from avem_train.study_run import Job
@@ -50,7 +50,7 @@ class Study:
 
     out: Path = Path("results/mini")
     folder: str = ""
-    model: str = dpo.EMBEDDED
+    model: str = dpo_settings.EMBEDDED
     split: str = "test"
     clips: int = 800
     seed: int = 0
@@ -97,13 +97,13 @@ def run(study: Study) -> None:
     )
 
 
-def trainings(study: Study, arm: Arm, data: Path) -> list[dpo.Settings]:
+def trainings(study: Study, arm: Arm, data: Path) -> list[dpo_settings.Settings]:
     """The settings of a row's trainings, a seed each; `out` is not set yet. Raises RecipeError."""
     content = config.merged(config.read(arm.recipe, []), study.training)
     content = config.merged(content, config.changes(arm.changes))
     content.pop("program")
     content |= {"data": str(data), "out": "", "model": study.model}
-    return [config.fill(dpo.Settings, content | {"seed": seed}) for seed in range(study.seeds)]
+    return [config.fill(dpo_settings.Settings, content | {"seed": seed}) for seed in range(study.seeds)]
 
 
 def plan(study: Study, rows: Mapping[str, Sequence[Arm]], place: Path) -> tuple[dict, dict[str, Job], dict]:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avem_train import dpo, study_record
+from avem_train import dpo, dpo_settings, study_record
 from avem_train.run_folder import read_log
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Job:
     key: str
     recipe: str
     seed: int | None
-    settings: dpo.Settings | None
+    settings: dpo_settings.Settings | None
     answering: tuple[str, ...]
     base: Path
     place: Path
@@ -59,7 +59,7 @@ class Job:
         return self.folder / f"examined-{self.world_key}.json"
 
 
-def key(base: str, data: str, settings: dpo.Settings | None, answering: tuple[str, ...] = ()) -> str:
+def key(base: str, data: str, settings: dpo_settings.Settings | None, answering: tuple[str, ...] = ()) -> str:
     """What a run depends on, in 12 hex digits: weights, data (their sha256), settings that matter, way of answering."""
     about: list[Any] = [base, list(answering)]
     if settings is not None:

@@ -106,6 +106,18 @@ def tiny_avere(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def backbone(tiny_avere):
+    """`tiny_avere` as preference training holds it, on the CPU in float32."""
+    import torch
+
+    from avem_train import backbone as backbones
+
+    loaded = backbones.load(tiny_avere, torch.device("cpu"), torch.float32, 1 << 26)
+    yield loaded
+    loaded.close()
+
+
 @pytest.fixture(scope="session")
 def preference_file(tmp_path_factory, make_clip) -> Path:
     """Ten preference records about four clips: every kind of prompt, two emotions, answers with and without yes."""

@@ -30,7 +30,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from avem_train import attention, dpo
 from avem_train.backbone import Prompt
-from avem_train.dpo import Optimiser, Running, Settings
+from avem_train.dpo_settings import Optimiser, Running, Settings
 from avem_train.forest import Token
 from avem_train.negatives import Negatives
 from avem_train.preferences import Preference

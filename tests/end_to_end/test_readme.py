@@ -104,22 +104,22 @@ def trainings():
 
 @pytest.mark.parametrize("words", trainings(), ids=names)
 def test_training_recipes_fill_their_settings(words):
-    from avem_train import config, dpo, supervised
+    from avem_train import config, dpo_settings, supervised
 
     content = config.read(words[0], words[1:])
-    programs = {"mini_base": supervised.MiniBase, "preference": dpo.Settings}
+    programs = {"mini_base": supervised.MiniBase, "preference": dpo_settings.Settings}
     filled = config.fill(programs[content.pop("program")], content)
     assert str(filled.out) in " ".join(words)
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c[0] == "accelerate"], ids=names)
 def test_launch_files_are_there_and_an_update_is_the_papers(command):
-    from avem_train import config, dpo
+    from avem_train import config, dpo_settings
 
     launch = yaml.safe_load((ROOT / command[command.index("--config_file") + 1]).read_text(encoding="utf-8"))
     content = config.read(command[command.index("run") + 1], command[command.index("run") + 2 :])
     content.pop("program")
-    optimiser = config.fill(dpo.Settings, content).optimiser
+    optimiser = config.fill(dpo_settings.Settings, content).optimiser
     assert launch["num_processes"] * optimiser.batch * optimiser.accumulation == 64
 
 

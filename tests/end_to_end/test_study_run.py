@@ -5,7 +5,7 @@ import json
 import pytest
 from emorealm_results import cli as results_cli
 
-from avem_train import cli, dpo, study_arms, study_record, study_run
+from avem_train import cli, dpo_settings, study_arms, study_record, study_run
 from avem_train.study_arms import Arm
 from emorealm_tasks import metrics
 
@@ -86,7 +86,7 @@ def test_every_run_says_what_it_was_and_what_came_out(study):
             assert {record["task"] for record in records} == set(metrics.TASKS)
             assert study_record.scores(records)["strict"] == one["scores"][part]["strict"]
     assert whole["about"]["world"]["split"] == "validation"
-    assert whole["about"]["base"]["name"] == dpo.EMBEDDED
+    assert whole["about"]["base"]["name"] == dpo_settings.EMBEDDED
 
 
 def test_the_tables_are_made_of_it(study, arguments, capsys):

@@ -51,14 +51,15 @@ def test_a_recipe_names_only_what_differs(tmp_path):
 
 
 def test_every_shipped_recipe_fills_its_program():
-    from avem_train import dpo, study, supervised
+    from avem_train import dpo_settings, study, supervised
 
-    settings = {"mini_base": supervised.MiniBase, "preference": dpo.Settings, "study": study.Study}
+    settings = {"mini_base": supervised.MiniBase, "preference": dpo_settings.Settings, "study": study.Study}
     assert set(settings) == set(cli.PROGRAMS)
     for name in config.shipped():
         content = config.read(name, [])
         form = settings[content.pop("program")]
-        config.fill(form, {"data": "preferences.jsonl", "out": "out"} | content if form is dpo.Settings else content)
+        given = {"data": "preferences.jsonl", "out": "out"} if form is dpo_settings.Settings else {}
+        config.fill(form, given | content)
 
 
 @pytest.mark.parametrize(

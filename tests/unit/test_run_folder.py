@@ -8,19 +8,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from avem_train import backbone as backbones
 from avem_train import dpo
-from avem_train.dpo import Optimiser, Running, Settings
+from avem_train.dpo_settings import Optimiser, Running, Settings
 from avem_train.trainer import LossNotFinite, PreferenceTrainer
 
 FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=4)
-
-
-@pytest.fixture(scope="module")
-def backbone(tiny_avere):
-    loaded = backbones.load(tiny_avere, torch.device("cpu"), torch.float32, 1 << 26)
-    yield loaded
-    loaded.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from avem_train import cli, config, dpo, study, study_arms, study_run
+from avem_train import cli, config, dpo, dpo_settings, study, study_arms, study_run
 from avem_train.negatives import Negatives
 from avem_train.objectives import Objective
 from avem_train.study import Study
@@ -160,7 +160,7 @@ def test_a_loss_that_is_no_number_is_an_outcome(tmp_path, monkeypatch):
 
     monkeypatch.setattr(dpo, "train", diverge)
     monkeypatch.setattr(study_run.Worker, "_model", lambda self, job: None)
-    settings = dpo.Settings(tmp_path / "data", tmp_path / "out")
+    settings = dpo_settings.Settings(tmp_path / "data", tmp_path / "out")
     job = study_run.Job("k", "avem_dpo", 0, settings, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
     made = study_run.Worker(0).make(job)
     assert "no number" in made["failed"]

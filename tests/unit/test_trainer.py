@@ -16,20 +16,13 @@ from hypothesis import strategies as st
 
 from avem_train import backbone as backbones
 from avem_train import cli, config, dpo, logprobs, preferences, reference, replies, report
-from avem_train.dpo import Optimiser, Running, Settings
+from avem_train.dpo_settings import SCHEDULES, Optimiser, Running, Settings
 from avem_train.negatives import Negatives
 from avem_train.objectives import Objective, avem_dpo_loss
 from avem_train.trainer import Columns, Draw, Epoch, Lesson, PreferenceTrainer
 from model_adapters.avere import AvereForConditionalGeneration
 
 FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=3)
-
-
-@pytest.fixture(scope="module")
-def backbone(tiny_avere):
-    loaded = backbones.load(tiny_avere, torch.device("cpu"), torch.float32, 1 << 26)
-    yield loaded
-    loaded.close()
 
 
 @pytest.fixture
@@ -396,7 +389,7 @@ def test_wrong_settings_end_in_one_line(override, said, capsys):
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", dpo.SCHEDULES)
+@pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_runs_without_more_settings(name):
     optimiser = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=5e-8)
     assert name in {one.value for one in transformers.SchedulerType}

@@ -4,6 +4,7 @@ The base of the paper's reference model (Section D.2). What transformers has is 
 encoder, the Q-Former's layers, Llama); here is only how the parts are joined.
 """
 
+import inspect
 from typing import Any
 
 import torch
@@ -17,6 +18,9 @@ from .speech_projector import AvereSpeechProjector
 from .video_tower import AvereVideoTower
 
 _MEDIA = ("pixel_values_videos", "input_features", "video_features", "audio_features")
+# transformers 5.24 renamed the cache; the old name goes in 5.40, and vLLM still asks for a transformers before both
+CACHE = "cache" if "cache" in inspect.signature(LlamaModel.forward).parameters else "past_key_values"
+"""What the installed transformers calls the cache, as an argument and in outputs."""
 
 
 class AverePreTrainedModel(PreTrainedModel):
@@ -27,7 +31,7 @@ class AverePreTrainedModel(PreTrainedModel):
     input_modalities = ("video", "audio", "text")
     supports_gradient_checkpointing = True
     _no_split_modules = ("AvereVideoLayer", "WhisperEncoderLayer", "Blip2QFormerLayer", "LlamaDecoderLayer")
-    _skip_keys_device_placement = ("past_key_values",)
+    _skip_keys_device_placement = (CACHE,)
     _supports_flash_attn = True
     _supports_sdpa = True
     _supports_attention_backend = True
@@ -92,6 +96,7 @@ class AvereModel(AverePreTrainedModel):
         input_features: torch.Tensor | None = None,
         video_features: torch.Tensor | None = None,
         audio_features: torch.Tensor | None = None,
+        cache: Cache | None = None,
         past_key_values: Cache | None = None,
         inputs_embeds: torch.Tensor | None = None,
         use_cache: bool | None = None,
@@ -112,8 +117,8 @@ class AvereModel(AverePreTrainedModel):
             inputs_embeds=inputs_embeds,
             attention_mask=attention_mask,
             position_ids=position_ids,
-            past_key_values=past_key_values,
             use_cache=use_cache,
+            **{CACHE: _under_either_name(cache, past_key_values)},
             **kwargs,
         )
 
@@ -131,7 +136,7 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
         of those as video_features, audio_features, so that a clip is encoded once. One row a clip, in the order of
         the placeholders over the batch; a sample without a modality has no row.
     labels: (batch, length), shifted inside; -100 is left out.
-    past_key_values: keys and values of what came before; then `input_ids` is only what follows, `attention_mask`
+    cache: keys and values of what came before (`past_key_values` is its name before transformers 5.24); then `input_ids` is only what follows, `attention_mask`
         covers both, and media of the cached part are not given again. A cache of one prefix may be repeated for
         many rows of suffixes padded on the left, with `position_ids` that go on from the prefix.
     logits_to_keep: only the last so many logits, or those at these indices; 0: all.
@@ -177,6 +182,7 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
         video_features: torch.Tensor | None = None,
         audio_features: torch.Tensor | None = None,
         labels: torch.Tensor | None = None,
+        cache: Cache | None = None,
         past_key_values: Cache | None = None,
         inputs_embeds: torch.Tensor | None = None,
         use_cache: bool | None = None,
@@ -192,7 +198,7 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
             input_features=input_features,
             video_features=video_features,
             audio_features=audio_features,
-            past_key_values=past_key_values,
+            cache=_under_either_name(cache, past_key_values),
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             **kwargs,
@@ -205,9 +211,9 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
         return CausalLMOutputWithPast(
             loss=loss,
             logits=logits,
-            past_key_values=outputs.past_key_values,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
+            **{CACHE: outputs[CACHE] if CACHE in outputs else None},
         )
 
     def prepare_inputs_for_generation(
@@ -230,6 +236,13 @@ def _fill(embeddings: torch.Tensor, places: torch.Tensor, features: torch.Tensor
     return embeddings.masked_scatter(places[..., None], features.to(embeddings))
 
 
-def _refuse_both(features: torch.Tensor | None, raw: str, encoded: str) -> None:
-    if features is not None:
-        raise ValueError(f"give either {raw} or {encoded}")
+def _under_either_name(cache: Cache | None, past_key_values: Cache | None) -> Cache | None:
+    if past_key_values is None:
+        return cache
+    _refuse_both(cache, "past_key_values", "cache")
+    return past_key_values
+
+
+def _refuse_both(other: torch.Tensor | Cache | None, given: str, name: str) -> None:
+    if other is not None:
+        raise ValueError(f"give either {given} or {name}")

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import torch
 from transformers import DynamicCache, PreTrainedModel
 
+from .modeling import CACHE
+
 
 @dataclass(frozen=True)
 class Prefix:
@@ -71,11 +73,11 @@ def run_prefix(
         return model(
             input_ids=torch.tensor([list(ids[start:end])] * rows, device=model.device),
             attention_mask=torch.ones(rows, end, dtype=torch.long, device=model.device),
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
             logits_to_keep=1,
             **features,
-        ).past_key_values
+        )[CACHE]
 
     cache = DynamicCache()
     if alike:
@@ -111,7 +113,7 @@ def generate(
             input_ids=ids,
             attention_mask=mask,
             position_ids=positions,
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
             logits_to_keep=1,
         ).logits[:, -1]
@@ -144,7 +146,7 @@ def score(
         input_ids=rows.input_ids,
         attention_mask=rows.attention_mask,
         position_ids=rows.position_ids,
-        past_key_values=_take_rows(prefix.cache, clip_of),
+        cache=_take_rows(prefix.cache, clip_of),
         use_cache=True,
         logits_to_keep=max(map(len, options)) + 1,
     ).logits.float()

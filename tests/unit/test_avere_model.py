@@ -21,6 +21,7 @@ from transformers.masking_utils import sdpa_mask
 
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereModel, AvereProcessor
 from model_adapters.avere.convert import read_tokenizer
+from model_adapters.avere.modeling import CACHE
 
 TOKENIZER = Path(__file__).parents[1] / "golden" / "data" / "avere_dev" / "dev"
 
@@ -223,7 +224,7 @@ class TestSharedPrefix:
         """The prefix is run once; its cache is repeated for every suffix, and suffixes are padded on the left."""
         media, rows, length, logits = shared
         cache = DynamicCache()
-        model(input_ids=torch.tensor([rows[0][:length]]), past_key_values=cache, use_cache=True, **media)
+        model(input_ids=torch.tensor([rows[0][:length]]), cache=cache, use_cache=True, **media)
         cache.batch_repeat_interleave(len(rows))
         suffixes = [row[length:] for row in rows]
         width = max(map(len, suffixes))
@@ -231,18 +232,32 @@ class TestSharedPrefix:
         mask = torch.tensor([[0] * (width - len(suffix)) + [1] * len(suffix) for suffix in suffixes])
         positions = length + (mask.cumsum(1) - 1).clamp(min=0)
         mask = torch.cat([torch.ones(len(rows), length, dtype=torch.long), mask], 1)
-        output = model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache)
+        output = model(input_ids=ids, attention_mask=mask, position_ids=positions, cache=cache)
         for row, alone in enumerate(logits):
             close(output.logits[row, width - len(alone) :], alone, 1e-5)
+
+    @pytest.mark.parametrize("name", ["cache", "past_key_values"])
+    def test_the_cache_has_either_name(self, model, shared, name):
+        """transformers 5.24 renamed it: what was written for either version gives the same logits."""
+        media, rows, length, logits = shared
+        cache = DynamicCache()
+        model(input_ids=torch.tensor([rows[0][:length]]), use_cache=True, **media, **{name: cache})
+        assert cache.get_seq_length() == length
+        output = model(input_ids=torch.tensor([rows[0][length:]]), **{name: cache})
+        close(output.logits[0], logits[0], 1e-5)
+
+    def test_two_caches_are_refused(self, model):
+        with pytest.raises(ValueError, match="give either past_key_values or cache"):
+            model(input_ids=torch.tensor([[1]]), cache=DynamicCache(), past_key_values=DynamicCache())
 
     def test_generate_goes_on_from_a_cache(self, model, shared):
         """`generate` takes the whole ids and the cache of their beginning; the media are in the cache already."""
         media, rows, length, _ = shared
         cache = DynamicCache()
-        model(input_ids=torch.tensor([rows[1][:length]]), past_key_values=cache, use_cache=True, **media)
+        model(input_ids=torch.tensor([rows[1][:length]]), cache=cache, use_cache=True, **media)
         whole = torch.tensor([rows[1]])
         wanted = model.generate(whole, **media, max_new_tokens=5, do_sample=False)
-        answer = model.generate(whole, past_key_values=cache, max_new_tokens=5, do_sample=False)
+        answer = model.generate(whole, **{CACHE: cache}, max_new_tokens=5, do_sample=False)
         assert torch.equal(answer, wanted)
 
 

@@ -136,8 +136,8 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
         of those as video_features, audio_features, so that a clip is encoded once. One row a clip, in the order of
         the placeholders over the batch; a sample without a modality has no row.
     labels: (batch, length), shifted inside; -100 is left out.
-    cache: keys and values of what came before (`past_key_values` is its name before transformers 5.24); then `input_ids` is only what follows, `attention_mask`
-        covers both, and media of the cached part are not given again. A cache of one prefix may be repeated for
+    cache: keys and values of what came before, named `past_key_values` until transformers 5.24 (either name is
+        taken); then `input_ids` is only what follows, `attention_mask` covers both, and media of the cached part are not given again. A cache of one prefix may be repeated for
         many rows of suffixes padded on the left, with `position_ids` that go on from the prefix.
     logits_to_keep: only the last so many logits, or those at these indices; 0: all.
 
@@ -213,7 +213,7 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
             logits=logits,
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
-            **{CACHE: outputs[CACHE] if CACHE in outputs else None},
+            **{CACHE: outputs.get(CACHE)},
         )
 
     def prepare_inputs_for_generation(

@@ -12,10 +12,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import torch
-from emorealm_results.markdown import table
 
 from avem_train import backbone, logprobs
 from avem_train.replies import Reply
+from emorealm_results.markdown import table
 from model_adapters.avere.loading import NANO
 
 ROOT = Path(__file__).resolve().parents[2]

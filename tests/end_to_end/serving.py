@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import openai
 import pytest
-import tiny_models
 from lmms_eval.protocol import ChatMessages
 
+import tiny_models
 from emorealm_tasks import messages
 
 _BLOCKS = {kind: f"<|vision_bos|><|{kind.upper()}|><|vision_eos|>" for kind in ("image", "video")}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import serving
 import tiny_llava
+
 from faulty_server import VERDICT, FaultyServer
 
 RECOGNITION = ("dfew", "ravdess", "mer2023")

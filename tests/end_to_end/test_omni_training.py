@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import tiny_models
 import torch
-from chat_requests import requests_for
 
+import tiny_models
 from avem_train import cli
+from chat_requests import requests_for
 from emorealm_tasks.mini import cli as mini
 from model_adapters.in_process.omni import Qwen25OmniAV
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import serving
-from chat_requests import ask
 
+from chat_requests import ask
 from model_adapters.engines.openai_server import OpenAIAV
 
 BIN = Path(sys.executable).parent

@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from emorealm_results import cli as results_cli
 
 from avem_train import cli, dpo_settings, study_arms, study_record, study_run
 from avem_train.study_arms import Arm
+from emorealm_results import cli as results_cli
 from emorealm_tasks import metrics
 
 ROWS = [

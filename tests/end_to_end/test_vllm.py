@@ -19,10 +19,10 @@ import time
 import urllib.request
 
 import pytest
-import tiny_models
 import torch
-from chat_requests import ask, requests_for
 
+import tiny_models
+from chat_requests import ask, requests_for
 from model_adapters.engines.omni_vllm import Qwen25OmniVLLM
 from model_adapters.engines.openai_server import OpenAIAV
 from model_adapters.in_process.omni import Qwen25OmniAV

@@ -3,7 +3,6 @@
 import json
 
 import run_folders
-
 from emorealm_tasks.metrics import TASKS
 
 HOSTILE = "</script><script>window.pwned = true</script><img src=x onerror='window.pwned = true'>"

@@ -4,12 +4,12 @@ import json
 
 import numpy as np
 import pytest
-import run_folders
-from emorealm_results import agreement, cli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
+import run_folders
+from emorealm_results import agreement, cli
 from emorealm_tasks import reasoning_metrics
 from emorealm_tasks.judge_prompt import CRITERIA, Verdict
 

@@ -4,10 +4,11 @@ import re
 
 import pytest
 import yaml
-from emorealm_results import audit, cli, printed
-from emorealm_results.audit_rules import Tables, gain, harmonic
 from hypothesis import given
 from hypothesis import strategies as st
+
+from emorealm_results import audit, cli, printed
+from emorealm_results.audit_rules import Tables, gain, harmonic
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 import torch
-from avere_requests import TASK, chat_requests, inputs_of, option_requests, texts
 from lmms_eval.api.instance import Instance
 
+from avere_requests import TASK, chat_requests, inputs_of, option_requests, texts
 from emorealm_tasks import media
 from model_adapters.avere.adapter import AvereChat, AvereLikelihood
 from model_adapters.avere.runner import Question

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 import torch
-from avere_requests import chat_requests, inputs_of
 from loguru import logger
 
+from avere_requests import chat_requests, inputs_of
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, loading
 from model_adapters.avere.adapter import AvereChat
 

@@ -5,13 +5,13 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 import run_folders
 import test_agreement
 import test_recognised
 from emorealm_results import cli, compare, pairs, power, recognised, saved
-from hypothesis import given
-from hypothesis import strategies as st
-
 from emorealm_tasks.metrics import TASKS
 
 READING = "strict"

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-from avere_requests import chat_requests, texts
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from avere_requests import chat_requests, texts
 from model_adapters.clip import Clip
 from model_adapters.external_worker.adapter import ExternalWorker
 from model_adapters.external_worker.environment import SCRIPTS, worker_environment

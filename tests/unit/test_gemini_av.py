@@ -6,10 +6,10 @@ from pathlib import Path
 
 import av
 import pytest
-from chat_requests import ask
-from gemini_stand_in import GeminiStandIn, error, reply
 from loguru import logger
 
+from chat_requests import ask
+from gemini_stand_in import GeminiStandIn, error, reply
 from model_adapters.engines import gemini
 from model_adapters.engines.gemini import GeminiAV
 

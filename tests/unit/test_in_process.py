@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-import tiny_models
 import torch
-from chat_requests import ask, requests_for
 
+import tiny_models
+from chat_requests import ask, requests_for
 from emorealm_tasks import media_log
 from model_adapters import catalogue, manifests
 from model_adapters.clip import Clip

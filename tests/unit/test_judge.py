@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 
 import pytest
-from faulty_server import VERDICT, FaultyServer, chat, error
 
 from emorealm_tasks import judge, judge_batch, judge_cache, judging, reasoning_metrics
 from emorealm_tasks.judge_client import Client, JudgeError
 from emorealm_tasks.judge_prompt import CRITERIA
 from emorealm_tasks.settings import Settings
+from faulty_server import VERDICT, FaultyServer, chat, error
 
 KEY = "sk-very-secret-key-123"
 REFERENCE = "A broad smile is seen and conveys happiness."

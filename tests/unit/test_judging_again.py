@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 import run_folders
 from emorealm_results import cli
 from faulty_server import FaultyServer

@@ -4,14 +4,14 @@ import csv
 import json
 import re
 
-import board_folders
 import pytest
-import run_folders
-from emorealm_results import board, cli, gallery, leaderboard, measured, pages, printed
-from emorealm_results.layouts import LAYOUTS
 from hypothesis import given
 from hypothesis import strategies as st
 
+import board_folders
+import run_folders
+from emorealm_results import board, cli, gallery, leaderboard, measured, pages, printed
+from emorealm_results.layouts import LAYOUTS
 from emorealm_tasks.metrics import TASKS
 
 

@@ -5,14 +5,14 @@ import json
 import re
 
 import pytest
+
 import run_folders
 import test_agreement
 import test_foreign
 import test_recognised
+from avem_train import study_record
 from emorealm_results import cli, inputs, judged, leaderboard, rescore, rescore_run, study_scores
 from emorealm_results.layouts import GROUP
-
-from avem_train import study_record
 from emorealm_tasks import judging, metrics
 
 PARTS = ("full", "blind", "shuffled")

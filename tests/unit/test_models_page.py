@@ -1,8 +1,8 @@
 """The README's table of models is made from the code."""
 
 import pytest
-from emorealm_results import models_page, printed
 
+from emorealm_results import models_page, printed
 from model_adapters.catalogue import MODELS
 
 

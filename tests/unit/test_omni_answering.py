@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 import pytest
 import torch
-from chat_requests import requests_for
 from loguru import logger
 
 from avem_train import backbone as backbones
 from avem_train import logprobs
 from avem_train.backbone_qwen import ANSWERING
 from avem_train.replies import Reply, Source
+from chat_requests import requests_for
 from model_adapters.in_process.omni import Qwen25OmniAV
 
 QUESTION = "Does <b>he</b> cry?\nA. Yes"

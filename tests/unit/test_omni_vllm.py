@@ -6,9 +6,9 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+
 import tiny_models
 from chat_requests import ask
-
 from emorealm_tasks import media
 from model_adapters.engines.omni_vllm import Qwen25OmniVLLM
 from model_adapters.engines.vllm_positions import AlignedPositions, with_marks

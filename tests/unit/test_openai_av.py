@@ -9,12 +9,12 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from chat_requests import ask
-from faulty_server import FaultyServer, chat, error
 from loguru import logger
 from PIL import Image
 
+from chat_requests import ask
 from emorealm_tasks import media, media_log
+from faulty_server import FaultyServer, chat, error
 from model_adapters import catalogue, manifests
 from model_adapters.engines import clips as encoded
 from model_adapters.engines.openai_server import OpenAIAV

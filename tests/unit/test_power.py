@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 import pytest
-import run_folders
-from emorealm_results import cli, power
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
+import run_folders
+from emorealm_results import cli, power
 from emorealm_tasks.metrics import TASKS
 
 

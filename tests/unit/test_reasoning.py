@@ -8,13 +8,13 @@ import sys
 
 import numpy as np
 import pytest
-from faulty_server import FaultyServer, chat
 
 from emorealm_tasks import data_check, judging, reasoning, reasoning_metrics
 from emorealm_tasks.errors import DataAbsent
 from emorealm_tasks.judge_prompt import CRITERIA, Verdict
 from emorealm_tasks.readers import emer, suite
 from emorealm_tasks.settings import Settings
+from faulty_server import FaultyServer, chat
 
 HEADER = ("name", "reason")
 

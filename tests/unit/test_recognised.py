@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from emorealm_results import recognised, rescore_run
 from lmms_eval.loggers.evaluation_tracker import EvaluationTracker
 
+from emorealm_results import recognised, rescore_run
 from emorealm_tasks import recognition
 from emorealm_tasks.readers.recognition import ask, row
 

@@ -24,10 +24,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import stub_repositories
-from worker_session import Session
 
+import stub_repositories
 from model_adapters.external_worker.environment import SCRIPTS
+from worker_session import Session
 
 DATA = Path(__file__).parents[1] / "golden" / "data" / "avere_dev" / "dev"
 ASKED = json.loads((DATA / "meta.json").read_text())["gen"]

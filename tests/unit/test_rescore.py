@@ -3,9 +3,9 @@
 import json
 
 import pytest
+
 import run_folders
 from emorealm_results import cli, rescore, samples
-
 from emorealm_tasks import metrics
 
 

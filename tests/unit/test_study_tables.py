@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 import pytest
+
+from avem_train import study_record
 from emorealm_results import cli, study_plots, study_scores
 from emorealm_results.layouts import GROUP
 from emorealm_results.study_scores import Scored
-
-from avem_train import study_record
 from emorealm_tasks import intervals, metrics
 
 CLIPS = 40

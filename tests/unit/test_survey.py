@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+
 from emorealm_results import cli, survey, survey_tally
 
 MODELS = ("OLA", "Qwen 2.5 Omni", "avere")

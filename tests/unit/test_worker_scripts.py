@@ -3,11 +3,11 @@
 import ast
 
 import pytest
-import stub_repositories
-from worker_session import OFFICIAL, OPTIONS, Session
 
+import stub_repositories
 from model_adapters.catalogue import MODELS, WORKER, find
 from model_adapters.external_worker.environment import SCRIPTS
+from worker_session import OFFICIAL, OPTIONS, Session
 
 
 @pytest.fixture

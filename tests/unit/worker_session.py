@@ -8,7 +8,6 @@ import wave
 from pathlib import Path
 
 import stub_repositories
-
 from model_adapters.external_worker.environment import SCRIPTS
 
 STUBS = Path(__file__).parent

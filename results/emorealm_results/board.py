@@ -7,7 +7,6 @@ from typing import Any
 from emorealm_results.layouts import GROUP, Layout
 from emorealm_results.measured import Row
 from emorealm_results.printed import Cell
-
 from emorealm_tasks.metrics import TASKS
 
 _PREFERRED = (13, 14, 15, 2, 5, 16, 3)

@@ -18,7 +18,6 @@ from emorealm_results.arguments import Parser
 from emorealm_results.compare import JUDGE_HELP, changed, compare, judged_tasks, load, score_name
 from emorealm_results.markdown import table
 from emorealm_results.table import GROUP_COLUMNS
-
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.errors import stop
 

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from emorealm_results import markdown, output, printed
-
 from model_adapters.catalogue import MODELS, Model
 
-PAGE = Path(__file__).resolve().parents[1] / "model_adapters" / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "model_adapters" / "README.md"
 BEGIN, END = "<!-- models: made by python -m emorealm_results.models_page -->", "<!-- end of models -->"
 _TABLE = 13
 _TASKS = {

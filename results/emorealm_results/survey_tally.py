@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from emorealm_results.markdown import table
 
+from emorealm_results.markdown import table
 from emorealm_tasks import intervals
 from emorealm_tasks.errors import stop
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from emorealm_results import judged, output, recognised, rescore, saved, table
 from emorealm_results.arguments import Parser
-
 from emorealm_tasks import judge, judging, lexicon, settings
 from emorealm_tasks.emotions import Words, words_of
 from emorealm_tasks.reasoning_metrics import MOST_UNJUDGED, unjudged

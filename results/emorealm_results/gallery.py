@@ -11,9 +11,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from emorealm_results import rescore, samples
 from matplotlib import colormaps
 
+from emorealm_results import rescore, samples
 from emorealm_tasks import media
 from emorealm_tasks.readers import emorealm
 from emorealm_tasks.settings import Settings

@@ -8,7 +8,6 @@ from typing import Any
 
 from emorealm_results.markdown import interval, table, value
 from emorealm_results.samples import newest_files, read_header, read_records
-
 from emorealm_tasks import intervals, recognition
 from emorealm_tasks import recognition_metrics as metrics
 from emorealm_tasks.emotions import EMOTIONS, Words

@@ -16,7 +16,6 @@ from typing import Any
 from emorealm_results import output, pages
 from emorealm_results.arguments import Parser
 from emorealm_results.survey_tally import load_key, read_answers, render, tally
-
 from emorealm_tasks.errors import stop
 
 QUESTIONS = {

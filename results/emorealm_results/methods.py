@@ -8,12 +8,11 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from avem_train import study_record
 from emorealm_results import study_scores
 from emorealm_results.layouts import GROUP
 from emorealm_results.measured import Measured, Row
 from emorealm_results.samples import FULL
-
-from avem_train import study_record
 from emorealm_tasks import metrics
 from emorealm_tasks.errors import stop
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
+
 from emorealm_results import judged
 from emorealm_results.rescore import reread
 from emorealm_results.samples import FULL
 from emorealm_results.saved import Saved
-from scipy.stats import binomtest
-
 from emorealm_tasks import intervals, metrics, reasoning_metrics, recognition, recognition_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA

@@ -6,7 +6,6 @@ from importlib.metadata import version
 from typing import Any
 
 from emorealm_results.samples import BENCHMARKS, FLOORS, FULL, Run, TaskRun
-
 from emorealm_tasks import intervals, metrics
 from emorealm_tasks.answers import MODES, choose_option, is_correct
 

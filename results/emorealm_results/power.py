@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from emorealm_results import pairs, printed, saved
-from emorealm_results.arguments import Parser
-from emorealm_results.markdown import table
 from scipy.optimize import brentq
 from scipy.stats import norm
 
+from emorealm_results import pairs, printed, saved
+from emorealm_results.arguments import Parser
+from emorealm_results.markdown import table
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import TASKS
 

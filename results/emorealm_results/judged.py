@@ -14,7 +14,6 @@ from typing import Any
 from emorealm_results import agreement
 from emorealm_results.markdown import interval, table
 from emorealm_results.samples import newest_files, read_header, read_records
-
 from emorealm_tasks import intervals, judge, judging, reasoning_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from avem_train import study_record
 from emorealm_results import measured, methods, samples
 from emorealm_results.measured import Measured
 from emorealm_results.printed import Model
-
-from avem_train import study_record
 from emorealm_tasks.errors import stop
 
 _RESULTS = "*_results.json"

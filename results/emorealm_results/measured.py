@@ -15,7 +15,6 @@ from typing import Any
 from emorealm_results import rescore_run, samples, saved
 from emorealm_results.layouts import GROUP
 from emorealm_results.printed import Model
-
 from emorealm_tasks import intervals
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.emotions import EMOTIONS

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from emorealm_results.markdown import table
 from sklearn.metrics import cohen_kappa_score
 
+from emorealm_results.markdown import table
 from emorealm_tasks import intervals, reasoning_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA, HIGHEST, LOWEST

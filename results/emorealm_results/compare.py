@@ -10,7 +10,6 @@ from emorealm_results import judged, output, pairs, saved
 from emorealm_results.arguments import Parser
 from emorealm_results.markdown import table
 from emorealm_results.table import GROUP_COLUMNS, NAMES
-
 from emorealm_tasks import intervals, reasoning_metrics, settings
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.judge import name as judge_name

@@ -7,7 +7,6 @@ from typing import Any
 
 from emorealm_results import agreement, judged, output
 from emorealm_results.arguments import Parser
-
 from emorealm_tasks import judge, settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from avem_train import study_record
+from avem_train.study_arms import AVEM
 from emorealm_results import output, study_scores
 from emorealm_results.arguments import Parser
 from emorealm_results.layouts import GROUP, Column
 from emorealm_results.markdown import table
 from emorealm_results.study_paper import of_model
 from emorealm_results.study_scores import SHOWN, Key, Row, Score, Scored
-
-from avem_train import study_record
-from avem_train.study_arms import AVEM
 from emorealm_tasks import intervals
 from emorealm_tasks.errors import stop
 

@@ -7,6 +7,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+
 from emorealm_results.layouts import GROUP
 from emorealm_results.study_scores import Key, Row, Score
 

@@ -20,7 +20,6 @@ from emorealm_results.arguments import Parser
 from emorealm_results.layouts import LAYOUTS, SCALES
 from emorealm_results.measured import Measured, Row
 from emorealm_results.table import NAMES, READINGS
-
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
 from emorealm_tasks.settings import Settings, load

@@ -4,7 +4,6 @@ from functools import cache
 
 from emorealm_results import printed
 from emorealm_results.layouts import GROUP
-
 from emorealm_tasks.metrics import TASKS
 
 _TABLES = (18, 17, 14, 13, 5, 3)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.samples import FLOORS, FULL, Run, TaskRun, newest_files, read_header
-
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import TASKS
 from emorealm_tasks.readers import emorealm

@@ -9,8 +9,8 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
-from emorealm_results.measured import Row
 
+from emorealm_results.measured import Row
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.metrics import TASKS
 

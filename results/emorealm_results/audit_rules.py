@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 
 from emorealm_results.printed import Cell
-
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.metrics import TASKS
 

@@ -14,7 +14,7 @@ import yaml
 
 from emorealm_tasks.errors import stop
 
-FOLDER = Path(str(files("emorealm_results"))) / "published"
+FOLDER = Path(str(files("emorealm_results.published")))
 _FIELDS = ("model", "modality", "task", "metric", "value", "table", "note")
 _OPTIONAL = ("printed",)
 _EPSILON = 1e-9

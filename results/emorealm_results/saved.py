@@ -8,7 +8,6 @@ from typing import Any
 
 from emorealm_results import foreign, judged, recognised, samples
 from emorealm_results.samples import newest_files
-
 from emorealm_tasks.errors import stop
 
 _OURS = re.compile("|".join(tasks.pattern for tasks in (samples.TASK_NAME, recognised.TASK_NAME, judged.TASK_NAME)))

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from emorealm_results.layouts import GROUP, LAYOUTS, Layout
 
 from avem_train import study_record
+from emorealm_results.layouts import GROUP, LAYOUTS, Layout
 from emorealm_tasks import intervals, metrics
 from emorealm_tasks.metrics import Record, ScoreFunction
 

@@ -1,0 +1,1 @@
+"""The paper's tables as data, one YAML file a table, and the models in them."""

@@ -1,35 +1,100 @@
-# make run   from nothing to the main job: the embedded model answers the embedded benchmark
-# make test  from nothing to all tests passed
-FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
-PYTHON ?= $(shell for p in python3.11 python3.12 python3; do $$p -c '$(FITS)' 2> /dev/null && echo $$p && break; done)
+# make run     from nothing to the main job: the embedded model answers the embedded benchmark
+# make test    from nothing to all tests passed
+# make check   lint, types, lock, unit and golden tests: for every change
+# make docs    the documentation site, in build/site
+# make lock    the newest versions that pyproject.toml allows, written to locks/
+# make test-newest   both commands on the newest of everything, without the lock
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '$(FITS)' 2> /dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+UV := $(BIN)/uv
 RUNS := results/runs
 # the benchmark, and its two floors: text alone, and another clip's media
 TASKS := emorealm_mini,emorealm_mini_blind,emorealm_mini_shuffled
+EXTRAS := train test judge gemini docs
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+COMMA := ,
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
+SHELL := /bin/bash
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test install clean
+.PHONY: run test check lint types docs install lock lock-check test-newest clean
 
 run: $(VENV)/.installed
 	$(BIN)/emorealm-mini build --if-missing
-	$(BIN)/lmms-eval --tasks $(TASKS) --model avere --batch_size 32 --output_path $(RUNS)/avere_nano --log_samples
-	$(BIN)/lmms-eval --tasks $(TASKS) --model avere --model_args pretrained=avere_nano_dpo --batch_size 32 --output_path $(RUNS)/avere_nano_dpo --log_samples
+	$(BIN)/emorealm eval --tasks $(TASKS) --model avere --batch_size 32 --output_path $(RUNS)/avere_nano --log_samples
+	$(BIN)/emorealm eval --tasks $(TASKS) --model avere --model_args pretrained=avere_nano_dpo --batch_size 32 --output_path $(RUNS)/avere_nano_dpo --log_samples
 	$(BIN)/emorealm table $(RUNS)/avere_nano $(RUNS)/avere_nano_dpo
 
-test: $(VENV)/.installed
-	$(BIN)/ruff check .
+test: lint types
 	$(BIN)/python -m pytest
+
+check: lint types
+	$(BIN)/python -m pytest tests/unit tests/golden
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed
+	$(BIN)/mypy
+
+docs: $(VENV)/.installed
+	$(BIN)/mkdocs build --strict --site-dir build/site
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml
-	@test -n "$(PYTHON)" || { echo "emorealm needs Python 3.11 or 3.12: make PYTHON=/path/to/python3.11"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -e '.[train,test]'
+# exactly what locks/ says, whatever day it is; our own code in place, built by the locked build backend
+$(VENV)/.installed: pyproject.toml locks/dev.txt locks/build.txt | $(UV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes --build-constraints locks/build.txt -r locks/dev.txt
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --build-constraints locks/build.txt -e .
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > /dev/null 2>&1 || true  # halves the start of lmms-eval where no bytecode is written
 	touch $@
 
+$(UV): locks/uv.txt
+	@test -n "$(PYTHON)" || { echo "emorealm needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r locks/uv.txt
+	touch $@
+
+# LOCK= (nothing) keeps every pin that still fits pyproject.toml
+LOCK ?= --upgrade
+lock: $(UV)
+	$(COMPILE) $(LOCK) $(EXTRAS:%=--extra %) pyproject.toml -o locks/dev.txt
+	$(COMPILE) $(LOCK) --extra vllm pyproject.toml -o locks/vllm.txt
+	echo "setuptools>=77" | $(COMPILE) $(LOCK) - -o locks/build.txt
+	echo "uv>=0.13" | $(COMPILE) $(LOCK) - -o locks/uv.txt
+
+# asks the registry whether the locks still follow from pyproject.toml, and whether each platform finds wheels for them;
+# tests/unit/test_locks.py asks the first without the registry
+LINUX := x86_64-manylinux_2_28
+PYTHONS := 3.11 3.12 3.13
+WANTED := $(foreach python,$(PYTHONS),dev:$(python):$(LINUX) dev:$(python):aarch64-manylinux_2_28 \
+  dev:$(python):aarch64-apple-darwin vllm:$(python):$(LINUX))
+lock-check: $(UV)
+	$(MAKE) --no-print-directory lock LOCK=
+	git diff --exit-code -- locks
+	@mkdir -p build
+	@for wanted in $(WANTED); do \
+	  IFS=: read -r lock python platform <<< "$$wanted"; \
+	  MACOSX_DEPLOYMENT_TARGET=14.0 $(UV) pip install --dry-run --target build/none --python-version $$python \
+	    --python-platform $$platform --require-hashes --build-constraints locks/build.txt -r locks/$$lock.txt \
+	    > build/lock_check.txt 2>&1 || { echo "$$wanted"; cat build/lock_check.txt; exit 1; }; \
+	  echo "$$wanted: $$(grep Would build/lock_check.txt | tail -n 1)"; \
+	done
+
+# what someone gets who installs without the lock today: newest of everything, then both commands
+NEWEST := build/newest
+test-newest:
+	rm -rf $(NEWEST)
+	$(MAKE) VENV=$(NEWEST) $(NEWEST)/bin/uv
+	$(NEWEST)/bin/uv pip install --quiet --python $(NEWEST)/bin/python -e '.[$(subst $(SPACE),$(COMMA),$(EXTRAS))]'
+	touch $(NEWEST)/.installed
+	$(NEWEST)/bin/uv pip freeze --quiet --python $(NEWEST)/bin/python > $(NEWEST)/versions.txt
+	$(MAKE) VENV=$(NEWEST) RUNS=$(NEWEST)/runs run
+	$(MAKE) VENV=$(NEWEST) test
+
 clean:
-	rm -rf $(VENV) results/runs
+	rm -rf $(VENV) build results/runs

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from avem_train import config
+from emorealm_tasks import versions
 
 
 def _mini_base(content: dict[str, Any]) -> None:
@@ -59,6 +60,7 @@ def _describe(path: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status, 2 for a recipe that cannot be used."""
     args = _parser().parse_args(argv)
+    versions.check()
     if args.verb == "list":
         for name, path in config.shipped().items():
             print(f"{name:20s} {_describe(str(path))}")

@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from emorealm_tasks import media_log, response_cache
+from emorealm_tasks import media_log, response_cache, versions
 
 FOLDER = Path(__file__).parent
 _model_name: str | None = None
@@ -19,6 +19,7 @@ _left_out: set[str] = set()
 
 def register() -> None:
     """Extend lmms-eval's TaskManager and response cache, once a process; idempotent, no heavy imports of our own."""
+    versions.check()
     from lmms_eval.tasks import TaskManager
 
     media_log.start()

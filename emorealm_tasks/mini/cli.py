@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from emorealm_tasks import versions
 from emorealm_tasks.mini.preferences import FILE, LETTERS
 from emorealm_tasks.mini.world import SPLITS, TEST_CLIPS
 
@@ -30,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     args = _parser().parse_args(argv)
+    versions.check()
     from emorealm_tasks import settings
 
     if args.verb == "sheet":

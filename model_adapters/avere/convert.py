@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import GenerationConfig, LlamaTokenizer
 
+from emorealm_tasks import versions
 from emorealm_tasks.errors import stop
 
 from .configuration import AvereConfig
@@ -151,6 +152,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--backbones", type=Path, help="folder of the towers' folders (default: SOURCE/backbones)")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args(argv)
+    versions.check()
     convert(args.source, args.backbones or args.source / "backbones", args.out)
 
 

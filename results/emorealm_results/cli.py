@@ -3,19 +3,19 @@
 Each verb imports what it needs when it runs, so that the command starts at once.
 """
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
 from emorealm_results import output
 from emorealm_results.arguments import Parser
+from emorealm_tasks import versions
 
 _VERBS = {
+    "eval": ("emorealm_results.evaluate", "lmms-eval, with a status that is 0 only when every task has its results"),
     "rescore": ("emorealm_results.rescore_run", "score saved replies again, without a model; judge descriptions again"),
-    "judge-agreement": (
-        "emorealm_results.judge_agreement",
-        "how far the judges of descriptions agree",
-    ),
+    "judge-agreement": ("emorealm_results.judge_agreement", "how far the judges of descriptions agree"),
     "check": ("emorealm_tasks.check", "look at data, weights and extras before any model loads"),
     "leaderboard": ("emorealm_results.leaderboard", "runs and the paper's numbers as one page, Markdown and CSV"),
     "compare": ("emorealm_results.compare", "two runs on the same questions: paired differences, changed answers"),
@@ -30,12 +30,11 @@ _VERBS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (user mistakes leave with 2)."""
-    parser = _build_parser()
-    arguments, rest = parser.parse_known_args(argv)
-    if arguments.verb in _VERBS:
-        return import_module(_VERBS[arguments.verb][0]).main(rest)
-    if rest:
-        parser.error(f"unknown argument {' '.join(rest)}")
+    versions.check()
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if argv and argv[0] in _VERBS:
+        return import_module(_VERBS[argv[0]][0]).main(argv[1:])
+    arguments = _build_parser().parse_args(argv)
     if arguments.verb == "tasks":
         from emorealm_tasks.plugin import print_tasks
 
@@ -70,3 +69,7 @@ def _table(run_dirs: Sequence[Path]) -> None:
         output.write(run_dir / "table.md", text)
     if len(run_dirs) > 1:
         print(f"\n{side_by_side.render(reports)}", end="")
+
+
+if __name__ == "__main__":  # for `accelerate launch -m emorealm_results.cli eval ...`
+    sys.exit(main())

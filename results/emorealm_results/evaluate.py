@@ -1,0 +1,145 @@
+"""`emorealm eval`: lmms-eval with an honest exit status.
+
+lmms-eval prints a failed evaluation's traceback and ends with status 0; a results file that cannot be written is one
+warning among many. Here the status is 0 only when every task that was asked has its results, on disk where
+`--output_path` names a place. All arguments are lmms-eval's own.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from emorealm_tasks.errors import stop
+
+
+@dataclass
+class Evaluation:
+    """What is known of one evaluation: lmms-eval runs one, or one for each entry of its `--config` file."""
+
+    log_samples: bool = False
+    tasks: list[str] = field(default_factory=list)
+    """Those that were loaded, groups resolved; empty until then."""
+    error: str = ""
+    """Why it was broken off."""
+    results: Mapping[str, Any] | None = None
+    """lmms-eval's results; None in processes other than the first."""
+    tracker: Any = None
+    """lmms-eval's writer of results, once it was asked to write."""
+
+    def problems(self) -> Iterator[str]:
+        """What keeps this evaluation from being complete, a line each."""
+        if self.error:
+            yield self.error
+        elif self.results is not None:
+            yield from _without_results(self.tasks, self.results)
+            if self.tracker is not None and self.tracker.output_path:
+                yield from _not_written(self.tasks, results_file(self.tracker), self.log_samples)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run lmms-eval on `argv` in this process; 0: complete, 1: something failed, 2: wrong arguments or data."""
+    if not argv:
+        stop("nothing to do; e.g. emorealm eval --tasks emorealm --model avere --output_path results/runs/avere")
+    from lmms_eval.cli import dispatch
+
+    evaluations = watch()
+    sys.argv = ["lmms-eval", *argv]
+    dispatch.main()
+    problems = [line for evaluation in evaluations for line in evaluation.problems()]
+    for line in problems:
+        print(f"emorealm eval: {line}", file=sys.stderr, flush=True)
+    return 1 if problems else 0
+
+
+def watch() -> list[Evaluation]:
+    """Extend lmms-eval so that every evaluation of this process is noted; returns the list that it is noted in."""
+    import lmms_eval.__main__ as harness
+    from lmms_eval import evaluator
+    from lmms_eval.loggers import EvaluationTracker
+
+    noted: list[Evaluation] = []
+    harness.cli_evaluate_single = _noting_outcome(harness.cli_evaluate_single, noted)
+    evaluator.evaluate = _noting_tasks(evaluator.evaluate, noted)
+    EvaluationTracker.save_results_aggregated = _noting_tracker(EvaluationTracker.save_results_aggregated, noted)
+    return noted
+
+
+def _noting_outcome(run: Callable, noted: list[Evaluation]) -> Callable:
+    """`cli_evaluate_single`, whose exceptions lmms-eval catches and whose results it prints."""
+
+    @wraps(run)
+    def cli_evaluate_single(args: Any) -> tuple:
+        if args.tasks is None:  # lmms-eval logs this and leaves with status 0
+            stop("name the tasks with --tasks; `emorealm tasks` lists ours")
+        evaluation = Evaluation(log_samples=bool(args.log_samples or args.predict_only))
+        noted.append(evaluation)
+        try:
+            outcome = run(args)
+        except Exception as error:
+            evaluation.error = f"the evaluation failed: {type(error).__name__}: {error}"
+            raise
+        evaluation.results = outcome[0]
+        return outcome
+
+    return cli_evaluate_single
+
+
+def _noting_tasks(evaluate: Callable, noted: list[Evaluation]) -> Callable:
+    @wraps(evaluate)
+    def evaluate_noted(*args: Any, **kwargs: Any) -> Any:
+        noted[-1].tasks = list(leaves(kwargs["task_dict"]))
+        return evaluate(*args, **kwargs)
+
+    return evaluate_noted
+
+
+def _noting_tracker(save: Callable, noted: list[Evaluation]) -> Callable:
+    @wraps(save)
+    def save_results_aggregated(self: Any, *args: Any, **kwargs: Any) -> None:
+        noted[-1].tracker = self
+        save(self, *args, **kwargs)
+
+    return save_results_aggregated
+
+
+def leaves(task_dict: Mapping[Any, Any]) -> Iterator[str]:
+    """The names of the tasks in lmms-eval's nested dictionary, whose inner levels are groups."""
+    for name, task in task_dict.items():
+        if isinstance(task, Mapping):
+            yield from leaves(task)
+        else:
+            yield name
+
+
+def results_file(tracker: Any) -> Path:
+    """Where this call's results are: the time of the run is part of the name, so an earlier run's are another file."""
+    folder = Path(tracker.output_path) / tracker.general_config_tracker.model_name_sanitized
+    return folder / f"{getattr(tracker, 'date_id', '(no time)')}_results.json"
+
+
+def _without_results(tasks: Sequence[str], results: Mapping[str, Any]) -> Iterator[str]:
+    lacking = [task for task in tasks if not results.get("results", {}).get(task)]
+    if lacking or not tasks:
+        yield f"no results of {', '.join(lacking) or 'any task'}"
+    if ((results.get("usage") or {}).get("budget_exceeded")) is True:
+        yield "the token budget (--max_tokens) ended it early: the results are of a part of the questions"
+
+
+def _not_written(tasks: Sequence[str], path: Path, with_samples: bool) -> Iterator[str]:
+    try:
+        written = json.loads(path.read_text(encoding="utf-8"))["results"]
+    except (OSError, ValueError, KeyError) as error:
+        yield f"{path} was not written ({error}); is there room, and may this user write there?"
+        return
+    lacking = [task for task in tasks if task not in written]
+    if lacking:
+        yield f"{path} lacks {', '.join(lacking)}"
+    if with_samples:
+        name = path.name.removesuffix("_results.json")
+        unsaved = [task for task in tasks if not path.with_name(f"{name}_samples_{task}.jsonl").is_file()]
+        if unsaved:
+            yield f"no samples of {', '.join(unsaved)} in {path.parent}; is there room, and may this user write there?"

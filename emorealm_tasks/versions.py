@@ -16,7 +16,7 @@ OURS = "emorealm"
 
 
 def check() -> None:
-    """End with one line (status 2) when an installed library is missing or outside our bounds.
+    """End with one line (status 2) when installed libraries are missing or outside our bounds.
 
     Does nothing where the package runs from its source tree without having been installed: there are no bounds then.
     """
@@ -38,22 +38,22 @@ def installed(name: str) -> str | None:
 
 
 def unsuitable(requirements: Iterable[str], version_of: Callable[[str], str | None]) -> str:
-    """What is wrong with the first requirement that is not met, and what to type; "" when all are met.
+    """Which requirements are not met, with the versions found, and what to type; "" when all are met.
 
     `requirements` are lines of a distribution's metadata; those of extras, and for other platforms, are left out.
     """
+    wrong, remedy = [], []
     for requirement in map(Requirement, requirements):
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
         version = version_of(requirement.name)
-        if version is None:
-            return f"{requirement.name} is not installed; type: {_install(requirement)}"
-        if not requirement.specifier.contains(version, prereleases=True):
-            return (
-                f"{requirement.name} {version} is installed, and {OURS} works with {requirement.name}"
-                f"{requirement.specifier}; type: {_install(requirement)}"
-            )
-    return ""
+        if version is not None and requirement.specifier.contains(version, prereleases=True):
+            continue
+        wanted = f"{requirement.name}{requirement.specifier}"
+        found = "is not installed" if version is None else f"{version} is installed"
+        wrong.append(f"{requirement.name} {found}, and {OURS} works with {wanted}")
+        remedy.append(f"'{wanted}'")
+    return f"{'; '.join(wrong)}; type: pip install {' '.join(remedy)}" if wrong else ""
 
 
 def unpaired(version_of: Callable[[str], str | None]) -> str:
@@ -72,7 +72,3 @@ def unpaired(version_of: Callable[[str], str | None]) -> str:
 
 def _is_cpu_build(version: str) -> bool:
     return Version(version).local == "cpu"
-
-
-def _install(requirement: Requirement) -> str:
-    return f"pip install '{requirement.name}{requirement.specifier}'"

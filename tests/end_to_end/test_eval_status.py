@@ -1,0 +1,153 @@
+"""`emorealm eval` ends with 0 only when every task has its results; `make run` stops at the first step that fails."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emorealm_results import evaluate
+from emorealm_tasks.mini.build import build
+
+ROOT = Path(__file__).resolve().parents[2]
+TASK = "emorealm_mini_modality_agreement"
+ASKED = ["--tasks", TASK, "--model", "avere", "--batch_size", "4", "--limit", "2"]
+OTHER = "emorealm_mini_reasoning_basic_audio"
+
+
+@pytest.fixture(scope="module")
+def mini(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("eval_status") / "mini"
+    build(folder, "test", 12, 0)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(mini, tmp_path, monkeypatch):
+    """Variables of the small world; lmms-eval gets its own argv back."""
+    monkeypatch.setenv("EMOREALM_MINI", str(mini))
+    monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "argv", ["emorealm"])
+
+
+def command(*arguments):
+    line = [str(Path(sys.executable).with_name("emorealm")), "eval", *arguments]
+    return subprocess.run(line, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_what_is_complete_ends_with_0(tmp_path):
+    done = command(*ASKED, "--output_path", str(tmp_path / "run"), "--log_samples")
+    assert done.returncode == 0, done.stderr[-2000:]
+    (results,) = (tmp_path / "run").rglob("*_results.json")
+    assert set(json.loads(results.read_text())["results"]) == {TASK}
+    assert len(list((tmp_path / "run").rglob(f"*_samples_{TASK}.jsonl"))) == 1
+
+
+def test_without_an_output_path_the_printed_results_count(capfd):
+    assert evaluate.main(ASKED) == 0
+    assert TASK in capfd.readouterr().out
+
+
+def test_an_evaluation_that_breaks_off_ends_with_1(monkeypatch, capfd):
+    from model_adapters.avere.adapter import AvereChat
+
+    def broken(self, requests):
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(AvereChat, "generate_until", broken)
+    assert evaluate.main(ASKED) == 1
+    assert "emorealm eval: the evaluation failed: RuntimeError: out of memory" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--tasks", "no_such_task", "--model", "avere"], "Tasks not found: no_such_task"),
+        (["--tasks", TASK, "--model", "no_such_model"], "no_such_model"),
+        ([*ASKED, "--log_samples"], "Specify --output_path"),
+    ],
+)
+def test_what_lmms_eval_only_prints_ends_with_1(arguments, word, capfd):
+    assert evaluate.main(arguments) == 1
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("emorealm eval: ")]
+    assert word in line
+
+
+def test_results_that_cannot_be_written_end_with_1(tmp_path, capfd):
+    (tmp_path / "run").write_text("a file, not a folder")
+    assert evaluate.main([*ASKED, "--output_path", str(tmp_path / "run"), "--log_samples"]) == 1
+    assert "was not written" in capfd.readouterr().err
+
+
+def test_samples_that_cannot_be_written_end_with_1(tmp_path, monkeypatch, capfd):
+    from lmms_eval.loggers import EvaluationTracker
+
+    monkeypatch.setattr(EvaluationTracker, "save_results_samples", lambda self, **given: None)
+    assert evaluate.main([*ASKED, "--output_path", str(tmp_path / "run"), "--log_samples"]) == 1
+    assert f"no samples of {TASK}" in capfd.readouterr().err
+
+
+def test_an_earlier_run_does_not_stand_in_for_a_failed_one(tmp_path, monkeypatch, capfd):
+    from lmms_eval.loggers import EvaluationTracker
+
+    output = ["--output_path", str(tmp_path / "run")]
+    assert evaluate.main([*ASKED, *output]) == 0
+    monkeypatch.setattr(EvaluationTracker, "save_results_aggregated", lambda self, **given: None)
+    assert evaluate.main([*ASKED, *output]) == 1
+    assert "was not written" in capfd.readouterr().err
+
+
+def test_of_several_evaluations_each_counts(tmp_path, capfd):
+    fine = {"model": "avere", "tasks": TASK, "limit": 2}
+    (tmp_path / "config.yaml").write_text(json.dumps([fine, fine | {"tasks": "no_such_task"}]))
+    assert evaluate.main(["--config", str(tmp_path / "config.yaml")]) == 1
+    assert capfd.readouterr().err.count("emorealm eval: ") == 1
+    (tmp_path / "config.yaml").write_text(json.dumps([fine, fine | {"tasks": OTHER}]))
+    assert evaluate.main(["--config", str(tmp_path / "config.yaml")]) == 0
+
+
+@pytest.mark.parametrize("arguments", [[], ["--model", "avere"]])
+def test_without_tasks_nothing_is_asked(arguments, capfd):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(arguments)
+    assert left.value.code == 2
+    assert "--tasks" in capfd.readouterr().err.splitlines()[-1]
+
+
+def test_missing_data_keep_their_own_status(tmp_path, monkeypatch):
+    monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "nowhere"))
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(ASKED)
+    assert left.value.code == 2
+
+
+def test_lists_of_lmms_eval_are_no_failure(capfd):
+    with pytest.raises(SystemExit) as left:
+        evaluate.main(["--tasks", "list"])
+    assert not left.value.code
+    assert TASK in capfd.readouterr().out
+
+
+STEPS = ("emorealm-mini build", "emorealm eval --tasks", "emorealm eval --tasks", "emorealm table")
+
+
+@pytest.mark.parametrize("broken", range(len(STEPS) + 1))
+def test_make_run_stops_at_the_first_step_that_fails(broken, tmp_path):
+    """The steps are stand-ins that note their call: the `broken`th fails (the last case: none)."""
+    folder = tmp_path / "venv" / "bin"
+    folder.mkdir(parents=True)
+    log = tmp_path / "log"
+    script = f'#!/bin/sh\necho "$(basename $0) $1 $2" >> {log}\ntest $(wc -l < {log}) -ne {broken + 1}\n'
+    for name in ("emorealm", "emorealm-mini", "uv"):
+        (folder / name).write_text(script)
+        (folder / name).chmod(0o755)
+    (tmp_path / "venv" / ".installed").touch()
+    line = [shutil.which("make"), "run", f"VENV={tmp_path / 'venv'}", f"RUNS={tmp_path / 'runs'}"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, env=dict(os.environ))
+    assert (done.returncode == 0) == (broken == len(STEPS))
+    called = log.read_text().splitlines()
+    assert len(called) == min(broken + 1, len(STEPS))
+    assert all(line.startswith(step) for line, step in zip(called, STEPS, strict=False))

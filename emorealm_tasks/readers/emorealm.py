@@ -9,6 +9,7 @@ An item may also carry `subtask` (which of the three stress-test kinds it is) an
 under a folder of videos, 16 kHz wavs under a folder of their own or beside the mp4.
 """
 
+import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -68,6 +69,17 @@ def read_file(questions: Path, videos: Path, audios: Path | None) -> list[dict]:
     used if it exists. Stops at the first malformed item, naming its id and field.
     """
     try:
+        state = questions.stat()
+    except OSError as error:
+        stop(f"{questions}: cannot be read ({error.strerror}); check EMOREALM_JSON")
+    read_once = _read_file(questions, (state.st_mtime_ns, state.st_size), videos, audios)
+    return [dict(row) for row in read_once]
+
+
+@functools.lru_cache(maxsize=4)  # lmms-eval asks once a task: 15 times for `emorealm_mini` with its two floors
+def _read_file(questions: Path, state: tuple[int, int], videos: Path, audios: Path | None) -> tuple[dict, ...]:
+    """`read_file`, remembered while the file's time of change and size (`state`) stay the same."""
+    try:
         items = json.loads(questions.read_text(encoding="utf-8"))
     except OSError as error:
         stop(f"{questions}: cannot be read ({error.strerror}); check EMOREALM_JSON")
@@ -86,7 +98,7 @@ def read_file(questions: Path, videos: Path, audios: Path | None) -> list[dict]:
             stop(f"{questions}: item {name!r} (number {position}): {error}")
         seen.add(row["id"])
         rows.append(row)
-    return rows
+    return tuple(rows)
 
 
 def _row(item: object, videos: Path, audios: Path | None) -> dict:

@@ -269,3 +269,19 @@ def test_shuffled_rows_name_the_clip_whose_media_they_carry():
 def test_one_clip_alone_cannot_be_shuffled():
     with pytest.raises(ValueError, match="two are needed"):
         floors.derange({"a": "anger"})
+
+
+def test_the_file_is_read_once_while_it_stays_the_same(tmp_path, monkeypatch):
+    path = _write(tmp_path, [ITEM])
+    (row,) = emorealm.read_file(path, tmp_path, None)
+    row["question"] = "changed by whoever got it"
+    reads = []
+    monkeypatch.setattr("emorealm_tasks.readers.emorealm._row", lambda *a: reads.append(a))
+    assert emorealm.read_file(path, tmp_path, None)[0]["question"] == ITEM["question"]
+    assert reads == []
+
+
+def test_a_changed_file_is_read_again(tmp_path):
+    assert len(emorealm.read_file(_write(tmp_path, [ITEM]), tmp_path, None)) == 1
+    two = [ITEM, ITEM | {"id": "another"}]
+    assert len(emorealm.read_file(_write(tmp_path, two), tmp_path, None)) == 2

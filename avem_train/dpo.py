@@ -15,7 +15,7 @@ from avem_train.dpo_settings import Settings
 
 if TYPE_CHECKING:
     from peft import PeftModel
-    from transformers import TrainingArguments
+    from transformers import PreTrainedModel, TrainingArguments
 
     from avem_train.backbone import Backbone
     from avem_train.reference import KeptLogps
@@ -180,6 +180,22 @@ def kept_values(settings: Settings, arguments: "TrainingArguments", lesson: "Les
     return kept
 
 
+def _checkpoint_activations(model: "PreTrainedModel") -> None:
+    """Compute activations again in the backward pass; transformers 5.24 has a new name for it."""
+    if hasattr(model, "activation_checkpointing_enable"):
+        model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
+    else:
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+
+def _keep_activations(model: "PreTrainedModel") -> None:
+    """The end of `_checkpoint_activations`."""
+    if hasattr(model, "activation_checkpointing_disable"):
+        model.activation_checkpointing_disable()
+    else:
+        model.gradient_checkpointing_disable()
+
+
 @contextlib.contextmanager
 def adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
     """The backbone's model with fresh adapters and no dropout; without them again at the end."""
@@ -192,7 +208,7 @@ def adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
     model = backbone.model.requires_grad_(False)
     still(model)
     if settings.running.checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        _checkpoint_activations(model)
     config = LoraConfig(
         r=settings.lora.rank,
         lora_alpha=settings.lora.alpha,
@@ -205,4 +221,4 @@ def adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
     finally:
         adapted.unload()
         if settings.running.checkpointing:
-            model.gradient_checkpointing_disable()
+            _keep_activations(model)

@@ -1,0 +1,108 @@
+"""The distribution as strangers get it: built, installed in an environment of its own, run from another folder."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+UV = str(Path(sys.executable).with_name("uv"))
+PACKAGES = {
+    "emorealm_tasks": "emorealm_tasks",
+    "model_adapters": "model_adapters",
+    "avem_train": "avem_train",
+    "results/emorealm_results": "emorealm_results",
+    "results/published": "emorealm_results/published",
+}
+"""Folder in the repository -> folder in the wheel."""
+
+
+def run(*line, cwd, **variables):
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("EMOREALM_", "PYTHON"))}
+    environment = kept | {"HF_HUB_OFFLINE": "1"} | variables
+    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{line}\n{done.stdout[-1500:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """Built from the source distribution, which is built from a copy: a build leaves files behind."""
+    folder = tmp_path_factory.mktemp("wheel")
+    skip = shutil.ignore_patterns(".*", "build", "runs", "data", "*.egg-info", "__pycache__", "tests", "docs")
+    shutil.copytree(ROOT, folder / "source", ignore=skip)
+    run(UV, "build", "--quiet", "--require-hashes", "--build-constraints", str(ROOT / "locks" / "build.txt"),
+        "--out-dir", str(folder / "dist"), str(folder / "source"), cwd=folder)  # fmt: skip
+    (built,) = (folder / "dist").glob("*.whl")
+    assert len(list((folder / "dist").glob("*.tar.gz"))) == 1
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory):
+    """The commands of an environment that holds the lock and the wheel, and a folder to work in."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(UV, "venv", "--quiet", "--python", sys.executable, str(folder / "venv"), cwd=folder)
+    python = folder / "venv" / "bin" / "python"
+    install = (UV, "pip", "install", "--quiet", "--python", str(python))
+    builds = ("--require-hashes", "--build-constraints", str(ROOT / "locks" / "build.txt"))
+    run(*install, *builds, "-r", str(ROOT / "locks" / "dev.txt"), cwd=folder)
+    run(*install, "--no-deps", str(wheel), cwd=folder)
+    work = folder / "work"
+    work.mkdir()
+    return python.parent, work
+
+
+@pytest.fixture(scope="module")
+def ask(installed):
+    """Runs one of the installed commands in the other folder; it must end with 0; returns what it printed."""
+    commands, work = installed
+
+    def asked(*line):
+        return run(str(commands / line[0]), *line[1:], cwd=work, EMOREALM_CACHE=str(work / "cache"))
+
+    return asked
+
+
+def test_the_wheel_holds_every_file_of_the_packages(wheel):
+    """What git tracks under a package ships; else a README, a recipe or a page is missed by whoever installs."""
+    listed = subprocess.run(["git", "ls-files", *PACKAGES], cwd=ROOT, capture_output=True, text=True, check=True)
+    shipped = set(zipfile.ZipFile(wheel).namelist())
+    wanted = set()
+    for name in listed.stdout.splitlines():
+        (place,) = (place for place in PACKAGES if name.startswith(f"{place}/"))
+        wanted.add(PACKAGES[place] + name.removeprefix(place))
+    assert len(wanted) > 300
+    assert sorted(wanted - shipped) == []
+
+
+def test_nothing_else_is_installed(wheel):
+    top = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
+    ours = {name for name in top if not name.endswith(".dist-info")}
+    assert ours == {name.split("/")[0] for name in PACKAGES.values()}
+
+
+def test_the_code_that_runs_is_the_installed_one(ask, installed):
+    where = ask("python", "-c", "import emorealm_results; print(emorealm_results.__file__)")
+    assert where.startswith(str(installed[0].parent))
+
+
+def test_the_light_commands_run(ask):
+    assert "emorealm_mini_modality_agreement" in ask("emorealm", "tasks")
+    assert "Table 5" in ask("emorealm", "audit")
+    assert "avem_dpo" in ask("avem-train", "list")
+
+
+def test_the_embedded_model_answers_and_its_table_is_made(ask, installed):
+    ask("emorealm-mini", "build", "--clips", "24")
+    assert "weights" in ask("emorealm", "check", "--tasks", "emorealm_mini")
+    output = ("--batch_size", "8", "--limit", "2", "--log_samples", "--output_path")
+    ask("emorealm", "eval", "--tasks", "emorealm_mini", "--model", "avere", *output, "run")
+    ask("lmms-eval", "--tasks", "emorealm_mini_blind", "--model", "avere", *output, "bare")
+    assert "reasoning basic, audio" in ask("emorealm", "table", "run")
+    ask("emorealm", "leaderboard", "run")
+    assert list(installed[1].rglob("leaderboard.html"))

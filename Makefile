@@ -18,9 +18,15 @@ COMMA := ,
 EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 SHELL := /bin/bash
+# tests of one file share their fixtures, so a file stays with one worker
+WORKERS ?= 2
+PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+# REPORT=FOLDER: leave JUnit XML and coverage there
+REPORT ?=
+COVERAGE = --cov --cov-report=json:$(REPORT)/coverage.json --cov-report=markdown:$(REPORT)/coverage.md
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: run test check lint types docs install lock lock-check test-newest clean
+.PHONY: run test check lint types docs install lock lock-check dist test-newest clean
 
 run: $(VENV)/.installed
 	$(BIN)/emorealm-mini build --if-missing
@@ -29,10 +35,10 @@ run: $(VENV)/.installed
 	$(BIN)/emorealm table $(RUNS)/avere_nano $(RUNS)/avere_nano_dpo
 
 test: lint types
-	$(BIN)/python -m pytest
+	$(PYTEST) $(if $(REPORT),--junit-xml $(REPORT)/junit.xml $(COVERAGE))
 
 check: lint types
-	$(BIN)/python -m pytest tests/unit tests/golden
+	$(PYTEST) tests/unit tests/golden
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .
@@ -67,6 +73,12 @@ lock: $(UV)
 	echo "setuptools>=77" | $(COMPILE) $(LOCK) - -o locks/build.txt
 	echo "uv>=0.13" | $(COMPILE) $(LOCK) - -o locks/uv.txt
 
+# what is published: source distribution and wheel, checked
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(UV) build --require-hashes --build-constraints locks/build.txt --out-dir dist
+	$(BIN)/twine check --strict dist/*
+
 # asks the registry whether the locks still follow from pyproject.toml, and whether each platform finds wheels for them;
 # tests/unit/test_locks.py asks the first without the registry
 LINUX := x86_64-manylinux_2_28
@@ -97,4 +109,4 @@ test-newest:
 	$(MAKE) VENV=$(NEWEST) test
 
 clean:
-	rm -rf $(VENV) build results/runs
+	rm -rf $(VENV) build dist results/runs

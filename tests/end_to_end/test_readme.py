@@ -37,6 +37,12 @@ def test_make_targets_exist(command):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("command", [c for c in commands() if c[0] == "pip"], ids=names)
+def test_what_is_installed_is_there(command):
+    """Dry run; the wheel and the lock are installed for real in test_wheel.py."""
+    assert (ROOT / command[-1]).exists()
+
+
 @pytest.mark.parametrize("command", [c for c in commands() if c[0] == "export"], ids=names)
 def test_variables_are_settings(command):
     from emorealm_tasks.settings import Settings
@@ -46,7 +52,18 @@ def test_variables_are_settings(command):
     assert name.removeprefix("EMOREALM_").lower() in Settings.__dataclass_fields__
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if c[0] == "lmms-eval" and "--model" in c], ids=names)
+def evaluations():
+    """Both ways to run lmms-eval, as lmms-eval's own argv."""
+    shown = [["lmms-eval", *c[2:]] if c[:2] == ["emorealm", "eval"] else c for c in commands()]
+    return [line for line in shown if line[0] == "lmms-eval" and "--model" in line]
+
+
+def test_the_bare_command_is_the_first_evaluation_shown():
+    assert evaluations()[0] == ["lmms-eval", "--tasks", "emorealm", "--model", "avere"]
+    assert len(evaluations()) > 10
+
+
+@pytest.mark.parametrize("command", evaluations(), ids=names)
 def test_runs_name_tasks_models_and_arguments_that_exist(command, monkeypatch):
     """Dry run: the parser of lmms-eval takes the line, and its tasks and its model are known."""
     from lmms_eval.__main__ import parse_eval_args
@@ -80,7 +97,7 @@ def test_the_harness_lists_our_tasks_from_the_include_path(command):
 
 
 @pytest.mark.parametrize(
-    "command", [c for c in commands() if c[0] in LIGHT and c[1] not in (*OF_A_RUN, "run")], ids=names
+    "command", [c for c in commands() if c[0] in LIGHT and c[1] not in (*OF_A_RUN, "run", "eval")], ids=names
 )
 def test_light_commands_run(command, tmp_path):
     """For real, in a folder of their own; the benchmark with few clips."""

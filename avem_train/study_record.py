@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, Literal
 
 from emorealm_tasks import metrics
 from emorealm_tasks.answers import split_choice, yes_no_letters
@@ -25,7 +25,7 @@ _PACKAGES = ("emorealm", "lmms-eval", "torch", "transformers", "peft")
 _LOGGED = ("loss", "logps/", "margins/", "accuracies/", "rewards/", "tpd", "grad_norm")
 PARTS = ("about", "questions", "runs", "sections")
 """What the record of a study has."""
-_COLUMNS = ("id", "clip", "task", "subtask", "gold")
+_COLUMNS: tuple[Literal["id", "clip", "task", "subtask", "gold"], ...] = ("id", "clip", "task", "subtask", "gold")
 
 
 def versions() -> dict[str, str]:
@@ -35,7 +35,7 @@ def versions() -> dict[str, str]:
 
 def questions(records: Sequence[metrics.Record]) -> dict[str, list[str]]:
     """What was asked, as columns."""
-    asked = {name: [record[name] for record in records] for name in _COLUMNS}
+    asked: dict[str, list[str]] = {name: [record[name] for record in records] for name in _COLUMNS}
     return asked | {"choices": [_short(record["choices"]) for record in records]}
 
 
@@ -59,7 +59,7 @@ def answers(records: Sequence[metrics.Record]) -> dict[str, str]:
     }
 
 
-def records(asked: Mapping[str, Sequence[str]], answered: Mapping[str, str]) -> list[dict[str, Any]]:
+def records(asked: Mapping[str, Sequence[str]], answered: Mapping[str, str]) -> list[metrics.Record]:
     """The records that `questions` and `answers` were made of, as far as `emorealm_tasks.metrics` needs them.
 
     Stops where their lengths differ.
@@ -69,11 +69,22 @@ def records(asked: Mapping[str, Sequence[str]], answered: Mapping[str, str]) -> 
     ):
         stop(f"a run has {len(answered['strict'])} answers to {len(asked['id'])} questions; make the study again")
     rows = zip(*(asked[name] for name in _COLUMNS), asked["choices"], *answered.values(), strict=True)
-    found = []
-    for *plain, choices, strict, official in rows:
-        row = dict(zip(_COLUMNS, plain, strict=True))
-        read = {"strict": strict.replace("-", ""), "official": official == "1", "official_lenient": official == "1"}
-        found.append(row | read | {"choices": _long(choices), "error": ""})
+    found: list[metrics.Record] = []
+    for identity, clip, task, subtask, gold, choices, strict, official in rows:
+        found.append(
+            {
+                "id": identity,
+                "clip": clip,
+                "task": task,
+                "subtask": subtask,
+                "gold": gold,
+                "strict": strict.replace("-", ""),
+                "official": official == "1",
+                "official_lenient": official == "1",
+                "choices": _long(choices),
+                "error": "",
+            }
+        )
     return found
 
 

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emorealm_tasks import media
+from emorealm_tasks.rows import Row
 
 KINDS = ("missing", "unreadable", "soundless")
 _SHOWN = 5  # problems spelled out in a report
@@ -30,7 +32,7 @@ class Problem:
     reason: str
 
 
-def find_problems(rows: Sequence[Mapping], cache: Path) -> dict[str, Problem]:
+def find_problems(rows: Sequence[Row], cache: Path) -> dict[str, Problem]:
     """Problems of the clips that `rows` name (keys clip, video, audio), by clip; empty when all can be used.
 
     A row without `video` needs sound only, one with `silent` picture only.
@@ -69,7 +71,7 @@ def stamp(file: str | Path) -> list[int] | None:
     return [state.st_size, state.st_mtime_ns]
 
 
-def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict]) -> Problem | None:
+def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict[str, Any]]) -> Problem | None:
     if video and found[video]["kind"]:
         return Problem(found[video]["kind"], video, found[video]["reason"])
     if video and not found[video]["video"]:
@@ -83,7 +85,7 @@ def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict]) -> P
     return None
 
 
-def held(files: Sequence[str], cache: Path) -> dict[str, dict]:
+def held(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     """What each file holds: {"kind": "", "missing" or "unreadable", "reason", "video": bool, "audio": bool}."""
     kept_in = cache / "probes.json"
     kept = _read(kept_in)
@@ -98,7 +100,7 @@ def held(files: Sequence[str], cache: Path) -> dict[str, dict]:
     return known
 
 
-def _probe(file: str) -> dict:
+def _probe(file: str) -> dict[str, Any]:
     if not os.path.isfile(file):
         return {"kind": "missing", "reason": file, "video": False, "audio": False}
     try:
@@ -108,14 +110,15 @@ def _probe(file: str) -> dict:
     return {"kind": "", "reason": "", "video": info.has_video, "audio": info.has_audio}
 
 
-def _read(path: Path) -> dict[str, dict]:
+def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        kept: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):  # never written, or cut short: probing again is all it costs
         return {}
+    return kept
 
 
-def _write(path: Path, content: dict) -> None:
+def _write(path: Path, content: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".json")
     with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from emorealm_tasks import judging, readers
 from emorealm_tasks.errors import DataAbsent, stop
 from emorealm_tasks.readers import emer, suite
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings, load
 
 
@@ -36,7 +37,7 @@ def find_absent(names: Iterable[str]) -> set[str]:
     return {task for benchmark in absent for task in wanted[benchmark]}
 
 
-def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list[dict], dict[str, int]]:
+def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
     """The rows of a benchmark's tasks that can be asked, and what is left out; reports what is wrong, or unexpected."""
     if benchmark in readers.BENCHMARKS:
         return readers.usable(benchmark, dict.fromkeys(readers.TASK_NAMES[task].task for task in tasks), settings)

@@ -9,18 +9,19 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
+from emorealm_tasks.rows import Row
 
 SEED = 2026
 _NAMED = {word: emotion for emotion in EMOTIONS for word in (emotion, ADJECTIVES[emotion])}
 _WORD = re.compile(rf"\b({'|'.join(_NAMED)})\b", re.IGNORECASE)
 
 
-def blind(rows: Sequence[Mapping]) -> list[dict]:
+def blind(rows: Sequence[Row]) -> list[Row]:
     """The rows with nothing to see or hear: `video` and `audio` are ""."""
     return [{**row, "video": "", "audio": "", "given_clip": ""} for row in rows]
 
 
-def shuffled(rows: Sequence[Mapping], seed: int = SEED) -> list[dict]:
+def shuffled(rows: Sequence[Row], seed: int = SEED) -> list[Row]:
     """The rows with each clip's media replaced by those of another clip, of another emotion wherever that can be.
 
     Every clip is given away once (a derangement of the clips), the same way on every run; `given_clip` names it.
@@ -35,10 +36,10 @@ def shuffled(rows: Sequence[Mapping], seed: int = SEED) -> list[dict]:
     ]  # fmt: skip
 
 
-def clip_emotions(rows: Sequence[Mapping]) -> dict[str, str]:
+def clip_emotions(rows: Sequence[Row]) -> dict[str, str]:
     """Each clip's emotion: the rows' own field, else the emotion its questions (else choices) name most, else ""."""
     found: dict[str, str] = {}
-    words: dict[str, Counter] = defaultdict(Counter)
+    words: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         found.setdefault(row["clip"], "")
         found[row["clip"]] = found[row["clip"]] or row["emotion"]

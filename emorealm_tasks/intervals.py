@@ -6,11 +6,19 @@ over several tasks a clip takes its questions in every task with it.
 """
 
 from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 
 from emorealm_tasks import metrics
-from emorealm_tasks.metrics import Record, ScoreFunction
+from emorealm_tasks.metrics import Array, Record, ScoreFunction
+
+
+class OfClip(TypedDict):
+    """What resampling needs of a record, of whatever kind."""
+
+    clip: str
+
 
 RESAMPLES, SEED, LEVEL = 2000, 0, 0.95
 Interval = tuple[float | None, float | None]
@@ -18,7 +26,7 @@ _CHUNK = 250  # resamples at a time: 4,000 questions then take 8 MB
 
 
 def clip_bootstrap(
-    records: Sequence[Record],
+    records: Sequence[OfClip],
     statistic: ScoreFunction,
     *,
     resamples: int = RESAMPLES,
@@ -44,7 +52,7 @@ def score_intervals(
     names, function = metrics.score_function(records, reading)
     unparsed = np.array([not r["strict"] and not r["error"] for r in records], dtype=float)
 
-    def statistic(weights: np.ndarray) -> np.ndarray:
+    def statistic(weights: Array) -> Array:
         with np.errstate(invalid="ignore"):
             rate = 100 * (weights @ unparsed) / weights.sum(axis=1)
         return np.column_stack([function(weights), rate])
@@ -68,7 +76,7 @@ def group_intervals(
 
 
 def clip_bootstraps(
-    records: Sequence[Record],
+    records: Sequence[OfClip],
     statistic: ScoreFunction,
     resamples: int = RESAMPLES,
     seed: int = SEED,
@@ -87,6 +95,9 @@ def clip_bootstraps(
     intervals: list[Interval] = []
     for column in np.concatenate(values).T:
         defined = column[~np.isnan(column)]
-        low, high = np.percentile(defined, tails) if len(defined) else (None, None)
-        intervals.append((None, None) if low is None else (float(low), float(high)))
+        if not len(defined):
+            intervals.append((None, None))
+            continue
+        low, high = np.percentile(defined, tails)
+        intervals.append((float(low), float(high)))
     return intervals

@@ -7,16 +7,16 @@ judged later (`emorealm rescore`). A run whose verdicts fail shows no scores and
 import atexit
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from emorealm_tasks import judge, judge_batch, judge_client, reasoning_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_client import JudgeError
 from emorealm_tasks.mini import cue_judge
+from emorealm_tasks.reasoning_metrics import Record
 from emorealm_tasks.settings import Settings
 
-Records = Sequence[dict[str, Any]]
+Records = Sequence[Record]
 
 
 def mode(settings: Settings, embedded: bool) -> str:
@@ -77,7 +77,7 @@ def _too_few(records: Records, name: str) -> str:
     return f"{missing} of {whole} verdicts of {name} could not be had; beyond {most} there are no scores"
 
 
-def said(record: Mapping[str, Any]) -> str:
+def said(record: Record) -> str:
     """What a record's model said; nothing where its request failed, whatever the error's words are."""
     return "" if record["error"] else record["raw"]
 

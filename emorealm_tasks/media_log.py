@@ -9,11 +9,25 @@ import atexit
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import TypedDict
 
 VARIABLE = "EMOREALM_MEDIA_LOG"
+
+
+class Given(TypedDict):
+    """What a model was really given of a clip."""
+
+    clip: str | None
+    """Path of the video, None = there was none."""
+    audio: str | None
+    """Path of the file that held the sound."""
+    frames: int
+    times: list[float]
+    """Seconds, one a frame; [] where only their number is known."""
+    audio_seconds: float
+    """Seconds of sound, 0 = none."""
 
 
 def start() -> None:
@@ -25,16 +39,16 @@ def start() -> None:
         atexit.register(_remove, path, os.getpid())
 
 
-def append(entry: Mapping) -> None:
+def append(entry: Given) -> None:
     """Add one entry; without a named file it is dropped (the adapter is used outside lmms-eval)."""
     path = os.environ.get(VARIABLE)
     if path:
         with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(dict(entry)) + "\n")
+            file.write(json.dumps(entry) + "\n")
 
 
-def find(video: str, audio: str) -> dict | None:
-    """What was given of the clip with this video path and this path of its sound; None when nobody said."""
+def find(video: str | None, audio: str | None) -> Given | None:
+    """What was given of the clip with these paths of its picture and its sound; None when nobody said."""
     path = Path(os.environ.get(VARIABLE) or "")
     if not path.is_file():
         return None
@@ -42,7 +56,7 @@ def find(video: str, audio: str) -> dict | None:
 
 
 @lru_cache(maxsize=1)
-def _entries(path: str, size: int) -> dict[tuple, dict]:
+def _entries(path: str, size: int) -> dict[tuple[str | None, str | None], Given]:
     """All whole lines by (video, audio); `size` makes a file that grew be read again."""
     with open(path, encoding="utf-8") as file:
         entries = [json.loads(line) for line in file.read(size).splitlines(keepends=True) if line.endswith("\n")]

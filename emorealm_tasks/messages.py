@@ -17,23 +17,25 @@ How the sound travels depends on the adapter, so a task's `lmms_eval_specific_kw
 import base64
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from emorealm_tasks import media
 from emorealm_tasks.answers import split_choice
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import load
 
 
-def doc_to_text(doc: Mapping, lmms_eval_specific_kwargs: Mapping | None = None) -> str:
+def doc_to_text(doc: Row, lmms_eval_specific_kwargs: Mapping[str, Any] | None = None) -> str:
     """The prompt: question, a space, the choices joined by spaces."""
     return " ".join([doc["question"], *doc["choices"]])
 
 
-def doc_to_choice(doc: Mapping) -> list[str]:
+def doc_to_choice(doc: Row) -> list[str]:
     """The options' letters, for scoring by likelihood: the prompt already spells the options out."""
     return [split_choice(choice)[0] for choice in doc["choices"]]
 
 
-def doc_to_visual(doc: Mapping, lmms_eval_specific_kwargs: Mapping | None = None) -> list:
+def doc_to_visual(doc: Row, lmms_eval_specific_kwargs: Mapping[str, Any] | None = None) -> list[Any]:
     """What a simple model gets besides the text; [] for a blind question."""
     carries = (lmms_eval_specific_kwargs or {}).get("simple", "embedded")
     if not doc["video"]:
@@ -49,7 +51,7 @@ def doc_to_visual(doc: Mapping, lmms_eval_specific_kwargs: Mapping | None = None
     return [doc["video"]]
 
 
-def doc_to_messages(doc: Mapping, lmms_eval_specific_kwargs: Mapping | None = None) -> list[dict]:
+def doc_to_messages(doc: Row, lmms_eval_specific_kwargs: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
     """What a chat model gets: one user turn of a video item, an audio item and the text."""
     mode = load().av_mode or (lmms_eval_specific_kwargs or {}).get("av_mode", "separate")
     content = []
@@ -61,14 +63,14 @@ def doc_to_messages(doc: Mapping, lmms_eval_specific_kwargs: Mapping | None = No
     return [{"role": "user", "content": [*content, {"type": "text", "text": doc_to_text(doc)}]}]
 
 
-def _sound_alone(doc: Mapping, carries: str) -> list:
+def _sound_alone(doc: Row, carries: str) -> list[Any]:
     """The sound of a row without a picture, [] where there is none either."""
     if not doc["audio"]:
         return []
     return [_waveform(doc) if carries in ("audio", "both") else doc["audio"]]
 
 
-def _sound(doc: Mapping, mode: str) -> str:
+def _sound(doc: Row, mode: str) -> str:
     if mode == "source":
         return doc["audio"] or doc["video"]
     wav = doc["audio"] or str(media.separate_wav(doc["video"], load().cache))
@@ -77,6 +79,6 @@ def _sound(doc: Mapping, mode: str) -> str:
     return wav
 
 
-def _waveform(doc: Mapping) -> dict:
+def _waveform(doc: Row) -> dict[str, Any]:
     array = media.read_audio(doc["audio"] or doc["video"])
     return {"array": array, "sampling_rate": media.AUDIO_RATE, "type": "audio"}

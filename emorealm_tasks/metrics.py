@@ -1,23 +1,69 @@
 """The paper's scores as pure functions, in percent (Sections D.1 and D.5 of the paper).
 
-A *record* is one scored reply: a dict with ``id``, ``clip``, ``task`` (released name), ``subtask``
-(``no_hallucination``, ``spurious``, ``hallucination`` or ""), ``gold`` (letter), ``choices``, ``official`` and
-``official_lenient`` (right or wrong), ``strict`` (letter, "" for no answer) and ``error`` ("" for none).
-A *reading* is one of ``answers.MODES``. A score without a sample to stand on is None, never NaN.
+A *record* is one scored reply (:class:`Record`). A *reading* is one of ``answers.MODES``. A score without a sample to
+stand on is None, never NaN.
 
 Every score is a function of weights over records, so that the numbers and their bootstrap intervals
 (:mod:`emorealm_tasks.intervals`) come from one formula; inside those functions undefined is NaN.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emorealm_tasks.answers import MODES, yes_no_letters
+from emorealm_tasks.media_log import Given
 
-Record = Mapping[str, Any]
-ScoreFunction = Callable[[np.ndarray], np.ndarray]
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+class Asked(TypedDict):
+    """What a record says of the question and of the request."""
+
+    id: str
+    clip: str
+    task: str
+    """Released name: one of TASKS."""
+    subtask: str
+    """One of SUBTASKS, "" where the data names none."""
+    gold: str
+    """Letter of the right choice."""
+    choices: list[str]
+    """As asked, e.g. "(A) A raised voice"."""
+    error: str
+    """Why there is no reply, or why it could not be scored; "" for none."""
+    question: NotRequired[str]
+    """Absent, as what follows, from what a study keeps and from other evaluations."""
+    given_clip: NotRequired[str]
+    """Whose media the model was given; "" = nobody's."""
+    media: NotRequired[Given | str]
+    """What it was given of them; "none" where nothing was to be, "unknown" if its adapter does not say."""
+
+
+class Unread(Asked):
+    """One saved reply to a question of EmoReAlM, whatever was read in it before."""
+
+    raw: str
+    """Word for word."""
+
+
+class Record(Asked):
+    """One scored reply to a question of EmoReAlM, as the samples of a run hold it."""
+
+    official: bool
+    """Right or wrong, as the released code reads the reply."""
+    official_lenient: bool
+    """Right or wrong in the lenient form of that."""
+    strict: str
+    """Letter that a careful reader reads, "" for no answer."""
+    raw: NotRequired[str]
+    """The reply, word for word; a study keeps none."""
+
+
+ScoreFunction = Callable[[Array], Array]
 """Weights of shape (resamples, records) -> scores of shape (resamples, names), NaN where undefined."""
 
 TASKS = (
@@ -71,7 +117,7 @@ def recall_scores(gold: Sequence[str], predicted: Sequence[str | None], labels: 
     _check_labels(gold, labels)
     hits = {label: [p == label for g, p in zip(gold, predicted, strict=True) if g == label] for label in labels}
     recall = {label: accuracy(hit) for label, hit in hits.items() if hit}
-    uar = _plain(np.mean(list(recall.values()))) if recall else None
+    uar = _plain(float(np.mean(list(recall.values())))) if recall else None
     return {"uar": uar, "war": accuracy([hit for label in labels for hit in hits[label]]), "recall": recall}
 
 
@@ -144,7 +190,7 @@ def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
     is_yes = np.array([map_["yes"] == r["gold"] for map_, r in zip(letters, records, strict=True) if map_], dtype=bool)
     says_yes = _says_yes(records, letters, is_yes, right, reading) if asks_yes_no else is_yes
 
-    def function(weights: np.ndarray) -> np.ndarray:
+    def function(weights: Array) -> Array:
         columns = [_share(weights, right)]
         if asks_yes_no:
             columns += _yes_no(weights, is_yes, right, says_yes)
@@ -161,15 +207,16 @@ def group_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
         rows = np.array([i for i, record in enumerate(records) if record["task"] == task], dtype=int)
         parts[task] = rows, *score_function([records[i] for i in rows], reading)
 
-    def function(weights: np.ndarray) -> np.ndarray:
+    def function(weights: Array) -> Array:
         """(resamples, records) weights -> (resamples, scores)."""
-        scores: dict[str, dict[str, np.ndarray]] = {}
+        scores: dict[str, dict[str, Array]] = {}
         for task, (rows, names, part) in parts.items():
             scores[task] = dict(zip(names, part(weights[:, rows]).T, strict=True))
         undefined = np.full(len(weights), np.nan)
 
-        def mean(tasks: Sequence[str], name: str) -> np.ndarray:
-            return np.mean([scores[task].get(name, undefined) for task in tasks], axis=0)
+        def mean(tasks: Sequence[str], name: str) -> Array:
+            found: Array = np.mean([scores[task].get(name, undefined) for task in tasks], axis=0)
+            return found
 
         agreement, basic, stress = TASKS[:1], TASKS[1:3], TASKS[3:]
         columns = [mean(TASKS, "accuracy"), mean(basic, "accuracy"), mean(agreement, "f1"), mean(stress, "f1")]
@@ -178,31 +225,38 @@ def group_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
     return GROUP_SCORES, function
 
 
-def _right(records: Sequence[Record], reading: str) -> np.ndarray:
+def _right(records: Sequence[Record], reading: str) -> Flags:
     if reading not in MODES:
         raise ValueError(f"reading is {reading!r}; known are {', '.join(MODES)}")
     if reading == "strict":
         return np.array([record["strict"] == record["gold"] for record in records], dtype=bool)
-    return np.array([record[reading] for record in records], dtype=bool)
+    if reading == "official":
+        return np.array([record["official"] for record in records], dtype=bool)
+    return np.array([record["official_lenient"] for record in records], dtype=bool)
 
 
 def _says_yes(
-    records: Sequence[Record], letters: list[dict[str, str]], is_yes: np.ndarray, right: np.ndarray, reading: str
-) -> np.ndarray:
+    records: Sequence[Record],
+    letters: list[dict[str, str]],
+    is_yes: Flags,
+    right: Flags,
+    reading: str,
+) -> Flags:
     if reading != "strict":
-        return is_yes == right  # the released code knows only right and wrong
+        return np.equal(is_yes, right)  # the released code knows only right and wrong
     return np.array([r["strict"] == map_["yes"] for r, map_ in zip(records, letters, strict=True)], dtype=bool)
 
 
-def _share(weights: np.ndarray, hit: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
+def _share(weights: Array, hit: Flags, among: Flags | None = None) -> Array:
     """Percent of the weight among some records that hits; NaN where there is none. Shape (resamples,)."""
     among = np.ones_like(hit) if among is None else among
     whole = weights @ among.astype(weights.dtype)
     part = weights @ (hit & among).astype(weights.dtype)
-    return np.divide(100.0 * part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    share: Array = np.divide(100.0 * part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    return share
 
 
-def _yes_no(weights: np.ndarray, is_yes: np.ndarray, right: np.ndarray, says_yes: np.ndarray) -> list[np.ndarray]:
+def _yes_no(weights: Array, is_yes: Flags, right: Flags, says_yes: Flags) -> list[Array]:
     precision, recall = _share(weights, right, is_yes), _share(weights, right, ~is_yes)
     total = precision + recall
     # total keeps the NaN of an absent class; both 0 gives 0

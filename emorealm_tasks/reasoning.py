@@ -9,12 +9,14 @@ lmms-eval hands over one description at a time, so judging them together waits f
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from emorealm_tasks import judging, media_log, reasoning_metrics
 from emorealm_tasks.clips import KINDS
 from emorealm_tasks.judge_prompt import CRITERIA
+from emorealm_tasks.reasoning_metrics import Record
+from emorealm_tasks.rows import Row
 from emorealm_tasks.scoring import FAILURES, Reply
 from emorealm_tasks.settings import load
 
@@ -23,7 +25,7 @@ _REMEDY = "judge them without the model: emorealm rescore RUN_DIR --judge live"
 _VALUES = {"mean": "value", "low": "low", "high": "high", "spread": "spread"}
 
 
-def process_results(doc: Mapping, results: Sequence[str]) -> dict[str, Any]:
+def process_results(doc: Row, results: Sequence[str]) -> dict[str, Any]:
     """Take one description in, unjudged: {metric: value}, the record being inside `emer_score`."""
     record = make_record(doc, (results[0] or "") if results else "")
     scored: dict[str, Any] = {"emer_score": {"clip": doc["clip"], "record": record}}
@@ -37,10 +39,12 @@ def process_results(doc: Mapping, results: Sequence[str]) -> dict[str, Any]:
     return scored
 
 
-def make_record(doc: Mapping, raw: str) -> dict[str, Any]:
-    """Everything about one description that judging and scoring need; see `reasoning_metrics` for the fields."""
+def make_record(doc: Row, raw: str) -> Record:
+    """Everything about one description that judging and scoring need."""
     return {
-        **{key: doc[key] for key in ("id", "clip", "task")},
+        "id": doc["id"],
+        "clip": doc["clip"],
+        "task": doc["task"],
         "reference": doc["answer"],
         "raw": raw,
         "error": raw if raw.startswith(FAILURES) else "",
@@ -52,7 +56,7 @@ def make_record(doc: Mapping, raw: str) -> dict[str, Any]:
     }
 
 
-def emer_score(values: Sequence[Mapping]) -> float | None:
+def emer_score(values: Sequence[dict[str, Any]]) -> float | None:
     """`emer_score` of a task: the mean over clips and criteria."""
     records = _judged([value["record"] for value in values])
     score = _scores(records)["mean"]["value"]
@@ -65,9 +69,10 @@ def emer_score(values: Sequence[Mapping]) -> float | None:
 
 def aggregate(replies: Sequence[Reply]) -> float | None:
     """The value of the metric that the replies belong to; None where it is undefined."""
-    name, records = replies[0].metric, [reply.record for reply in replies]
+    name = replies[0].metric
     if name in _LEFT_OUT:
-        return float(records[0][name])
+        return float(replies[0].record[name])
+    records: list[Record] = [reply.record for reply in replies]
     if name in _COUNTS:
         return float(_COUNTS[name](_judged(records)))
     criterion, value = _PARTS[name]
@@ -75,7 +80,7 @@ def aggregate(replies: Sequence[Reply]) -> float | None:
 
 
 _PARTS = {f"{criterion}_{name}": (criterion, value) for name, value in _VALUES.items() for criterion in CRITERIA}
-_COUNTS = {
+_COUNTS: dict[str, Callable[[Sequence[Record]], int]] = {
     "unjudged_count": lambda records: reasoning_metrics.unjudged(records, records[0]["judge"])[0],
     "errors_count": lambda records: sum(bool(record["error"]) for record in records),
 }
@@ -88,16 +93,16 @@ METRIC_LIST = [
 ]
 
 
-def _reply(name: str, record: Mapping) -> Reply:
+def _reply(name: str, record: Mapping[str, Any]) -> Reply:
     reply = Reply(record.get(name, ""))
     reply.metric, reply.record = name, record
     return reply
 
 
-_last: tuple[tuple, list[dict], dict] = ((), [], {})
+_last: tuple[tuple[tuple[str, ...], ...], list[Record], dict[str, reasoning_metrics.Score]] = ((), [], {})
 
 
-def _judged(records: list[dict]) -> list[dict]:
+def _judged(records: list[Record]) -> list[Record]:
     """The records with their verdicts: judged when the first metric asks, the same for those that ask after it."""
     global _last
     asked = tuple((record["task"], record["id"], record["raw"]) for record in records)
@@ -111,6 +116,6 @@ def _judged(records: list[dict]) -> list[dict]:
     return _last[1]
 
 
-def _scores(records: list[dict]) -> dict[str, dict[str, float | None]]:
+def _scores(records: list[Record]) -> dict[str, reasoning_metrics.Score]:
     _judged(records)
     return _last[2]

@@ -1,29 +1,64 @@
 """Scores of judged descriptions as pure functions: means over clips on the judge's scale of 1 to 10 (Table 2, EMER).
 
-A *record* is one description: a dict with ``id``, ``clip``, ``task``, ``reference``, ``raw`` (the reply), ``error`` (""
-for none), ``truth`` (true cues, None where unknown), ``judge`` (whose verdicts count, "" for nobody's) and
-``verdicts``: judge -> one a repeat, each ``{"scores": {criterion: 1..10}, "reasons": {criterion: text}}``, or None
-where the judge gave none.
+A *record* is one description (:class:`Record`).
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import numpy as np
 
-from emorealm_tasks import intervals
+from emorealm_tasks import intervals, media_log
 from emorealm_tasks.judge_prompt import CRITERIA, Verdict
+from emorealm_tasks.metrics import Array
 
-Record = Mapping[str, Any]
+
+class JudgedOnce(TypedDict):
+    """A verdict as a record holds it."""
+
+    scores: dict[str, int]
+    """Criterion -> 1 to 10."""
+    reasons: dict[str, str]
+    """Criterion -> the judge's words, "" where it gave none."""
+
+
+class Record(TypedDict):
+    """One description of a clip's emotion with its verdicts, as the samples of a run hold it."""
+
+    id: str
+    clip: str
+    task: str
+    reference: str
+    """The description it is judged against."""
+    raw: str
+    """The model's description, word for word."""
+    error: str
+    """Why there is none, "" for none."""
+    truth: dict[str, list[str]] | None
+    """The true cues (`mini.emer_layout`), None where unknown."""
+    judge: str
+    """Whose verdicts count, "" for nobody's."""
+    verdicts: dict[str, list[JudgedOnce | None]]
+    """Judge -> one a repeat, None where it gave none."""
+    given_clip: NotRequired[str]
+    """Whose media the model was given."""
+    media: NotRequired[media_log.Given | str]
+    """What it was given of them, "unknown" if its adapter does not say."""
+
+
+Score = dict[str, float | None]
+"""value, low, high, spread"""
 MOST_UNJUDGED = 0.05
 """Share of verdicts that may be missing; beyond it there are no scores."""
 NAMES = {"clue": "clue overlap", "label": "label overlap", "spurious": "spurious", "halluc": "hallucination"}
 """Criterion -> what it is called in a table."""
 
 
-def as_json(verdicts: Sequence[Verdict | None]) -> list[dict[str, Any] | None]:
+def as_json(verdicts: Sequence[Verdict | None]) -> list[JudgedOnce | None]:
     """Verdicts as a record holds them."""
-    return [verdict and {"scores": dict(verdict.scores), "reasons": dict(verdict.reasons)} for verdict in verdicts]
+    return [
+        {"scores": dict(verdict.scores), "reasons": dict(verdict.reasons)} if verdict else None for verdict in verdicts
+    ]
 
 
 def clip_scores(record: Record, judge: str) -> dict[str, float] | None:
@@ -38,7 +73,7 @@ def unjudged(records: Sequence[Record], judge: str) -> tuple[int, int]:
     return sum(verdict is None for verdict in given), len(given)
 
 
-def scores(records: Sequence[Record], judge: str) -> dict[str, dict[str, float | None]]:
+def scores(records: Sequence[Record], judge: str) -> dict[str, Score]:
     """Criterion (and "mean", over the four) -> value, low, high, spread; low and high are a 95% interval over clips.
 
     ``value`` is the mean over judged clips of each clip's mean over repeats, ``spread`` the mean over clips of the
@@ -46,14 +81,16 @@ def scores(records: Sequence[Record], judge: str) -> dict[str, dict[str, float |
     than MOST_UNJUDGED of the verdicts are missing.
     """
     missing, asked = unjudged(records, judge)
-    judged = [record for record in records if clip_scores(record, judge)]
-    if not judged or missing > MOST_UNJUDGED * asked:
+    scored = [(record, of_clip) for record in records if (of_clip := clip_scores(record, judge))]
+    if not scored or missing > MOST_UNJUDGED * asked:
         return {name: dict.fromkeys(("value", "low", "high", "spread")) for name in (*CRITERIA, "mean")}
-    by_clip = np.array([list(clip_scores(record, judge).values()) for record in judged])
+    judged = [record for record, _ in scored]
+    by_clip = np.array([list(of_clip.values()) for _, of_clip in scored])
     by_clip = np.column_stack([by_clip, by_clip.mean(axis=1)])
 
-    def means(weights: np.ndarray) -> np.ndarray:
-        return weights @ by_clip / weights.sum(axis=1, keepdims=True)
+    def means(weights: Array) -> Array:
+        found: Array = weights @ by_clip / weights.sum(axis=1, keepdims=True)
+        return found
 
     bounds = intervals.clip_bootstraps(judged, means)
     spreads = _spreads(judged, judge)

@@ -12,14 +12,17 @@ from typing import Any
 
 from emorealm_tasks import emotions, intervals, media_log, recognition_metrics
 from emorealm_tasks.clips import KINDS
+from emorealm_tasks.media_log import Given
+from emorealm_tasks.recognition_metrics import Record, Unread
 from emorealm_tasks.released_emotions import classify_approximately
+from emorealm_tasks.rows import Row
 from emorealm_tasks.scoring import FAILURES, Reply
 
 _LEFT_OUT = {**{f"clips_{kind}": kind for kind in KINDS}, "questions_left_out": "questions"}
 _BOUNDS = ("", "low", "high")
 
 
-def process_results(doc: Mapping, results: Sequence[str]) -> dict[str, Any]:
+def process_results(doc: Row, results: Sequence[str]) -> dict[str, Any]:
     """Score one reply in both readings: {metric: value}, the record being inside `emotion_score`."""
     record = make_record(doc, (results[0] or "") if results else "")
     right = int(record["strict"] == record["gold"])
@@ -41,11 +44,14 @@ def process_results(doc: Mapping, results: Sequence[str]) -> dict[str, Any]:
     return scored
 
 
-def make_record(doc: Mapping, raw: str) -> dict[str, Any]:
-    """Everything about one reply that scoring again could need; see `recognition_metrics` for the fields."""
+def make_record(doc: Row, raw: str) -> Record:
+    """Everything about one reply that scoring again could need."""
     failed = raw.startswith(FAILURES)
-    record = {
-        **{key: doc[key] for key in ("id", "clip", "task", "subtask")},
+    record: Unread = {
+        "id": doc["id"],
+        "clip": doc["clip"],
+        "task": doc["task"],
+        "subtask": doc["subtask"],
         "labels": list(doc["labels"]),
         "gold": doc["answer"],
         "choices": [],
@@ -58,30 +64,32 @@ def make_record(doc: Mapping, raw: str) -> dict[str, Any]:
     return read(record)
 
 
-def read(record: Mapping[str, Any], words: emotions.Words | None = None) -> dict[str, Any]:
+def read(record: Unread, words: emotions.Words | None = None) -> Record:
     """The record with its raw reply read anew in both ways; a failed request is no class in either.
 
     ``words`` stands in for the lexicon of the strict reading.
     """
     if record["error"]:
-        return dict(record) | {"strict": "", "official": ""}
+        return {**record, "strict": "", "official": ""}
     raw, labels = record["raw"], record["labels"]
-    return dict(record) | {
+    return {
+        **record,
         "strict": emotions.classify(raw, labels, words) or "",
         "official": classify_approximately(raw, labels) or "",
     }
 
 
-def war(values: Sequence[Mapping]) -> float | None:
+def war(values: Sequence[Mapping[str, Any]]) -> float | None:
     """`emotion_score` of a task: WAR in the strict reading."""
     return recognition_metrics.scores([value["record"] for value in values], "strict")["war"]
 
 
 def aggregate(replies: Sequence[Reply]) -> float | None:
     """The value of the metric that the replies belong to; None where it is undefined."""
-    name, records = replies[0].metric, [reply.record for reply in replies]
+    name = replies[0].metric
     if name in _LEFT_OUT:
-        return float(records[0][name])
+        return float(replies[0].record[name])
+    records: list[Record] = [reply.record for reply in replies]
     score, bound, reading = _PARTS[name]
     if bound:
         return _intervals(records, reading)[score][_BOUNDS.index(bound) - 1]
@@ -119,28 +127,28 @@ METRIC_LIST = [
 ]
 
 
-def _concerns(name: str, record: Mapping) -> bool:
+def _concerns(name: str, record: Record) -> bool:
     """Whether a row exists for the record's data set: of a class only where it is one of its labels."""
     label = _PARTS[name][0].removeprefix("recall_")
     return label not in emotions.EMOTIONS or label in record["labels"]
 
 
-def _reply(name: str, record: Mapping) -> Reply:
+def _reply(name: str, record: Mapping[str, Any]) -> Reply:
     reply = Reply(record.get("strict", record.get(name, "")))
     reply.metric, reply.record = name, record
     return reply
 
 
-def _media(doc: Mapping) -> dict | str:
+def _media(doc: Row) -> Given | str:
     """What the model was given of the clip, "unknown" if its adapter does not say."""
     heard = None if doc["silent"] else doc["audio"] or doc["video"]
     return media_log.find(doc["video"] or None, heard) or "unknown"
 
 
-_last: tuple[str, list[Mapping], dict] = ("", [], {})
+_last: tuple[str, list[Record], dict[str, intervals.Interval]] = ("", [], {})
 
 
-def _intervals(records: list[Mapping], reading: str) -> dict[str, intervals.Interval]:
+def _intervals(records: list[Record], reading: str) -> dict[str, intervals.Interval]:
     """All intervals of a task, computed once for the metrics that ask one after the other."""
     global _last
     if (reading, records) != _last[:2]:

@@ -1,9 +1,6 @@
 """The scores of emotion recognition as pure functions, in percent (Section 5 of the paper, Tables 2 and 15).
 
-A *record* is one scored reply: a dict with ``id``, ``clip``, ``task`` (the data set), ``labels`` (its classes),
-``gold`` (a class), ``strict`` and ``official`` (the class read in the reply, "" for none), ``raw`` and ``error`` (""
-for none).
-The two readings differ in more than the class:
+A *record* is one scored reply (:class:`Record`). The two readings differ in more than the class:
 
 - ``strict``: as scikit-learn averages over the classes that have a gold sample; a reply without a class is wrong.
 - ``official``: as the released code averages, over the classes that are gold or predicted together, so that a class
@@ -14,13 +11,48 @@ Every score is a function of weights over records, so that the numbers and their
 formula; inside those functions undefined is NaN, outside None.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
 from emorealm_tasks import intervals
-from emorealm_tasks.metrics import Record, ScoreFunction
+from emorealm_tasks.media_log import Given
+from emorealm_tasks.metrics import Array, ScoreFunction
+
+
+class Unread(TypedDict):
+    """One reply about a clip's emotion, not read yet."""
+
+    id: str
+    clip: str
+    task: str
+    """The data set."""
+    labels: list[str]
+    """Its classes."""
+    gold: str
+    """The clip's class."""
+    raw: str
+    """The reply, word for word."""
+    error: str
+    """Why there is no reply, "" for none."""
+    subtask: NotRequired[str]
+    """Always ""."""
+    choices: NotRequired[list[str]]
+    """Always []."""
+    question: NotRequired[str]
+    given_clip: NotRequired[str]
+    """Whose media the model was given."""
+    media: NotRequired[Given | str]
+    """What it was given of them, "unknown" if its adapter does not say."""
+
+
+class Record(Unread):
+    """One reply with the class that each reading finds in it, "" for none, as the samples of a run hold it."""
+
+    strict: str
+    official: str
+
 
 READINGS = ("strict", "official")
 AVERAGES = ("uar", "war", "weighted_f1")
@@ -44,7 +76,7 @@ def score_intervals(records: Sequence[Record], reading: str) -> dict[str, interv
     names, function = score_function(records, reading)
     unparsed = np.array([_unparsed(record) for record in records], dtype=float)
 
-    def statistic(weights: np.ndarray) -> np.ndarray:
+    def statistic(weights: Array) -> Array:
         with np.errstate(invalid="ignore"):
             return np.column_stack([function(weights), 100 * (weights @ unparsed) / weights.sum(axis=1)])
 
@@ -74,7 +106,7 @@ def confusion(records: Sequence[Record], reading: str) -> dict[str, dict[str, in
     matrix = {gold: dict.fromkeys((*labels, ""), 0) for gold in labels}
     for record in records:
         if reading == "strict" or not _dropped(record):
-            matrix[record["gold"]][record[reading]] += 1
+            matrix[record["gold"]][record["strict"] if reading == "strict" else record["official"]] += 1
     return {gold: row for gold, row in matrix.items() if any(row.values())}
 
 
@@ -85,11 +117,12 @@ def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
     if unknown := {record["gold"] for record in records} - set(labels):
         raise ValueError(f"gold classes {sorted(unknown)} are not among {list(labels)}")
     counted = np.array([reading == "strict" or not _dropped(record) for record in records], dtype=float)
-    gold = _members(records, "gold", labels) * counted[:, None]
-    read = _members(records, reading, labels) * counted[:, None]
+    said = [record["strict"] if reading == "strict" else record["official"] for record in records]
+    gold = _members([record["gold"] for record in records], labels) * counted[:, None]
+    read = _members(said, labels) * counted[:, None]
     is_gold = gold.any(axis=0)
 
-    def function(weights: np.ndarray) -> np.ndarray:
+    def function(weights: Array) -> Array:
         """The scores of resamples, (resamples, names)."""
         support, claimed, hits = weights @ gold, weights @ read, weights @ (gold * read)
         recall, f1 = _ratio(hits, support), _ratio(2 * hits, support + claimed)
@@ -109,23 +142,24 @@ def _labels(records: Sequence[Record]) -> tuple[str, ...]:
     return tuple(records[0]["labels"]) if records else ()
 
 
-def _members(records: Sequence[Record], field: str, labels: Sequence[str]) -> np.ndarray:
-    """1.0 where a record's field is the label, shape (records, labels)."""
-    return np.array([[record[field] == label for label in labels] for record in records], dtype=float).reshape(
-        len(records), len(labels)
+def _members(classes: Sequence[str], labels: Sequence[str]) -> Array:
+    """1.0 where a record's class is the label, shape (records, labels)."""
+    return np.array([[one == label for label in labels] for one in classes], dtype=float).reshape(
+        len(classes), len(labels)
     )
 
 
-def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+def _ratio(part: Array, whole: Array) -> Array:
     """The quotient, NaN where ``whole`` is 0."""
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+    ratio: Array = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+    return ratio
 
 
-def _unparsed(record: Mapping) -> bool:
+def _unparsed(record: Record) -> bool:
     return not record["strict"] and not record["error"]
 
 
-def _dropped(record: Mapping) -> bool:
+def _dropped(record: Record) -> bool:
     """Whether the released code would have failed on the reply; a request that failed stays, as wrong."""
     return not record["official"] and not record["error"]
 

@@ -11,11 +11,12 @@ import copy
 import functools
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 from emorealm_tasks import settings
+from emorealm_tasks.rows import Row
 
 
 def register() -> None:
@@ -26,7 +27,7 @@ def register() -> None:
         ResponseCache.execute = _stamping(ResponseCache.execute)
 
 
-def stamp(doc: Mapping | None, weights: str) -> str:
+def stamp(doc: Row | None, weights: str) -> str:
     """What an answer depends on and lmms-eval's key does not hold.
 
     `doc` is one of our rows, of which the files' names, sizes and times of change count; None for a foreign task.
@@ -40,20 +41,21 @@ def stamp(doc: Mapping | None, weights: str) -> str:
     return json.dumps([weights, settings.load().av_mode, files])
 
 
-def _stamping(execute: Callable) -> Callable:
+def _stamping(execute: Callable[..., Any]) -> Callable[..., Any]:
     """ResponseCache.execute, which sees stamped copies of the requests while the model sees the requests."""
 
     @functools.wraps(execute)
-    def stamped_execute(self: object, lm: Any, reqtype: str, requests: Sequence) -> list:
+    def stamped_execute(self: object, lm: Any, reqtype: str, requests: Sequence[Any]) -> list[Any]:
         """Answers in order: from the cache, else the model's; failures are the model's every time."""
         stamps = _stamps(lm, requests)
         if not any(stamps):
-            return execute(self, lm, reqtype, requests)
+            whole: list[Any] = execute(self, lm, reqtype, requests)
+            return whole
         copies = [_behind(text, request) for text, request in zip(stamps, requests, strict=True)]
         originals = {id(one): request for one, request in zip(copies, requests, strict=True)}
         failures = {}
 
-        def answer(missing: Sequence) -> list:
+        def answer(missing: Sequence[Any]) -> list[Any]:
             answers = getattr(lm, reqtype)([originals[id(one)] for one in missing])
             found = {id(one): said for one, said in zip(missing, answers, strict=True)}
             failures.update({number: said for number, said in found.items() if _failed(said)})
@@ -62,11 +64,11 @@ def _stamping(execute: Callable) -> Callable:
         answers = execute(self, SimpleNamespace(**{reqtype: answer}), reqtype, copies)
         return [failures.get(id(one), said) for one, said in zip(copies, answers, strict=True)]
 
-    stamped_execute.knows_emorealm = True
+    stamped_execute.knows_emorealm = True  # type: ignore[attr-defined]  # a mark on the replaced method
     return stamped_execute
 
 
-def _stamps(lm: Any, requests: Iterable) -> list[str]:
+def _stamps(lm: Any, requests: Iterable[Any]) -> list[str]:
     """A stamp for each request; "" for a foreign task asked of a foreign model."""
     from emorealm_tasks import readers
     from emorealm_tasks.readers import suite

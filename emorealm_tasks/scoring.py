@@ -15,7 +15,10 @@ from typing import Any
 
 from emorealm_tasks import answers, intervals, media_log, metrics
 from emorealm_tasks.clips import KINDS
+from emorealm_tasks.media_log import Given
+from emorealm_tasks.metrics import Record
 from emorealm_tasks.readers.emorealm import SUBTASKS, YES_NO_TASKS
+from emorealm_tasks.rows import Row
 
 READINGS = ("official", "strict")
 FAILURES = ("[LMMS_EVAL_REQUEST_FAILED", "[LMMS_EVAL_BUDGET_EXCEEDED", "[SAFETY_BLOCKED")
@@ -33,15 +36,16 @@ class Reply(str):
     """What one sample adds to one metric. Saved as the letter that was read; in memory it carries the whole record."""
 
     metric: str
-    record: Mapping[str, Any]
+    record: Any
+    """Of the task's own kind; for what was left out, its counts by metric."""
 
 
-def process_results(doc: Mapping, results: Sequence[str]) -> dict[str, Any]:
+def process_results(doc: Row, results: Sequence[str]) -> dict[str, Any]:
     """Score one reply in all readings: {metric: value}, the record being inside `emorealm_score`."""
     return _scored(doc, (results[0] or "") if results else "")
 
 
-def process_likelihoods(doc: Mapping, results: Sequence[tuple[float, bool] | str]) -> dict[str, Any]:
+def process_likelihoods(doc: Row, results: Sequence[tuple[float, bool] | str]) -> dict[str, Any]:
     """Score the most likely option as if the model had answered with its letter.
 
     `results` holds (likelihood, is greedy) per option, or its text: lmms-eval 0.7.3 turns every response that is no
@@ -61,15 +65,18 @@ def _likelihood(result: tuple[float, bool] | str) -> float:
     return float(found[0]) if found else math.nan
 
 
-def make_record(doc: Mapping, raw: str) -> dict[str, Any]:
-    """Everything about one reply that scoring again could need; see `emorealm_tasks.metrics` for the fields.
+def make_record(doc: Row, raw: str) -> Record:
+    """Everything about one reply that scoring again could need.
 
     A request that failed has an `error` and counts as no answer in every reading, whatever letters its message holds.
     """
     failed = raw.startswith(FAILURES)
     said = "" if failed else raw
-    record = {
-        **{key: doc[key] for key in ("id", "clip", "task", "subtask")},
+    record: Record = {
+        "id": doc["id"],
+        "clip": doc["clip"],
+        "task": doc["task"],
+        "subtask": doc["subtask"],
         "gold": doc["answer"],
         "choices": list(doc["choices"]),
         "question": doc["question"],
@@ -82,24 +89,25 @@ def make_record(doc: Mapping, raw: str) -> dict[str, Any]:
         "media": _media(doc),
     }
     try:
-        for mode in ("official", "official_lenient"):
-            record[mode] = answers.is_correct(said, doc["answer"], doc["choices"], mode)
+        record["official"] = answers.is_correct(said, doc["answer"], doc["choices"], "official")
+        record["official_lenient"] = answers.is_correct(said, doc["answer"], doc["choices"], "official_lenient")
         record["strict"] = answers.choose_option(said, doc["choices"], "strict") or ""
     except Exception as error:  # lmms-eval would repeat the call for 20 minutes, then lose the run
         record["error"] = f"could not be scored: {error!r}"
     return record
 
 
-def accuracy(values: Sequence[Mapping]) -> float | None:
+def accuracy(values: Sequence[Mapping[str, Any]]) -> float | None:
     """`emorealm_score` of a task: percent right in the official reading."""
     return metrics.accuracy([value["record"]["official"] for value in values])
 
 
 def aggregate(replies: Sequence[Reply]) -> float | None:
     """The value of the metric that the replies belong to; None where it is undefined."""
-    name, records = replies[0].metric, [reply.record for reply in replies]
+    name = replies[0].metric
     if name in _LEFT_OUT:
-        return float(records[0][name])
+        return float(replies[0].record[name])
+    records: list[Record] = [reply.record for reply in replies]
     score, bound, reading = _PARTS[name]
     if bound:
         return _intervals(records, reading)[score][_BOUNDS.index(bound) - 1]
@@ -108,7 +116,8 @@ def aggregate(replies: Sequence[Reply]) -> float | None:
 
 def unweighted_mean(values: Sequence[float | None], sizes: Sequence[int], weight_by_size: bool) -> float | None:
     """A group's value: the plain mean over its tasks; None when one of them is undefined."""
-    return None if None in values else sum(values) / len(values)
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
 
 
 def _rows() -> dict[str, tuple[str, str, str]]:
@@ -139,7 +148,7 @@ METRIC_LIST = [
 ]
 
 
-def _scored(doc: Mapping, raw: str) -> dict[str, Any]:
+def _scored(doc: Row, raw: str) -> dict[str, Any]:
     record = make_record(doc, raw)
     right = int(record["official"])
     scored: dict[str, Any] = {
@@ -160,7 +169,7 @@ def _scored(doc: Mapping, raw: str) -> dict[str, Any]:
     return scored
 
 
-def _concerns(name: str, doc: Mapping) -> bool:
+def _concerns(name: str, doc: Row) -> bool:
     """Whether a question counts towards a metric."""
     if name in _TABLE5:
         return _TABLE5[name][0] in doc["task"]
@@ -169,23 +178,23 @@ def _concerns(name: str, doc: Mapping) -> bool:
     return _PARTS[name][0] not in metrics.YES_NO_SCORES or doc["task"] in YES_NO_TASKS
 
 
-def _reply(name: str, record: Mapping) -> Reply:
+def _reply(name: str, record: Mapping[str, Any]) -> Reply:
     reply = Reply(record.get("strict", record.get(name, "")))
     reply.metric, reply.record = name, record
     return reply
 
 
-def _media(doc: Mapping) -> dict | str:
+def _media(doc: Row) -> Given | str:
     """What the model was given of the clip: "none" where nothing was to be, "unknown" if its adapter does not say."""
     if not doc["video"]:
         return "none"
     return media_log.find(doc["video"], doc["audio"] or doc["video"]) or "unknown"
 
 
-_last: tuple[str, list[Mapping], dict] = ("", [], {})
+_last: tuple[str, list[Record], dict[str, intervals.Interval]] = ("", [], {})
 
 
-def _intervals(records: list[Mapping], reading: str) -> dict[str, intervals.Interval]:
+def _intervals(records: list[Record], reading: str) -> dict[str, intervals.Interval]:
     """All intervals of a task, computed once for the metrics that ask one after the other."""
     global _last
     if (reading, records) != _last[:2]:

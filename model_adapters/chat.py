@@ -5,7 +5,7 @@ How a question is answered is theirs: by transformers in this process, by an eng
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, NamedTuple, NoReturn
+from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from lmms_eval.api.instance import Instance
 from lmms_eval.api.model import lmms
@@ -24,7 +24,7 @@ class Asked(NamedTuple):
 
     ask: Ask
     clip: Clip
-    generation: dict
+    generation: dict[str, Any]
     until: str | list[str] | None
     task: str
 
@@ -77,8 +77,15 @@ class ChatAV(lmms):
         """Tell the side file, once a clip of the task, what of it the model was given."""
         if clip not in self._logged:
             self._logged.add(clip)
-            said = {"frames": len(times), "times": list(times), "audio_seconds": audio_seconds}
-            media_log.append({"clip": clip.video, "audio": clip.audio, **said})
+            media_log.append(
+                {
+                    "clip": clip.video,
+                    "audio": clip.audio,
+                    "frames": len(times),
+                    "times": list(times),
+                    "audio_seconds": audio_seconds,
+                }
+            )
 
     def log_given(self, clip: Clip, given: Given, rate: int) -> None:
         """As `log_media`, of what was decoded; `rate`: Hz of its waveform."""
@@ -101,10 +108,8 @@ class ChatAV(lmms):
         return "v" in wanted, "a" in wanted
 
     def _set_sampling(self, fps: float | None, frames: int | None) -> None:
-        given = {}
         if fps is not None:
-            given["fps"] = arguments.number("fps", fps, 0.0, 240.0, self.name)
+            self.sampling = replace(self.sampling, fps=arguments.number("fps", fps, 0.0, 240.0, self.name))
         if frames is not None:
-            given["most"] = int(arguments.number("frames", frames, 1, 10_000, self.name))
-            given["least"] = min(self.sampling.least, given["most"])
-        self.sampling = replace(self.sampling, **given)
+            most = int(arguments.number("frames", frames, 1, 10_000, self.name))
+            self.sampling = replace(self.sampling, most=most, least=min(self.sampling.least, most))

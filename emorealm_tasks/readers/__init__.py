@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from emorealm_tasks import clips, floors
 from emorealm_tasks.errors import absent, stop
 from emorealm_tasks.readers import emorealm
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def fill(dataset: Dataset) -> Dataset:
     return Dataset.from_list(rows(asked, load()))
 
 
-def rows(asked: Asked, settings: Settings) -> list[dict]:
+def rows(asked: Asked, settings: Settings) -> list[Row]:
     """The rows of one task as the model shall be asked about them.
 
     Beside a reader's keys: `given_clip` (whose media are handed out, "" = none) and `left_out`, a JSON object of how
@@ -77,15 +78,13 @@ def rows(asked: Asked, settings: Settings) -> list[dict]:
     return [{**row, "left_out": json.dumps(left_out)} for row in handed]
 
 
-def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[list[dict], dict[str, int]]:
+def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
     """The rows of `tasks` that can be asked, and what had to be left out; see `with_clips`."""
     wanted = of_tasks(benchmark, list(tasks), settings)
     return with_clips(wanted, settings, *emorealm.where(benchmark, settings))
 
 
-def with_clips(
-    wanted: Sequence[dict], settings: Settings, looked: str, remedy: str
-) -> tuple[list[dict], dict[str, int]]:
+def with_clips(wanted: Sequence[Row], settings: Settings, looked: str, remedy: str) -> tuple[list[Row], dict[str, int]]:
     """Rows whose clips can be seen and heard, and what had to be left out: clips by kind, and questions.
 
     With any problem it stops with the report, unless `settings.allow_missing`: then the report is only printed.
@@ -104,7 +103,7 @@ def with_clips(
     return kept, {**clips.count(problems.values()), "questions": len(wanted) - len(kept)}
 
 
-def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bool = True) -> list[dict]:
+def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bool = True) -> list[Row]:
     """Rows of `tasks`, unchecked; without `media` nobody needs to have the clips. Stops at a task without an item."""
     if not tasks:
         return []
@@ -115,5 +114,5 @@ def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bo
     return found
 
 
-def _own(rows: Sequence[dict]) -> list[dict]:
+def _own(rows: Sequence[Row]) -> list[Row]:
     return [{**row, "given_clip": row["clip"]} for row in rows]

@@ -10,6 +10,7 @@ from pathlib import Path
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
 from emorealm_tasks.readers import recognition
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings
 
 TITLE = "DFEW, seven emotions of clips from films"
@@ -34,7 +35,7 @@ With the first fold's counts the recalls in the paper's Table 15 give its WAR.
 _SEARCHED = ("", "*/", "*/*/")
 
 
-def read(root: Path, settings: Settings) -> list[dict]:
+def read(root: Path, settings: Settings) -> list[Row]:
     """The rows of the fold that `settings.dfew_fold` names, in the order of its file; see `recognition.row`.
 
     A clip that is nowhere gets the path where it was expected. Stops at an unknown fold, and at missing or malformed
@@ -57,7 +58,7 @@ def read(root: Path, settings: Settings) -> list[dict]:
     return rows
 
 
-def note(rows: list[dict], root: Path, settings: Settings) -> str:
+def note(rows: list[Row], root: Path, settings: Settings) -> str:
     """How the classes' counts differ from the published ones."""
     published = dict(zip(EMOTIONS, TEST_FOLDS[settings.dfew_fold], strict=True))
     return recognition.count_note(rows, published, f"dfew, test fold {settings.dfew_fold}")

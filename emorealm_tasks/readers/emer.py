@@ -10,13 +10,15 @@ MER2025's own file is UTF-8 with commas and quotes; further columns are passed o
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emorealm_tasks import readers
 from emorealm_tasks.errors import absent, stop
 from emorealm_tasks.readers import recognition
 from emorealm_tasks.readers.emorealm import HOW_TO_GET_MINI, inside
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -48,12 +50,11 @@ def where(benchmark: str, settings: Settings) -> tuple[str, str]:
     return f"{root(benchmark, settings)}/video", how
 
 
-def read(benchmark: str, settings: Settings) -> list[dict]:
+def read(benchmark: str, settings: Settings) -> list[Row]:
     """All rows of `emer` or `emer_mini`, in the file's order.
 
-    A row has the keys id and clip (the clip's name), task, video, audio ("" when the sound lives in the mp4), question,
-    choices (none), answer (the reference description) and truth (a JSON object of true cues, "" where unknown). Stops
-    with the remedy where the layout is absent, and at the first malformed line, naming it.
+    Its id is a clip's name. Stops with the remedy where the layout is absent, and at the first malformed line, naming
+    it.
     """
     folder = root(benchmark, settings)
     if folder is None:
@@ -76,7 +77,7 @@ def read(benchmark: str, settings: Settings) -> list[dict]:
     return rows
 
 
-def note(benchmark: str, rows: list[dict]) -> str:
+def note(benchmark: str, rows: list[Row]) -> str:
     """How the rows differ from the published data set in number, in one line; "" where they do not, or cannot."""
     if benchmark == "emer_mini" or len(rows) == PUBLISHED_CLIPS:
         return ""
@@ -92,7 +93,7 @@ def fill(dataset: Dataset) -> Dataset:
     return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in kept])
 
 
-def _row(benchmark: str, folder: Path, name: str, reason: str, truths: dict) -> dict:
+def _row(benchmark: str, folder: Path, name: str, reason: str, truths: Mapping[str, Any]) -> Row:
     if benchmark == "emer_mini" and name not in truths:
         raise ValueError(f"{name!r} is not in {TRUTH_FILE}")
     wav = inside(folder, f"audio/{name}.wav")
@@ -109,8 +110,9 @@ def _row(benchmark: str, folder: Path, name: str, reason: str, truths: dict) -> 
     }
 
 
-def _truths(path: Path) -> dict[str, dict]:
+def _truths(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        truths: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         stop(f"{path}: cannot be read ({error}); build the embedded benchmark again")
+    return truths

@@ -13,9 +13,11 @@ import functools
 import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from emorealm_tasks.answers import split_choice, yes_no_letters
 from emorealm_tasks.errors import absent, stop
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings
 
 TASKS: dict[str, str] = {
@@ -37,7 +39,7 @@ HOW_TO_GET_CLIPS = (
 HOW_TO_GET_MINI = "Build them with: emorealm-mini build --out {folder} --split test"
 
 
-def read(benchmark: str, settings: Settings, media: bool = True) -> list[dict]:
+def read(benchmark: str, settings: Settings, media: bool = True) -> list[Row]:
     """All rows of `emorealm` or `emorealm_mini`, in the file's order; see `read_file` for a row's fields.
 
     Without `media` the clips will not be opened, so that nobody needs to have them. Stops with the remedy when the
@@ -60,13 +62,11 @@ def where(benchmark: str, settings: Settings) -> tuple[str, str]:
     return f"{settings.videos} (wavs: {settings.audios or 'beside the mp4, else its own sound'})", HOW_TO_GET_CLIPS
 
 
-def read_file(questions: Path, videos: Path, audios: Path | None) -> list[dict]:
+def read_file(questions: Path, videos: Path, audios: Path | None) -> list[Row]:
     """Read and check the questions file.
 
-    A row has the keys id, task (released name), clip ("part_1/1.mp4"), video (absolute path), audio (absolute path of
-    a separate wav, "" when the sound lives in the mp4), question, choices, answer (a letter), subtask (one of SUBTASKS
-    or ""), emotion ("" if unknown). With `audios` given the wav is expected there; without, a wav beside the mp4 is
-    used if it exists. Stops at the first malformed item, naming its id and field.
+    Clips are called as in "part_1/1.mp4". With `audios` given the wav is expected there; without, a wav beside the mp4
+    is used if it exists. Stops at the first malformed item, naming its id and field.
     """
     try:
         state = questions.stat()
@@ -101,7 +101,7 @@ def _read_file(questions: Path, state: tuple[int, int], videos: Path, audios: Pa
     return tuple(rows)
 
 
-def _row(item: object, videos: Path, audios: Path | None) -> dict:
+def _row(item: object, videos: Path, audios: Path | None) -> Row:
     if not isinstance(item, Mapping):
         raise ValueError(f"an item is an object with id, task, video, ...; found {type(item).__name__}")
     task, clip = _text(item, "task"), _text(item, "video")
@@ -146,21 +146,21 @@ def _wav(clip: str, video: Path, audios: Path | None) -> str:
     return str(beside) if beside.is_file() else ""
 
 
-def _text(item: Mapping, field: str) -> str:
+def _text(item: Mapping[str, Any], field: str) -> str:
     value = item.get(field)
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"field {field!r}: expected text, found {value!r}")
     return value
 
 
-def _identity(item: Mapping) -> str:
+def _identity(item: Mapping[str, Any]) -> str:
     value = item.get("id")
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
         raise ValueError(f"field 'id': expected text or a number, found {value!r}")
     return str(value)
 
 
-def _choices(item: Mapping, task: str) -> list[str]:
+def _choices(item: Mapping[str, Any], task: str) -> list[str]:
     choices = item.get("choices")
     if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(choice, str) for choice in choices):
         raise ValueError(f"field 'choices': expected a list of at least two texts, found {choices!r}")
@@ -175,7 +175,7 @@ def _choices(item: Mapping, task: str) -> list[str]:
     return choices
 
 
-def _subtask(item: Mapping) -> str:
+def _subtask(item: Mapping[str, Any]) -> str:
     """The stress-test kind where the data says so; the public file's spelling is not documented, so be lenient."""
     said = str(item.get("subtask") or item.get("sub_task") or "").lower().replace("-", "_").replace(" ", "_")
     for name in SUBTASKS:  # "no_hallucination" before "hallucination", which it contains

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.readers import recognition
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings
 
 TITLE = "MER2023 (test3), five emotions of clips from films"
@@ -27,7 +28,7 @@ _SUFFIXES = (".mp4", ".avi", ".mkv")
 _SEARCHED = ("test3", "*/test3")
 
 
-def read(root: Path, settings: Settings) -> list[dict]:
+def read(root: Path, settings: Settings) -> list[Row]:
     """The rows of the five classes, in the order of the label file; see `recognition.row`.
 
     A clip that is nowhere gets the path where it was expected. Stops at missing or malformed labels.
@@ -47,7 +48,7 @@ def read(root: Path, settings: Settings) -> list[dict]:
     return rows
 
 
-def note(rows: list[dict], root: Path, settings: Settings) -> str:
+def note(rows: list[Row], root: Path, settings: Settings) -> str:
     """How the number of labelled clips, worried ones included, differs from the published one."""
     labels = recognition.first_file(root, _LABELS, "label file of test3", REMEDY)
     found = len(recognition.read_csv(labels, ("name", "discrete")))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emorealm_tasks.errors import absent
 from emorealm_tasks.readers import recognition
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import RAVDESS_CHANNELS, RAVDESS_MODALITIES, Settings
 
 TITLE = "RAVDESS, seven emotions acted in speech (or song)"
@@ -41,7 +42,7 @@ _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-\d\d-\d\d-\d\d-(\d\d)\.(?:mp4|wav)")
 _SEARCHED = ("", "*/", "*/*/")
 
 
-def read(root: Path, settings: Settings) -> list[dict]:
+def read(root: Path, settings: Settings) -> list[Row]:
     """The rows of the files that the settings ask for, by name; see `recognition.row`. Stops where there is none."""
     modality, channels = MODALITY_CODES[settings.ravdess_modality], CHANNEL_CODES[settings.ravdess_channel]
     files: dict[str, Path] = {}
@@ -65,7 +66,7 @@ def read(root: Path, settings: Settings) -> list[dict]:
     return rows
 
 
-def note(rows: list[dict], root: Path, settings: Settings) -> str:
+def note(rows: list[Row], root: Path, settings: Settings) -> str:
     """How the classes' counts differ from the published ones."""
     parts = ("speech", "song") if settings.ravdess_channel == "both" else (settings.ravdess_channel,)
     published = {emotion: sum(PUBLISHED[part].get(emotion, 0) for part in parts) for emotion in CLASSES.values()}

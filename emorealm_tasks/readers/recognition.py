@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import absent, stop
+from emorealm_tasks.rows import Row
 
 PROMPTS: dict[str, str] = {
     "one_word": "Describe the emotion of the person in the video in one word.",
@@ -16,13 +17,18 @@ PROMPTS: dict[str, str] = {
 """Variant -> what is asked. `one_word` and `detail` are the released prompts, the paper's numbers are `one_word`'s."""
 
 
-def row(task: str, name: str, gold: str, labels: Sequence[str] = EMOTIONS, **media: object) -> dict:
-    """The row of one clip.
-
-    Keys: id, task (the data set), clip (path below the data set's folder), video and audio (absolute paths; "" for no
-    picture, for the sound in the video), silent (the sound is not to be heard), question, choices (none), answer (the
-    gold class), labels, emotion, subtask (""). `media` gives clip, video and where they differ audio and silent.
-    """
+def row(
+    task: str,
+    name: str,
+    gold: str,
+    labels: Sequence[str] = EMOTIONS,
+    *,
+    clip: str,
+    video: str,
+    audio: str = "",
+    silent: bool = False,
+) -> Row:
+    """The row of one clip; `clip` is its path below the data set's folder, `task` the data set."""
     return {
         "id": f"{task}_{name}",
         "task": task,
@@ -32,18 +38,19 @@ def row(task: str, name: str, gold: str, labels: Sequence[str] = EMOTIONS, **med
         "labels": list(labels),
         "emotion": gold,
         "subtask": "",
-        "audio": "",
-        "silent": False,
-        **media,
+        "audio": audio,
+        "silent": silent,
+        "clip": clip,
+        "video": video,
     }
 
 
-def ask(rows: Iterable[Mapping], variant: str) -> list[dict]:
+def ask(rows: Iterable[Row], variant: str) -> list[Row]:
     """The rows with the variant's prompt as their question."""
     return [{**row, "question": PROMPTS[variant].format(listed=_listed(row["labels"]))} for row in rows]
 
 
-def count_note(rows: Sequence[Mapping], published: Mapping[str, int], what: str) -> str:
+def count_note(rows: Sequence[Row], published: Mapping[str, int], what: str) -> str:
     """How the classes' counts differ from the published ones, in one line; "" where they do not."""
     found = Counter(row["answer"] for row in rows)
     differing = [

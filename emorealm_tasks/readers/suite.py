@@ -8,18 +8,33 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from emorealm_tasks import readers
 from emorealm_tasks.errors import absent
 from emorealm_tasks.readers import dfew, emer, mer2023, ravdess, recognition
 from emorealm_tasks.readers.emorealm import HOW_TO_GET_MINI
+from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings, load
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-RECOGNITION = {"dfew": dfew, "ravdess": ravdess, "mer2023": mer2023}
+
+class Reader(Protocol):
+    """A module that reads one data set of emotion recognition."""
+
+    TITLE: str
+    REMEDY: str
+
+    def read(self, root: Path, settings: Settings) -> list[Row]:
+        """The rows of the clips to ask about."""
+
+    def note(self, rows: list[Row], root: Path, settings: Settings) -> str:
+        """How the classes' counts differ from the published ones."""
+
+
+RECOGNITION: dict[str, Reader] = {"dfew": dfew, "ravdess": ravdess, "mer2023": mer2023}
 PROMPTED = frozenset(name + mini for name in RECOGNITION for mini in ("", "_mini"))
 """The benchmarks whose tasks come in VARIANTS."""
 VARIANTS: dict[str, str] = {
@@ -54,7 +69,7 @@ TASK_NAMES: dict[str, Asked] = {
 }
 
 
-def read(benchmark: str, settings: Settings) -> list[dict]:
+def read(benchmark: str, settings: Settings) -> list[Row]:
     """All rows of a benchmark, clips unchecked. Stops with the remedy where the data set is absent."""
     if benchmark in emer.BENCHMARKS:
         return emer.read(benchmark, settings)
@@ -66,7 +81,7 @@ def read(benchmark: str, settings: Settings) -> list[dict]:
     return reader.read(root, settings)
 
 
-def usable(benchmark: str, settings: Settings) -> tuple[list[dict], dict[str, int]]:
+def usable(benchmark: str, settings: Settings) -> tuple[list[Row], dict[str, int]]:
     """The rows that can be asked, and what had to be left out; see `readers.with_clips`."""
     return readers.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
 
@@ -75,7 +90,8 @@ def folder(benchmark: str, settings: Settings) -> Path | None:
     """The folder that holds a benchmark's layout; None where it is not set."""
     if benchmark.endswith("_mini"):
         return settings.mini / _plain(benchmark)
-    return getattr(settings, benchmark)
+    found: Path | None = getattr(settings, benchmark)
+    return found
 
 
 def where(benchmark: str, settings: Settings) -> tuple[str, str]:
@@ -87,13 +103,14 @@ def where(benchmark: str, settings: Settings) -> tuple[str, str]:
     return str(folder(benchmark, settings)), remedy
 
 
-def note(benchmark: str, rows: list[dict], settings: Settings) -> str:
+def note(benchmark: str, rows: list[Row], settings: Settings) -> str:
     """How the rows differ from the published data set in number, in one line; "" where they do not, or cannot."""
     if benchmark in emer.BENCHMARKS:
         return emer.note(benchmark, rows)
     if benchmark not in RECOGNITION:
         return ""
-    return RECOGNITION[benchmark].note(rows, folder(benchmark, settings), settings)
+    root = folder(benchmark, settings)
+    return RECOGNITION[benchmark].note(rows, root, settings) if root else ""
 
 
 def fill(dataset: Dataset) -> Dataset:

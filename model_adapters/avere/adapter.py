@@ -6,8 +6,9 @@ questions only: they are answered `[LMMS_EVAL_REQUEST_FAILED ...]`, which no rea
 the run stops with a non-zero code once more than `max_errors` of its requests failed that way.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
@@ -24,8 +25,9 @@ from model_adapters.fingerprint import fingerprint
 
 from . import loading
 from .clips import MediaEncoder
-from .runner import Failure, Question, Runner
+from .runner import Encoder, Failure, Question, Runner
 
+Result = TypeVar("Result")
 _OWNER = "avere"
 ARGUMENTS = (
     "pretrained",
@@ -87,7 +89,7 @@ class _Avere(lmms):
         self.fingerprint = "+".join(
             fingerprint(Path(folder).expanduser()) for folder in (weights.folder, added) if folder
         )
-        self.encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
+        self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
         rows = arguments.batch_size(batch_size, _OWNER)
         self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
         self._logged: set[Clip] = set()
@@ -125,7 +127,7 @@ class _Avere(lmms):
         except ValueError as error:
             stop(f"avere: {error}")
 
-    def _continue(self, asked: Sequence[tuple[str, Ask, dict]]) -> list[GenerationResult]:
+    def _continue(self, asked: Sequence[tuple[str, Ask, dict[str, Any]]]) -> list[GenerationResult]:
         """Answer every (task name, ask, generation settings) in order."""
         questions = [
             Question(ask.clip, self.processor.encode_prompt(self._prompt(ask)), limit=_limit(settings, task))
@@ -161,7 +163,7 @@ class _Avere(lmms):
             scores[number] = result
         return scores
 
-    def _progress(self, results: object, total: int) -> tqdm:
+    def _progress(self, results: Iterable[Result], total: int) -> "tqdm[Result]":
         return tqdm(results, total=total, disable=self.rank != 0, desc="avere")
 
     def _budget(self, total: int) -> ErrorBudget:
@@ -171,9 +173,16 @@ class _Avere(lmms):
         """Tell the side file, once a clip, what of it the model was given."""
         if clip not in self._logged:
             self._logged.add(clip)
-            nothing = {"frames": 0, "times": [], "audio_seconds": 0.0}
             given = {key: value for medium in clip.media for key, value in self.encoder.given[medium].items()}
-            media_log.append({"clip": clip.video, "audio": clip.audio, **nothing, **given})
+            media_log.append(
+                {
+                    "clip": clip.video,
+                    "audio": clip.audio,
+                    "frames": given.get("frames", 0),
+                    "times": given.get("times", []),
+                    "audio_seconds": given.get("audio_seconds", 0.0),
+                }
+            )
 
     def _refuse_foreign(self, requests: Sequence[Instance]) -> None:
         """Stop when the embedded model is asked what it was not made for."""
@@ -184,7 +193,7 @@ class _Avere(lmms):
                 "weights with --model_args pretrained=DIR or EMOREALM_AVERE=DIR, or insist with nano_anyway=true"
             )
 
-    def _doc(self, request: Instance) -> dict:
+    def _doc(self, request: Instance) -> dict[str, Any]:
         doc_id, task, split = request.args[-3:]
         return self.task_dict[task][split][doc_id]
 
@@ -221,7 +230,7 @@ class AvereLikelihood(_Avere):
         return self._continue(asked)
 
 
-def _limit(settings: dict, task: str) -> int:
+def _limit(settings: dict[str, Any], task: str) -> int:
     """New tokens allowed; stops on settings that are not greedy decoding."""
     if settings.get("do_sample") or (settings.get("temperature") or 0) > 0 or (settings.get("num_beams") or 1) > 1:
         stop(f"avere: task {task} asks for sampling or beams; avere decodes greedily (temperature=0, num_beams=1)")

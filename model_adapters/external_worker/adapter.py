@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from lmms_eval.api.instance import GenerationResult, Instance
 from lmms_eval.api.model import lmms
@@ -101,7 +101,6 @@ class ExternalWorker(lmms):
         self._log, self._keep_log = _log_file(log), bool(log)
         self._reported: set[str] = set()
         self._logged: set[Clip] = set()
-        self.client: Client | None = None
 
         def start() -> WorkerProcess:
             return WorkerProcess(command, environment, self._log, seconds["start_timeout"])
@@ -117,10 +116,9 @@ class ExternalWorker(lmms):
 
     def clean(self) -> None:
         """End the worker, and drop the log of one that had no fault."""
-        if self.client is not None:
-            self.client.close()
-            if not self._keep_log and not self.client.faults and not self._reported:
-                self._log.unlink(missing_ok=True)
+        self.client.close()
+        if not self._keep_log and not self.client.faults and not self._reported:
+            self._log.unlink(missing_ok=True)
         super().clean()
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
@@ -149,7 +147,7 @@ class ExternalWorker(lmms):
         """Not offered: workers answer in words."""
         stop(f"{_OWNER}: task {requests[0].task_name} asks for likelihoods; workers answer in words only")
 
-    def _ask(self, ask: Ask, generation: dict) -> dict:
+    def _ask(self, ask: Ask, generation: dict[str, Any]) -> dict[str, Any]:
         """The reply to one question; {"error": MESSAGE} where its clip cannot be used or no worker could answer."""
         try:
             given = what_to_give(ask.clip, self.client.hello.modalities)
@@ -165,12 +163,19 @@ class ExternalWorker(lmms):
         except (Refused, Fault, OSError) as error:
             self._give_up(error)
 
-    def _log_media(self, clip: Clip, given: dict | None) -> None:
+    def _log_media(self, clip: Clip, given: dict[str, Any] | None) -> None:
         """Tell the side file, once a clip, what the worker says the model was given of it."""
         if given and clip not in self._logged:
             self._logged.add(clip)
-            said = {"frames": given.get("frames", 0), "times": [], "audio_seconds": given.get("audio_seconds", 0.0)}
-            media_log.append({"clip": clip.video, "audio": clip.audio, **said})
+            media_log.append(
+                {
+                    "clip": clip.video,
+                    "audio": clip.audio,
+                    "frames": given.get("frames", 0),
+                    "times": [],
+                    "audio_seconds": given.get("audio_seconds", 0.0),
+                }
+            )
 
     def _give_up(self, error: Exception) -> NoReturn:
         stop(f"{_OWNER}: the worker does not start: {error}; its log: {self._log}")
@@ -220,9 +225,9 @@ def _list(value: str | None) -> list[str]:
 def _log_file(named: str | None) -> Path:
     """Where the worker's stderr goes: the named file, one a rank, else a fresh one."""
     if not named:
-        handle, path = tempfile.mkstemp(prefix="emorealm-worker-", suffix=".log")
+        handle, fresh = tempfile.mkstemp(prefix="emorealm-worker-", suffix=".log")
         os.close(handle)
-        return Path(path)
+        return Path(fresh)
     path = Path(named).expanduser()
     rank = int(os.environ.get("RANK", 0))
     path = path.with_name(f"{path.stem}.{rank}{path.suffix}") if rank else path
@@ -230,6 +235,6 @@ def _log_file(named: str | None) -> Path:
     return path
 
 
-def _refuse_sampling(generation: dict, task: str) -> None:
+def _refuse_sampling(generation: dict[str, Any], task: str) -> None:
     if generation.get("do_sample") or (generation.get("temperature") or 0) > 0:
         stop(f"{_OWNER}: task {task} asks for sampling; workers decode greedily (temperature=0)")

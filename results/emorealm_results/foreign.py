@@ -13,9 +13,10 @@ from typing import Any
 
 from emorealm_results.samples import FLOORS, FULL, Run, TaskRun, newest_files, read_header
 from emorealm_tasks.errors import stop
-from emorealm_tasks.metrics import TASKS
+from emorealm_tasks.metrics import TASKS, Unread
 from emorealm_tasks.readers import emorealm
 from emorealm_tasks.readers.suite import TASK_NAMES
+from emorealm_tasks.rows import Row
 from emorealm_tasks.scoring import FAILURES
 
 _ANY_TASK = re.compile(".+")
@@ -34,7 +35,7 @@ def load(folder: Path, questions: Path) -> Run:
     rows = {row["id"]: row for row in emorealm.read_file(questions, Path(), None)}
     newest, _ = newest_files(folder, _ANY_TASK)
     files = sorted((date, name, path) for name, (date, path) in newest.items() if name not in TASK_NAMES)
-    joined: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    joined: dict[tuple[str, str], dict[str, Unread]] = {}
     dates: dict[tuple[str, str], str] = {}
     lost: Counter[tuple[str, str]] = Counter()
     for date, name, path in files:
@@ -60,7 +61,7 @@ def load(folder: Path, questions: Path) -> Run:
 
 
 def _task_run(
-    rows: Mapping[str, Any], key: tuple[str, str], records: list[dict[str, Any]], date: str, asked: Mapping[str, int]
+    rows: Mapping[str, Row], key: tuple[str, str], records: list[Unread], date: str, asked: Mapping[str, int]
 ) -> TaskRun:
     part, task = key
     benchmark = "emorealm_mini" if all(identity.startswith("mini_") for identity in rows) else "emorealm"
@@ -77,17 +78,17 @@ def _order(key: tuple[str, str]) -> tuple[int, int]:
     return (FULL, *FLOORS).index(key[0]), TASKS.index(key[1])
 
 
-def join(sample: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> dict[str, Any] | str:
+def join(sample: Mapping[str, Any], rows: Mapping[str, Row]) -> Unread | str:
     """A sample line as a record that can be scored, or the reason why not (NO_ID, UNKNOWN_ID, NO_REPLY).
 
     The id stands in our record, in the line's ``doc``, or in the line; the reply in our record, or in what lmms-eval
     saves of responses.
     """
-    ours = next((v["record"] for v in sample.values() if isinstance(v, dict) and isinstance(v.get("record"), dict)), {})
-    doc = sample.get("doc") if isinstance(sample.get("doc"), dict) else {}
-    identity = next(
-        (str(place[key]) for place in (ours, doc, sample) for key in _IDS if place.get(key) is not None), None
-    )
+    held = (value["record"] for value in sample.values() if isinstance(value, dict) and "record" in value)
+    ours: dict[str, Any] = next((record for record in held if isinstance(record, dict)), {})
+    doc = sample.get("doc")
+    places = (ours, doc if isinstance(doc, dict) else {}, sample)
+    identity = next((str(place[key]) for place in places for key in _IDS if place.get(key) is not None), None)
     if identity is None:
         return NO_ID
     row = rows.get(identity)
@@ -97,10 +98,21 @@ def join(sample: Mapping[str, Any], rows: Mapping[str, Mapping[str, Any]]) -> di
     if raw is None:
         return NO_REPLY
     error = ours.get("error", raw if raw.startswith(FAILURES) else "")
-    known = {key: row[key] for key in ("id", "clip", "task", "subtask", "choices", "question")} | {
-        "gold": row["answer"]
+    joined: Any = {
+        "media": "unknown",
+        **ours,  # of any fields: other evaluations are joined too
+        "id": row["id"],
+        "clip": row["clip"],
+        "task": row["task"],
+        "subtask": row["subtask"],
+        "choices": row["choices"],
+        "question": row["question"],
+        "gold": row["answer"],
+        "raw": raw,
+        "error": error,
     }
-    return {"media": "unknown", **ours, **known, "raw": raw, "error": error}
+    record: Unread = joined
+    return record
 
 
 def _text(value: Any) -> str | None:
@@ -126,6 +138,6 @@ def _header(path: Path) -> dict[str, Any]:
     """The results file's header; other evaluations may have written none."""
     if path.is_file():
         return read_header(path)
-    unknown = {"date": path.name.removesuffix("_results.json"), "model": "unknown model", "model_name": ""}
-    unknown |= {"model_folder": "", "model_args": "", "limit": None, "seeds": {}, "git_hash": None}
+    unknown: dict[str, Any] = {"date": path.name.removesuffix("_results.json"), "model": "unknown model"}
+    unknown |= {"model_name": "", "model_folder": "", "model_args": "", "limit": None, "seeds": {}, "git_hash": None}
     return unknown | {"lmms_eval_version": None, "task_versions": {}, "missing": {}}

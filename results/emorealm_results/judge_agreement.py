@@ -1,7 +1,7 @@
 """`emorealm judge-agreement`: how far the judges of a run's descriptions agree, with each other or with people."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from emorealm_results.arguments import Parser
 from emorealm_tasks import judge, settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA
+from emorealm_tasks.reasoning_metrics import Record
 
 _PEOPLE = "people"
 
@@ -41,13 +42,13 @@ def _parser() -> Parser:
     return parser
 
 
-def _pairs(records: Sequence[Mapping], named: Sequence[str] | None, people: agreement.Scores | None) -> dict[str, Any]:
+def _pairs(records: Sequence[Record], named: Sequence[str] | None, people: agreement.Scores | None) -> dict[str, Any]:
     """Pair of judges -> criterion -> agreement: the named judges or all, or people with each of them."""
     found = judged.judges(records)
     names = [name if name in found else judge.name(name) for name in named or found]
     if unknown := [name for name in names if name not in found]:
         stop(f"no verdicts by {', '.join(unknown)}; there are verdicts by {', '.join(found) or 'nobody'}")
-    scores = {name: agreement.clip_scores(records, name) for name in names}
+    scores: dict[str, agreement.Scores] = {name: agreement.clip_scores(records, name) for name in names}
     pairs = [(a, b) for position, a in enumerate(names) for b in names[position + 1 :]]
     if people is not None:
         scores[_PEOPLE], pairs = people, [(_PEOPLE, name) for name in names]

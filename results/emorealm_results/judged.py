@@ -18,6 +18,7 @@ from emorealm_tasks import intervals, judge, judging, reasoning_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA
 from emorealm_tasks.mini import cue_judge
+from emorealm_tasks.reasoning_metrics import Record
 from emorealm_tasks.settings import Settings
 
 CUES = cue_judge.NAME
@@ -34,7 +35,7 @@ LEGEND = (
 class Descriptions:
     """The descriptions of a run: task -> records, and task -> what its results file says."""
 
-    records: dict[str, list[dict[str, Any]]]
+    records: dict[str, list[Record]]
     headers: dict[str, dict[str, Any]]
 
 
@@ -72,13 +73,13 @@ def add_kept(descriptions: Descriptions, settings: Settings, models: Sequence[st
                     record["judge"] = own[task]
 
 
-def judges(records: Sequence[Mapping]) -> list[str]:
+def judges(records: Sequence[Record]) -> list[str]:
     """Names of the judges that gave any verdict, in the order in which they judged."""
     names = dict.fromkeys(name for record in records for name in record["verdicts"])
     return [name for name in names if any(any(record["verdicts"].get(name, ())) for record in records)]
 
 
-def counting(records: Sequence[Mapping]) -> str:
+def counting(records: Sequence[Record]) -> str:
     """The judge whose scores stand for the run: the one that judged last, else the last that gave enough verdicts."""
     names = judges(records)
     shares = {name: reasoning_metrics.unjudged(records, name) for name in names}

@@ -6,7 +6,7 @@ asks of the questions that only one run got right whether a fair coin would spli
 compared by the scores that one judge gave both; nothing is right or wrong in them.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,11 @@ from emorealm_results.saved import Saved
 from emorealm_tasks import intervals, metrics, reasoning_metrics, recognition, recognition_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA
-from emorealm_tasks.metrics import Record, ScoreFunction
+from emorealm_tasks.metrics import Array, ScoreFunction
 
+Record = Any
+"""Of one of three kinds, which `kind` beside it names: `metrics.Record`, `recognition_metrics.Record`, or
+`reasoning_metrics.Record` with ``points``."""
 Difference = dict[str, float | None]
 """first, second, difference (second - first), low, high: None where undefined"""
 QUESTIONS, RECOGNITION, DESCRIPTIONS = "questions", "recognition", "descriptions"
@@ -73,10 +76,10 @@ def tasks(run: Saved, judge: str = "") -> dict[str, Answered]:
         Answered(task.name, QUESTIONS, task.benchmark, task.part, task.task, task.records, reread)
         for task in (run.questions.tasks if run.questions else ())
     ]
-    for name, records in run.replies.records.items():
-        found.append(Answered(name, RECOGNITION, name, FULL, name, records, recognition.read))
-    for name, records in run.descriptions.records.items():
-        found.append(Answered(name, DESCRIPTIONS, name, FULL, name, records, _points_by(run, name, judge)))
+    for name, replies in run.replies.records.items():
+        found.append(Answered(name, RECOGNITION, name, FULL, name, replies, recognition.read))
+    for name, descriptions in run.descriptions.records.items():
+        found.append(Answered(name, DESCRIPTIONS, name, FULL, name, descriptions, _points_by(run, name, judge)))
     return {task.name: task for task in found}
 
 
@@ -163,7 +166,7 @@ def _score_function(kind: str, records: Sequence[Record], reading: str) -> tuple
         names, scores = metrics.score_function(records, reading)
     unparsed = np.array([not record["strict"] and not record["error"] for record in records])
 
-    def function(weights: np.ndarray) -> np.ndarray:
+    def function(weights: Array) -> Array:
         return np.column_stack([scores(weights), 100 * (weights @ unparsed) / weights.sum(axis=1)])
 
     return (*names, "unparsed_rate"), function
@@ -205,7 +208,7 @@ def mcnemar(first: Iterable[bool], second: Iterable[bool]) -> dict[str, float | 
     return {"only_first": only_first, "only_second": only_second, "p": float(p)}
 
 
-def changes(pair: Pair, reading: str) -> list[Mapping[str, Any]]:
+def changes(pair: Pair, reading: str) -> list[dict[str, Any]]:
     """The questions whose answer changed: ``change`` is "gained", "lost", or "other answer" (as right as before).
 
     Of descriptions, where nothing is right: "gained" and "lost" when the mean of the judge's scores rose or fell.

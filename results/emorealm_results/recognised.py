@@ -33,7 +33,7 @@ CONFUSION_LEGEND = "Rows: the clip's class; columns: the class read in the reply
 class Recognised:
     """The replies of a run: task -> records, and task -> what its results file says."""
 
-    records: dict[str, list[dict[str, Any]]]
+    records: dict[str, list[metrics.Record]]
     headers: dict[str, dict[str, Any]]
 
 
@@ -87,7 +87,7 @@ def render(report: Mapping[str, Any]) -> str:
     return "\n\n".join([*blocks, CONFUSION_LEGEND, *notes]) + "\n"
 
 
-def _scores(records: Sequence[Mapping], reading: str) -> dict[str, dict[str, float | None]]:
+def _scores(records: Sequence[metrics.Record], reading: str) -> dict[str, dict[str, float | None]]:
     values, bounds = metrics.scores(records, reading), metrics.score_intervals(records, reading)
     return {name: {"value": value, "low": bounds[name][0], "high": bounds[name][1]} for name, value in values.items()}
 

@@ -56,12 +56,13 @@ def score(run: Run, bootstrap: Bootstrap | None = None) -> Report:
     }
 
 
-def reread(record: Mapping[str, Any]) -> dict[str, Any]:
+def reread(record: metrics.Unread) -> metrics.Record:
     """The record with its raw reply read anew in all three ways; a failed request is wrong in each."""
     raw, gold, choices = record["raw"], record["gold"], record["choices"]
     if record["error"]:
-        return dict(record) | {"official": False, "official_lenient": False, "strict": ""}
-    return dict(record) | {
+        return {**record, "official": False, "official_lenient": False, "strict": ""}
+    return {
+        **record,
         "official": is_correct(raw, gold, choices, "official"),
         "official_lenient": is_correct(raw, gold, choices, "official_lenient"),
         "strict": choose_option(raw, choices, "strict") or "",

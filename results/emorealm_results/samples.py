@@ -2,7 +2,7 @@
 
 A run lies in ``OUTPUT/MODEL/`` (or ``OUTPUT/`` when the model has no name) as ``DATE_results.json`` and, with
 ``--log_samples``, one ``DATE_samples_TASK.jsonl`` a task. In each sample line one metric's value is a dict that holds
-our ``record`` (fields in :mod:`emorealm_tasks.metrics`, plus ``raw`` and ``media``). Several invocations may share a
+our ``record`` (:class:`emorealm_tasks.metrics.Record`). Several invocations may share a
 folder, say the tasks and later their blind floor: of each task the newest file counts.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.metrics import TASKS
+from emorealm_tasks.metrics import TASKS, Unread
 
 BENCHMARKS = ("emorealm", "emorealm_mini")
 FULL = "full"
@@ -35,7 +35,7 @@ class TaskRun:
     part: str
     task: str
     date: str
-    records: tuple[dict[str, Any], ...]
+    records: tuple[Unread, ...]
     missing: int
 
 
@@ -71,7 +71,7 @@ def load(folder: Path) -> Run:
     return Run(parent, tuple(tasks), headers, notes)
 
 
-def newest_files(folder: Path, task_names: re.Pattern) -> tuple[dict[str, tuple[str, Path]], int]:
+def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, tuple[str, Path]], int]:
     """The newest samples file of each task whose whole name matches: name -> (date, path), and how many are older.
 
     Stops when the folder is none, or holds matching files of several models.
@@ -86,7 +86,7 @@ def newest_files(folder: Path, task_names: re.Pattern) -> tuple[dict[str, tuple[
     return newest, len(found) - len(newest)
 
 
-def _files(folder: Path, task_names: re.Pattern) -> Iterator[tuple[str, str, Path]]:
+def _files(folder: Path, task_names: re.Pattern[str]) -> Iterator[tuple[str, str, Path]]:
     for path in folder.rglob("*_samples_*.jsonl"):
         match = _SAMPLES_FILE.fullmatch(path.name)
         if match and task_names.fullmatch(match["task"]):
@@ -124,13 +124,19 @@ def _missing(scores: dict[str, Any]) -> int:
 
 
 def _task_run(name: str, date: str, path: Path, header: dict[str, Any]) -> TaskRun:
-    benchmark, part, task = TASK_NAME.fullmatch(name).groups()
+    match = TASK_NAME.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is no task of EmoReAlM")
+    benchmark, part, task = match.groups()
     records = read_records(path, _FIELDS)
     return TaskRun(name, benchmark, part or FULL, task, date, tuple(records), header["missing"].get(name, 0))
 
 
-def read_records(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
-    """The record in each line of a samples file; stops at the first that is damaged or lacks one of the fields."""
+def read_records(path: Path, fields: Sequence[str]) -> list[Any]:
+    """The record in each line of a samples file; stops at the first that is damaged or lacks one of the fields.
+
+    They are of the kind that the task's metrics module describes: what a file holds, no type checker can see.
+    """
     records = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         where = f"{path}, line {number}"
@@ -146,7 +152,8 @@ def read_records(path: Path, fields: Sequence[str]) -> list[dict[str, Any]]:
 
 def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[str, Any]:
     metrics = [value for value in sample.values() if isinstance(value, dict)]
-    record = next((value["record"] for value in metrics if isinstance(value.get("record"), dict)), None)
+    held = (value["record"] for value in metrics if isinstance(value.get("record"), dict))
+    record: dict[str, Any] | None = next(held, None)
     if record is None:
         stop(f"{where}: holds no record; was it written by other tasks? Join it: {_JOIN}")
     if lacking := [field for field in fields if field not in record]:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from emorealm_results import foreign, judged, recognised, samples
 from emorealm_results.samples import newest_files
+from emorealm_tasks import metrics, reasoning_metrics, recognition_metrics
 from emorealm_tasks.errors import stop
 
+Record = metrics.Unread | recognition_metrics.Record | reasoning_metrics.Record
 _OURS = re.compile("|".join(tasks.pattern for tasks in (samples.TASK_NAME, recognised.TASK_NAME, judged.TASK_NAME)))
 
 
@@ -53,9 +54,11 @@ def given(run: Saved) -> str:
     return ",".join(letter for letter, key in fed.items() if any(of_clip.get(key) for of_clip in known))
 
 
-def _records(run: Saved) -> Iterator[Mapping[str, Any]]:
+def _records(run: Saved) -> Iterator[Record]:
     """The records of everything that was asked in full."""
     for task in run.questions.tasks if run.questions else ():
         yield from task.records if task.part == samples.FULL else ()
-    for of_task in (*run.replies.records.values(), *run.descriptions.records.values()):
-        yield from of_task
+    for replies in run.replies.records.values():
+        yield from replies
+    for descriptions in run.descriptions.records.values():
+        yield from descriptions

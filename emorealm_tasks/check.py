@@ -2,10 +2,10 @@
 
 import argparse
 import importlib.metadata
-import importlib.util
 import json
 import os
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -80,8 +80,7 @@ def _data(benchmark: str, tasks: dict[str, bool], settings: Settings) -> bool:
 
 def _weights(settings: Settings) -> bool:
     if settings.avere is None:
-        room = importlib.util.find_spec("model_adapters")
-        folder, name = Path(room.submodule_search_locations[0]) / "avere_nano", "the embedded avere-nano"
+        folder, name = Path(str(resources.files("model_adapters"))) / "avere_nano", "the embedded avere-nano"
         remedy = "build it: avem-train run mini_base"
     else:
         folder, name = settings.avere, "AVERE"

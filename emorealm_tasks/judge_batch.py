@@ -10,16 +10,17 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from emorealm_tasks import judge
 from emorealm_tasks.judge import Chat, Item
 from emorealm_tasks.judge_cache import Cache
 from emorealm_tasks.judge_client import Client, JudgeError
-from emorealm_tasks.judge_prompt import PROMPT_VERSION, asked_again, parse_verdict
+from emorealm_tasks.judge_prompt import PROMPT_VERSION, Verdict, asked_again, parse_verdict
 from emorealm_tasks.settings import Settings
 
-_ENDPOINT, _WINDOW = "/v1/chat/completions", "24h"
+_ENDPOINT: Final = "/v1/chat/completions"
+_WINDOW: Final = "24h"
 _UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
 
 
@@ -27,7 +28,7 @@ class Pending(Exception):
     """Batches are under way; the message says how far, and how to collect them."""
 
 
-def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[judge.Verdict | None]]:
+def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
     """Verdicts as `judge.judge` gives them, once the batches that ask for them are finished.
 
     Submits what was never asked. Raises Pending while a batch is under way; JudgeError when the server refuses.

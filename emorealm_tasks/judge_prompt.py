@@ -119,7 +119,7 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _objects(reply: str) -> list[Mapping]:
+def _objects(reply: str) -> list[Mapping[str, Any]]:
     """The outermost of the JSON objects in the text that name a criterion, in order."""
     decoder = json.JSONDecoder(object_pairs_hook=_unique)
     found, position = [], reply.find("{")
@@ -142,7 +142,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: None if [k for k, _ in pairs].count(key) > 1 else value for key, value in content.items()}
 
 
-def _verdict(found: Mapping) -> Verdict | None:
+def _verdict(found: Mapping[str, Any]) -> Verdict | None:
     scores, reasons = {}, {}
     for name in CRITERIA:
         given = found.get(name)

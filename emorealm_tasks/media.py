@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import av
 import numpy as np
@@ -24,6 +25,7 @@ try:
 except ImportError:  # no wheel for this platform
     decord = None
 
+Frame = TypeVar("Frame", av.VideoFrame, av.AudioFrame)
 AUDIO_RATE = 16000  # Hz; what every audio tower here hears
 _SOUNDFILE_SUFFIXES = {".wav", ".flac", ".ogg"}
 
@@ -59,23 +61,23 @@ def probe(path: str | Path) -> ClipInfo:
     with _opened(path) as container:
         video = next(iter(container.streams.video), None)
         audio = next(iter(container.streams.audio), None)
-        has_video = video is not None and next(_decode(container, video), None) is not None
+        seen = video if video is not None and next(_whole(container.decode(video)), None) is not None else None
         container.seek(0)
-        has_audio = audio is not None and _first_rate(container, audio) > 0
-        if not (has_video or has_audio):
+        heard = audio if audio is not None and _first_rate(container, audio) > 0 else None
+        if seen is None and heard is None:
             raise MediaError(f"{path}: neither a picture nor a sound in it can be decoded; replace the file")
-        fps = float(video.average_rate or 0) if has_video else 0.0
+        fps = 0.0 if seen is None else float(seen.average_rate or 0)
         seconds = max(_stream_seconds(stream, container) for stream in (video, audio) if stream is not None)
         return ClipInfo(
             path=str(path),
             seconds=seconds,
-            frames=(video.frames or round(seconds * fps)) if has_video else 0,
+            frames=0 if seen is None else seen.frames or round(seconds * fps),
             fps=fps,
-            width=video.width if has_video else 0,
-            height=video.height if has_video else 0,
-            audio_rate=audio.rate if has_audio else 0,
-            has_video=has_video,
-            has_audio=has_audio,
+            width=0 if seen is None else seen.width,
+            height=0 if seen is None else seen.height,
+            audio_rate=0 if heard is None else heard.rate,
+            has_video=seen is not None,
+            has_audio=heard is not None,
         )
 
 
@@ -111,7 +113,8 @@ def read_audio(path: str | Path, rate: int = AUDIO_RATE) -> np.ndarray:
         wave, found = _read_track(path)
     if not len(wave):
         raise MediaError(f"{path}: its sound has zero length; extract or download it again")
-    return np.clip(_resample(wave, found, rate), -1.0, 1.0)
+    resampled: np.ndarray = np.clip(_resample(wave, found, rate), -1.0, 1.0)
+    return resampled
 
 
 def separate_wav(path: str | Path, cache: str | Path) -> Path:
@@ -157,9 +160,8 @@ def _opened(path: str | Path) -> Iterator[av.container.InputContainer]:
         raise MediaError(f"{path}: cannot be decoded ({reason}); copy or download it again") from error
 
 
-def _decode(container: av.container.InputContainer, stream: av.stream.Stream) -> Iterator[av.frame.Frame]:
+def _whole(frames: Iterator[Frame]) -> Iterator[Frame]:
     """Decoded frames of one stream, ending quietly where a cut or damaged file stops making sense."""
-    frames = container.decode(stream)
     while True:
         try:
             yield next(frames)
@@ -169,7 +171,7 @@ def _decode(container: av.container.InputContainer, stream: av.stream.Stream) ->
 
 def _first_rate(container: av.container.InputContainer, stream: av.audio.AudioStream) -> int:
     """Sample rate of the first block of sound that holds a sample; 0 when there is none."""
-    return next((frame.sample_rate for frame in _decode(container, stream) if frame.samples), 0)
+    return next((frame.sample_rate for frame in _whole(container.decode(stream)) if frame.samples), 0)
 
 
 def _stream_seconds(stream: av.stream.Stream, container: av.container.InputContainer) -> float:
@@ -191,13 +193,13 @@ def _read_frames_pyav(path: str | Path, count: int) -> tuple[np.ndarray, np.ndar
         stream = next(iter(container.streams.video), None)
         if stream is None:
             raise MediaError(f"{path}: there is no video track in it; a clip with picture is needed")
-        available = sum(1 for _ in _decode(container, stream))
+        available = sum(1 for _ in _whole(container.decode(stream)))
     if not available:
         raise MediaError(f"{path}: not one frame of its video can be decoded; copy or download it again")
     indices = frame_indices(available, count)
     kept: dict[int, tuple[np.ndarray, float]] = {}
     with _opened(path) as container:
-        for number, frame in enumerate(_decode(container, container.streams.video[0])):
+        for number, frame in enumerate(_whole(container.decode(container.streams.video[0]))):
             if number in indices:
                 kept[number] = frame.to_ndarray(format="rgb24"), float(frame.time or 0.0)
     return np.stack([kept[i][0] for i in indices]), np.array([kept[i][1] for i in indices], np.float64)
@@ -221,7 +223,7 @@ def _read_track(path: str | Path) -> tuple[np.ndarray, int]:
             raise MediaError(f"{path}: there is no sound track in it; use a clip with sound or put a wav beside it")
         rate = stream.rate
         planar = av.AudioResampler(format="fltp")  # same rate and channels, plain planes of floats
-        for frame in _decode(container, stream):
+        for frame in _whole(container.decode(stream)):
             floats = [frame] if frame.format.name == "fltp" else planar.resample(frame)  # as AAC decodes: at once
             blocks += [block.to_ndarray()[0] for block in floats]
     return (np.concatenate(blocks) if blocks else np.zeros(0, np.float32)), rate

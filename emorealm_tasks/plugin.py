@@ -9,6 +9,7 @@ of the run, where the user asked for that.
 import functools
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from emorealm_tasks import media_log, response_cache, versions
 
@@ -70,33 +71,34 @@ def members(group: str) -> list[str]:
     return [name for name in (f"{group}_{task}" for task in TASKS) if name in TASK_NAMES]
 
 
-def _searching(initialize: Callable) -> Callable:
+def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
     """TaskManager.initialize_tasks, searching our folders too; a path given twice is searched once."""
 
     @functools.wraps(initialize)
     def initialize_tasks(
         self: object, include_path: str | list[str] | None = None, include_defaults: bool = True
-    ) -> dict:
+    ) -> dict[str, Any]:
         """Index the tasks of our folders with the others."""
         global _model_name
         _model_name = getattr(self, "model_name", None)
         given = [include_path] if isinstance(include_path, str) else list(include_path or [])
         if str(FOLDER) not in given:
             given.append(str(FOLDER))
-        return initialize(self, include_path=given, include_defaults=include_defaults)
+        index: dict[str, Any] = initialize(self, include_path=given, include_defaults=include_defaults)
+        return index
 
-    initialize_tasks.knows_emorealm = True
+    initialize_tasks.knows_emorealm = True  # type: ignore[attr-defined]  # a mark on the replaced method
     return initialize_tasks
 
 
-def _checking(match: Callable) -> Callable:
+def _checking(match: Callable[..., Any]) -> Callable[..., Any]:
     """TaskManager.match_tasks, with a look at the clips of what matched: a model takes minutes to load.
 
     Named tasks that are left out vanish from lmms-eval's own list too, since it calls what did not match unknown.
     """
 
     @functools.wraps(match)
-    def match_tasks(self: object, task_list: list[str]) -> list[str]:
+    def match_tasks(self: Any, task_list: list[str]) -> list[str]:
         from emorealm_tasks.data_check import find_absent
 
         found = match(self, task_list)
@@ -108,12 +110,12 @@ def _checking(match: Callable) -> Callable:
     return match_tasks
 
 
-def _shortening(get_config: Callable) -> Callable:
+def _shortening(get_config: Callable[..., Any]) -> Callable[..., Any]:
     """TaskManager._get_config, without the members of a group that are left out."""
 
     @functools.wraps(get_config)
-    def _get_config(self: object, name: str) -> dict:
-        config = get_config(self, name)
+    def _get_config(self: object, name: str) -> dict[str, Any]:
+        config: dict[str, Any] = get_config(self, name)
         if isinstance(config.get("task"), list):
             config["task"] = [part for part in config["task"] if not _is_left_out(part)]
         return config
@@ -121,12 +123,12 @@ def _shortening(get_config: Callable) -> Callable:
     return _get_config
 
 
-def _is_left_out(part: str | dict) -> bool:
+def _is_left_out(part: str | dict[str, Any]) -> bool:
     """Whether a task, or every member of one of our groups, is left out."""
     return isinstance(part, str) and bool(_left_out) and set(members(part) or [part]) <= _left_out
 
 
-def _members(index: dict[str, dict], names: Iterable[str]) -> list[str]:
+def _members(index: dict[str, dict[str, Any]], names: Iterable[str]) -> list[str]:
     """Task names with groups resolved, however deep."""
     from lmms_eval.utils import load_yaml_config
 

@@ -14,6 +14,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -44,8 +45,8 @@ class Settings:
     """Folder under which part_1/1.mp4 lies."""
     audios: Path | None = None
     """Folder under which part_1/1.wav lies; None = a wav beside its mp4, or else the sound in the mp4."""
-    mini: Path | None = None
-    """Folder of a built EmoReAlM-Mini; after `load` never None (default: <cache>/emorealm-mini/test)."""
+    mini: Path = Path("~/.cache/emorealm/emorealm-mini/test")
+    """Folder of a built EmoReAlM-Mini; `load` takes <cache>/emorealm-mini/test where none is set."""
     cache: Path = Path("~/.cache/emorealm")
     """Where extracted sound and the results of probing clips are kept."""
     avere: Path | None = None
@@ -97,7 +98,8 @@ def load() -> Settings:
             values[field.name] = _parse(field, os.environ[variable], variable)
     settings = Settings(**values)
     cache = settings.cache.expanduser().resolve()
-    return dataclasses.replace(settings, cache=cache, mini=settings.mini or cache / "emorealm-mini" / "test")
+    mini = settings.mini if "mini" in values else cache / "emorealm-mini" / "test"
+    return dataclasses.replace(settings, cache=cache, mini=mini)
 
 
 def _settings_file() -> Path | None:
@@ -111,7 +113,7 @@ def _settings_file() -> Path | None:
     return here if here.is_file() else None
 
 
-def _from_file(path: Path | None) -> dict[str, object]:
+def _from_file(path: Path | None) -> dict[str, Any]:
     """The file's values, parsed; relative paths are taken from the file's own folder."""
     if path is None:
         return {}
@@ -130,7 +132,7 @@ def _from_file(path: Path | None) -> dict[str, object]:
     return {key: _parse(fields[key], value, f"{path}: {key}", path.parent) for key, value in given.items()}
 
 
-def _parse(field: dataclasses.Field, value: object, where: str, base: Path = Path()) -> object:
+def _parse(field: dataclasses.Field[Any], value: object, where: str, base: Path = Path()) -> bool | int | str | Path:
     text = str(value).strip()
     if field.name == "allow_missing":
         if text.lower() not in _TRUE | _FALSE:

@@ -11,6 +11,7 @@ import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -40,12 +41,12 @@ def planned(split: str, clips: int, seed: int) -> list[tuple[Clip, list[Question
     return plan(rng, clips)
 
 
-def items(clips: list[tuple[Clip, list[Question]]]) -> list[dict]:
+def items(clips: list[tuple[Clip, list[Question]]]) -> list[dict[str, Any]]:
     """Questions of planned clips in the released layout, numbered within their task, in the tasks' order."""
-    rows, counts = [], {}
+    rows, counts = [], Counter[str]()
     for number, (_, asked) in enumerate(clips):
         for question in asked:
-            counts[question.task] = counts.get(question.task, 0) + 1
+            counts[question.task] += 1
             rows.append(item(question, f"mini_{question.task}_{counts[question.task]:04d}", name(number)))
     return sorted(rows, key=lambda row: row["id"])
 

@@ -13,7 +13,7 @@ whole scores on the language model's scale: 1 + 9 x fraction, halves rounded up.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from emorealm_tasks.emotions import ADJECTIVES
@@ -64,7 +64,10 @@ def verdict(description: str, truth: Mapping[str, Sequence[str]]) -> Verdict:
 
 def claims(description: str) -> Claims:
     """What a description claims; denied cues ("no smile", "tears are absent") are not claimed."""
-    cues, idle, emotions, reasons = set(), set(), set(), set()
+    cues: set[str] = set()
+    idle: set[str] = set()
+    emotions: set[str] = set()
+    reasons: set[tuple[str, frozenset[str]]] = set()
     for sentence in _SENTENCE.split(_plain(description)):
         found = {_WORDS[match[0]] for match in _PATTERN.finditer(sentence) if not _denied(sentence, match)}
         named = frozenset(name for name in found if name in EMOTIONS)
@@ -82,7 +85,7 @@ def _speaks_for(cue: str, emotions: frozenset[str], relevant: set[str]) -> bool:
     return BY_NAME[cue].emotion in emotions if BY_NAME[cue].emotion else cue in relevant
 
 
-def _denied(sentence: str, match: re.Match) -> bool:
+def _denied(sentence: str, match: re.Match[str]) -> bool:
     return bool(_DENIED_BEFORE.search(sentence[: match.start()]) or _DENIED_AFTER.search(sentence[match.end() :]))
 
 
@@ -94,7 +97,7 @@ def _score(fraction: float) -> int:
     return math.floor(LOWEST + (HIGHEST - LOWEST) * fraction + 0.5)
 
 
-def _names(names: Sequence[str] | frozenset[str]) -> str:
+def _names(names: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ") for name in sorted(names)) or "nothing"
 
 

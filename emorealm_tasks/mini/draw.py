@@ -199,7 +199,8 @@ def draw_frame(clip: Clip, moment: float) -> np.ndarray:
     pose = Pose(x + sway + turn[0] * 0.3 + lean, y + drop + turn[1] * 0.3, turn, moment, reacting, skin, hair, style)
 
     canvas = Canvas(wall)
-    canvas.box(tuple(int(v * 0.8) for v in wall), (0, 84), (SIZE, SIZE))
+    red, green, blue = (int(v * 0.8) for v in wall)
+    canvas.box((red, green, blue), (0, 84), (SIZE, SIZE))
     for name, column, height in ((clip.left, 12, heights[0]), (clip.right, 84, heights[1])):
         if name:
             OBJECTS[name](canvas, column, height)

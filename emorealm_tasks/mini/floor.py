@@ -1,6 +1,7 @@
 """How much of the mini benchmark a reader of the text alone can answer: exactly, and by a fitted classifier."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
@@ -8,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 
-def _views(item: dict) -> list[str]:
+def _views(item: dict[str, Any]) -> list[str]:
     """What the classifier reads of each choice: its words, and the question's and the other choices', marked."""
 
     def bare(choice: str) -> list[str]:
@@ -24,12 +25,12 @@ def _views(item: dict) -> list[str]:
     return views
 
 
-def bag_of_words(train: list[dict], test: list[dict]) -> dict[str, float]:
+def bag_of_words(train: list[dict[str, Any]], test: list[dict[str, Any]]) -> dict[str, float]:
     """Accuracy in percent, by task, of a logistic regression over words (and their crossings with the question's).
 
     train, test: items in the released layout. Each choice is scored for being the answer; the best one is taken.
     """
-    by_task = defaultdict(lambda: ([], []))
+    by_task: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = defaultdict(lambda: ([], []))
     for part, items in enumerate((train, test)):
         for item in items:
             by_task[item["task"]][part].append(item)

@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.mini import emer_layout
@@ -121,7 +122,7 @@ def write_mer2023(folder: Path, shown: Sequence[Shown]) -> None:
     _write_csv(folder / "test_labels" / "test3-label.csv", ("name", "discrete"), rows)
 
 
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])

@@ -5,8 +5,9 @@ question of two clips (yes and no), a Basic question of four (each option is rig
 text can do no better than chance, exactly 50% and 25%. Wording and option order are drawn anew each time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from emorealm_tasks.mini.cues import BY_NAME, EMOTIONS, affect_cues, scene_cues
 from emorealm_tasks.mini.questions import Option, Question
 from emorealm_tasks.mini.world import Clip, other_emotion, sample_audio, sample_video
 
+Item = TypeVar("Item")
 SHARES = {
     "reasoning_basic_audio": 972,
     "reasoning_basic_video": 1024,
@@ -59,7 +61,7 @@ class Side:
         return questions.stress(rng, clip, self.modality, self.cue)
 
 
-def _cycle(rng: np.random.Generator, items: list) -> Iterator:
+def _cycle(rng: np.random.Generator, items: Sequence[Item]) -> Iterator[Item]:
     """The items over and over, each round in a new random order."""
     while True:
         for i in rng.permutation(len(items)):
@@ -130,7 +132,7 @@ def stress_sides(rng: np.random.Generator, modality: str, count: int) -> Iterato
         yield Side(modality, emotion, there=(cue,), cue=cue)
 
 
-def _drawn(rng: np.random.Generator, side: Side) -> dict:
+def _drawn(rng: np.random.Generator, side: Side) -> dict[str, Any]:
     """Fields of `Clip` for one half, drawn until what the side asks for is true."""
     sample = sample_video if side.modality == "video" else sample_audio
     while True:
@@ -147,7 +149,7 @@ def _drawn(rng: np.random.Generator, side: Side) -> dict:
             return fields
 
 
-def _placed(rng: np.random.Generator, fields: dict, side: Side) -> dict:
+def _placed(rng: np.random.Generator, fields: dict[str, Any], side: Side) -> dict[str, Any]:
     """The drawn fields with the demanded affect cues and the cue that matters put in their places."""
     key, focus = ("heard", "reacts_to") if side.modality == "audio" else ("seen", "looks_at")
     own = [cue.name for cue in affect_cues(side.modality, side.emotion)]
@@ -162,7 +164,7 @@ def _placed(rng: np.random.Generator, fields: dict, side: Side) -> dict:
     return fields
 
 
-def _with_scene_cue(rng: np.random.Generator, fields: dict, name: str, side: Side) -> dict:
+def _with_scene_cue(rng: np.random.Generator, fields: dict[str, Any], name: str, side: Side) -> dict[str, Any]:
     kind = BY_NAME[name].kind
     if kind == "clothes":
         return {**fields, "clothes": name}

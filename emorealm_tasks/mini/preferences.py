@@ -16,6 +16,7 @@ of FORMS).
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
@@ -36,7 +37,7 @@ Answers = tuple[str, str, str, str, str]
 """Prompt, chosen, and rejected: video-relevant, emotion-relevant, irrelevant."""
 
 
-def planned(count: int, seed: int) -> list[tuple[Clip, list]]:
+def planned(count: int, seed: int) -> list[tuple[Clip, list[Any]]]:
     """Clips of the confounded world, in which the supervised training set lives too, without benchmark questions.
 
     They come from a random stream of their own, so they are the clips of no split, whatever the seed. Raises ValueError
@@ -52,20 +53,20 @@ def _generator(seed: int, *further: int) -> np.random.Generator:
     return np.random.default_rng([len(SPLITS), seed, *further])
 
 
-def records(clips: Sequence[Clip], videos: Sequence[str], seed: int, letters: float = LETTERS) -> list[dict]:
+def records(clips: Sequence[Clip], videos: Sequence[str], seed: int, letters: float = LETTERS) -> list[dict[str, Any]]:
     """RECORDS_PER_CLIP records about every clip. videos: the paths to write; letters: share answered by letter."""
     rng = _generator(seed, 1)
     return [row for clip, video in zip(clips, videos, strict=True) for row in _about(rng, clip, video, letters)]
 
 
-def write(folder: Path, rows: Sequence[dict]) -> None:
+def write(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write records to `folder`/preferences.jsonl, one a line."""
     partial = folder / f"{FILE}.partial"
     partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     partial.replace(folder / FILE)
 
 
-def _about(rng: np.random.Generator, clip: Clip, video: str, letters: float) -> Iterator[dict]:
+def _about(rng: np.random.Generator, clip: Clip, video: str, letters: float) -> Iterator[dict[str, Any]]:
     """The records about one clip, modalities in turn."""
     first, made = int(rng.integers(2)), 0
     while made < RECORDS_PER_CLIP:
@@ -173,13 +174,14 @@ def _agreement(rng: np.random.Generator, clip: Clip, modality: str) -> Answers:
 
 
 def _description(rng: np.random.Generator, clip: Clip, modality: str) -> Answers | None:
-    hidden = {where: hallucinated_cue(rng, clip, where) for where in instructions.MODALITIES}
-    if not all(hidden.values()):
+    found = {where: hallucinated_cue(rng, clip, where) for where in instructions.MODALITIES}
+    hidden = {where: cue for where, cue in found.items() if cue}
+    if len(hidden) < len(found):
         return None
     told = {where: list(clip.shown(where)) for where in instructions.MODALITIES}
     spurious, hallucinated = (
         {where: _replaced(rng, told[where], cue(where)) for where in told}
-        for cue in (lambda where: idle_cue(rng, clip, where), hidden.get)
+        for cue in (lambda where: idle_cue(rng, clip, where), hidden.__getitem__)
     )
     strangers = {where: _stranger(rng, clip, where) for where in told}
 
@@ -191,7 +193,7 @@ def _description(rng: np.random.Generator, clip: Clip, modality: str) -> Answers
     irrelevant = describe(
         {where: [cue] for where, (cue, _) in strangers.items()}, strangers["video"][1], strangers["audio"][1]
     )
-    return (wording.DESCRIBE, *(describe(cues, *own) for cues in (told, spurious, hallucinated)), irrelevant)
+    return wording.DESCRIBE, describe(told, *own), describe(spurious, *own), describe(hallucinated, *own), irrelevant
 
 
 def _replaced(rng: np.random.Generator, names: list[str], name: str) -> list[str]:

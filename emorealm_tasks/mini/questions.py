@@ -1,6 +1,7 @@
 """The five tasks' questions about a clip whose cues are known, in the forms of the paper (Fig. 2, Tables 9-11)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def agreement(rng: np.random.Generator, clip: Clip, emotion: str) -> Question:
     return Question("modality_agreement", wording.agreement_stem(rng, emotion), choices, answer, "", emotion)
 
 
-def item(question: Question, identifier: str, video: str) -> dict:
+def item(question: Question, identifier: str, video: str) -> dict[str, Any]:
     """The question in the released layout, with the sub-task and the emotion as two more fields."""
     return {
         "id": identifier,

@@ -3,6 +3,7 @@
 import json
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -16,7 +17,7 @@ from emorealm_tasks.media import read_audio, read_frames
 FRAMES = 4
 
 
-def _rows(data: Path, count: int) -> list[dict]:
+def _rows(data: Path, count: int) -> list[dict[str, Any]]:
     """Questions to show: one a clip, of as many different tasks as can be, in the order of the tasks."""
     items = json.loads((data / "emorealm_v1.json").read_text(encoding="utf-8"))
     tasks = list(dict.fromkeys((item["task"], item["subtask"]) for item in items))
@@ -30,7 +31,7 @@ def _rows(data: Path, count: int) -> list[dict]:
     return picked
 
 
-def _caption(item: dict, truth: dict) -> str:
+def _caption(item: dict[str, Any], truth: dict[str, Any]) -> str:
     shown = {m: [c["name"] for c in truth["cues"] if c["modality"] == m and c["matters"]] for m in ("video", "audio")}
     lines = [f"{item['task']} {item['subtask']}".strip(), *textwrap.wrap(item["question"], 58)]
     for choice in item["choices"]:

@@ -3,6 +3,7 @@ sounds, one after another; where the person reacts to a background sound, the vo
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emorealm_tasks.mini.world import Clip
 
@@ -12,7 +13,7 @@ LENGTHS = (3.0, 3.8)
 """Shortest and longest clip, seconds."""
 EVENT_SECONDS, BACKGROUND_SECONDS, YELP_SECONDS = 0.62, 0.45, 0.28
 
-Signal = np.ndarray
+Signal = NDArray[np.float64]
 """float, shape (samples,), in [-1, 1] unless said otherwise."""
 
 
@@ -30,7 +31,8 @@ def _tone(frequency: Signal, harmonics: int, tilt: float = 1.0) -> Signal:
     """Harmonic tone; frequency in Hz for each sample, amplitude of harmonic k is k**-tilt."""
     phase = 2 * np.pi * np.cumsum(frequency) / RATE
     parts = [np.sin(k * phase) * k**-tilt * (k * frequency < RATE / 2.2) for k in range(1, harmonics + 1)]
-    return np.sum(parts, axis=0) / np.sum(np.arange(1, harmonics + 1) ** -tilt)
+    summed: Signal = np.sum(parts, axis=0) / np.sum(np.arange(1, harmonics + 1) ** -tilt)
+    return summed
 
 
 def _noise(rng: np.random.Generator, samples: int, low: float, high: float) -> Signal:
@@ -39,7 +41,8 @@ def _noise(rng: np.random.Generator, samples: int, low: float, high: float) -> S
     frequencies = np.fft.rfftfreq(samples, 1 / RATE)
     spectrum[(frequencies < low) | (frequencies > high)] = 0
     signal = np.fft.irfft(spectrum, samples)
-    return signal / (np.abs(signal).max() + 1e-9)
+    levelled: Signal = signal / (np.abs(signal).max() + 1e-9)
+    return levelled
 
 
 def _glide(t: Signal, *frequencies: float) -> Signal:
@@ -81,7 +84,8 @@ def _scream(rng: np.random.Generator, t: Signal) -> Signal:
 
 
 def _breathing(rng: np.random.Generator, t: Signal) -> Signal:
-    return 0.16 * np.sin(np.pi * t / t[-1]) ** 2 * _noise(rng, len(t), 300, 1600)
+    breath: Signal = 0.16 * np.sin(np.pi * t / t[-1]) ** 2 * _noise(rng, len(t), 300, 1600)
+    return breath
 
 
 def _dog_bark(rng: np.random.Generator, t: Signal) -> Signal:
@@ -107,11 +111,13 @@ def _siren(rng: np.random.Generator, t: Signal) -> Signal:
 
 def _birdsong(rng: np.random.Generator, t: Signal) -> Signal:
     beat = (t % 0.15) / 0.15
-    return 0.4 * np.sin(2 * np.pi * np.cumsum(3200 + 2200 * beat) / RATE) * np.sin(np.pi * beat) ** 2
+    chirps: Signal = 0.4 * np.sin(2 * np.pi * np.cumsum(3200 + 2200 * beat) / RATE) * np.sin(np.pi * beat) ** 2
+    return chirps
 
 
 def _thunder(rng: np.random.Generator, t: Signal) -> Signal:
-    return 0.9 * np.sin(np.pi * np.clip(t / t[-1], 0, 1)) * _noise(rng, len(t), 30, 160)
+    rumble: Signal = 0.9 * np.sin(np.pi * np.clip(t / t[-1], 0, 1)) * _noise(rng, len(t), 30, 160)
+    return rumble
 
 
 EVENTS = {

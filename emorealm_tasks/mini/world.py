@@ -7,6 +7,7 @@ emotions though they mean nothing. A model that learns those shortcuts is found 
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -83,7 +84,7 @@ def _pick(rng: np.random.Generator, modality: str, kind: str, emotion: str, conf
     return str(rng.choice([cue.name for cue in scene_cues(modality, kind) if cue.name != taken]))
 
 
-def sample_video(rng: np.random.Generator, emotion: str, confounded: bool = False) -> dict:
+def sample_video(rng: np.random.Generator, emotion: str, confounded: bool = False) -> dict[str, Any]:
     """Draw what is seen: the fields of `Clip` that belong to the picture."""
     first = _pick(rng, "video", "object", emotion, confounded)
     second = _pick(rng, "video", "object", emotion, confounded, first) if rng.random() < 0.5 else ""
@@ -101,7 +102,7 @@ def sample_video(rng: np.random.Generator, emotion: str, confounded: bool = Fals
     }
 
 
-def sample_audio(rng: np.random.Generator, emotion: str, confounded: bool = False) -> dict:
+def sample_audio(rng: np.random.Generator, emotion: str, confounded: bool = False) -> dict[str, Any]:
     """Draw what is heard: the fields of `Clip` that belong to the sound."""
     first = _pick(rng, "audio", "background", emotion, confounded)
     sounds = [first]
@@ -141,7 +142,7 @@ def generator(split: str, seed: int) -> np.random.Generator:
     return np.random.default_rng([SPLITS.index(split), seed])
 
 
-def cue_records(clip: Clip) -> list[dict]:
+def cue_records(clip: Clip) -> list[dict[str, Any]]:
     """Truth of every cue of the world for one clip: modality, kind, name, emotion it supports, present, matters.
 
     An affect cue matters where it is present; a scene cue where the person reacts to it.

@@ -17,6 +17,7 @@ from emorealm_results.markdown import table
 from emorealm_tasks import intervals, reasoning_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA, HIGHEST, LOWEST
+from emorealm_tasks.metrics import Array
 
 Scores = Mapping[str, Mapping[str, int]]
 """Clip -> criterion -> whole score from 1 to 10."""
@@ -93,7 +94,7 @@ def _criterion(clips: Sequence[str], first: Scores, second: Scores, name: str) -
     }
 
 
-def quadratic(weights: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def quadratic(weights: Array, a: Array, b: Array) -> Array:
     """Quadratic-weighted kappa under weights of shape (resamples, clips); NaN where undefined. Shape (resamples,).
 
     With quadratic weights the observed disagreement is the mean of (a - b)^2, and what independent judges with the
@@ -104,5 +105,5 @@ def quadratic(weights: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     spread = weights @ a**2 / whole - mean_a**2 + weights @ b**2 / whole - mean_b**2
     expected = spread + (mean_a - mean_b) ** 2
     observed = weights @ (a - b) ** 2 / whole
-    ratio = np.divide(observed, expected, out=np.full(whole.shape, np.nan), where=expected > 1e-12)
+    ratio: Array = np.divide(observed, expected, out=np.full(whole.shape, np.nan), where=expected > 1e-12)
     return 1 - ratio

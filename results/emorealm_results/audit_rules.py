@@ -92,7 +92,8 @@ def f1(tables: Tables) -> Iterator[Check]:
     """F1 = harmonic mean of precision and recall (Section D.1; Table 8 by its columns)."""
     keys = {(13, model, task): ("precision", "recall", "f1") for model in tables.models(13) for task in _YES_NO}
     frames = dict.fromkeys(cell.task for cell in tables.cells if cell.table == 8)
-    keys |= {(8, "GPT-4o", task): tuple(f"bertscore_{n}" for n in ("precision", "recall", "f1")) for task in frames}
+    of_words = ("bertscore_precision", "bertscore_recall", "bertscore_f1")
+    keys |= {(8, "GPT-4o", task): of_words for task in frames}
     for key, names in keys.items():
         if cells := tables.several(*((*key, name) for name in names)):
             precision, recall, found = cells

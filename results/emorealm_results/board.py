@@ -46,7 +46,7 @@ def lines(
     Only whole runs are ranked: full part, no --limit, no missing question, and the ranking score defined.
     """
     columns = {(column.task, column.metric): place for place, column in enumerate(layout.columns)}
-    found: dict[tuple, list[Row | None]] = {}
+    found: dict[tuple[Any, ...], list[Row | None]] = {}
     for row in sorted(rows, key=preference):
         place = columns.get((row.task, row.metric))
         if place is not None and row.mini == mini and (row.reading == reading or row.source == "published"):
@@ -103,7 +103,7 @@ class Floors:
         return self._chance.get(row.task) if row.metric == "accuracy" else None
 
     @staticmethod
-    def _key(row: Row) -> tuple:
+    def _key(row: Row) -> tuple[Any, ...]:
         return row.run, row.mini, row.task, row.metric, row.reading
 
 
@@ -113,7 +113,7 @@ def comparisons(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> lis
     "within": the printed number lies in the run's interval; "above", "below": the run lies above, below it. The
     interval is the run's alone, the paper prints none. In the official reading, as the paper's numbers were made.
     """
-    printed: dict[tuple, Row] = {}
+    printed: dict[tuple[Any, ...], Row] = {}
     for row in sorted((row for row in rows if row.source == "published"), key=preference):
         printed.setdefault((row.model, row.task, row.metric), row)
     found = []
@@ -122,21 +122,21 @@ def comparisons(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> lis
             continue
         twin = printed.get((abouts[row.run]["published"], row.task, row.metric))
         if twin and twin.value is not None and row.value is not None:
-            found.append(_comparison(row, twin, abouts[row.run]["marks"]))
+            found.append(_comparison(row, row.value, twin, twin.value, abouts[row.run]["marks"]))
     return found
 
 
-def _comparison(row: Row, twin: Row, marks: Sequence[str]) -> dict[str, Any]:
+def _comparison(row: Row, value: float, twin: Row, published: float, marks: Sequence[str]) -> dict[str, Any]:
     bounds = {
-        name: None if bound is None else bound - twin.value for name, bound in (("low", row.low), ("high", row.high))
+        name: None if bound is None else bound - published for name, bound in (("low", row.low), ("high", row.high))
     }
     if row.low is None or row.high is None:
         verdict = "no interval"
     else:
-        verdict = "within" if row.low <= twin.value <= row.high else ("above" if row.low > twin.value else "below")
+        verdict = "within" if row.low <= published <= row.high else ("above" if row.low > published else "below")
     return {
-        "run": row.run, "model": row.model, "task": row.task, "metric": row.metric, "measured": row.value,
-        "published": twin.value, "published_model": twin.model, "table": twin.table, "note": twin.note,
-        "difference": row.value - twin.value, **bounds, "verdict": verdict, "n": row.n, "unparsed": row.unparsed,
+        "run": row.run, "model": row.model, "task": row.task, "metric": row.metric, "measured": value,
+        "published": published, "published_model": twin.model, "table": twin.table, "note": twin.note,
+        "difference": value - published, **bounds, "verdict": verdict, "n": row.n, "unparsed": row.unparsed,
         "errors": row.errors, "missing": row.missing, "marks": list(marks),
     }  # fmt: skip

@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     versions.check()
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0] in _VERBS:
-        return import_module(_VERBS[argv[0]][0]).main(argv[1:])
+        code: int = import_module(_VERBS[argv[0]][0]).main(argv[1:])
+        return code
     arguments = _build_parser().parse_args(argv)
     if arguments.verb == "tasks":
         from emorealm_tasks.plugin import print_tasks

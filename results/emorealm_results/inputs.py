@@ -26,7 +26,7 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
     place that is none of these.
     """
     found: list[Measured] = []
-    studied: dict[int, set] = {}
+    studied: dict[int, set[Any]] = {}
     for text in named:
         name, _, place = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
         path = Path(place)
@@ -81,7 +81,7 @@ def _free(name: str, found: Sequence[Measured]) -> str:
     return f"{name} #{taken + 1}" if taken else name
 
 
-def _mark_other_questions(found: Sequence[Measured], studied: dict[int, set]) -> None:
+def _mark_other_questions(found: Sequence[Measured], studied: dict[int, set[Any]]) -> None:
     """Keep a study's rows out of the ranking where a run beside them was asked other questions."""
     asked = set()
     for run in found:

@@ -84,7 +84,7 @@ def page_data(
 def _page_lines(rows: Sequence[Row], cells: Sequence[printed.Cell]) -> list[dict[str, Any]]:
     floors = board.Floors(rows, cells)
     wanted = {(column.task, column.metric) for layout in LAYOUTS for column in layout.columns}
-    found: dict[tuple, dict[str, Any]] = {}
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in sorted(rows, key=board.preference):
         if (row.task, row.metric) in wanted:
             names = ("source", "model", "modality", "part", "run", "mini")

@@ -108,7 +108,7 @@ def _measured(
     missing = sum({(row["task"], row["part"], row["mini"]): row.get("missing") or 0 for row in rows}.values())
     about["marks"] = [*about["marks"], *([f"{missing} questions missing"] if missing else [])]
     shared = {"source": "measured", "model": about["name"], "modality": modality, "run": number}
-    return Measured(about, tuple(Row(**shared | row) for row in rows), run)
+    return Measured(about, tuple(Row(**{**shared, **row}) for row in rows), run)
 
 
 def _about(
@@ -210,7 +210,7 @@ def _results_rows(paths: Sequence[Path], known: Collection[str]) -> Iterator[dic
 
 def _suite_scores(values: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, float | None]]]:
     """(metric, reading, value and bounds) of a recognition or reasoning task's aggregated scores."""
-    values = values | ({"war_strict": values["emotion_score"]} if "emotion_score" in values else {})
+    values = {**values, **({"war_strict": values["emotion_score"]} if "emotion_score" in values else {})}
     for reading in ("strict", "official"):
         for metric in (*AVERAGES, *(f"recall_{emotion}" for emotion in EMOTIONS)):
             if f"{metric}_{reading}" in values:

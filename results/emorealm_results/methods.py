@@ -4,6 +4,7 @@ They stand among the runs on the embedded benchmark, whose questions they were a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -81,18 +82,43 @@ def _rows(
     label: str,
     number: int,
 ) -> Iterator[Row]:
-    shared = {"source": "measured", "model": label, "modality": "A,V", "benchmark": GROUP, "mini": True, "run": number}
+    blank = Row(
+        source="measured",
+        model=label,
+        modality="A,V",
+        benchmark=GROUP,
+        mini=True,
+        task="",
+        part="",
+        metric="",
+        reading="",
+        value=None,
+        run=number,
+    )
     counts = _counts(study, row)
     for reading, of_reading in scored.items():
         for (task, metric), score in of_reading.row(row, FULL).items():
             spread = "" if score.spread is None else f", ± {score.spread:.1f}"
             note = f"mean of {len(row.runs)} trainings{spread}" if len(row.runs) > 1 else ""
-            cell = {"value": score.value, "low": score.low, "high": score.high, "note": note}
-            yield Row(**shared, task=task, part=FULL, metric=metric, reading=reading, **cell, **counts.get(task, {}))
+            count = counts.get(task, {})
+            yield replace(
+                blank,
+                task=task,
+                part=FULL,
+                metric=metric,
+                reading=reading,
+                value=score.value,
+                low=score.low,
+                high=score.high,
+                n=count.get("n"),
+                n_clips=count.get("n_clips"),
+                unparsed=count.get("unparsed"),
+                note=note,
+            )
         for part in _FLOORS:
             runs = [study["runs"][key]["scores"][part][reading] for key in row.runs]
             for task, metric, value in _means(runs):
-                yield Row(**shared, task=task, part=part, metric=metric, reading=reading, value=value)
+                yield replace(blank, task=task, part=part, metric=metric, reading=reading, value=value)
 
 
 def _means(runs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, float | None]]:

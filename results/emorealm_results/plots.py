@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
+from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 
 from emorealm_results.measured import Row
 from emorealm_tasks.emotions import EMOTIONS
@@ -54,7 +56,7 @@ def tradeoff(rows: Sequence[Row], path: Path) -> bool:
 
 
 def _scatter(
-    axis: plt.Axes, points: Mapping[tuple[str, str, str], tuple[float, float]], numbers: Mapping[str, int]
+    axis: Axes, points: Mapping[tuple[str, str, str], tuple[float, float]], numbers: Mapping[str, int]
 ) -> None:
     labels: dict[tuple[float, float], list[int]] = {}
     for (source, name, part), (yes, no) in sorted(points.items(), key=lambda point: point[1][0]):
@@ -73,11 +75,11 @@ def _colour(source: str, part: str) -> str:
 
 def pairs_of(rows: Sequence[Row]) -> dict[str, dict[tuple[str, str, str], tuple[float, float]]]:
     """Task -> (source, model, part) -> (precision, recall), where both are there."""
-    found: dict[tuple, dict[str, float]] = {}
+    found: dict[tuple[Any, ...], dict[str, float]] = {}
     for row in rows:
         if row.task in YES_NO and row.metric in ("precision", "recall") and row.value is not None:
             found.setdefault((row.task, row.source, row.model, row.part), {})[row.metric] = row.value
-    points: dict[str, dict] = {}
+    points: dict[str, dict[tuple[str, str, str], tuple[float, float]]] = {}
     for (task, *key), scores in found.items():
         if len(scores) == 2:
             points.setdefault(task, {})[tuple(key)] = scores["precision"], scores["recall"]

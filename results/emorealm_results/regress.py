@@ -121,7 +121,7 @@ def junit(verdicts: Sequence[Verdict]) -> str:
         cases = list(members)
         failures = sum(verdict.regressed for verdict in cases)
         counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0", "skipped": "0"}
-        suite = ET.SubElement(root, "testsuite", name=name, **counts)
+        suite = ET.SubElement(root, "testsuite", {"name": name, **counts})
         for verdict in cases:
             case = ET.SubElement(suite, "testcase", classname=name, name=verdict.score)
             if verdict.regressed:

@@ -130,9 +130,9 @@ def _scores(rows: Sequence[Row], found: Mapping[str, Mapping[Key, Score]], colum
         lines.append([row.name, str(len(row.runs)), *cells])
     for row in rows:
         printed = of_model(row.published)
-        cells = [printed.get((column.task, column.metric)) for column in columns]
-        if any(cell is not None for cell in cells):
-            lines.append([f"paper: {row.name}", "", *(_DASH if cell is None else f"{cell:.1f}" for cell in cells)])
+        said = [printed.get((column.task, column.metric)) for column in columns]
+        if any(cell is not None for cell in said):
+            lines.append([f"paper: {row.name}", "", *(_DASH if cell is None else f"{cell:.1f}" for cell in said)])
     return table(lines)
 
 
@@ -197,7 +197,7 @@ def _cell(score: Score | None) -> str:
 
 
 def _signed(score: Score) -> str:
-    if score.value is None or score.low is None:
+    if score.value is None or score.low is None or score.high is None:
         return _DASH
     text = f"{score.value:+.1f} [{score.low:+.1f}, {score.high:+.1f}]"
     return f"**{text}**" if score.low > 0 or score.high < 0 else text

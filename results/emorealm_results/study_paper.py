@@ -27,7 +27,7 @@ def of_model(name: str) -> dict[tuple[str, str], float]:
     cells = [cell for cell in printed.load() if cell.model == name and cell.modality == "A,V"]
     found = {(cell.task, cell.metric): cell.value for number in _TABLES for cell in cells if cell.table == number}
     for metric, (tasks, of_task) in _MEANS.items():
-        parts = [found.get((task, of_task)) for task in tasks]
-        if (GROUP, metric) not in found and None not in parts:
+        parts = [found[task, of_task] for task in tasks if (task, of_task) in found]
+        if (GROUP, metric) not in found and len(parts) == len(tasks):
             found[GROUP, metric] = sum(parts) / len(parts)
     return found

@@ -25,7 +25,8 @@ def sweeps(points: Sequence[tuple[Row, Mapping[Key, Score]]], path: Path) -> boo
     """A panel for each axis that has two values or more; False where none has."""
     by_axis: dict[str, list[tuple[float, Mapping[Key, Score]]]] = {}
     for row, scores in points:
-        by_axis.setdefault(row.axis, []).append((row.value, scores))
+        if row.value is not None:
+            by_axis.setdefault(row.axis, []).append((row.value, scores))
     panels = {axis: sorted(found, key=lambda point: point[0]) for axis, found in by_axis.items() if len(found) > 1}
     if not panels:
         return False

@@ -15,7 +15,7 @@ import numpy as np
 from avem_train import study_record
 from emorealm_results.layouts import GROUP, LAYOUTS, Layout
 from emorealm_tasks import intervals, metrics
-from emorealm_tasks.metrics import Record, ScoreFunction
+from emorealm_tasks.metrics import Array, Record, ScoreFunction
 
 Key = tuple[str, str]
 """Task (or GROUP) and metric, as in `layouts.Column`."""
@@ -65,7 +65,7 @@ class Scored:
         self.seeds = {key: run["seed"] for key, run in study["runs"].items()}
         self._functions: dict[tuple[str, str], ScoreFunction] = {}
         self.names: list[Key] = []
-        self._records: list[Record] = []
+        self._records: Sequence[Record] = []
 
     def row(self, row: Row, part: str) -> dict[Key, Score]:
         """The row's scores, on a part of the examination ("full", "blind", "shuffled")."""
@@ -91,17 +91,17 @@ class Scored:
             return [(one, other) for one in first.runs for other in second.runs]
         return [(by_seed[0][seed], by_seed[1][seed]) for seed in sorted(by_seed[0].keys() & by_seed[1].keys())]
 
-    def _stacked(self, wanted: Sequence[tuple[str, str]]) -> Callable[[np.ndarray], np.ndarray]:
+    def _stacked(self, wanted: Sequence[tuple[str, str]]) -> Callable[[Array], Array]:
         """Weights (resamples, questions) -> (runs, resamples, scores)."""
         functions = [self._function(key, part) for key, part in wanted]
         return lambda weights: np.stack([function(weights) for function in functions])
 
-    def _scores(self, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], seeds: int) -> dict[Key, Score]:
+    def _scores(self, statistic: Callable[[Array, Array], Array], seeds: int) -> dict[Key, Score]:
         if not seeds:
             return {key: Score(None, None, None) for key in self.names}
         random = np.random.default_rng(intervals.SEED + 1)
 
-        def resampled(weights: np.ndarray) -> np.ndarray:
+        def resampled(weights: Array) -> Array:
             return statistic(weights, random.multinomial(seeds, np.full(seeds, 1 / seeds), len(weights)) / seeds)
 
         values = statistic(np.ones((1, len(self._records))), np.full((1, seeds), 1 / seeds))[0]
@@ -127,7 +127,7 @@ def all_scores(records: Sequence[Record], reading: str) -> tuple[list[Key], Scor
     group, whole = metrics.group_function(records, reading)
     names = [(task, name) for task, _, of_task, _ in parts for name in of_task] + [(GROUP, name) for name in group]
 
-    def function(weights: np.ndarray) -> np.ndarray:
+    def function(weights: Array) -> Array:
         return np.column_stack([*(of_task(weights[:, places]) for _, places, _, of_task in parts), whole(weights)])
 
     return names, function
@@ -135,9 +135,9 @@ def all_scores(records: Sequence[Record], reading: str) -> tuple[list[Key], Scor
 
 def _remembering(function: ScoreFunction) -> ScoreFunction:
     """The function with its values kept: every row and difference comes with the same resamples again."""
-    kept: dict[int, np.ndarray] = {}
+    kept: dict[int, Array] = {}
 
-    def remembered(weights: np.ndarray) -> np.ndarray:
+    def remembered(weights: Array) -> Array:
         key = hash(weights.tobytes())
         if key not in kept:
             kept[key] = function(weights)
@@ -146,9 +146,10 @@ def _remembering(function: ScoreFunction) -> ScoreFunction:
     return remembered
 
 
-def _mean(stack: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+def _mean(stack: Array, drawn: Array) -> Array:
     """(runs, resamples, scores), how often each run was drawn (resamples, runs) as shares -> (resamples, scores)."""
-    return np.einsum("krs,rk->rs", stack, drawn)
+    mean: Array = np.einsum("krs,rk->rs", stack, drawn)
+    return mean
 
 
 def _plain(value: float | None) -> float | None:

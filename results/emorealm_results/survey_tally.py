@@ -12,6 +12,7 @@ import numpy as np
 from emorealm_results.markdown import table
 from emorealm_tasks import intervals
 from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import Array
 
 COLUMNS = ("participant", "version", "item", "question", "choice")
 _ARROWS = {"best_emotion": "Emot. (best)", "best_association": "Assoc. (best)", "most_inconsistent": "Incons. (worst)"}
@@ -20,7 +21,7 @@ _ARROWS = {"best_emotion": "Emot. (best)", "best_association": "Assoc. (best)", 
 def load_key(path: Path) -> dict[str, Any]:
     """The key that ``survey export`` wrote."""
     try:
-        key = json.loads(path.read_text(encoding="utf-8"))
+        key: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if set(key) != {"seed", "questions", "models", "versions"}:
             raise ValueError(f"it holds {', '.join(key)}")
     except OSError as error:
@@ -96,11 +97,12 @@ def tally(key: Mapping[str, Any], answers: Sequence[Mapping[str, str]], max_fail
 def _shares(votes: Sequence[Mapping[str, str]], models: Sequence[str]) -> dict[str, dict[str, float | None]]:
     chosen = np.array([[vote["model"] == model for model in models] for vote in votes], dtype=float)
 
-    def shares(weights: np.ndarray) -> np.ndarray:
-        return 100 * (weights @ chosen) / weights.sum(axis=1, keepdims=True)
+    def shares(weights: Array) -> Array:
+        found: Array = 100 * (weights @ chosen) / weights.sum(axis=1, keepdims=True)
+        return found
 
     values = shares(np.ones((1, len(votes))))[0]
-    bounds = intervals.clip_bootstraps(votes, shares)
+    bounds = intervals.clip_bootstraps([{"clip": vote["clip"]} for vote in votes], shares)
     return {
         model: {"value": float(value), "low": low, "high": high}
         for model, value, (low, high) in zip(models, values, bounds, strict=True)

@@ -30,7 +30,7 @@ class AvereNative(protocol.Worker):
         self.processor = loading.load_processor(weights.folder)
         self.model = f"AVERE ({weights.folder.name})"
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         import torch
 

@@ -8,9 +8,12 @@ The backbones must lie under ./backbones of the checkout. Its own benchmarks all
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import protocol
+
+if TYPE_CHECKING:
+    import torch
 
 TEMPLATE = "llava_v1"
 
@@ -21,7 +24,7 @@ class AvereOfficial(protocol.Worker):
     model = "AVERE-7B (released code)"
     modalities = ("video", "audio", "video+audio")
     packages = ("torch", "transformers", "pytorchvideo", "decord")
-    defaults: ClassVar[dict] = {"faithful": "no"}
+    defaults: ClassVar[dict[str, str | None]] = {"faithful": "no"}
 
     def load(self) -> None:
         """Load the checkpoint with the released `load_pretrained_model`."""
@@ -43,7 +46,7 @@ class AvereOfficial(protocol.Worker):
             self.sampling = {"do_sample": False}
             _never_mirror(self.see.transform)
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One answer."""
         import torch
         from avere.mm_utils import KeywordsStoppingCriteria
@@ -64,7 +67,7 @@ class AvereOfficial(protocol.Worker):
         text = self.tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
         return (text[: -len(stop)] if text.endswith(stop) else text).strip(), given
 
-    def _prompt(self, request: protocol.Request, frames: int) -> tuple[object, str]:
+    def _prompt(self, request: protocol.Request, frames: int) -> tuple[torch.Tensor, str]:
         """Released ids (1, length) on the GPU in the order of the released evaluation, and the stop string."""
         from avere import mm_utils
         from avere.constants import AUDIO_TOKEN_INDEX, DEFAULT_AUDIO_TOKEN, DEFAULT_IMAGE_TOKEN, IMAGE_TOKEN_INDEX
@@ -85,7 +88,7 @@ class AvereOfficial(protocol.Worker):
         two = conversation.sep_style == SeparatorStyle.TWO
         return ids.unsqueeze(0).cuda(), conversation.sep2 if two else conversation.sep
 
-    def _tensors(self, processor: object, path: str | None, key: str) -> list | None:
+    def _tensors(self, processor: Any, path: str | None, key: str) -> list[torch.Tensor] | None:
         """One medium's tensors in half precision on the model's device; None without a path."""
         import torch
 
@@ -95,7 +98,7 @@ class AvereOfficial(protocol.Worker):
         return [one.to(self.network.device, dtype=torch.float16) for one in made]
 
 
-def _never_mirror(transform: object) -> None:
+def _never_mirror(transform: Any) -> None:
     """Take the random mirroring out of the released video transform."""
     steps = getattr(transform, "_transform", transform)  # the pytorchvideo backend wraps them
     steps.transforms = [step for step in steps.transforms if "HorizontalFlip" not in type(step).__name__]

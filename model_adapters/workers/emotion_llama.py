@@ -11,7 +11,7 @@ import argparse
 import functools
 import importlib
 import os
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import protocol
 
@@ -26,7 +26,7 @@ class EmotionLlama(protocol.Worker):
     model = "Emotion-LLaMA"
     modalities = ("video+audio",)
     packages = ("torch", "transformers", "peft", "opencv-python")
-    defaults: ClassVar[dict] = {"llama": None}
+    defaults: ClassVar[dict[str, str | None]] = {"llama": None}
 
     def load(self) -> None:
         """Build the demo's model; HuBERT is looked for where the repository wants it."""
@@ -35,7 +35,7 @@ class EmotionLlama(protocol.Worker):
             raise protocol.Refusal(f"{os.path.abspath(HUBERT)}: put TencentGameMate/chinese-hubert-large there")
         config = importlib.import_module("minigpt4.common.config")
         registry = importlib.import_module("minigpt4.common.registry").registry
-        self.conversation = importlib.import_module("minigpt4.conversation.conversation")
+        self.conversation: Any = importlib.import_module("minigpt4.conversation.conversation")
         for part in ("datasets.builders", "models", "processors", "runners", "tasks"):  # they register themselves
             importlib.import_module(f"minigpt4.{part}")
         chosen = {"llama_model": self.options["llama"], "ckpt": checkpoint, "low_resource": False}
@@ -48,7 +48,7 @@ class EmotionLlama(protocol.Worker):
         protocol.greedy(network.llama_model)
         self._keep_hubert()
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         given = request.media(frames=1)
         import soundfile
@@ -76,7 +76,8 @@ class EmotionLlama(protocol.Worker):
         """Load HuBERT once: the repository reads it from disk again for every question."""
         import transformers
 
-        for owner in (transformers.HubertModel, self.conversation.Wav2Vec2FeatureExtractor):
+        owners: tuple[Any, ...] = (transformers.HubertModel, self.conversation.Wav2Vec2FeatureExtractor)
+        for owner in owners:
             owner.from_pretrained = functools.lru_cache(maxsize=None)(owner.from_pretrained)
 
 

@@ -23,7 +23,7 @@ class Kimi(protocol.Worker):
 
         self.network = KimiAudio(model_path=checkpoint, load_detokenizer=False)
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         given = request.media()
         turn = [

@@ -8,8 +8,12 @@ large-v3.pt and the BEATs weights must lie in the root of the checkout, which is
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 import protocol
+
+if TYPE_CHECKING:
+    import torch
 
 RESOLUTIONS = {
     "LOWRES_RESIZE": "384x32",
@@ -45,7 +49,7 @@ class Ola(protocol.Worker):
         self.image_processor.do_resize = False
         self.image_processor.do_center_crop = False
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         import torch
         from ola.mm_utils import KeywordsStoppingCriteria
@@ -67,7 +71,7 @@ class Ola(protocol.Worker):
         text = self.tokenizer.batch_decode(output, skip_special_tokens=True)[0].strip()
         return (text[: -len(stop)] if text.endswith(stop) else text).strip(), given
 
-    def _prompt(self, request: protocol.Request) -> tuple[object, str]:
+    def _prompt(self, request: protocol.Request) -> tuple[torch.Tensor, str]:
         """Token ids (1, length) on the GPU, and the template's stop string."""
         from ola.constants import DEFAULT_IMAGE_TOKEN, DEFAULT_SPEECH_TOKEN, IMAGE_TOKEN_INDEX, SPEECH_TOKEN_INDEX
         from ola.conversation import SeparatorStyle, conv_templates
@@ -86,7 +90,7 @@ class Ola(protocol.Worker):
         two = conversation.sep_style == SeparatorStyle.TWO
         return ids, conversation.sep2 if two else conversation.sep
 
-    def _picture(self, path: str | None) -> dict:
+    def _picture(self, path: str | None) -> dict[str, list[Any]]:
         """The picture's share of `generate`'s arguments; without one a blank image that no tag refers to."""
         import torch
 
@@ -106,7 +110,7 @@ class Ola(protocol.Worker):
         # one sample of 64 frames, as in training; handed over bare they are 64 samples, and the first alone is used
         return {"images": [video], "images_highres": [video], "modalities": ["video"]}
 
-    def _sound(self, path: str | None) -> dict:
+    def _sound(self, path: str | None) -> dict[str, list[torch.Tensor]]:
         """The sound's share of `generate`'s arguments; without one a silent piece that no tag refers to."""
         import torch
 

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import protocol
+
+if TYPE_CHECKING:
+    import torch
 
 BOTH = "video_audio"
 
@@ -21,9 +24,12 @@ class OneLlm(protocol.Worker):
     """Picture and sound, or one of them, through `MetaModel.generate`."""
 
     model = "OneLLM-7B"
-    modalities = ("video", "audio", "video+audio", "text")
+    modalities: tuple[str, ...] = ("video", "audio", "video+audio", "text")
     packages = ("torch", "fairscale", "flash-attn", "open_clip_torch")
-    defaults: ClassVar[dict] = {"media": "both", "tokenizer": os.path.join("config", "llama2", "tokenizer.model")}
+    defaults: ClassVar[dict[str, str | None]] = {
+        "media": "both",
+        "tokenizer": os.path.join("config", "llama2", "tokenizer.model"),
+    }
 
     def load(self) -> None:
         """Build the model in half precision, alone in its process group, and load the weights."""
@@ -48,7 +54,7 @@ class OneLlm(protocol.Worker):
         self.network = network.half().cuda().eval()
         _take_both(self.network.llma)
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         import torch
         from data.conversation_lib import conv_templates
@@ -56,6 +62,7 @@ class OneLlm(protocol.Worker):
         given = request.media(frames=5, at_most=10.24)
         video = _read_video(request.video) if request.video else None
         audio = _read_audio(request.audio) if request.audio else None
+        media: Any
         media, modal = (video, "video") if audio is None else (audio, "audio")
         if video is not None and audio is not None:
             media, modal = (video, audio), BOTH
@@ -68,7 +75,7 @@ class OneLlm(protocol.Worker):
         return reply[len(prompt) :].split("###")[0].strip(), given
 
 
-def _take_both(network: object) -> None:
+def _take_both(network: Any) -> None:
     """Let `encode_image` take a pair (picture, sound) as the modality BOTH.
 
     The caller puts BOTH's start tag before what it returns and BOTH's end tag behind, so BOTH starts as a picture does
@@ -79,7 +86,7 @@ def _take_both(network: object) -> None:
     network.start_tag[BOTH], network.end_tag[BOTH] = network.start_tag["video"], network.end_tag["audio"]
     encode = network.encode_image
 
-    def encode_image(media: object, modal: str = "image") -> object:
+    def encode_image(media: Any, modal: str = "image") -> torch.Tensor:
         if modal != BOTH:
             return encode(media, modal)
         between = [network.end_tag["video"], network.start_tag["audio"]]
@@ -88,7 +95,7 @@ def _take_both(network: object) -> None:
     network.encode_image = encode_image
 
 
-def _read_video(path: str) -> object:
+def _read_video(path: str) -> torch.Tensor:
     """Crops (1, 15, 3, 224, 224) in half precision on the GPU."""
     from data import video_utils
 
@@ -96,7 +103,7 @@ def _read_video(path: str) -> object:
     return crops[:, :, 0][None].cuda().half()
 
 
-def _read_audio(path: str) -> object:
+def _read_audio(path: str) -> torch.Tensor:
     """Filter banks (1, 1, 128, 1024) in half precision on the GPU."""
     from data.data_utils import make_audio_features
 

@@ -22,7 +22,7 @@ class PandaGpt(protocol.Worker):
     model = "PandaGPT-7B"
     modalities = ("video", "audio", "video+audio")
     packages = ("torch", "transformers", "peft", "pytorchvideo")
-    defaults: ClassVar[dict] = {"vicuna": None, "imagebind": None}
+    defaults: ClassVar[dict[str, str | None]] = {"vicuna": None, "imagebind": None}
 
     def load(self) -> None:
         """Build the model on Vicuna-7B v0 and ImageBind, and load PandaGPT's own weights into it."""
@@ -48,7 +48,7 @@ class PandaGpt(protocol.Worker):
         self.network = network.eval().half().cuda()
         protocol.greedy(self.network.llama_model)
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         given = request.media(frames=10, at_most=6)  # 5 clips of 2 frames; 3 clips of 2 s
         text = self.network.generate(

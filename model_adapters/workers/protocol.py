@@ -26,7 +26,7 @@ import sys
 import traceback
 import wave
 from importlib import metadata
-from typing import IO, ClassVar
+from typing import IO, Any, ClassVar
 
 VERSION = 1
 FATAL_EXIT = 4  # the device is lost for this process; a fresh one may still answer
@@ -39,19 +39,19 @@ class Refusal(Exception):
 class Request:
     """One question: `video`, `audio` (paths or None), `prompt`, `generation` (settings as lmms-eval names them)."""
 
-    def __init__(self, line: dict) -> None:
-        self.id = line["id"]
-        self.video = line["video"]
-        self.audio = line["audio"]
-        self.prompt = line["prompt"]
-        self.generation = line["generation"]
+    def __init__(self, line: dict[str, Any]) -> None:
+        self.id: int = line["id"]
+        self.video: str | None = line["video"]
+        self.audio: str | None = line["audio"]
+        self.prompt: str = line["prompt"]
+        self.generation: dict[str, Any] = line["generation"]
 
     @property
     def max_new_tokens(self) -> int:
         """New tokens allowed, at least 1."""
         return max(1, int(self.generation.get("max_new_tokens") or 512))
 
-    def media(self, frames: int = 0, at_most: float = float("inf")) -> dict:
+    def media(self, frames: int = 0, at_most: float = float("inf")) -> dict[str, float]:
         """What to report of a question: frames its picture was sampled to, seconds of its sound (`at_most` are taken).
 
         Raises ValueError where the sound cannot be read.
@@ -68,10 +68,10 @@ class Worker(abc.ABC):
     may set; None stands for "must be given". `options` holds what was set.
     """
 
-    model = ""
-    modalities = ()
-    packages = ()
-    defaults: ClassVar[dict] = {}
+    model: str = ""
+    modalities: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    defaults: ClassVar[dict[str, str | None]] = {}
 
     def __init__(self, repo: str | None, checkpoint: str | None, options: dict[str, str]) -> None:
         self.repo = repo
@@ -83,7 +83,7 @@ class Worker(abc.ABC):
         """Load the model with the repository's own functions. Raises Refusal, or whatever those raise."""
 
     @abc.abstractmethod
-    def answer(self, request: Request) -> str | tuple[str, dict]:
+    def answer(self, request: Request) -> str | tuple[str, dict[str, float]]:
         """The answer to one Request: its text, or (its text, what the model was given)."""
 
     def needs_checkpoint(self, what: str) -> str:
@@ -111,7 +111,7 @@ def run(worker_class: type[Worker]) -> int:
     return 0
 
 
-def greedy(model: object) -> None:
+def greedy(model: Any) -> None:
     """Make every `generate` of a transformers model greedy, where the repository's own code asks for sampling."""
     generate = model.generate
 
@@ -178,7 +178,7 @@ def _start(worker_class: type[Worker]) -> Worker:
 
 def _options(worker_class: type[Worker], given: list[str]) -> dict[str, str]:
     """The worker's options, defaults filled in. Raises Refusal for one that is unknown or missing."""
-    options = dict(worker_class.defaults)
+    options: dict[str, str | None] = dict(worker_class.defaults)
     for item in given:
         name, _, value = item.partition("=")
         if name not in options:
@@ -189,7 +189,7 @@ def _options(worker_class: type[Worker], given: list[str]) -> dict[str, str]:
     missing = [name for name, value in options.items() if value is None]
     if missing:
         raise Refusal(f"not given: options={';'.join(name + '=...' for name in missing)}")
-    return options
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _absolute(value: str | None) -> str | None:
@@ -200,7 +200,7 @@ def _absolute(value: str | None) -> str | None:
 def _reply(worker: Worker, line: str, replies: IO[str]) -> bool:
     """Answer one line. Returns whether the device is lost, so that only a fresh process can go on."""
     request = Request(json.loads(line))
-    reply = {"id": request.id, "text": None, "error": None}
+    reply: dict[str, Any] = {"id": request.id, "text": None, "error": None}
     lost = False
     try:
         seed()
@@ -216,12 +216,12 @@ def _reply(worker: Worker, line: str, replies: IO[str]) -> bool:
     return lost
 
 
-def _send(replies: IO[str], message: dict) -> None:
+def _send(replies: IO[str], message: dict[str, Any]) -> None:
     replies.write(json.dumps(message) + "\n")
     replies.flush()
 
 
-def _hello(worker: Worker | type[Worker], versions: dict, error: str | None) -> dict:
+def _hello(worker: Worker | type[Worker], versions: dict[str, str | None], error: str | None) -> dict[str, Any]:
     return {
         "protocol": VERSION,
         "model": worker.model,
@@ -233,7 +233,7 @@ def _hello(worker: Worker | type[Worker], versions: dict, error: str | None) -> 
 
 def _versions(worker: Worker) -> dict[str, str | None]:
     """Python, the packages that matter, and the commit of the checkout."""
-    found = {"python": platform.python_version()}
+    found: dict[str, str | None] = {"python": platform.python_version()}
     for name in worker.packages:
         try:
             found[name] = metadata.version(name)

@@ -11,7 +11,7 @@ import argparse
 import importlib
 import io
 import os
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import protocol
 
@@ -25,14 +25,14 @@ class VideoLlama(protocol.Worker):
     model = "Video-LLaMA-7B"
     modalities = ("video", "video+audio")
     packages = ("torch", "transformers", "peft", "decord")
-    defaults: ClassVar[dict] = {"llama": None, "imagebind": None, "audio_branch": None}
+    defaults: ClassVar[dict[str, str | None]] = {"llama": None, "imagebind": None, "audio_branch": None}
 
     def load(self) -> None:
         """Build the model of the audiovisual configuration, with both branches' weights."""
         checkpoint = self.needs_checkpoint("finetune-vicuna7b-v2.pth of DAMO-NLP-SG/Video-LLaMA-Series")
         config = importlib.import_module("video_llama.common.config")
         registry = importlib.import_module("video_llama.common.registry").registry
-        self.conversation = importlib.import_module("video_llama.conversation.conversation_video")
+        self.conversation: Any = importlib.import_module("video_llama.conversation.conversation_video")
         for part in ("datasets.builders", "models", "processors", "runners", "tasks"):  # they register themselves
             importlib.import_module(f"video_llama.{part}")
         chosen = {
@@ -52,12 +52,12 @@ class VideoLlama(protocol.Worker):
         self.hear = self.conversation.load_and_transform_audio_data
         protocol.greedy(network.llama_model)
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         given = request.media(FRAMES, at_most=PIECES * PIECE_SECONDS)
         state = self.conversation.default_conversation.copy()
         state.system = ""
-        embedded: list = []
+        embedded: list[Any] = []
         if request.audio:
             sound = self.hear([request.audio], "cpu", clips_per_video=PIECES)  # here an error would reach the user
             self.conversation.load_and_transform_audio_data = lambda *_, **__: sound

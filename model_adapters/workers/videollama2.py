@@ -28,7 +28,7 @@ class VideoLlama2(protocol.Worker):
         self.infer, self.check_sound, self.joint_sound = mm_infer, load_audio_from_video, process_audio_from_video
         self.network, self.processor, self.tokenizer = model_init(checkpoint)
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         frames = self.processor["video"](request.video, va=False) if request.video else None
         given = request.media(0 if frames is None else len(frames), at_most=16 if request.video else 30)

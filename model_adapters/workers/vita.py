@@ -8,9 +8,13 @@ own sound there, behind the written question, which the demo never does and whic
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import protocol
+
+if TYPE_CHECKING:
+    import torch
+    from PIL.Image import Image as Picture
 
 FRAMES_LEAST = 4
 STATE_MARKS = "\u261e\u261c\u261f"  # pointing hands with which VITA starts: answered, spoken question, no question
@@ -20,9 +24,9 @@ class Vita(protocol.Worker):
     """Picture and, off the demo's path, sound."""
 
     model = "VITA-1.5"
-    modalities = ("video", "audio", "video+audio", "text")
+    modalities: tuple[str, ...] = ("video", "audio", "video+audio", "text")
     packages = ("torch", "transformers", "decord", "torchaudio")
-    defaults: ClassVar[dict] = {"sound": "clip"}
+    defaults: ClassVar[dict[str, str | None]] = {"sound": "clip"}
 
     def load(self) -> None:
         """Load the checkpoint with the repository's `load_pretrained_model`."""
@@ -49,7 +53,7 @@ class Vita(protocol.Worker):
         self.audio_processor = encoder.audio_processor
         self.network.eval()
 
-    def answer(self, request: protocol.Request) -> tuple[str, dict]:
+    def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         import torch
         from vita.util.mm_utils import KeywordsStoppingCriteria
@@ -75,7 +79,7 @@ class Vita(protocol.Worker):
         text = text[: -len(stop)] if text.endswith(stop) else text
         return text.lstrip(STATE_MARKS).strip(), given
 
-    def _prompt(self, request: protocol.Request, frames: int) -> tuple[object, str]:
+    def _prompt(self, request: protocol.Request, frames: int) -> tuple[torch.Tensor, str]:
         """Token ids (1, length) on the GPU, and the template's stop string."""
         from vita.constants import DEFAULT_AUDIO_TOKEN, DEFAULT_IMAGE_TOKEN, IMAGE_TOKEN_INDEX
         from vita.conversation import SeparatorStyle, conv_templates
@@ -92,7 +96,7 @@ class Vita(protocol.Worker):
         two = conversation.sep_style == SeparatorStyle.TWO
         return ids, conversation.sep2 if two else conversation.sep
 
-    def _picture(self, path: str | None) -> object:
+    def _picture(self, path: str | None) -> torch.Tensor:
         """Pixels (frames, 3, side, side) in half precision; one blank image where there is no picture."""
         import torch
 
@@ -113,7 +117,7 @@ class Vita(protocol.Worker):
         pixels = [self.image_processor.preprocess(frame, return_tensors="pt")["pixel_values"][0] for frame in frames]
         return torch.stack(pixels).half().cuda()
 
-    def _square(self, frame: object) -> object:
+    def _square(self, frame: Picture) -> Picture:
         """The frame in the middle of a square of the encoder's mean colour."""
         from PIL import Image
 
@@ -122,7 +126,7 @@ class Vita(protocol.Worker):
         square.paste(frame, ((side - frame.width) // 2, (side - frame.height) // 2))
         return square
 
-    def _sound(self, path: str | None) -> dict:
+    def _sound(self, path: str | None) -> dict[str, torch.Tensor]:
         """The sound's features and lengths; a silent stand-in that no tag refers to where there is no sound."""
         import torch
 

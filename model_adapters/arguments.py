@@ -6,6 +6,7 @@
 import os
 from collections.abc import Collection
 from difflib import get_close_matches
+from typing import Any
 
 import torch
 
@@ -53,7 +54,7 @@ def refuse_unknown(unknown: Collection[str], known: Collection[str], owner: str)
         stop(f"{owner}: unknown model argument {name!r}; {hint}")
 
 
-def number(name: str, value: object, low: float, high: float, owner: str) -> float:
+def number(name: str, value: Any, low: float, high: float, owner: str) -> float:
     """`value` as a number from `low` to `high`."""
     try:
         found = float(value)

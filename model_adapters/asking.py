@@ -22,7 +22,7 @@ class Ask(NamedTuple):
     text: str
 
 
-def from_messages(messages: Sequence[dict], task: str, owner: str) -> Ask:
+def from_messages(messages: Sequence[dict[str, Any]], task: str, owner: str) -> Ask:
     """A chat request: one user turn of video, audio and text items, each medium given by path.
 
     Sound is heard only through an audio item (whose url may be the mp4 itself): a video item alone is silent. Stops the

@@ -18,6 +18,9 @@ class NoisedMedium(NamedTuple):
     step: int
 
 
+AnyMedium = Medium | NoisedMedium
+
+
 class Clip(NamedTuple):
     """A video and a sound (which may live in the same file), either or neither."""
 
@@ -27,5 +30,5 @@ class Clip(NamedTuple):
     @property
     def media(self) -> list[Medium]:
         """The one or two files, video first; empty for a blind question."""
-        pairs = (("video", self.video), ("audio", self.audio))
-        return [Medium(kind, path) for kind, path in pairs if path is not None]
+        seen = [] if self.video is None else [Medium("video", self.video)]
+        return seen if self.audio is None else [*seen, Medium("audio", self.audio)]

@@ -9,19 +9,50 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
 
 from emorealm_tasks import media
-from model_adapters.clip import Medium, NoisedMedium
+from model_adapters.clip import AnyMedium, NoisedMedium
 from model_adapters.contrastive import noise_seed
 from model_adapters.diffusion import diffused
 
 if TYPE_CHECKING:
-    from .modeling import AvereForConditionalGeneration
     from .processing import AvereProcessor
+
+
+class TowerInput(Protocol):
+    """What goes through a tower, and names its features where they are kept."""
+
+    @property
+    def kind(self) -> Literal["video", "audio"]:
+        """Through which tower."""
+
+    def __hash__(self) -> int: ...
+
+
+class Towers(Protocol):
+    """AVERE's model, or its towers and projectors alone."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of their weights."""
+
+    def get_video_features(self, pixel_values_videos: torch.Tensor) -> torch.Tensor:
+        """See `AvereModel`."""
+
+    def get_audio_features(self, input_features: torch.Tensor) -> torch.Tensor:
+        """See `AvereModel`."""
+
+
+Input = TypeVar("Input", bound=TowerInput)
+Model = TypeVar("Model", bound=Towers)
 
 
 @dataclass(frozen=True)
@@ -30,28 +61,28 @@ class Decoded:
 
     values: torch.Tensor
     """Pixels (frames, 3, size, size) or log-mel (bins, mel frames), float32."""
-    given: dict
+    given: dict[str, Any]
     """`frames` and their `times` in seconds, or `audio_seconds`."""
 
 
-class FeatureStore:
+class FeatureStore(Generic[Input]):
     """Tensors by medium on the host, at most `budget` bytes of them, least recently used first out."""
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.bytes = 0
-        self._kept: OrderedDict[Medium, torch.Tensor] = OrderedDict()
+        self._kept: OrderedDict[Input, torch.Tensor] = OrderedDict()
 
-    def __contains__(self, medium: Medium) -> bool:
+    def __contains__(self, medium: Input) -> bool:
         return medium in self._kept
 
-    def get(self, medium: Medium) -> torch.Tensor | None:
+    def get(self, medium: Input) -> torch.Tensor | None:
         """The features, now the most recently used, or None."""
         if medium in self._kept:
             self._kept.move_to_end(medium)
         return self._kept.get(medium)
 
-    def put(self, medium: Medium, features: torch.Tensor) -> None:
+    def put(self, medium: Input, features: torch.Tensor) -> None:
         """Keep `features`; one tensor larger than the whole budget is not kept."""
         if medium in self._kept or features.nbytes > self.budget:
             return
@@ -62,7 +93,7 @@ class FeatureStore:
             self.bytes -= dropped.nbytes
 
 
-class MediaEncoder:
+class MediaEncoder(Generic[Model, Input]):
     """Decodes ahead in threads, encodes in batches, remembers features, failures and what was given.
 
     `failures` holds a message for each medium that could not be read; `given` the facts of each that could. `read`
@@ -72,29 +103,30 @@ class MediaEncoder:
 
     def __init__(
         self,
-        model: "AvereForConditionalGeneration",
+        model: Model,
         processor: "AvereProcessor",
         budget: int,
         workers: int | None = None,
-        read: "Callable[[AvereProcessor, Medium], Decoded] | None" = None,
+        read: "Callable[[AvereProcessor, Input], Decoded] | None" = None,
     ) -> None:
         self.model = model
         self.processor = processor
-        self.store = FeatureStore(budget)
+        self.store = FeatureStore[Input](budget)
         self._read = read
-        self.failures: dict[Medium, str] = {}
-        self.given: dict[Medium, dict] = {}
-        self._decoding: dict[Medium, Future[Decoded]] = {}
+        self.failures: dict[Input, str] = {}
+        self.given: dict[Input, dict[str, Any]] = {}
+        self._decoding: dict[Input, Future[Decoded]] = {}
         begin = _use_one_thread if model.device.type == "cpu" else None
         self._pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), "decode", initializer=begin)
 
-    def prefetch(self, wanted: Iterable[Medium]) -> None:
+    def prefetch(self, wanted: Iterable[Input]) -> None:
         """Start decoding what is neither encoded nor under way nor known to fail."""
+        read: Any = self._read or decode  # without `read` media are what `decode` takes
         for medium in wanted:
             if medium not in self.store and medium not in self._decoding and medium not in self.failures:
-                self._decoding[medium] = self._pool.submit(self._read or decode, self.processor, medium)
+                self._decoding[medium] = self._pool.submit(read, self.processor, medium)
 
-    def encode(self, wanted: Sequence[Medium]) -> dict[Medium, torch.Tensor]:
+    def encode(self, wanted: Sequence[Input]) -> dict[Input, torch.Tensor]:
         """Features (tokens, hidden) of every readable medium on the model's device; the rest lands in `failures`."""
         wanted = list(dict.fromkeys(wanted))
         features = {m: kept.to(self.model.device) for m in wanted if (kept := self.store.get(m)) is not None}
@@ -110,10 +142,10 @@ class MediaEncoder:
         return features
 
     @torch.inference_mode()
-    def _through(self, tower: torch.nn.Module, batch: list[torch.Tensor]) -> torch.Tensor:
+    def _through(self, tower: Callable[[torch.Tensor], torch.Tensor], batch: list[torch.Tensor]) -> torch.Tensor:
         return tower(torch.stack(batch).to(self.model.device, self.model.dtype))
 
-    def _decoded(self, medium: Medium) -> torch.Tensor | None:
+    def _decoded(self, medium: Input) -> torch.Tensor | None:
         """Wait for a decoding; None after noting why it failed (now or before)."""
         if medium in self.failures:
             return None
@@ -129,7 +161,7 @@ class MediaEncoder:
         """End the threads and forget everything held."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._decoding.clear()
-        self.store = FeatureStore(0)
+        self.store = FeatureStore[Input](0)
 
 
 def _use_one_thread() -> None:
@@ -142,7 +174,7 @@ def _use_one_thread() -> None:
     threadpool_limits(1, user_api="openmp")
 
 
-def decode(processor: "AvereProcessor", medium: Medium | NoisedMedium) -> Decoded:
+def decode(processor: "AvereProcessor", medium: AnyMedium) -> Decoded:
     """Read one medium from disk and prepare it for its tower, noise included; raises MediaError."""
     decoded = _decode_clean(processor, medium)
     if isinstance(medium, NoisedMedium):
@@ -150,7 +182,7 @@ def decode(processor: "AvereProcessor", medium: Medium | NoisedMedium) -> Decode
     return decoded
 
 
-def _decode_clean(processor: "AvereProcessor", medium: Medium | NoisedMedium) -> Decoded:
+def _decode_clean(processor: "AvereProcessor", medium: AnyMedium) -> Decoded:
     if medium.kind == "video":
         frames, times = media.read_frames(medium.path, processor.config.vision_config.num_frames)
         return Decoded(processor.pixel_values(frames), {"frames": len(frames), "times": times.tolist()})

@@ -4,7 +4,7 @@ The defaults are those of the released 7B model (paper, Section D.2); a nano mod
 numbers.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import Blip2QFormerConfig, CLIPVisionConfig, LlamaConfig, PreTrainedConfig, WhisperConfig
 
@@ -97,13 +97,21 @@ class AvereConfig(PreTrainedConfig):
         "qformer_config": AvereQFormerConfig,
     }
 
-    text_config: dict | PreTrainedConfig | None = None
-    vision_config: dict | PreTrainedConfig | None = None
-    audio_config: dict | PreTrainedConfig | None = None
-    qformer_config: dict | PreTrainedConfig | None = None
+    if TYPE_CHECKING:  # what `__post_init__` makes of them
+        text_config: LlamaConfig
+        vision_config: AvereVisionConfig
+        audio_config: AvereAudioConfig
+        qformer_config: AvereQFormerConfig
+        video_token_id: int
+        audio_token_id: int
+    else:
+        text_config: dict | PreTrainedConfig | None = None
+        vision_config: dict | PreTrainedConfig | None = None
+        audio_config: dict | PreTrainedConfig | None = None
+        qformer_config: dict | PreTrainedConfig | None = None
+        video_token_id: int | None = None
+        audio_token_id: int | None = None
     vision_feature_layer: int = -2
-    video_token_id: int | None = None
-    audio_token_id: int | None = None
     max_sequence_length: int = 3072
     tie_word_embeddings: bool = False
 
@@ -114,10 +122,9 @@ class AvereConfig(PreTrainedConfig):
                 setattr(self, name, kind(**(part or {})))
         self.qformer_config.encoder_hidden_size = self.audio_config.d_model
         self.qformer_config.output_hidden_size = self.text_config.hidden_size
-        if self.video_token_id is None:
-            self.video_token_id = self.text_config.vocab_size
-        if self.audio_token_id is None:
-            self.audio_token_id = self.text_config.vocab_size + 1
+        for place, name in enumerate(("video_token_id", "audio_token_id")):
+            if getattr(self, name) is None:
+                setattr(self, name, self.text_config.vocab_size + place)
         super().__post_init__(**kwargs)
 
     @property

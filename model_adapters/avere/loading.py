@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from safetensors import SafetensorError
@@ -84,11 +84,13 @@ def load_model(
     folder: Path, device: torch.device, dtype: torch.dtype, attn_implementation: str | None, adapter: str | Path | None
 ) -> AvereForConditionalGeneration:
     """The model of `folder` in eval mode, with the LoRA of the folder `adapter` merged in if one is named."""
-    attention = {"attn_implementation": attn_implementation} if attn_implementation else {}
+    attention: dict[str, Any] = {"attn_implementation": attn_implementation} if attn_implementation else {}
+    model: AvereForConditionalGeneration
     try:
-        model, report = AvereForConditionalGeneration.from_pretrained(
+        loaded: Any = AvereForConditionalGeneration.from_pretrained(  # its types know nothing of output_loading_info
             folder, dtype=dtype, local_files_only=True, output_loading_info=True, **attention
         )
+        model, report = loaded
     except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
         _refuse(folder, f"its weights cannot be loaded ({first_line(error)})")
     if report["missing_keys"]:
@@ -96,7 +98,7 @@ def load_model(
         _refuse(folder, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
     if adapter:
         model = lora.merge("avere", model, Path(adapter).expanduser())
-    return model.to(device).eval()
+    return model.to(device).eval()  # type: ignore[arg-type]  # the wrapper of `to` hides its types
 
 
 def load_processor(folder: Path) -> AvereProcessor:

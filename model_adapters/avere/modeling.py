@@ -28,10 +28,10 @@ class AverePreTrainedModel(PreTrainedModel):
 
     config_class = AvereConfig
     base_model_prefix = "model"
-    input_modalities = ("video", "audio", "text")
+    input_modalities = ["video", "audio", "text"]  # noqa: RUF012 - these are lists in the base class
     supports_gradient_checkpointing = True
-    _no_split_modules = ("AvereVideoLayer", "WhisperEncoderLayer", "Blip2QFormerLayer", "LlamaDecoderLayer")
-    _skip_keys_device_placement = (CACHE,)
+    _no_split_modules = ["AvereVideoLayer", "WhisperEncoderLayer", "Blip2QFormerLayer", "LlamaDecoderLayer"]  # noqa: RUF012
+    _skip_keys_device_placement = [CACHE]  # noqa: RUF012
     _supports_flash_attn = True
     _supports_sdpa = True
     _supports_attention_backend = True
@@ -58,7 +58,7 @@ class AvereModel(AverePreTrainedModel):
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replace the language model's embedding table."""
-        self.language_model.embed_tokens = value
+        self.language_model.set_input_embeddings(value)
 
     def get_video_features(self, pixel_values_videos: torch.Tensor) -> torch.Tensor:
         """(clips, frames, 3, height, width) -> (clips, frames x tokens a frame, hidden), frame 0 first."""
@@ -111,7 +111,7 @@ class AvereModel(AverePreTrainedModel):
         if input_features is not None:
             _refuse_both(audio_features, "input_features", "audio_features")
             audio_features = self.get_audio_features(input_features)
-        if inputs_embeds is None:
+        if input_ids is not None:
             inputs_embeds = self.merge(input_ids, video_features, audio_features)
         return self.language_model(
             inputs_embeds=inputs_embeds,
@@ -219,7 +219,7 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
 
     def prepare_inputs_for_generation(
         self, input_ids: torch.Tensor, is_first_iteration: bool = False, **kwargs: Any
-    ) -> dict:
+    ) -> dict[str, Any]:
         """Media belong to the prefill: later steps find them in the cache."""
         inputs = super().prepare_inputs_for_generation(input_ids, is_first_iteration=is_first_iteration, **kwargs)
         if not is_first_iteration and kwargs.get("use_cache", True):

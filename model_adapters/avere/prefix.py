@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
+from transformers.cache_utils import CacheLayerMixin
 
 from .modeling import CACHE
 
@@ -47,7 +48,7 @@ def shared_length(prompts: Sequence[Sequence[int]]) -> int:
 
     The first and last prompt in lexicographic order differ at the earliest place any two differ.
     """
-    first, last = min(prompts), max(prompts)
+    first, last = min(prompts, key=tuple), max(prompts, key=tuple)
     most = min(map(len, prompts)) - 1
     return next((i for i in range(most) if first[i] != last[i]), most)
 
@@ -161,11 +162,19 @@ def score(
 
 def _take_rows(cache: DynamicCache, rows: Sequence[int]) -> DynamicCache:
     """A new cache holding `rows` (repeats allowed) of `cache`, which stays as it is."""
-    index = torch.tensor(rows, device=cache.layers[0].keys.device)
+    held = [_keys_and_values(layer) for layer in cache.layers]
+    index = torch.tensor(rows, device=held[0][0].device)
     taken = DynamicCache()
-    for number, layer in enumerate(cache.layers):
-        taken.update(layer.keys[index], layer.values[index], number)
+    for number, (keys, values) in enumerate(held):
+        taken.update(keys[index], values[index], number)
     return taken
+
+
+def _keys_and_values(layer: object) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both of a layer that has run."""
+    if not isinstance(layer, CacheLayerMixin) or layer.keys is None or layer.values is None:
+        raise ValueError(f"a layer of the cache holds no keys and values: {type(layer).__name__}")
+    return layer.keys, layer.values
 
 
 def _left_padded(sequences: Sequence[Sequence[int]], prefix: int, device: torch.device) -> Rows:

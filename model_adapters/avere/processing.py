@@ -30,7 +30,7 @@ class AvereProcessor(ProcessorMixin):
     config: the model's `AvereConfig`, or a dict of it.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: AvereConfig | dict) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, config: AvereConfig | dict[str, Any]) -> None:
         super().__init__(tokenizer)
         self.config = config if isinstance(config, AvereConfig) else AvereConfig(**config)
         self.log_mel = WhisperFeatureExtractor(

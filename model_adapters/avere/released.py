@@ -35,12 +35,11 @@ def from_released_ids(
     def padded(column: list[torch.Tensor], value: int) -> torch.Tensor:
         return torch.nn.utils.rnn.pad_sequence(column, batch_first=True, padding_value=value)
 
-    ids, targets = ([row[part] for row in rows] for part in (0, 1))
     expanded = {
-        "input_ids": padded(ids, 0),
-        "attention_mask": padded([torch.ones_like(row, dtype=mask.dtype) for row in ids], 0),
+        "input_ids": padded([ids for ids, _ in rows], 0),
+        "attention_mask": padded([torch.ones_like(ids, dtype=mask.dtype) for ids, _ in rows], 0),
     }
-    return expanded if labels is None else expanded | {"labels": padded(targets, IGNORED)}
+    return expanded if labels is None else expanded | {"labels": padded([target for _, target in rows], IGNORED)}
 
 
 def _expand(config: AvereConfig, ids: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

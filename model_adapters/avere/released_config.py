@@ -40,7 +40,7 @@ _BERT = (
 )
 
 
-class _File(dict):
+class _File(dict[str, Any]):
     """A JSON object whose missing keys end in one line that names the file."""
 
     def __init__(self, path: Path) -> None:
@@ -67,11 +67,14 @@ def read_released(source: Path, backbones: Path) -> tuple[AvereConfig, Path, Pat
         if released.get(key, False) != value:
             stop(f"{released.path}: {key} is {released.get(key)!r}; only {value!r} can be converted")
     video, audio = (backbones / Path(released[key]).name for key in ("mm_video_tower", "mm_speech_tower"))
+    parts: dict[str, Any] = {
+        "text_config": {key: released[key] for key in _LLAMA if key in released},
+        "vision_config": _vision(video),
+        "audio_config": _audio(audio),
+        "qformer_config": _qformer(released, backbones / BERT),
+    }
     config = AvereConfig(
-        text_config={key: released[key] for key in _LLAMA if key in released},
-        vision_config=_vision(video),
-        audio_config=_audio(audio),
-        qformer_config=_qformer(released, backbones / BERT),
+        **parts,
         vision_feature_layer=released["mm_vision_select_layer"],
         max_sequence_length=released["tokenizer_model_max_length"],
         dtype=released.get("torch_dtype"),

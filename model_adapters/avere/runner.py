@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
-from model_adapters.clip import Clip, Medium, NoisedMedium
+from model_adapters.clip import AnyMedium, Clip
 from model_adapters.contrastive import Contrast
 
 from .clips import MediaEncoder
+from .modeling import AvereForConditionalGeneration
 from .prefix import Prefix, generate, run_prefix, score, shared_length
 
 _AHEAD = 2  # batches of clips decoded while the model works on one; on a CPU none, as both want the same cores
@@ -36,8 +37,11 @@ class Failure:
     message: str
 
 
+Encoder = MediaEncoder[AvereForConditionalGeneration, AnyMedium]
 Batch = list[tuple[Clip, list[int]]]
 """Clips, each with the numbers of its questions."""
+Suffixes = list[Sequence[int]]
+"""What a chunk of questions adds to their prefix: ids, a row each."""
 
 
 class Runner:
@@ -46,7 +50,7 @@ class Runner:
     With `contrast` answers (not scores) are contrasted with those about the same clips under noise, in twice the rows.
     """
 
-    def __init__(self, encoder: MediaEncoder, batch_size: int, eos: int, contrast: Contrast | None = None) -> None:
+    def __init__(self, encoder: Encoder, batch_size: int, eos: int, contrast: Contrast | None = None) -> None:
         self.model = encoder.model
         self.encoder = encoder
         self.batch_size = batch_size
@@ -57,7 +61,9 @@ class Runner:
     def generate(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[int] | Failure]]:
         """(question number, new ids without eos, or why not) for each question, in the order of the work."""
 
-        def continue_rows(prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: list) -> list:
+        def continue_rows(
+            prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: Suffixes
+        ) -> list[list[int]]:
             limits = [question.limit for question in chunk]
             if prefix.noised:
                 half = len(rows)
@@ -70,12 +76,14 @@ class Runner:
     def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, tuple[float, bool] | Failure]]:
         """(question number, (summed log-probability, greedy?), or why not) for each question's option."""
 
-        def score_rows(prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: list) -> list:
+        def score_rows(
+            prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: Suffixes
+        ) -> list[tuple[float, bool]]:
             return score(self.model, prefix, rows, suffixes, [question.option for question in chunk])
 
         return self._run(questions, score_rows)
 
-    def _run(self, questions: Sequence[Question], work: Callable[..., list]) -> Iterator[tuple[int, Any]]:
+    def _run(self, questions: Sequence[Question], work: Callable[..., list[Any]]) -> Iterator[tuple[int, Any]]:
         """Questions with the same modalities share the ids of their prefix, and so can share a batch."""
         for numbers in _by_modalities(questions):
             length = shared_length([questions[number].ids for number in numbers])
@@ -93,8 +101,8 @@ class Runner:
         questions: Sequence[Question],
         batch: Batch,
         length: int,
-        features: dict[Medium, torch.Tensor],
-        work: Callable[..., list],
+        features: dict[AnyMedium, torch.Tensor],
+        work: Callable[..., list[Any]],
     ) -> Iterator[tuple[int, Any]]:
         """Run the prefixes of a batch of clips, then its questions, `batch_size` at a time."""
         ids = questions[batch[0][1][0]].ids[:length]
@@ -108,12 +116,12 @@ class Runner:
             results = work(prefix, clip_rows, chunk, [question.ids[length:] for question in chunk])
             yield from zip(numbers, results, strict=True)
 
-    def _media(self, batches: Sequence[Batch]) -> list[Medium | NoisedMedium]:
+    def _media(self, batches: Sequence[Batch]) -> list[AnyMedium]:
         """Media of the batches, and behind all of them what stands for each in the noised branch."""
         clean = [medium for batch in batches for clip, _ in batch for medium in clip.media]
-        return [*clean, *map(self.contrast.medium, clean)] if self.contrast else clean
+        return [*clean, *(map(self.contrast.medium, clean) if self.contrast else ())]
 
-    def _unreadable(self, batch: Batch, features: dict[Medium, torch.Tensor]) -> Iterator[tuple[int, Failure]]:
+    def _unreadable(self, batch: Batch, features: dict[AnyMedium, torch.Tensor]) -> Iterator[tuple[int, Failure]]:
         for clip, asked in batch:
             missing = [medium for medium in clip.media if medium not in features]
             if missing:
@@ -154,7 +162,7 @@ def _by_modalities(questions: Sequence[Question]) -> list[list[int]]:
 
 
 def _stacked(
-    media: Sequence[Medium | NoisedMedium], features: dict[Medium, torch.Tensor]
+    media: Sequence[AnyMedium], features: dict[AnyMedium, torch.Tensor]
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Video and audio features, each (clips, tokens, hidden) in the order of the media, or None where absent."""
     stacked = []

@@ -15,9 +15,9 @@ class AvereSpeechProjector(PreTrainedModel):
     config_class = AvereQFormerConfig
     base_model_prefix = "audio_projector"
     main_input_name = "states"
-    input_modalities = ("audio",)
+    input_modalities = ["audio"]  # noqa: RUF012 - these are lists in the base class
     supports_gradient_checkpointing = True
-    _no_split_modules = ("Blip2QFormerLayer",)
+    _no_split_modules = ["Blip2QFormerLayer"]  # noqa: RUF012
     _supports_flash_attn = True
     _supports_sdpa = True
     _supports_attention_backend = True

@@ -5,6 +5,7 @@ import pickle
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -59,7 +60,7 @@ def _safetensors(path: Path) -> dict[str, Reader]:
         part = file.get_slice(key)
         shape = tuple(part.get_shape())
         nbytes = torch.Size(shape).numel() * _BYTES[part.get_dtype()]
-        readers[key] = Reader(path, key, shape, nbytes, lambda key=key: file.get_tensor(key))
+        readers[key] = Reader(path, key, shape, nbytes, partial(file.get_tensor, key))
     return readers
 
 
@@ -67,7 +68,7 @@ def _pytorch(path: Path) -> dict[str, Reader]:
     # only the zip format can be mapped into memory, and then only what is read is loaded
     tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     return {
-        key: Reader(path, key, tuple(tensor.shape), tensor.nbytes, lambda tensor=tensor: tensor)
+        key: Reader(path, key, tuple(tensor.shape), tensor.nbytes, partial(tensors.__getitem__, key))
         for key, tensor in tensors.items()
     }
 

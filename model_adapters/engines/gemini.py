@@ -12,6 +12,7 @@ A clip is uploaded once, as it lies on disk where the question's sound is the fi
 import io
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import soundfile
@@ -61,12 +62,13 @@ class GeminiAV(ServedChat):
         thinking: int = 1024,
         upload_timeout: float = 300.0,
         base_url: str | None = None,
-        **more: object,
+        **more: Any,
     ) -> None:
         known = [name for name in (*ARGUMENTS, *self.own_arguments) if name not in ("fps", "frames")]
         arguments.refuse_unknown([name for name in more if name not in known], known, self.name)
         try:
             from google import genai
+            from google.genai import types
         except ImportError:
             stop(f"{self.name}: Google's client is not installed: pip install 'emorealm[gemini]'")
         self._key = read_key([key] if key else _KEYS)
@@ -76,7 +78,7 @@ class GeminiAV(ServedChat):
         self.model = model
         self.thinking = int(arguments.number("thinking", thinking, -1, 1e6, self.name))
         self.upload_timeout = arguments.number("upload_timeout", upload_timeout, 0.1, 1e6, self.name)
-        options = {"base_url": base_url, "timeout": round(1000 * self.timeout)}
+        options = types.HttpOptions(base_url=base_url, timeout=round(1000 * self.timeout))
         self.client = genai.Client(api_key=self._key, vertexai=False, http_options=options)
         self._works = False
         self._uploaded = Once(self._upload)
@@ -90,7 +92,7 @@ class GeminiAV(ServedChat):
 
     def answer(self, asked: Asked) -> Answer:
         """One call of generateContent. See `ServedChat.answer`."""
-        contents = [*self._media(asked.clip), asked.ask.text]
+        contents: list[types.PartUnionDict] = [*self._media(asked.clip), asked.ask.text]
         call = self.client.models.generate_content
         response = self._send(lambda: call(model=self.model, contents=contents, config=self._config(asked.generation)))
         answer = _answer(response)
@@ -111,7 +113,7 @@ class GeminiAV(ServedChat):
             parts.append(types.Part.from_bytes(data=clips.wav(clip.audio).read_bytes(), mime_type="audio/wav"))
         return parts
 
-    def _config(self, generation: dict) -> "types.GenerateContentConfig":
+    def _config(self, generation: dict[str, Any]) -> "types.GenerateContentConfig":
         from google.genai import types
 
         room = generation["max_new_tokens"] + self.thinking if self.thinking >= 0 else None
@@ -122,23 +124,28 @@ class GeminiAV(ServedChat):
             temperature=generation["temperature"] or 0.0,
             top_p=generation["top_p"],
             thinking_config=types.ThinkingConfig(thinking_budget=self.thinking),
-            safety_settings=[types.SafetySetting(category=f"HARM_CATEGORY_{harm}", threshold=off) for harm in _HARMS],
+            safety_settings=[
+                types.SafetySetting(category=types.HarmCategory(f"HARM_CATEGORY_{harm}"), threshold=off)
+                for harm in _HARMS
+            ],
         )
 
     def _upload(self, clip: tuple[str, bool]) -> "types.File":
         """A clip's file on the server, ready for use; its sound only where the second is true."""
         path, sounding = clip
-        silent = not sounding and media.probe(path).has_audio
-        data = clips.silent(path) if silent else None
+        data = clips.silent(path) if not sounding and media.probe(path).has_audio else None
         files = self.client.files
-        config = {"mime_type": "video/mp4"}
-        file = self._send(lambda: files.upload(file=io.BytesIO(data) if silent else path, config=config), f"{path}: ")
+
+        def upload() -> "types.File":
+            return files.upload(file=path if data is None else io.BytesIO(data), config={"mime_type": "video/mp4"})
+
+        file = self._send(upload, f"{path}: ")
         latest = time.monotonic() + self.upload_timeout
         while file.state and file.state.name == "PROCESSING":
             if time.monotonic() > latest:
                 raise RequestFailed(f"{path}: uploaded, and not processed within upload_timeout={self.upload_timeout}")
             time.sleep(_POLL)
-            file = self._send(lambda name=file.name: files.get(name=name), f"{path}: ")
+            file = self._send(partial(files.get, name=file.name), f"{path}: ")
         if file.state and file.state.name == "FAILED":
             why = file.error.message if file.error else "no reason given"
             raise RequestFailed(f"{path}: the server cannot process it ({why})")
@@ -223,7 +230,9 @@ def _passes(error: BaseException) -> bool:
 
 def _wait(state: tenacity.RetryCallState) -> float:
     """Seconds until the next attempt: what the server asks for, else 1, 2, 4, ... up to a minute."""
-    return asked_wait(state.outcome.exception()) or min(_BACKOFF * 2.0 ** (state.attempt_number - 1), _LONGEST_BACKOFF)
+    error = state.outcome.exception() if state.outcome else None
+    asked = asked_wait(error) if error else 0.0
+    return asked or min(_BACKOFF * 2.0 ** (state.attempt_number - 1), _LONGEST_BACKOFF)
 
 
 def asked_wait(error: BaseException) -> float:

@@ -111,7 +111,7 @@ class Qwen25OmniVLLM(ChatAV):
             stop(f"{self.name}: task {asked.task} asks for beams; it decodes greedily or samples (num_beams=1)")
         return asked
 
-    def prompt(self, asked: Asked) -> "tuple[dict, SamplingParams]":
+    def prompt(self, asked: Asked) -> "tuple[dict[str, Any], SamplingParams]":
         """A question as the engine takes it, and how to decode. Raises MediaError."""
         given = self.reader(asked.clip)
         together = self.interleave and given.seen is not None and given.heard is not None
@@ -152,8 +152,8 @@ def _processing(given: Given, together: bool) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if given.seen:
         told = {"fps": given.seen.fps, "do_sample_frames": False}
-    if together:
-        told |= {"use_audio_in_video": True, "second_per_grid_ts": [2.0 / given.seen.fps]}
+        if together:
+            told |= {"use_audio_in_video": True, "second_per_grid_ts": [2.0 / given.seen.fps]}
     return told
 
 

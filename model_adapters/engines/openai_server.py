@@ -6,7 +6,7 @@ The picture goes as images, frames evenly spaced over the clip (`video_as=frames
 """
 
 import os
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import soundfile
 
@@ -47,7 +47,7 @@ class OpenAIAV(ServedChat):
         video_as: str = "frames",
         fps: float | None = None,
         frames: int | None = None,
-        **more: object,
+        **more: Any,
     ) -> None:
         known = (*ARGUMENTS, *self.own_arguments)
         arguments.refuse_unknown([name for name in more if name not in known], known, self.name)
@@ -61,8 +61,9 @@ class OpenAIAV(ServedChat):
             stop(f"{self.name}: set {key}, or name a server of your own with base_url=http://HOST:PORT/v1")
         super().__init__(model=model, fps=fps, frames=frames, **more)
         self.video_as = video_as
-        options = {"timeout": self.timeout, "retries": self.retries, "options": {}}
-        self.client = ChatClient(model, read_key([key]), base_url, **options)
+        self.client = ChatClient(
+            model, read_key([key]), base_url, timeout=self.timeout, retries=self.retries, options={}
+        )
         self.fingerprint = f"{model} at {self.client.address}"
         self._content = Once(self._encode, keep=_KEPT)
 
@@ -81,11 +82,11 @@ class OpenAIAV(ServedChat):
             self.log_media(asked.ask.clip, times, seconds)
         return Answer(reply.text, reply.tokens_in, reply.tokens_out, reply.tokens_thought, reply.tokens_sound)
 
-    def _chat(self, asked: Asked, content: list[dict]) -> list[dict]:
+    def _chat(self, asked: Asked, content: list[dict[str, Any]]) -> list[dict[str, Any]]:
         chat = [{"role": "system", "content": self.system}] if self.system else []
         return [*chat, {"role": "user", "content": [*content, {"type": "text", "text": asked.ask.text}]}]
 
-    def _encode(self, clip: Clip) -> tuple[list[dict], list[float], float]:
+    def _encode(self, clip: Clip) -> tuple[list[dict[str, Any]], list[float], float]:
         """Content items of a clip, the times of its frames and the seconds of its sound. Raises MediaError."""
         items, times, seconds = [], [], 0.0
         if clip.video and self.video_as == "video":
@@ -102,11 +103,11 @@ class OpenAIAV(ServedChat):
         return items, times, seconds
 
 
-def _url(kind: str, uri: str) -> dict:
+def _url(kind: str, uri: str) -> dict[str, Any]:
     return {"type": kind, kind: {"url": uri}}
 
 
-def _options(generation: dict) -> dict:
+def _options(generation: dict[str, Any]) -> dict[str, Any]:
     """How to generate, as the chat API has it."""
     drawn = {"top_p": generation["top_p"]} if generation["do_sample"] else {}
     return {"max_tokens": generation["max_new_tokens"], "temperature": generation["temperature"] or 0, **drawn}

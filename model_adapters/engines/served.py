@@ -151,7 +151,7 @@ class Once:
         self._make = make
         self._keep = keep
         self._lock = Lock()
-        self.made: dict[Any, Future] = {}
+        self.made: dict[Any, Future[Any]] = {}
 
     def __call__(self, key: Any) -> Any:
         """The value for the key."""

@@ -42,6 +42,6 @@ class AlignedPositions:
                 return positions, count
             return with_marks(positions, start), count + 3
 
-        aligned.aligned = True
+        aligned.aligned = True  # type: ignore[attr-defined]  # a mark on the replaced method
         kind._compute_interleaved_positions = aligned
         return True

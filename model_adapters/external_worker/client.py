@@ -1,6 +1,7 @@
 """A worker that is there when it is asked: started once, started again after a fault, its questions asked again."""
 
 from collections.abc import Callable
+from typing import Any
 
 from loguru import logger
 
@@ -15,12 +16,13 @@ class Client:
         self._start = start
         self._timeout = timeout
         self._retries = retries
-        self._process: WorkerProcess | None = start()
-        self.hello: Hello = self._process.hello
+        started = start()
+        self._process: WorkerProcess | None = started
+        self.hello: Hello = started.hello
         self.faults = 0
         self._number = 0
 
-    def ask(self, question: dict) -> dict:
+    def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """The reply to {video, audio, prompt, generation}; {"error": MESSAGE} where no attempt brought one.
 
         Raises Fault or Refused where the worker does not start again.

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PROTOCOL = 1
 _LONGEST_LINE = 1 << 26  # bytes; what is longer is no answer
@@ -57,6 +58,9 @@ class WorkerProcess:
                 stderr=errors,
                 start_new_session=True,  # a group of its own: it can be killed whole, and ctrl-c is ours to handle
             )
+        assert self._process.stdin is not None  # both were asked for
+        assert self._process.stdout is not None
+        self._requests, self._replies = self._process.stdin, self._process.stdout
         try:
             with self._deadline(seconds, "load its model"):
                 self.hello = _read_hello(self._read())
@@ -64,7 +68,7 @@ class WorkerProcess:
             self.kill()
             raise
 
-    def ask(self, request: Mapping, seconds: float) -> dict:
+    def ask(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """The reply to one request, within `seconds`. Raises Fault, and then the process is gone."""
         try:
             with self._deadline(seconds, "answer"):
@@ -76,7 +80,7 @@ class WorkerProcess:
 
     def stop(self) -> None:
         """Let the worker end by itself, kill it where it does not."""
-        self._process.stdin.close()
+        self._requests.close()
         try:
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
@@ -87,7 +91,7 @@ class WorkerProcess:
         """End the process and what it started, at once."""
         _kill_group(self._process)
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._requests, self._replies):
             with suppress(BrokenPipeError):  # what was not read of our last line
                 pipe.close()
 
@@ -111,13 +115,13 @@ class WorkerProcess:
         finally:
             watchdog.cancel()
 
-    def _write(self, message: Mapping) -> None:
-        self._process.stdin.write(json.dumps(message).encode() + b"\n")
-        self._process.stdin.flush()
+    def _write(self, message: Mapping[str, Any]) -> None:
+        self._requests.write(json.dumps(message).encode() + b"\n")
+        self._requests.flush()
 
-    def _read(self) -> dict:
+    def _read(self) -> dict[str, Any]:
         """The next line as a JSON object. Raises Fault."""
-        line = self._process.stdout.readline(_LONGEST_LINE)
+        line = self._replies.readline(_LONGEST_LINE)
         if not line.endswith(b"\n"):
             if len(line) == _LONGEST_LINE:
                 raise Fault(f"it wrote a line of more than {_LONGEST_LINE >> 20} MiB")
@@ -140,13 +144,13 @@ class WorkerProcess:
         return f"; its last words: {lines[-1].strip()}" if lines else ""
 
 
-def _kill_group(process: subprocess.Popen) -> None:
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         with suppress(ProcessLookupError):  # it ended between the two lines
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def _read_hello(message: dict) -> Hello:
+def _read_hello(message: dict[str, Any]) -> Hello:
     """A hello line as a Hello. Raises Refused where the worker says that it cannot serve, Fault where it is none."""
     if message.get("error"):
         raise Refused(str(message["error"]))
@@ -158,7 +162,7 @@ def _read_hello(message: dict) -> Hello:
     return Hello(str(message.get("model")), dict(message.get("versions") or {}), tuple(map(str, modalities)))
 
 
-def _check_reply(message: dict, number: int) -> dict:
+def _check_reply(message: dict[str, Any], number: int) -> dict[str, Any]:
     """A reply to request `number`. Raises Fault where it is another one's, or neither an answer nor an error."""
     if message.get("id") != number:
         raise Fault(f"it answered request {message.get('id')!r} when asked number {number}")

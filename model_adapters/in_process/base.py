@@ -7,10 +7,12 @@ run stops with a non-zero code once more than `max_errors` of its requests faile
 """
 
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import ClassVar
+from itertools import islice
+from typing import Any, ClassVar
 
 import torch
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
@@ -47,6 +49,8 @@ ARGUMENTS = (
     "frames",
     "max_errors",
 )
+Prepared = tuple[Mapping[str, Tensor], Given] | Exception
+"""The inputs of a question and the media in them, or why there are none."""
 _MEDIA_INPUTS = ("pixel_values", "pixel_values_videos", "input_features")
 
 
@@ -128,7 +132,7 @@ class InProcessChat(ChatAV):
             logger.info(f"{self.name}: {checkpoint} is asked as it was trained, where no argument differs: {trained}")
         return trained
 
-    def forward_settings(self, clip: Clip) -> dict:
+    def forward_settings(self, clip: Clip) -> dict[str, Any]:
         """What `forward` must be told about clips with these modalities, the same for a whole batch."""
         return {}
 
@@ -172,23 +176,21 @@ class InProcessChat(ChatAV):
             stop(f"{self.name}: task {request.task_name} asks for sampling or beams; vcd_alpha decodes greedily")
         return asked
 
-    def _prepared(self, asked: Sequence[Asked]) -> Iterator[tuple[list[int], list]]:
+    def _prepared(self, asked: Sequence[Asked]) -> Iterator[tuple[list[int], list[Prepared]]]:
         """Numbers of each batch and, for each, its inputs or why there are none; made ahead by one thread."""
         pending = batches([(one.clip, one.generation) for one in asked], self.batch_size)
         pool = ThreadPoolExecutor(1, thread_name_prefix="prepare")
         try:
-            jobs = [(numbers, None) for numbers in pending]
-            for position, (numbers, _) in enumerate(jobs):
-                for ahead in range(position, min(position + 1 + _AHEAD, len(jobs))):
-                    if jobs[ahead][1] is None:
-                        jobs[ahead] = jobs[ahead][0], pool.submit(self._prepare, [asked[n] for n in jobs[ahead][0]])
-                yield numbers, jobs[position][1].result()
-                jobs[position] = numbers, ()  # drops the inputs
+            waiting = iter(pending)
+            jobs = deque(pool.submit(self._prepare, [asked[n] for n in ahead]) for ahead in islice(waiting, _AHEAD))
+            for numbers in pending:
+                jobs.extend(pool.submit(self._prepare, [asked[n] for n in ahead]) for ahead in islice(waiting, 1))
+                yield numbers, jobs.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _prepare(self, asked: Sequence[Asked]) -> list:
-        prepared = []
+    def _prepare(self, asked: Sequence[Asked]) -> list[Prepared]:
+        prepared: list[Prepared] = []
         for one in asked:
             try:
                 prepared.append(self.inputs(one.ask, one.clip))
@@ -196,17 +198,20 @@ class InProcessChat(ChatAV):
                 prepared.append(error)
         return prepared
 
-    def _answer(self, asked: Sequence[Asked], numbers: Sequence[int], prepared: Sequence) -> list:
+    def _answer(self, asked: Sequence[Asked], numbers: Sequence[int], prepared: Sequence[Prepared]) -> list[Any]:
         """A result or an exception for each number."""
-        answers = dict(zip(numbers, prepared, strict=True))
-        ready = [number for number in numbers if not isinstance(answers[number], Exception)]
-        for number in ready:
-            self.log_given(asked[number].ask.clip, answers[number][1], self.reader.sampling.rate)
-        rows = {number: answers[number][0] for number in ready}
+        answers: dict[int, Any] = {}
+        rows: dict[int, Mapping[str, Tensor]] = {}
+        for number, one in zip(numbers, prepared, strict=True):
+            if isinstance(one, Exception):
+                answers[number] = one
+            else:
+                rows[number], given = one
+                self.log_given(asked[number].ask.clip, given, self.reader.sampling.rate)
         answers |= self._generate(asked, rows) if rows else {}
         return [answers[number] for number in numbers]
 
-    def _generate(self, asked: Sequence[Asked], rows: Mapping[int, Mapping[str, Tensor]]) -> dict:
+    def _generate(self, asked: Sequence[Asked], rows: Mapping[int, Mapping[str, Tensor]]) -> dict[int, Any]:
         """Results by number. What fails together is tried alone, so that a question fails for its own reasons."""
         first = asked[next(iter(rows))]
         try:
@@ -223,13 +228,14 @@ class InProcessChat(ChatAV):
         return {number: result for n, row in rows.items() for number, result in self._generate(asked, {n: row}).items()}
 
     @torch.inference_mode()
-    def _continue(self, inputs: dict[str, Tensor], like: Asked, untils: Sequence) -> list[GenerationResult]:
+    def _continue(self, inputs: dict[str, Tensor], like: Asked, untils: Sequence[Any]) -> list[GenerationResult]:
         """Generate for a batch whose questions share `like`'s modalities and settings."""
         start = inputs["input_ids"].shape[1]
         told = {**self.forward_settings(like.clip), **like.generation}
         if len(inputs["input_ids"]) > len(untils):
             told["logits_processor"] = [self.contrast]
-        ids = self.model.generate(**inputs, **told, pad_token_id=self.pad)[: len(untils)]
+        generate: Any = self.model.generate  # of the family's class, not of PreTrainedModel
+        ids = generate(**inputs, **told, pad_token_id=self.pad)[: len(untils)]
         results = []
         lengths = inputs["attention_mask"].sum(1).tolist()[: len(untils)]
         for row, until, asked_for in zip(ids[:, start:], untils, lengths, strict=True):

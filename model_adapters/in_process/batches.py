@@ -1,13 +1,14 @@
 """Questions -> batches that one call of `generate` can answer, and what that call is told."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from model_adapters.clip import Clip
 
 _DEFAULT_NEW_TOKENS = 512
 
 
-def generation_settings(settings: Mapping) -> dict:
+def generation_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """A task's generation settings as `generate` takes them; `settings` stays as it is.
 
     Greedy unless the task asks for sampling or a temperature; a checkpoint's own sampling settings then count for
@@ -24,12 +25,12 @@ def generation_settings(settings: Mapping) -> dict:
     }
 
 
-def batches(asked: Sequence[tuple[Clip, Mapping]], size: int) -> list[list[int]]:
+def batches(asked: Sequence[tuple[Clip, Mapping[str, Any]]], size: int) -> list[list[int]]:
     """Numbers of questions (clip, generation settings), at most `size` a batch, each number once.
 
     One batch shares its settings and its modalities; questions about one clip follow one another.
     """
-    groups: dict[tuple, dict[Clip, list[int]]] = {}
+    groups: dict[tuple[Any, ...], dict[Clip, list[int]]] = {}
     for number, (clip, settings) in enumerate(asked):
         kind = (clip.video is not None, clip.audio is not None, tuple(sorted(settings.items())))
         groups.setdefault(kind, {}).setdefault(clip, []).append(number)

@@ -7,7 +7,7 @@ the adapters are merged in.
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import torch
 from safetensors import SafetensorError
@@ -48,7 +48,7 @@ def load(
     processor_class: type[ProcessorMixin],
     weights: Weights,
     expected: tuple[str, ...],
-    **options: object,
+    **options: Any,
 ) -> tuple[PreTrainedModel, ProcessorMixin]:
     """Model (in eval mode, adapters merged in) and processor.
 
@@ -74,8 +74,10 @@ def load(
     if not processor.chat_template:
         _refuse(owner, checkpoint, "there is no chat template in it")
     given = {name: value for name, value in options.items() if value is not None}
+    model: PreTrainedModel
     try:
-        model, report = model_class.from_pretrained(checkpoint, output_loading_info=True, **given)
+        loaded: Any = model_class.from_pretrained(checkpoint, output_loading_info=True, **given)
+        model, report = loaded  # of which the types of from_pretrained know nothing
     except _LOADING as error:
         _refuse(owner, checkpoint, f"its weights cannot be loaded ({first_line(error)})")
     if report["missing_keys"]:
@@ -86,9 +88,9 @@ def load(
     return model.eval(), processor
 
 
-def place(model: PreTrainedModel, device: torch.device, device_map: str | dict | None) -> PreTrainedModel:
+def place(model: PreTrainedModel, device: torch.device, device_map: str | dict[str, Any] | None) -> PreTrainedModel:
     """The model on its device, unless a device map has put it somewhere already."""
-    return model if device_map else model.to(device)
+    return model if device_map else model.to(device)  # type: ignore[arg-type]  # the wrapper of `to` hides its types
 
 
 def identify(weights: Weights, model: PreTrainedModel) -> str:

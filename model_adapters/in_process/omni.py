@@ -7,7 +7,7 @@ with its talker is never loaded: a thinker reads its own part of the same checkp
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 from transformers import (
@@ -35,7 +35,7 @@ class OmniAV(InProcessChat):
 
     own_arguments: ClassVar[tuple[str, ...]] = ("interleave",)
 
-    def __init__(self, *args: object, interleave: bool | None = None, **kwargs: object) -> None:
+    def __init__(self, *args: Any, interleave: bool | None = None, **kwargs: Any) -> None:
         if not isinstance(interleave, bool | None):
             stop(f"{self.name}: interleave={interleave!r}; use true or false")
         super().__init__(*args, **kwargs)
@@ -50,7 +50,7 @@ class OmniAV(InProcessChat):
         """What the processor makes of both at once, aligned in time."""
         return omni_inputs(self.processor, prompt, given, self.reader.sampling.rate, self.interleave)
 
-    def forward_settings(self, clip: Clip) -> dict:
+    def forward_settings(self, clip: Clip) -> dict[str, Any]:
         """The positions must be computed the way the prompt was laid out."""
         return {"use_audio_in_video": self._interleaved(clip)}
 

@@ -1,9 +1,10 @@
 """A question and its clip -> what a processor of transformers is called with; evaluation and training share it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from transformers import BatchFeature, ProcessorMixin, Qwen2_5OmniProcessor
+from transformers import BatchFeature, ProcessorMixin
 
 from .clips import Given
 
@@ -11,20 +12,18 @@ from .clips import Given
 def templated(processor: ProcessorMixin, blocks: Sequence[str], text: str, system: str | None) -> str:
     """A checkpoint's own chat template around media blocks (`video`, `audio`), the text behind them."""
     content = [{"type": kind} for kind in blocks] + [{"type": "text", "text": text}]
-    messages = [{"role": "user", "content": content}]
+    messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
     if system:
         messages.insert(0, {"role": "system", "content": [{"type": "text", "text": system}]})
     return processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
 
-def omni_inputs(
-    processor: Qwen2_5OmniProcessor, prompt: str, given: Given, rate: int, interleave: bool
-) -> BatchFeature:
+def omni_inputs(processor: ProcessorMixin, prompt: str, given: Given, rate: int, interleave: bool) -> BatchFeature:
     """An omni model's inputs: frames with the rate they were really sampled at, so that sound is aligned with them.
 
     rate: Hz of the waveform. interleave: the sound has no block in the prompt and belongs into the video's.
     """
-    asked: dict = {}
+    asked: dict[str, Any] = {}
     if given.seen:
         frames = torch.from_numpy(given.seen.frames).permute(0, 3, 1, 2)
         asked |= {"videos": [frames], "fps": given.seen.fps, "do_sample_frames": False}
@@ -35,7 +34,7 @@ def omni_inputs(
     return processor(text=[prompt], return_tensors="pt", **asked)
 
 
-def interleaving(processor: Qwen2_5OmniProcessor) -> dict:
+def interleaving(processor: ProcessorMixin) -> dict[str, Any]:
     """What tells a processor that the one sound belongs into the one video: transformers 5.23 renamed it."""
     if hasattr(processor, "load_audio_from_video"):
         return {"load_audio_from_video": True, "audio_from_video_indices": [0]}

@@ -88,7 +88,7 @@ def align(
     model: AvereForConditionalGeneration, media: Media, processor: AvereProcessor, settings: Alignment
 ) -> dict[str, float]:
     """Align both projectors in place; returns "video" and "audio" -> loss of the last step."""
-    inner, embedded = model.model, model.get_input_embeddings().weight
+    inner, embedded = model.model, model.model.language_model.embed_tokens.weight
     work = {
         "video": (media.video, inner.video_projector, lambda states: nano.project_video(model, states)),
         "audio": (media.audio, inner.audio_projector.linear, lambda states: nano.project_audio(model, states)),

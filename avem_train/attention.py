@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AttentionInterface, AttentionMaskInterface
+from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
@@ -31,31 +31,33 @@ def attend(
     """
     if query.device.type == "cpu" and query.dtype == torch.bfloat16:
         with torch.autocast("cpu", enabled=False):
-            states = query.float(), key.float(), value.float()
-            attended, _ = attend(module, *states, attention_mask, causal_until, **kwargs)
+            wide = query.float(), key.float(), value.float()
+            attended, _ = attend(module, *wide, attention_mask, causal_until, **kwargs)
         return attended.bfloat16(), None
     if not causal_until:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
-    prefix = [states[:, :, :causal_until] for states in (query, key, value)]
-    seen, _ = sdpa_attention_forward(module, *prefix, None, is_causal=True, **kwargs)
+    if attention_mask is None:
+        raise ValueError("what stands behind a shared prefix needs a mask")
+    first_query, first_key, first_value = (states[:, :, :causal_until] for states in (query, key, value))
+    seen, _ = sdpa_attention_forward(module, first_query, first_key, first_value, None, is_causal=True, **kwargs)
     behind = attention_mask[:, :, causal_until:]
     rest, _ = sdpa_attention_forward(module, query[:, :, causal_until:], key, value, behind, **kwargs)
     return torch.cat([seen, rest], dim=1), None
 
 
-def install(language_model: nn.Module) -> None:
+def install(language_model: PreTrainedModel) -> None:
     """Let a language model that has `sdpa` take `causal_until`; one with another attention stays as it is."""
     if language_model.config._attn_implementation == "sdpa":
         language_model.config._attn_implementation = _NAME
 
 
-def remove(language_model: nn.Module) -> None:
+def remove(language_model: PreTrainedModel) -> None:
     """Undo `install`."""
     if installed(language_model):
         language_model.config._attn_implementation = "sdpa"
 
 
-def installed(language_model: nn.Module) -> bool:
+def installed(language_model: PreTrainedModel) -> bool:
     """Whether the language model takes `causal_until`."""
     return language_model.config._attn_implementation == _NAME
 

@@ -22,7 +22,7 @@ from model_adapters.arguments import first_line
 from model_adapters.avere.loading import whole
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, ProcessorMixin
 
 LINEARS = r"(.*\blanguage_model|model)\.layers\.\d+\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 """The linear layers of the language model, by their names in the whole model (a regular expression); Qwen2.5-Omni's are
@@ -49,15 +49,25 @@ class Prompt:
 class Backbone(Protocol):
     """A model with its towers beside it, from construction until `close`.
 
-    model: the language model with its head, and whatever holds them. folder: where the weights came from. template:
-    text that changes with whatever else the prompt's form depends on. answering: what the harness must be told to ask
-    as this does (`model_adapters.in_process.answering`), {} where it does so by itself.
+    model: the language model with its head, and whatever holds them. processor: what makes its inputs. folder: where
+    the weights came from. template: text that changes with whatever else the prompt's form depends on. answering: what
+    the harness must be told to ask as this does (`model_adapters.in_process.answering`), {} where it does so by itself.
     """
 
-    model: "PreTrainedModel"
     folder: Path
     template: str
-    answering: Mapping[str, Any]
+
+    @property
+    def model(self) -> "PreTrainedModel":
+        """See above."""
+
+    @property
+    def processor(self) -> "ProcessorMixin":
+        """See above."""
+
+    @property
+    def answering(self) -> Mapping[str, Any]:
+        """See above."""
 
     def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
@@ -84,7 +94,7 @@ class Towers:
         for name in names:
             delattr(owner, name)
 
-    def __getattr__(self, name: str) -> nn.Module:
+    def __getattr__(self, name: str) -> Any:
         try:
             return self.__dict__["modules"][name]
         except KeyError:

@@ -15,8 +15,9 @@ from avem_train.forest import Token
 from avem_train.negatives import altered
 from avem_train.replies import Source
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, loading
-from model_adapters.avere.clips import Decoded, MediaEncoder, Medium, decode
+from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel
+from model_adapters.clip import Medium
 
 _KEPT_TEXTS = 1 << 16
 _PARTS = ("video_tower", "video_projector", "audio_tower", "audio_projector")
@@ -47,7 +48,7 @@ class AvereBackbone:
         self.template = processor.prompt("?", video=True, audio=True)
         self._towers = AvereTowers(model)
         attention.install(model.model.language_model)
-        self._encoder = MediaEncoder(self._towers, processor, cache_bytes, read=read)
+        self._encoder: MediaEncoder[AvereTowers, Source] = MediaEncoder(self._towers, processor, cache_bytes, read=read)
         self._prompt_ids = lru_cache(_KEPT_TEXTS)(self._encode_prompt)
         self._response_ids = lru_cache(_KEPT_TEXTS)(self._encode_response)
 

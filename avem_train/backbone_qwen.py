@@ -62,7 +62,7 @@ class QwenBackbone:
         owner = model.model if hasattr(model.model, "visual") else model  # transformers up to 5.20 has them outside
         self._towers = Towers(owner, ("visual", "audio_tower"))
         attention.install(model.get_decoder())
-        self._store = FeatureStore(cache_bytes)
+        self._store = FeatureStore[Source](cache_bytes)
         self._extents: dict[Source, Extent] = {}
 
     @classmethod
@@ -70,7 +70,7 @@ class QwenBackbone:
         """The thinker of a folder of the whole Qwen2.5-Omni, or of a thinker alone."""
         model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True)
         processor = Qwen2_5OmniProcessor.from_pretrained(folder, local_files_only=True)
-        return cls(model.to(device).eval(), processor, folder, cache_bytes)
+        return cls(model.to(device).eval(), processor, folder, cache_bytes)  # type: ignore[arg-type]  # as in `loading.place`
 
     @torch.no_grad()
     def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
@@ -101,7 +101,8 @@ class QwenBackbone:
         pixels = altered(made["pixel_values_videos"], source.noise)
         features = visual(pixels.to(self.model.device, visual.dtype), grid_thw=grid.to(self.model.device)).pooler_output
         step = float(made["video_second_per_grid"][0])
-        self._extents[source] = Extent(len(features), grid=tuple(grid[0].tolist()), seconds=step)
+        time, height, width = grid[0].tolist()
+        self._extents[source] = Extent(len(features), grid=(time, height, width), seconds=step)
         return features
 
     def _sound(self, source: Source) -> torch.Tensor:
@@ -125,8 +126,8 @@ class QwenBackbone:
         ids = self.processor.tokenizer(chat)["input_ids"]
         positions = self._positions(ids, sources)
         config = self.model.config
+        by_kind: dict[str, Source] = {source.kind: source for source in sources}
         of = {config.video_token_id: "video", config.audio_token_id: "audio"}
-        by_kind = {source.kind: source for source in sources}
         rows = {"video": 0, "audio": 0}
         tokens = []
         for id_, position in zip(ids, positions, strict=True):
@@ -151,9 +152,9 @@ class QwenBackbone:
             given["second_per_grids"] = torch.tensor([extents["video"].seconds])
         if "audio" in extents:
             given["audio_seqlens"] = torch.tensor([extents["audio"].mel])
-        line = torch.tensor([list(ids)])
+        line = torch.LongTensor([list(ids)])
         found, _ = self.model.get_rope_index(line, attention_mask=torch.ones_like(line), **given)
-        return [tuple(position) for position in found[:, 0].T.tolist()]
+        return [(time, height, width) for time, height, width in found[:, 0].T.tolist()]
 
     def response(self, text: str) -> list[int]:
         """Ids of a response and of the mark that ends a turn."""
@@ -162,6 +163,6 @@ class QwenBackbone:
 
     def close(self) -> None:
         """Put the towers back; forget the features."""
-        self._store = FeatureStore(0)
+        self._store = FeatureStore[Source](0)
         self._towers.put_back()
         attention.remove(self.model.get_decoder())

@@ -6,11 +6,14 @@ import typing
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-Settings = TypeVar("Settings")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Settings = TypeVar("Settings", bound="DataclassInstance")
 
 
 class RecipeError(Exception):
@@ -83,7 +86,7 @@ def fill(settings: type[Settings], content: dict[str, Any], where: str = "") -> 
         if key not in fields:
             raise RecipeError(f"unknown key {where + str(key)!r}: {_nearest(str(key), list(fields))}")
         kind = types[key]
-        if dataclasses.is_dataclass(kind):
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             if not isinstance(value, dict):
                 raise RecipeError(f"{where + key} must hold keys and values, got {value!r}")
             values[key] = fill(kind, value, f"{where}{key}.")
@@ -98,7 +101,7 @@ def fill(settings: type[Settings], content: dict[str, Any], where: str = "") -> 
         raise RecipeError(str(error)) from error
 
 
-def _required(field: dataclasses.Field) -> bool:
+def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 

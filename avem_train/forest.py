@@ -107,8 +107,8 @@ def visible(row: Row) -> torch.Tensor:
     for segment, parent in enumerate(row.parents):
         if parent >= 0:
             above[segment] |= above[parent]
-    segment = torch.tensor(row.segment)
-    return above[segment][:, segment].tril()
+    of_token = torch.tensor(row.segment)
+    return above[of_token][:, of_token].tril()
 
 
 def mask(batch: Sequence[Row], length: int) -> torch.Tensor:

@@ -5,7 +5,7 @@ embedding table, and only the places that predict a response go through the head
 and inside whatever wraps it (PEFT, DDP, ZeRO, FSDP).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 from avem_train import attention, forest
 from avem_train.backbone import Backbone, Prompt
@@ -43,7 +44,7 @@ class Sequences:
 def sequences(backbone: Backbone, replies: Sequence[Reply]) -> Sequences:
     """The inputs of each reply; its sources must be encoded."""
     tokens, responses = [], []
-    prompts: dict[tuple, Prompt] = {}
+    prompts: dict[tuple[Any, ...], Prompt] = {}
     for reply in replies:
         asked = (reply.prompt, reply.sources)
         if asked not in prompts:
@@ -82,7 +83,7 @@ def score(
     return Scored(torch.stack([part.sum() for part in taken])[back], watched[back])
 
 
-def inputs(model: nn.Module, rows: Sequence[forest.Row]) -> dict[str, Any]:
+def inputs(model: PreTrainedModel, rows: Sequence[forest.Row]) -> dict[str, Any]:
     """Arguments of the model's forward for rows padded on the right; with `causal_until` where `attention` takes it.
 
     The ids of media are 0 here: their features are put over them. Positions are (rows, length), or (3, rows, length)
@@ -92,19 +93,19 @@ def inputs(model: nn.Module, rows: Sequence[forest.Row]) -> dict[str, Any]:
     flat = isinstance(rows[0].tokens[0].position, int)
     filler = Token(0, 0 if flat else (0, 0, 0))
     padded = [[*row.tokens, *[filler] * (length - len(row.tokens))] for row in rows]
+    table = next(model.get_input_embeddings().parameters())
     ids = torch.tensor([[0 if token.medium is not None else token.id for token in row] for row in padded])
     positions = torch.tensor([[token.position for token in row] for row in padded])
     allowed = forest.mask(rows, length)
     if allowed.ndim == 4:
-        dtype = model.get_input_embeddings().weight.dtype
+        dtype = table.dtype
         allowed = torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, torch.finfo(dtype).min)
     made = {
         "input_ids": ids,
         "position_ids": positions if flat else positions.permute(2, 0, 1),
         "attention_mask": allowed,
     }
-    device = model.get_input_embeddings().weight.device
-    given = {name: value.to(device) for name, value in made.items()} | {"use_cache": False}
+    given: dict[str, Any] = {name: value.to(table.device) for name, value in made.items()} | {"use_cache": False}
     if allowed.ndim == 4 and attention.installed(model.get_decoder()):
         given["causal_until"] = min(forest.trunk(row) for row in rows)
     return given
@@ -124,7 +125,7 @@ def _predicting(rows: Sequence[forest.Row], asked: Sequences) -> tuple[list[int]
 
 @contextmanager
 def _media_filled_in(
-    model: nn.Module, rows: Sequence[forest.Row], features: dict[Source, torch.Tensor]
+    model: PreTrainedModel, rows: Sequence[forest.Row], features: dict[Source, torch.Tensor]
 ) -> Iterator[None]:
     """Inside the block the embedding table gives features where tokens stand for media."""
     spots = [
@@ -134,12 +135,13 @@ def _media_filled_in(
         if token.medium is not None
     ]
 
-    def put(_module: nn.Module, _inputs: tuple, embedded: torch.Tensor) -> torch.Tensor:
+    def put(_module: nn.Module, _inputs: tuple[Any, ...], embedded: torch.Tensor) -> torch.Tensor:
         """The table's output (rows, length, hidden) with the features in it."""
         if not spots:
             return embedded
         order = list(features)
-        start = dict(zip(order, _starts([len(features[source]) for source in order]), strict=True))
+        lengths = [len(features[source]) for source in order]
+        start: dict[Hashable, int] = dict(zip(order, _starts(lengths), strict=True))
         take = torch.tensor([start[token.medium] + token.row for _, _, token in spots], device=embedded.device)
         values = torch.cat([features[source] for source in order]).to(embedded.device, embedded.dtype)[take]
         at = tuple(torch.tensor(index, device=embedded.device) for index in zip(*(s[:2] for s in spots), strict=True))
@@ -157,10 +159,10 @@ def _starts(lengths: Sequence[int]) -> list[int]:
 
 
 @contextmanager
-def _head_only_at(model: nn.Module, row: Sequence[int], place: Sequence[int]) -> Iterator[None]:
+def _head_only_at(model: PreTrainedModel, row: Sequence[int], place: Sequence[int]) -> Iterator[None]:
     """Inside the block the head sees hidden states (places, hidden) instead of (rows, length, hidden)."""
 
-    def pick(_module: nn.Module, given: tuple) -> tuple:
+    def pick(_module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
         hidden = given[0]
         return (hidden[torch.tensor(row, device=hidden.device), torch.tensor(place, device=hidden.device)],)
 

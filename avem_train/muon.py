@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ class MuonAdamW:
             optimiser.step()
 
 
-def split(model: nn.Module, parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+def split(model: PreTrainedModel, parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
     """Which of the parameters are weights of linear maps inside the model (not its map to words), and which are not."""
-    words = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
+    words = model.get_output_embeddings()
     linear = {id(part.weight) for part in model.modules() if isinstance(part, nn.Linear) and part is not words}
-    matrices, rest = [], []
+    matrices: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
     for parameter in parameters:
         (matrices if id(parameter) in linear else rest).append(parameter)
     return matrices, rest

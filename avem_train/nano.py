@@ -3,6 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -48,8 +49,8 @@ class Shape:
 
 def configuration(shape: Shape) -> AvereConfig:
     """The model configuration of a shape. Pieces 0, 1, 2 are unknown (also padding), beginning and end."""
-    return AvereConfig(
-        text_config={
+    parts: dict[str, Any] = {  # settings of the parts, by name
+        "text_config": {
             "vocab_size": shape.vocabulary,
             "hidden_size": shape.text_width,
             "num_hidden_layers": shape.text_layers,
@@ -61,7 +62,7 @@ def configuration(shape: Shape) -> AvereConfig:
             "eos_token_id": 2,
             "pad_token_id": 0,
         },
-        vision_config={
+        "vision_config": {
             "hidden_size": shape.vision_width,
             "intermediate_size": 4 * shape.vision_width,
             "num_hidden_layers": shape.vision_layers,
@@ -70,7 +71,7 @@ def configuration(shape: Shape) -> AvereConfig:
             "patch_size": shape.patch,
             "num_frames": shape.frames,
         },
-        audio_config={
+        "audio_config": {
             "d_model": shape.audio_width,
             "encoder_layers": shape.audio_layers,
             "encoder_attention_heads": shape.tower_heads,
@@ -79,7 +80,7 @@ def configuration(shape: Shape) -> AvereConfig:
             "window_seconds": shape.window_seconds,
             "decoder_layers": 0,
         },
-        qformer_config={
+        "qformer_config": {
             "hidden_size": shape.audio_width,
             "num_hidden_layers": shape.query_layers,
             "num_attention_heads": shape.tower_heads,
@@ -89,12 +90,13 @@ def configuration(shape: Shape) -> AvereConfig:
             "window_seconds": shape.span_seconds,
             "stride_seconds": shape.span_seconds,
         },
-        vision_feature_layer=-1,
-        max_sequence_length=1024,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=0,
-    )
+        "vision_feature_layer": -1,
+        "max_sequence_length": 1024,
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    return AvereConfig(**parts)
 
 
 def build_processor(shape: Shape, seed: int) -> AvereProcessor:
@@ -156,7 +158,7 @@ class Media:
     audio: torch.Tensor
 
 
-def forward(model: AvereForConditionalGeneration, batch: dict) -> torch.Tensor:
+def forward(model: AvereForConditionalGeneration, batch: dict[str, Any]) -> torch.Tensor:
     """Logits (batch, length, vocabulary) of a packed batch with kept tower features."""
     return model(
         input_ids=batch["input_ids"],

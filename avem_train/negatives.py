@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -131,7 +131,7 @@ class Pool:
         self._named: dict[Clip, set[tuple[str, str]]] = {}
         for record in records:
             self._named.setdefault(_clip(record), set()).add((record.modality, record.emotion))
-        self._kept: dict[tuple, list[Clip]] = {}
+        self._kept: dict[tuple[Any, ...], list[Clip]] = {}
 
     @cached_property
     def _clips(self) -> list[Clip]:
@@ -145,7 +145,7 @@ class Pool:
         that the prompt is not about changes too, it gets another emotion likewise, as far as records name it.
         """
         changing = changed(record, settings)
-        wanted: tuple = ()
+        wanted: tuple[Any, ...] = ()
         if settings.kind == "other_emotion":
             beside = [modality for modality in changing if modality not in MODALITIES[record.modality]]
             own = [(modality, frozenset(self._emotions(_clip(record), modality))) for modality in beside]

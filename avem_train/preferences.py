@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from avem_train.negatives import MODALITIES, Negatives, changed, given, needs_clip, undrawable
 from emorealm_tasks import clips, settings
@@ -207,15 +208,15 @@ def _wrong_texts(record: Preference, responses: Sequence[str]) -> Iterator[tuple
     for name, text in texts.items():
         if not text.strip():
             yield "empty text", f"{name} is empty"
-        if _TAG.search(text):
-            yield "media tag", f"{name} holds {_TAG.search(text)[0]!r}; media go into the fields video and audio"
+        if tag := _TAG.search(text):
+            yield "media tag", f"{name} holds {tag[0]!r}; media go into the fields video and audio"
     for name in responses:
         if record.chosen.strip() == texts[name].strip() != "":
             yield "chosen equals rejected", f"{name} and chosen are both {record.chosen!r}"
 
 
 def _wrong_media(
-    record: Preference, negatives: Negatives | None, files: Files, held: Mapping[str, Mapping]
+    record: Preference, negatives: Negatives | None, files: Files, held: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, str]]:
     if record.modality not in MODALITIES:
         yield "modality unknown", f"modality is {record.modality!r}: one of {', '.join(MODALITIES)}"
@@ -269,7 +270,7 @@ def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem]]:
     return records, unreadable
 
 
-def _list_items(items: list) -> Iterator[tuple[str, object]]:
+def _list_items(items: list[Any]) -> Iterator[tuple[str, object]]:
     for number, item in enumerate(items, 1):
         yield f"item {number}", item
 
@@ -291,11 +292,13 @@ def _record(row: object, where: str, root: Path) -> Preference:
         if not isinstance(item.get(name) or "", str):
             raise ValueError(f"field {name!r}: expected text, found {item[name]!r}")
     emotion = (item.get("emotion") or "").strip()
+    texts: dict[str, Any] = {name: item.get(name) or "" for name in _RESPONSES}
+    paths: dict[str, Any] = {name: root / item[name] if item.get(name) else None for name in _PATHS}
     return Preference(
         id=str(item["id"] if item.get("id") not in (None, "") else where),
         prompt=_LEADING_TAGS.sub("", item.get("prompt") or ""),
         modality=item.get("modality") or "audiovisual",
         emotion=_SPELLINGS.get(emotion.lower(), emotion),
-        **{name: root / item[name] if item.get(name) else None for name in _PATHS},
-        **{name: item.get(name) or "" for name in _RESPONSES},
+        **paths,
+        **texts,
     )

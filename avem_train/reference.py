@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -62,7 +63,7 @@ class KeptLogps:
 
     def _key(self, reply: Reply) -> str:
         if reply not in self._keys:
-            media = [[*source[:2], str(source.noise), *clips.stamp(source.path)] for source in reply.sources]
+            media = [[*source[:2], str(source.noise), *_stamp(source.path)] for source in reply.sources]
             self._keys[reply] = _digest([media, reply.prompt, reply.response])
         return self._keys[reply]
 
@@ -89,7 +90,14 @@ def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]],
     return sum(map(len, lacking))
 
 
-def _digest(about: list) -> str:
+def _stamp(path: str) -> list[int]:
+    found = clips.stamp(path)
+    if found is None:
+        raise FileNotFoundError(f"{path}: no such file any more")
+    return found
+
+
+def _digest(about: list[Any]) -> str:
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()[:24]
 
 

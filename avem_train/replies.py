@@ -7,7 +7,7 @@ same responses with the media taken out of the prompt (Section 4.2).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from avem_train.negatives import Medium, Negatives, RejectedMedia, draw, has_sound
 from avem_train.objectives import Objective, record_weights
@@ -91,7 +91,7 @@ def plan(
     records: Sequence[Preference], objective: Objective, negatives: Negatives, seed: int, epoch: int
 ) -> list[Replies]:
     """The replies of every record, in order; rejected media as drawn for `epoch`."""
-    drawn: list = [None] * len(records)
+    drawn: list[Any] = [None] * len(records)
     if objective.lambda_av:
         drawn = draw(records, negatives, seed, epoch)
     return [of(record, objective, seed, rejected) for record, rejected in zip(records, drawn, strict=True)]

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from tqdm import tqdm
 from transformers import ProgressCallback, TrainerCallback, TrainerControl, TrainerState
-from transformers.integrations import TensorBoardCallback
+from transformers.integrations import TensorBoardCallback  # type: ignore[attr-defined]  # exported lazily
 from transformers.training_args import TrainingArguments
 
 from avem_train import forest, logprobs
@@ -26,6 +27,8 @@ _SAVED_PER_LAYER = 17
 
 class Bar(ProgressCallback):
     """transformers' progress bar, with the last values beside it instead of a line a step."""
+
+    training_bar: "tqdm[Any] | None"  # type: ignore[assignment]  # None is but its first value
 
     def on_log(
         self,

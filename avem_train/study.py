@@ -54,11 +54,11 @@ class Study:
     split: str = "test"
     clips: int = 800
     seed: int = 0
-    sections: list = field(default_factory=lambda: ["main"])
+    sections: list[Any] = field(default_factory=lambda: ["main"])
     seeds: int = 5
     workers: int = 0
     preferences: Data = field(default_factory=Data)
-    training: dict = field(default_factory=dict)
+    training: dict[str, Any] = field(default_factory=dict)
     choices: Choices = field(default_factory=Choices)
 
     def __post_init__(self) -> None:
@@ -106,7 +106,9 @@ def trainings(study: Study, arm: Arm, data: Path) -> list[dpo_settings.Settings]
     return [config.fill(dpo_settings.Settings, content | {"seed": seed}) for seed in range(study.seeds)]
 
 
-def plan(study: Study, rows: Mapping[str, Sequence[Arm]], place: Path) -> tuple[dict, dict[str, Job], dict]:
+def plan(
+    study: Study, rows: Mapping[str, Sequence[Arm]], place: Path
+) -> tuple[dict[str, Any], dict[str, Job], dict[str, Any]]:
     """What is to be done: the record's `sections`, the jobs by key (first seeds first), and its `about`.
 
     Builds the worlds that are missing.
@@ -123,7 +125,8 @@ def plan(study: Study, rows: Mapping[str, Sequence[Arm]], place: Path) -> tuple[
     keys = {share: _content(folder) for share, folder in data.items()}
     device = str(study.training.get("running", {}).get("device", "auto"))
     shared = {"base": base, "place": place / "runs", "world": world, "world_key": _content(world)[:8], "device": device}
-    sections, jobs = {}, {}
+    sections: dict[str, list[dict[str, Any]]] = {}
+    jobs: dict[str, Job] = {}
     for section, arms in rows.items():
         sections[section] = []
         for arm in arms:
@@ -255,7 +258,9 @@ def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None
 def _made_by(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Jobs and their records as they come, made by processes side by side; one alone works in this process."""
     workers = min(workers or min(os.cpu_count() or 1, _MOST_WORKERS), len(jobs))
-    job = jobs[0] if jobs else None
+    if not jobs:
+        return
+    job = jobs[0]
     try:
         if workers <= 1:
             worker = study_run.Worker(0)

@@ -5,6 +5,7 @@ Equal trainings are one run, whichever rows they stand in: AVEm-DPO with its def
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from avem_train.negatives import TABLE_17
 from avem_train.objectives import REJECTED, TABLE_18
@@ -38,9 +39,9 @@ class Arm:
 class Choices:
     """Values tried on the validation world in the section `choices`, one at a time around the study's own setting."""
 
-    learning_rates: list = field(default_factory=lambda: [1e-4, 3e-4, 1e-3])
-    steps: list = field(default_factory=lambda: [60, 120, 240])
-    letters: list = field(default_factory=lambda: [0.0, 0.2, 0.4])
+    learning_rates: list[Any] = field(default_factory=lambda: [1e-4, 3e-4, 1e-3])
+    steps: list[Any] = field(default_factory=lambda: [60, 120, 240])
+    letters: list[Any] = field(default_factory=lambda: [0.0, 0.2, 0.4])
 
     def __post_init__(self) -> None:
         try:
@@ -109,10 +110,9 @@ def sweeps(choices: Choices) -> list[Arm]:
     rows = [_UNTRAINED]
     for axis, values in SWEEPS.items():
         for value in values:
+            changes: tuple[str, ...] = (f"objective.{axis}={value}",)
             if axis == "beta_vr":
                 changes = (f"objective.video_relevant={value}", f"objective.emotion_relevant={round(1 - value, 6)}")
-            else:
-                changes = (f"objective.{axis}={value}",)
             rows.append(Arm(f"{axis} {value:g}", "avem_dpo", changes, axis=axis, value=value))
     return rows
 

@@ -7,6 +7,7 @@ make of them stay from one model to the next; only weights are exchanged.
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lmms_eval.evaluator import simple_evaluate
 from lmms_eval.tasks import TaskManager, get_task_dict
@@ -49,12 +50,13 @@ class Examiner:
         self._tasks = list(get_task_dict(names, manager, "chat").values())
         self._manager = manager
         self._base = base
+        further: dict[str, Any] = dict(argument.split("=", 1) for argument in answering)
         self._candidate = Candidate(
             pretrained=str(base),
             device=None if device == "auto" else device,
             batch_size=_BATCH,
             max_errors=0.0,
-            **dict(argument.split("=", 1) for argument in answering),
+            **further,
         )
 
     def answers(self, trained: Path | None = None) -> dict[str, list[Record]]:

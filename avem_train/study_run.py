@@ -75,7 +75,7 @@ class Worker:
     def __init__(self, number: int) -> None:
         self.number = number
         self._backbone: tuple[Path, Backbone] | None = None
-        self._examiner: tuple[tuple, Examiner] | None = None
+        self._examiner: tuple[tuple[Any, ...], Examiner] | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
         """Make a run; returns its record (see `study_record`), and with it the questions.
@@ -87,7 +87,7 @@ class Worker:
         with _told_to(job.folder / OUTPUT):
             record = {"recipe": job.recipe, "seed": job.seed, "answering": list(job.answering)}
             if job.settings is not None:
-                failed = self._train(job)
+                failed = self._train(job, job.settings)
                 record |= _trained(job, failed)
                 if failed:
                     return record
@@ -97,11 +97,10 @@ class Worker:
         whole.replace(job.kept)
         return record
 
-    def _train(self, job: Job) -> str:
+    def _train(self, job: Job, settings: dpo_settings.Settings) -> str:
         """Train, unless that is done; returns why that failed, "" if it did not."""
         from avem_train.trainer import LossNotFinite
 
-        settings = job.settings
         reference = job.place / "reference" / str(self.number)
         settings = replace(settings, running=replace(settings.running, reference=str(reference)))
         try:
@@ -117,9 +116,11 @@ class Worker:
         from model_adapters import arguments
 
         if self._backbone is None or self._backbone[0] != job.base:
+            if job.settings is None:
+                raise ValueError(f"{job.key}: nothing is to be trained")
+            running = job.settings.running
             if self._backbone:
                 self._backbone[1].close()
-            running = job.settings.running
             device = arguments.choose_device(None if job.device == "auto" else job.device, "avem-train")
             dtype = arguments.choose_dtype(running.dtype, device, "avem-train")
             loaded = backbone.load(job.base, torch.device(device), dtype, int(running.feature_cache_gb * 2**30))
@@ -196,4 +197,6 @@ def start_worker(numbers: Any) -> None:
 
 def make(job: Job) -> dict[str, Any]:
     """In a worker process: make a run."""
+    if _worker is None:
+        raise RuntimeError("start_worker begins a worker process")
     return _worker.make(job)

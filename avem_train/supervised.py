@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +47,7 @@ class Stage:
     """
 
     steps: int
-    mix: dict
+    mix: dict[str, Any]
     clips: int = 16
     segments: int = 6
     learning_rate: float = 2e-3
@@ -58,7 +59,7 @@ class Stage:
     no_share: float = 0.5
     confounded_yes: float = 0.0
     hallucinated_yes: float = 0.0
-    stop_between: list = field(default_factory=list)
+    stop_between: list[Any] = field(default_factory=list)
     every: int = 250
     bf16: bool = False
 
@@ -120,7 +121,9 @@ def _row(rng: np.random.Generator, clip: Clip, stage: Stage, hidden: bool, proce
     return pack([processor.encode_prompt(text) for text in texts], responses, labels)
 
 
-def batches(rng: np.random.Generator, media: Media, stage: Stage, processor: AvereProcessor) -> Iterator[dict]:
+def batches(
+    rng: np.random.Generator, media: Media, stage: Stage, processor: AvereProcessor
+) -> Iterator[dict[str, Any]]:
     """Endless packed batches: clips drawn at random, instructions drawn anew each time."""
     half = len(media.clips) // 2
     while True:
@@ -196,7 +199,7 @@ def _resumed(model: AvereForConditionalGeneration, kept: Path, key: str) -> tupl
 
 
 def _prepared(
-    settings: MiniBase, model: AvereForConditionalGeneration, processor: AvereProcessor, report: dict
+    settings: MiniBase, model: AvereForConditionalGeneration, processor: AvereProcessor, report: dict[str, Any]
 ) -> tuple[Media, Exam]:
     """Train the towers and align the projectors; returns what the stages learn from and what they are scored on."""
     rng = generator("train", settings.seed)

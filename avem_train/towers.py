@@ -89,13 +89,14 @@ def train(
     """
     with torch.no_grad():
         widths = [view.shape[-1] for view in views(model, modality, inputs[:1].float())]
-    heads = nn.ModuleList(nn.Linear(width, truth.shape[1]) for width in widths)
+    heads = [nn.Linear(width, truth.shape[1]) for width in widths]
     for head in heads:
         nn.init.zeros_(head.weight)
         nn.init.constant_(head.bias, -3.0)  # cues are rare
     matrices, rest = split(model, _trained(model, modality))
     steps, peak = getattr(settings, f"{modality}_steps"), getattr(settings, f"{modality}_learning_rate")
-    optimiser = MuonAdamW(matrices, [*rest, *heads.parameters()], Schedule(steps, peak))
+    of_heads = [parameter for head in heads for parameter in head.parameters()]
+    optimiser = MuonAdamW(matrices, [*rest, *of_heads], Schedule(steps, peak))
     model.train()
     bar = tqdm(range(steps), desc=f"{modality} tower", unit="step", mininterval=5)
     order: list[torch.Tensor] = []
@@ -104,7 +105,7 @@ def train(
         pick = order.pop()
         read = views(model, modality, inputs[pick].float())
         losses = [_cue_loss(head, view, truth[pick]) for head, view in zip(heads, read, strict=True)]
-        optimiser.update(sum(losses), step)
+        optimiser.update(sum(losses, start=torch.zeros(())), step)
         if step % 10 == 0:
             bar.set_postfix(loss=f"{losses[0].item():.4f}")
     return heads[0]

@@ -6,7 +6,7 @@ off; text prior = the reference asked without media. The last two are looked up 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import nn
@@ -20,6 +20,9 @@ from avem_train.objectives import Objective, PreferenceLogps, preference_loss
 from avem_train.preferences import Preference
 from avem_train.reference import KeptLogps
 from avem_train.replies import Replies, Reply
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 
 class LossNotFinite(Exception):
@@ -62,7 +65,7 @@ class Epoch(Sampler[Draw]):
             yield Draw(order[number % self.records], weight, self.epoch)
 
 
-class Draws(Dataset):
+class Draws(Dataset[Draw]):
     """What the sampler draws is what the batch holds: records are looked up where the loss is computed."""
 
     def __init__(self, records: int) -> None:
@@ -104,12 +107,12 @@ class Lesson:
             self._planned = {epoch: replies.plan(self.records, self.objective, self.negatives, self.seed, epoch)}
         return self._planned[epoch]
 
-    def collate(self, draws: Sequence[Draw]) -> dict[str, list[Draw]]:
+    def collate(self, draws: Sequence[Draw]) -> dict[str, list[tuple[int, float, int]]]:
         """A batch; starts reading its media."""
         asked = [self.replies(draw.epoch)[draw.record] for draw in draws]
         media = [source for one in asked for reply in one.media.values() for source in reply.sources]
         self.backbone.prefetch(list(dict.fromkeys(media)))
-        return {"draws": [tuple(draw) for draw in draws]}
+        return {"draws": [(draw.record, draw.weight, draw.epoch) for draw in draws]}
 
 
 class Meter:
@@ -155,11 +158,13 @@ class Ordered(TrainerCallback):
 class PreferenceTrainer(Trainer):
     """See the module's docstring. `model` is the backbone's, with adapters."""
 
-    def __init__(self, model: nn.Module, lesson: Lesson, **kwargs: Any) -> None:
+    model: "PeftModel"
+
+    def __init__(self, model: "PeftModel", lesson: Lesson, **kwargs: Any) -> None:
         arguments: TrainingArguments = kwargs["args"]
         slice_ = arguments.per_device_train_batch_size * arguments.world_size
         update = slice_ * arguments.gradient_accumulation_steps
-        self.order = Epoch(len(lesson.records), slice_, update, arguments.data_seed)
+        self.order = Epoch(len(lesson.records), slice_, update, arguments.data_seed or 0)
         super().__init__(model=model, train_dataset=Draws(len(lesson.records)), data_collator=lesson.collate, **kwargs)
         self.add_callback(Ordered(self.order))
         self.lesson = lesson
@@ -167,13 +172,13 @@ class PreferenceTrainer(Trainer):
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
         self.model_accepts_loss_kwargs = False
 
-    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Epoch:
+    def _get_train_sampler(self, train_dataset: Dataset[Draw] | None = None) -> Epoch:
         return self.order
 
     def compute_loss(
         self,
         model: nn.Module,
-        inputs: dict[str, list],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
@@ -240,20 +245,22 @@ class PreferenceTrainer(Trainer):
         weights: Mapping[str, torch.Tensor],
     ) -> None:
         """Add to what the next log holds; a response's values count only where a record has that response."""
-        values, counted = dict(parts), {}
+        values = dict(parts)
+        counted: dict[str, torch.Tensor] = {}
         for name, weight in weights.items():
             counted |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
         values["logps/chosen"] = policy.logps.chosen.detach()
-        margin, has = self._yes_no(asked, policy)
-        values["margins/yes_no"], counted["margins/yes_no"] = margin, has
+        if policy.watched is not None:
+            margin, has = self._yes_no(asked, policy.watched)
+            values["margins/yes_no"], counted["margins/yes_no"] = margin, has
         self.meter.add(values, counted, torch.tensor([draw.weight > 0 for draw in draws], device=self.args.device))
 
-    def _yes_no(self, asked: Sequence[Replies], policy: "Columns") -> tuple[torch.Tensor, torch.Tensor]:
+    def _yes_no(self, asked: Sequence[Replies], watched: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Log p(right word) - log p(other) at a chosen response that begins with "Yes" or "No", and where one does."""
         first = [self.lesson.backbone.response(one.media["chosen"].response)[0] for one in asked]
         sign = [1 if id_ == self.lesson.watch[0] else -1 if id_ == self.lesson.watch[1] else 0 for id_ in first]
-        signs = torch.tensor(sign, device=policy.watched.device)
-        return (policy.watched[:, 0] - policy.watched[:, 1]) * signs, signs != 0
+        signs = torch.tensor(sign, device=watched.device)
+        return (watched[:, 0] - watched[:, 1]) * signs, signs != 0
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the means of the losses' parts over the records since the last log."""
@@ -282,7 +289,7 @@ class Columns:
         watched: torch.Tensor | None = None,
     ) -> "Columns":
         """From values in the order of the records and their replies; 0 where a record lacks a reply of `names`."""
-        places = {name: [] for name in names}
+        places: dict[str, list[int]] = {name: [] for name in names}
         number = 0
         for roles in asked:
             at = {name: number + place for place, name in enumerate(roles)}

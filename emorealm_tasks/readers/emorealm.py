@@ -73,11 +73,11 @@ def read_file(questions: Path, videos: Path, audios: Path | None) -> list[Row]:
     except OSError as error:
         stop(f"{questions}: cannot be read ({error.strerror}); check EMOREALM_JSON")
     read_once = _read_file(questions, (state.st_mtime_ns, state.st_size), videos, audios)
-    return [dict(row) for row in read_once]
+    return [row.copy() for row in read_once]
 
 
 @functools.lru_cache(maxsize=4)  # lmms-eval asks once a task: 15 times for `emorealm_mini` with its two floors
-def _read_file(questions: Path, state: tuple[int, int], videos: Path, audios: Path | None) -> tuple[dict, ...]:
+def _read_file(questions: Path, state: tuple[int, int], videos: Path, audios: Path | None) -> tuple[Row, ...]:
     """`read_file`, remembered while the file's time of change and size (`state`) stay the same."""
     try:
         items = json.loads(questions.read_text(encoding="utf-8"))

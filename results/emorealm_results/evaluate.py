@@ -68,17 +68,17 @@ def watch() -> list[Evaluation]:
     return noted
 
 
-def _noting_outcome(run: Callable, noted: list[Evaluation]) -> Callable:
+def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callable[..., Any]:
     """`cli_evaluate_single`, whose exceptions lmms-eval catches and whose results it prints."""
 
     @wraps(run)
-    def cli_evaluate_single(args: Any) -> tuple:
+    def cli_evaluate_single(args: Any) -> tuple[Any, ...]:
         if args.tasks is None:  # lmms-eval logs this and leaves with status 0
             stop("name the tasks with --tasks; `emorealm tasks` lists ours")
         evaluation = Evaluation(log_samples=bool(args.log_samples or args.predict_only))
         noted.append(evaluation)
         try:
-            outcome = run(args)
+            outcome: tuple[Any, ...] = run(args)
         except Exception as error:
             evaluation.error = f"the evaluation failed: {type(error).__name__}: {error}"
             raise
@@ -88,7 +88,7 @@ def _noting_outcome(run: Callable, noted: list[Evaluation]) -> Callable:
     return cli_evaluate_single
 
 
-def _noting_tasks(evaluate: Callable, noted: list[Evaluation]) -> Callable:
+def _noting_tasks(evaluate: Callable[..., Any], noted: list[Evaluation]) -> Callable[..., Any]:
     @wraps(evaluate)
     def evaluate_noted(*args: Any, **kwargs: Any) -> Any:
         noted[-1].tasks = list(leaves(kwargs["task_dict"]))
@@ -97,7 +97,7 @@ def _noting_tasks(evaluate: Callable, noted: list[Evaluation]) -> Callable:
     return evaluate_noted
 
 
-def _noting_tracker(save: Callable, noted: list[Evaluation]) -> Callable:
+def _noting_tracker(save: Callable[..., Any], noted: list[Evaluation]) -> Callable[..., Any]:
     @wraps(save)
     def save_results_aggregated(self: Any, *args: Any, **kwargs: Any) -> None:
         noted[-1].tracker = self
@@ -117,7 +117,7 @@ def leaves(task_dict: Mapping[Any, Any]) -> Iterator[str]:
 
 def results_file(tracker: Any) -> Path:
     """Where this call's results are: the time of the run is part of the name, so an earlier run's are another file."""
-    folder = Path(tracker.output_path) / tracker.general_config_tracker.model_name_sanitized
+    folder: Path = Path(tracker.output_path) / tracker.general_config_tracker.model_name_sanitized
     return folder / f"{getattr(tracker, 'date_id', '(no time)')}_results.json"
 
 

@@ -16,6 +16,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 from emorealm_results import markdown, output
@@ -30,7 +31,7 @@ LIBRARIES = ("lmms-eval", "transformers", "torch", "vllm")
 _HEAD = ("Python", "platform", "installed from", *LIBRARIES, "passed / failed / skipped", "lines covered", "date")
 
 
-def record(report: Path, lock: str, today: datetime.date) -> dict:
+def record(report: Path, lock: str, today: datetime.date) -> dict[str, Any]:
     """The record of one test run in this environment; counts from `report`/junit.xml, coverage where it was measured.
 
     `lock` is the name of the lock it was installed from, "newest" without one. Ends with status 2 without a report.
@@ -59,7 +60,7 @@ def record(report: Path, lock: str, today: datetime.date) -> dict:
     }
 
 
-def render(records: Iterable[Mapping]) -> str:
+def render(records: Iterable[Mapping[str, Any]]) -> str:
     """The records as a Markdown table, oldest Python first."""
     rows = [_HEAD]
     for each in sorted(records, key=lambda each: ([int(n) for n in each["python"].split(".")], each["lock"])):
@@ -71,7 +72,7 @@ def render(records: Iterable[Mapping]) -> str:
     return markdown.table(rows)
 
 
-def read(folder: Path = RECORDS) -> list[dict]:
+def read(folder: Path = RECORDS) -> list[dict[str, Any]]:
     """Every kept record."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
 

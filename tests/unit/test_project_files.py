@@ -1,5 +1,6 @@
 """What the project says of itself: licence, version, addresses, the paths and licences that its guides name."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 SITE = ROOT / "mkdocs.yml"
+PACKAGES = ("emorealm_tasks", "model_adapters", "avem_train", "emorealm_results")
 GUIDES = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOLDERS = ("emorealm_tasks", "model_adapters", "avem_train", "results", "tests", "docs", "locks", ".github")
 PLACEHOLDERS = re.compile(r"\bNAME\b|^results/runs\b")
@@ -67,6 +69,19 @@ def test_links_between_guides_lead_somewhere(guide):
         target = (guide.parent / path).resolve()
         assert target.exists(), path
         assert not anchor or anchor in anchors(target), f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_go_the_way_that_the_page_on_architecture_says(package):
+    assert "  <--  ".join(PACKAGES) in read(ROOT / "docs" / "architecture.md")
+    further_right = PACKAGES[PACKAGES.index(package) + 1 :]
+    wrong = set()
+    for path in (ROOT / "results" / package if package == PACKAGES[-1] else ROOT / package).rglob("*.py"):
+        for node in ast.walk(ast.parse(read(path))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            wrong |= {(path.name, name) for name in names if name.split(".")[0] in further_right}
+    assert wrong == set()
 
 
 def test_one_version():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from emorealm_tasks import data_check, plugin, readers
+from emorealm_tasks import data_check, plugin, readers, versions
 from emorealm_tasks.errors import stop
 from emorealm_tasks.readers import suite
 from emorealm_tasks.settings import Settings, load
@@ -96,30 +96,26 @@ def _weights(settings: Settings) -> bool:
 
 
 def _extras() -> None:
-    for extra, missing in missing_by_extra(importlib.metadata.requires("emorealm") or []).items():
+    extras = importlib.metadata.metadata("emorealm").get_all("Provides-Extra") or []
+    for extra, missing in missing_by_extra(importlib.metadata.requires("emorealm") or [], extras).items():
         state = f"missing {', '.join(missing)}; pip install 'emorealm[{extra}]'" if missing else "installed"
         _line("extra", f"{extra}: {state}")
 
 
-def missing_by_extra(requirements: Sequence[str]) -> dict[str, list[str]]:
-    """Extra -> the distributions it asks for that are not installed, from the metadata's requirement lines."""
+def missing_by_extra(requirements: Sequence[str], extras: Sequence[str]) -> dict[str, list[str]]:
+    """Extra -> the distributions it asks for on this platform that are not installed.
+
+    `requirements` are lines of a distribution's metadata; an extra that asks for nothing here is left out.
+    """
     found: dict[str, list[str]] = {}
     for requirement in map(Requirement, requirements):
-        if requirement.marker is None or "extra" not in str(requirement.marker):
-            continue
-        extra = str(requirement.marker).split('"')[1]
-        missing = found.setdefault(extra, [])
-        if not _installed(requirement.name):
-            missing.append(requirement.name)
+        marker = requirement.marker
+        for extra in extras if marker is not None and not marker.evaluate({"extra": ""}) else ():
+            if marker is not None and marker.evaluate({"extra": extra}):
+                missing = found.setdefault(extra, [])
+                if versions.installed(requirement.name) is None:
+                    missing.append(requirement.name)
     return found
-
-
-def _installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _line(what: str, text: str) -> None:

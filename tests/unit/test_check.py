@@ -69,4 +69,7 @@ def test_unknown_task(world, capsys):
 
 def test_extras_come_from_the_package_metadata():
     lines = ["numpy>=1", 'pytest>=8; extra == "test"', 'no-such-thing>=1; extra == "train"', 'numpy; extra == "train"']
-    assert check.missing_by_extra(lines) == {"test": [], "train": ["no-such-thing"]}
+    lines.append('nothing; sys_platform == "no such platform" and extra == "abroad"')
+    lines.append('nowhere; sys_platform != "no such platform" and extra == "here"')
+    found = check.missing_by_extra(lines, ["test", "train", "abroad", "here"])
+    assert found == {"test": [], "train": ["no-such-thing"], "here": ["nowhere"]}

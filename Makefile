@@ -18,9 +18,9 @@ COMMA := ,
 EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
 SHELL := /bin/bash
-# tests of one file share their fixtures, so a file stays with one worker
+# tests of one file share their fixtures, so a file stays with one worker; the workers share the cores
 WORKERS ?= 2
-PYTEST = $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 # REPORT=FOLDER: leave JUnit XML and coverage there
 REPORT ?=
 COVERAGE = --cov --cov-report=json:$(REPORT)/coverage.json --cov-report=markdown:$(REPORT)/coverage.md

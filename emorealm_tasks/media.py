@@ -6,8 +6,8 @@ gives them:
 - decord, which the released code uses, where it has wheels (Linux on x86-64);
 - PyAV everywhere else, and where decord is missing or fails on a file.
 
-On H.264 mp4 files as released (constant frame rate, no colour tags) both give the same pixels and, within a microsecond,
-the same times: `tests/unit/test_media.py` compares them. They are known to differ on files tagged BT.709.
+On H.264 mp4 files as released (constant frame rate, no colour tags) both give the same pixels, and the same times
+within a microsecond: `tests/unit/test_media.py` compares them. They are known to differ on files tagged BT.709.
 
 Sound is read from wav files and from the sound track of
 anything FFmpeg opens. Every failure is a `MediaError` that names the file and what to do.

@@ -24,6 +24,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 # REPORT=FOLDER: leave JUnit XML and coverage there
 REPORT ?=
 COVERAGE = --cov --cov-report=json:$(REPORT)/coverage.json --cov-report=markdown:$(REPORT)/coverage.md
+REPORTING = $(if $(REPORT),--junit-xml $(REPORT)/junit.xml $(COVERAGE))
 export HF_HUB_OFFLINE ?= 1
 
 # types and lint are of the locked versions: other checkers find other things
@@ -38,10 +39,10 @@ run: $(VENV)/.installed
 test: lint types pytest
 
 pytest: $(VENV)/.installed
-	$(PYTEST) $(if $(REPORT),--junit-xml $(REPORT)/junit.xml $(COVERAGE))
+	$(PYTEST) $(REPORTING)
 
 check: lint types
-	$(PYTEST) tests/unit tests/golden
+	$(PYTEST) tests/unit tests/golden $(REPORTING)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -28,7 +28,16 @@ RECORDS = ROOT / "results" / "tested"
 PAGE = ROOT / "README.md"
 BEGIN, END = "<!-- tested: made by python -m emorealm_results.tested table -->", "<!-- end of tested -->"
 LIBRARIES = ("lmms-eval", "transformers", "torch", "vllm")
-_HEAD = ("Python", "platform", "installed from", *LIBRARIES, "passed / failed / skipped", "lines covered", "date")
+_HEAD = (
+    "Python",
+    "platform",
+    "installed from",
+    *LIBRARIES,
+    "tests",
+    "passed / failed / skipped",
+    "lines covered",
+    "date",
+)
 
 
 def record(report: Path, lock: str, today: datetime.date) -> dict[str, Any]:
@@ -38,11 +47,11 @@ def record(report: Path, lock: str, today: datetime.date) -> dict[str, Any]:
     """
     junit, coverage = report / "junit.xml", report / "coverage.json"
     try:
-        suites = ElementTree.parse(junit).getroot().iter("testsuite")
+        report_of_all = ElementTree.parse(junit).getroot()
     except (OSError, ElementTree.ParseError) as error:
         stop(f"{junit}: no report of tests ({error}); run make test REPORT={report}")
     total = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
-    for suite in suites:
+    for suite in report_of_all.iter("testsuite"):
         for key in total:
             total[key] += int(suite.get(key, "0"))
     failed = total["failures"] + total["errors"]
@@ -52,6 +61,7 @@ def record(report: Path, lock: str, today: datetime.date) -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "lock": lock,
+        "whole": any("end_to_end" in case.get("classname", "") for case in report_of_all.iter("testcase")),
         "versions": {name: installed(name) for name in LIBRARIES},
         "passed": total["tests"] - failed - total["skipped"],
         "failed": failed,
@@ -68,7 +78,8 @@ def render(records: Iterable[Mapping[str, Any]]) -> str:
         counts = f"{each['passed']} / {each['failed']} / {each['skipped']}"
         covered = "–" if each["covered"] is None else f"{each['covered']:.0f}%"
         source = "no lock" if each["lock"] == "newest" else f"locks/{each['lock']}.txt"
-        rows.append((each["python"], each["platform"], source, *versions, counts, covered, each["date"]))
+        tests = "all" if each["whole"] else "unit, golden"
+        rows.append((each["python"], each["platform"], source, *versions, tests, counts, covered, each["date"]))
     return markdown.table(rows)
 
 

@@ -9,7 +9,8 @@ from emorealm_results import tested
 
 JUNIT = """<?xml version="1.0"?><testsuites>
 <testsuite name="a" tests="10" failures="1" errors="1" skipped="2"></testsuite>
-<testsuite name="b" tests="5" failures="0" errors="0" skipped="0"></testsuite></testsuites>"""
+<testsuite name="b" tests="5" failures="0" errors="0" skipped="0"><testcase classname="tests.unit.test_a" name="b"/>
+</testsuite></testsuites>"""
 TODAY = datetime.date(2026, 11, 26)
 
 
@@ -21,6 +22,12 @@ def test_a_record_counts_what_passed_failed_and_was_skipped(tmp_path):
     assert made["covered"] == 91.26
     assert made["versions"]["transformers"]
     assert made["date"] == "2026-11-26"
+
+
+@pytest.mark.parametrize(("folder", "said"), [("unit", "unit, golden"), ("end_to_end", "all")])
+def test_the_table_says_which_tests_were_run(tmp_path, folder, said):
+    (tmp_path / "junit.xml").write_text(JUNIT.replace("tests.unit", f"tests.{folder}"))
+    assert f"| {said} " in tested.render([tested.record(tmp_path, "dev", TODAY)])
 
 
 def test_without_a_report_it_says_how_to_make_one(tmp_path, capsys):

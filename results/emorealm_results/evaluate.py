@@ -50,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
     sys.argv = ["lmms-eval", *argv]
     dispatch.main()
     problems = [line for evaluation in evaluations for line in evaluation.problems()]
+    if not evaluations and argv[0].startswith("-"):  # not one of lmms-eval's subcommands
+        problems.append("nothing was evaluated; does the --config file hold an entry?")
     for line in problems:
         print(f"emorealm eval: {line}", file=sys.stderr, flush=True)
     return 1 if problems else 0

@@ -109,6 +109,12 @@ def test_of_several_evaluations_each_counts(tmp_path, capfd):
     assert evaluate.main(["--config", str(tmp_path / "config.yaml")]) == 0
 
 
+def test_a_configuration_without_an_entry_is_no_success(tmp_path, capfd):
+    (tmp_path / "config.yaml").write_text("[]")
+    assert evaluate.main(["--config", str(tmp_path / "config.yaml")]) == 1
+    assert "nothing was evaluated" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [[], ["--model", "avere"]])
 def test_without_tasks_nothing_is_asked(arguments, capfd):
     with pytest.raises(SystemExit) as left:

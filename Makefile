@@ -73,7 +73,7 @@ $(UV): locks/uv.txt
 # LOCK= (nothing) keeps every pin that still fits pyproject.toml
 LOCK ?= --upgrade
 lock: $(UV)
-	$(COMPILE) $(LOCK) $(EXTRAS:%=--extra %) pyproject.toml -o locks/dev.txt
+	$(COMPILE) $(LOCK) --prerelease disallow $(EXTRAS:%=--extra %) pyproject.toml -o locks/dev.txt
 	$(COMPILE) $(LOCK) --extra vllm pyproject.toml -o locks/vllm.txt
 	echo "setuptools>=77" | $(COMPILE) $(LOCK) - -o locks/build.txt
 	echo "uv>=0.13" | $(COMPILE) $(LOCK) - -o locks/uv.txt

@@ -96,22 +96,25 @@ def put_in(page: str, table: str) -> str:
     return f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}"
 
 
-def pins(text: str) -> dict[str, str]:
-    """Name -> version of every `name==version` that starts a line of a lock or of `pip freeze`.
+def pins(text: str) -> dict[str, list[str]]:
+    """Name -> versions of every `name==version` that starts a line of a lock or of `pip freeze`.
 
-    A lock may hold several versions of one library for several Pythons: the last one is taken.
+    A lock may hold several versions of one library, for several Pythons.
     """
-    found = re.findall(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)", text)
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+    found: dict[str, list[str]] = {}
+    for name, version in re.findall(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)", text):
+        found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), []).append(version)
+    return found
 
 
-def changes(lock: Mapping[str, str], now: Mapping[str, str]) -> str:
+def changes(lock: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> str:
     """Markdown lines: which versions differ from the lock's, and what is new; what only the lock has is left out."""
-    lines = [
-        f"- {name} {lock[name]} -> {version}" if name in lock else f"- {name} {version} is new"
-        for name, version in sorted(now.items())
-        if lock.get(name) != version
-    ]
+    lines = []
+    for name, (version, *_) in sorted(now.items()):
+        if name not in lock:
+            lines.append(f"- {name} {version} is new")
+        elif version not in lock[name]:
+            lines.append(f"- {name} {' or '.join(lock[name])} -> {version}")
     return "\n".join(lines) or "No version differs from the lock."
 
 

@@ -10,6 +10,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -114,3 +115,9 @@ def test_a_new_bound_that_the_lock_does_not_meet_is_found():
     pins = [(Requirement("filelock==4.3.1"), []), *((r, h) for r, h in read("dev") if r.name not in ("filelock", "av"))]
     found = list(disagreements(pins, EXTRAS["dev"], environment))
     assert [line.split(" but ")[0] for line in found] == ["filelock<4.3", "av<16,>=13"]
+
+
+def test_what_make_installs_has_no_pre_release():
+    for requirement, _ in read("dev"):
+        (specifier,) = requirement.specifier
+        assert not Version(specifier.version).is_prerelease, requirement

@@ -64,7 +64,10 @@ def test_the_readme_shows_the_kept_records():
 
 
 def test_what_changed_is_listed_whatever_the_spelling():
-    lock = tested.pins('filelock==4.2.12 \\\n    --hash=sha256:0\nHF_xet==1.0 ; python_version < "3.12" \\\ngone==1\n')
-    now = tested.pins("filelock==4.3.1\nhf-xet==1.0\nbrand_new==2.0\n-e file:///x\n")
+    lock = tested.pins(
+        'filelock==4.2.12 \\\n    --hash=sha256:0\nHF_xet==1.0 ; python_version < "3.12" \\\ngone==1\n'
+        "numpy==2.4 ; python_full_version < '3.12'\nnumpy==2.5 ; python_full_version >= '3.12'\n"
+    )
+    now = tested.pins("filelock==4.3.1\nhf-xet==1.0\nbrand_new==2.0\nnumpy==2.4\n-e file:///x\n")
     assert tested.changes(lock, now) == "- brand-new 2.0 is new\n- filelock 4.2.12 -> 4.3.1"
-    assert tested.changes(lock, {"filelock": "4.2.12"}) == "No version differs from the lock."
+    assert tested.changes(lock, {"filelock": ["4.2.12"]}) == "No version differs from the lock."

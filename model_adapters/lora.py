@@ -4,6 +4,7 @@
 """
 
 import json
+import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,12 +16,15 @@ from model_adapters.arguments import first_line
 from model_adapters.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from peft import PeftModel
     from transformers import PreTrainedModel
 
     Model = TypeVar("Model", bound=PreTrainedModel)
 
 CONFIG = "adapter_config.json"
 _BESIDE_MERGED = "adapter"
+LEAST_SURVIVING = 0.99
+"""Share of an update that must outlive the rounding of merged weights."""
 _NOT_ON = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError, UserWarning)
 
 
@@ -70,8 +74,60 @@ def check_base(owner: str, adapter: Path, base: Path) -> None:
         )
 
 
+def attach(owner: str, model: "Model", adapter: Path) -> "Model":
+    """The model with the adapters of a folder at work, as training had them. Stops where not all of them fit it.
+
+    In float32 they are added to the weights. Added to weights of half precision most of a small update would be rounded
+    away, so there they stay beside the weights, in float32.
+    """
+    import torch
+
+    adapted = _adapted(owner, model, adapter)
+    found: Any = adapted.merge_and_unload() if model.dtype == torch.float32 else adapted.get_base_model()
+    whole: Model = found  # PEFT does not know its class
+    return whole
+
+
 def merge(owner: str, model: "Model", adapter: Path) -> "Model":
-    """The model with the adapters of a folder added to its weights. Stops where they do not fit it, all of them."""
+    """The model with the adapters of a folder added to its weights, in their own precision.
+
+    Says which share of the update outlives the rounding, and stops below 99%: the weights would not be what was
+    trained. Stops too where the adapters do not fit the model, all of them.
+    """
+    adapted = _adapted(owner, model, adapter)
+    share = surviving_share(adapted)
+    kind = str(model.dtype).removeprefix("torch.")
+    if share < LEAST_SURVIVING:
+        stop(
+            f"{owner}: only {share:.1%} of what was trained outlives the rounding to {kind} when it is added to the "
+            f"weights, so they are not merged; name {adapter} itself: adapters are used beside the weights, in float32"
+        )
+    if kind != "float32":
+        print(f"{owner}: {share:.1%} of what was trained outlives the rounding to {kind}", file=sys.stderr, flush=True)
+    return adapted.merge_and_unload()
+
+
+def surviving_share(adapted: "PeftModel") -> float:
+    """How much of the adapters' update is left when it is added to the weights and rounded to their precision.
+
+    sum of (rounded weight - weight) * update over sum of update^2, over all adapted weights: 1 = all of it, 0 = none of
+    it; 1 for adapters that change nothing.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    kept, whole = 0.0, 0.0
+    layers: list[Any] = [module for module in adapted.modules() if isinstance(module, LoraLayer)]
+    for layer in layers:
+        for name in layer.active_adapters:
+            weight = layer.get_base_layer().weight.detach()
+            update = layer.get_delta_weight(name).detach().float()
+            moved = (weight.float() + update).to(weight.dtype).float() - weight.float()
+            kept += float((moved * update).sum())
+            whole += float((update * update).sum())
+    return kept / whole if whole else 1.0
+
+
+def _adapted(owner: str, model: "Model", adapter: Path) -> "PeftModel":
     if not (adapter / CONFIG).is_file():
         stop(f"{owner}: adapter={adapter}: there is no {CONFIG} there; name the LoRA folder training saved")
     from peft import PeftModel
@@ -80,7 +136,7 @@ def merge(owner: str, model: "Model", adapter: Path) -> "Model":
         with warnings.catch_warnings():
             # PEFT only warns about adapters that find no place, and the model would answer without them
             warnings.filterwarnings("error", message=".*missing adapter keys")
-            return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+            return PeftModel.from_pretrained(model, str(adapter))
     except _NOT_ON as error:
         said = first_line(error)[:300]
         stop(f"{owner}: adapter={adapter}: cannot be put on this model ({said}); was it trained on another?")

@@ -50,7 +50,7 @@ class _Avere(lmms):
     batch_size: rows through the language model at once (--batch_size), 1.2 GB each at 7B in bfloat16; `auto` is 16.
     device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32.
     attn_implementation: as in transformers.
-    adapter: a LoRA folder, merged in.
+    adapter: a LoRA folder that works on the weights.
     nano_anyway: let the embedded avere-nano answer other tasks than the mini ones.
     max_errors: the share of requests, 0 to 1, that may fail on unreadable clips.
     feature_cache_gb: host memory for features of clips that a later call may ask for.

@@ -83,7 +83,7 @@ def _complete(folder: Path) -> Path:
 def load_model(
     folder: Path, device: torch.device, dtype: torch.dtype, attn_implementation: str | None, adapter: str | Path | None
 ) -> AvereForConditionalGeneration:
-    """The model of `folder` in eval mode, with the LoRA of the folder `adapter` merged in if one is named."""
+    """The model of `folder` in eval mode, with the LoRA of the folder `adapter` at work if one is named."""
     attention: dict[str, Any] = {"attn_implementation": attn_implementation} if attn_implementation else {}
     model: AvereForConditionalGeneration
     try:
@@ -97,7 +97,7 @@ def load_model(
         missing = sorted(report["missing_keys"])
         _refuse(folder, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
     if adapter:
-        model = lora.merge("avere", model, Path(adapter).expanduser())
+        model = lora.attach("avere", model, Path(adapter).expanduser())
     return model.to(device).eval()  # type: ignore[arg-type]  # the wrapper of `to` hides its types
 
 

@@ -1,7 +1,7 @@
 """A checkpoint's name -> model and processor, or one line that says what is missing.
 
 A checkpoint may be a folder of LoRA adapters, as training leaves them: then the weights they belong to are loaded, and
-the adapters are merged in.
+the adapters are put on it (`model_adapters.lora.attach`).
 """
 
 import os
@@ -23,7 +23,7 @@ _LOADING = (OSError, ValueError, RuntimeError, ImportError, KeyError, Safetensor
 
 @dataclass(frozen=True)
 class Weights:
-    """whole: the hub id or folder of a whole model and its processor. adapter: folder of what is merged into it."""
+    """whole: the hub id or folder of a whole model and its processor. adapter: folder of adapters that work on it."""
 
     whole: str
     adapter: Path | None = None
@@ -50,7 +50,7 @@ def load(
     expected: tuple[str, ...],
     **options: Any,
 ) -> tuple[PreTrainedModel, ProcessorMixin]:
-    """Model (in eval mode, adapters merged in) and processor.
+    """Model (in eval mode, adapters at work) and processor.
 
     `expected` are the model types that this adapter can run; `options` go to `from_pretrained` where they are not None.
     Stops at another model type, at a checkpoint that leaves weights at random, at a device_map in several processes.
@@ -84,7 +84,7 @@ def load(
         missing = sorted(report["missing_keys"])
         _refuse(owner, checkpoint, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
     if weights.adapter:
-        model = lora.merge(owner, model, weights.adapter)
+        model = lora.attach(owner, model, weights.adapter)
     return model.eval(), processor
 
 

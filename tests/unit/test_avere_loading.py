@@ -33,6 +33,27 @@ def test_a_lora_folder_is_merged(tiny_avere, docs, tmp_path):
     assert not torch.allclose(model.model(**inputs).logits, plain.model(**inputs).logits, atol=1e-2)
 
 
+def test_in_half_precision_a_small_update_is_not_rounded_away(tiny_avere, docs, tmp_path):
+    """Adapters stay beside the weights: the harness's logits are training's, to the last bit."""
+    from peft import LoraConfig, get_peft_model
+
+    torch.manual_seed(1)
+    whole = AvereForConditionalGeneration.from_pretrained(tiny_avere, dtype=torch.bfloat16)
+    tuned = get_peft_model(whole, LoraConfig(r=4, target_modules=r".*language_model.*(q|v|o|up|down)_proj")).eval()
+    for name, parameter in tuned.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=5e-7 * 200)  # 200 steps of the paper's learning rate
+    tuned.save_pretrained(tmp_path / "lora")
+    model = AvereChat(pretrained=str(tiny_avere), adapter=str(tmp_path / "lora"), dtype="bfloat16")
+    inputs = inputs_of(model, docs[0])
+    with torch.no_grad():
+        found, wanted = model.model(**inputs).logits, tuned(**inputs).logits
+        with tuned.disable_adapter():
+            before = tuned(**inputs).logits
+    assert torch.equal(found, wanted)
+    assert not torch.equal(found, before)
+
+
 def test_the_embedded_model_says_so_and_answers_mini_tasks_only(tiny_avere, docs, monkeypatch, capsys):
     monkeypatch.setattr(loading, "NANO", tiny_avere)
     monkeypatch.delenv("EMOREALM_AVERE", raising=False)

@@ -1,4 +1,4 @@
-"""Folders of adapters in front of a chat model of transformers: found, merged in, told apart, refused in one line."""
+"""Folders of adapters in front of a chat model of transformers: found, put to work, told apart, refused in one line."""
 
 import json
 import shutil
@@ -49,6 +49,61 @@ def refusal(capsys, folder):
     assert caught.value.code == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("emorealm:")]
     return line
+
+
+class TestHalfPrecision:
+    """An update as small as the paper's learning rate makes it (5e-7 a step) is lost when weights are rounded."""
+
+    STEP = 5e-7
+
+    @pytest.fixture
+    def small(self, base, tmp_path):
+        """A bfloat16 model in training, its adapters after a few steps, and the folder they were saved in."""
+        torch.manual_seed(2)
+        model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16)
+        training = get_peft_model(model, LoraConfig(r=4, target_modules=LINEARS)).eval()
+        for name, parameter in training.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=self.STEP * 100)
+        training.save_pretrained(tmp_path / "small")
+        return training, named(tmp_path / "small", str(base))
+
+    def test_the_harness_answers_as_training_would(self, small, base):
+        training, folder = small
+        harness = Qwen25OmniAV(pretrained=str(folder), device="cpu", dtype="bfloat16").model
+        ids = torch.arange(10, 60)[None]
+        with torch.no_grad():
+            wanted, found = training(input_ids=ids).logits, harness(input_ids=ids).logits
+            with training.disable_adapter():
+                before = training(input_ids=ids).logits
+        assert harness.dtype == torch.bfloat16
+        assert torch.equal(found, wanted)
+        assert not torch.equal(found, before)
+
+    def test_merging_it_is_refused_with_the_share_that_survives(self, small, base, capsys):
+        _, folder = small
+        model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16)
+        with pytest.raises(SystemExit):
+            lora.merge("avem-train", model, folder)
+        line = capsys.readouterr().err
+        assert "outlives the rounding to bfloat16" in line
+        assert float(line.split("only ")[1].split("%")[0]) < 50
+
+    def test_an_update_that_survives_is_merged_and_the_share_is_said(self, adapter, base, capsys):
+        model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16)
+        assert lora.merge("avem-train", model, adapter) is model
+        share = float(capsys.readouterr().err.split("avem-train: ")[1].split("%")[0])
+        assert 99 <= share <= 101
+
+    def test_the_share_by_hand(self):
+        """One weight moves to the next bfloat16 number, one is too large to move: (1/128 x 1/128) / (2/128^2)."""
+        layer = torch.nn.Sequential(torch.nn.Linear(2, 1, bias=False, dtype=torch.bfloat16))
+        layer[0].weight.data = torch.tensor([[1.0, 256.0]], dtype=torch.bfloat16)
+        adapted = get_peft_model(layer, LoraConfig(r=1, lora_alpha=1, target_modules=["0"]))
+        for name, parameter in adapted.named_parameters():
+            if "lora" in name:
+                parameter.data.fill_(1.0 if "lora_A" in name else 1 / 128)
+        assert lora.surviving_share(adapted) == 0.5
 
 
 def test_adapters_are_merged_into_the_weights_they_name(tuned, base, adapter):

@@ -53,10 +53,11 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     folders that cannot be used; raises LossNotFinite, UnreadableMedium.
     """
     from avem_train import backbone as backbones
-    from avem_train.run_folder import RunFolder
+    from avem_train.run_folder import RunFolder, claim
     from model_adapters.arguments import choose_dtype
 
     started = time.monotonic()
+    claim(settings.out, writes=False)
     arguments = training_arguments(settings)
     model_folder = backbones.find(settings.model)
     negatives = settings.negatives if settings.objective.lambda_av else None

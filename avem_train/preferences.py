@@ -14,7 +14,6 @@ counts as audiovisual and the emotion as unknown. `rejected` is read as the vide
 """
 
 import json
-import os
 import re
 import sys
 from collections import Counter
@@ -24,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from avem_train.negatives import MODALITIES, Negatives, changed, given, needs_clip, undrawable
-from emorealm_tasks import clips, settings
+from emorealm_tasks import clips, files, settings
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 from emorealm_tasks.errors import stop
 
@@ -171,10 +170,7 @@ def report(path: Path, count: int, found: Sequence[Problem]) -> str:
 
 
 def _keep(path: Path, found: Sequence[Problem]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.partial")  # several processes may find the same
-    partial.write_text("".join(json.dumps(asdict(problem)) + "\n" for problem in found), encoding="utf-8")
-    partial.replace(path)
+    files.write(path, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
 
 
 def _faults(

@@ -14,6 +14,7 @@ from transformers.training_args import TrainingArguments
 from avem_train import forest, logprobs
 from avem_train.backbone import towers
 from avem_train.run_folder import read_log
+from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class JsonLines(TrainerCallback):
     ) -> None:
         """Keep the lines up to the step that is resumed from."""
         kept = [line for line in read_log(self.path) if line["step"] <= state.global_step]
-        self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        files.write(self.path, "".join(json.dumps(line) + "\n" for line in kept))
 
     def on_log(
         self,

@@ -23,7 +23,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
+from avem_train.preferences import BAD_RECORDS
+from emorealm_tasks import files
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import Unreadable, parse_json, read_bytes
 from model_adapters import lora
 from model_adapters.avere.loading import NANO
 from model_adapters.fingerprint import fingerprint
@@ -38,6 +41,23 @@ _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
 _DIVIDING = ("batch", "accumulation")
 """Settings of the optimiser that divide an update; times the processes they are its size, and that is compared."""
 _REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), "}
+
+
+def claim(out: Path, option: str = "out=", writes: bool = True) -> None:
+    """Make `out` the folder of a training, or stop where another's files lie in it. writes: see `RunFolder.writes`."""
+    (files.claim if writes else files.check)(out, "avem-train", option, _left_by_earlier)
+
+
+def _left_by_earlier(out: Path) -> bool:
+    """Whether an earlier version, which left no mark, trained here, or was stopped before it did."""
+    names = {path.name for path in files.entries(out)}
+    if names <= {BAD_RECORDS, "output.txt", "video_tower.pt", "audio_tower.pt"}:
+        return True
+    try:
+        found = parse_json(read_bytes(out / "training.json"))
+    except Unreadable:
+        return any(name.startswith("examined-") for name in names)
+    return isinstance(found, dict) and isinstance(found.get("settings"), dict)
 
 
 class RunFolder:
@@ -97,9 +117,9 @@ class RunFolder:
     def begin(self) -> None:
         """Write down what is about to be trained."""
         if self.writes:
-            self.path.mkdir(parents=True, exist_ok=True)
+            claim(self.path)
             recipe = {"program": "preference", **_plain(asdict(self.settings))}
-            (self.path / "recipe.yaml").write_text(yaml.safe_dump(recipe, sort_keys=False), encoding="utf-8")
+            files.write(self.path / "recipe.yaml", yaml.safe_dump(recipe, sort_keys=False))
             self._write({})
 
     def last_checkpoint(self) -> tuple[int, str | None]:
@@ -125,7 +145,7 @@ class RunFolder:
             content = json.loads(config.read_text(encoding="utf-8"))
             # the embedded model lies elsewhere on every machine, so it goes by its name
             content["base_model_name_or_path"] = NANO.name if self.model_folder == NANO else str(self.model_folder)
-            config.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            files.write_json(config, content)
 
     def merge(self, dtype: torch.dtype) -> None:
         """Write whole weights of a dtype: the model's, loaded anew, with the adapters added."""
@@ -145,8 +165,15 @@ class RunFolder:
             result = {"seconds": round(seconds, 1), "metrics": self.last_metrics(), "versions": versions}
             asked = {"answering": dict(answering)} if answering else {}
             self._write({"steps": steps} | result | asked)
-            shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+            self._drop_checkpoints()
         return steps
+
+    def _drop_checkpoints(self) -> None:
+        """Remove the checkpoints that were saved here, and their folder if nothing else lies in it."""
+        for path in (self.path / "checkpoints").glob("checkpoint-*"):
+            shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (self.path / "checkpoints").rmdir()
 
     def last_metrics(self) -> dict[str, float]:
         """The last logged line of a step."""
@@ -156,9 +183,7 @@ class RunFolder:
         return read_log(self.path / "log.jsonl")
 
     def _write(self, more: dict[str, Any]) -> None:
-        whole = self._file.with_suffix(".new")  # other processes read it meanwhile
-        whole.write_text(json.dumps(self.about | more, indent=1) + "\n", encoding="utf-8")
-        whole.replace(self._file)
+        files.write_json(self._file, self.about | more)
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

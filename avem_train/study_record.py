@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from emorealm_tasks import metrics
+from emorealm_tasks import files, metrics
 from emorealm_tasks.answers import split_choice, yes_no_letters
 from emorealm_tasks.errors import stop
 
@@ -131,7 +131,4 @@ def read(path: Path) -> dict[str, Any] | None:
 
 def write(path: Path, study: Mapping[str, Any]) -> None:
     """Write a study, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    whole = path.with_suffix(".new")
-    whole.write_text(json.dumps(study, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    whole.replace(path)
+    files.write_json(path, study, ensure_ascii=False)

@@ -14,8 +14,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avem_train import dpo, dpo_settings, study_record
+from avem_train import dpo, dpo_settings, run_folder, study_record
 from avem_train.run_folder import read_log
+from emorealm_tasks import files
 
 if TYPE_CHECKING:
     from avem_train.backbone import Backbone
@@ -83,7 +84,7 @@ class Worker:
         A loss that is no number is an outcome, and comes back as `failed`. Raises RunStopped for anything else that
         ends a command.
         """
-        job.folder.mkdir(parents=True, exist_ok=True)
+        run_folder.claim(job.folder, "folder=")
         with _told_to(job.folder / OUTPUT):
             record = {"recipe": job.recipe, "seed": job.seed, "answering": list(job.answering)}
             if job.settings is not None:
@@ -92,9 +93,7 @@ class Worker:
                 if failed:
                     return record
             record |= self._examined(job)
-        whole = job.kept.with_suffix(".new")
-        whole.write_text(json.dumps(record) + "\n", encoding="utf-8")
-        whole.replace(job.kept)
+        files.write_json(job.kept, record, indent=None)
         return record
 
     def _train(self, job: Job, settings: dpo_settings.Settings) -> str:

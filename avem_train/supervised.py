@@ -7,7 +7,6 @@ stage stops is chosen on the validation world. A run that was stopped goes on af
 """
 
 import hashlib
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -18,13 +17,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from avem_train import nano, towers
+from avem_train import nano, run_folder, towers
 from avem_train.alignment import Alignment, align
 from avem_train.muon import MuonAdamW, Schedule, split
 from avem_train.nano import Media
 from avem_train.packing import IGNORE, Packed, branch_loss, collate, pack
 from avem_train.towers import Settings as TowerSettings
 from avem_train.validation import Exam, Scores, validate
+from emorealm_tasks import files
 from emorealm_tasks.mini.instructions import KINDS, Bias, drawn
 from emorealm_tasks.mini.plan import plan
 from emorealm_tasks.mini.statements import statements
@@ -227,6 +227,7 @@ def run(settings: MiniBase) -> None:
 
     The seconds are those of the run that did the work, whether this one or an earlier one whose result was kept.
     """
+    run_folder.claim(settings.out)
     torch.manual_seed(settings.seed)
     processor = nano.build_processor(settings.shape, settings.seed)
     model = nano.build_model(settings.shape)
@@ -241,8 +242,10 @@ def run(settings: MiniBase) -> None:
             started = time.monotonic()
             scores = train_stage(model, media, getattr(settings, name), processor, settings.seed + number, exam, name)
             done = scores, round(time.monotonic() - started)
-            torch.save({"key": key, "model": model.state_dict(), "scores": asdict(scores), "seconds": done[1]}, kept)
+            whole = {"key": key, "model": model.state_dict(), "scores": asdict(scores), "seconds": done[1]}
+            with files.draft(kept) as beside:
+                torch.save(whole, beside)
         print(f"{name}: {done[0].line()}")
         report["validation"][name], report["seconds"][name] = asdict(done[0]), done[1]
     nano.save(model, processor, settings.out)
-    (settings.out / "training.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    files.write_json(settings.out / "training.json", report)

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from avem_train import nano
 from avem_train.mini_clips import rendered, target_names, targets
 from avem_train.muon import MuonAdamW, Schedule, split
+from emorealm_tasks import files
 from emorealm_tasks.mini.world import Clip
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
@@ -184,7 +185,8 @@ def _learn(modality: str, course: Course, kept: Path) -> Tower:
     weights = {name: value for name, value in model.state_dict().items() if name.startswith(parts)}
     tower = Tower(weights, states, scores, round(time.monotonic() - started))
     kept.parent.mkdir(parents=True, exist_ok=True)
-    torch.save({"key": key, **vars(tower)}, kept)
+    with files.draft(kept) as beside:
+        torch.save({"key": key, **vars(tower)}, beside)
     return tower
 
 

@@ -3,6 +3,9 @@
 import sys
 from typing import NoReturn
 
+_LONGEST = 2000
+"""Characters of a line: a message may quote what somebody else wrote."""
+
 
 def stop(message: str) -> NoReturn:
     """Print `message` on stderr and leave with exit code 2.
@@ -10,7 +13,7 @@ def stop(message: str) -> NoReturn:
     `message` says what is wrong, where, and what to do. Inside lmms-eval this must be SystemExit: a plain exception
     raised while tasks load is retried five times, wrapped, and ends with exit code 0.
     """
-    print(f"emorealm: {message}", file=sys.stderr, flush=True)
+    print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
     raise SystemExit(2)
 
 
@@ -20,5 +23,21 @@ class DataAbsent(SystemExit):
 
 def absent(message: str) -> NoReturn:
     """As `stop`, because a whole data set cannot be used."""
-    print(f"emorealm: {message}", file=sys.stderr, flush=True)
+    print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
     raise DataAbsent(2)
+
+
+def shown(message: str) -> str:
+    """The message as a terminal may have it: no control characters from outside, and no line without end."""
+    return "\n".join(_cut("".join(map(_printable, line))) for line in message.split("\n"))
+
+
+def _printable(character: str) -> str:
+    harmless = character == "\t" or character.isprintable()
+    return character if harmless else ascii(character)[1:-1]
+
+
+def _cut(line: str) -> str:
+    """The line without its middle, where it is too long: where and what to do stand at its ends."""
+    half = _LONGEST // 2
+    return line if len(line) <= _LONGEST else f"{line[:half]} [...] {line[-half:]}"

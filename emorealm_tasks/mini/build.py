@@ -15,7 +15,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from emorealm_tasks.mini import floor, layouts, preferences
+from emorealm_tasks.files import write_json
+from emorealm_tasks.mini import floor, layouts, own, preferences
 from emorealm_tasks.mini.encode import write_clip
 from emorealm_tasks.mini.instructions import KINDS, instructions
 from emorealm_tasks.mini.plan import CHANCE, plan
@@ -51,12 +52,6 @@ def items(clips: list[tuple[Clip, list[Question]]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["id"])
 
 
-def _write(path: Path, content: object, indent: int | None = 1) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=indent) + "\n", encoding="utf-8")
-    partial.replace(path)
-
-
 def _render(clips: list[Clip], videos: Path) -> None:
     """Render all clips, one process a core."""
     paths = [videos / name(number) for number in range(len(clips))]
@@ -85,7 +80,8 @@ def build(
     letters: None, or for the training split the share (0 to 1) of preference records answered by letter: then the
     folder holds preference records (counted by form), about clips that are in no other set.
     `emorealm_v1.json` is written last: where it is, the folder is complete.
-    Raises ValueError for an unknown split, too few clips, or `letters` that do not fit.
+    Raises ValueError for an unknown split, too few clips, or `letters` that do not fit. Stops where `out` holds
+    anything that no build made.
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: one of {', '.join(SPLITS)}")
@@ -93,10 +89,10 @@ def build(
         raise ValueError(f"preference records need the split train and a share of letters from 0 to 1, not {letters}")
     content = planned(split, clips, seed) if letters is None else preferences.planned(clips, seed)
     questions = items(content)
-    out.mkdir(parents=True, exist_ok=True)
+    own.claim(out, len(content))
     (out / "emorealm_v1.json").unlink(missing_ok=True)
     _render([clip for clip, _ in content], out / "videos")
-    _write(
+    write_json(
         out / "cues.json",
         [
             {
@@ -115,10 +111,10 @@ def build(
     else:
         known = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
         layouts.write_all(out, layouts.pool((clip, out / "videos" / name(n)) for n, (clip, _) in enumerate(content)))
-        _write(out / "floor.json", {"exact": CHANCE, "bag_of_words": floor.bag_of_words(known, questions)})
+        write_json(out / "floor.json", {"exact": CHANCE, "bag_of_words": floor.bag_of_words(known, questions)})
     made = {"version": VERSION, "split": split, "clips": len(content), "seed": seed, "letters": letters}
-    _write(out / "build.json", {key: value for key, value in made.items() if value is not None})
-    _write(out / "emorealm_v1.json", questions)
+    write_json(out / "build.json", {key: value for key, value in made.items() if value is not None})
+    write_json(out / "emorealm_v1.json", questions)
     return dict(counts)
 
 
@@ -133,7 +129,7 @@ def _write_training(out: Path, clips: list[Clip], seed: int, letters: float | No
         return Counter(row["form"] for row in rows)
     rng = generator("train", seed + 1)
     mix = dict.fromkeys(KINDS, 1.0)
-    _write(
+    write_json(
         out / "instructions.json",
         [
             {"video": name(number), "prompt": prompt, "response": response}

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emorealm_tasks import files
 from emorealm_tasks.emotions import EMOTIONS
-from emorealm_tasks.mini import emer_layout
+from emorealm_tasks.mini import emer_layout, own
 from emorealm_tasks.mini.world import Clip
 
 PER_CLASS = 24
@@ -72,11 +73,19 @@ def place(shown: Shown, path: Path) -> None:
 
 
 def write_all(out: Path, shown: Sequence[Shown]) -> None:
-    """Write every layout below `out`, replacing what an earlier build left there."""
+    """Write every layout below a claimed `out`, replacing what an earlier build left there."""
+    begun = out / own.BEGUN
+    shutil.rmtree(begun, ignore_errors=True)
     for name, write in WRITERS.items():
+        (begun / name).mkdir(parents=True)
+        write(begun / name, shown)
+    made = set(own.below(begun))
+    own.mark_layouts(out, [*{*files.marked(out).get("layouts", [])} | made])  # a kill leaves some of both
+    for name in WRITERS:
         shutil.rmtree(out / name, ignore_errors=True)
-        (out / name).mkdir(parents=True)
-        write(out / name, shown)
+        (begun / name).rename(out / name)
+    begun.rmdir()
+    own.mark_layouts(out, [*made])
 
 
 def complete(out: Path) -> bool:

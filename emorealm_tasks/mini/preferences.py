@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from emorealm_tasks import files
 from emorealm_tasks.mini import instructions, questions, wording
 from emorealm_tasks.mini.cues import BY_NAME, EMOTIONS, affect_cues
 from emorealm_tasks.mini.world import SPLITS, TYPICAL, Clip, sample_clip
@@ -61,9 +62,7 @@ def records(clips: Sequence[Clip], videos: Sequence[str], seed: int, letters: fl
 
 def write(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
     """Write records to `folder`/preferences.jsonl, one a line."""
-    partial = folder / f"{FILE}.partial"
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    partial.replace(folder / FILE)
+    files.write(folder / FILE, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _about(rng: np.random.Generator, clip: Clip, video: str, letters: float) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from emorealm_tasks.errors import stop
+from emorealm_tasks.files import draft
 from emorealm_tasks.media import read_audio, read_frames
 
 FRAMES = 4
@@ -68,5 +69,6 @@ def draw_sheet(data: Path, out: Path, count: int = 6) -> None:
         line[FRAMES + 1].text(0, 1, _caption(item, truths[item["video"]]), va="top", fontsize=8.5, family="monospace")
         line[FRAMES + 1].axis("off")
     figure.tight_layout()
-    figure.savefig(out, dpi=80)
+    with draft(out) as beside:
+        figure.savefig(beside, dpi=80, format=None if out.suffix else "png")
     plt.close(figure)

@@ -8,7 +8,6 @@ Every key of every file is either used, known to be unused, or an error.
 """
 
 import argparse
-import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import GenerationConfig, LlamaTokenizer
 
-from emorealm_tasks import versions
+from emorealm_tasks import files, versions
 from emorealm_tasks.errors import stop
 
 from .configuration import AvereConfig
@@ -55,6 +54,7 @@ AUDIO_RULES: Rules = (
     (r"(model\.)?decoder\..*|proj_out\.weight", None),
     (r"(?:model\.)?encoder\.(.*)", r"model.audio_tower.\1"),
 )
+_MAKER = "model_adapters.avere.convert"
 _SHARD_BYTES = 5 * 2**30
 
 
@@ -62,6 +62,9 @@ def convert(source: Path, backbones: Path, out: Path) -> None:
     """Write the folder `out`; its config.json comes last, so that a broken conversion is not taken for a whole one."""
     if out.resolve() == source.resolve():
         stop(f"{out}: --out is the checkpoint itself; name another folder")
+    files.check(out, _MAKER, "--out")
+    if (out / "config.json").exists():
+        stop(f"{out}: holds converted weights already; name another folder with --out, or delete that one")
     config, video, audio = read_released(source, backbones)
     tensors: dict[str, Reader] = {}
     for folder, rules in ((source, CHECKPOINT_RULES), (video, VIDEO_RULES), (audio, AUDIO_RULES)):
@@ -72,7 +75,9 @@ def convert(source: Path, backbones: Path, out: Path) -> None:
     shapes = expected_shapes(config)
     check_shapes(tensors, shapes, source)
     tokenizer = read_tokenizer(source)
-    out.mkdir(parents=True, exist_ok=True)
+    files.claim(out, _MAKER, "--out")
+    for stale in out.glob("model*.safetensors*"):  # of a conversion that was broken off
+        stale.unlink()
     write_shards(tensors, shapes, out)
     AvereProcessor(tokenizer, config).save_pretrained(out)
     ids = {name: getattr(config.text_config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
@@ -142,7 +147,7 @@ def write_shards(tensors: Mapping[str, Reader], shapes: Mapping[str, torch.Size]
             "metadata": {"total_size": sum(tensors[key].nbytes for key in shapes)},
             "weight_map": {key: name for name, keys in zip(names, shards, strict=True) for key in keys},
         }
-        (out / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))
+        files.write_json(out / "model.safetensors.index.json", index, indent=2)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from emorealm_results.measured import Row
+from emorealm_tasks import files
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.metrics import TASKS
 
@@ -50,7 +51,8 @@ def tradeoff(rows: Sequence[Row], path: Path) -> bool:
     for line, (name, source) in enumerate(names):
         label = f"{numbers[name]}  {shorten(name, 32, placeholder='…')}"
         figure.text(0.865, 0.93 - 0.038 * line, label, fontsize=8, color=_colour(source, "full"))
-    figure.savefig(path, dpi=110)
+    with files.draft(path) as beside:
+        figure.savefig(beside, dpi=110)
     plt.close(figure)
     return True
 
@@ -101,6 +103,7 @@ def heatmap(recalls: Mapping[str, Sequence[float | None]], path: Path) -> bool:
                       color="white" if value > 60 else "black")  # fmt: skip
     figure.colorbar(image, label="recall, %")
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    with files.draft(path) as beside:
+        figure.savefig(beside, dpi=110)
     plt.close(figure)
     return True

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 
 from emorealm_results.layouts import GROUP
 from emorealm_results.study_scores import Key, Row, Score
+from emorealm_tasks import files
 
 _LINES = {
     "basic": ("Basic", "#7d8590"),
@@ -45,6 +46,7 @@ def sweeps(points: Sequence[tuple[Row, Mapping[Key, Score]]], path: Path) -> boo
     axes[0][-1].legend(frameon=False, fontsize=8)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    with files.draft(path) as beside:
+        figure.savefig(beside, dpi=110)
     plt.close(figure)
     return True

@@ -8,6 +8,7 @@ import base64
 import json
 import mimetypes
 import random
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_uppercase
@@ -16,7 +17,9 @@ from typing import Any
 from emorealm_results import output, pages
 from emorealm_results.arguments import Parser
 from emorealm_results.survey_tally import load_key, read_answers, render, tally
+from emorealm_tasks import files
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import clean, read_bytes
 
 QUESTIONS = {
     "best_emotion": "Which caption describes the emotional state of the person best?",
@@ -25,6 +28,7 @@ QUESTIONS = {
 }
 """The three questions of Section E.4, by the metric of the published tables."""
 CHECK_CAPTION = "This is a check of attention: please choose this caption in all three questions."
+KEY = "key.json"
 _FORM = 'a list of {"id": ..., "clip": "path of an mp4", "captions": {"model": "text", ...}}'
 
 
@@ -95,12 +99,22 @@ def page(rows: Sequence[Mapping[str, Any]], title: str, version: int) -> str:
 def export(items: Sequence[Mapping[str, Any]], out: Path, versions: int, checks: int, seed: int, title: str) -> None:
     """Write ``survey_N.html`` for each version, and ``key.json``, which stays with the experimenter."""
     key: dict[str, Any] = {"seed": seed, "questions": QUESTIONS, "models": sorted(items[0]["captions"]), "versions": {}}
-    for version in range(1, versions + 1):
-        rows = shuffle(items, version, checks, seed)
-        output.write(out / f"survey_{version}.html", page(rows, title, version))
+    files.claim(out, "emorealm survey export", "--out", _left_by_earlier)
+    orders = {version: shuffle(items, version, checks, seed) for version in range(1, versions + 1)}
+    for version, rows in orders.items():
         fields = ("id", "shown", "attention")
         key["versions"][str(version)] = {str(row["item"]): {name: row[name] for name in fields} for row in rows}
-    output.write(out / "key.json", json.dumps(key, indent=2, ensure_ascii=False) + "\n")
+    text = clean(json.dumps(key, indent=2, ensure_ascii=False) + "\n")
+    if (out / KEY).exists() and read_bytes(out / KEY) != text.encode():
+        stop(f"{out}: holds the key of another export, without which its answers are lost; name another --out")
+    output.write(out / KEY, text)
+    for version, rows in orders.items():
+        output.write(out / f"survey_{version}.html", page(rows, title, version))
+
+
+def _left_by_earlier(out: Path) -> bool:
+    """Whether an earlier version, which left no mark, exported here: its key and pages, and nothing else."""
+    return all(re.fullmatch(r"key\.json|survey_\d+\.html", path.name) for path in files.entries(out))
 
 
 def main(argv: Sequence[str]) -> int:

@@ -201,3 +201,28 @@ def test_the_checkpoint_itself_is_not_overwritten(source, capsys):
     with pytest.raises(SystemExit):
         convert.main(["--source", str(source), "--out", str(source)])
     assert "--out is the checkpoint itself" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "notes/mine.txt", "config.json"])
+def test_what_is_there_is_not_written_over(source, capsys, name):
+    mine = source.parent / "out" / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(SystemExit) as end:
+        run(source)
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"holds {name.split('/')[0]!r}" in said
+    assert [path for path in (source.parent / "out").rglob("*") if path.is_file()] == [mine]
+
+
+def test_a_whole_conversion_is_not_made_over_and_a_broken_one_is(source, converted, capsys):
+    out = run(source)
+    with pytest.raises(SystemExit):
+        run(source)
+    assert "holds converted weights already" in capsys.readouterr().err
+    (out / "config.json").unlink()  # it comes last
+    (out / "model-00001-of-00009.safetensors").write_text("of a conversion in more parts")
+    assert same(run(source), converted)
+    assert [path.name for path in out.glob("*.safetensors")] == ["model.safetensors"]

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from avem_train import dpo
 from avem_train.dpo_settings import Optimiser, Running, Settings
 from avem_train.trainer import LossNotFinite, PreferenceTrainer
+from emorealm_tasks import files
 
 FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=4)
 
@@ -92,3 +93,43 @@ def test_a_step_made_again_is_told_once(stopped, backbone):
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4]
     events = EventAccumulator(str(stopped.out / "tensorboard")).Reload()
     assert Counter(event.step for event in events.Scalars("train/loss")) == dict.fromkeys((1, 2, 3, 4), 1)
+
+
+@pytest.fixture
+def settings(preference_file, tiny_avere, tmp_path):
+    running = Running(device="cpu", reference=str(tmp_path / "kept"))
+    return Settings(
+        preference_file, tmp_path / "out", str(tiny_avere), optimiser=replace(FAST, steps=1), running=running
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["checkpoints/checkpoint-9/model.safetensors", "checkpoints/mine.pt", "config.json", "adapter_model.safetensors"],
+)
+def test_a_folder_of_something_else_is_refused(settings, backbone, capsys, name):
+    mine = settings.out / name
+    mine.parent.mkdir(parents=True)
+    mine.write_text("weights that took a week")
+    with pytest.raises(SystemExit) as left:
+        dpo.train(settings, backbone)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert left.value.code == 2
+    assert f"{settings.out}: holds '{name.split('/')[0]}'" in line
+    assert "out=" in line
+    assert [path for path in settings.out.rglob("*") if path.is_file()] == [mine]
+
+
+def test_only_its_own_checkpoints_are_dropped(settings, backbone):
+    dpo.train(settings, backbone)
+    (settings.out / "training.json").unlink()  # so that it trains again
+    mine = settings.out / "checkpoints" / "best" / "model.safetensors"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("weights that took a week")
+    dpo.train(settings, backbone)
+    assert mine.exists()
+
+
+def test_a_training_of_an_earlier_version_goes_on(stopped, backbone):
+    (stopped.out / files.MARK).unlink()
+    assert dpo.train(stopped, backbone).steps == 4

@@ -169,3 +169,22 @@ def test_malformed_captions_stop_with_the_item(captions, tmp_path, capsys, chang
         cli.main(["survey", "export", "--captions", str(captions), "--out", str(tmp_path / "out")])
     assert error.value.code == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_key_of_another_study_is_not_written_over(exported, captions, capsys):
+    out, key = exported
+    again = ["survey", "export", "--captions", str(captions), "--out", str(out), "--versions", "2", "--checks", "1"]
+    assert cli.main(again) == 0
+    with pytest.raises(SystemExit) as left:
+        cli.main([*again, "--seed", "1"])
+    assert left.value.code == 2
+    assert "the key of another export" in capsys.readouterr().err
+    assert json.loads((out / "key.json").read_text()) == key
+
+
+def test_a_folder_of_something_else_is_refused(captions, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("mine")
+    with pytest.raises(SystemExit):
+        cli.main(["survey", "export", "--captions", str(captions), "--out", str(tmp_path / "out")])
+    assert "holds 'thesis.tex'" in capsys.readouterr().err

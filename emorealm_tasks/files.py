@@ -1,0 +1,114 @@
+"""What is written: a file whole or not at all, and a folder only where it is the writer's own.
+
+A file is written beside its place and renamed, so that a full disk or a kill leaves the former one as it was. Whoever
+fills a folder claims it first: an empty one gets a mark that says who made it, and any other is refused.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import Unreadable, clean, parse_json
+
+MARK = ".emorealm.json"
+"""The mark in a folder: a JSON object, whose `made_by` names the command that fills the folder."""
+_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
+_DRAFT = re.compile(r"\..+\.[0-9a-f]{12}\.new(\.\w+)?")
+
+
+@contextlib.contextmanager
+def draft(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to; it takes that place when the block ends well, and is gone when it does not.
+
+    Its name ends as the path's does. What is no plain file (a pipe, /dev/stdout) is written to directly.
+    """
+    if (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc"):
+        yield path
+        return
+    target = path.resolve()  # behind a link: the link stays one
+    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.new{target.suffix}")
+    os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        if target.exists():
+            beside.chmod(stat.S_IMODE(target.stat().st_mode))
+        yield beside
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a text file, whole or not at all; its folder is made. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with draft(path) as beside:
+        beside.write_bytes(clean(text).encode())
+
+
+def write_json(path: Path, content: object, indent: int | None = 1, **options: Any) -> None:
+    """As `write`: a JSON file that ends in a newline."""
+    write(path, json.dumps(content, indent=indent, **options) + "\n")
+
+
+def claim(folder: Path, maker: str, option: str, earlier: Callable[[Path], bool] = lambda folder: False) -> None:
+    """Make a folder the maker's own, or stop where it holds what another made.
+
+    option: what names the folder on the command line. earlier: whether a folder without a mark is one that an earlier
+    version of the maker left.
+    """
+    try:
+        check(folder, maker, option, earlier)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / MARK).exists():
+            mark(folder, maker)
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        why = getattr(error, "strerror", None) or error
+        stop(f"{folder}: cannot be written ({why}); name another folder with {option}")
+
+
+def check(folder: Path, maker: str, option: str, earlier: Callable[[Path], bool] = lambda folder: False) -> None:
+    """As `claim`, but nothing is written."""
+    try:
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            stop(f"{folder}: is no folder; name another place with {option}")
+        held = next(entries(folder), None)
+    except (OSError, ValueError) as error:
+        stop(f"{folder}: cannot be used ({getattr(error, 'strerror', None) or error}); name another with {option}")
+    if held is None or marked(folder).get("made_by") == maker or (not marked(folder) and earlier(folder)):
+        return
+    refuse(folder, held.name, maker, option)
+
+
+def refuse(folder: Path, held: str, maker: str, option: str) -> NoReturn:
+    """Stop because a folder holds something that the maker did not make."""
+    stop(
+        f"{folder}: holds {held!r}, which `{maker}` did not make and would not spare; "
+        f"name a new or empty folder with {option}"
+    )
+
+
+def entries(folder: Path) -> Iterator[Path]:
+    """What lies in a folder, in order, without what is no content: drafts of files, and what desktops leave."""
+    yield from (p for p in sorted(folder.iterdir()) if p.name not in _LITTER and not _DRAFT.fullmatch(p.name))
+
+
+def mark(folder: Path, maker: str, **more: Any) -> None:
+    """Leave the mark of a maker, with what else it wants to find there. Raises OSError."""
+    write_json(folder / MARK, {"made_by": maker} | more, indent=None)
+
+
+def marked(folder: Path) -> Mapping[str, Any]:
+    """The mark in a folder; {} where there is none, or one that cannot be read."""
+    try:
+        found = parse_json((folder / MARK).read_bytes())
+    except (OSError, Unreadable):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,103 @@
+"""A file is written whole or not at all, and a folder is filled only by whoever made it."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from emorealm_tasks import files
+from emorealm_tasks.errors import shown
+
+_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from emorealm_results import output
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+output.write(Path(sys.argv[1]), "new" * 10_000)
+"""
+
+
+def test_a_disk_that_fills_up_leaves_the_old_file_whole(tmp_path):
+    path = tmp_path / "table.md"
+    path.write_text("old")
+    done = subprocess.run([sys.executable, "-c", _FULL_DISK, path], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"emorealm: {path}: cannot be written")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["table.md"]
+
+
+def test_a_file_keeps_its_mode_and_a_link_stays_a_link(tmp_path):
+    path, link = tmp_path / "real.json", tmp_path / "link.json"
+    path.write_text("old")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    files.write_json(link, {"a": "\ud83d"}, indent=None, ensure_ascii=False)
+    assert link.is_symlink()
+    assert path.read_text(encoding="utf-8") == '{"a": "\ufffd"}\n'
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_new_file_has_the_mode_that_the_user_set(tmp_path):
+    files.write(tmp_path / "deep" / "new.txt", "text")
+    (tmp_path / "plain.txt").write_text("text")
+    assert (tmp_path / "deep" / "new.txt").stat().st_mode == (tmp_path / "plain.txt").stat().st_mode
+
+
+def test_a_pipe_is_written_to(tmp_path):
+    pipe, said = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: said.append(pipe.read_text()))
+    reader.start()
+    files.write(pipe, "through")
+    reader.join(10)
+    assert said == ["through"]
+
+
+def test_a_claimed_folder_is_ones_own_and_no_others(tmp_path, capsys):
+    folder = tmp_path / "new" / "folder"
+    files.claim(folder, "one", "--out")
+    (folder / "work.txt").write_text("x")
+    files.claim(folder, "one", "--out")
+    with pytest.raises(SystemExit) as stopped:
+        files.claim(folder, "another", "--to")
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "`another` did not make" in said
+    assert "--to" in said
+
+
+@pytest.mark.parametrize("mark", [None, "not JSON", "[]", '{"made_by": "another"}', "[" * 100_000])
+def test_a_folder_of_someone_else_is_refused(tmp_path, mark):
+    (tmp_path / "thesis.txt").write_text("x")
+    if mark is not None:
+        (tmp_path / files.MARK).write_text(mark)
+    with pytest.raises(SystemExit):
+        files.claim(tmp_path, "one", "--out", earlier=lambda folder: False)
+    assert (tmp_path / "thesis.txt").exists()
+
+
+def test_what_a_desktop_leaves_does_not_count(tmp_path):
+    (tmp_path / ".DS_Store").write_text("x")
+    files.claim(tmp_path, "one", "--out")
+    assert files.marked(tmp_path)["made_by"] == "one"
+
+
+@pytest.mark.parametrize("path", ["a\0b", "x" * 5000])
+def test_a_path_that_is_none_ends_in_one_line(path, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        files.claim(tmp_path / path, "one", "--out")
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_messages_carry_no_escapes_and_no_end(capsys):
+    assert shown("a\x1b[31mb\rc\ud83dd") == "a\\x1b[31mb\\rc\\ud83dd"
+    long = shown(f"/where: {'x' * 30_000_000}; do this")
+    assert len(long) < 2100
+    assert long.startswith("/where: ")
+    assert long.endswith("; do this")

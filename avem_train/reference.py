@@ -19,6 +19,7 @@ from avem_train import logprobs
 from avem_train.backbone import Backbone
 from avem_train.replies import Reply
 from emorealm_tasks import clips
+from emorealm_tasks.outside import lines, parse_json
 from model_adapters.fingerprint import fingerprint
 
 
@@ -102,12 +103,13 @@ def _digest(about: list[Any]) -> str:
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[str, float]]:
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for _, line in lines(path.read_text(encoding="utf-8", errors="replace")):
         try:
-            key, value = json.loads(line)
-        except ValueError:
+            key, value = parse_json(line)
+        except (ValueError, TypeError):  # of a kill, or a whole value of another kind
             continue
-        yield key, value
+        if isinstance(key, str) and isinstance(value, int | float):
+            yield key, value
 
 
 def _cut_short(path: Path) -> bool:

@@ -26,7 +26,7 @@ import yaml
 from avem_train.preferences import BAD_RECORDS
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, parse_json, read_bytes
+from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes, typed
 from model_adapters import lora
 from model_adapters.avere.loading import NANO
 from model_adapters.fingerprint import fingerprint
@@ -188,11 +188,11 @@ class RunFolder:
 
 def read_log(path: Path) -> list[dict[str, Any]]:
     """The lines of a log.jsonl, without one that a kill cut short."""
-    lines = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    found = []
+    for _, line in lines(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else []:
         with contextlib.suppress(ValueError):
-            lines.append(json.loads(line))
-    return lines
+            found.append(typed(parse_json(line), dict))
+    return found
 
 
 def _deciding(about: dict[str, Any], part: str) -> Any:

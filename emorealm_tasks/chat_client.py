@@ -6,11 +6,16 @@ key, which is never shown.
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import openai
+from emorealm_tasks import chat_reply
+from emorealm_tasks.chat_reply import ErrorBody, Reply
+from emorealm_tasks.outside import Unreadable, brief, clean, parse_json, without_secrets
+
+_LARGEST = 16 << 20
+"""Bytes of an answer; what is larger is none."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds before a request is sent again; each wait is twice the last
+_REFUSALS = (401, 403, 404)
 
 
 class ServerRefuses(Exception):
@@ -21,20 +26,12 @@ class RequestFailed(Exception):
     """A request that has no answer, beyond the retries; the message says why."""
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What came back: the text, tokens in and out (0 where the server does not count), seconds it took."""
+class _Broken(Exception):
+    """An answer that did not come to its end. passes: whether it is worth asking again."""
 
-    text: str
-    tokens_in: int
-    tokens_out: int
-    seconds: float
-    finish: str = ""
-    """Why the text ends where it does, in the server's word; `refusal` where the model refuses."""
-    tokens_sound: int = 0
-    """Of the tokens in, those of sound."""
-    tokens_thought: int = 0
-    """Of the tokens out, those not shown."""
+    def __init__(self, message: str, passes: bool) -> None:
+        super().__init__(message)
+        self.passes = passes
 
 
 class ChatClient:
@@ -60,6 +57,8 @@ class ChatClient:
         self.model = model
         self.openai = openai.OpenAI(api_key=key or "none", base_url=base_url, timeout=timeout, max_retries=retries)
         self._key = key
+        self._seconds = timeout
+        self._retries = retries
         self._works = False
         self._formats = formats
         self._format = 0
@@ -93,24 +92,61 @@ class ChatClient:
         """The model's reply. Raises RequestFailed, and ServerRefuses at a wrong key, address or model."""
         import openai
 
+        left, wait = self._retries, _FIRST_WAIT
         while True:
-            body, start = self.body(chat, **options), time.monotonic()
+            body = self.body(chat, **options)
             try:
-                answer = self.openai.chat.completions.create(**body)
+                reply = self._sent(body)
             except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
-                where = f"model {self.model!r} at {self.address}"
-                raise ServerRefuses(f"{where} refuses: {self.redacted(error)}; check key, address and model") from None
-            except (openai.OpenAIError, ValueError) as error:  # ValueError: a body that is no JSON
+                raise ServerRefuses(self._refusal(error)) from None
+            except (ErrorBody, _Broken) as error:  # the client, which sends other faults again, took it for an answer
+                if isinstance(error, ErrorBody) and error.code in _REFUSALS and not self._works:
+                    raise ServerRefuses(self._refusal(error)) from None
+                if not (error.passes and left):
+                    raise RequestFailed(self._without_key(error)) from None
+                left, wait = left - 1, min(2 * wait, _LONGEST_WAIT)
+                time.sleep(wait / 2)
+            except Unreadable as error:
+                raise RequestFailed(f"the server's answer cannot be used: {error}") from None
+            except (openai.OpenAIError, ValueError) as error:  # ValueError: an address that is none
                 if not self._adapt(body, error):
                     raise RequestFailed(self.redacted(error)) from None
             else:
                 self._works = True
-                return _reply(answer, time.monotonic() - start)
+                return reply
+
+    def _sent(self, body: Mapping[str, Any]) -> Reply:
+        """The answer to one request, read within its time and size.
+
+        Raises openai's errors, _Broken, Unreadable and ErrorBody.
+        """
+        start = time.monotonic()
+        with self.openai.chat.completions.with_streaming_response.create(**body) as response:
+            content, latest = bytearray(), time.monotonic() + self._seconds
+            try:
+                for chunk in response.iter_bytes():
+                    content += chunk
+                    if len(content) > _LARGEST:
+                        raise _Broken(f"the answer is larger than {_LARGEST >> 20} MiB", passes=False)
+                    if time.monotonic() > latest:
+                        raise _Broken(f"the answer did not end within {self._seconds:g} s", passes=False)
+            except _Broken:
+                raise
+            except Exception as error:  # of whichever HTTP library the client uses
+                raise _Broken(f"the answer broke off: {brief(error) or type(error).__name__}", passes=True) from None
+        return chat_reply.read(parse_json(bytes(content)), time.monotonic() - start)
+
+    def _refusal(self, error: Exception) -> str:
+        where = f"model {self.model!r} at {self.address}"
+        return f"{where} refuses: {self.redacted(error)}; check key, address and model"
 
     def redacted(self, error: Exception) -> str:
         """What the error says, shortened, with the key blotted out: servers quote it."""
-        said = f"{type(error).__name__}: {error}"
-        return (said.replace(self._key, "***") if self._key else said)[:300]
+        return self._without_key(f"{type(error).__name__}: {error}")
+
+    def _without_key(self, text: object) -> str:
+        said = without_secrets(str(text))
+        return clean(said.replace(self._key, "***") if self._key else said)[:300]
 
     def _adapt(self, body: Mapping[str, Any], error: Exception) -> bool:
         """Whether the request is worth sending in another form, which is then remembered.
@@ -135,23 +171,3 @@ class ChatClient:
             return False
         self._format = max(self._format, self._formats.index(body["response_format"]) + 1)
         return True
-
-
-def _reply(answer: "openai.types.chat.ChatCompletion", seconds: float) -> Reply:
-    """A server may answer 200 with something else altogether: that is a reply without text."""
-    choices, usage = getattr(answer, "choices", None), getattr(answer, "usage", None)
-    message = choices[0].message if choices else None
-    refused = "refusal" if getattr(message, "refusal", None) else None
-    return Reply(
-        text=(message.content if message else None) or "",
-        tokens_in=getattr(usage, "prompt_tokens", 0) or 0,
-        tokens_out=getattr(usage, "completion_tokens", 0) or 0,
-        seconds=seconds,
-        finish=refused or (choices[0].finish_reason if choices else None) or "",
-        tokens_sound=_detail(usage, "prompt_tokens_details", "audio_tokens"),
-        tokens_thought=_detail(usage, "completion_tokens_details", "reasoning_tokens"),
-    )
-
-
-def _detail(usage: object, kind: str, name: str) -> int:
-    return getattr(getattr(usage, kind, None), name, 0) or 0

@@ -14,7 +14,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from emorealm_tasks import judge_cache, judge_prompt
-from emorealm_tasks.chat_client import Reply
+from emorealm_tasks.chat_reply import Reply
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_cache import Cache
 from emorealm_tasks.judge_client import Client, JudgeError
@@ -64,16 +64,26 @@ def kept(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]
     return [[cache.get(key) for key in keys] if keys else [NOTHING_SAID] * repeats for keys in asked]
 
 
-def judge(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
+def judge(
+    items: Sequence[Item], settings: Settings, reasons: dict[int, str] | None = None
+) -> list[list[Verdict | None]]:
     """Verdicts for each item, one a repeat; None is one that the judge did not give in two attempts.
 
-    Raises JudgeError when the judge cannot be asked, or fails GIVE_UP times in a row; what it gave until then is kept.
+    reasons: filled with item number -> why it lacks one, where that is known. Raises JudgeError when the judge cannot
+    be asked, or fails GIVE_UP times in a row; what it gave until then is kept.
     """
     missing = unanswered(items, settings)
     if missing:
         client, cache = Client(settings), Cache(folder(settings))
         print(f"emorealm: {estimate(missing, settings)}", file=sys.stderr, flush=True)
-        _ask_all(client, cache, missing, settings)
+        try:
+            _ask_all(client, cache, missing, settings)
+        finally:
+            asked = questions(items, settings.judge_model, settings.judge_repeats) if reasons is not None else []
+            for number, keys in enumerate(asked):
+                why = next((cache.reasons[key] for key in keys if key in cache.reasons), "")
+                if why and reasons is not None:
+                    reasons[number] = why
     return kept(items, settings)
 
 
@@ -117,14 +127,18 @@ def price(text: str) -> tuple[float, float]:
 def ask_and_keep(client: Client, cache: Cache, key: str, chat: Chat) -> Reply | None:
     """The judge's reply, its verdict kept on disk; None when the server fails. A reply without one is asked once more.
 
-    Raises JudgeError as `Client.ask` does.
+    Why there is no verdict is noted in `cache.reasons`. Raises JudgeError as `Client.ask` does.
     """
     reply = client.ask(chat)
-    if reply and parse_verdict(reply.text) is None:
-        reply = client.ask(judge_prompt.asked_again(chat, reply.text)) or reply
-    if reply and parse_verdict(reply.text):
+    if reply and parse_verdict(reply.written) is None:
+        reply = client.ask(judge_prompt.asked_again(chat, reply.text or reply.lacks)) or reply
+    if reply is None:
+        cache.reasons[key] = client.last_error
+    elif parse_verdict(reply.written) is None:
+        cache.reasons[key] = reply.lacks or f"its reply holds no verdict (finish_reason={reply.finish or 'none'})"
+    if reply and parse_verdict(reply.written):
         about = {"model": client.model, "prompt": PROMPT_VERSION, **client.about()}
-        cache.put(key, reply.text, about | {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})
+        cache.put(key, reply.written, about | {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})
     return reply
 
 

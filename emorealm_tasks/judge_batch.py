@@ -5,22 +5,29 @@ in `<cache>/judge/batches/ID.json`: its model, the keys it asks about, which rou
 What a first round does not answer with a verdict is asked once more in a second.
 """
 
+import hashlib
 import io
 import json
+import re
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from emorealm_tasks import judge
+from emorealm_tasks import chat_reply, files, judge
+from emorealm_tasks.chat_reply import ErrorBody
 from emorealm_tasks.judge import Chat, Item
 from emorealm_tasks.judge_cache import Cache
 from emorealm_tasks.judge_client import Client, JudgeError
 from emorealm_tasks.judge_prompt import PROMPT_VERSION, Verdict, asked_again, parse_verdict
+from emorealm_tasks.outside import Unreadable, brief, clean, lines, parse_json, read_bytes
 from emorealm_tasks.settings import Settings
 
 _ENDPOINT: Final = "/v1/chat/completions"
 _WINDOW: Final = "24h"
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
+_STATE = {"id": str, "model": str, "round": int, "submitted": str, "done": bool, "chats": dict}
 _UNDER_WAY = ("validating", "in_progress", "finalizing", "cancelling")
 
 
@@ -65,11 +72,11 @@ def _submit_new(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> No
 def _submit(client: Client, folder: Path, chats: Mapping[str, Chat], number: int) -> None:
     if not chats:
         return
-    lines = [
+    requests = [
         json.dumps({"custom_id": key, "method": "POST", "url": _ENDPOINT, "body": client.body(chat)})
         for key, chat in chats.items()
     ]
-    upload = ("verdicts.jsonl", io.BytesIO("\n".join(lines).encode()))
+    upload = ("verdicts.jsonl", io.BytesIO("\n".join(requests).encode()))
     file = client.openai.files.create(file=upload, purpose="batch")
     batch = client.openai.batches.create(input_file_id=file.id, endpoint=_ENDPOINT, completion_window=_WINDOW)
     about = {"model": client.model, "prompt": PROMPT_VERSION, "round": number, "submitted": time.strftime("%FT%TZ")}
@@ -90,7 +97,7 @@ def _collect(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
                 cache.put(key, reply, {"model": client.model, "prompt": PROMPT_VERSION, "batch": batch.id})
         left = {key: chat for key, chat in state["chats"].items() if cache.get(key) is None}
         if state["round"] == 1:
-            again = {key: asked_again(chat, replies[key]) if key in replies else chat for key, chat in left.items()}
+            again = {key: asked_again(chat, replies[key]) if replies.get(key) else chat for key, chat in left.items()}
             _submit(client, cache.folder, again, 2)
         _write(cache.folder, state | {"done": True})
 
@@ -100,27 +107,37 @@ def _replies(client: Client, file: str | None) -> dict[str, str]:
     if file is None:
         return {}
     replies = {}
-    for line in client.openai.files.content(file).text.splitlines():
+    for _, line in lines(clean(client.openai.files.content(file).text)):
         try:
-            answer = json.loads(line)
-            replies[answer["custom_id"]] = answer["response"]["body"]["choices"][0]["message"]["content"] or ""
-        except (ValueError, KeyError, TypeError, IndexError):
+            answer = parse_json(line)
+            key, body = answer["custom_id"], answer["response"]["body"]
+            replies[str(key)] = chat_reply.read(body).written
+        except (Unreadable, ErrorBody, KeyError, TypeError):
             continue  # no reply in this line: its key stays without a verdict
     return replies
 
 
 def _states(folder: Path, model: str) -> list[dict[str, Any]]:
     """What is known of this model's batches, the oldest first."""
-    states = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "batches").glob("*.json")]
-    return sorted((state for state in states if state["model"] == model), key=lambda state: state["submitted"])
+    states = []
+    for path in sorted((folder / "batches").glob("*.json")):
+        try:
+            state = parse_json(read_bytes(path))
+            if not all(isinstance(state[name], kind) for name, kind in _STATE.items()):
+                raise Unreadable("it is not what was written there")
+        except (Unreadable, KeyError, TypeError) as error:
+            print(f"emorealm: {path}: passed over, {brief(error)}; its batch is asked again", file=sys.stderr)
+            continue
+        if state["model"] == model:
+            states.append(state)
+    return sorted(states, key=lambda state: state["submitted"])
 
 
 def _write(folder: Path, state: Mapping[str, Any]) -> None:
-    path = folder / "batches" / f"{state['id']}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(state), encoding="utf-8")
-    partial.replace(path)
+    """Note what is known of a batch. Its id comes from a server, and names the file only where it is a plain name."""
+    identity = str(state["id"])
+    name = identity if _PLAIN.fullmatch(identity) else hashlib.sha256(clean(identity).encode()).hexdigest()
+    files.write_json(folder / "batches" / f"{name}.json", state, indent=None)
 
 
 def _openai_error() -> type[Exception]:

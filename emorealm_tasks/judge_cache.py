@@ -6,14 +6,14 @@ which repeat it is. Several processes may use a folder at once.
 
 import hashlib
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emorealm_tasks import files
 from emorealm_tasks.judge_prompt import Verdict, parse_verdict
+from emorealm_tasks.outside import Unreadable, parse_json, read_bytes
 
 
 def key(chat: Sequence[Mapping[str, str]], model: str, repeat: int) -> str:
@@ -27,23 +27,22 @@ class Cache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._writable = True
+        self.reasons: dict[str, str] = {}
+        """Key -> why the judge gave no verdict, of those asked in this process."""
 
     def get(self, name: str) -> Verdict | None:
         """The verdict of that key, None where there is none yet or its file is damaged."""
         try:
-            return parse_verdict(json.loads(self._path(name).read_text(encoding="utf-8"))["reply"])
-        except (OSError, ValueError, KeyError, TypeError):  # not judged yet, or cut short: asking again is all it costs
+            kept = parse_json(read_bytes(self._path(name)))
+        except Unreadable:  # not judged yet, or cut short: asking again is all it costs
             return None
+        reply = kept.get("reply") if isinstance(kept, dict) else None
+        return parse_verdict(reply) if isinstance(reply, str) else None
 
     def put(self, name: str, reply: str, about: Mapping[str, Any]) -> None:
         """Keep a reply and what is known of it. A folder that cannot be written is reported once and passed over."""
-        path = self._path(name)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".json")
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump({"reply": reply, **about}, file)
-            os.replace(draft, path)
+            files.write_json(self._path(name), {"reply": reply, **about}, indent=None)
         except OSError as error:
             if self._writable:
                 print(f"emorealm: verdicts are not kept, {self.folder}: {error.strerror}", file=sys.stderr, flush=True)

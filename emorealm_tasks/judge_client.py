@@ -8,7 +8,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emorealm_tasks.chat_client import ChatClient, Reply, RequestFailed, ServerRefuses
+from emorealm_tasks.chat_client import ChatClient, RequestFailed, ServerRefuses
+from emorealm_tasks.chat_reply import Reply
 from emorealm_tasks.judge_prompt import SCHEMA
 from emorealm_tasks.settings import Settings
 

@@ -9,9 +9,12 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from emorealm_tasks import thoughts
 
 CRITERIA = ("clue", "label", "spurious", "halluc")
 """The columns of the paper's Table 2; 1 to 10, higher is better."""
@@ -74,6 +77,8 @@ SCHEMA: dict[str, Any] = {
 }
 """JSON schema of a verdict, within what servers' strict modes support."""
 
+_LONGEST, _MOST_OBJECTS = 200_000, 500
+"""Characters and braces of a reply that are looked at: a verdict has a few hundred and five."""
 _NUMBER = re.compile(r"(\d{1,2})(?:\.0+)?(?:\s*/\s*10)?")
 
 
@@ -102,9 +107,12 @@ def parse_verdict(reply: str) -> Verdict | None:
 
     Each criterion is {"score", "reason"} or the score itself; a score is a whole number from 1 to 10, also as 7.0, "7"
     or "7/10". None when a criterion or its score is missing, out of range or given twice, or when the reply holds two
-    verdicts that differ (one of them may be quoted from the description).
+    verdicts that differ (one of them may be quoted from the description). What the judge thought before is passed over.
     """
-    verdicts = [_verdict(found) for found in _objects(reply)]
+    if len(reply) > _LONGEST:
+        return None
+    outside = reply if thoughts.are_all(reply) else thoughts.without(reply)
+    verdicts = [_verdict(found) for found in _objects(outside)]
     scores = {tuple(sorted(verdict.scores.items())) for verdict in verdicts if verdict}
     return next(verdict for verdict in verdicts if verdict) if len(scores) == 1 and None not in verdicts else None
 
@@ -122,8 +130,11 @@ def _encodable(text: str) -> str:
 def _objects(reply: str) -> list[Mapping[str, Any]]:
     """The outermost of the JSON objects in the text that name a criterion, in order."""
     decoder = json.JSONDecoder(object_pairs_hook=_unique)
-    found, position = [], reply.find("{")
+    found, position, looks = [], reply.find("{"), 0
     while position >= 0:
+        looks += 1
+        if looks > _MOST_OBJECTS:
+            return []
         try:
             value, end = decoder.raw_decode(reply, position)
         except (ValueError, RecursionError):
@@ -138,8 +149,8 @@ def _objects(reply: str) -> list[Mapping[str, Any]]:
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object's content; a key given twice has no value that can be relied on."""
-    content = dict(pairs)
-    return {key: None if [k for k, _ in pairs].count(key) > 1 else value for key, value in content.items()}
+    times = Counter(key for key, _ in pairs)
+    return {key: None if times[key] > 1 else value for key, value in pairs}
 
 
 def _verdict(found: Mapping[str, Any]) -> Verdict | None:

@@ -7,11 +7,13 @@ judged later (`emorealm rescore`). A run whose verdicts fail shows no scores and
 import atexit
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from emorealm_tasks import judge, judge_batch, judge_client, reasoning_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_client import JudgeError
+from emorealm_tasks.judge_prompt import Verdict
 from emorealm_tasks.mini import cue_judge
 from emorealm_tasks.reasoning_metrics import Record
 from emorealm_tasks.settings import Settings
@@ -53,7 +55,12 @@ def judge_records(records: Records, settings: Settings, asked: str) -> str:
     if asked == "cues":
         return ""
     items = [judge.Item(record["reference"], said(record)) for record in records]
-    judges = {"live": judge.judge, "batch": judge_batch.judge_by_batch, "later": judge.kept}
+    reasons: dict[int, str] = {}
+    judges: dict[str, Callable[..., list[list[Verdict | None]]]] = {
+        "live": partial(judge.judge, reasons=reasons),
+        "batch": judge_batch.judge_by_batch,
+        "later": judge.kept,
+    }
     failure = ""
     try:
         verdicts = judges[asked](items, settings)
@@ -66,6 +73,8 @@ def judge_records(records: Records, settings: Settings, asked: str) -> str:
     for record, given in zip(records, verdicts, strict=True):
         record["judge"] = name
         record["verdicts"][name] = reasoning_metrics.as_json(given)
+    for number, why in reasons.items():
+        records[number]["unjudged"] = records[number].get("unjudged", {}) | {name: why}
     return failure if failure or asked == "later" else _too_few(records, name)
 
 

@@ -64,7 +64,10 @@ def kind_of(value: object) -> str:
 
 
 def lines(text: str) -> Iterator[tuple[int, str]]:
-    """The lines of JSON Lines that are not blank, numbered from 1; only a line feed ends one (a reply may hold U+2028)."""
+    """The lines of JSON Lines that are not blank, numbered from 1; only a line feed ends one.
+
+    A reply may hold U+2028 and others that `str.splitlines` takes for ends.
+    """
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             yield number, line

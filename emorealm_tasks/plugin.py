@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks import media_log, response_cache, versions
+from emorealm_tasks.outside import clean, without_secrets
 
 FOLDER = Path(__file__).parent
 _model_name: str | None = None
@@ -27,6 +28,10 @@ def register() -> None:
     response_cache.register()
     if getattr(TaskManager.initialize_tasks, "knows_emorealm", False):
         return
+    from lmms_eval.loggers import EvaluationTracker
+
+    EvaluationTracker.save_results_samples = _cleaning(EvaluationTracker.save_results_samples)
+    EvaluationTracker.save_results_aggregated = _hiding(EvaluationTracker.save_results_aggregated)
     TaskManager.initialize_tasks = _searching(TaskManager.initialize_tasks)
     TaskManager.match_tasks = _checking(TaskManager.match_tasks)
     TaskManager._get_config = _shortening(TaskManager._get_config)
@@ -121,6 +126,40 @@ def _shortening(get_config: Callable[..., Any]) -> Callable[..., Any]:
         return config
 
     return _get_config
+
+
+def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:
+    """EvaluationTracker.save_results_samples, whom half an emoji in one reply or question would cost the file."""
+
+    @functools.wraps(save)
+    def save_results_samples(self: object, task_name: str, samples: list[dict[str, Any]]) -> None:
+        for sample in samples:
+            sample |= {name: _each_text(value, clean) for name, value in sample.items() if name != "doc"}
+        save(self, task_name=task_name, samples=samples)
+
+    return save_results_samples
+
+
+def _hiding(save: Callable[..., Any]) -> Callable[..., Any]:
+    """EvaluationTracker.save_results_aggregated, without the password of an address among the model's arguments."""
+
+    @functools.wraps(save)
+    def save_results_aggregated(self: object, results: dict[str, Any], **more: Any) -> None:
+        results |= _each_text(results, lambda text: clean(without_secrets(text)))
+        save(self, results=results, **more)
+
+    return save_results_aggregated
+
+
+def _each_text(value: Any, change: Callable[[str], str]) -> Any:
+    """A value with every plain text in its lists, tuples and dicts changed; others stay what they are."""
+    if type(value) is str:
+        return change(value)
+    if type(value) in (list, tuple):
+        return type(value)(_each_text(one, change) for one in value)
+    if isinstance(value, dict):
+        return {_each_text(key, change): _each_text(one, change) for key, one in value.items()}
+    return value
 
 
 def _is_left_out(part: str | dict[str, Any]) -> bool:

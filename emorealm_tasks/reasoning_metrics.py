@@ -40,6 +40,8 @@ class Record(TypedDict):
     """Whose verdicts count, "" for nobody's."""
     verdicts: dict[str, list[JudgedOnce | None]]
     """Judge -> one a repeat, None where it gave none."""
+    unjudged: NotRequired[dict[str, str]]
+    """Judge -> why it gave no verdict, where that is known."""
     given_clip: NotRequired[str]
     """Whose media the model was given."""
     media: NotRequired[media_log.Given | str]

@@ -80,4 +80,4 @@ def batch_size(value: int | str, owner: str) -> int:
 
 def first_line(error: Exception) -> str:
     """What an error says, on one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return (str(error).strip() or type(error).__name__).split("\n")[0].strip()

@@ -2,10 +2,15 @@
 
 from loguru import logger
 
-from emorealm_tasks.errors import stop
+from emorealm_tasks.errors import shown, stop
+from emorealm_tasks.outside import brief, clean
 
 FAILED = "[LMMS_EVAL_REQUEST_FAILED] {}"
 """In the place of an answer: no reader of answers takes it for a letter, and the scores count it as an error."""
+
+
+_LONGEST = 2000
+"""Characters of a message in an answer's place."""
 
 
 class ErrorBudget:
@@ -22,6 +27,7 @@ class ErrorBudget:
     def spend(self, message: str) -> str:
         """One more failed request: what stands in its answer's place. Each message is warned about once."""
         self.count += 1
+        message = brief(message) if len(message) > _LONGEST else shown(clean(message))
         if message not in self._reported:
             self._reported.add(message)
             logger.warning(f"{self.owner}: {message}")
@@ -34,6 +40,7 @@ class ErrorBudget:
 
 
 def cut(text: str, until: str | list[str] | None) -> str:
-    """The text before the first stop string that occurs in it, without white space around it."""
+    """A reply at the door: clean text before the first stop string in it, without white space around it."""
+    text = clean(text)
     stops = [until] if isinstance(until, str) else until or []
     return text[: min((text.find(mark) for mark in stops if mark and mark in text), default=len(text))].strip()

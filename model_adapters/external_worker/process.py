@@ -1,23 +1,28 @@
 """One worker process: started, greeted, asked one question at a time, stopped; every way it can fail is a `Fault`.
 
-What passes over the pipes is stated in model_adapters/workers/protocol.py. A watchdog kills a process that is late, so
-that no read or write here can hang.
+What passes over the pipes is stated in model_adapters/workers/protocol.py. A watchdog kills a process that is late, and
+reading looks at the clock, so that no read or write here can hang, whoever holds the other end.
 """
 
 import json
 import os
+import select
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emorealm_tasks.outside import Unreadable, brief, parse_json
+
 PROTOCOL = 1
 _LONGEST_LINE = 1 << 26  # bytes; what is longer is no answer
 _SHOWN = 80  # characters of an unreadable line
+_LOOK = 0.5  # seconds between looks at a process that says nothing
 _GRACE = 10.0  # seconds that a worker has to end by itself
 
 
@@ -56,11 +61,14 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                bufsize=0,
                 start_new_session=True,  # a group of its own: it can be killed whole, and ctrl-c is ours to handle
             )
         assert self._process.stdin is not None  # both were asked for
         assert self._process.stdout is not None
         self._requests, self._replies = self._process.stdin, self._process.stdout
+        self._unread = b""
+        self._latest = 0.0
         try:
             with self._deadline(seconds, "load its model"):
                 self.hello = _read_hello(self._read())
@@ -105,68 +113,101 @@ class WorkerProcess:
 
         watchdog = threading.Timer(seconds, expire)
         watchdog.daemon = True
+        self._latest = time.monotonic() + seconds
         watchdog.start()
         try:
             yield
         except (Fault, OSError) as error:
-            if late.is_set():
+            if late.is_set() or time.monotonic() > self._latest:
                 raise Fault(f"it did not {what} within {seconds:g} s{self._last_words()}") from error
             raise Fault(f"{error}{self._last_words()}") from error
         finally:
             watchdog.cancel()
 
     def _write(self, message: Mapping[str, Any]) -> None:
-        self._requests.write(json.dumps(message).encode() + b"\n")
-        self._requests.flush()
+        rest = memoryview(json.dumps(message).encode() + b"\n")
+        while rest:
+            rest = rest[self._requests.write(rest) or 0 :]
 
     def _read(self) -> dict[str, Any]:
         """The next line as a JSON object. Raises Fault."""
-        line = self._replies.readline(_LONGEST_LINE)
-        if not line.endswith(b"\n"):
-            if len(line) == _LONGEST_LINE:
-                raise Fault(f"it wrote a line of more than {_LONGEST_LINE >> 20} MiB")
-            self._process.wait()
-            raise Fault(f"it ended{' in the middle of a line' if line else ''} with status {self._process.returncode}")
+        line = self._line()
         try:
-            message = json.loads(line)
-        except ValueError:
+            message = parse_json(line)
+        except Unreadable:
             message = None
         if not isinstance(message, dict):
             shown = line.decode(errors="replace").strip()[:_SHOWN]
             raise Fault(f"it wrote {shown!r} on its stdout, which is for the protocol alone; print to stderr there")
         return message
 
+    def _line(self) -> bytes:
+        """The next line that the process writes. Raises Fault where there comes none before the deadline."""
+        parts, length = [self._unread], len(self._unread)
+        while b"\n" not in parts[-1]:
+            if length > _LONGEST_LINE:
+                raise Fault(f"it wrote a line of more than {_LONGEST_LINE >> 20} MiB")
+            ended = self._process.poll() is not None  # looked at first: what it wrote before is there by now
+            if select.select([self._replies], [], [], 0 if ended else _LOOK)[0]:
+                parts.append(os.read(self._replies.fileno(), 1 << 20))
+                length += len(parts[-1])
+                if parts[-1]:
+                    continue
+                ended = self._gone()
+            if ended:  # a child of it may still hold the pipe
+                where = " in the middle of a line" if length else ""
+                raise Fault(f"it ended{where} with status {self._process.returncode}")
+            if time.monotonic() > self._latest:
+                raise Fault("it is late")
+        line, _, self._unread = b"".join(parts).partition(b"\n")
+        return line
+
+    def _gone(self) -> bool:
+        """Wait for a process that closed its end of the pipe to end."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, self._latest - time.monotonic()))
+        return self._process.returncode is not None
+
     def _last_words(self) -> str:
         """The last line of its stderr, as the end of a message."""
         with self._log.open("rb") as file:
             file.seek(max(self._log_start, os.path.getsize(self._log) - 4096))
             lines = file.read().decode(errors="replace").strip().splitlines()
-        return f"; its last words: {lines[-1].strip()}" if lines else ""
+        return f"; its last words: {brief(lines[-1])}" if lines else ""
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        with suppress(ProcessLookupError):  # it ended between the two lines
-            os.killpg(process.pid, signal.SIGKILL)
+    """End a process and all that it started; those may live on when it has ended itself."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _read_hello(message: dict[str, Any]) -> Hello:
     """A hello line as a Hello. Raises Refused where the worker says that it cannot serve, Fault where it is none."""
     if message.get("error"):
-        raise Refused(str(message["error"]))
+        raise Refused(brief(message["error"]))
     if message.get("protocol") != PROTOCOL:
-        raise Fault(f"it speaks protocol {message.get('protocol')!r}, not {PROTOCOL}; take the protocol.py beside ours")
+        spoken = brief(repr(message.get("protocol")))
+        raise Fault(f"it speaks protocol {spoken}, not {PROTOCOL}; take the protocol.py beside ours")
     modalities = message.get("modalities")
     if not isinstance(modalities, list) or not modalities:
         raise Fault("its hello names no modalities")
-    return Hello(str(message.get("model")), dict(message.get("versions") or {}), tuple(map(str, modalities)))
+    versions = message.get("versions") or {}
+    if not isinstance(versions, dict):
+        raise Fault("the versions in its hello are no object")
+    told = {brief(name): None if version is None else brief(version) for name, version in versions.items()}
+    return Hello(brief(message.get("model")), told, tuple(map(brief, modalities)))
 
 
 def _check_reply(message: dict[str, Any], number: int) -> dict[str, Any]:
     """A reply to request `number`. Raises Fault where it is another one's, or neither an answer nor an error."""
     if message.get("id") != number:
-        raise Fault(f"it answered request {message.get('id')!r} when asked number {number}")
+        raise Fault(f"it answered request {brief(repr(message.get('id')))} when asked number {number}")
     text, error = message.get("text"), message.get("error")
     if isinstance(text, str) == isinstance(error, str):
         raise Fault("its reply must hold either a text or an error")
+    media = message.get("media")
+    known = media if isinstance(media, dict) else {}
+    counts = {name: known.get(name) for name in ("frames", "audio_seconds")}
+    message["media"] = {n: v for n, v in counts.items() if isinstance(v, int | float) and 0 <= v < 1e9}
     return message

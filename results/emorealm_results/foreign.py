@@ -4,14 +4,13 @@ Of a sample only its question's id and the reply are needed; everything else com
 is counted by reason and said, never guessed.
 """
 
-import json
 import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emorealm_results.samples import FLOORS, FULL, Run, TaskRun, newest_files, read_header
+from emorealm_results.samples import FLOORS, FULL, Run, TaskRun, newest_files, read_header, read_samples
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import TASKS, Unread
 from emorealm_tasks.readers import emorealm
@@ -123,15 +122,7 @@ def _text(value: Any) -> str | None:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    lines = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            lines.append(json.loads(line))
-        except ValueError as error:
-            stop(f"{path}, line {number}: not JSON ({error}); was the run cut off? Run again")
-        if not isinstance(lines[-1], dict):
-            stop(f"{path}, line {number}: no JSON object")
-    return lines
+    return [sample for _, sample in read_samples(path)]
 
 
 def _header(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ are read from lmms-eval's results file), or what `emorealm rescore --json` made 
 lexicon, or joined with the benchmark's file.
 """
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from emorealm_tasks import intervals
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import read_json
 from emorealm_tasks.readers.suite import TASK_NAMES
 from emorealm_tasks.recognition_metrics import AVERAGES
 
@@ -192,10 +192,11 @@ def _results_rows(paths: Sequence[Path], known: Collection[str]) -> Iterator[dic
     """Scores of recognition and descriptions as lmms-eval's results files, oldest first, have them; `known` are not."""
     newest = {}
     for path in sorted(paths, key=lambda path: path.name):
-        results = json.loads(path.read_text(encoding="utf-8"))
-        for task, scores in results.get("results", {}).items():
+        results = read_json(path, dict, "it is not what lmms-eval writes; run again")
+        counts = results.get("n-samples") or {}
+        for task, scores in (results.get("results") or {}).items():
             if task in TASK_NAMES and task not in known:
-                newest[task] = scores, results.get("n-samples", {}).get(task, {}).get("effective")
+                newest[task] = scores, (counts.get(task) or {}).get("effective")
     for task, (scores, n) in newest.items():
         values = {key.partition(",")[0]: value for key, value in scores.items()}
         counted = {

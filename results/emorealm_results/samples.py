@@ -6,7 +6,6 @@ our ``record`` (:class:`emorealm_tasks.metrics.Record`). Several invocations may
 folder, say the tasks and later their blind floor: of each task the newest file counts.
 """
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import TASKS, Unread
+from emorealm_tasks.outside import Unreadable, kind_of, lines, parse_json, read_json, read_text, typed
 
 BENCHMARKS = ("emorealm", "emorealm_mini")
 FULL = "full"
@@ -23,6 +23,8 @@ _SAMPLES_FILE = re.compile(r"(?P<date>.+?)_samples_(?P<task>.+)\.jsonl")
 TASK_NAME = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
 _JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json --json OUT (emorealm leaderboard takes OUT)"
 _FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
+_KINDS = {"choices": list, "labels": list, "verdicts": dict, "truth": dict}
+"""Of a record's fields; all others are text."""
 _SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 
 
@@ -96,12 +98,15 @@ def _files(folder: Path, task_names: re.Pattern[str]) -> Iterator[tuple[str, str
 def read_header(path: Path) -> dict[str, Any]:
     """What a results file says about the run, every key present."""
     try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        exists = path.exists()
+    except OSError:
+        exists = False
+    if not exists:
         stop(f"{path}: missing beside its samples; lmms-eval writes it at the end of a run, so run again")
-    except (ValueError, UnicodeDecodeError) as error:
-        stop(f"{path}: not the JSON that lmms-eval writes ({error}); run again")
-    config = results.get("config", {})
+    results = read_json(path, dict, "it is not what lmms-eval writes; run again")
+    config, scores, versions = (results.get(name) or {} for name in ("config", "results", "versions"))
+    if not all(isinstance(part, dict) for part in (config, scores, versions, *scores.values())):
+        stop(f"{path}: it is not what lmms-eval writes; run again")
     return {
         "date": path.name.removesuffix("_results.json"),
         "model": str(config.get("model") or "unknown model"),
@@ -112,8 +117,8 @@ def read_header(path: Path) -> dict[str, Any]:
         "seeds": {seed: config[seed] for seed in _SEEDS if config.get(seed) is not None},
         "git_hash": results.get("git_hash"),
         "lmms_eval_version": results.get("lmms_eval_version"),
-        "task_versions": results.get("versions", {}),
-        "missing": {name: _missing(scores) for name, scores in results.get("results", {}).items()},
+        "task_versions": versions,
+        "missing": {name: _missing(of_task) for name, of_task in scores.items()},
     }
 
 
@@ -137,17 +142,24 @@ def read_records(path: Path, fields: Sequence[str]) -> list[Any]:
 
     They are of the kind that the task's metrics module describes: what a file holds, no type checker can see.
     """
-    records = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        where = f"{path}, line {number}"
-        try:
-            sample = json.loads(line)
-        except ValueError as error:
-            stop(f"{where}: not JSON ({error}); was the run cut off? Run again")
-        records.append(_record(sample, fields, where))
+    records = [_record(sample, fields, where) for where, sample in read_samples(path)]
     if not records:
         stop(f"{path}: empty; run the task again")
     return records
+
+
+def read_samples(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The object in each line of a samples file, and where it stands; stops at the first line that is none."""
+    try:
+        text = read_text(path)
+    except Unreadable as error:
+        stop(f"{path}: {error}; run the task again")
+    for number, line in lines(text):
+        where = f"{path}, line {number}"
+        try:
+            yield where, typed(parse_json(line), dict)
+        except Unreadable as error:
+            stop(f"{where}: {error}; was the run cut off? Run again")
 
 
 def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[str, Any]:
@@ -158,4 +170,10 @@ def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[s
         stop(f"{where}: holds no record; was it written by other tasks? Join it: {_JOIN}")
     if lacking := [field for field in fields if field not in record]:
         stop(f"{where}: its record lacks {', '.join(lacking)}; join it: {_JOIN}")
+    for field in fields:
+        kind = _KINDS.get(field, str)
+        if not isinstance(record[field], kind) and (field, record[field]) != ("truth", None):
+            stop(
+                f"{where}: {field} of its record is {kind_of(record[field])}; was the file changed? Run the task again"
+            )
     return record

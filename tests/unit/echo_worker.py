@@ -6,6 +6,7 @@ It writes the protocol by hand, so that faults can be put on the wire that proto
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -54,6 +55,17 @@ def answer(request):
         return reply | {"error": "ValueError: no face in it"}
     elif fault == "big":
         return reply | {"text": "x" * (1 << 20)}
+    elif fault == "deep":
+        return '{"id": ' + "[" * 100_000 + "]" * 100_000 + "}\n"
+    elif fault == "half_an_emoji":
+        return reply | {"text": "a smile \ud83d"}
+    elif fault == "odd_media":
+        return reply | {"text": "seen", "media": rest and json.loads(rest)}
+    elif fault in ("orphan", "escaped"):  # a child of it holds its stdout when it is gone
+        command = [sys.executable, "-c", "import time; time.sleep(60)"]
+        child = subprocess.Popen(command, start_new_session=fault == "escaped")
+        (pathlib.Path(START["marks"]) / "child").write_text(str(child.pid))
+        os._exit(5)
     elif fault == "environment":
         return reply | {"text": json.dumps(dict(os.environ))}
     return reply | {"text": json.dumps(request)}

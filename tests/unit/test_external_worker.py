@@ -338,3 +338,55 @@ def test_what_workers_cannot_do_is_said(start, capsys):
 
 def test_the_scripts_are_where_the_adapter_looks():
     assert {"protocol", "videollama2", "mosear"} <= {path.stem for path in SCRIPTS.glob("*.py")}
+
+
+@pytest.mark.parametrize("fault", ["orphan", "escaped"])
+def test_a_worker_that_is_gone_is_not_waited_for_though_its_child_holds_the_pipe(start, marks, fault):
+    started = time.monotonic()
+    assert ask(start(retries=1), [f"{fault} once", "next"])[0] == f"recovered from {fault}"
+    assert time.monotonic() - started < 50
+    child = int((marks / "child").read_text())
+    if fault == "escaped":
+        os.kill(child, 9)
+    else:
+        status = Path(f"/proc/{child}/status")
+        assert not status.exists() or "State:\tZ" in status.read_text()  # ended, if not collected yet
+
+
+def test_replies_too_deep_or_with_half_an_emoji_cost_themselves(start):
+    answers = ask(start(retries=0, max_errors=0.5), ["deep", "half_an_emoji", "fine"])
+    assert answers[0].startswith(FAILED.format(""))
+    assert answers[1] == "a smile \ufffd"
+    assert json.loads(answers[2])["prompt"] == "fine"
+
+
+@pytest.mark.parametrize(
+    "media", [[1], "x", 5, {"frames": "many"}, {"frames": [1], "audio_seconds": {}}, {"frames": True}]
+)
+def test_what_a_worker_says_of_media_may_be_anything(start, clip, media):
+    assert ask(start(), [f"odd_media {json.dumps(media)}"], "both", clip) == ["seen"]
+
+
+@pytest.mark.parametrize(
+    "hello",
+    [
+        '{"protocol": 1, "modalities": ["text"], "versions": [1]}',
+        '{"protocol": 1, "modalities": "text"}',
+        '{"protocol": [' + "[" * 100_000,
+        '{"error": {"a": "' + "x" * 1_000_000 + '\\u001b[31m"}}',
+        "[]",
+        "5",
+    ],
+    ids=["versions", "modalities", "deep", "long", "list", "number"],
+)
+def test_a_hello_of_another_kind_ends_in_one_line(tmp_path, hello, capsys):
+    (tmp_path / "hello.json").write_text(hello + "\n")
+    script = tmp_path / "worker.py"
+    script.write_text(f"print(open({str(tmp_path / 'hello.json')!r}).read(), flush=True)\ninput()\n")
+    with pytest.raises(SystemExit) as stopped:
+        ExternalWorker(worker=str(script), start_timeout=60)
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert len(said) < 1000
+    assert "\x1b" not in said

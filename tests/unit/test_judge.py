@@ -41,6 +41,14 @@ def items(count=1):
     return [judge.Item(REFERENCE, f"The person smiles, {n}.") for n in range(count)]
 
 
+def unjudged(count):
+    return [
+        {"id": str(n), "clip": str(n), "reference": REFERENCE, "raw": f"The person smiles, {n}.", "error": "",
+         "truth": None, "verdicts": {}}
+        for n in range(count)
+    ]  # fmt: skip
+
+
 def scores(verdicts):
     return [[verdict and verdict.scores["clue"] for verdict in of] for of in verdicts]
 
@@ -72,11 +80,7 @@ def test_repeated_judgements_have_a_spread(serve):
         return 200, {}, chat(json.dumps(scores))
 
     _, settings = serve(script, judge_repeats=3, judge_concurrency=1)
-    records = [
-        {"id": str(n), "clip": str(n), "reference": REFERENCE, "raw": f"The person smiles, {n}.", "error": "",
-         "truth": None, "verdicts": {}}
-        for n in range(2)
-    ]  # fmt: skip
+    records = unjudged(2)
     assert judging.judge_records(records, settings, "live") == ""
     found = reasoning_metrics.scores(records, judge.name("m"))
     assert {(of["value"], of["spread"]) for of in found.values()} == {(4.0, 3.0)}
@@ -275,3 +279,58 @@ def test_an_expired_batch_is_submitted_once_more(serve):
     with pytest.raises(judge_batch.Pending, match="batch-1"):
         judge_batch.judge_by_batch(items(3), settings)
     assert [state["done"] for state in batches(settings)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"choices": null}', "without a text"),
+        (b'{"error": {"message": "out of memory"}}', "out of memory"),
+        (b"[" * 100_000, "nested too deep"),
+        (json.dumps(chat("I like it.")).encode(), "holds no verdict"),
+        (json.dumps(chat("<think>hm, " + json.dumps(VERDICT))).encode(), "thought and did not answer"),
+    ],
+    ids=["null", "error", "deep", "prose", "cut thoughts"],
+)
+def test_an_odd_answer_costs_one_description_and_the_reason_is_in_its_record(serve, body, why):
+    _, settings = serve(lambda asked, number: (200, {}, body) if "smiles, 1." in str(asked) else GOOD)
+    asked = unjudged(30)
+    assert judging.judge_records(asked, settings, "live") == ""
+    assert [bool(record["verdicts"][judge.name("m")][0]) for record in asked] == [n != 1 for n in range(30)]
+    assert [number for number, record in enumerate(asked) if "unjudged" in record] == [1]
+    assert why in asked[1]["unjudged"][judge.name("m")]
+
+
+def test_a_limit_that_comes_with_status_200_is_waited_for(serve):
+    server, settings = serve(then_good((200, {}, error("slow down", code=429))))
+    assert scores(judge.judge(items(), settings)) == [[7]]
+    assert len(server.asked) == 2
+
+
+def test_content_in_parts_holds_a_verdict(serve):
+    parts = chat([{"type": "thinking", "thinking": "7?"}, {"type": "text", "text": json.dumps(VERDICT)}])
+    _, settings = serve(lambda *_: (200, {}, parts))
+    assert scores(judge.judge(items(3), settings)) == [[7]] * 3
+
+
+@pytest.mark.parametrize("identity", ["../../../x", "/etc/x", "a" * 5000, "b\0c", ".", ""])
+def test_a_batch_of_any_name_is_kept_in_its_folder(tmp_path, identity):
+    state = {"id": identity, "model": "m", "round": 1, "submitted": "now", "done": False, "chats": {}}
+    judge_batch._write(tmp_path / "judge", state)
+    assert [path.parent for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "judge" / "batches"]
+    assert judge_batch._states(tmp_path / "judge", "m") == [state]
+
+
+@pytest.mark.parametrize("content", ["", "[]", "[" * 100_000, '{"model": "m"}', '{"model": "m", "chats": 5}', "\xff"])
+def test_a_damaged_state_of_a_batch_is_passed_over(tmp_path, content, capsys):
+    (tmp_path / "batches").mkdir()
+    (tmp_path / "batches" / "x.json").write_text(content, encoding="latin-1")
+    assert judge_batch._states(tmp_path, "m") == []
+    assert "passed over" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", ["5", '{"reply": 5}', '{"reply": [1]}', "[" * 100_000, '"x"'])
+def test_a_kept_verdict_of_another_kind_is_none(tmp_path, content):
+    (tmp_path / "ab").mkdir()
+    (tmp_path / "ab" / "abc.json").write_text(content)
+    assert judge_cache.Cache(tmp_path).get("abc") is None

@@ -123,3 +123,37 @@ def test_another_prompt_has_another_version():
         "1",
         "b2104f4c97e291b8",
     )  # raised with the prompt
+
+
+DRAFT, FINAL = json.dumps(dict.fromkeys(CRITERIA, 2)), json.dumps(verdict())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        f"<think>Perhaps {DRAFT}? Or {FINAL}?</think>{FINAL}",
+        f"Perhaps {DRAFT}?</think>\n```json\n{FINAL}\n```",
+        f"{FINAL}<think>or rather {DRAFT}",
+        f"<think>first</think>{FINAL}<think>{DRAFT}</think>",
+        f"<think>{FINAL}</think>",
+    ],
+)
+def test_drafts_among_thoughts_are_no_verdicts(reply):
+    assert read(reply) == read(FINAL)
+
+
+@pytest.mark.parametrize("reply", [f"<think>Perhaps {FINAL}", f"<think>{DRAFT} or {FINAL}</think>", "<think></think>"])
+def test_thoughts_alone_are_no_verdict(reply):
+    assert read(reply) is None
+
+
+@pytest.mark.parametrize("pattern", ['{"a":', "{", '{"clue":[', '{"a":1,"a":', '{"', "{}", "{\\", "}{"])
+def test_a_reply_without_end_is_read_at_once(pattern):
+    """Objects that are begun are what costs; their number is bounded, whatever the length."""
+    assert read(pattern * (190_000 // len(pattern))) is None
+    assert read(pattern * 1_000_000) is None
+
+
+def test_many_keys_are_counted_in_one_pass():
+    many = {f"k{number}": number for number in range(5_000)}
+    assert read(json.dumps(many | verdict())) == read(FINAL)

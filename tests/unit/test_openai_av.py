@@ -258,3 +258,54 @@ def test_every_engine_is_offered_under_its_name():
     engines = [model for model in catalogue.MODELS if model.route == catalogue.ENGINE]
     assert {model.name for model in engines} >= {"qwen2_5_omni_vllm", "openai_av", "gemini_av"}
     assert all(offered[model.name] == model.chat_class for model in engines)
+
+
+@pytest.mark.parametrize(
+    ("content", "answer"),
+    [
+        ([{"type": "text", "text": "A"}], "A"),
+        ("<think>B or C?</think>A", "A"),
+        ("A \ud83d", "A \ufffd"),
+        ("A\u2028B", "A\u2028B"),
+        (None, "[LMMS_EVAL_REQUEST_FAILED] the server answered without a text"),
+        ("<think>A?", "[LMMS_EVAL_REQUEST_FAILED] it thought and did not answer"),
+    ],
+)
+def test_an_odd_content_is_read_or_costs_one_question(serve, content, answer):
+    _, model = serve(lambda body, n: (200, {}, chat(content if "b" in witness(body) else "A")), max_errors=0.5)
+    first, odd, last = ask(model, [("a", None, None), ("b", None, None), ("c", None, None)])
+    assert (first, last) == ("A", "A")
+    assert odd.startswith(answer)
+    odd.encode()
+
+
+def test_an_error_with_status_200_is_told_and_a_limit_is_waited_for(serve):
+    def script(body, number):
+        if "b" in witness(body):
+            return 200, {}, error("the GPU is on fire")
+        return (200, {}, error("slow", code=429)) if number == 0 else (200, {}, chat("A"))
+
+    server, model = serve(script, max_errors=0.5, concurrency=1)
+    answers = ask(model, [("a", None, None), ("b", None, None)])
+    assert answers[0] == "A"
+    assert "the GPU is on fire" in answers[1]
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"choices": [' * 50_000, b"\xff\xfe", b'{"a": ' + b"9" * 5000 + b"}"]
+)
+def test_a_body_that_cannot_be_read_costs_one_question(serve, body):
+    _, model = serve(
+        lambda asked, n: (200, {}, body) if "b" in witness(asked) else (200, {}, chat("A")), max_errors=0.5
+    )
+    first, odd = ask(model, [("a", None, None), ("b", None, None)])
+    assert first == "A"
+    assert odd.startswith("[LMMS_EVAL_REQUEST_FAILED] the server's answer cannot be used")
+    assert len(odd) < 400
+
+
+def test_an_answer_without_end_is_given_up(serve, monkeypatch):
+    monkeypatch.setattr("emorealm_tasks.chat_client._LARGEST", 10_000)
+    _, model = serve(lambda body, n: (200, {}, b" " * 20_000), max_errors=1)
+    assert "larger than" in ask(model, [("a", None, None)])[0]

@@ -7,6 +7,7 @@ import sys
 import pytest
 import yaml
 
+from emorealm_results.samples import read_samples
 from emorealm_tasks import media_log, plugin, readers
 from emorealm_tasks.readers import suite
 
@@ -124,3 +125,28 @@ def test_print_tasks_has_a_line_each(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(plugin.describe())
     assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
+
+
+def test_half_an_emoji_costs_no_samples_and_a_password_is_not_published(tmp_path):
+    from lmms_eval.loggers import EvaluationTracker
+
+    plugin.register()
+    tracker = EvaluationTracker(output_path=str(tmp_path))
+    tracker.general_config_tracker.model_name_sanitized = "m"
+    tracker.general_config_tracker.start_time = 0.0
+    about = {"model_args": "model=m,base_url=https://me:secret@host/v1"}
+    results = {"results": {"t": {}}, "config": about, "configs": {"t": {"description": "\ud83d"}}}
+    tracker.save_results_aggregated(results=results, samples={}, datetime_str="now")
+    replies = ["good", "half \ud83d", "a\u2028line"]
+    samples = [
+        {"doc_id": n, "doc": {}, "target": "A", "arguments": [(f"asked \udc00 {n}",)], "resps": [[said]],
+         "filtered_resps": [said], "emorealm_score": {"record": {"raw": said}}}
+        for n, said in enumerate(replies)
+    ]  # fmt: skip
+    tracker.save_results_samples(task_name="t", samples=samples)
+    [written] = tmp_path.rglob("*_samples_t.jsonl")
+    raws = [sample["emorealm_score"]["record"]["raw"] for _, sample in read_samples(written)]
+    assert raws == ["good", "half \ufffd", "a\u2028line"]
+    [published] = tmp_path.rglob("*_results.json")
+    assert "secret" not in published.read_text()
+    assert "https://***@host/v1" in published.read_text()

@@ -127,6 +127,7 @@ def _plain(text: str) -> str:
 def _mentions(tokens: Sequence[str], lexicon_words: Words) -> Iterator[Mention]:
     """The asserted emotions of one sentence."""
     parts = _parts(tokens, lexicon_words)
+    lists, clauses = _list_ends(parts), _emotion_follows(parts)
     denied, emphasis = False, ""
     for place, (kind, value) in enumerate(parts):
         if kind in ("weak", "strong"):
@@ -136,10 +137,10 @@ def _mentions(tokens: Sequence[str], lexicon_words: Words) -> Iterator[Mention]:
         elif kind == "contrast":
             denied, emphasis = False, ""
         elif kind == "break" or value == "and":
-            denied = denied and _continues(parts, place)
+            denied = denied and _continues(parts, place, lists)
         elif kind == "emotion":
             family, rank = lexicon_words[value]
-            if not denied and not _denied_behind(parts[place + 1 :]):
+            if not denied and not (_denied_behind(parts[place + 1 : place + 3]) and not clauses[place + 1]):
                 yield Mention(family, rank, _WEIGHTS[emphasis])
 
 
@@ -164,30 +165,47 @@ def _parts(tokens: Sequence[str], lexicon_words: Words) -> list[tuple[str, str]]
     return parts
 
 
-def _continues(parts: Sequence[tuple[str, str]], place: int) -> bool:
+def _list_ends(parts: Sequence[tuple[str, str]]) -> list[int]:
+    """For each place where the emotions and commas that stand from there on have their end."""
+    ends = [len(parts)] * (len(parts) + 1)
+    for place in reversed(range(len(parts))):
+        kind, value = parts[place]
+        ends[place] = ends[place + 1] if value == "," or (kind == "emotion" and value not in _LINKS) else place
+    return ends
+
+
+def _emotion_follows(parts: Sequence[tuple[str, str]]) -> list[bool]:
+    """For each place whether there is an emotion from there to the end of the clause."""
+    follows = [False] * (len(parts) + 1)
+    for place in reversed(range(len(parts))):
+        kind = parts[place][0]
+        follows[place] = kind == "emotion" or (kind not in ("break", "contrast") and follows[place + 1])
+    return follows
+
+
+def _continues(parts: Sequence[tuple[str, str]], place: int, lists: Sequence[int]) -> bool:
     """Whether a denial goes on behind a comma or "and": in a list, as in "not angry, sad or afraid"."""
     if parts[place][1] not in (",", "and") or parts[place - 1][0] != "emotion":
         return False
-    rest = [value if value in ("or", "nor", "and", ",") else kind for kind, value in parts[place + 1 :]]
     if parts[place][1] == "and":
-        return rest[:1] == ["emotion"]
-    listed = next((i for i, part in enumerate(rest) if part not in ("emotion", ",")), len(rest))
-    return rest[listed : listed + 1] in (["or"], ["nor"])
+        return place + 1 < len(parts) and parts[place + 1][0] == "emotion" and parts[place + 1][1] not in _LINKS
+    end = lists[place + 1]
+    return end < len(parts) and parts[end][1] in ("or", "nor")
 
 
 def _denied_behind(rest: Sequence[tuple[str, str]]) -> bool:
-    """Whether a denial follows: "(happiness) is not visible", unless another emotion is what is denied."""
-    clause = []
+    """Whether a denial follows, in the two parts behind an emotion: "(happiness) is not visible"."""
+    values = []
     for kind, value in rest:
         if kind in ("break", "contrast"):
             break
-        clause.append((kind, value))
-    values = [value for _, value in clause]
-    verb = values[:1] and (values[0] in _COPULAS or values[0].endswith("n't"))
-    denied = verb and (values[0].endswith("n't") or (values[1:2] and values[1] in _DENIED_AFTER))
-    return bool(denied) and not any(kind == "emotion" for kind, _ in clause)
+        values.append(value)
+    if not values or not (values[0] in _COPULAS or values[0].endswith("n't")):
+        return False
+    return values[0].endswith("n't") or (len(values) > 1 and values[1] in _DENIED_AFTER)
 
 
+_LINKS = frozenset(("or", "nor", "and", ","))
 _WORDS = words_of(lexicon.FAMILIES)
 _KINDS: dict[str, str] = {
     phrase: kind

@@ -25,7 +25,8 @@ NAME = "cues"
 _SENTENCE = re.compile(r"[.!?;\n]+")
 _ARTICLE = re.compile(r"^(?:a|an|the) ")
 _DENIED_BEFORE = re.compile(r"\b(?:no|not|never|without|neither|nor|lacks?|absence of)(?: \w+){0,2} $")
-_DENIED_AFTER = re.compile(r"^ (?:is|are) (?:not|absent|missing|nowhere)\b")
+_DENIED_AFTER = re.compile(r" (?:is|are) (?:not|absent|missing|nowhere)\b")
+_REACH = 200  # characters in front of a cue in which its denial is looked for
 _IDLE = re.compile(r"\b(?:merely there|without bearing)\b")
 
 
@@ -86,7 +87,9 @@ def _speaks_for(cue: str, emotions: frozenset[str], relevant: set[str]) -> bool:
 
 
 def _denied(sentence: str, match: re.Match[str]) -> bool:
-    return bool(_DENIED_BEFORE.search(sentence[: match.start()]) or _DENIED_AFTER.search(sentence[match.end() :]))
+    start = match.start()
+    before = _DENIED_BEFORE.search(sentence, max(0, start - _REACH), start)
+    return bool(before or _DENIED_AFTER.match(sentence, match.end()))
 
 
 def _f1(claimed: frozenset[str], true: set[str]) -> float:

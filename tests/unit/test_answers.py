@@ -40,7 +40,7 @@ def strict(reply, choices):
         (" \n", None),
         ("The answer is A. The answer is B.", None), ("None of the above", None), ("All of the above", None),
         ("(C) Tears running down the cheeks", None), ("The answer is (C) Tears running down the cheeks", None),
-        ("tears running down the cheeks", "A"), ("TEARS RUNNING DOWN THE CHEEKS!", "A"), ("Tears running", None),
+        ("tears running down the cheeks", "A"), ("TEARS RUNNING DOWN THE CHEEKS!", "A"), ("Tears running", "A"),
         ("Wide smile with crinkled eyes.", "B"), ("It's the man's loud voice", "C"), ("No speech can be heard.", "D"),
         ("B. A wide smile with crinkled eyes", "B"),
         ("not tears running down the cheeks, but the man's loud voice", "C"),

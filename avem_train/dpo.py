@@ -79,6 +79,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     folder.begin()
     cache_bytes = int(settings.running.feature_cache_gb * 2**30)
     loaded = backbone or backbones.load(model_folder, arguments.device, dtype, cache_bytes)
+    folder.note_answering(loaded.answering)
     try:
         _run(settings, arguments, records, loaded, folder)
     finally:
@@ -87,7 +88,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     if settings.merge and arguments.should_save:
         folder.merge(loaded.model.dtype)
     seconds = time.monotonic() - started
-    steps = folder.finish(seconds, loaded.answering)
+    steps = folder.finish(seconds)
     return TrainResult(settings.out, steps, seconds, folder.last_metrics())
 
 

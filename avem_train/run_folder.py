@@ -122,6 +122,13 @@ class RunFolder:
             files.write(self.path / "recipe.yaml", yaml.safe_dump(recipe, sort_keys=False))
             self._write({})
 
+    def note_answering(self, answering: Mapping[str, Any]) -> None:
+        """Write down how the harness must ask this model, before a checkpoint is saved that could be evaluated."""
+        if answering:
+            self.about["answering"] = dict(answering)
+            if self.writes:
+                self._write({})
+
     def last_checkpoint(self) -> tuple[int, str | None]:
         """Steps and folder of the last whole checkpoint, 0 and None if there is none.
 
@@ -156,15 +163,14 @@ class RunFolder:
         lora.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)
         whole.processor.save_pretrained(self.path)
 
-    def finish(self, seconds: float, answering: Mapping[str, Any]) -> int:
+    def finish(self, seconds: float) -> int:
         """Write down the result, drop the checkpoints; returns the number of steps."""
         lines = self._log()
         steps = max((line["step"] for line in lines), default=0)
         if self.writes:
             versions = {package: version(package) for package in _PACKAGES}
             result = {"seconds": round(seconds, 1), "metrics": self.last_metrics(), "versions": versions}
-            asked = {"answering": dict(answering)} if answering else {}
-            self._write({"steps": steps} | result | asked)
+            self._write({"steps": steps} | result)
             self._drop_checkpoints()
         return steps
 

@@ -36,9 +36,13 @@ def alone(folder: Path) -> bool:
 def training(folder: Path) -> dict[str, Any]:
     """The training.json that belongs to what training wrote into `folder`; {} where there is none.
 
-    Beside merged weights the adapters lie in a folder of their own, one below it.
+    Beside merged weights the adapters lie in a folder of their own, one below it; a checkpoint lies two below it.
     """
-    places = (folder, folder.parent) if folder.name == _BESIDE_MERGED else (folder,)
+    places = [folder]
+    if folder.name == _BESIDE_MERGED:
+        places.append(folder.parent)
+    elif folder.parent.name == "checkpoints":
+        places.append(folder.parent.parent)
     file = next((place / "training.json" for place in places if (place / "training.json").is_file()), None)
     if file is None:
         return {}

@@ -41,3 +41,17 @@ def read(checkpoint: str) -> Answering | None:
         return Answering(**said)
     except TypeError as error:
         stop(f"{checkpoint}: {KEY} in its training.json cannot be followed ({error}); use the version that trained it")
+
+
+def require(owner: str, checkpoint: str | None, **given: object) -> None:
+    """Stop at adapters alone that come without the training.json of their training, unless `given` says how to ask.
+
+    Another prompt than in training costs points without a word.
+    """
+    folder = Path(checkpoint).expanduser() if checkpoint else None
+    lacking = [name for name, value in given.items() if value is None]
+    if folder and lacking and lora.alone(folder) and not lora.training(folder):
+        stop(
+            f"{owner}: {checkpoint}: these adapters come without the training.json of their training, so how the model "
+            f"was asked is not known; put that file beside them, or say it: {', '.join(f'{n}=...' for n in lacking)}"
+        )

@@ -96,6 +96,7 @@ class InProcessChat(ChatAV):
         checkpoint = pretrained or entry.checkpoint
         if not checkpoint:
             stop(f"{self.name}: name its weights with pretrained=...: {entry.note}")
+        answering.require(self.name, checkpoint, fps=fps, frames=frames)
         self.trained = self._as_trained(checkpoint)
         super().__init__(system, modalities, fps, frames, max_errors)
         self.device = arguments.choose_device(device, self.name)

@@ -21,6 +21,7 @@ from emorealm_tasks.errors import stop
 from model_adapters.clip import Clip
 from model_adapters.system_prompts import QWEN_OMNI
 
+from . import answering
 from .base import InProcessChat
 from .clips import Given
 from .prompts import omni_inputs
@@ -38,6 +39,7 @@ class OmniAV(InProcessChat):
     def __init__(self, *args: Any, interleave: bool | None = None, **kwargs: Any) -> None:
         if not isinstance(interleave, bool | None):
             stop(f"{self.name}: interleave={interleave!r}; use true or false")
+        answering.require(self.name, kwargs.get("pretrained"), interleave=interleave)
         super().__init__(*args, **kwargs)
         default = self.trained.interleave if self.trained else True
         self.interleave = default if interleave is None else interleave

@@ -37,7 +37,8 @@ def adapter(tuned, base, tmp_path):
 
 
 def named(folder, base):
-    """The folder, its weights named `base`."""
+    """The folder, its weights named `base`, with the training.json of a training."""
+    (folder / "training.json").write_text('{"steps": 1}')
     file = folder / lora.CONFIG
     file.write_text(json.dumps(json.loads(file.read_text()) | {"base_model_name_or_path": base}))
     return folder
@@ -104,6 +105,26 @@ class TestHalfPrecision:
             if "lora" in name:
                 parameter.data.fill_(1.0 if "lora_A" in name else 1 / 128)
         assert lora.surviving_share(adapted) == 0.5
+
+
+def test_adapters_without_their_training_are_refused_unless_it_is_said_how_to_ask(adapter, base, capsys):
+    """Two files copied: the model would be asked in another way than in training, without a word."""
+    (adapter / "training.json").unlink()
+    line = refusal(capsys, adapter)
+    assert "without the training.json" in line
+    assert "interleave=..." in line
+    said = {"interleave": False, "fps": 2.0, "frames": 16}
+    assert Qwen25OmniAV(pretrained=str(adapter), device="cpu", **said).interleave is False
+
+
+def test_a_checkpoint_of_a_training_is_asked_as_the_training(adapter, base):
+    folder = adapter.parent / "out" / "checkpoints" / "checkpoint-50"
+    shutil.copytree(adapter, folder)
+    (folder / "training.json").unlink()
+    said = {"interleave": False, "fps": 2.0, "frames": 16, "least": 4}
+    (folder.parents[1] / "training.json").write_text(json.dumps({"answering": said}))
+    model = Qwen25OmniAV(pretrained=str(folder), device="cpu")
+    assert (model.interleave, model.sampling.most) == (False, 16)
 
 
 def test_adapters_are_merged_into_the_weights_they_name(tuned, base, adapter):

@@ -231,7 +231,9 @@ def _wrong_media(
         elif found["kind"]:
             yield "unreadable file", f"{name}: {found['reason']}"
         for medium in needed:
-            if not found["kind"] and not found[medium]:
+            if found[f"no_{medium}"]:
+                yield "unreadable file", f"{name}: {found[f'no_{medium}']}"
+            elif not found["kind"] and not found[medium]:
                 yield f"no {_MEDIA[medium]}", f"{name}: there is no {_MEDIA[medium]} in {file}"
 
 

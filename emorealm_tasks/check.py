@@ -10,12 +10,14 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from emorealm_tasks import data_check, plugin, readers, versions
+from emorealm_tasks import clips, data_check, plugin, readers, versions
 from emorealm_tasks.errors import stop
 from emorealm_tasks.readers import suite
 from emorealm_tasks.settings import Settings, load
 
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
+
+_SHOWN = 20  # clips that decode in part
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -70,11 +72,16 @@ def _data(benchmark: str, tasks: dict[str, bool], settings: Settings) -> bool:
     unseen -= {readers.TASK_NAMES[task].task for task in seen if task in readers.TASK_NAMES}
     try:
         rows, left_out = data_check.look(benchmark, seen, settings) if seen else ([], {})
-        rows = rows + readers.of_tasks(benchmark, list(unseen), settings, media=False)
+        asked, rows = rows, rows + readers.of_tasks(benchmark, list(unseen), settings, media=False)
     except SystemExit:
         return False
     without = f", {left_out['questions']} more left out" if left_out.get("questions") else ""
     _line("data", f"{benchmark}: {len(rows)} questions on {len({row['clip'] for row in rows})} clips{without}")
+    partly = clips.incomplete((row[key] for row in asked for key in ("video", "audio") if row[key]), settings.cache)
+    for line in partly[:_SHOWN]:
+        _line("media", line)
+    if len(partly) > _SHOWN:
+        _line("media", f"... and {len(partly) - _SHOWN} more that decode in part")
     return True
 
 

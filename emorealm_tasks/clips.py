@@ -1,7 +1,8 @@
 """Can every clip that is about to be asked about be seen and heard? Looked at before any inference.
 
-Files are probed by several threads, and what was found is kept under the cache folder by path, size and time of
-change, so that looking at thousands of clips again costs only their `stat`.
+Every file is decoded once, in processes of their own (`emorealm_tasks.media.guard`), so that a file that crashes the
+decoder costs itself and not the run. What was found is kept under the cache folder by path, size and time of change, so
+that looking at thousands of clips again costs only their `stat`.
 """
 
 import json
@@ -9,17 +10,16 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks import media
+from emorealm_tasks.media import guard
 from emorealm_tasks.rows import Row
 
 KINDS = ("missing", "unreadable", "soundless")
 _SHOWN = 5  # problems spelled out in a report
-_THREADS = 8  # opening a container waits for the disk more than for the processor
+PROBES = "probes-2.json"  # under the cache folder; the first kind of file knew less
 
 
 @dataclass(frozen=True)
@@ -72,42 +72,61 @@ def stamp(file: str | Path) -> list[int] | None:
 
 
 def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict[str, Any]]) -> Problem | None:
-    if video and found[video]["kind"]:
-        return Problem(found[video]["kind"], video, found[video]["reason"])
-    if video and not found[video]["video"]:
-        return Problem("unreadable", video, f"{video}: there is no picture in it")
-    if silent:
+    if video and (problem := _unusable(video, found[video], "video")):
+        return problem
+    return None if silent else _unusable(audio or video, found[audio or video], "audio")
+
+
+def _unusable(file: str, what: Mapping[str, Any], needed: str) -> Problem | None:
+    """Why the `video` or `audio` of a file cannot be used; None where it can."""
+    if what["kind"]:
+        return Problem(what["kind"], file, what["reason"])
+    if what[needed]:
         return None
-    if audio and found[audio]["kind"]:
-        return Problem(found[audio]["kind"], audio, found[audio]["reason"])
-    if not found[audio or video]["audio"]:
-        return Problem("soundless", audio or video, f"{audio or video}: there is no sound in it")
-    return None
+    if what[f"no_{needed}"]:
+        return Problem("unreadable", file, what[f"no_{needed}"])
+    if needed == "video":
+        return Problem("unreadable", file, f"{file}: there is no picture in it")
+    return Problem("soundless", file, f"{file}: there is no sound in it")
 
 
 def held(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
-    """What each file holds: {"kind": "", "missing" or "unreadable", "reason", "video": bool, "audio": bool}."""
-    kept_in = cache / "probes.json"
+    """What each file holds: {"kind": "", "missing" or "unreadable", "reason"}, and as `media.guard.examine_all`.
+
+    A file that was never looked at is decoded from end to end, in a process of its own.
+    """
+    kept_in = cache / PROBES
     kept = _read(kept_in)
     stamps = {file: stamp(file) for file in files}
     known = {file: kept[file] for file in files if file in kept and kept[file]["stamp"] == stamps[file] is not None}
     fresh = [file for file in files if file not in known]
-    if fresh:
-        with ThreadPoolExecutor(_THREADS) as pool:
-            probed = zip(fresh, pool.map(_probe, fresh), strict=True)
-            known |= {file: {"stamp": stamps[file], **what} for file, what in probed}
-        _write(kept_in, kept | {file: known[file] for file in fresh if stamps[file] is not None})
+    there = [file for file in fresh if stamps[file] is not None and os.path.isfile(file)]
+    examined = guard.examine_all(there)
+    for file in fresh:
+        known[file] = {"stamp": stamps[file], **_outcome(file, examined.get(file))}
+    if there:
+        _write(kept_in, kept | {file: known[file] for file in there})
     return known
 
 
-def _probe(file: str) -> dict[str, Any]:
-    if not os.path.isfile(file):
-        return {"kind": "missing", "reason": file, "video": False, "audio": False}
-    try:
-        info = media.probe(file)
-    except media.MediaError as error:
-        return {"kind": "unreadable", "reason": str(error), "video": False, "audio": False}
-    return {"kind": "", "reason": "", "video": info.has_video, "audio": info.has_audio}
+def _outcome(file: str, examined: dict[str, Any] | None) -> dict[str, Any]:
+    if examined is None:
+        return {"kind": "missing", "reason": file, **guard.unreadable("")}
+    reason = examined["unreadable"]
+    return {"kind": "unreadable" if reason else "", "reason": reason, **examined}
+
+
+def incomplete(files: Iterable[str], cache: Path) -> list[str]:
+    """A line for each readable file that does not decode from end to end: which share does, and what is wrong."""
+    found = held(sorted(set(files)), cache)
+    lines = []
+    for file, what in found.items():
+        if what["video"] or what["audio"]:
+            faults = [f"{what['damaged_packets']} damaged packets"] if what["damaged_packets"] else []
+            faults += ["cut short"] if what["cut_short"] else []
+            if faults:
+                lines.append(f"{file}: {100 * what['decoded']:.1f}% decodes ({', '.join(faults)})")
+    return lines
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,8 @@
 """The side file in which our own adapters state the media a model was really given.
 
 One JSON line a clip: {"clip": path of the video or null, "audio": path that held the sound or null, "frames": count,
-"times": seconds of each frame, "audio_seconds": seconds of sound}. The file is named by EMOREALM_MEDIA_LOG, which
+"times": seconds of each frame, "audio_seconds": seconds of sound}, and what our reader says of how much of the file it
+could decode (`emorealm_tasks.media.Report`). The file is named by EMOREALM_MEDIA_LOG, which
 `emorealm_tasks.plugin.register` sets for the process and its children.
 """
 
@@ -11,13 +12,13 @@ import os
 import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 VARIABLE = "EMOREALM_MEDIA_LOG"
 
 
 class Given(TypedDict):
-    """What a model was really given of a clip."""
+    """What a model was really given of a clip, and how it was read."""
 
     clip: str | None
     """Path of the video, None = there was none."""
@@ -28,6 +29,11 @@ class Given(TypedDict):
     """Seconds, one a frame; [] where only their number is known."""
     audio_seconds: float
     """Seconds of sound, 0 = none."""
+    decoder: NotRequired[str | None]
+    """See `emorealm_tasks.media.Report`, as the next three; `append` adds them."""
+    decoded: NotRequired[float | None]
+    damaged_packets: NotRequired[int | None]
+    cut_short: NotRequired[bool | None]
 
 
 def start() -> None:
@@ -43,8 +49,10 @@ def append(entry: Given) -> None:
     """Add one entry; without a named file it is dropped (the adapter is used outside lmms-eval)."""
     path = os.environ.get(VARIABLE)
     if path:
+        from emorealm_tasks import media  # its libraries are heavy, and who only reads entries needs none
+
         with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(json.dumps(entry | media.report(entry["clip"], entry["audio"])) + "\n")
 
 
 def find(video: str | None, audio: str | None) -> Given | None:

@@ -75,6 +75,7 @@ def _sound(doc: Row, mode: str) -> str:
         return doc["audio"] or doc["video"]
     wav = doc["audio"] or str(media.separate_wav(doc["video"], load().cache))
     if mode == "inline":
+        wav = str(media.as_wav(wav, load().cache))
         return "data:audio/wav;base64," + base64.b64encode(Path(wav).read_bytes()).decode()
     return wav
 

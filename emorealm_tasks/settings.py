@@ -21,11 +21,13 @@ import yaml
 from emorealm_tasks.errors import stop
 
 AV_MODES = ("separate", "embedded", "source", "inline", "video")
+DECODERS = ("pyav", "decord")
 JUDGES = ("live", "batch", "later", "cues")
 RAVDESS_CHANNELS = ("speech", "song", "both")
 RAVDESS_MODALITIES = ("audiovisual", "video", "audio")
 _CHOICES = {
     "av_mode": AV_MODES,
+    "decoder": DECODERS,
     "judge": JUDGES,
     "ravdess_channel": RAVDESS_CHANNELS,
     "ravdess_modality": RAVDESS_MODALITIES,
@@ -55,6 +57,14 @@ class Settings:
     """Go on without clips that cannot be used; their counts stand beside the scores."""
     av_mode: str | None = None
     """Overrides how a chat model is handed the sound (see `emorealm_tasks.messages`); None = by model family."""
+    decoder: str = "pyav"
+    """What reads pictures: `pyav`, exact on every file, or `decord`, which the released code uses."""
+    max_pixels: int = 36_000_000
+    """Width times height up to which a picture is read; the default is a little above 8K."""
+    max_seconds: int = 3600
+    """Length up to which a clip is read."""
+    max_frames: int = 500_000
+    """Frames up to which a clip is read."""
     dfew: Path | None = None
     """Folder of DFEW as downloaded: the labels of its folds and its clips (clips may also lie under `videos`)."""
     dfew_fold: int = 1

@@ -4,7 +4,6 @@ import io
 from base64 import b64encode
 from pathlib import Path
 
-import av
 import numpy as np
 from PIL import Image
 
@@ -25,23 +24,12 @@ def silent(path: str) -> bytes:
 
     A server may hear the sound track of a file, also where a question is about the picture alone.
     """
-    file = io.BytesIO()
-    try:
-        with av.open(path) as source, av.open(file, "w", format="mp4") as target:
-            stream = source.streams.video[0]
-            copied = target.add_stream_from_template(stream)
-            for packet in source.demux(stream):
-                if packet.dts is not None:
-                    packet.stream = copied
-                    target.mux(packet)
-    except (av.FFmpegError, IndexError, ValueError) as error:
-        raise media.MediaError(f"{path}: its video cannot be copied ({error}); copy or download it again") from error
-    return file.getvalue()
+    return media.copied_picture(path)
 
 
 def wav(path: str) -> Path:
-    """The sound of a file as a wav: the file itself where it is one. Raises MediaError."""
-    return Path(path) if Path(path).suffix.lower() == ".wav" else media.separate_wav(path, settings.load().cache)
+    """The sound of a file as a 16 kHz mono wav: the file itself where it is one. Raises MediaError."""
+    return media.as_wav(path, settings.load().cache)
 
 
 def base64(data: bytes) -> str:

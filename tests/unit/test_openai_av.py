@@ -106,7 +106,7 @@ def test_a_whole_video_is_sent_without_its_sound(serve, clips):
 
 def test_a_file_that_is_no_video_is_named(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"not a film")
-    with pytest.raises(media.MediaError, match=r"x\.mp4: its video cannot be copied"):
+    with pytest.raises(media.MediaError, match=r"x\.mp4: cannot be decoded"):
         encoded.silent(str(tmp_path / "x.mp4"))
 
 

@@ -182,8 +182,8 @@ def test_probing_again_opens_nothing_until_a_file_changes(world, monkeypatch):
     rows = emorealm.read("emorealm", world)
     before = clips.find_problems(rows, world.cache)
     opened = []
-    probe = clips.media.probe
-    monkeypatch.setattr(clips.media, "probe", lambda path: opened.append(path) or probe(path))
+    examine_all = clips.guard.examine_all
+    monkeypatch.setattr(clips.guard, "examine_all", lambda files: opened.extend(files) or examine_all(files))
     assert clips.find_problems(rows, world.cache) == before
     assert opened == []
     corrupt = world.videos / "part_1/4.mp4"

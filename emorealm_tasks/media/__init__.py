@@ -1,0 +1,37 @@
+"""A clip on disk -> frames, waveform, facts about it: the only place that decodes media.
+
+PyAV (FFmpeg's libraries) reads everything, by decoding a track from its start: what counts as a frame is what a player
+would show, numbered in the order it would show it. Frames are sampled as the released code of AVERE samples them:
+evenly spaced indices cut to whole numbers. Frames stand upright, in the colours their tags say; picture and sound share
+one clock that starts at 0. docs/media.md says what is done with which oddity of a file.
+
+The released code reads with decord, which is a choice here (EMOREALM_DECODER=decord). On files as released, 24 frames a
+second in mp4, both give the same pixels and the same times within a microsecond (`tests/unit/test_media.py`); elsewhere
+decord is known to give other frames than those asked for.
+
+Every failure is a `MediaError` that names the file and what to do; what of a readable file could not be decoded is told
+by `report`.
+"""
+
+from emorealm_tasks.media.audio import AUDIO_RATE, as_wav, read_audio, separate_wav
+from emorealm_tasks.media.container import MediaError, copied_picture
+from emorealm_tasks.media.facts import ClipInfo, Examined, examine, probe
+from emorealm_tasks.media.tally import Report, report
+from emorealm_tasks.media.video import frame_indices, read_frames
+
+__all__ = [
+    "AUDIO_RATE",
+    "ClipInfo",
+    "Examined",
+    "MediaError",
+    "Report",
+    "as_wav",
+    "copied_picture",
+    "examine",
+    "frame_indices",
+    "probe",
+    "read_audio",
+    "read_frames",
+    "report",
+    "separate_wav",
+]

@@ -1,0 +1,198 @@
+"""The sound of a clip: first channel, on the picture's clock, at the rate asked for, block by block."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+
+from emorealm_tasks.media import tally
+from emorealm_tasks.media.container import MediaError, check_file, opened, other_picture, sound, zero
+from emorealm_tasks.media.decoding import Decoding
+from emorealm_tasks.settings import load
+
+AUDIO_RATE = 16000  # Hz; what every audio tower here hears
+_SCALES = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0}
+_PLANES = 8  # PyAV reads beyond the end of its list of planes from here on
+_JUMP = 0.015  # seconds between two blocks that are a gap; less is rounding of timestamps
+_BLOCK = 1 << 16  # samples that are resampled at a time
+
+
+def read_audio(path: str | Path, rate: int = AUDIO_RATE) -> np.ndarray:
+    """The sound of `path` at `rate` samples a second: float32 (samples,) in [-1, 1].
+
+    Of several channels the first is taken, as released (no mixing); another rate is resampled. Where the sound starts
+    after the picture, or has a gap, there is silence. Raises MediaError when there is no sound track, no sample in it,
+    or a sample that is no number.
+    """
+    with opened(path) as container:
+        wave, read = track(container, path, rate)
+    tally.keep("sound", path, read)
+    return wave
+
+
+def track(container: InputContainer, path: str | Path, rate: int) -> tuple[np.ndarray, tally.Tally]:
+    """As `read_audio`, of an open container, and how much of it could be decoded."""
+    stream = sound(container, path)
+    if stream is None:
+        raise MediaError(f"{path}: there is no sound track in it; use a clip with sound or put a wav beside it")
+    decoding = Decoding(container, stream)
+    start = zero(other_picture(container, path), stream)
+    resampler = Resampler(rate)
+    blocks: list[np.ndarray] = []
+    for samples, found in _placed(decoding, stream, start, path):
+        if not np.isfinite(samples).all():
+            raise MediaError(f"{path}: samples of its sound are no numbers (NaN or infinite); extract it again")
+        blocks += resampler.push(samples, found)
+    blocks += resampler.flush()
+    if not any(map(len, blocks)):
+        raise MediaError(f"{path}: its sound has zero length; extract or download it again")
+    wave = np.concatenate(blocks)
+    return np.clip(wave, -1.0, 1.0, out=wave), decoding.tally
+
+
+def separate_wav(path: str | Path, cache: str | Path) -> Path:
+    """The sound of `path` as a 16 kHz mono wav (PCM 16) under `cache`/wav, extracted once.
+
+    The name is a digest of path, size and time of change, so a replaced clip gets a new wav; the file appears whole or
+    not at all, so several processes may ask at once. Raises MediaError as `read_audio`.
+    """
+    check_file(path)
+    state = os.stat(path)
+    identity = f"{_LAYOUT}|{Path(path).resolve()}|{state.st_size}|{state.st_mtime_ns}".encode(errors="surrogateescape")
+    target = Path(cache) / "wav" / f"{hashlib.sha256(identity).hexdigest()[:24]}.wav"
+    if target.exists():
+        return target
+    wave = read_audio(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(suffix=".wav", dir=target.parent)
+    os.close(handle)
+    try:
+        soundfile.write(draft, wave, AUDIO_RATE, subtype="PCM_16")
+        os.replace(draft, target)
+    finally:
+        Path(draft).unlink(missing_ok=True)
+    return target
+
+
+_LAYOUT = 2  # of the wavs: 1 did not keep the picture's clock
+
+
+def as_wav(path: str | Path, cache: str | Path) -> Path:
+    """A 16 kHz mono wav (PCM 16) with the sound of `path`: the file itself where it is one, whatever its name says.
+
+    Raises MediaError as `read_audio`.
+    """
+    check_file(path)
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.SoundFileError, UnicodeError):
+        return separate_wav(path, cache)
+    found = info.format, info.subtype, info.samplerate, info.channels
+    return Path(path) if found == ("WAV", "PCM_16", AUDIO_RATE, 1) else separate_wav(path, cache)
+
+
+def _placed(
+    decoding: Decoding, stream: AudioStream, start: float, path: str | Path
+) -> Iterator[tuple[np.ndarray, int]]:
+    """(first channel float32 (samples,), its rate) block by block, on a clock that starts at second `start`."""
+    most = load().max_seconds
+    channel = FirstChannel()
+    now = 0.0  # seconds given so far
+    due = 0.0  # where the next block should begin, by the timestamp of the last
+    for frame in decoding.sounds():
+        rate = frame.sample_rate
+        if not frame.samples or rate <= 0:
+            continue
+        samples = channel.of(frame)
+        begin = now if frame.pts is None else float(frame.pts * (stream.time_base or 0)) - start
+        if begin - max(due, now) > (_JUMP if now else 0.5 / rate):
+            if begin > most:
+                raise MediaError(f"{path}: its sound goes on beyond {most} s (EMOREALM_MAX_SECONDS); cut the file")
+            for silence in _silence(round((begin - now) * rate)):
+                yield silence, rate
+            now = begin
+        elif begin < 0 and not now:
+            samples = samples[round(-begin * rate) :]
+        due = begin + frame.samples / rate
+        now += len(samples) / rate
+        if now > most:
+            raise MediaError(f"{path}: more than {most} s of sound (EMOREALM_MAX_SECONDS); cut the file")
+        yield samples, rate
+
+
+def _silence(samples: int) -> Iterator[np.ndarray]:
+    for begin in range(0, samples, _BLOCK):
+        yield np.zeros(min(_BLOCK, samples - begin), np.float32)
+
+
+class FirstChannel:
+    """Blocks of sound in any format -> their first channel as float32."""
+
+    def __init__(self) -> None:
+        self._packers: dict[tuple[str, str, int], av.AudioResampler] = {}
+
+    def of(self, frame: AudioFrame) -> np.ndarray:
+        """float32 (samples,), in [-1, 1] where the format is one of whole numbers."""
+        kind = frame.format.name.removesuffix("p")
+        channels = frame.layout.nb_channels
+        if kind not in (*_SCALES, "flt", "dbl") or (frame.format.is_planar and channels >= _PLANES):
+            return np.concatenate([np.zeros(0, np.float32), *map(self.of, self._packed(frame))])
+        values = frame.to_ndarray()
+        values = values[0] if frame.format.is_planar else values.reshape(-1, channels)[:, 0]
+        if kind == "u8":
+            values = values.astype(np.float32) - 128
+        return np.asarray(values, np.float32) * np.float32(1 / _SCALES.get(kind, 1.0))
+
+    def _packed(self, frame: AudioFrame) -> list[AudioFrame]:
+        """The same sound as floats in one plane."""
+        key = frame.format.name, frame.layout.name, frame.sample_rate
+        frame.pts = None
+        packer = self._packers.setdefault(key, av.AudioResampler(format="flt"))
+        packed: list[AudioFrame] = packer.resample(frame)
+        return packed
+
+
+class Resampler:
+    """Band-limited change of rate (FFmpeg's resampler), holding back no more than a block."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._found = rate
+        self._waiting: list[np.ndarray] = []
+        self._graph: av.AudioResampler | None = None
+
+    def push(self, samples: np.ndarray, found: int) -> list[np.ndarray]:
+        """Float32 (samples,) at `found` Hz -> what is finished, at `rate`; `found` may change on the way."""
+        done = [] if found == self._found else self.flush()
+        self._found = found
+        if found == self.rate:
+            return [*done, samples]
+        self._waiting.append(samples)
+        return done + (self._resampled() if sum(map(len, self._waiting)) >= _BLOCK else [])
+
+    def flush(self) -> list[np.ndarray]:
+        """What was held back."""
+        done = self._resampled()
+        if self._graph is not None:
+            done += [block.to_ndarray()[0] for block in self._graph.resample(None)]
+            self._graph = None
+        return done
+
+    def _resampled(self) -> list[np.ndarray]:
+        wave = np.concatenate([np.zeros(0, np.float32), *self._waiting])
+        self._waiting = []
+        if not len(wave):
+            return []
+        if self._graph is None:
+            self._graph = av.AudioResampler(format="fltp", layout="mono", rate=self.rate)
+        frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+        frame.sample_rate = self._found
+        return [block.to_ndarray()[0] for block in self._graph.resample(frame)]

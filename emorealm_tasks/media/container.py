@@ -1,0 +1,190 @@
+"""Opening a file: what is refused before anything is decoded, which of its tracks count, and when its clock starts."""
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.stream import VideoStream
+
+from emorealm_tasks.settings import Settings, load
+
+Track = TypeVar("Track", VideoStream, AudioStream)
+_NO_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+_PRIMING = 0.1  # seconds that a sound may begin before its picture because its encoder warms up
+
+
+class MediaError(Exception):
+    """A clip that cannot be used; the message names the file and the remedy."""
+
+
+def check_file(path: str | Path) -> None:
+    """Raise MediaError unless `path` is a file with something in it; a pipe, a device or a folder is none."""
+    try:
+        there = os.path.isfile(path)
+    except ValueError:  # a NUL byte in the name
+        there = False
+    if not there:
+        what = "is no file but a pipe, device or folder" if _exists(path) else "no such file"
+        raise MediaError(f"{path}: {what}; check the data roots (emorealm check lists what is missing)")
+    if os.path.getsize(path) == 0:
+        raise MediaError(f"{path}: the file is empty; copy or download it again")
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[InputContainer]:
+    """Open a file; every error of FFmpeg inside the block becomes a MediaError.
+
+    Only this file is opened, whatever it names. Titles need not be UTF-8. Pictures above EMOREALM_MAX_PIXELS are
+    refused by the decoders themselves, wherever in the stream they turn up.
+    """
+    check_file(path)
+    settings = load()
+    try:
+        with (
+            _named(path) as source,
+            av.open(
+                source,
+                "r",
+                options={"max_pixels": str(settings.max_pixels), "threads": "1"},
+                container_options={"protocol_whitelist": "file"},
+                metadata_errors="replace",
+            ) as container,
+        ):
+            yield container
+    except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise MediaError(f"{path}: cannot be decoded ({reason}); copy or download it again") from error
+
+
+def picture(container: InputContainer, path: str | Path) -> VideoStream | None:
+    """The video track that a player shows, ready to be decoded; None where there is none.
+
+    A cover is no video. Raises MediaError where no decoder is known for it, or its header is beyond the limits.
+    """
+    films = [stream for stream in container.streams.video if not stream.disposition & _NO_FILM]
+    if not films:
+        return None
+    stream = _preferred(films, path, "video")
+    settings = load()
+    if stream.width * stream.height > settings.max_pixels:
+        limit = f"above the limit of {settings.max_pixels} pixels (EMOREALM_MAX_PIXELS)"
+        raise MediaError(f"{path}: its header says {stream.width} x {stream.height} pixels, {limit}; replace the file")
+    if stream.frames > settings.max_frames:
+        limit = f"above the limit of {settings.max_frames} (EMOREALM_MAX_FRAMES)"
+        raise MediaError(f"{path}: its header says {stream.frames} frames, {limit}; replace the file")
+    _refuse_long(stream, container, settings, path)
+    stream.codec_context.options = {"max_pixels": str(settings.max_pixels)}
+    stream.codec_context.thread_count = 1  # callers decode several clips at a time
+    return stream
+
+
+def sound(container: InputContainer, path: str | Path) -> AudioStream | None:
+    """The sound track that a player plays, ready to be decoded; None where there is none. Raises MediaError."""
+    if not container.streams.audio:
+        return None
+    stream = _preferred(container.streams.audio, path, "sound")
+    _refuse_long(stream, container, load(), path)
+    stream.codec_context.thread_count = 1
+    return stream
+
+
+def zero(film: VideoStream | None, heard: AudioStream | None) -> float:
+    """Second of the container's clock at which a player starts, for the tracks that are read.
+
+    The earlier of their starts, and not before the container's own 0; but a sound that begins a moment before its
+    picture is an encoder warming up, which players do not let be heard.
+    """
+    seen, played = _start(film), _start(heard)
+    if seen is not None and played is not None and played < seen <= played + _PRIMING:
+        return max(0.0, seen)
+    return max(0.0, min((start for start in (seen, played) if start is not None), default=0.0))
+
+
+def other_sound(container: InputContainer, path: str | Path) -> AudioStream | None:
+    """As `sound`, for who only wants its clock: None where it cannot be used."""
+    try:
+        return sound(container, path)
+    except MediaError:  # its own reader will say so
+        return None
+
+
+def other_picture(container: InputContainer, path: str | Path) -> VideoStream | None:
+    """As `picture`, for who only wants its clock: None where it cannot be used."""
+    try:
+        return picture(container, path)
+    except MediaError:
+        return None
+
+
+def stated_seconds(stream: Stream, container: InputContainer) -> float:
+    """Length of a track as the header states it, of the whole file where the track says nothing; 0 = unknown."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / av.time_base
+
+
+def copied_picture(path: str | Path) -> bytes:
+    """The film of a file as an mp4 without sound, its pictures copied as they are encoded. Raises MediaError."""
+    file = io.BytesIO()
+    with opened(path) as source:
+        stream = picture(source, path)
+        if stream is None:
+            raise MediaError(f"{path}: its video cannot be copied (it has none); copy or download it again")
+        try:
+            with av.open(file, "w", format="mp4") as target:
+                copied = target.add_stream_from_template(stream)
+                for packet in source.demux(stream):
+                    if packet.dts is not None:
+                        packet.stream = copied
+                        target.mux(packet)
+        except (av.FFmpegError, ValueError) as error:
+            raise MediaError(f"{path}: its video cannot be copied ({error}); copy or download it again") from error
+    return file.getvalue()
+
+
+def _exists(path: str | Path) -> bool:
+    try:
+        return os.path.lexists(path)
+    except ValueError:
+        return False
+
+
+@contextmanager
+def _named(path: str | Path) -> Iterator[str | io.BufferedReader]:
+    """What PyAV opens: `file:` and the name, since a colon in a name is no protocol; else the open file."""
+    name = f"file:{path}"
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # a name in another encoding than UTF-8
+        with open(path, "rb") as file:
+            yield file
+    else:
+        yield name
+
+
+def _preferred(streams: Sequence[Track], path: str | Path, what: str) -> Track:
+    """The default track, else the first, of those that can be decoded at all."""
+    known = [stream for stream in streams if stream.codec_context is not None]  # decoding another ends the process
+    if not known:
+        raise MediaError(f"{path}: no decoder is known for its {what} track; convert the file")
+    return next((stream for stream in known if stream.disposition & Disposition.default), known[0])
+
+
+def _refuse_long(stream: Stream, container: InputContainer, settings: Settings, path: str | Path) -> None:
+    seconds = stated_seconds(stream, container)
+    if seconds > settings.max_seconds:
+        limit = f"above the limit of {settings.max_seconds} (EMOREALM_MAX_SECONDS)"
+        raise MediaError(f"{path}: its header says {seconds:.0f} seconds, {limit}; cut or replace the file")
+
+
+def _start(stream: Stream | None) -> float | None:
+    if stream is None or stream.start_time is None or stream.time_base is None:
+        return None
+    return float(stream.start_time * stream.time_base)

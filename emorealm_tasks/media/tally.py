@@ -1,0 +1,74 @@
+"""How much of a file could be decoded: counted for every track that is read, told to whoever records it."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypedDict
+
+Kind = Literal["picture", "sound"]
+_KEPT = 4096  # files whose last reading is remembered
+
+
+@dataclass
+class Tally:
+    """Packets of one track: how many there were, could not be decoded, and are missing at the end."""
+
+    decoder: str
+    packets: int = 0
+    damaged: int = 0
+    missing: int = 0
+    """Promised by the file's header, but not there: the file is cut short."""
+
+    @property
+    def share(self) -> float:
+        """Part of the promised packets that was decoded, 0 to 1."""
+        promised = self.packets + self.missing
+        return (self.packets - self.damaged) / promised if promised else 0.0
+
+
+class Report(TypedDict):
+    """What is recorded of a file, or of a clip whose picture and sound lie in two files."""
+
+    decoder: str | None
+    """`pyav` or `decord`; None = it was not read here."""
+    decoded: float | None
+    """Share that could be decoded, 0 to 1, the lower of picture and sound; None = not known."""
+    damaged_packets: int | None
+    cut_short: bool | None
+    """Whether the end is missing."""
+
+
+_lock = threading.Lock()
+_tallies: OrderedDict[tuple[Kind, str], Tally] = OrderedDict()
+
+
+def keep(kind: Kind, path: str | Path, tally: Tally) -> None:
+    """Remember how the last reading of a file's picture or sound went."""
+    with _lock:
+        _tallies[kind, str(path)] = tally
+        _tallies.move_to_end((kind, str(path)))
+        if len(_tallies) > _KEPT:
+            _tallies.popitem(last=False)
+
+
+def report(video: str | Path | None, audio: str | Path | None) -> Report:
+    """What the last readings in this process of the picture of `video` and of the sound of `audio` came to."""
+    with _lock:
+        asked: tuple[tuple[Kind, str | Path | None], ...] = ("picture", video), ("sound", audio)
+        found = [tally for kind, path in asked if path and (tally := _tallies.get((kind, str(path))))]
+    if not found:
+        return Report(decoder=None, decoded=None, damaged_packets=None, cut_short=None)
+    if found[0].decoder != "pyav":
+        return Report(decoder=found[0].decoder, decoded=None, damaged_packets=None, cut_short=None)
+    return summed(found)
+
+
+def summed(tallies: list[Tally]) -> Report:
+    """The report of tracks that PyAV read; at least one."""
+    return Report(
+        decoder="pyav",
+        decoded=round(min(tally.share for tally in tallies), 4),
+        damaged_packets=sum(tally.damaged for tally in tallies),
+        cut_short=any(tally.missing for tally in tallies),
+    )

@@ -1,0 +1,181 @@
+"""Frames of a clip: which, when, upright, in their colours."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.stream import VideoStream
+
+from emorealm_tasks import settings
+from emorealm_tasks.media import tally
+from emorealm_tasks.media.container import MediaError, opened, other_sound, picture, zero
+from emorealm_tasks.media.decoding import Decoding
+from emorealm_tasks.media.released import read_frames_decord
+
+_UNTAGGED = {0, 2, 3, 8}  # colour spaces without a matrix of their own: RGB, unspecified, reserved, YCgCo
+_UNIT = 1e-6  # seconds; less is rounding
+Turn = Callable[[np.ndarray], np.ndarray]
+
+
+def frame_indices(available: int, count: int) -> np.ndarray:
+    """Evenly spaced frame numbers, linspace(0, available - 1, count) cut to int, shape (count,); short clips repeat."""
+    return np.linspace(0, available - 1, count).astype(np.int64)
+
+
+def read_frames(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Decode `count` evenly spaced frames: uint8 RGB (count, height, width, 3) and their times in seconds (count,).
+
+    A file cut short or damaged is sampled over the frames that do decode. Raises MediaError when there is none.
+    """
+    if settings.load().decoder == "decord":
+        return read_frames_decord(path, count, frame_indices)
+    expected = 0
+    while True:  # mostly once: until as many frames are shown as the indices were computed for
+        with opened(path) as container:
+            film = Film(container, path)
+            expected = expected or film.promised() or _packets(path)
+            wanted = frame_indices(expected, count)
+            kept = film.decode(set(wanted.tolist()))
+        if film.shown == expected:
+            break
+        expected = film.shown
+    tally.keep("picture", path, film.tally)
+    times = film.times()
+    return np.stack([kept[number] for number in wanted]), times[wanted]
+
+
+class Film:
+    """The video track of an open container. Raises MediaError where there is none.
+
+    shown: frames that a player would show, known once it is decoded.
+    """
+
+    def __init__(self, container: InputContainer, path: str | Path) -> None:
+        stream = picture(container, path)
+        if stream is None:
+            raise MediaError(f"{path}: there is no video track in it; a clip with picture is needed")
+        self.stream: VideoStream = stream
+        self.path = path
+        self.shown = 0
+        self._decoding = Decoding(container, stream)
+        self._zero = zero(stream, other_sound(container, path))
+        self._stamps: list[float | None] = []
+        self._late_clock = container.format.name == "avi"  # its timestamps are those of decoding
+
+    @property
+    def tally(self) -> tally.Tally:
+        """How much of the track was decoded."""
+        return self._decoding.tally
+
+    def promised(self) -> int:
+        """Frames as the header states them; 0 = it does not."""
+        return self.stream.frames
+
+    def decode(self, wanted: set[int]) -> dict[int, np.ndarray]:
+        """Decode the whole track; the frames of these numbers, uint8 RGB (height, width, 3), all of one size.
+
+        Raises MediaError where there is not one.
+        """
+        painter = Painter()
+        kept = {}
+        most = settings.load().max_frames
+        for frame in self._visible():
+            if not self.shown:
+                painter.size = frame.width, frame.height
+            if self.shown in wanted:
+                kept[self.shown] = painter.paint(frame)
+            self.shown += 1
+            if self.shown > most:
+                raise MediaError(f"{self.path}: more than {most} frames (EMOREALM_MAX_FRAMES); cut or replace the file")
+        if not self.shown:
+            raise MediaError(f"{self.path}: not one frame of its video can be decoded; copy or download it again")
+        return kept
+
+    def size(self) -> tuple[int, int]:
+        """Width and height of the first frame, upright, when nothing else was decoded; (0, 0) = there is none."""
+        frame = next(self._visible(), None)
+        if frame is None:
+            return 0, 0
+        upright = orientation(frame)(np.zeros((frame.height, frame.width, 0)))
+        return upright.shape[1], upright.shape[0]
+
+    def times(self) -> np.ndarray:
+        """Seconds at which the frames are shown, float64 (shown,), never falling; 0 = where the clip starts."""
+        rate = float(self.stream.average_rate or self.stream.guessed_rate or 0) or 25.0
+        first = next((stamp for stamp in self._stamps if stamp is not None), None)
+        if first is None or any(stamp is None for stamp in self._stamps):
+            return np.arange(self.shown) / rate + max(first or 0.0, 0.0)
+        times = np.maximum.accumulate(np.array(self._stamps, np.float64))
+        if self._late_clock and self.stream.codec_context.has_b_frames:
+            times -= times[0] - max(0.0, self._seconds(self.stream.start_time) or 0.0)
+        return np.maximum(times, 0.0)
+
+    def _visible(self) -> Iterator[VideoFrame]:
+        """The frames that are not over before the clip starts; their times are noted."""
+        for frame in self._decoding.pictures():
+            stamp = self._seconds(frame.pts)
+            if stamp is not None and stamp < -_UNIT:
+                rate = float(self.stream.average_rate or 0)
+                length = self._length(frame) or (1 / rate if rate else 0.0)
+                if stamp + length <= _UNIT + min(length / 2, 0.001):  # containers round to a millisecond
+                    continue
+            self._stamps.append(stamp)
+            yield frame
+
+    def _seconds(self, stamp: int | None) -> float | None:
+        if stamp is None or self.stream.time_base is None:
+            return None
+        return float(stamp * self.stream.time_base) - self._zero
+
+    def _length(self, frame: VideoFrame) -> float:
+        return float(frame.duration * (self.stream.time_base or 0))
+
+
+class Painter:
+    """Frames -> arrays, upright, in the size of the first."""
+
+    def __init__(self) -> None:
+        self.size = 0, 0
+        self._scalers: dict[tuple[int, int], VideoReformatter] = {}
+
+    def paint(self, frame: VideoFrame) -> np.ndarray:
+        """One frame as uint8 RGB (height, width, 3)."""
+        matrix = Colorspace.DEFAULT if frame.colorspace in _UNTAGGED else frame.colorspace
+        scaler = self._scalers.setdefault((int(matrix), frame.color_range), VideoReformatter())
+        rgb = scaler.reformat(
+            frame,
+            *self.size,
+            "rgb24",
+            src_colorspace=int(matrix),
+            dst_colorspace=Colorspace.DEFAULT,
+            src_color_range=frame.color_range,
+            dst_color_range=ColorRange.UNSPECIFIED,
+        )
+        return np.ascontiguousarray(orientation(frame)(rgb.to_ndarray()))
+
+
+def orientation(frame: VideoFrame) -> Turn:
+    """What makes a frame stand upright: a turn of (height, width, ...) arrays by its display matrix, nearest of eight.
+
+    The matrix maps a stored point (x, y) to (a x + c y, b x + d y), y pointing down.
+    """
+    try:
+        data = frame.side_data["DISPLAYMATRIX"]
+    except (KeyError, ValueError):  # none, or PyAV does not know another side datum beside it
+        return lambda array: array
+    a, b, _, c, d = np.frombuffer(bytes(data), np.int32, 5).tolist()
+    crossed = abs(b) + abs(c) > abs(a) + abs(d)
+    across, down = (c, b) if crossed else (a, d)
+    steps = -1 if across < 0 else 1, -1 if down < 0 else 1
+    return lambda array: (array.swapaxes(0, 1) if crossed else array)[:: steps[1], :: steps[0]]
+
+
+def _packets(path: str | Path) -> int:
+    """Packets of a track whose header does not say how many frames it has; decoding nothing, it costs little."""
+    with opened(path) as container:
+        film = picture(container, path)
+        packets = Decoding(container, film).packets() if film is not None else iter(())
+        return sum(not packet.is_discard for packet in packets) or 1

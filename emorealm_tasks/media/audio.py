@@ -10,13 +10,10 @@ import av
 import numpy as np
 import soundfile
 from av.audio.frame import AudioFrame
-from av.audio.stream import AudioStream
-from av.container import InputContainer
 
 from emorealm_tasks.media import tally
-from emorealm_tasks.media.container import MediaError, check_file, opened, other_picture, sound, zero
+from emorealm_tasks.media.container import MediaError, Source, check_file, opened
 from emorealm_tasks.media.decoding import Decoding
-from emorealm_tasks.settings import load
 
 AUDIO_RATE = 16000  # Hz; what every audio tower here hears
 _SCALES = {"u8": 128.0, "s16": 32768.0, "s32": 2147483648.0}
@@ -32,29 +29,28 @@ def read_audio(path: str | Path, rate: int = AUDIO_RATE) -> np.ndarray:
     after the picture, or has a gap, there is silence. Raises MediaError when there is no sound track, no sample in it,
     or a sample that is no number.
     """
-    with opened(path) as container:
-        wave, read = track(container, path, rate)
+    with opened(path) as source:
+        wave, read = track(source, rate)
     tally.keep("sound", path, read)
     return wave
 
 
-def track(container: InputContainer, path: str | Path, rate: int) -> tuple[np.ndarray, tally.Tally]:
+def track(source: Source, rate: int) -> tuple[np.ndarray, tally.Tally]:
     """As `read_audio`, of an open container, and how much of it could be decoded."""
-    stream = sound(container, path)
+    path, stream = source.path, source.sound()
     if stream is None:
         raise MediaError(f"{path}: there is no sound track in it; use a clip with sound or put a wav beside it")
-    decoding = Decoding(container, stream)
-    start = zero(other_picture(container, path), stream)
+    decoding = Decoding(source, stream)
     resampler = Resampler(rate)
     blocks: list[np.ndarray] = []
-    for samples, found in _placed(decoding, stream, start, path):
-        if not np.isfinite(samples).all():
-            raise MediaError(f"{path}: samples of its sound are no numbers (NaN or infinite); extract it again")
+    for samples, found in _placed(decoding, source.zero()):
         blocks += resampler.push(samples, found)
     blocks += resampler.flush()
     if not any(map(len, blocks)):
         raise MediaError(f"{path}: its sound has zero length; extract or download it again")
     wave = np.concatenate(blocks)
+    if not np.isfinite(wave).all():
+        raise MediaError(f"{path}: samples of its sound are no numbers (NaN or infinite); extract it again")
     return np.clip(wave, -1.0, 1.0, out=wave), decoding.tally
 
 
@@ -99,12 +95,11 @@ def as_wav(path: str | Path, cache: str | Path) -> Path:
     return Path(path) if found == ("WAV", "PCM_16", AUDIO_RATE, 1) else separate_wav(path, cache)
 
 
-def _placed(
-    decoding: Decoding, stream: AudioStream, start: float, path: str | Path
-) -> Iterator[tuple[np.ndarray, int]]:
+def _placed(decoding: Decoding, start: float) -> Iterator[tuple[np.ndarray, int]]:
     """(first channel float32 (samples,), its rate) block by block, on a clock that starts at second `start`."""
-    most = load().max_seconds
+    path, most = decoding.source.path, decoding.source.settings.max_seconds
     channel = FirstChannel()
+    unit = float(decoding.stream.time_base or 0)
     now = 0.0  # seconds given so far
     due = 0.0  # where the next block should begin, by the timestamp of the last
     for frame in decoding.sounds():
@@ -112,7 +107,7 @@ def _placed(
         if not frame.samples or rate <= 0:
             continue
         samples = channel.of(frame)
-        begin = now if frame.pts is None else float(frame.pts * (stream.time_base or 0)) - start
+        begin = now if frame.pts is None else frame.pts * unit - start
         if begin - max(due, now) > (_JUMP if now else 0.5 / rate):
             if begin > most:
                 raise MediaError(f"{path}: its sound goes on beyond {most} s (EMOREALM_MAX_SECONDS); cut the file")
@@ -141,6 +136,9 @@ class FirstChannel:
 
     def of(self, frame: AudioFrame) -> np.ndarray:
         """float32 (samples,), in [-1, 1] where the format is one of whole numbers."""
+        if frame.format.name == "fltp" and frame.layout.nb_channels < _PLANES:  # as AAC decodes: at once
+            floats: np.ndarray = frame.to_ndarray()[0]
+            return floats
         kind = frame.format.name.removesuffix("p")
         channels = frame.layout.nb_channels
         if kind not in (*_SCALES, "flt", "dbl") or (frame.format.is_planar and channels >= _PLANES):

@@ -2,10 +2,11 @@
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import av
 from av.audio.stream import AudioStream
@@ -37,8 +38,70 @@ def check_file(path: str | Path) -> None:
         raise MediaError(f"{path}: the file is empty; copy or download it again")
 
 
+@dataclass(frozen=True)
+class Source:
+    """An open file, and the settings it is read by."""
+
+    container: InputContainer
+    path: str | Path
+    settings: Settings
+
+    def picture(self) -> VideoStream | None:
+        """The video track that a player shows, ready to be decoded; None where there is none.
+
+        A cover is no video. Raises MediaError where no decoder is known for it, or its header is beyond the limits.
+        """
+        films = [stream for stream in self.container.streams.video if not stream.disposition & _NO_FILM]
+        if not films:
+            return None
+        stream = _preferred(films, self.path, "video")
+        most, width, height = self.settings.max_pixels, stream.width, stream.height
+        if width * height > most:
+            self._refuse(f"{width} x {height} pixels", f"{most} pixels (EMOREALM_MAX_PIXELS)")
+        if stream.frames > self.settings.max_frames:
+            self._refuse(f"{stream.frames} frames", f"{self.settings.max_frames} (EMOREALM_MAX_FRAMES)")
+        self._refuse_long(stream)
+        stream.codec_context.options = {"max_pixels": str(most)}
+        stream.codec_context.thread_count = 1  # callers decode several clips at a time
+        return stream
+
+    def sound(self) -> AudioStream | None:
+        """The sound track that a player plays, ready to be decoded; None where there is none. Raises MediaError."""
+        if not self.container.streams.audio:
+            return None
+        stream = _preferred(self.container.streams.audio, self.path, "sound")
+        self._refuse_long(stream)
+        stream.codec_context.thread_count = 1
+        return stream
+
+    def zero(self) -> float:
+        """Second of the container's clock at which a player starts.
+
+        The earlier start of picture and sound, and not before the container's own 0; but a sound that begins a moment
+        before its picture is an encoder warming up, which players do not let be heard.
+        """
+        seen, played = _start(self.picture), _start(self.sound)
+        if seen is not None and played is not None and played < seen <= played + _PRIMING:
+            return max(0.0, seen)
+        return max(0.0, min((start for start in (seen, played) if start is not None), default=0.0))
+
+    def seconds(self, stream: Stream) -> float:
+        """Length of a track as the header states it, of the whole file where the track says nothing; 0 = unknown."""
+        if stream.duration is not None and stream.time_base is not None:
+            return float(stream.duration * stream.time_base)
+        return (self.container.duration or 0) / av.time_base
+
+    def _refuse_long(self, stream: Stream) -> None:
+        seconds = self.seconds(stream)
+        if seconds > self.settings.max_seconds:
+            self._refuse(f"{seconds:.0f} seconds", f"{self.settings.max_seconds} (EMOREALM_MAX_SECONDS)")
+
+    def _refuse(self, what: str, limit: str) -> NoReturn:
+        raise MediaError(f"{self.path}: its header says {what}, above the limit of {limit}; cut or replace the file")
+
+
 @contextmanager
-def opened(path: str | Path) -> Iterator[InputContainer]:
+def opened(path: str | Path) -> Iterator[Source]:
     """Open a file; every error of FFmpeg inside the block becomes a MediaError.
 
     Only this file is opened, whatever it names. Titles need not be UTF-8. Pictures above EMOREALM_MAX_PIXELS are
@@ -57,90 +120,23 @@ def opened(path: str | Path) -> Iterator[InputContainer]:
                 metadata_errors="replace",
             ) as container,
         ):
-            yield container
+            yield Source(container, path, settings)
     except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise MediaError(f"{path}: cannot be decoded ({reason}); copy or download it again") from error
-
-
-def picture(container: InputContainer, path: str | Path) -> VideoStream | None:
-    """The video track that a player shows, ready to be decoded; None where there is none.
-
-    A cover is no video. Raises MediaError where no decoder is known for it, or its header is beyond the limits.
-    """
-    films = [stream for stream in container.streams.video if not stream.disposition & _NO_FILM]
-    if not films:
-        return None
-    stream = _preferred(films, path, "video")
-    settings = load()
-    if stream.width * stream.height > settings.max_pixels:
-        limit = f"above the limit of {settings.max_pixels} pixels (EMOREALM_MAX_PIXELS)"
-        raise MediaError(f"{path}: its header says {stream.width} x {stream.height} pixels, {limit}; replace the file")
-    if stream.frames > settings.max_frames:
-        limit = f"above the limit of {settings.max_frames} (EMOREALM_MAX_FRAMES)"
-        raise MediaError(f"{path}: its header says {stream.frames} frames, {limit}; replace the file")
-    _refuse_long(stream, container, settings, path)
-    stream.codec_context.options = {"max_pixels": str(settings.max_pixels)}
-    stream.codec_context.thread_count = 1  # callers decode several clips at a time
-    return stream
-
-
-def sound(container: InputContainer, path: str | Path) -> AudioStream | None:
-    """The sound track that a player plays, ready to be decoded; None where there is none. Raises MediaError."""
-    if not container.streams.audio:
-        return None
-    stream = _preferred(container.streams.audio, path, "sound")
-    _refuse_long(stream, container, load(), path)
-    stream.codec_context.thread_count = 1
-    return stream
-
-
-def zero(film: VideoStream | None, heard: AudioStream | None) -> float:
-    """Second of the container's clock at which a player starts, for the tracks that are read.
-
-    The earlier of their starts, and not before the container's own 0; but a sound that begins a moment before its
-    picture is an encoder warming up, which players do not let be heard.
-    """
-    seen, played = _start(film), _start(heard)
-    if seen is not None and played is not None and played < seen <= played + _PRIMING:
-        return max(0.0, seen)
-    return max(0.0, min((start for start in (seen, played) if start is not None), default=0.0))
-
-
-def other_sound(container: InputContainer, path: str | Path) -> AudioStream | None:
-    """As `sound`, for who only wants its clock: None where it cannot be used."""
-    try:
-        return sound(container, path)
-    except MediaError:  # its own reader will say so
-        return None
-
-
-def other_picture(container: InputContainer, path: str | Path) -> VideoStream | None:
-    """As `picture`, for who only wants its clock: None where it cannot be used."""
-    try:
-        return picture(container, path)
-    except MediaError:
-        return None
-
-
-def stated_seconds(stream: Stream, container: InputContainer) -> float:
-    """Length of a track as the header states it, of the whole file where the track says nothing; 0 = unknown."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base
 
 
 def copied_picture(path: str | Path) -> bytes:
     """The film of a file as an mp4 without sound, its pictures copied as they are encoded. Raises MediaError."""
     file = io.BytesIO()
     with opened(path) as source:
-        stream = picture(source, path)
+        stream = source.picture()
         if stream is None:
             raise MediaError(f"{path}: its video cannot be copied (it has none); copy or download it again")
         try:
             with av.open(file, "w", format="mp4") as target:
                 copied = target.add_stream_from_template(stream)
-                for packet in source.demux(stream):
+                for packet in source.container.demux(stream):
                     if packet.dts is not None:
                         packet.stream = copied
                         target.mux(packet)
@@ -177,14 +173,12 @@ def _preferred(streams: Sequence[Track], path: str | Path, what: str) -> Track:
     return next((stream for stream in known if stream.disposition & Disposition.default), known[0])
 
 
-def _refuse_long(stream: Stream, container: InputContainer, settings: Settings, path: str | Path) -> None:
-    seconds = stated_seconds(stream, container)
-    if seconds > settings.max_seconds:
-        limit = f"above the limit of {settings.max_seconds} (EMOREALM_MAX_SECONDS)"
-        raise MediaError(f"{path}: its header says {seconds:.0f} seconds, {limit}; cut or replace the file")
-
-
-def _start(stream: Stream | None) -> float | None:
+def _start(track: Callable[[], VideoStream | AudioStream | None]) -> float | None:
+    """Second at which a track starts; None where there is none, or one that cannot be read."""
+    try:
+        stream = track()
+    except MediaError:  # its own reader will say so
+        return None
     if stream is None or stream.start_time is None or stream.time_base is None:
         return None
     return float(stream.start_time * stream.time_base)

@@ -6,12 +6,11 @@ from collections.abc import Iterator
 import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from emorealm_tasks.media.container import stated_seconds
+from emorealm_tasks.media.container import Source
 from emorealm_tasks.media.tally import Tally
 
 # Containers whose header tells the length -> seconds by which it may be off; in others it is an estimate.
@@ -22,10 +21,11 @@ _STATED |= {"avi": 0.5, "asf": 0.5, "flv": 0.5}
 class Decoding:
     """A track of an open container on its way through its decoder; `tally` is complete once it is through."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream | AudioStream) -> None:
-        self.container = container
+    def __init__(self, source: Source, stream: VideoStream | AudioStream) -> None:
+        self.source = source
         self.stream = stream
         self.tally = Tally("pyav")
+        self._unit = float(stream.time_base or 0)
         self._end: float | None = None
 
     def pictures(self) -> Iterator[VideoFrame]:
@@ -56,7 +56,7 @@ class Decoding:
 
     def packets(self) -> Iterator[Packet]:
         """The packets that hold something: an empty one would make the decoder think that this was the last."""
-        packets = self.container.demux(self.stream)
+        packets = self.source.container.demux(self.stream)
         while True:
             try:
                 packet = next(packets)
@@ -70,17 +70,17 @@ class Decoding:
 
     def _measured(self, packet: Packet) -> Packet:
         stamp = packet.pts if packet.pts is not None else packet.dts
-        if stamp is not None and packet.time_base:
-            end = float((stamp + (packet.duration or 0)) * packet.time_base)
+        if stamp is not None:
+            end = (stamp + (packet.duration or 0)) * self._unit
             self._end = end if self._end is None else max(self._end, end)
         return packet
 
     def _count_missing(self) -> None:
         """Packets at the end that the header promises and that did not come, by the time they would have taken."""
-        slack = _STATED.get(self.container.format.name)
+        slack = _STATED.get(self.source.container.format.name)
         if self._end is None or slack is None:
             return
-        start = float((self.stream.start_time or 0) * (self.stream.time_base or 0))
-        lacking, found = stated_seconds(self.stream, self.container) - self._end, self._end - start
+        start = (self.stream.start_time or 0) * self._unit
+        lacking, found = self.source.seconds(self.stream) - self._end, self._end - start
         if lacking > slack and found > 0:
             self.tally.missing = max(1, round(self.tally.packets * lacking / found))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from emorealm_tasks.media import tally
 from emorealm_tasks.media.audio import AUDIO_RATE, track
-from emorealm_tasks.media.container import MediaError, opened, picture, sound, stated_seconds
+from emorealm_tasks.media.container import MediaError, opened
 from emorealm_tasks.media.decoding import Decoding
 from emorealm_tasks.media.video import Film
 
@@ -49,18 +49,18 @@ def probe(path: str | Path) -> ClipInfo:
     empty, or nothing in it can be decoded.
     """
     size, rate, frames, fps, lengths = (0, 0), 0, 0, 0.0, [0.0]
-    with opened(path) as container:
-        film = picture(container, path)
-        if film is not None and any(size := Film(container, path).size()):
-            lengths.append(stated_seconds(film, container))
+    with opened(path) as source:
+        film = source.picture()
+        if film is not None and any(size := Film(source).size()):
+            lengths.append(source.seconds(film))
             fps = float(film.average_rate or 0)
             frames = film.frames or round(lengths[-1] * fps)
-    with opened(path) as container:
-        heard = sound(container, path)
+    with opened(path) as source:
+        heard = source.sound()
         if heard is not None:
-            blocks = Decoding(container, heard).sounds()
+            blocks = Decoding(source, heard).sounds()
             rate = next((block.sample_rate for block in blocks if block.samples), 0)
-            lengths.append(stated_seconds(heard, container))
+            lengths.append(source.seconds(heard))
     if not any(size) and not rate:
         raise MediaError(f"{path}: neither a picture nor a sound in it can be decoded; replace the file")
     return ClipInfo(str(path), max(lengths), frames, fps, *size, rate, has_video=any(size), has_audio=rate > 0)
@@ -68,8 +68,8 @@ def probe(path: str | Path) -> ClipInfo:
 
 def examine(path: str | Path) -> Examined:
     """Decode all of a file as a run would. Raises MediaError when it cannot be opened, or nothing in it can be used."""
-    with opened(path) as container:
-        has = bool(container.streams.video), bool(container.streams.audio)
+    with opened(path) as source:
+        has = bool(source.container.streams.video), bool(source.container.streams.audio)
     seen, no_video = _tried(_film, path) if has[0] else (None, "")
     heard, no_audio = _tried(_sound, path) if has[1] else (None, "")
     tallies = [one for one in (seen, heard) if one is not None]
@@ -87,14 +87,14 @@ def _tried(read: Callable[[str | Path], tally.Tally | None], path: str | Path) -
 
 
 def _film(path: str | Path) -> tally.Tally | None:
-    with opened(path) as container:
-        if picture(container, path) is None:  # a cover only
+    with opened(path) as source:
+        if source.picture() is None:  # a cover only
             return None
-        film = Film(container, path)
+        film = Film(source)
         film.decode(set())
         return film.tally
 
 
 def _sound(path: str | Path) -> tally.Tally:
-    with opened(path) as container:
-        return track(container, path, AUDIO_RATE)[1]
+    with opened(path) as source:
+        return track(source, AUDIO_RATE)[1]

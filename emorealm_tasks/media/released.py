@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from emorealm_tasks.media import tally
-from emorealm_tasks.media.container import MediaError, opened, picture
+from emorealm_tasks.media.container import MediaError, opened
 
 
 def read_frames_decord(
@@ -19,8 +19,8 @@ def read_frames_decord(
     except ImportError as error:
         raise MediaError(f"{path}: decord is not installed; unset EMOREALM_DECODER") from error
     decord.logging.set_level(decord.logging.FATAL)  # its C++ log would repeat on stderr what MediaError says
-    with opened(path) as container:
-        if picture(container, path) is None:
+    with opened(path) as source:
+        if source.picture() is None:
             raise MediaError(f"{path}: there is no video track in it; a clip with picture is needed")
     try:
         reader = decord.VideoReader(os.fspath(path), num_threads=1)

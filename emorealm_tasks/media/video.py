@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from av.container import InputContainer
+from av.buffer import Buffer
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from emorealm_tasks import settings
 from emorealm_tasks.media import tally
-from emorealm_tasks.media.container import MediaError, opened, other_sound, picture, zero
+from emorealm_tasks.media.container import MediaError, Source, opened
 from emorealm_tasks.media.decoding import Decoding
 from emorealm_tasks.media.released import read_frames_decord
 
@@ -34,8 +34,8 @@ def read_frames(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
         return read_frames_decord(path, count, frame_indices)
     expected = 0
     while True:  # mostly once: until as many frames are shown as the indices were computed for
-        with opened(path) as container:
-            film = Film(container, path)
+        with opened(path) as source:
+            film = Film(source)
             expected = expected or film.promised() or _packets(path)
             wanted = frame_indices(expected, count)
             kept = film.decode(set(wanted.tolist()))
@@ -53,17 +53,17 @@ class Film:
     shown: frames that a player would show, known once it is decoded.
     """
 
-    def __init__(self, container: InputContainer, path: str | Path) -> None:
-        stream = picture(container, path)
+    def __init__(self, source: Source) -> None:
+        stream = source.picture()
         if stream is None:
-            raise MediaError(f"{path}: there is no video track in it; a clip with picture is needed")
+            raise MediaError(f"{source.path}: there is no video track in it; a clip with picture is needed")
         self.stream: VideoStream = stream
-        self.path = path
+        self.source = source
         self.shown = 0
-        self._decoding = Decoding(container, stream)
-        self._zero = zero(stream, other_sound(container, path))
+        self._decoding = Decoding(source, stream)
+        self._zero = source.zero()
         self._stamps: list[float | None] = []
-        self._late_clock = container.format.name == "avi"  # its timestamps are those of decoding
+        self._late_clock = source.container.format.name == "avi"  # its timestamps are those of decoding
 
     @property
     def tally(self) -> tally.Tally:
@@ -81,7 +81,7 @@ class Film:
         """
         painter = Painter()
         kept = {}
-        most = settings.load().max_frames
+        most = self.source.settings.max_frames
         for frame in self._visible():
             if not self.shown:
                 painter.size = frame.width, frame.height
@@ -89,9 +89,13 @@ class Film:
                 kept[self.shown] = painter.paint(frame)
             self.shown += 1
             if self.shown > most:
-                raise MediaError(f"{self.path}: more than {most} frames (EMOREALM_MAX_FRAMES); cut or replace the file")
+                raise MediaError(
+                    f"{self.source.path}: more than {most} frames (EMOREALM_MAX_FRAMES); cut or replace the file"
+                )
         if not self.shown:
-            raise MediaError(f"{self.path}: not one frame of its video can be decoded; copy or download it again")
+            raise MediaError(
+                f"{self.source.path}: not one frame of its video can be decoded; copy or download it again"
+            )
         return kept
 
     def size(self) -> tuple[int, int]:
@@ -163,7 +167,7 @@ def orientation(frame: VideoFrame) -> Turn:
     The matrix maps a stored point (x, y) to (a x + c y, b x + d y), y pointing down.
     """
     try:
-        data = frame.side_data["DISPLAYMATRIX"]
+        data: Buffer = frame.side_data["DISPLAYMATRIX"]  # type: ignore[typeddict-item]  # a stub's word for a mapping
     except (KeyError, ValueError):  # none, or PyAV does not know another side datum beside it
         return lambda array: array
     a, b, _, c, d = np.frombuffer(bytes(data), np.int32, 5).tolist()
@@ -175,7 +179,7 @@ def orientation(frame: VideoFrame) -> Turn:
 
 def _packets(path: str | Path) -> int:
     """Packets of a track whose header does not say how many frames it has; decoding nothing, it costs little."""
-    with opened(path) as container:
-        film = picture(container, path)
-        packets = Decoding(container, film).packets() if film is not None else iter(())
+    with opened(path) as source:
+        film = source.picture()
+        packets = Decoding(source, film).packets() if film is not None else iter(())
         return sum(not packet.is_discard for packet in packets) or 1

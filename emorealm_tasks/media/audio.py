@@ -47,6 +47,8 @@ def track(source: Source, rate: int) -> tuple[np.ndarray, tally.Tally]:
         blocks += resampler.push(samples, found)
     blocks += resampler.flush()
     if not any(map(len, blocks)):
+        if decoding.tally.damaged:
+            raise MediaError(f"{path}: nothing of its sound can be decoded; extract or download it again")
         raise MediaError(f"{path}: its sound has zero length; extract or download it again")
     wave = np.concatenate(blocks)
     if not np.isfinite(wave).all():

@@ -104,8 +104,8 @@ class Source:
 def opened(path: str | Path) -> Iterator[Source]:
     """Open a file; every error of FFmpeg inside the block becomes a MediaError.
 
-    Only this file is opened, whatever it names. Titles need not be UTF-8. Pictures above EMOREALM_MAX_PIXELS are
-    refused by the decoders themselves, wherever in the stream they turn up.
+    Only this file is opened, whatever it names. Titles need not be UTF-8. No `options` are passed: PyAV would
+    write beyond its list of them where tracks turn up late (flv, mpg).
     """
     check_file(path)
     settings = load()
@@ -115,7 +115,6 @@ def opened(path: str | Path) -> Iterator[Source]:
             av.open(
                 source,
                 "r",
-                options={"max_pixels": str(settings.max_pixels), "threads": "1"},
                 container_options={"protocol_whitelist": "file"},
                 metadata_errors="replace",
             ) as container,

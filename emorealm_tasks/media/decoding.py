@@ -1,7 +1,9 @@
 """One track, decoded packet by packet: a damaged packet costs itself and is counted, as players do it."""
 
 import contextlib
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import av
 from av.audio.frame import AudioFrame
@@ -14,8 +16,8 @@ from emorealm_tasks.media.container import Source
 from emorealm_tasks.media.tally import Tally
 
 # Containers whose header tells the length -> seconds by which it may be off; in others it is an estimate.
-_STATED = {"mov,mp4,m4a,3gp,3g2,mj2": 0.1, "matroska,webm": 0.1, "wav": 0.1, "w64": 0.1, "flac": 0.1, "aiff": 0.1}
-_STATED |= {"avi": 0.5, "asf": 0.5, "flv": 0.5}
+_STATED = {"mov,mp4,m4a,3gp,3g2,mj2": 0.1, "matroska,webm": 0.1, "w64": 0.1, "flac": 0.1, "aiff": 0.1}
+_STATED |= {"asf": 0.5, "flv": 0.5}
 
 
 class Decoding:
@@ -41,18 +43,21 @@ class Decoding:
                 yield frame
 
     def _frames(self) -> Iterator[VideoFrame | AudioFrame]:
+        incomplete = False  # the packet before
         for packet in self.packets():
             self.tally.packets += 1
+            self.tally.damaged += incomplete
+            incomplete = packet.is_corrupt
             try:
                 frames = self.stream.decode(packet)
             except av.FFmpegError:
-                self.tally.damaged += 1
+                self.tally.damaged += not incomplete
                 continue
-            self.tally.damaged += packet.is_corrupt or any(frame.is_corrupt for frame in frames)
+            self.tally.damaged += not incomplete and any(frame.is_corrupt for frame in frames)
             yield from frames
         with contextlib.suppress(av.FFmpegError):  # the packet it belongs to was counted
             yield from self.stream.decode(None)  # what the decoder still holds
-        self._count_missing()
+        self._count_missing(incomplete)
 
     def packets(self) -> Iterator[Packet]:
         """The packets that hold something: an empty one would make the decoder think that this was the last."""
@@ -75,12 +80,30 @@ class Decoding:
             self._end = end if self._end is None else max(self._end, end)
         return packet
 
-    def _count_missing(self) -> None:
-        """Packets at the end that the header promises and that did not come, by the time they would have taken."""
-        slack = _STATED.get(self.source.container.format.name)
+    def _count_missing(self, cut: bool) -> None:
+        """Packets at the end that the header promises and that did not come, by the time or room they would take.
+
+        cut: the last packet is not whole.
+        """
+        name, tally = self.source.container.format.name, self.tally
+        if name in ("wav", "avi"):  # the length that their header tells is cut to the file's while it is opened
+            tally.missing = round(tally.packets * _lacking_of_riff(self.source.path))
+            return
+        tally.missing = max(tally.missing, cut)
+        slack = _STATED.get(name)
         if self._end is None or slack is None:
             return
         start = (self.stream.start_time or 0) * self._unit
         lacking, found = self.source.seconds(self.stream) - self._end, self._end - start
         if lacking > slack and found > 0:
-            self.tally.missing = max(1, round(self.tally.packets * lacking / found))
+            tally.missing = max(1, round(tally.packets * lacking / found))
+
+
+def _lacking_of_riff(path: str | Path) -> float:
+    """Bytes that the header of a RIFF file promises beyond those that are there, as a share of these."""
+    with open(path, "rb") as file:
+        head = file.read(8)
+    there, promised = os.path.getsize(path), int.from_bytes(head[4:], "little") + len(head)
+    if head[:4] != b"RIFF" or promised in (8, 2**32 + 7):  # written to a pipe, whose end nobody knew
+        return 0.0
+    return max(0, promised - there) / there

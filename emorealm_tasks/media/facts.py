@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from emorealm_tasks.media import tally
 from emorealm_tasks.media.audio import AUDIO_RATE, track
 from emorealm_tasks.media.container import MediaError, opened
 from emorealm_tasks.media.decoding import Decoding
 from emorealm_tasks.media.video import Film
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -45,33 +48,25 @@ class Examined:
 def probe(path: str | Path) -> ClipInfo:
     """Open `path`, decode the start of its video and sound, and say what it holds.
 
-    A sound track or wav file without a single sample counts as no sound. Raises MediaError when the file is missing,
-    empty, or nothing in it can be decoded.
+    A track without a single frame or sample, or of an unknown codec, counts as none. Raises MediaError when the file is
+    missing, empty, or nothing in it can be decoded.
     """
-    size, rate, frames, fps, lengths = (0, 0), 0, 0, 0.0, [0.0]
-    with opened(path) as source:
-        film = source.picture()
-        if film is not None and any(size := Film(source).size()):
-            lengths.append(source.seconds(film))
-            fps = float(film.average_rate or 0)
-            frames = film.frames or round(lengths[-1] * fps)
-    with opened(path) as source:
-        heard = source.sound()
-        if heard is not None:
-            blocks = Decoding(source, heard).sounds()
-            rate = next((block.sample_rate for block in blocks if block.samples), 0)
-            lengths.append(source.seconds(heard))
-    if not any(size) and not rate:
-        raise MediaError(f"{path}: neither a picture nor a sound in it can be decoded; replace the file")
-    return ClipInfo(str(path), max(lengths), frames, fps, *size, rate, has_video=any(size), has_audio=rate > 0)
+    film, no_video = _tried(_glance, path)
+    heard, no_audio = _tried(_earshot, path)
+    if film is None and heard is None:
+        nothing = f"{path}: neither a picture nor a sound in it can be decoded; replace the file"
+        raise MediaError(no_video or no_audio or nothing)
+    seconds, frames, fps, width, height = film or (0.0, 0, 0.0, 0, 0)
+    length, rate = heard or (0.0, 0)
+    return ClipInfo(
+        str(path), max(seconds, length), frames, fps, width, height, rate, film is not None, heard is not None
+    )
 
 
 def examine(path: str | Path) -> Examined:
     """Decode all of a file as a run would. Raises MediaError when it cannot be opened, or nothing in it can be used."""
-    with opened(path) as source:
-        has = bool(source.container.streams.video), bool(source.container.streams.audio)
-    seen, no_video = _tried(_film, path) if has[0] else (None, "")
-    heard, no_audio = _tried(_sound, path) if has[1] else (None, "")
+    seen, no_video = _tried(_film, path)
+    heard, no_audio = _tried(_sound, path)
     tallies = [one for one in (seen, heard) if one is not None]
     if not tallies:
         nothing = f"{path}: neither a picture nor a sound in it can be decoded; replace the file"
@@ -79,22 +74,44 @@ def examine(path: str | Path) -> Examined:
     return Examined(seen is not None, heard is not None, no_video, no_audio, tally.summed(tallies))
 
 
-def _tried(read: Callable[[str | Path], tally.Tally | None], path: str | Path) -> tuple[tally.Tally | None, str]:
+def _tried(read: Callable[[str | Path], Found | None], path: str | Path) -> tuple[Found | None, str]:
+    """What was found, and why there is nothing where there should be something."""
     try:
         return read(path), ""
     except MediaError as error:
         return None, str(error)
 
 
+def _glance(path: str | Path) -> tuple[float, int, float, int, int] | None:
+    """Seconds, frames, frames a second, width and height of a picture whose first frame decodes."""
+    with opened(path) as source:
+        stream = source.picture()
+        size = (0, 0) if stream is None else Film(source).size()
+        if stream is None or not any(size):
+            return None
+        seconds, fps = source.seconds(stream), float(stream.average_rate or 0)
+        return seconds, stream.frames or round(seconds * fps), fps, *size
+
+
+def _earshot(path: str | Path) -> tuple[float, int] | None:
+    """Seconds and samples a second of a sound whose first block decodes."""
+    with opened(path) as source:
+        stream = source.sound()
+        if stream is None:
+            return None
+        rate = next((block.sample_rate for block in Decoding(source, stream).sounds() if block.samples), 0)
+        return (source.seconds(stream), rate) if rate else None
+
+
 def _film(path: str | Path) -> tally.Tally | None:
     with opened(path) as source:
-        if source.picture() is None:  # a cover only
+        if source.picture() is None:
             return None
         film = Film(source)
         film.decode(set())
         return film.tally
 
 
-def _sound(path: str | Path) -> tally.Tally:
+def _sound(path: str | Path) -> tally.Tally | None:
     with opened(path) as source:
-        return track(source, AUDIO_RATE)[1]
+        return track(source, AUDIO_RATE)[1] if source.sound() is not None else None

@@ -20,6 +20,7 @@ from typing import Any
 from emorealm_tasks.media.container import MediaError
 from emorealm_tasks.media.facts import examine
 
+COMMAND = [sys.executable, "-m", __name__]
 PATIENCE = 900.0  # seconds after which a file is given up
 _MOST = 8  # workers
 _ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +63,7 @@ class Worker:
     def __init__(self) -> None:
         known = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # FFmpeg's own words; what matters comes back as a reason

@@ -154,7 +154,6 @@ class FirstChannel:
     def _packed(self, frame: AudioFrame) -> list[AudioFrame]:
         """The same sound as floats in one plane."""
         key = frame.format.name, frame.layout.name, frame.sample_rate
-        frame.pts = None
         packer = self._packers.setdefault(key, av.AudioResampler(format="flt"))
         packed: list[AudioFrame] = packer.resample(frame)
         return packed

@@ -29,6 +29,8 @@ class Decoding:
         self.tally = Tally("pyav")
         self._unit = float(stream.time_base or 0)
         self._end: float | None = None
+        self.stamps: list[int] = []
+        """Timestamps of the packets, in units of the track, as far as there are any."""
 
     def pictures(self) -> Iterator[VideoFrame]:
         """The frames in the order in which they are shown."""
@@ -76,6 +78,7 @@ class Decoding:
     def _measured(self, packet: Packet) -> Packet:
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None:
+            self.stamps.append(stamp)
             end = (stamp + (packet.duration or 0)) * self._unit
             self._end = end if self._end is None else max(self._end, end)
         return packet

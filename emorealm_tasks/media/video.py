@@ -63,7 +63,6 @@ class Film:
         self._decoding = Decoding(source, stream)
         self._zero = source.zero()
         self._stamps: list[float | None] = []
-        self._late_clock = source.container.format.name == "avi"  # its timestamps are those of decoding
 
     @property
     def tally(self) -> tally.Tally:
@@ -109,13 +108,13 @@ class Film:
     def times(self) -> np.ndarray:
         """Seconds at which the frames are shown, float64 (shown,), never falling; 0 = where the clip starts."""
         rate = float(self.stream.average_rate or self.stream.guessed_rate or 0) or 25.0
-        first = next((stamp for stamp in self._stamps if stamp is not None), None)
-        if first is None or any(stamp is None for stamp in self._stamps):
+        stamps = self._stamps
+        if self.source.container.format.name == "avi":  # its timestamps are those of decoding: one a picture, unordered
+            stamps = [self._seconds(stamp) for stamp in sorted(self._decoding.stamps)[: self.shown]]
+        first = next((stamp for stamp in stamps if stamp is not None), None)
+        if first is None or len(stamps) < self.shown or any(stamp is None for stamp in stamps):
             return np.arange(self.shown) / rate + max(first or 0.0, 0.0)
-        times = np.maximum.accumulate(np.array(self._stamps, np.float64))
-        if self._late_clock and self.stream.codec_context.has_b_frames:
-            times -= times[0] - max(0.0, self._seconds(self.stream.start_time) or 0.0)
-        return np.maximum(times, 0.0)
+        return np.maximum(np.maximum.accumulate(np.array(stamps, np.float64)), 0.0)
 
     def _visible(self) -> Iterator[VideoFrame]:
         """The frames that are not over before the clip starts; their times are noted."""

@@ -31,6 +31,7 @@ class Decoding:
         self._end: float | None = None
         self.stamps: list[int] = []
         """Timestamps of the packets, in units of the track, as far as there are any."""
+        self._gathered: list[Packet] = []
 
     def pictures(self) -> Iterator[VideoFrame]:
         """The frames in the order in which they are shown."""
@@ -61,8 +62,21 @@ class Decoding:
             yield from self.stream.decode(None)  # what the decoder still holds
         self._count_missing(incomplete)
 
+    def gather(self) -> list[Packet]:
+        """All packets at once; those that are decoded from then on are these."""
+        self._gathered = list(self.packets())
+        return self._gathered
+
+    def skipped(self) -> None:
+        """Note that what was wanted was decoded without a fault, from packets that were gathered."""
+        self.tally.packets = len(self._gathered)
+        self._count_missing(cut=False)
+
     def packets(self) -> Iterator[Packet]:
         """The packets that hold something: an empty one would make the decoder think that this was the last."""
+        if self._gathered:
+            yield from self._gathered
+            return
         packets = self.source.container.demux(self.stream)
         while True:
             try:

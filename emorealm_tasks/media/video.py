@@ -10,7 +10,7 @@ from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 
 from emorealm_tasks import settings
-from emorealm_tasks.media import tally
+from emorealm_tasks.media import skipping, tally
 from emorealm_tasks.media.container import MediaError, Source, opened
 from emorealm_tasks.media.decoding import Decoding
 from emorealm_tasks.media.released import read_frames_decord
@@ -36,6 +36,9 @@ def read_frames(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
     while True:  # mostly once: until as many frames are shown as the indices were computed for
         with opened(path) as source:
             film = Film(source)
+            if not expected and (skimmed := film.skim(count)):
+                wanted, kept = skimmed
+                break
             expected = expected or film.promised() or _packets(path)
             wanted = frame_indices(expected, count)
             kept = film.decode(set(wanted.tolist()))
@@ -96,6 +99,36 @@ class Film:
                 f"{self.source.path}: not one frame of its video can be decoded; copy or download it again"
             )
         return kept
+
+    def skim(self, count: int) -> tuple[np.ndarray, dict[int, np.ndarray]] | None:
+        """Indices of `count` frames and the frames, decoding no stretch without one of them; None = decode it all."""
+        parts = skipping.stretches(skipping.gather(self._decoding))
+        times = sorted(packet.pts for part in parts for packet in part if packet.pts is not None)
+        if len(parts) < 2 or len(times) > self.source.settings.max_frames:
+            return None
+        stamps = [self._seconds(time) for time in times]
+        indices = frame_indices(len(times), count)
+        wanted = set(indices.tolist())
+        ends = np.cumsum([len(part) for part in parts]).tolist()
+        needed = [
+            any(end - len(part) <= index < end for index in wanted) for part, end in zip(parts, ends, strict=True)
+        ]
+        if all(needed) or (stamps[0] or 0) < -_UNIT:
+            return None
+        painter, kept = Painter(), {}
+        try:
+            for part, end, need in zip(parts, ends, needed, strict=True):
+                frames = skipping.frames_of(self._decoding, part) if need else iter(())
+                for index, frame in enumerate(frames, end - len(part)):
+                    painter.size = painter.size if any(painter.size) else (frame.width, frame.height)
+                    if index in wanted:
+                        kept[index] = painter.paint(frame)
+        except ValueError:
+            self.stream.codec_context.flush_buffers()
+            return None
+        self.shown, self._stamps = len(times), stamps
+        self._decoding.skipped()
+        return indices, kept
 
     def size(self) -> tuple[int, int]:
         """Width and height of the first frame, upright, when nothing else was decoded; (0, 0) = there is none."""

@@ -116,6 +116,7 @@ class Film:
         if all(needed) or (stamps[0] or 0) < -_UNIT:
             return None
         painter, kept = Painter(), {}
+        last = {end: max((index for index in wanted if index < end), default=-1) for end in ends}
         try:
             for part, end, need in zip(parts, ends, needed, strict=True):
                 frames = skipping.frames_of(self._decoding, part) if need else iter(())
@@ -123,6 +124,8 @@ class Film:
                     painter.size = painter.size if any(painter.size) else (frame.width, frame.height)
                     if index in wanted:
                         kept[index] = painter.paint(frame)
+                    if index == last[end]:
+                        break  # what follows is as good as skipped
         except ValueError:
             self.stream.codec_context.flush_buffers()
             return None

@@ -3,9 +3,9 @@
     python tests/benchmarks/media.py --clips 60 --rounds 9
 
 Both in one process, a thread each, turn by turn, the order swapped every round; of each clip the median over the
-rounds. Seconds of the processor stand beside those of the clock, which other work on the machine lengthens. The embedded
-benchmark must be built (`emorealm-mini build --if-missing`); the clips in 720p are made here. Writes media.json and
-media.md to results/performance/.
+rounds. Seconds of the processor stand beside those of the clock, which other work on the machine lengthens. The
+embedded benchmark must be built (`emorealm-mini build --if-missing`); the clips in 720p are made here.
+Writes media.json and media.md to results/performance/.
 """
 
 import argparse

@@ -420,3 +420,27 @@ def test_the_choice_of_decord_is_recorded(tmp_path, monkeypatch):
         "damaged_packets": None,
         "cut_short": None,
     }
+
+
+@pytest.mark.parametrize("container", ["mp4", "mkv"])
+@pytest.mark.parametrize("b_frames", [0, 3])
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_skipping_gives_what_decoding_gives(tmp_path, monkeypatch, container, b_frames, count):
+    clip = Clip(container=container, frames=96, gop=6, b_frames=b_frames)
+    path = media_files.write(tmp_path / f"clip.{container}", clip)
+    frames, times = read_frames(path, count)
+    assert [media_files.number(frame) for frame in frames] == expected(96, count)
+    monkeypatch.setattr("emorealm_tasks.media.skipping.gather", lambda decoding: [])
+    all_frames, all_times = read_frames(path, count)
+    np.testing.assert_array_equal(frames, all_frames)
+    np.testing.assert_array_equal(times, all_times)
+
+
+def test_a_stretch_that_is_damaged_is_not_trusted(tmp_path):
+    clip = Clip(frames=96, gop=6)
+    path = media_files.damage(media_files.write(tmp_path / "clip.mp4", clip), "video", 13)  # a frame that is asked for
+    found, times = numbers(path, 8)
+    assert found[0] == 0
+    assert found[-1] == 95
+    np.testing.assert_allclose(times, np.array(found) / FPS, atol=1e-3)
+    assert report(path, None)["damaged_packets"] == 1

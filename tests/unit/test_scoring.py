@@ -176,7 +176,8 @@ def test_media_really_given_are_attached_from_the_side_file(monkeypatch, tmp_pat
     media_log.append(given_ | {"clip": "/v/2.mp4"})
     with (tmp_path / "media.jsonl").open("a") as file:
         file.write('{"clip": "/v/3')  # another process is still writing
-    assert scoring.make_record(DOC, "B")["media"] == given_
+    unread = {"decoder": None, "decoded": None, "damaged_packets": None, "cut_short": None}  # not by our reader
+    assert scoring.make_record(DOC, "B")["media"] == given_ | unread
     assert scoring.make_record(DOC | {"audio": "/w/1.wav"}, "B")["media"] == "unknown"
     assert scoring.make_record(DOC | {"video": ""}, "B")["media"] == "none"
 

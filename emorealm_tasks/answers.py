@@ -17,6 +17,7 @@ from emorealm_tasks import careful_reader
 MODES = ("official", "official_lenient", "strict")
 _CHOICE = re.compile(r"\s*[(\[]?([A-Za-z])[)\].:]\s*(.*?)\s*$", re.DOTALL)
 _YES_NO = re.compile(r"(yes|no)\b", re.IGNORECASE)
+_CLOSING = " .,;:!?"
 
 
 def split_choice(choice: str) -> tuple[str, str]:
@@ -79,4 +80,6 @@ def _lenient(text: str, options: dict[str, str]) -> str | None:
         holders = [letter for letter, choice in options.items() if word in choice.lower()]
         if holders and _has_word(text, word):
             return holders[-1]
-    return next((letter for letter, choice in options.items() if choice.lower() in text), None)
+    # its closing punctuation stripped, a choice is looked for within words too: "No." in "unknown"
+    lowered = {letter: choice.lower() for letter, choice in options.items()}
+    return next((letter for letter, choice in lowered.items() if (choice.rstrip(_CLOSING) or choice) in text), None)

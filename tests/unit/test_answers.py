@@ -131,6 +131,22 @@ def test_official_keeps_the_released_faults():
     assert not is_correct("It is a smile", "A", CUES, "strict")
 
 
+@pytest.mark.parametrize(
+    ("reply", "choices", "letter"),
+    [
+        ("Unknown", ["(A) No.", "(B) Yes."], "A"),
+        ("nope", ["(A) Yes.", "(B) No."], "B"),
+        ("It does not.", ["A. Yes!", "B. No!"], "B"),
+        ("noise from the street", ["A: Noise from the street.", "B: Sharp intake of breath."], "A"),
+        ("Unknown", ["(A) No", "(B) Yes"], "A"),
+        ("Maybe", ["(A) No.", "(B) Yes."], None),
+        ("Maybe", ["(A) ...", "(B) Yes."], None),
+    ],
+)
+def test_the_second_parser_looks_for_a_choice_without_its_closing_punctuation(reply, choices, letter):
+    assert choose_option(reply, choices, "official_lenient") == letter
+
+
 letters = st.sampled_from("ABCD")
 frames = st.sampled_from(
     ["{}", "({})", "{}.", "{})", "[{}]", "Answer: {}", "The answer is ({}).", "**{}**", "Option {}", "{}\n"]

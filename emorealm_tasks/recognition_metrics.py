@@ -118,9 +118,10 @@ def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
         raise ValueError(f"gold classes {sorted(unknown)} are not among {list(labels)}")
     counted = np.array([reading == "strict" or not _dropped(record) for record in records], dtype=float)
     said = [record["strict"] if reading == "strict" else record["official"] for record in records]
-    gold = _members([record["gold"] for record in records], labels) * counted[:, None]
+    gold = _members([record["gold"] for record in records], labels)
+    is_gold = gold.any(axis=0)  # before anything is dropped, so that two runs on the same clips have the same scores
+    gold *= counted[:, None]
     read = _members(said, labels) * counted[:, None]
-    is_gold = gold.any(axis=0)
 
     def function(weights: Array) -> Array:
         """The scores of resamples, (resamples, names)."""

@@ -214,6 +214,22 @@ def test_recognition_is_compared_by_its_own_scores(tmp_path, capsys):
     assert power.measured(second, recognising(tmp_path / "c", replies(31))).accuracy == 0.75
 
 
+@pytest.mark.parametrize("which", ["first", "second"])
+def test_a_class_that_one_run_drops_is_compared_by_name_in_the_official_reading(tmp_path, capsys, which):
+    """The released code fails on an empty reply: here one run has none left of a class."""
+    good = ["happy" if number % 2 else "afraid" for number in range(40)]
+    none = ["happy" if number % 2 else "" for number in range(40)]
+    runs = {"first": none, "second": good} if which == "first" else {"first": good, "second": none}
+    paths = [recognising(tmp_path / name, told) for name, told in runs.items()]
+    assert cli.main(["compare", *map(str, paths), "--reading", "official"]) == 0
+    scores = compared(*paths, "official")["tasks"]["dfew"]["scores"]
+    for one, run in zip(("first", "second"), paths, strict=True):
+        alone = recognised.score(recognised.load(run))["dfew"]["readings"]["official"]
+        assert {name: scores[name][one] for name in alone} == {name: score["value"] for name, score in alone.items()}
+    assert scores["recall_fear"]["difference"] is None
+    assert "recall fear" in capsys.readouterr().out
+
+
 def test_a_fall_in_recognition_is_status_1_and_a_lacking_task_status_2(tmp_path, capsys):
     first, second = recognising(tmp_path / "a", replies()), recognising(tmp_path / "b", replies(30))
     assert regress(second, first) == 0

@@ -136,3 +136,11 @@ def test_wrong_calls_are_refused():
     with pytest.raises(ValueError, match="fear"):
         recognition_metrics.scores([record | {"gold": "fear"} for record in records], "strict")
     assert recognition_metrics.scores([], "strict") == {"uar": None, "war": None, "weighted_f1": None}
+
+
+def test_a_class_whose_replies_are_all_dropped_keeps_its_place_without_a_score():
+    """So that two runs on the same clips have the same scores."""
+    records = make([(LABELS[0], LABELS[0], LABELS[0], False), (LABELS[1], LABELS[1], "", False)])
+    scores = recognition_metrics.scores(records, "official")
+    assert list(scores) == [*recognition_metrics.AVERAGES, f"recall_{LABELS[0]}", f"recall_{LABELS[1]}"]
+    assert (scores["uar"], scores["war"], scores[f"recall_{LABELS[1]}"]) == (100, 100, None)

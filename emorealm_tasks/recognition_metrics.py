@@ -119,7 +119,8 @@ def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
     counted = np.array([reading == "strict" or not _dropped(record) for record in records], dtype=float)
     said = [record["strict"] if reading == "strict" else record["official"] for record in records]
     gold = _members([record["gold"] for record in records], labels)
-    is_gold = gold.any(axis=0)  # before anything is dropped, so that two runs on the same clips have the same scores
+    # before replies are dropped, so that two runs on the same clips have the same scores
+    is_gold = np.array([any(record["gold"] == label for record in records) for label in labels], dtype=bool)
     gold *= counted[:, None]
     read = _members(said, labels) * counted[:, None]
 

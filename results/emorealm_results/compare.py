@@ -28,7 +28,11 @@ def compare(first: saved.Saved, second: saved.Saved, reading: str, judge: str = 
     were left out, ``scores`` of :func:`pairs.task_differences`, ``mcnemar``, None for descriptions, and their
     ``judge``), ``groups`` (benchmark and part, where it has all five tasks) and ``changes``.
     """
-    found = pairs.pair(first, second, judge)
+    return compare_pairs(pairs.pair(first, second, judge), first, second, reading)
+
+
+def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved.Saved, reading: str) -> dict[str, Any]:
+    """:func:`compare` of the runs' tasks as :func:`pairs.pair` has them."""
     tasks, groups = {}, {}
     for pair in found:
         described = pair.kind == pairs.DESCRIPTIONS

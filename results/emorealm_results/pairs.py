@@ -149,11 +149,16 @@ def right(record: Record, reading: str) -> bool:
 
 def task_differences(pair: Pair, reading: str, level: float = intervals.LEVEL) -> dict[str, Difference]:
     """The difference of each score of the pair's task, by name; percent, or points where it is of descriptions."""
-    (names, before), (_, after) = (_score_function(pair.kind, rows, reading) for rows in (pair.first, pair.second))
+    (names, before), (_, after) = (score_function(pair.kind, rows, reading) for rows in (pair.first, pair.second))
     return _differences(names, pair.first, before, after, level)
 
 
-def _score_function(kind: str, records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
+def score_names(pair: Pair) -> tuple[str, ...]:
+    """The names of the scores of the pair's task."""
+    return score_function(pair.kind, pair.first, "strict")[0]
+
+
+def score_function(kind: str, records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
     """Names and function of the scores of a kind; of replies that are read, the unparsed ones' share too."""
     if kind == DESCRIPTIONS:
         points = np.array([list(record["points"].values()) for record in records])

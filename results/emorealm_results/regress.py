@@ -1,34 +1,71 @@
 """``emorealm regress``: did a run fall behind its baseline? For CI: status 0 no, 1 yes, 2 cannot be said.
 
-A score regresses when it is worse than the baseline's by more than its tolerance *and* the paired interval of the
-difference leaves no room for "no change" (``--exact`` asks for the first alone, for runs that repeat to the digit).
-Yes-rate has no better side and is not judged. lmms-eval ends with status 0 even when an evaluation failed, so an absent
-or smaller result is looked for here and ends with 2.
+Judged are the scores that the paper prints, of full tasks (:mod:`emorealm_results.gate`); floors, groups and other
+scores are reported. A score regresses when "it fell by no more than its tolerance" is rejected: by the one-sided test
+of paired answers, with Holm's correction over all judged scores, so that ``--error-rate`` bounds the chance of any
+false alarm. With a tolerance above 0 a loss of that size must be rejected too, by the interval's standard error. Where
+neither a regression is found nor the interval ends within the tolerance, the check must have had ``--power`` to find a
+loss of the tolerance's size; else it ends with 2. With tolerance 0 every loss counts and none can be ruled out: the
+table says from which size on a loss is found.
+
+``--exact`` judges every score by its tolerance alone, for runs that repeat to the digit. Yes-rate has no better side
+and is never judged. lmms-eval ends with status 0 even when an evaluation failed, so an absent or smaller result is
+looked for here and ends with 2.
 """
 
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import output, saved
+from scipy.stats import norm
+
+from emorealm_results import gate, output, pairs, saved
 from emorealm_results.arguments import Parser
-from emorealm_results.compare import JUDGE_HELP, changed, compare, judged_tasks, load, score_name
+from emorealm_results.compare import JUDGE_HELP, changed, compare_pairs, judged_tasks, load, score_name
 from emorealm_results.markdown import table
+from emorealm_results.samples import FULL
 from emorealm_results.table import GROUP_COLUMNS
+from emorealm_tasks import intervals
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.errors import stop
 
 _LESS_IS_BETTER = ("unparsed_rate",)
 _NOT_JUDGED = ("yes_rate",)
 _SHOWN = 20
+REGRESSED, UNDECIDED, PASSED, REPORTED = "regressed", "undecided", "passed", "reported"
+_MARKS = {REGRESSED: "REGRESSED", UNDECIDED: "cannot be said", PASSED: "", REPORTED: ""}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How losses are judged.
+
+    ``tolerances`` are in points, a judge's or of a percentage, by score name; "" is that of all others (0 without it).
+    ``error_rate`` is the family-wise one and ``power`` what a loss of the tolerance's size must be found with, both as
+    shares. ``exact``: by tolerance alone.
+    """
+
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    error_rate: float = gate.LEVEL
+    power: float = gate.POWER
+    exact: bool = False
+
+    def tolerance(self, score: str) -> float:
+        """The tolerance of a score."""
+        return self.tolerances.get(score, self.tolerances.get("", 0.0))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One score of one task (or group) against its baseline, in percent or a judge's points; ``fell`` > 0 is worse."""
+    """One score of one task (or group) against its baseline, in percent or a judge's points; ``fell`` > 0 is worse.
+
+    ``outcome`` is one of REGRESSED, UNDECIDED, PASSED, REPORTED; ``p`` is Holm's and ``found_from`` the smallest loss
+    that is found with the power asked for; both None where no test was made.
+    """
 
     task: str
     score: str
@@ -38,30 +75,70 @@ class Verdict:
     low: float
     high: float
     tolerance: float
-    regressed: bool
     flips: str
+    outcome: str
+    p: float | None = None
+    found_from: float | None = None
+
+    @property
+    def regressed(self) -> bool:
+        """Whether it fell behind."""
+        return self.outcome == REGRESSED
 
     @property
     def message(self) -> str:
         """One line that says what fell, by how much, and how many answers flipped."""
-        return (
+        tested = "" if self.p is None else f", p = {self.p:.3g} over all judged scores"
+        said = (
             f"{self.task}: {self.score} went from {self.baseline:.2f} to {self.value:.2f}, worse by {self.fell:.2f} "
-            f"[{self.low:.2f}, {self.high:.2f}], tolerance {self.tolerance:g}{self.flips}"
+            f"[{self.low:.2f}, {self.high:.2f}], tolerance {self.tolerance:g}{tested}{self.flips}"
         )
+        if self.outcome != UNDECIDED:
+            return said
+        return f"{said}; a loss is found from {self.found_from:.2f} on, so one of {self.tolerance:g} may be missed"
 
 
-def judge(report: Mapping[str, Any], tolerances: Mapping[str, float], exact: bool = False) -> list[Verdict]:
-    """A verdict for each score of :func:`emorealm_results.compare.compare`.
+def judge(report: Mapping[str, Any], found: Sequence[pairs.Pair], rule: Rule) -> list[Verdict]:
+    """A verdict for each score of :func:`emorealm_results.compare.compare_pairs`, made of the tasks ``found``.
 
-    ``tolerances`` are in points, a judge's or of a percentage, by score name; "" is that of all others (0 without it).
-    A score that was defined in the baseline and no longer is counts as regressed.
+    A judged score that was defined in the baseline and no longer is counts as regressed.
     """
     verdicts = []
-    for name, task in report["tasks"].items():
-        verdicts += _verdicts(name, task["scores"], tolerances, exact, _flips(name, task, report["changes"]))
-    for name, scores in report["groups"].items():
-        verdicts += _verdicts(name, scores, tolerances, exact, "")
-    return verdicts
+    for pair in found:
+        task = report["tasks"][pair.name]
+        scores = _scores(pair.part, task["scores"], rule, gate.primary(pair))
+        verdicts += _verdicts(pair.name, task["scores"], scores, rule, _flips(pair.name, task, report["changes"]))
+    for name, group in report["groups"].items():
+        verdicts += _verdicts(name, group, _scores(name.split()[-1], group, rule, ()), rule, "")
+    return verdicts if rule.exact else _tested(verdicts, found, report["reading"], rule)
+
+
+def _scores(part: str, scores: Mapping[str, Any], rule: Rule, primary: Sequence[str]) -> tuple[str, ...]:
+    """The names of the scores that are judged."""
+    if not rule.exact:
+        return tuple(primary)
+    return tuple(name for name in scores if part == FULL and name not in _NOT_JUDGED)
+
+
+def _tested(verdicts: Sequence[Verdict], found: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Verdict]:
+    """The verdicts with the outcomes of the tests, made as one family over all that is judged."""
+    tests = {(test.task, test.score): test for pair in found for test in gate.losses(pair, reading)}
+    places = [i for i, one in enumerate(verdicts) if one.outcome == PASSED and (one.task, one.score) in tests]
+    chances, froms = [], []
+    for one, test in ((verdicts[i], tests[verdicts[i].task, verdicts[i].score]) for i in places):
+        error = (one.high - one.low) / (2 * float(norm.ppf((1 + intervals.LEVEL) / 2)))
+        beyond = gate.p_beyond(one.fell, error, one.tolerance) if one.tolerance else 0.0
+        chances.append(max(test.p, beyond))
+        froms.append(gate.found_from(error, test.unit, len(places), rule.error_rate, rule.power))
+    done = list(verdicts)
+    for i, p, found_from in zip(places, gate.holm(chances), froms, strict=True):
+        one = replace(verdicts[i], p=p, found_from=found_from)
+        if p <= rule.error_rate:
+            one = replace(one, outcome=REGRESSED)
+        elif one.tolerance and one.high > one.tolerance and found_from > one.tolerance:
+            one = replace(one, outcome=UNDECIDED)
+        done[i] = one
+    return done
 
 
 def _flips(name: str, task: Mapping[str, Any], changes: Sequence[Mapping[str, Any]]) -> str:
@@ -71,26 +148,27 @@ def _flips(name: str, task: Mapping[str, Any], changes: Sequence[Mapping[str, An
     return f"; {task['mcnemar']['only_first']} right answers lost, {task['mcnemar']['only_second']} gained"
 
 
-def _verdicts(
-    task: str, scores: Mapping[str, Any], tolerances: Mapping[str, float], exact: bool, flips: str
-) -> list[Verdict]:
+def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule: Rule, flips: str) -> list[Verdict]:
+    """The scores' verdicts by tolerance alone, those to be tested as PASSED."""
     found = []
     for score, numbers in scores.items():
-        if score in _NOT_JUDGED or numbers["first"] is None:
+        if numbers["first"] is None:
             continue
-        tolerance = tolerances.get(score, tolerances.get("", 0.0))
+        tolerance = rule.tolerance(score)
+        about = (task, score, numbers["first"])
         if numbers["second"] is None:
             nan = float("nan")
-            found.append(Verdict(task, score, numbers["first"], nan, nan, nan, nan, tolerance, True, flips))
+            outcome = REGRESSED if score in judged else REPORTED
+            found.append(Verdict(*about, nan, nan, nan, nan, tolerance, flips, outcome))
             continue
         fell, low, high = numbers["difference"], numbers["low"], numbers["high"]
         low, high = (fell, fell) if low is None else (low, high)
         if score not in _LESS_IS_BETTER:
             fell, low, high = 0 - fell, 0 - high, 0 - low  # no "-0.0"
-        regressed = fell > tolerance and (exact or low > 0)
-        found.append(
-            Verdict(task, score, numbers["first"], numbers["second"], fell, low, high, tolerance, regressed, flips)
-        )
+        outcome = PASSED if score in judged else REPORTED
+        if outcome == PASSED and rule.exact and fell > tolerance:
+            outcome = REGRESSED
+        found.append(Verdict(*about, numbers["second"], fell, low, high, tolerance, flips, outcome))
     return found
 
 
@@ -115,17 +193,22 @@ def names(run: saved.Saved) -> set[str]:
 
 
 def junit(verdicts: Sequence[Verdict]) -> str:
-    """The verdicts as JUnit XML: a suite a task, a case a score."""
+    """The verdicts as JUnit XML: a suite a task, a case a score; those that are not judged are skipped."""
     root = ET.Element("testsuites", name="emorealm regress")
     for name, members in groupby(verdicts, lambda verdict: verdict.task):
         cases = list(members)
-        failures = sum(verdict.regressed for verdict in cases)
-        counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0", "skipped": "0"}
-        suite = ET.SubElement(root, "testsuite", {"name": name, **counts})
+        of = {outcome: sum(case.outcome == outcome for case in cases) for outcome in _MARKS}
+        counts = {"tests": len(cases), "failures": of[REGRESSED], "errors": of[UNDECIDED], "skipped": of[REPORTED]}
+        suite = ET.SubElement(root, "testsuite", {"name": name} | {key: str(count) for key, count in counts.items()})
         for verdict in cases:
             case = ET.SubElement(suite, "testcase", classname=name, name=verdict.score)
-            if verdict.regressed:
-                ET.SubElement(case, "failure", message=verdict.message, type="regression").text = verdict.message
+            message = verdict.message
+            if verdict.outcome == REGRESSED:
+                ET.SubElement(case, "failure", message=message, type="regression").text = message
+            elif verdict.outcome == UNDECIDED:
+                ET.SubElement(case, "error", message=message, type="power too low").text = message
+            elif verdict.outcome == REPORTED:
+                ET.SubElement(case, "skipped", message="reported, not judged")
     return _xml(root)
 
 
@@ -138,29 +221,61 @@ def junit_error(message: str) -> str:
     return _xml(root)
 
 
-def render(verdicts: Sequence[Verdict], report: Mapping[str, Any]) -> str:
-    """The verdicts as Markdown: the outcome first, regressions before the rest, then the changed answers."""
-    regressed = [verdict for verdict in verdicts if verdict.regressed]
-    outcome = f"{len(regressed)} of {len(verdicts)} scores regressed" if regressed else "No regression"
-    rows = [["", "task", "score", "baseline", "run", "worse by [95%]", "tolerance"]]
-    for verdict in sorted(verdicts, key=lambda verdict: not verdict.regressed):
-        task = report["tasks"].get(verdict.task)
-        name = score_name(task["kind"], verdict.score) if task else GROUP_COLUMNS[verdict.score]
-        digits = 2 if task and task["judge"] else 1
-        numbers = [f"{value:.{digits}f}" for value in (verdict.baseline, verdict.value)]
-        fell, low, high = (f"{value:+.{digits}f}" for value in (verdict.fell, verdict.low, verdict.high))
-        worse = f"{fell} [{low}, {high}]"
-        mark = "REGRESSED" if verdict.regressed else ""
-        rows.append([mark, verdict.task, name, *numbers, worse, f"{verdict.tolerance:g}"])
+def render(verdicts: Sequence[Verdict], report: Mapping[str, Any], rule: Rule) -> str:
+    """The verdicts as Markdown: the outcome first, then what is judged, the changed answers, and what is reported."""
+    judged = sorted(
+        (verdict for verdict in verdicts if verdict.outcome != REPORTED),
+        key=lambda one: list(_MARKS).index(one.outcome),
+    )
+    of = {outcome: [verdict for verdict in judged if verdict.outcome == outcome] for outcome in _MARKS}
+    outcome = "No regression"
+    if of[REGRESSED]:
+        outcome = f"{len(of[REGRESSED])} of {len(judged)} scores regressed"
+    elif of[UNDECIDED]:
+        outcome = f"Cannot be said: {len(of[UNDECIDED])} of {len(judged)} scores could have fallen unseen"
     head = f"# {outcome}\n\nBaseline {report['first']}, run {report['second']}, {report['reading']} reading."
-    lines = [f"- {verdict.message}" for verdict in regressed]
-    blocks = [head, *(["\n".join(lines)] if lines else []), *changed(report["changes"], _SHOWN), table(rows)]
+    lines = [f"- {verdict.message}" for verdict in (*of[REGRESSED], *of[UNDECIDED])]
+    columns = ["task", "score", "baseline", "run", "worse by [95%]"]
+    rows = [["", *columns, "tolerance", "p", "found from"]]
+    for verdict in judged:
+        digits = _digits(verdict, report)
+        p = "–" if verdict.p is None else f"{verdict.p:.3g}"
+        found_from = "–" if verdict.found_from is None else f"{verdict.found_from:.{digits}f}"
+        shown = [*_cells(verdict, report, digits), f"{verdict.tolerance:g}", p, found_from]
+        rows.append([_MARKS[verdict.outcome], *shown])
+    others = [_cells(one, report, _digits(one, report)) for one in verdicts if one.outcome == REPORTED]
+    blocks = [head, *(["\n".join(lines)] if lines else []), table(rows), _about(rule)]
+    blocks += changed(report["changes"], _SHOWN)
+    blocks += ["Reported, not judged:", table([columns, *others])] if others else []
     blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
     return "\n\n".join(blocks) + "\n"
 
 
+def _about(rule: Rule) -> str:
+    if rule.exact:
+        return "Judged by tolerance alone."
+    return (
+        "p: one-sided, of paired answers, Holm's over all scores of this table; a false alarm anywhere has a chance of "
+        f"{100 * rule.error_rate:g}% at most. Found from: the smallest true loss that is found with "
+        f"{100 * rule.power:g}% power."
+    )
+
+
+def _digits(verdict: Verdict, report: Mapping[str, Any]) -> int:
+    task = report["tasks"].get(verdict.task)
+    return 2 if task and task["judge"] else 1
+
+
+def _cells(verdict: Verdict, report: Mapping[str, Any], digits: int) -> list[str]:
+    task = report["tasks"].get(verdict.task)
+    name = score_name(task["kind"], verdict.score) if task else GROUP_COLUMNS[verdict.score]
+    numbers = [f"{value:.{digits}f}" for value in (verdict.baseline, verdict.value)]
+    fell, low, high = (f"{value:+.{digits}f}" for value in (verdict.fell, verdict.low, verdict.high))
+    return [verdict.task, name, *numbers, f"{fell} [{low}, {high}]"]
+
+
 def main(argv: Sequence[str]) -> int:
-    """The verb; returns 0 or 1, and leaves with 2 where the comparison cannot be made."""
+    """The verb; returns 0, 1 or, where a loss could have gone unseen, 2; leaves with 2 if nothing can be compared."""
     parser = Parser(prog="emorealm regress", description=__doc__.splitlines()[0])
     parser.add_argument("--baseline", type=Path, required=True, metavar="RUN", help="the run to hold against")
     parser.add_argument(
@@ -170,26 +285,41 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--tolerance", action="append", default=[], metavar="[SCORE=]POINTS",
                         help="how much a score may fall; may be repeated, e.g. 1.0 or f1=2.5 (default 0)")  # fmt: skip
     parser.add_argument("--judge", metavar="NAME", help=JUDGE_HELP)
-    parser.add_argument("--exact", action="store_true", help="judge by tolerance alone, whatever the interval")
+    parser.add_argument("--error-rate", type=float, default=100 * gate.LEVEL, metavar="PERCENT",
+                        help="chance of a false alarm, over all judged scores together (%(default)g)")  # fmt: skip
+    sees = "needed to see a loss of the tolerance's size, else it ends with 2 (%(default)g)"
+    parser.add_argument("--power", type=float, default=100 * gate.POWER, metavar="PERCENT", help=sees)
+    parser.add_argument("--exact", action="store_true", help="judge every score by its tolerance alone, without a test")
     parser.add_argument("--junit", type=Path, metavar="OUT", help="write JUnit XML there")
     parser.add_argument("--markdown", type=Path, metavar="OUT", help="write the summary there instead of printing it")
     arguments = parser.parse_args(argv)
     if arguments.junit:  # what an earlier run left must not stand when this one cannot finish
         output.write(arguments.junit, junit_error("the comparison could not be made; see the log"))
     tolerances = dict(_tolerance(parser, text) for text in arguments.tolerance)
+    if not (0 < arguments.error_rate < 50 <= arguments.power < 100):
+        parser.error("--error-rate lies between 0 and 50 (percent), --power is at least 50 and below 100 (percent)")
+    rule = Rule(tolerances, arguments.error_rate / 100, arguments.power / 100, arguments.exact)
     baseline, run, by = load(arguments.baseline, arguments.run, arguments.judge)
-    report = compare(baseline, run, arguments.reading, by)
+    found = pairs.pair(baseline, run, by)
+    report = compare_pairs(found, baseline, run, arguments.reading)
     check_comparable(baseline, run, report)
-    verdicts = judge(report, tolerances, arguments.exact)
-    if unknown := set(tolerances) - {""} - {verdict.score for verdict in verdicts}:
-        parser.error(f"--tolerance names {', '.join(sorted(unknown))}, which these runs do not have")
+    verdicts = judge(report, found, rule)
+    judged = {verdict.score for verdict in verdicts if verdict.outcome != REPORTED}
+    if not judged:
+        stop(f"{run.folder}: only floors, which are never judged; name runs of full tasks")
+    if unknown := set(tolerances) - {""} - judged:
+        parser.error(f"--tolerance names {', '.join(sorted(unknown))}; judged are {', '.join(sorted(judged))}")
     if arguments.junit:
         output.write(arguments.junit, junit(verdicts))
     if arguments.markdown:
-        output.write(arguments.markdown, render(verdicts, report))
+        output.write(arguments.markdown, render(verdicts, report, rule))
     else:
-        print(render(verdicts, report), end="")
-    return int(any(verdict.regressed for verdict in verdicts))
+        print(render(verdicts, report, rule), end="")
+    outcomes = {verdict.outcome for verdict in verdicts}
+    if REGRESSED not in outcomes and UNDECIDED in outcomes:
+        print("emorealm regress: too few questions to see a loss of the tolerance's size", file=sys.stderr)
+        return 2
+    return int(REGRESSED in outcomes)
 
 
 def _tolerance(parser: Parser, text: str) -> tuple[str, float]:

@@ -75,6 +75,21 @@ def group_intervals(
     return dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
 
 
+def design_effect(values: Sequence[float] | Array, clips: Sequence[str]) -> float:
+    """How many times the variance of a mean is that of as many independent values (Kish 1965); 1 for single questions.
+
+    G / (G - 1) times the sum over the G clips of the squared sum of the clip's deviations from the mean, over the sum
+    of n / (n - 1) times the squared deviations. 1 where nothing varies, or of one clip.
+    """
+    deviations = np.asarray(values, dtype=float) - np.mean(values)
+    _, clip_of = np.unique(np.array(clips), return_inverse=True)
+    sums = np.bincount(clip_of, weights=deviations)
+    n, groups, spread = len(deviations), len(sums), float((deviations**2).sum())
+    if groups < 2 or spread < 1e-12:
+        return 1.0
+    return float((sums**2).sum() * groups / (groups - 1) / (spread * n / (n - 1)))
+
+
 def clip_bootstraps(
     records: Sequence[OfClip],
     statistic: ScoreFunction,

@@ -17,6 +17,8 @@ from scipy.stats import norm
 from emorealm_results import pairs, printed, saved
 from emorealm_results.arguments import Parser
 from emorealm_results.markdown import table
+from emorealm_results.samples import FULL
+from emorealm_tasks import intervals
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import TASKS
 
@@ -87,16 +89,27 @@ def possible_correlations(first: float, second: float) -> tuple[float, float]:
 
 
 def measured(first: Path, second: Path) -> Design:
-    """Accuracy, correlation and questions a clip as two runs on the same questions show them (strict reading)."""
-    found = [pair for pair in pairs.pair(saved.load(first), saved.load(second)) if pair.kind != pairs.DESCRIPTIONS]
+    """Accuracy, correlation, questions a clip and icc as two runs on the same questions show them (strict reading).
+
+    Of full tasks only: floors are other experiments. ``per_clip`` is m = sum(m_c^2) / sum(m_c) over clips of m_c
+    questions; ``icc`` that of the questions' differences, (design effect - 1) / (m - 1) between 0 and 1 (Kish 1965).
+    """
+    found = [pair for pair in pairs.pair(saved.load(first), saved.load(second)) if pair.part == FULL]
+    found = [pair for pair in found if pair.kind != pairs.DESCRIPTIONS]
     if not found:
-        stop(f"{first}, {second}: only descriptions, in which nothing is right or wrong; name runs of other tasks")
+        stop(
+            f"{first}, {second}: only floors or descriptions, in which nothing is right or wrong; name runs of full "
+            "tasks"
+        )
     a = np.array([pairs.right(record, "strict") for pair in found for record in pair.first], dtype=float)
     b = np.array([pairs.right(record, "strict") for pair in found for record in pair.second], dtype=float)
     if a.std() == 0 or b.std() == 0:
         stop(f"{first}, {second}: one of the runs is always right or always wrong, so no correlation can be measured")
-    clips = {record["clip"] for pair in found for record in pair.first}
-    return Design(float(a.mean()), float(np.corrcoef(a, b)[0, 1]), per_clip=len(a) / len(clips))
+    clips = [record["clip"] for pair in found for record in pair.first]
+    sizes = np.unique(clips, return_counts=True)[1]
+    per_clip = float((sizes**2).sum() / sizes.sum())
+    icc = 0.0 if per_clip == 1 else (intervals.design_effect(b - a, clips) - 1) / (per_clip - 1)
+    return Design(float(a.mean()), float(np.corrcoef(a, b)[0, 1]), per_clip=per_clip, icc=float(np.clip(icc, 0.0, 1.0)))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -105,16 +118,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--difference", type=float, metavar="POINTS", help="say how many questions show it")
     parser.add_argument("--accuracy", type=float, default=60.0, metavar="PERCENT", help="first model's (%(default)s)")
     parser.add_argument("--correlation", type=float, default=0.5, help="of the models' right answers (%(default)s)")
-    parser.add_argument("--runs", type=Path, nargs=2, metavar=("RUN_A", "RUN_B"), help="measure both in two runs")
+    parser.add_argument("--runs", type=Path, nargs=2, metavar=("RUN_A", "RUN_B"), help="measure all of it in two runs")
     parser.add_argument("--power", type=float, default=0.8, help="chance to see it (%(default)s)")
     parser.add_argument("--level", type=float, default=0.05, help="of the two-sided test (%(default)s)")
-    parser.add_argument("--per-clip", type=float, default=1.0, metavar="M", help="questions a clip (%(default)s)")
-    parser.add_argument("--icc", type=float, default=0.0, help="correlation among questions of a clip (%(default)s)")
+    parser.add_argument("--per-clip", type=float, metavar="M", help="questions a clip (1, or the runs')")
+    parser.add_argument("--icc", type=float, help="correlation among questions of a clip (0, or the runs')")
     arguments = parser.parse_args(argv)
     design = measured(*arguments.runs) if arguments.runs else Design(arguments.accuracy / 100, arguments.correlation)
-    per_clip = design.per_clip if arguments.runs else arguments.per_clip
-    own = {"power": arguments.power, "level": arguments.level, "per_clip": per_clip, "icc": arguments.icc}
-    design = Design(**vars(design) | own)
+    own = {name: getattr(arguments, name) for name in ("power", "level", "per_clip", "icc")}
+    design = Design(**vars(design) | {name: value for name, value in own.items() if value is not None})
     _check(parser, design)
     print(_render(parser, design, arguments.difference), end="")
     return 0
@@ -123,7 +135,7 @@ def main(argv: Sequence[str]) -> int:
 def _render(parser: Parser, design: Design, points: float | None) -> str:
     blocks = [
         f"First model {100 * design.accuracy:.1f}%, correlation {design.correlation:.2f}, power {design.power:g}, "
-        f"two-sided level {design.level:g}, {design.per_clip:g} question(s) a clip correlated by {design.icc:g}."
+        f"two-sided level {design.level:g}, {design.per_clip:.3g} question(s) a clip correlated by {design.icc:.3g}."
     ]
     if points is not None:
         try:

@@ -78,3 +78,41 @@ def test_accuracy_and_correlation_can_be_measured(tmp_path, capsys):
     a, b = np.ones(40), np.ones(40)
     a[:16], b[8:20] = 0, 0
     assert f"60.0%, correlation {np.corrcoef(a, b)[0, 1]:.2f}" in capsys.readouterr().out
+
+
+def measured(folder, clip_of, parts=("",), clips=200, seed=0):
+    """The design of two runs about `clips` clips of two questions, whose answers agree within a clip."""
+    random = np.random.default_rng(seed)
+    sides = [random.random(clips) < 0.6 for _ in "ab"]
+    runs = []
+    for name, side in zip("ab", sides, strict=True):
+        rows = [run_folders.record(TASKS[0], number) for number in range(2 * clips)]
+        for number, row in enumerate(rows):
+            row["clip"] = f"{clip_of(number)}.mp4"
+            if not side[number // 2]:
+                row["raw"] = "AB"[number % 2 == 0]
+        tasks = {f"emorealm_mini_{part}{TASKS[0]}": rows if not part else [row | {"raw": "A"} for row in rows]
+                 for part in parts}  # fmt: skip
+        runs.append(run_folders.write(folder / name, tasks))
+    return power.measured(*runs)
+
+
+def test_floors_are_no_part_of_what_is_measured(tmp_path):
+    full = measured(tmp_path / "full", lambda number: number // 2)
+    assert measured(tmp_path / "both", lambda number: number // 2, ("", "blind_", "shuffled_")) == full
+    with pytest.raises(SystemExit):
+        measured(tmp_path / "floors", lambda number: number, ("blind_",))
+
+
+def test_the_design_effect_is_the_runs(tmp_path, capsys):
+    """Both questions of a clip are right or wrong together: half as many clips stand for as many questions."""
+    together = measured(tmp_path / "together", lambda number: number // 2)
+    assert (together.per_clip, together.icc) == (2, pytest.approx(1, abs=0.02))
+    apart = measured(tmp_path / "apart", lambda number: number)
+    assert (apart.per_clip, apart.icc) == (1, 0)
+    assert power.questions(together, 0.05) == pytest.approx(2 * power.questions(apart, 0.05), rel=0.03)
+    runs = [str(tmp_path / "together" / name) for name in "ab"]
+    assert cli.main(["power", "--runs", *runs]) == 0
+    assert "2 question(s) a clip correlated by 1." in capsys.readouterr().out
+    assert cli.main(["power", "--runs", *runs, "--icc", "0.25"]) == 0
+    assert "correlated by 0.25." in capsys.readouterr().out

@@ -8,7 +8,7 @@ Every score is a function of weights over records, so that the numbers and their
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,13 @@ class Record(Asked):
     """Letter that a careful reader reads, "" for no answer."""
     raw: NotRequired[str]
     """The reply, word for word; a study keeps none."""
+
+
+class Share(NamedTuple):
+    """A score that is a share of questions: which it is of, and which of these count as right."""
+
+    of: Flags
+    right: Flags
 
 
 ScoreFunction = Callable[[Array], Array]
@@ -179,25 +186,42 @@ def ablation_columns(records: Sequence[Record], reading: str = "strict") -> dict
     return {name: scores[name] for name in GROUP_SCORES[1:]}
 
 
+def shares(records: Sequence[Record], reading: str) -> dict[str, Share]:
+    """One task's scores that are shares: accuracy, the yes/no scores but f1, and the sub-tasks' accuracies."""
+    right = _right(records, reading)
+    every = np.ones(len(records), dtype=bool)
+    found = {"accuracy": Share(every, right)}
+    letters = [yes_no_letters(record["choices"]) for record in records]
+    if records and all(letters):
+        is_yes = np.array([map_["yes"] == r["gold"] for map_, r in zip(letters, records, strict=True)], dtype=bool)
+        says_yes = _says_yes(records, letters, is_yes, right, reading)
+        found |= {"precision": Share(is_yes, right), "recall": Share(~is_yes, right)}
+        found |= {"yes_rate": Share(every, says_yes)}
+    subtasks = {name: np.array([r["subtask"] == name for r in records], dtype=bool) for name in SUBTASKS}
+    return found | {name: Share(member, right) for name, member in subtasks.items() if member.any()}
+
+
 def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
     """Names and :data:`ScoreFunction` of one task's accuracy, yes/no scores and sub-task accuracies."""
-    right = _right(records, reading)
-    subtasks = {name: np.array([r["subtask"] == name for r in records], dtype=bool) for name in SUBTASKS}
-    subtasks = {name: member for name, member in subtasks.items() if member.any()}
-    letters = [yes_no_letters(record["choices"]) for record in records]
-    asks_yes_no = bool(records) and all(letters)
+    parts = shares(records, reading)
+    asks_yes_no = "yes_rate" in parts
+    subtasks = tuple(name for name in SUBTASKS if name in parts)
     names = ("accuracy", *(YES_NO_SCORES if asks_yes_no else ()), *subtasks)
-    is_yes = np.array([map_["yes"] == r["gold"] for map_, r in zip(letters, records, strict=True) if map_], dtype=bool)
-    says_yes = _says_yes(records, letters, is_yes, right, reading) if asks_yes_no else is_yes
 
     def function(weights: Array) -> Array:
-        columns = [_share(weights, right)]
+        columns = {name: _share(weights, part.right, part.of) for name, part in parts.items()}
         if asks_yes_no:
-            columns += _yes_no(weights, is_yes, right, says_yes)
-        columns += [_share(weights, right, member) for member in subtasks.values()]
-        return np.column_stack(columns)
+            columns["f1"] = harmonic_mean(columns["precision"], columns["recall"])
+        return np.column_stack([columns[name] for name in names])
 
     return names, function
+
+
+def harmonic_mean(first: Array, second: Array) -> Array:
+    """2 a b / (a + b); 0 where both are 0, NaN where one is."""
+    total = first + second
+    mean: Array = np.divide(2 * first * second, total, out=np.array(total), where=total > 0)
+    return mean
 
 
 def group_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
@@ -258,10 +282,7 @@ def _share(weights: Array, hit: Flags, among: Flags | None = None) -> Array:
 
 def _yes_no(weights: Array, is_yes: Flags, right: Flags, says_yes: Flags) -> list[Array]:
     precision, recall = _share(weights, right, is_yes), _share(weights, right, ~is_yes)
-    total = precision + recall
-    # total keeps the NaN of an absent class; both 0 gives 0
-    f1 = np.divide(2 * precision * recall, total, out=total.copy(), where=total > 0)
-    return [precision, recall, f1, _share(weights, says_yes)]
+    return [precision, recall, harmonic_mean(precision, recall), _share(weights, says_yes)]
 
 
 def _values(function: ScoreFunction, records: Sequence[Record]) -> list[float | None]:

@@ -12,7 +12,7 @@ formula; inside those functions undefined is NaN, outside None.
 """
 
 from collections.abc import Sequence
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -55,6 +55,7 @@ class Record(Unread):
 
 
 READINGS = ("strict", "official")
+_FIELD: dict[str, Literal["strict", "official"]] = {"strict": "strict", "official": "official"}
 AVERAGES = ("uar", "war", "weighted_f1")
 Scores = dict[str, float | None]
 
@@ -74,13 +75,18 @@ def scores(records: Sequence[Record], reading: str) -> Scores:
 def score_intervals(records: Sequence[Record], reading: str) -> dict[str, intervals.Interval]:
     """The 95% intervals of :func:`scores` and of ``unparsed_rate``, over clips; see `emorealm_tasks.intervals`."""
     names, function = score_function(records, reading)
-    unparsed = np.array([_unparsed(record) for record in records], dtype=float)
-
-    def statistic(weights: Array) -> Array:
-        with np.errstate(invalid="ignore"):
-            return np.column_stack([function(weights), 100 * (weights @ unparsed) / weights.sum(axis=1)])
-
-    return dict(zip((*names, "unparsed_rate"), intervals.clip_bootstraps(records, statistic), strict=True))
+    found = dict(zip(names, intervals.clip_bootstraps(records, function), strict=True))
+    kept = [record for record in records if reading == "strict" or not _dropped(record)]
+    right = np.array([record[_FIELD[reading]] == record["gold"] for record in kept], dtype=bool)
+    clips = np.array([record["clip"] for record in kept], dtype=str)
+    gold = np.array([record["gold"] for record in kept], dtype=str)
+    members = {name: gold == name.removeprefix("recall_") for name in names if name not in AVERAGES}
+    if reading == "strict" and members:  # the mean of the recalls; the official one averages over other classes too
+        by_class = [(right[is_], clips[is_]) for is_ in members.values()]
+        found["uar"] = intervals.wider(found["uar"], intervals.of_shares(np.mean, by_class))
+    unparsed = intervals.share([_unparsed(record) for record in records], [record["clip"] for record in records])
+    found |= {"war": intervals.share(right, clips), "unparsed_rate": unparsed}
+    return found | {name: intervals.share(right[is_], clips[is_]) for name, is_ in members.items()}
 
 
 def counts(records: Sequence[Record]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from emorealm_tasks.settings import Settings, load
 _DEFAULT = ("results/runs", "results/mini/study.json")
 _SCRIPTS = ("dom", "scores", "plots", "paired", "samples")
 _LEGEND = (
-    "Percent; EMER: a judge's scores. Bars: value with its 95% interval (bootstrap over clips), and in orange what is "
+    "Percent; EMER: a judge's scores. Bars: value with its 95% interval (over clips), and in orange what is "
     "reached without the clip (the run's own blind score, else chance). Click a score for what stands behind it. Runs "
     "with --limit or missing clips and unfinished studies are marked and never ranked. A study's rows are means over "
     "its trainings, with intervals over clips and seeds."

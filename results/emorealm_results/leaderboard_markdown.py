@@ -27,7 +27,7 @@ def render(
     blocks = [
         "# Leaderboard",
         f"Measured runs in the {READINGS[reading]} reading (bold names) and the paper's printed numbers. Percent; "
-        "intervals: 95% bootstrap over clips. Runs with --limit or missing clips are marked and not ranked. To "
+        "intervals: 95%, over clips. Runs with --limit or missing clips are marked and not ranked. To "
         "sort, filter and browse: `leaderboard.html`; every number: `leaderboard.csv`.",
     ]
     for mini in (False, True):

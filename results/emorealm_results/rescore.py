@@ -44,7 +44,7 @@ def score(run: Run, bootstrap: Bootstrap | None = None) -> Report:
         "folder": str(run.folder),
         "runs": {date: {k: v for k, v in header.items() if k != "missing"} for date, header in run.headers.items()},
         "interval": {
-            "method": "percentile bootstrap over clips",
+            "method": intervals.METHOD,
             "level": bootstrap.level,
             "resamples": bootstrap.resamples,
             "seed": bootstrap.seed,

@@ -206,9 +206,10 @@ def _signed(score: Score) -> str:
 def _legend() -> str:
     level = f"{100 * intervals.LEVEL:.0f}%"
     return (
-        f"Percent; means over seeds, ± standard deviation over seeds. Intervals: {level} percentile bootstrap, "
-        f"{intervals.RESAMPLES} resamples, in which clips are drawn (jointly for all rows) and seeds are drawn; in "
-        "differences the same ones for both rows. Bold: the interval leaves out 0; nothing is corrected for "
+        f"Percent; means over seeds, ± standard deviation over seeds. Intervals: {level}, over clips and seeds: "
+        f"{intervals.RESAMPLES} resamples, in which clips are drawn (jointly for all rows) and Student's t over the "
+        "seeds is added; in differences the seeds are paired. A single run: the interval of its own table. Bold: the "
+        "interval leaves out 0; nothing is corrected for "
         "the number of differences looked at. paper: AVERE-7B on EmoReAlM. Avg. Acc.: unweighted over the five tasks. "
         "Trainings: means over the first and the last tenth of the steps; yes/no margin: log p of the right word minus "
         "the other's, where the chosen response begins with one; unparsed: replies without a clear answer, which count "

@@ -96,8 +96,8 @@ def _group_table(parts: Mapping[str, Any], level: str) -> str:
 def _footer(report: Mapping[str, Any]) -> list[str]:
     about = report["interval"]
     lines = [
-        f"Intervals: {100 * about['level']:.0f}% {about['method']} (clips, not questions, are drawn; over all tasks "
-        f"jointly for the group), {about['resamples']} resamples, seed {about['seed']}."
+        f"Intervals: {100 * about['level']:.0f}%, {about['method']} of {about['resamples']} resamples, in which clips "
+        f"are drawn (over all tasks jointly for the group), seed {about['seed']}."
     ]
     for date, run in report["runs"].items():
         arguments = f" ({run['model_args']})" if run["model_args"] else ""

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_1samp
 
 from avem_train import study_record
 from emorealm_results import cli, study_plots, study_scores
@@ -101,6 +102,33 @@ def test_seeds_widen_the_interval(found):
     assert same.spread == 0
 
 
+@pytest.mark.parametrize(("seeds", "clips"), [(1.0, 0.1), (0.02, 5.0), (0.8, 5.0)])
+def test_a_difference_of_nothing_over_five_seeds_is_found_in_five_percent_at_most(seeds, clips):
+    """Where the seeds dominate, where the clips do, and where both vary alike."""
+    random = np.random.default_rng(3)
+    records = [{"clip": str(i)} for i in range(100)]
+    times, alarms = 400, 0
+    for _ in range(times):
+        by_seed, by_clip = random.normal(0, seeds, 5), random.normal(0, clips, 100)
+
+        def stacks(weights, by_seed=by_seed, by_clip=by_clip):
+            return ((weights @ by_clip) / weights.sum(axis=1) + by_seed[:, None])[:, :, None]
+
+        ((low, high),) = study_scores.bounds_over_seeds(stacks, records, (-100, 100), 400)
+        alarms += low > 0 or high < 0
+    assert alarms / times <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / times)
+
+
+def test_of_seeds_alone_the_interval_is_students():
+    values = np.array([1.0, 2.0, 4.0, 3.0, 2.5])
+    records = [{"clip": str(i)} for i in range(40)]
+    ((low, high),) = study_scores.bounds_over_seeds(
+        lambda weights: np.repeat(values[:, None, None], len(weights), axis=1), records, (-100, 100)
+    )
+    theirs = ttest_1samp(values, 0).confidence_interval()
+    assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=0.1)
+
+
 def test_differences_are_paired(found):
     scored, named = Scored(found, "strict"), rows(found)
     twin = study_scores.Row("twin", "", "", None, ("avem2-0", "avem2-1"))
@@ -109,7 +137,9 @@ def test_differences_are_paired(found):
     ahead = scored.difference(named["AVEm-DPO"], named["base"])[GROUP, "accuracy"]
     means = [scored.row(named[name], "full")[GROUP, "accuracy"].value for name in ("AVEm-DPO", "base")]
     assert ahead.value == pytest.approx(means[0] - means[1])
-    assert ahead.low > 0
+    assert ahead.low < 0 < ahead.high == 100  # of two seeds little is known
+    one = study_scores.Row("one", "", "", None, named["AVEm-DPO"].runs[:1])
+    assert scored.difference(one, named["base"])[GROUP, "accuracy"].low > 0
     back = scored.difference(named["base"], named["AVEm-DPO"])[GROUP, "accuracy"]
     assert (back.value, back.low, back.high) == pytest.approx((-ahead.value, -ahead.high, -ahead.low), abs=1e-9)
 

@@ -56,7 +56,7 @@ def test_floors_become_columns_and_group_rows(tmp_path):
 
 def test_footer_names_intervals_seed_model_versions_and_limit(tmp_path):
     text = render(run_folders.write(tmp_path / "all", run_folders.whole(), missing=3))
-    for part in ("95% percentile bootstrap over clips", "seed 0", "avere (pretrained=nano)", "lmms-eval 0.7."):
+    for part in ("Intervals: 95%, over clips", "seed 0", "avere (pretrained=nano)", "lmms-eval 0.7."):
         assert part in text
     assert "LIMITED" not in text
     assert rows(text, "modality agreement")[0][-2] == "3"

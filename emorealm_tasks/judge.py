@@ -18,11 +18,16 @@ from emorealm_tasks.chat_reply import Reply
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_cache import Cache
 from emorealm_tasks.judge_client import Client, JudgeError
-from emorealm_tasks.judge_prompt import CRITERIA, LOWEST, PROMPT_VERSION, Verdict, parse_verdict
+from emorealm_tasks.judge_prompt import CRITERIA, HIGHEST, LOWEST, PROMPT_VERSION, Verdict, parse_verdict
 from emorealm_tasks.settings import Settings
 
-NOTHING_SAID = Verdict(dict.fromkeys(CRITERIA, LOWEST), dict.fromkeys(CRITERIA, "nothing was said"))
-"""Verdict on an empty description, which no judge needs to be asked about."""
+NOTHING_SAID = Verdict(
+    dict.fromkeys(CRITERIA, LOWEST) | {"halluc": HIGHEST}, dict.fromkeys(CRITERIA, "nothing was said")
+)
+"""Verdict on an empty description, which no judge needs to be asked about: it names nothing and invents nothing.
+
+Hallucination is HIGHEST by the prompt's own scale ("10: nothing is invented"), as the embedded world's judge has it.
+"""
 GIVE_UP = 12
 """Failed requests in a row after which a server counts as gone; each has been sent again before it counts."""
 _CHARACTERS_A_TOKEN, _TOKENS_OUT = 4, 200  # for the estimate before anything was asked

@@ -12,7 +12,8 @@ Sources of the groups, by family:
   "distress" goes to sadness after Izard (1977, distress-anguish), "shock" to surprise with "shocked", its participle.
 - disgust: the same tree's cluster of disgust and contempt, "loathing" after Plutchik (1980).
 - neutral: Russell's (1980) circumplex, low arousal without valence; "calm" because RAVDESS adds it as a second neutral
-  baseline (Livingstone and Russo 2018).
+  baseline (Livingstone and Russo 2018). "pensive" is with "thoughtful", its synonym ("deeply or seriously thoughtful",
+  WordNet 3.1): being deep in thought has no valence.
 - signs: the expressions that Ekman and Friesen (1975, Unmasking the Face) and Scherer (2003, vocal communication of
   emotion) describe for each emotion; "relaxed" and "pleasant" lean to the pleasant side of Russell's circumplex.
 
@@ -59,14 +60,14 @@ FAMILIES: dict[str, Family] = {
         lonely homesick dispirited defeated upset distress distressed sympathy pity feeling_down""",
         signs="""cry cries crying cried weep weeps weeping wept sob sobs sobbing sobbed tear tears tearful teary
         tearing_up whimper whimpers whimpering wail wails wailing sigh sighs sighing frown frowns frowning pout
-        pouting slumped discomfort quiver quivers quivering quivered somber sombre pensive""",
+        pouting slumped discomfort quiver quivers quivering quivered somber sombre""",
     ),
     "neutral": Family(
         names="""neutral neutrality neutrally calm calmly calmness composed composure tranquil tranquility serene
         serenity unemotional emotionless expressionless impassive impassively deadpan poker-faced indifferent
         indifference unconcerned unmoved matter-of-fact""",
-        signs="""normal normally focused focus focussed concentrated concentrating attentive thoughtful unaffected
-        collected even-tempered steady stoic stoical monotone ordinary undisturbed""",
+        signs="""normal normally focused focus focussed concentrated concentrating attentive thoughtful
+        pensive unaffected collected even-tempered steady stoic stoical monotone ordinary undisturbed""",
     ),
     "anger": Family(
         names="""anger angry angrier angriest angrily angered enraged rage rages raging fury furious furiously

@@ -80,6 +80,10 @@ def test_no_word_is_in_two_lists():
     assert set(lexicon.FAMILIES) == set(EMOTIONS)
 
 
+def test_synonyms_are_of_one_family():
+    assert {classify(f"She looks {word}.") for word in ("thoughtful", "pensive")} == {"neutral"}
+
+
 @pytest.mark.parametrize("family", EMOTIONS)
 def test_every_word_alone_is_read_as_its_family(family):
     for word in (lexicon.FAMILIES[family].names + " " + lexicon.FAMILIES[family].signs).split():

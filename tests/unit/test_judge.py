@@ -10,6 +10,7 @@ import pytest
 from emorealm_tasks import judge, judge_batch, judge_cache, judging, reasoning_metrics
 from emorealm_tasks.judge_client import Client, JudgeError
 from emorealm_tasks.judge_prompt import CRITERIA
+from emorealm_tasks.mini import cue_judge
 from emorealm_tasks.settings import Settings
 from faulty_server import VERDICT, FaultyServer, chat, error
 
@@ -89,7 +90,9 @@ def test_repeated_judgements_have_a_spread(serve):
 def test_what_was_said_is_judged_without_asking_when_nothing_was_said(serve):
     server, settings = serve(judge_repeats=2)
     [verdicts] = judge.judge([judge.Item(REFERENCE, " \n")], settings)
-    assert [set(verdict.scores.values()) for verdict in verdicts] == [{1}, {1}]
+    assert [verdict.scores for verdict in verdicts] == [{"clue": 1, "label": 1, "spurious": 1, "halluc": 10}] * 2
+    truth = {"emotions": ["happiness"], "present": ["smile"], "relevant": ["smile"]}
+    assert verdicts[0].scores == cue_judge.verdict("", truth).scores
     assert server.asked == []
 
 

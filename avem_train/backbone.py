@@ -5,7 +5,6 @@ frozen, so they are taken out of the model for the time of training and run besi
 and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from torch import nn
 from avem_train.forest import Token
 from avem_train.replies import Source
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.arguments import first_line
 from model_adapters.avere.loading import whole
 
@@ -153,11 +153,11 @@ def _family(folder: Path) -> str:
         lacking = "there is no config.json in it" if folder.is_dir() else "there is no such folder"
         stop(f"model={folder}: {lacking}; name a folder with a whole model, avere_nano, or a hub id such as {_EXAMPLE}")
     try:
-        kind = json.loads(config.read_text(encoding="utf-8")).get("model_type")
-    except (ValueError, AttributeError) as error:
-        stop(f"model={folder}: its config.json is not that of a model ({first_line(error)})")
-    if kind not in _FAMILIES:
-        stop(f"model={folder}: its model_type is {kind!r}; it must be one of {', '.join(_FAMILIES)}")
+        kind = typed(parse_json(read_bytes(config)), dict).get("model_type")
+    except Unreadable as error:
+        stop(f"model={folder}: its config.json is not that of a model ({error})")
+    if not isinstance(kind, str) or kind not in _FAMILIES:
+        stop(f"model={folder}: its model_type is {brief(repr(kind))}; it must be one of {', '.join(_FAMILIES)}")
     return kind
 
 

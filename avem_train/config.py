@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
+from emorealm_tasks.outside import Unreadable, parse_yaml, read_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -41,9 +41,9 @@ def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
     if path is None or not path.exists():
         raise RecipeError(f"no recipe {recipe!r}: {_nearest(recipe, list(shipped()))}")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+        content = parse_yaml(read_text(path)) or {}
+    except Unreadable as error:
+        raise RecipeError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(content, dict):
         raise RecipeError(f"{path} must hold keys and values")
     if base := content.pop("base", None):
@@ -58,7 +58,10 @@ def changes(overrides: Sequence[str]) -> dict[str, Any]:
         key, equals, value = override.partition("=")
         if not equals:
             raise RecipeError(f"{override!r} is not key=value")
-        nested: Any = yaml.safe_load(value)
+        try:
+            nested: Any = parse_yaml(value)
+        except Unreadable as error:
+            raise RecipeError(f"{override!r}: {error}") from error
         for part in reversed(key.split(".")):
             nested = {part: nested}
         content = merged(content, nested)

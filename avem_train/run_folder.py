@@ -26,7 +26,7 @@ import yaml
 from avem_train.preferences import BAD_RECORDS
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes, typed
+from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes, read_json, typed
 from model_adapters import lora
 from model_adapters.avere.loading import NANO
 from model_adapters.fingerprint import fingerprint
@@ -102,7 +102,7 @@ class RunFolder:
         """
         if not self._file.is_file():
             return None
-        found = json.loads(self._file.read_text(encoding="utf-8"))
+        found = read_json(self._file, dict, "it is not what a training writes; name another out")
         for part in ("settings", "model", "data", "update"):
             there, here = _deciding(found, part), _deciding(self.about, part)
             if part == "update" and there is None:
@@ -112,7 +112,8 @@ class RunFolder:
                     f"{self.path} holds another training: its {part} differ ({_difference(there, here)}); "
                     f"{_REMEDY.get(part, '')}name another out, or delete that folder"
                 )
-        return found.get("steps")
+        steps = found.get("steps")
+        return steps if isinstance(steps, int) else None
 
     def begin(self) -> None:
         """Write down what is about to be trained."""
@@ -136,10 +137,10 @@ class RunFolder:
         """
         whole: list[tuple[int, str | None]] = [(0, None)]
         for path in (self.path / "checkpoints").glob("checkpoint-*"):
-            try:
-                whole.append((json.loads((path / "trainer_state.json").read_text())["global_step"], str(path)))
-            except (OSError, ValueError):
-                continue
+            with contextlib.suppress(Unreadable):
+                state = typed(parse_json(read_bytes(path / "trainer_state.json")), dict)
+                if isinstance(state.get("global_step"), int):
+                    whole.append((state["global_step"], str(path)))
         return max(whole, key=lambda found: found[0])
 
     def save_adapters(self, trainer: "PreferenceTrainer") -> None:

@@ -9,7 +9,6 @@ runs       key -> recipe, seed, settings, steps, seconds, log (first and last te
 sections   section -> rows: name, published, axis, value and the keys of its runs, a seed each
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any, Literal
 from emorealm_tasks import files, metrics
 from emorealm_tasks.answers import split_choice, yes_no_letters
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import kind_of, read_json
 
 READINGS = ("strict", "official")
 _PACKAGES = ("emorealm", "lmms-eval", "torch", "transformers", "peft")
@@ -119,13 +119,12 @@ def read(path: Path) -> dict[str, Any] | None:
     """A study, None where there is none; stops at a file that is none."""
     if not path.is_file():
         return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        lacking = set(PARTS) - set(found)
-    except (ValueError, TypeError) as error:
-        stop(f"{path}: not the JSON of a study ({error}); `avem-train study mini` writes it anew")
-    if lacking:
-        stop(f"{path}: a study has {', '.join(sorted(lacking))} too; `avem-train study mini` writes it anew")
+    again = "`avem-train study mini` writes a study anew"
+    found: dict[str, Any] = read_json(path, dict, f"not the JSON of a study; {again}")
+    if lacking := set(PARTS) - set(found):
+        stop(f"{path}: a study has {', '.join(sorted(lacking))} too; {again}")
+    if odd := [part for part in PARTS if not isinstance(found[part], dict)]:
+        stop(f"{path}: its {odd[0]} is {kind_of(found[odd[0]])}, not an object; {again}")
     return found
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.metadata
-import json
 import os
 from collections.abc import Sequence
 from importlib import resources
@@ -12,7 +11,8 @@ from packaging.requirements import Requirement
 
 from emorealm_tasks import clips, data_check, plugin, readers, versions
 from emorealm_tasks.errors import stop
-from emorealm_tasks.readers import suite
+from emorealm_tasks.outside import Unreadable, parse_json, read_bytes
+from emorealm_tasks.readers import emorealm, suite
 from emorealm_tasks.settings import Settings, load
 
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
@@ -82,6 +82,9 @@ def _data(benchmark: str, tasks: dict[str, bool], settings: Settings) -> bool:
         _line("media", line)
     if len(partly) > _SHOWN:
         _line("media", f"... and {len(partly) - _SHOWN} more that decode in part")
+    if benchmark == "emorealm":
+        for note in emorealm.notes(emorealm.read("emorealm", settings, media=False)):
+            _line("data", note)
     return True
 
 
@@ -93,9 +96,10 @@ def _weights(settings: Settings) -> bool:
         folder, name = settings.avere, "AVERE"
         remedy = f"write them: python -m model_adapters.avere.convert --source RELEASED --out {folder}"
     try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError):
-        kind = None
+        config = parse_json(read_bytes(folder / "config.json"))
+    except Unreadable:
+        config = None
+    kind = config.get("model_type") if isinstance(config, dict) else None
     whole_or_adapters = kind == "avere" or (folder / "adapter_config.json").is_file()
     found = whole_or_adapters and any(folder.glob("*.safetensors"))
     _line("weights", f"{name}: {folder}" if found else f"{name}: no converted weights in {folder}; {remedy}")

@@ -23,9 +23,8 @@ Words of no family are left out on purpose: boredom, confusion, tiredness, inter
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import brief, read_yaml
 
 
 @dataclass(frozen=True)
@@ -134,14 +133,12 @@ def read(path: Path) -> dict[str, Family]:
 
     Stops where the file is none of that, or names an emotion that FAMILIES lacks.
     """
+    content = read_yaml(path, dict, 'it needs lines like `anger: {names: "anger angry", signs: "frown"}`')
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
         families = {emotion: Family(**words) for emotion, words in content.items()}
         lacking = [emotion for emotion, words in families.items() if not isinstance(words.names + words.signs, str)]
-    except OSError as error:
-        stop(f"{path}: cannot be read ({error.strerror})")
-    except (yaml.YAMLError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        stop(f'{path}: needs lines like `anger: {{names: "anger angry", signs: "frown"}}` ({error})')
+    except (TypeError, AttributeError) as error:
+        stop(f'{path}: needs lines like `anger: {{names: "anger angry", signs: "frown"}}` ({brief(error)})')
     if unknown := [*lacking, *(emotion for emotion in families if emotion not in FAMILIES)]:
         stop(f"{path}: {', '.join(map(str, unknown))}: known emotions are {', '.join(FAMILIES)}, their words are texts")
     return FAMILIES | families

@@ -82,7 +82,7 @@ def parse_json(text: str | bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Unreadable(f"it is not UTF-8 (byte {error.start})") from None
     except json.JSONDecodeError as error:
-        raise Unreadable(f"it is not JSON ({brief(error)})") from None
+        raise Unreadable(f"not valid JSON ({brief(error)})") from None
     except (ValueError, RecursionError, MemoryError) as error:  # a number of 5,000 digits, 100,000 brackets
         why = "it is nested too deep" if isinstance(error, RecursionError) else brief(error)
         raise Unreadable(why) from None
@@ -100,7 +100,7 @@ def parse_yaml(text: str) -> Any:
     except Unreadable:
         raise
     except Exception as error:  # its constructors raise whatever int, float and datetime do
-        raise Unreadable(f"it is not YAML ({brief(error)})") from None
+        raise Unreadable(f"not valid YAML ({brief(error)})") from None
 
 
 def read_bytes(path: Path, largest: int = _LARGEST) -> bytes:
@@ -143,10 +143,29 @@ def read_yaml(path: Path, kind: type | None, remedy: str) -> Any:
         stop(f"{path}: {error}; {remedy}")
 
 
+def below(folder: Path, named: object) -> Path:
+    """The file that data names, relative to a folder or absolute, all links followed. Raises Unreadable elsewhere."""
+    if not isinstance(named, str) or not named:
+        raise Unreadable(f"a path is text, not {kind_of(named)}")
+    try:
+        path, root = (folder / named).resolve(), folder.resolve()
+        path.exists()  # which may be refused: a name too long
+    except (OSError, ValueError, RuntimeError) as error:
+        raise Unreadable(f"{brief(named)!r} is no path ({brief(error)})") from None
+    if not path.is_relative_to(root):
+        raise Unreadable(f"{brief(named)!r} leaves the folder {folder}")
+    return path
+
+
+def plain_name(name: object) -> bool:
+    """Whether a name that data gives a file is one, and not a path that leads elsewhere."""
+    return isinstance(name, str) and 0 < len(name) <= 255 and name.isprintable() and Path(name).name == name
+
+
 def typed(value: Any, kind: type | None) -> Any:
     """The value, if it is of the kind (None: of any). Raises Unreadable."""
     if kind is not None and not isinstance(value, kind):
-        raise Unreadable(f"it holds {kind_of(value)}, not {_TYPES[kind]}")
+        raise Unreadable(f"expected {_TYPES[kind]}, found {kind_of(value)} ({type(value).__name__})")
     return value
 
 

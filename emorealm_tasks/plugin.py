@@ -144,9 +144,9 @@ def _hiding(save: Callable[..., Any]) -> Callable[..., Any]:
     """EvaluationTracker.save_results_aggregated, without the password of an address among the model's arguments."""
 
     @functools.wraps(save)
-    def save_results_aggregated(self: object, results: dict[str, Any], **more: Any) -> None:
+    def save_results_aggregated(self: object, results: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         results |= _each_text(results, lambda text: clean(without_secrets(text)))
-        save(self, results=results, **more)
+        save(self, results, *args, **kwargs)
 
     return save_results_aggregated
 

@@ -3,15 +3,13 @@
 `owner` is the adapter's name with which each line begins that stops a run.
 """
 
-import json
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from safetensors import SafetensorError
-
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import Unreadable, parse_json, read_bytes, read_json
 from model_adapters.arguments import first_line
 from model_adapters.fingerprint import fingerprint
 
@@ -25,7 +23,8 @@ CONFIG = "adapter_config.json"
 _BESIDE_MERGED = "adapter"
 LEAST_SURVIVING = 0.99
 """Share of an update that must outlive the rounding of merged weights."""
-_NOT_ON = (OSError, ValueError, RuntimeError, KeyError, TypeError, SafetensorError, UserWarning)
+_UNKNOWN = "it is no JSON object, so how this was trained is not known; train again, or delete it"
+_LONGEST = 1000  # characters of a path
 
 
 def alone(folder: Path) -> bool:
@@ -46,19 +45,18 @@ def training(folder: Path) -> dict[str, Any]:
     file = next((place / "training.json" for place in places if (place / "training.json").is_file()), None)
     if file is None:
         return {}
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (ValueError, TypeError):
-        stop(f"{file}: it is no JSON object, so how this was trained is not known; train again, or delete it")
+    found: dict[str, Any] = read_json(file, dict, _UNKNOWN)
+    return found
 
 
 def base_name(owner: str, adapter: Path) -> str:
     """What a folder of adapters says of the weights it belongs to: a path or a name."""
     try:
-        named = json.loads((adapter / CONFIG).read_text(encoding="utf-8"))["base_model_name_or_path"]
-    except (ValueError, KeyError, TypeError):
-        named = None
-    if not isinstance(named, str) or not named:
+        found = parse_json(read_bytes(adapter / CONFIG))
+    except Unreadable:
+        found = None
+    named = found.get("base_model_name_or_path") if isinstance(found, dict) else None
+    if not isinstance(named, str) or not named or "\0" in named or len(named) > _LONGEST:
         stop(f"{owner}: {adapter / CONFIG}: it must name the weights it belongs to in base_model_name_or_path")
     return named
 
@@ -70,7 +68,8 @@ def check_base(owner: str, adapter: Path, base: Path) -> None:
             f"{owner}: {adapter}: the weights its adapters belong to are not there: {base} is no folder with a "
             f"config.json; put them back, or name their new place as base_model_name_or_path in {CONFIG}"
         )
-    wanted = training(adapter).get("model", {}).get("fingerprint")
+    model = training(adapter).get("model")
+    wanted = model.get("fingerprint") if isinstance(model, dict) else None
     if wanted and wanted != fingerprint(base):
         stop(
             f"{owner}: {adapter}: its adapters were trained on other weights than those now in {base}; train them "
@@ -141,6 +140,6 @@ def _adapted(owner: str, model: "Model", adapter: Path) -> "PeftModel":
             # PEFT only warns about adapters that find no place, and the model would answer without them
             warnings.filterwarnings("error", message=".*missing adapter keys")
             return PeftModel.from_pretrained(model, str(adapter))
-    except _NOT_ON as error:
+    except Exception as error:  # of whatever kind the files are broken in
         said = first_line(error)[:300]
         stop(f"{owner}: adapter={adapter}: cannot be put on this model ({said}); was it trained on another?")

@@ -5,6 +5,7 @@ Labels: `test(single-labeled)/set_FOLD.csv` with `video_name` (a number) and `la
 unpacked from `Clip/original`, `N.mp4`. They are read as they are; nothing is encoded again.
 """
 
+import re
 from pathlib import Path
 
 from emorealm_tasks.emotions import EMOTIONS
@@ -32,6 +33,7 @@ Counted in the lists of the folds that two public repositories carry, which agre
 d10d5a4 (annotation/DFEW_set_FOLD_test.txt) and github.com/sunlicai/MAE-DFER at 80b651d (saved/data/dfew/org/splitFOLD).
 With the first fold's counts the recalls in the paper's Table 15 give its WAR.
 """
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _SEARCHED = ("", "*/", "*/*/")
 
 
@@ -47,11 +49,13 @@ def read(root: Path, settings: Settings) -> list[Row]:
     wanted = [f"{split}/test(single-labeled)/set_{fold}.csv".removeprefix("./") for split in SPLITS]
     labels = recognition.first_file(root, wanted, f"label file of test fold {fold}", REMEDY)
     clips = _clips([root, *([settings.videos] if settings.videos else [])])
-    rows = []
+    rows: list[Row] = []
+    seen: set[str] = set()
     for number, line in enumerate(recognition.read_csv(labels, ("video_name", "label")), start=2):
         name, label = Path(line["video_name"]).stem, line["label"]
-        if not name.isdecimal() or label not in [str(i) for i in range(1, len(EMOTIONS) + 1)]:
+        if not _NUMBER.fullmatch(name) or label not in [str(i) for i in range(1, len(EMOTIONS) + 1)]:
             stop(f"{labels}, line {number}: expected a clip's number and a label from 1 to 7, found {line}")
+        recognition.refuse_twice(labels, number, str(int(name)), seen)
         clip = clips.get(int(name), root / "part_?" / f"{int(name)}.mp4")
         relative = "/".join(clip.parts[-2:])
         rows.append(recognition.row("dfew", str(int(name)), EMOTIONS[int(label) - 1], clip=relative, video=str(clip)))
@@ -71,7 +75,7 @@ def _clips(roots: list[Path]) -> dict[int, Path]:
             for above in _SEARCHED:
                 found: dict[Path, dict[int, Path]] = {}
                 for file in sorted(root.absolute().glob(above + pattern)):
-                    if file.stem.isdecimal():
+                    if _NUMBER.fullmatch(file.stem):
                         found.setdefault(file.parent.parent, {})[int(file.stem)] = file
                 if found:
                     return found[min(found)]

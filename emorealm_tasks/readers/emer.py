@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from emorealm_tasks import readers
 from emorealm_tasks.errors import absent, stop
+from emorealm_tasks.outside import brief, read_json
 from emorealm_tasks.readers import recognition
 from emorealm_tasks.readers.emorealm import HOW_TO_GET_MINI, inside
 from emorealm_tasks.rows import Row
@@ -33,6 +34,7 @@ PUBLISHED_CLIPS = 332
 MER2025/MER2025_Track23/my_affectgpt/datasets/datasets/base_dataset.py, line 382.
 """
 CSV_FILE, TRUTH_FILE = "track3_train_ovmerd.csv", "truth.json"
+_TRUTH = ("emotions", "present", "relevant")
 HOW_TO_GET = (
     "EMER is part of MER2025 (https://huggingface.co/datasets/MERChallenge/MER2025, on request): set EMOREALM_EMER to "
     f"the folder that holds {CSV_FILE} and video/."
@@ -111,8 +113,8 @@ def _row(benchmark: str, folder: Path, name: str, reason: str, truths: Mapping[s
 
 
 def _truths(path: Path) -> dict[str, Any]:
-    try:
-        truths: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        stop(f"{path}: cannot be read ({error}); build the embedded benchmark again")
+    truths: dict[str, Any] = read_json(path, dict, "build the embedded benchmark again")
+    for name, truth in truths.items():
+        if not isinstance(truth, dict) or not all(isinstance(truth.get(part), list) for part in _TRUTH):
+            stop(f"{path}: {brief(name)!r} does not name {', '.join(_TRUTH)}; build the embedded benchmark again")
     return truths

@@ -10,13 +10,14 @@ under a folder of videos, 16 kHz wavs under a folder of their own or beside the 
 """
 
 import functools
-import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from emorealm_tasks.answers import split_choice, yes_no_letters
 from emorealm_tasks.errors import absent, stop
+from emorealm_tasks.outside import brief, clean, read_json
 from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings
 
@@ -29,7 +30,18 @@ TASKS: dict[str, str] = {
 }
 YES_NO_TASKS = frozenset(task for task in TASKS if "basic" not in task)
 SUBTASKS = ("no_hallucination", "spurious", "hallucination")
+PUBLISHED = {
+    "modality_agreement": 456,
+    "reasoning_basic_audio": 972,
+    "reasoning_basic_video": 1024,
+    "reasoning_stress_audio": 820,
+    "reasoning_stress_video": 728,
+}
+"""Task -> questions, from the paper's Table 1."""
+PUBLISHED_CLIPS = 2649
+"""Unique clips of all tasks, from the same table."""
 HUB_DATASET, HUB_FILE = "chaubeyG/EmoReAlM", "emorealm_v1.json"
+_LONGEST_NAME = 255  # bytes, on all common disks
 HUB_SECONDS = 5  # to wait for the hub's first answer
 HOW_TO_GET_CLIPS = (
     "The clips are DFEW's (https://dfew-dataset.github.io, on request); as released they are re-encoded to 24 fps mp4, "
@@ -79,14 +91,9 @@ def read_file(questions: Path, videos: Path, audios: Path | None) -> list[Row]:
 @functools.lru_cache(maxsize=4)  # lmms-eval asks once a task: 15 times for `emorealm_mini` with its two floors
 def _read_file(questions: Path, state: tuple[int, int], videos: Path, audios: Path | None) -> tuple[Row, ...]:
     """`read_file`, remembered while the file's time of change and size (`state`) stay the same."""
-    try:
-        items = json.loads(questions.read_text(encoding="utf-8"))
-    except OSError as error:
-        stop(f"{questions}: cannot be read ({error.strerror}); check EMOREALM_JSON")
-    except ValueError as error:
-        stop(f"{questions}: not valid JSON ({error}); download it again")
-    if not isinstance(items, list) or not items:
-        stop(f"{questions}: expected a list of items, found {'an empty list' if items == [] else type(items).__name__}")
+    items = read_json(questions, list, "it needs a list of items; check EMOREALM_JSON, or download it again")
+    if not items:
+        stop(f"{questions}: expected a list of items, found an empty list")
     rows, seen = [], set()
     for position, item in enumerate(items):
         try:
@@ -94,8 +101,8 @@ def _read_file(questions: Path, state: tuple[int, int], videos: Path, audios: Pa
             if row["id"] in seen:
                 raise ValueError("field 'id': another item has the same id")
         except ValueError as error:
-            name = item.get("id", "without id") if isinstance(item, Mapping) else "not an object"
-            stop(f"{questions}: item {name!r} (number {position}): {error}")
+            name = brief(repr(item.get("id", "without id"))) if isinstance(item, Mapping) else "'not an object'"
+            stop(f"{questions}: item {name} (number {position}): {error}")
         seen.add(row["id"])
         rows.append(row)
     return tuple(rows)
@@ -113,6 +120,7 @@ def _row(item: object, videos: Path, audios: Path | None) -> Row:
     if answer not in letters:
         raise ValueError(f"field 'answer': {item['answer']!r} is none of the choices' letters {', '.join(letters)}")
     video = inside(videos, clip)
+    clip = video.relative_to(videos.absolute()).as_posix()
     return {
         "id": _identity(item),
         "task": task,
@@ -123,19 +131,44 @@ def _row(item: object, videos: Path, audios: Path | None) -> Row:
         "choices": choices,
         "answer": answer,
         "subtask": _subtask(item),
-        "emotion": str(item.get("emotion") or ""),
+        "emotion": clean(str(item.get("emotion") or "")),
     }
 
 
+def notes(rows: Sequence[Row]) -> list[str]:
+    """How the public benchmark's file differs from the paper's Table 1, and what it lacks; a line each."""
+    questions, clips = Counter(row["task"] for row in rows), len({row["clip"] for row in rows})
+    differing = [f"{task} {questions[task]} instead of {count}" for task, count in PUBLISHED.items()
+                 if questions[task] != count]  # fmt: skip
+    differing += [f"{clips} clips instead of {PUBLISHED_CLIPS}"] if clips != PUBLISHED_CLIPS else []
+    told = f"differs from the paper's Table 1: {', '.join(differing)}" if differing else "as in the paper's Table 1"
+    lines = [f"emorealm: {told}"]
+    stress = [row for row in rows if "stress" in row["task"]]
+    unnamed = sum(not row["subtask"] for row in stress)
+    if unnamed:
+        lines.append(
+            f"emorealm: {unnamed} of {len(stress)} stress-test questions do not say their sub-task, so its scores are "
+            f"left out; name it in the field subtask: {', '.join(SUBTASKS)}"
+        )
+    return lines
+
+
 def inside(root: Path, relative: str) -> Path:
-    """`relative` under `root` as an absolute path; ValueError when it would leave `root`.
+    """`relative` under `root` as an absolute path; ValueError when it would leave `root`, or is no name of a file.
+
+    It may also be absolute, and then lie under `root`.
 
     Links below `root` are followed: they were put there by whoever keeps the clips (parts on several disks), not by
     whoever wrote the questions.
     """
     pure = PurePosixPath(relative.replace("\\", "/"))
+    for own in (root.absolute(), root.resolve()):
+        if pure.is_absolute() and pure.is_relative_to(own):
+            pure = pure.relative_to(own)
     if "\0" in relative or pure.is_absolute() or ".." in pure.parts:
-        raise ValueError(f"field 'video': {relative!r} leaves the data folder {root}; refused")
+        raise ValueError(f"field 'video': {brief(repr(relative))} leaves the data folder {root}; refused")
+    if not pure.parts or any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in pure.parts):
+        raise ValueError(f"field 'video': {brief(repr(relative))} is no name of a file")
     return root.absolute() / pure
 
 
@@ -149,21 +182,22 @@ def _wav(clip: str, video: Path, audios: Path | None) -> str:
 def _text(item: Mapping[str, Any], field: str) -> str:
     value = item.get(field)
     if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"field {field!r}: expected text, found {value!r}")
-    return value
+        raise ValueError(f"field {field!r}: expected text, found {brief(repr(value))}")
+    return clean(value)
 
 
 def _identity(item: Mapping[str, Any]) -> str:
     value = item.get("id")
     if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise ValueError(f"field 'id': expected text or a number, found {value!r}")
-    return str(value)
+        raise ValueError(f"field 'id': expected text or a number, found {brief(repr(value))}")
+    return clean(str(value))
 
 
 def _choices(item: Mapping[str, Any], task: str) -> list[str]:
     choices = item.get("choices")
     if not isinstance(choices, list) or len(choices) < 2 or not all(isinstance(choice, str) for choice in choices):
-        raise ValueError(f"field 'choices': expected a list of at least two texts, found {choices!r}")
+        raise ValueError(f"field 'choices': expected a list of at least two texts, found {brief(repr(choices))}")
+    choices = list(map(clean, choices))
     try:
         letters = [split_choice(choice)[0] for choice in choices]
     except ValueError as error:

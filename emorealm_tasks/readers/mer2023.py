@@ -35,9 +35,11 @@ def read(root: Path, settings: Settings) -> list[Row]:
     """
     labels = recognition.first_file(root, _LABELS, "label file of test3", REMEDY)
     folders = [folder for pattern in _SEARCHED for folder in sorted(root.absolute().glob(pattern))]
-    rows = []
+    rows: list[Row] = []
+    seen: set[str] = set()
     for number, line in enumerate(recognition.read_csv(labels, ("name", "discrete")), start=2):
         name, label = line["name"], line["discrete"].lower()
+        recognition.refuse_twice(labels, number, name, seen)
         if label in LEFT_OUT:
             continue
         if label not in CLASSES or Path(name).name != name or not name:

@@ -1,15 +1,14 @@
 """Model arguments -> a model and its processor on the right device, or one line that says what is missing."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-from safetensors import SafetensorError
 
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import Unreadable, parse_json, plain_name, read_bytes, typed
 from model_adapters import lora
 from model_adapters.arguments import first_line
 
@@ -65,19 +64,30 @@ def _complete(folder: Path) -> Path:
     config = folder / "config.json"
     if not config.is_file():
         _refuse(folder, "there is no config.json in it" if folder.is_dir() else "there is no such folder")
-    try:
-        model_type = json.loads(config.read_text()).get("model_type")
-    except json.JSONDecodeError as error:
-        _refuse(folder, f"its config.json is not JSON ({error})")
+    model_type = _object(folder, config).get("model_type")
     if model_type != "avere":
         _refuse(folder, f"its model_type is {model_type!r}, not 'avere'")
     index = folder / "model.safetensors.index.json"
-    shards = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else {"model.safetensors"}
+    shards = {"model.safetensors"}
+    if index.is_file():
+        named = _object(folder, index).get("weight_map")
+        if not isinstance(named, dict) or not all(map(plain_name, named.values())):
+            _refuse(folder, f"its {index.name} does not name the files of its tensors")
+        shards = set(named.values())
     needed = [*sorted(shards), "processor_config.json", "tokenizer_config.json"]
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
         _refuse(folder, f"its {', '.join(missing)} is missing")
     return folder
+
+
+def _object(folder: Path, file: Path) -> dict[str, Any]:
+    """What a JSON file of the weights holds; stops where that is no object."""
+    try:
+        found: dict[str, Any] = typed(parse_json(read_bytes(file)), dict)
+    except Unreadable as error:
+        _refuse(folder, f"its {file.name} cannot be used: {error}")
+    return found
 
 
 def load_model(
@@ -91,7 +101,7 @@ def load_model(
             folder, dtype=dtype, local_files_only=True, output_loading_info=True, **attention
         )
         model, report = loaded
-    except (OSError, ValueError, RuntimeError, ImportError, SafetensorError) as error:
+    except Exception as error:  # of whatever kind the files are broken in
         _refuse(folder, f"its weights cannot be loaded ({first_line(error)})")
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
@@ -105,7 +115,7 @@ def load_processor(folder: Path) -> AvereProcessor:
     """Tokenizer and media preparation of `folder`."""
     try:
         return AvereProcessor.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # of whatever kind the files are broken in
         _refuse(folder, f"its processor or tokenizer cannot be loaded ({first_line(error)})")
 
 

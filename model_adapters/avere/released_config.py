@@ -1,12 +1,12 @@
 """The released checkpoint's and its backbones' config files -> `AvereConfig`."""
 
-import json
 from pathlib import Path
 from typing import Any, NoReturn
 
 from transformers import BertConfig, CLIPVisionConfig, PreTrainedConfig, WhisperConfig
 
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import read_json
 
 from .configuration import STATES_PER_SECOND, AvereConfig
 from .modeling import AvereForConditionalGeneration
@@ -46,10 +46,7 @@ class _File(dict[str, Any]):
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             stop(f"{path}: no such file; --source is the released checkpoint, --backbones holds its towers' folders")
-        try:
-            super().__init__(json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            stop(f"{path}: not a JSON object ({error}); download it again")
+        super().__init__(read_json(path, dict, "it must be a JSON object; download it again"))
         self.path = path
 
     def __missing__(self, key: str) -> NoReturn:

@@ -1,6 +1,5 @@
 """Tensors of a checkpoint folder by key, read from disk one at a time."""
 
-import json
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -9,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import brief, plain_name, read_json
 
 _FILES = ("model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin")
 
@@ -38,18 +38,20 @@ def open_weights(folder: Path) -> dict[str, Reader]:
         stop(f"{folder}: none of {', '.join(_FILES)} is there; copy the released weights to this folder")
     paths = [folder / name]
     if name.endswith(".index.json"):
-        shards = json.loads(paths[0].read_text())["weight_map"].values()
-        paths = [folder / shard for shard in sorted(set(shards))]
+        shards = read_json(paths[0], dict, "download it again").get("weight_map")
+        if not isinstance(shards, dict) or not all(map(plain_name, shards.values())):
+            stop(f"{paths[0]}: it does not name the files of its tensors in weight_map; download it again")
+        paths = [folder / shard for shard in sorted(set(shards.values()))]
     readers: dict[str, Reader] = {}
     for path in paths:
         if not path.is_file():
             stop(f"{path}: this shard is missing; {name} names it")
         try:
             readers |= _safetensors(path) if path.suffix == ".safetensors" else _pytorch(path)
-        except (SafetensorError, RuntimeError, EOFError) as error:
-            stop(f"{path}: cannot be read ({str(error).splitlines()[0]}); download it again")
         except pickle.UnpicklingError:
             stop(f"{path}: holds more than tensors, and code from a checkpoint is not run; save it as safetensors")
+        except Exception as error:  # of whatever kind the file is broken in
+            stop(f"{path}: cannot be read ({brief(error)}); download it again")
     return readers
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-from safetensors import SafetensorError
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
@@ -18,7 +17,8 @@ from model_adapters import lora
 from model_adapters.arguments import first_line
 from model_adapters.fingerprint import fingerprint
 
-_LOADING = (OSError, ValueError, RuntimeError, ImportError, KeyError, SafetensorError)
+_LOADING = Exception
+"""What transformers raises on files that are broken is of every kind."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,8 @@ def load(
     checkpoint = weights.whole
     try:
         found = AutoConfig.from_pretrained(checkpoint).model_type
+    except RecursionError:
+        _refuse(owner, checkpoint, "its config.json is nested too deep")
     except _LOADING as error:
         _refuse(owner, checkpoint, f"its config.json cannot be read ({first_line(error)})")
     if found not in expected:

@@ -4,7 +4,6 @@ For each criterion: Cohen's kappa with quadratic weights (scikit-learn's) and it
 equal scores, of scores at most one apart, and how much higher the second judge scores.
 """
 
-import csv
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from emorealm_tasks import intervals, reasoning_metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_prompt import CRITERIA, HIGHEST, LOWEST
 from emorealm_tasks.metrics import Array
+from emorealm_tasks.readers import recognition
 
 Scores = Mapping[str, Mapping[str, int]]
 """Clip -> criterion -> whole score from 1 to 10."""
@@ -45,13 +45,7 @@ def clip_scores(records: Sequence[reasoning_metrics.Record], judge: str) -> dict
 
 def read_people(path: Path) -> dict[str, dict[str, int]]:
     """People's scores from a CSV with the columns id and the criteria; stops at a score that is none."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        stop(f"{path}: cannot be read ({error})")
-    if lacking := {"id", *CRITERIA} - set(lines[0] if lines else ()):
-        stop(f"{path}: lacks the column(s) {', '.join(sorted(lacking))}; it needs id, {', '.join(CRITERIA)}")
+    lines = recognition.read_csv(path, ("id", *CRITERIA), "it needs a line of scores a description")
     scores: dict[str, dict[str, int]] = {}
     for number, line in enumerate(lines, start=2):
         given = {name: (line[name] or "").strip() for name in CRITERIA}

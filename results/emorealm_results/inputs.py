@@ -1,6 +1,5 @@
 """What a leaderboard is made of, by its name on the command line: runs, folders of runs, rescored runs and studies."""
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from emorealm_results import measured, methods, samples
 from emorealm_results.measured import Measured
 from emorealm_results.printed import Model
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import read_json
 
 _RESULTS = "*_results.json"
 _RESCORED = {"benchmarks", "recognition", "descriptions"}
@@ -45,11 +45,8 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        stop(f"{path}: cannot be read ({error}); name a run's folder, a rescored run or a study")
-    if not isinstance(content, dict) or not (set(content) >= set(study_record.PARTS) or _RESCORED & set(content)):
+    content: dict[str, Any] = read_json(path, dict, "name a run's folder, a rescored run or a study")
+    if not (set(content) >= set(study_record.PARTS) or _RESCORED & set(content)):
         stop(f"{path}: neither what `emorealm rescore --json` nor what `avem-train study` writes")
     return content
 

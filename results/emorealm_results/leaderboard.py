@@ -8,7 +8,6 @@ paper's tables sets a run beside that row. Without any: results/runs and results
 import csv
 import dataclasses
 import io
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,6 +21,7 @@ from emorealm_results.measured import Measured, Row
 from emorealm_results.table import NAMES, READINGS
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import brief, read_json
 from emorealm_tasks.settings import Settings, load
 
 _DEFAULT = ("results/runs", "results/mini/study.json")
@@ -37,14 +37,15 @@ _CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing"
 
 def survey_rows(path: Path) -> list[Row]:
     """The shares of ``emorealm survey tally --json`` as measured rows."""
+    report = read_json(path, dict, "it must be what `emorealm survey tally --json` writes")
     try:
-        report = json.loads(path.read_text(encoding="utf-8"))
         questions = report["questions"].items()
         shares = [(model, metric, share) for metric, by_model in questions for model, share in by_model.items()]
-    except OSError as error:
-        stop(f"{path}: cannot be read ({error.strerror})")
-    except (ValueError, KeyError, AttributeError) as error:
-        stop(f"{path}: not what `emorealm survey tally --json` writes ({error!r})")
+        for _, _, share in shares:
+            if not all(isinstance(share[name], int | float | None) for name in ("value", "low", "high")):
+                raise TypeError("a share is no number")
+    except (KeyError, AttributeError, TypeError) as error:
+        stop(f"{path}: not what `emorealm survey tally --json` writes ({brief(repr(error))})")
     what = ("emer_survey", False, "emer_survey", "full")
     return [
         Row("measured", model, "", *what, metric, reading, share["value"], share["low"], share["high"],

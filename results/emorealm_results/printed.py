@@ -10,9 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import read_yaml
 
 FOLDER = Path(str(files("emorealm_results.published")))
 _FIELDS = ("model", "modality", "task", "metric", "value", "table", "note")
@@ -78,6 +77,8 @@ def _table(path: Path) -> list[Cell]:
     content = _read(path)
     if not isinstance(content, dict) or set(content) != {"decimals", "rows"}:
         stop(f"{path}: needs the keys decimals and rows, and no others")
+    if not isinstance(content["rows"], list) or not isinstance(content["decimals"], int):
+        stop(f"{path}: decimals must be a whole number, and rows a list")
     return [
         _cell(row, content["decimals"], f"{path}: row {number}") for number, row in enumerate(content["rows"], start=1)
     ]
@@ -100,9 +101,4 @@ def _cell(row: Any, decimals: int, where: str) -> Cell:
 
 
 def _read(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except OSError as error:
-        stop(f"{path}: cannot be read ({error.strerror})")
-    except yaml.YAMLError as error:
-        stop(f"{path}: not YAML ({error})")
+    return read_yaml(path, None, "it must be a table as in results/published")

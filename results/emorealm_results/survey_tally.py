@@ -1,8 +1,5 @@
 """Answers of the user study -> how often each model was chosen, with intervals that draw participants."""
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,8 @@ from emorealm_results.markdown import table
 from emorealm_tasks import intervals
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import Array
+from emorealm_tasks.outside import brief, read_json
+from emorealm_tasks.readers import recognition
 
 COLUMNS = ("participant", "version", "item", "question", "choice")
 _ARROWS = {"best_emotion": "Emot. (best)", "best_association": "Assoc. (best)", "most_inconsistent": "Incons. (worst)"}
@@ -20,29 +19,32 @@ _ARROWS = {"best_emotion": "Emot. (best)", "best_association": "Assoc. (best)", 
 
 def load_key(path: Path) -> dict[str, Any]:
     """The key that ``survey export`` wrote."""
-    try:
-        key: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if set(key) != {"seed", "questions", "models", "versions"}:
-            raise ValueError(f"it holds {', '.join(key)}")
-    except OSError as error:
-        stop(f"{path}: cannot be read ({error.strerror})")
-    except (ValueError, TypeError) as error:
-        stop(f"{path}: not the key.json of `emorealm survey export` ({error})")
+    what = "it must be the key.json of `emorealm survey export`"
+    key: dict[str, Any] = read_json(path, dict, what)
+    if set(key) != {"seed", "questions", "models", "versions"}:
+        stop(f"{path}: it holds {brief(', '.join(key))}; {what}")
+    if not (isinstance(key["models"], list) and isinstance(key["questions"], dict) and _are_versions(key["versions"])):
+        stop(f"{path}: its models, questions or versions are of another kind; {what}")
     return key
+
+
+def _are_versions(versions: object) -> bool:
+    """Whether this is version -> item -> id, shown (letter -> model) and attention."""
+    if not isinstance(versions, dict) or not all(isinstance(items, dict) for items in versions.values()):
+        return False
+    items = [item for items in versions.values() for item in items.values()]
+    return all(
+        isinstance(item, dict) and isinstance(item.get("shown"), dict) and isinstance(item.get("attention"), str)
+        for item in items
+    )
 
 
 def read_answers(paths: Sequence[Path], key: Mapping[str, Any]) -> list[dict[str, str]]:
     """All answers; of a participant's several answers to one question the last counts. Stops at what the key lacks."""
     answers: dict[tuple[str, ...], dict[str, str]] = {}
     for path in paths:
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
-            stop(f"{path}: cannot be read ({error})")
-        reader = csv.DictReader(io.StringIO(text))
-        if lacking := set(COLUMNS) - set(reader.fieldnames or ()):
-            stop(f"{path}: lacks the column(s) {', '.join(sorted(lacking))}; it should be what the page's button saved")
-        for number, row in enumerate(reader, start=2):
+        rows = recognition.read_csv(path, COLUMNS, "it should be what the page's button saved")
+        for number, row in enumerate(rows, start=2):
             _check(row, key, f"{path}, line {number}")
             answers[tuple(row[name] for name in COLUMNS[:4])] = row
     if not answers:

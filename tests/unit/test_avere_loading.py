@@ -1,6 +1,8 @@
 """Which weights are loaded, what is merged into them, and what a mistake in the arguments says."""
 
+import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -125,3 +127,34 @@ def test_bad_arguments_end_in_one_line(tiny_avere, tmp_path, capsys):
         assert caught.value.code == 2
         assert len(lines) == 1, arguments
         assert said in lines[0], lines[0]
+
+
+BROKEN = ["", "[]", "5", "[" * 100_000, '{"model_type": ["avere"]}', "\xff", '{"a": ' + "9" * 5000 + "}"]
+
+
+@pytest.mark.parametrize("content", BROKEN)
+@pytest.mark.parametrize(
+    "name",
+    ["config.json", "model.safetensors.index.json", "processor_config.json", "tokenizer.json", "adapter_config.json"],
+)
+def test_any_file_of_the_weights_ends_in_one_line(tiny_avere, tmp_path, capsys, name, content):
+    folder = Path(shutil.copytree(tiny_avere, tmp_path / "weights"))
+    if name == "adapter_config.json":
+        (folder / "config.json").unlink()
+    (folder / name).write_bytes(content.encode("latin-1"))
+    with pytest.raises(SystemExit) as stopped:
+        loading.load_processor(loading.find_weights(str(folder)).folder)
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert len(said) < 1500
+    assert str(folder) in said
+
+
+@pytest.mark.parametrize("shard", ["../../secret.safetensors", "/etc/passwd", 5, "", None])
+def test_an_index_names_files_of_its_own_folder(tiny_avere, tmp_path, capsys, shard):
+    folder = Path(shutil.copytree(tiny_avere, tmp_path / "weights"))
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}))
+    with pytest.raises(SystemExit):
+        loading.find_weights(str(folder))
+    assert "does not name the files of its tensors" in capsys.readouterr().err

@@ -168,3 +168,12 @@ def test_adapters_that_do_not_fit_are_refused_not_left_out(base, adapter, capsys
     assert "cannot be put on this model" in refusal(capsys, adapter)
     (adapter / "adapter_model.safetensors").unlink()
     assert "cannot be put on this model" in refusal(capsys, adapter)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "5", "[" * 100_000, "\xff"])
+def test_any_training_json_ends_in_one_line(tmp_path, capsys, content):
+    (tmp_path / "training.json").write_bytes(content.encode("latin-1"))
+    with pytest.raises(SystemExit) as stopped:
+        lora.training(tmp_path)
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

@@ -82,7 +82,7 @@ def test_a_wrong_type_ends_in_one_line_that_names_it(tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped:
         outside.read_json(path, dict, "download it again")
     assert stopped.value.code == 2
-    assert capsys.readouterr().err == f"emorealm: {path}: it holds a list, not an object; download it again\n"
+    assert capsys.readouterr().err == f"emorealm: {path}: expected an object, found a list (list); download it again\n"
 
 
 def test_a_password_in_an_address_is_not_shown():

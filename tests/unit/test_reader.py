@@ -285,3 +285,57 @@ def test_a_changed_file_is_read_again(tmp_path):
     assert len(emorealm.read_file(_write(tmp_path, [ITEM]), tmp_path, None)) == 1
     two = [ITEM, ITEM | {"id": "another"}]
     assert len(emorealm.read_file(_write(tmp_path, two), tmp_path, None)) == 2
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    path = tmp_path / "q.json"
+    path.write_text(json.dumps([ITEM]), encoding="utf-8-sig")
+    assert emorealm.read_file(path, tmp_path, None)[0]["id"] == "a1"
+
+
+def test_an_absolute_path_inside_the_root_is_inside(tmp_path):
+    videos = tmp_path / "videos"
+    item = ITEM | {"video": str(videos / "part_1" / "1.mp4")}
+    [row] = emorealm.read_file(_write(tmp_path, [item]), videos, tmp_path / "wavs")
+    assert (row["clip"], row["video"]) == ("part_1/1.mp4", str(videos / "part_1/1.mp4"))
+    assert row["audio"] == str(tmp_path / "wavs/part_1/1.wav")
+
+
+def test_half_an_emoji_in_a_question_is_replaced(tmp_path):
+    item = ITEM | {"question": "Why \ud83d?", "choices": ["(A) Yes \udc00", "(B) No"], "id": "a\ud83d"}
+    [row] = emorealm.read_file(_write(tmp_path, [item]), tmp_path, None)
+    assert (row["question"], row["choices"][0], row["id"]) == ("Why \ufffd?", "(A) Yes \ufffd", "a\ufffd")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("", "{}", "[]", "5", "null", "[[]]", "[" * 100_000, '[{"id": ' + "9" * 5000 + "}]", "\x00"),
+        json.dumps([ITEM | {"video": "x" * 5000 + ".mp4"}]),
+        json.dumps([ITEM | {"id": ["x" * 1_000_000]}]),
+        json.dumps([ITEM | {"id": "\x1b[31m" * 100_000, "task": 5}]),
+        json.dumps([ITEM | {"choices": [["x" * 1_000_000]]}]),
+        json.dumps([ITEM | {"video": "."}]),
+    ],
+)
+def test_any_questions_file_ends_in_one_short_line(tmp_path, capsys, content):
+    path = tmp_path / "q.json"
+    path.write_text(content)
+    with pytest.raises(SystemExit) as stopped:
+        emorealm.read_file(path, tmp_path, None)
+    assert stopped.value.code == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert len(said) < 1000
+    assert "\x1b" not in said
+
+
+def test_the_public_file_is_held_against_table_1():
+    tasks = [task for task, count in emorealm.PUBLISHED.items() for _ in range(count)]
+    rows = [{"task": task, "clip": str(n % 2649), "subtask": "spurious"} for n, task in enumerate(tasks)]
+    assert emorealm.notes(rows) == ["emorealm: as in the paper's Table 1"]
+    [differs] = emorealm.notes(rows[1:])
+    assert "modality_agreement 455 instead of 456" in differs
+    told = emorealm.notes([row | {"subtask": ""} for row in rows])[1]
+    assert "1548 of 1548 stress-test questions do not say their sub-task" in told
+    assert "no_hallucination, spurious, hallucination" in told

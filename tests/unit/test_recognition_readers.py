@@ -6,7 +6,7 @@ import pytest
 
 from emorealm_tasks import readers, settings
 from emorealm_tasks.emotions import EMOTIONS
-from emorealm_tasks.readers import dfew, mer2023, ravdess, suite
+from emorealm_tasks.readers import dfew, mer2023, ravdess, recognition, suite
 
 HERE = settings.Settings()
 
@@ -173,3 +173,46 @@ def test_a_picture_or_a_sound_alone_is_enough_where_no_more_is_asked(tmp_path, m
     assert readers.with_clips(as_sound, here, "", "")[0] == as_sound
     with pytest.raises(SystemExit):
         readers.with_clips([{**kept[0], "silent": False}], here, "", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("name,reason\ns1,He smiles, and laughs.\n", "line 2: 3 fields where the header names 2"),
+        ("name,reason\ns1,ok\ns2,He smiles,\n", None),
+        ('name,reason\ns1,"He smiles\ns2,He cries\n', "line"),
+        ('name,reason\ns1,"He smiles\ns2,"He cries"\n', "line 3"),
+        ('name,reason\ns1,"He smiles" broadly\n', "line 2"),
+        ('name,reason\ns1,"He smiles\ns2,He cries"\ns3,x\n', "holds a further row"),
+        ('name,reason\ns1,"He smiles.\nHowever, he cries."\n', None),
+        ("name,reason,name\ns1,x,s2\n", "two columns"),
+        ("name\ns1\n", "expected the columns"),
+        ("", "no rows"),
+        ("name,reason\n\n\n", "no rows"),
+        ("name,reason\ns1," + "x" * 200_000 + "\n", "field larger than"),
+        ("name,reason\ns1\n", "cut short"),
+    ],
+)
+def test_a_text_is_read_whole_or_refused_with_its_line(tmp_path, capsys, text, said):
+    path = tmp_path / "labels.csv"
+    labels(path, text)
+    if said is None:
+        assert recognition.read_csv(path, ("name", "reason"))
+        return
+    line = stopped(capsys, recognition.read_csv, path, ("name", "reason"))
+    assert said in line
+    assert line.count("\n") == 1
+    assert len(line) < 500
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"name,reason\ns1,caf\xe9\n"])
+def test_labels_that_are_not_utf8_are_refused(tmp_path, capsys, content):
+    (tmp_path / "labels.csv").write_bytes(content)
+    assert "not UTF-8" in stopped(capsys, recognition.read_csv, tmp_path / "labels.csv", ("name", "reason"))
+
+
+def test_a_clip_with_two_labels_is_refused(tmp_path, capsys):
+    labels(tmp_path / "test(single-labeled)/set_1.csv", "video_name,label\n7,1\n8,2\n00007,3\n")
+    assert "line 4: '7' occurs twice" in stopped(capsys, dfew.read, tmp_path, HERE)
+    labels(tmp_path / "test3-label.csv", "name,discrete\ns1,happy\ns1,worried\n")
+    assert "line 3: 's1' occurs twice" in stopped(capsys, mer2023.read, tmp_path, HERE)

@@ -65,3 +65,12 @@ def test_a_file_that_is_no_study(text, said, tmp_path, capsys):
     with pytest.raises(SystemExit):
         study_record.read(tmp_path / "study.json")
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "[" * 100_000, '{"about": 1, "questions": 1, "runs": 1, "sections": 1}'])
+def test_any_study_json_ends_in_one_line(text, tmp_path, capsys):
+    (tmp_path / "study.json").write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        study_record.read(tmp_path / "study.json")
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

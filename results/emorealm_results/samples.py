@@ -7,6 +7,7 @@ folder, say the tasks and later their blind floor: of each task the newest file 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,17 @@ from typing import Any
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import TASKS, Unread
-from emorealm_tasks.outside import Unreadable, kind_of, lines, parse_json, read_json, read_text, typed
+from emorealm_tasks.outside import (
+    Unreadable,
+    kind_of,
+    lines,
+    parse_json,
+    read_bytes,
+    read_json,
+    read_text,
+    typed,
+    without_secrets,
+)
 
 BENCHMARKS = ("emorealm", "emorealm_mini")
 FULL = "full"
@@ -25,6 +36,7 @@ _JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json --json OUT (emore
 _FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
 _KINDS = {"choices": list, "labels": list, "verdicts": dict, "truth": dict}
 """Of a record's fields; all others are text."""
+_PARTS = ("config", "results", "versions")
 _SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 
 
@@ -104,15 +116,16 @@ def read_header(path: Path) -> dict[str, Any]:
     if not exists:
         stop(f"{path}: missing beside its samples; lmms-eval writes it at the end of a run, so run again")
     results = read_json(path, dict, "it is not what lmms-eval writes; run again")
-    config, scores, versions = (results.get(name) or {} for name in ("config", "results", "versions"))
-    if not all(isinstance(part, dict) for part in (config, scores, versions, *scores.values())):
+    config, scores, versions = ({} if results.get(name) is None else results[name] for name in _PARTS)
+    parts = [config, scores, versions, *(scores.values() if isinstance(scores, dict) else ())]
+    if not all(isinstance(part, dict) for part in parts):
         stop(f"{path}: it is not what lmms-eval writes; run again")
     return {
         "date": path.name.removesuffix("_results.json"),
         "model": str(config.get("model") or "unknown model"),
         "model_name": str(results.get("model_name") or ""),
         "model_folder": str(results.get("model_name_sanitized") or ""),
-        "model_args": config.get("model_args") or "",
+        "model_args": _shown_arguments(config.get("model_args") or ""),
         "limit": config.get("limit"),
         "seeds": {seed: config[seed] for seed in _SEEDS if config.get(seed) is not None},
         "git_hash": results.get("git_hash"),
@@ -120,6 +133,11 @@ def read_header(path: Path) -> dict[str, Any]:
         "task_versions": versions,
         "missing": {name: _missing(of_task) for name, of_task in scores.items()},
     }
+
+
+def _shown_arguments(given: Any) -> Any:
+    """The model's arguments without the password of an address; earlier versions published it."""
+    return without_secrets(given) if isinstance(given, str) else given
 
 
 def _missing(scores: dict[str, Any]) -> int:
@@ -145,7 +163,52 @@ def read_records(path: Path, fields: Sequence[str]) -> list[Any]:
     records = [_record(sample, fields, where) for where, sample in read_samples(path)]
     if not records:
         stop(f"{path}: empty; run the task again")
+    repeated = next((name for name, times in Counter(record["id"] for record in records).items() if times > 1), None)
+    if repeated is not None:
+        stop(
+            f"{path}: holds {repeated!r} more than once, so it was written twice; keep one copy, or run the task again"
+        )
+    counted = _counted(path)
+    if counted is not None and counted != len(records):
+        stop(
+            f"{path}: holds {len(records)} replies where its results file counts {counted}; it was cut or changed: "
+            "copy the whole file, or run the task again"
+        )
     return records
+
+
+def _counted(path: Path) -> int | None:
+    """How many replies the results file beside a samples file counts; None where it does not say."""
+    match = _SAMPLES_FILE.fullmatch(path.name)
+    results = _results(path.with_name(f"{match['date']}_results.json")) if match else {}
+    config, counts = results.get("config"), results.get("n-samples")
+    limit = config.get("limit") if isinstance(config, dict) else None
+    of_task = counts.get(match["task"]) if match and isinstance(counts, dict) else None
+    found = of_task.get("effective") if isinstance(of_task, dict) else None
+    whole = limit is None or (isinstance(limit, int | float) and limit == int(limit))  # of a share it says nothing
+    return found if whole and isinstance(found, int) and found > 0 else None
+
+
+def without_samples(folder: Path, task_names: re.Pattern[str]) -> list[str]:
+    """Tasks whose scores the results files in a folder hold, and of whose replies there is no file."""
+    scored: dict[str, None] = {}
+    for path in sorted(folder.glob("*_results.json")):
+        results = _results(path)
+        tasks, counts = results.get("results"), results.get("n-samples")
+        known = tasks if isinstance(tasks, dict) else {}
+        leaves = counts if isinstance(counts, dict) and counts else known
+        scored |= dict.fromkeys(name for name in known if name in leaves and task_names.fullmatch(name))
+    saved = {task for _, task, _ in _files(folder, task_names)}
+    return [name for name in scored if name not in saved]
+
+
+def _results(path: Path) -> dict[str, Any]:
+    """What a results file holds; {} where it cannot be read (`read_header` says so)."""
+    try:
+        found: dict[str, Any] = typed(parse_json(read_bytes(path)), dict)
+    except Unreadable:
+        return {}
+    return found
 
 
 def read_samples(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,6 +1,8 @@
 """Everything that our tasks left of a run: questions of EmoReAlM, emotions recognised, descriptions judged."""
 
+import dataclasses
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +45,10 @@ def load(folder: Path, questions: Path | None = None) -> Saved:
     elif any(samples.TASK_NAME.fullmatch(name) for name in newest):
         asked = samples.load(folder)
     home = next((path.parent for _, path in newest.values()), folder)
+    if lost := samples.without_samples(home, _OURS):
+        said = f"its results hold scores of {', '.join(lost)}, whose samples file is missing"
+        print(f"emorealm: {home}: {said}; they are left out here. Copy the files, or run these again", file=sys.stderr)
+        asked = asked and dataclasses.replace(asked, notes=(*asked.notes, said))
     return Saved(home, asked, recognised.load(folder), judged.load(folder, required=False))
 
 

@@ -27,12 +27,19 @@ class JudgeError(Exception):
     """The judge cannot be asked at all: no key, a wrong address or model; the message says what to do."""
 
 
+def _key(settings: Settings) -> str:
+    """The judge's key; a server that ./emorealm.yaml names gets the one named beside it, or none."""
+    usual = () if settings.stranger else ("EMOREALM_JUDGE_API_KEY", "OPENAI_API_KEY")
+    names = (settings.judge_key,) if settings.judge_key else usual
+    return next((os.environ[name] for name in names if os.environ.get(name)), "")
+
+
 class Client(ChatClient):
     """Asks one model of one server, and remembers what the server does not support. Threads may share it."""
 
     def __init__(self, settings: Settings) -> None:
         """Read the key from the environment. Raises JudgeError without one for OpenAI's own server."""
-        key = os.environ.get("EMOREALM_JUDGE_API_KEY") or os.environ.get("OPENAI_API_KEY") or ""
+        key = _key(settings)
         base_url = settings.judge_base_url or os.environ.get("OPENAI_BASE_URL") or None
         if not key and base_url is None:
             raise JudgeError(

@@ -11,14 +11,14 @@ A setting comes from its environment variable, else from a YAML file (the file E
 import dataclasses
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import Unreadable, brief, parse_yaml, read_text
 
 AV_MODES = ("separate", "embedded", "source", "inline", "video")
 DECODERS = ("pyav", "decord")
@@ -32,7 +32,8 @@ _CHOICES = {
     "ravdess_channel": RAVDESS_CHANNELS,
     "ravdess_modality": RAVDESS_MODALITIES,
 }
-_TEXTS = ("judge_model", "judge_base_url", "judge_price")
+_TEXTS = ("judge_model", "judge_base_url", "judge_key", "judge_price")
+_KEY_NAME = re.compile(r"[A-Za-z_]*JUDGE[A-Za-z_0-9]*")
 _LEAST = {"judge_retries": 0}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -85,8 +86,10 @@ class Settings:
     judge_model: str = "gpt-4o"
     """The judge's name on its server; the paper's is the default."""
     judge_base_url: str | None = None
-    """Any OpenAI-compatible server, ending in /v1; None = OPENAI_BASE_URL, else OpenAI's. The key is no setting: it is
-    read from EMOREALM_JUDGE_API_KEY, else OPENAI_API_KEY."""
+    """Any OpenAI-compatible server, ending in /v1; None = OPENAI_BASE_URL, else OpenAI's."""
+    judge_key: str | None = None
+    """The environment variable that holds the judge's key; None = EMOREALM_JUDGE_API_KEY, else OPENAI_API_KEY. A server
+    that ./emorealm.yaml names gets no key but the one named beside it, whose name must hold JUDGE."""
     judge_repeats: int = 1
     """How often each description is judged; from 2 on the spread is reported."""
     judge_concurrency: int = 8
@@ -97,12 +100,19 @@ class Settings:
     """How often a request is sent again after 408, 409, 429, a server error, a time-out or a cut connection."""
     judge_price: str | None = None
     """US dollars for a million tokens in and out, as "2.5,10", for the estimate of a run's cost."""
+    stranger: bool = dataclasses.field(default=False, metadata={"set": False})
+    """Whether the judge's server is named by ./emorealm.yaml alone: whoever made that folder may have written it."""
 
 
 def load() -> Settings:
     """Read the settings. An unknown key, file or value stops with one line that names it and the nearest known."""
-    values = _from_file(_settings_file())
-    for field in dataclasses.fields(Settings):
+    file = _settings_file()
+    values = _from_file(file)
+    here = file is not None and not os.environ.get("EMOREALM_SETTINGS")
+    if here and (name := values.get("judge_key")) and not _KEY_NAME.fullmatch(str(name)):
+        stop(f"{file}: judge_key is {brief(name)!r}; in a file of the current folder its name must hold JUDGE")
+    values["stranger"] = here and "judge_base_url" in values and not os.environ.get("EMOREALM_JUDGE_BASE_URL")
+    for field in _settable():
         variable = f"EMOREALM_{field.name.upper()}"
         if os.environ.get(variable):
             values[field.name] = _parse(field, os.environ[variable], variable)
@@ -110,6 +120,10 @@ def load() -> Settings:
     cache = settings.cache.expanduser().resolve()
     mini = settings.mini if "mini" in values else cache / "emorealm-mini" / "test"
     return dataclasses.replace(settings, cache=cache, mini=mini)
+
+
+def _settable() -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(Settings) if field.metadata.get("set", True)]
 
 
 def _settings_file() -> Path | None:
@@ -128,12 +142,12 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        stop(f"{path}: not readable as YAML ({str(error).splitlines()[0]})")
+        content = parse_yaml(read_text(path)) or {}
+    except Unreadable as error:
+        stop(f"{path}: not readable as YAML ({error})")
     if not isinstance(content, Mapping):
         stop(f"{path}: expected lines like `videos: /data/clips`, found a {type(content).__name__}")
-    fields = {field.name: field for field in dataclasses.fields(Settings)}
+    fields = {field.name: field for field in _settable()}
     for key in content:
         if key not in fields:
             nearest = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)[0]
@@ -146,16 +160,19 @@ def _parse(field: dataclasses.Field[Any], value: object, where: str, base: Path 
     text = str(value).strip()
     if field.name == "allow_missing":
         if text.lower() not in _TRUE | _FALSE:
-            stop(f"{where} is {text!r}; use 1 or 0")
+            stop(f"{where} is {brief(text)!r}; use 1 or 0")
         return text.lower() in _TRUE
     if field.name in _CHOICES:
         if text not in _CHOICES[field.name]:
             stop(f"{where} is {text!r}; use one of {', '.join(_CHOICES[field.name])}")
         return text
     if field.type is int:
-        if not text.isdecimal() or int(text) < _LEAST.get(field.name, 1):
+        if not (text.isdecimal() and len(text) < 10) or int(text) < _LEAST.get(field.name, 1):
             stop(f"{where} is {text!r}; use a whole number from {_LEAST.get(field.name, 1)} on")
         return int(text)
     if field.name in _TEXTS:
         return text
-    return (base / Path(text).expanduser()).resolve()
+    try:
+        return (base / Path(text).expanduser()).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, ~ of nobody, a NUL byte
+        stop(f"{where} is no path: {brief(getattr(error, 'strerror', None) or error)}; name a file or folder")

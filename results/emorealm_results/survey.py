@@ -19,7 +19,7 @@ from emorealm_results.arguments import Parser
 from emorealm_results.survey_tally import load_key, read_answers, render, tally
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import clean, read_bytes
+from emorealm_tasks.outside import Unreadable, below, brief, clean, read_bytes, read_json
 
 QUESTIONS = {
     "best_emotion": "Which caption describes the emotional state of the person best?",
@@ -32,27 +32,32 @@ KEY = "key.json"
 _FORM = 'a list of {"id": ..., "clip": "path of an mp4", "captions": {"model": "text", ...}}'
 
 
-def read_items(path: Path) -> list[dict[str, Any]]:
+def read_items(path: Path, clips: Path | None = None) -> list[dict[str, Any]]:
     """Clips and their captions: ``id``, ``clip`` (absolute path), ``captions`` by model; stops at what is malformed.
 
-    A relative clip is looked for beside the file. All items have the same models, at least two.
+    Clips are video or sound below the folder `clips`, by default the file's own, where relative ones are looked for: a
+    page shows everybody what is in them. All items have the same models, at least two.
     """
-    try:
-        items = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        stop(f"{path}: cannot be read ({error.strerror})")
-    except ValueError as error:
-        stop(f"{path}: not JSON ({error})")
-    if not isinstance(items, list) or not items:
+    items = read_json(path, list, f"it needs {_FORM}")
+    if not items:
         stop(f"{path}: needs {_FORM}")
+    folder = path.parent if clips is None else clips
     rows = []
     for position, item in enumerate(items):
         if not isinstance(item, dict) or not isinstance(item.get("captions"), dict) or {"id", "clip"} - set(item):
             stop(f"{path}: item {position} is no {_FORM[len('a list of ') :]}")
-        clip = (path.parent / item["clip"]).resolve()
+        captions, identity = item["captions"], brief(item["id"])
+        if not all(isinstance(text, str) for text in captions.values()):
+            stop(f"{path}: item {identity!r}: its captions are model -> text")
+        try:
+            clip = below(folder, item["clip"])
+        except Unreadable as error:
+            stop(f"{path}: item {identity!r}: {error}; name its folder with --clips")
         if not clip.is_file():
-            stop(f"{path}: item {item['id']!r}: {clip} does not exist")
-        rows.append({"id": str(item["id"]), "clip": clip, "captions": item["captions"]})
+            stop(f"{path}: item {identity!r}: {clip} does not exist")
+        if not (mimetypes.guess_type(clip.name)[0] or "").startswith(("video/", "audio/")):
+            stop(f"{path}: item {identity!r}: {clip.name} is no video or sound by its name")
+        rows.append({"id": clean(str(item["id"])), "clip": clip, "captions": captions})
     models = sorted(rows[0]["captions"])
     if not 2 <= len(models) <= len(ascii_uppercase):
         stop(f"{path}: item {rows[0]['id']!r} has captions of {len(models)} model(s); 2 to 26 can be compared")
@@ -124,6 +129,8 @@ def main(argv: Sequence[str]) -> int:
     exporting = verbs.add_parser("export", help="captions -> survey pages and their key")
     exporting.add_argument("--captions", type=Path, required=True, metavar="JSON", help=_FORM)
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
+    where = "the folder that the clips lie below (default: that of JSON)"
+    exporting.add_argument("--clips", type=Path, metavar="DIR", help=where)
     exporting.add_argument("--versions", type=int, default=1, help="pages, each shuffled anew (%(default)s)")
     exporting.add_argument("--checks", type=int, default=1, help="attention checks a page (%(default)s)")
     exporting.add_argument("--seed", type=int, default=0)
@@ -138,7 +145,7 @@ def main(argv: Sequence[str]) -> int:
         if arguments.versions < 1 or arguments.checks < 0:
             parser.error("--versions is at least 1, --checks at least 0")
         about = (arguments.versions, arguments.checks, arguments.seed, arguments.title)
-        export(read_items(arguments.captions), arguments.out, *about)
+        export(read_items(arguments.captions, arguments.clips), arguments.out, *about)
         print(f"{arguments.out}: {arguments.versions} page(s); key.json tells who wrote what, keep it")
         return 0
     key = load_key(arguments.key)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from emorealm_tasks import settings
+from emorealm_tasks.judge_client import Client
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +92,59 @@ def test_numbers_out_of_range_end_in_one_line(monkeypatch, capsys, name, value, 
     with pytest.raises(SystemExit):
         settings.load()
     assert capsys.readouterr().err.rstrip().endswith(words)
+
+
+KEYS = {"OPENAI_API_KEY": "general", "EMOREALM_JUDGE_API_KEY": "judge", "MY_JUDGE_KEY": "mine"}
+
+
+@pytest.fixture
+def keys(monkeypatch):
+    for name, key in KEYS.items():
+        monkeypatch.setenv(name, key)
+    for name in ("EMOREALM_JUDGE_BASE_URL", "EMOREALM_JUDGE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def key_sent():
+    return Client(settings.load())._key
+
+
+def test_a_server_named_in_the_current_folder_gets_only_the_key_named_beside_it(keys, monkeypatch):
+    assert key_sent() == "judge"
+    Path("emorealm.yaml").write_text("judge_base_url: http://elsewhere/v1\n")
+    assert key_sent() == ""
+    Path("emorealm.yaml").write_text("judge_base_url: http://elsewhere/v1\njudge_key: MY_JUDGE_KEY\n")
+    assert key_sent() == "mine"
+    monkeypatch.setenv("EMOREALM_JUDGE_BASE_URL", "http://mine/v1")
+    Path("emorealm.yaml").write_text("judge_base_url: http://elsewhere/v1\n")
+    assert key_sent() == "judge"
+
+
+def test_a_file_that_the_user_names_is_the_users(keys, monkeypatch):
+    Path("emorealm.yaml").write_text("judge_base_url: http://mine/v1\njudge_key: OPENAI_API_KEY\n")
+    monkeypatch.setenv("EMOREALM_SETTINGS", "emorealm.yaml")
+    assert key_sent() == "general"
+
+
+@pytest.mark.parametrize("name", ["OPENAI_API_KEY", "AWS_SECRET_ACCESS_KEY", "stranger"])
+def test_a_file_of_the_current_folder_names_no_other_secret(keys, capsys, name):
+    Path("emorealm.yaml").write_text(f"judge_base_url: http://elsewhere/v1\njudge_key: {name}\n")
+    with pytest.raises(SystemExit) as stopped:
+        settings.load()
+    assert stopped.value.code == 2
+    assert "its name must hold JUDGE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("stranger: false\n", "[1]", "a: [" * 500, "x: &x [*x]", "videos: ~nosuchuser/x\n", "\x00"),
+        *("videos: " + '"a\\0b"', "judge_timeout: " + "9" * 5000 + "\n"),
+    ],
+)
+def test_any_settings_file_ends_in_one_line(content, capsys):
+    Path("emorealm.yaml").write_text(content)
+    with pytest.raises(SystemExit) as stopped:
+        settings.load()
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

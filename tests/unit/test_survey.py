@@ -188,3 +188,38 @@ def test_a_folder_of_something_else_is_refused(captions, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["survey", "export", "--captions", str(captions), "--out", str(tmp_path / "out")])
     assert "holds 'thesis.tex'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "clip", ["/etc/passwd", "../secret.mp4", "link.mp4", "captions.json", "a\0b.mp4", 5, "", "x" * 5000]
+)
+def test_no_page_shows_what_is_not_a_clip_of_the_study(captions, tmp_path, capsys, clip):
+    (tmp_path / "secret.mp4").write_text("secret")
+    study = tmp_path / "study_files"
+    study.mkdir()
+    (study / "link.mp4").symlink_to("/etc/passwd")
+    rows = json.loads(captions.read_text())
+    (study / "captions.json").write_text(json.dumps([row | {"clip": clip} for row in rows]))
+    with pytest.raises(SystemExit) as left:
+        cli.main(["survey", "export", "--captions", str(study / "captions.json"), "--out", str(tmp_path / "out")])
+    assert left.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_clips_may_lie_in_a_folder_that_is_named(captions, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    moved = captions.rename(tmp_path / "elsewhere" / "captions.json")
+    arguments = ["--captions", str(moved), "--clips", str(tmp_path), "--out", str(tmp_path / "out")]
+    assert cli.main(["survey", "export", *arguments]) == 0
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "[" * 100_000, "{}", '{"seed": 0, "questions": [], "models": 5, "versions": 1}']
+)
+def test_any_key_ends_in_one_line(tmp_path, capsys, content):
+    (tmp_path / "key.json").write_text(content)
+    with pytest.raises(SystemExit) as left:
+        survey_tally.load_key(tmp_path / "key.json")
+    assert left.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

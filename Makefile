@@ -42,7 +42,7 @@ pytest: $(VENV)/.installed
 	$(PYTEST) $(REPORTING)
 
 check: lint types
-	$(PYTEST) tests/unit tests/golden $(REPORTING)
+	$(PYTEST) -m "not slow" tests/unit tests/golden $(REPORTING)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_benchmark_of_evaluation(tiny_avere, make_clip, tmp_path):
     items = []
     for number in (1, 2):

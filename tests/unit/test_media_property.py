@@ -14,6 +14,8 @@ import media_files
 from emorealm_tasks import media
 from media_files import FPS, Clip
 
+pytestmark = pytest.mark.slow
+
 ENCODINGS = [  # container, picture, sound, rates of the sound
     ("mp4", "libx264", "aac", (16000, 44100, 48000)),
     ("mp4", "mpeg4", "aac", (22050, 44100)),

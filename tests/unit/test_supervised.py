@@ -176,6 +176,7 @@ def test_balanced_accuracy_by_hand():
     assert ours[1] == 0
 
 
+@pytest.mark.slow
 def test_the_recipe_runs_and_its_folder_loads(tmp_path, capfd):
     out = tmp_path / "nano"
     sizes = [f"shape.{name}={value}" for name, value in dataclasses.asdict(SHAPE).items()]

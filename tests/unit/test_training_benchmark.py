@@ -11,6 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_benchmark_of_training(tmp_path):
     command = [sys.executable, ROOT / "tests/benchmarks/training.py", "--shape", "tiny", "--prefix", "400"]
     command += ["--response", "6", "--repeats", "1", "--out", tmp_path]

@@ -12,13 +12,13 @@ merely there, so that whatever else a description claims is invented.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from emorealm_tasks import files
 from emorealm_tasks.mini import wording
 from emorealm_tasks.mini.cues import BY_NAME, PLURAL
 from emorealm_tasks.mini.world import Clip
@@ -45,7 +45,7 @@ def write(folder: Path, shown: Sequence[Shown]) -> None:
         truths[name] = truth(one.clip)
     with (folder / CSV_FILE).open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("name", "reason"), *rows])
-    (folder / TRUTH_FILE).write_text(json.dumps(truths, indent=1) + "\n", encoding="utf-8")
+    files.write_json(folder / TRUTH_FILE, truths)
 
 
 def truth(clip: Clip) -> dict[str, list[str]]:

@@ -1,6 +1,7 @@
 """Fixtures every test folder shares: real clips, encoded on the spot."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -11,6 +12,14 @@ import pytest
 # a busy machine is no failure: examples are bounded in number, not in time
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def no_log_outlives_its_test() -> Iterator[None]:
+    """lmms-eval logs to the `sys.stdout` it finds, a test's own capture perhaps, which is closed when the test ends."""
+    yield
+    if "loguru" in sys.modules:
+        sys.modules["loguru"].logger.remove()
 
 
 def _encode_clip(

@@ -50,7 +50,8 @@ class OneLlm(protocol.Worker):
         torch.cuda.set_device(0)
         with default_tensor_type(dtype=torch.float16, device="cuda"):
             network = MetaModel("onellm", os.path.join("config", "llama2", "7B.json"), None, self.options["tokenizer"])
-        network.load_state_dict(torch.load(checkpoint, map_location="cpu"), strict=False)
+        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        network.load_state_dict(weights, strict=False)
         self.network = network.half().cuda().eval()
         _take_both(self.network.llma)
 

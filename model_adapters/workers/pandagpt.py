@@ -44,7 +44,8 @@ class PandaGpt(protocol.Worker):
             lora_alpha=32,
             lora_dropout=0.1,
         )
-        network.load_state_dict(torch.load(checkpoint, map_location="cpu"), strict=False)
+        weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        network.load_state_dict(weights, strict=False)
         self.network = network.eval().half().cuda()
         protocol.greedy(self.network.llama_model)
 

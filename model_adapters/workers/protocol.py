@@ -167,6 +167,7 @@ def _start(worker_class: type[Worker]) -> Worker:
     checkpoint = _absolute(given.checkpoint)
     here = os.path.dirname(os.path.abspath(__file__))
     os.environ.pop("PYTHONPATH", None)  # it led here, and is not for programs that the repository starts
+    _refuse_pickles()
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]  # `ola` is the repository's
     if given.repo:
         if not os.path.isdir(given.repo):
@@ -174,6 +175,15 @@ def _start(worker_class: type[Worker]) -> Worker:
         sys.path.insert(0, os.path.abspath(given.repo))
         os.chdir(given.repo)
     return worker_class(given.repo and os.getcwd(), checkpoint, options)
+
+
+def _refuse_pickles() -> None:
+    """Let torch.load, the repository's calls too, take tensors and plain values only, whatever its version's default.
+
+    Whoever wrote a checkpoint could run any program otherwise. torch knows the variable from 1.13 on.
+    """
+    if not os.environ.get("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"):
+        os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
 
 
 def _options(worker_class: type[Worker], given: list[str]) -> dict[str, str]:

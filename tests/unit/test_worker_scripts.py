@@ -1,6 +1,11 @@
 """Each worker script, in a process of its own, against a stub of its official repository: what it calls, with what."""
 
 import ast
+import json
+import os
+import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -143,6 +148,13 @@ def test_pandagpt(ask):
     assert session.of("llama.generate")[0]["named"] == {"max_new_tokens": 18, "do_sample": False}
 
 
+@pytest.mark.parametrize("name", ["onellm", "pandagpt"])
+def test_a_checkpoint_that_is_a_pickle_of_anything_else_is_refused_by_every_torch(ask, name):
+    kept = [call for call in ask(name, "both").of("torch.load") if "checkpoint" in str(call) or "weights" in str(call)]
+    assert kept
+    assert all(call["named"]["weights_only"] is True for call in kept)
+
+
 def test_video_llama(ask):
     session = ask("video_llama", "both", "video", "both")
     options = session.one("Config")
@@ -273,3 +285,35 @@ def test_a_lost_device_ends_the_worker_so_that_a_fresh_one_starts(tmp_path, monk
     assert session.status == 4
     assert len(session.replies) == 1
     assert "CUDA error" in session.replies[0]["error"]
+
+
+UNPICKLES = """
+import protocol
+class Old(protocol.Worker):
+    model, packages = "old", ()
+    def load(self):
+        import torch
+        torch.load(self.checkpoint, weights_only=False)  # as torch before 2.6 takes a call without the argument
+    def answer(self, request):
+        return ""
+raise SystemExit(protocol.run(Old))
+"""
+
+
+class Evil:
+    def __init__(self, mark):
+        self.mark = mark
+
+    def __reduce__(self):
+        return os.mkdir, (self.mark,)
+
+
+def test_the_repositorys_own_code_unpickles_nothing_either(tmp_path):
+    mark, script, checkpoint = tmp_path / "ran", tmp_path / "old.py", tmp_path / "weights.pth"
+    script.write_text(UNPICKLES)
+    checkpoint.write_bytes(pickle.dumps(Evil(str(mark))))
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(SCRIPTS)}
+    command = [sys.executable, str(script), "--checkpoint", str(checkpoint)]
+    done = subprocess.run(command, input="", capture_output=True, text=True, env=environment, check=False, timeout=120)
+    assert "Weights only load failed" in json.loads(done.stdout)["error"]
+    assert not mark.exists()

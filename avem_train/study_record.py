@@ -15,10 +15,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from emorealm_tasks import files, metrics
+from emorealm_tasks import files, metrics, shapes
 from emorealm_tasks.answers import split_choice, yes_no_letters
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import kind_of, read_json
+from emorealm_tasks.outside import read_json
 
 READINGS = ("strict", "official")
 _PACKAGES = ("emorealm", "lmms-eval", "torch", "transformers", "peft")
@@ -26,6 +26,35 @@ _LOGGED = ("loss", "logps/", "margins/", "accuracies/", "rewards/", "tpd", "grad
 PARTS = ("about", "questions", "runs", "sections")
 """What the record of a study has."""
 _COLUMNS: tuple[Literal["id", "clip", "task", "subtask", "gold"], ...] = ("id", "clip", "task", "subtask", "gold")
+_AGAIN = "`avem-train study mini` writes a study anew"
+_SCORES = {str: (float, None)}
+_OF_READING = {"group": _SCORES, "tasks": dict.fromkeys(metrics.TASKS, _SCORES)}
+_PARTS_ASKED = ("full", "blind", "shuffled")
+_RUN = {
+    "seed": (int, None),
+    "recipe?": str,
+    "answering?": [str],
+    "steps?": int,
+    "seconds?": float,
+    "log?": {str: {"first": float, "last": float}},
+    "scores": {part: dict.fromkeys(READINGS, _OF_READING) for part in _PARTS_ASKED},
+    "answers": {part: dict.fromkeys(READINGS, str) for part in _PARTS_ASKED},
+}
+_ROW = {"name": str, "published": str, "axis": str, "value": (float, None), "runs": [str]}
+_STUDY = {
+    "about": {
+        "base": {"name": str, "fingerprint": str},
+        "split": str,
+        "world": {"clips": int, "seed": int},
+        "preferences": {"clips": int, "letters": float},
+        "training": dict,
+        "versions": {str: str},
+    },
+    "questions": {f"{name}?": [str] for name in (*_COLUMNS, "choices")},
+    "runs": {str: (_RUN, {"seed": (int, None), "failed": str})},
+    "sections": {str: [_ROW]},
+}
+"""See `emorealm_tasks.shapes`."""
 
 
 def versions() -> dict[str, str]:
@@ -117,15 +146,21 @@ def summary(log: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
 
 def read(path: Path) -> dict[str, Any] | None:
     """A study, None where there is none; stops at a file that is none."""
-    if not path.is_file():
+    if not path.exists():
         return None
-    again = "`avem-train study mini` writes a study anew"
-    found: dict[str, Any] = read_json(path, dict, f"not the JSON of a study; {again}")
-    if lacking := set(PARTS) - set(found):
-        stop(f"{path}: a study has {', '.join(sorted(lacking))} too; {again}")
-    if odd := [part for part in PARTS if not isinstance(found[part], dict)]:
-        stop(f"{path}: its {odd[0]} is {kind_of(found[odd[0]])}, not an object; {again}")
+    found: dict[str, Any] = read_json(path, dict, f"not the JSON of a study; {_AGAIN}")
+    check(path, found)
     return found
+
+
+def check(path: Path, study: Any) -> None:
+    """Stop where the content of a file is not that of a study."""
+    shapes.require(path, study, _STUDY, f"is it a study? {_AGAIN}")
+    lengths = {len(study["questions"].get(name, ())) for name in (*_COLUMNS, "choices")}
+    for run in study["runs"].values():
+        lengths |= {len(letters) for of_part in run.get("answers", {}).values() for letters in of_part.values()}
+    if len(lengths) > 1:
+        stop(f"{path}: its questions' columns and its runs' answers differ in number; {_AGAIN}")
 
 
 def write(path: Path, study: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from emorealm_results.samples import FLOORS, FULL, Run, TaskRun, newest_files, read_header, read_samples
+from emorealm_results.samples import FLOORS, FULL, Run, TaskRun, check_whole, newest_files, read_header, read_samples
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import TASKS, Unread
 from emorealm_tasks.readers import emorealm
@@ -122,7 +122,9 @@ def _text(value: Any) -> str | None:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    return [sample for _, sample in read_samples(path)]
+    found = [sample for _, sample in read_samples(path)]
+    check_whole(path, found)
+    return found
 
 
 def _header(path: Path) -> dict[str, Any]:

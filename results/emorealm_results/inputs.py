@@ -46,7 +46,9 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
 
 def _json(path: Path) -> dict[str, Any]:
     content: dict[str, Any] = read_json(path, dict, "name a run's folder, a rescored run or a study")
-    if not (set(content) >= set(study_record.PARTS) or _RESCORED & set(content)):
+    if set(content) >= set(study_record.PARTS):
+        study_record.check(path, content)
+    elif not _RESCORED & set(content):
         stop(f"{path}: neither what `emorealm rescore --json` nor what `avem-train study` writes")
     return content
 

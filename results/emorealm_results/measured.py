@@ -14,7 +14,7 @@ from typing import Any
 from emorealm_results import rescore_run, samples, saved
 from emorealm_results.layouts import GROUP
 from emorealm_results.printed import Model
-from emorealm_tasks import intervals
+from emorealm_tasks import intervals, shapes
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
@@ -26,6 +26,30 @@ MINI = "_mini"
 RUN = "run"
 _VERSIONS = ("lmms_eval_version", "git_hash")
 _COUNTS = ("n", "n_clips", "unparsed", "errors", "missing")
+_SCORE = {"value": (float, None), "low": (float, None), "high": (float, None)}
+_SCORES = {str: {str: _SCORE}}
+_COUNTED = dict.fromkeys(_COUNTS, int)
+_HEADER = {
+    "date": str,
+    "model": str,
+    "model_args": (str, None, dict),
+    "limit": (float, None),
+    "seeds": dict,
+    "task_versions": {str: (float, None, str)},
+}
+_OF_TASK = _COUNTED | {"readings": {reading: {str: _SCORE} for reading in MODES}}
+_DESCRIBED = {"run": _HEADER, "n": int, "errors": int, "missing": int, "judge": str}
+_DESCRIBED |= {"judges": {str: {"unjudged": int, "scores": {str: _SCORE}}}}
+_RESCORED = {
+    "benchmarks?": {str: {str: {"tasks": {str: _OF_TASK}, "group": _SCORES}}},
+    "recognition?": {str: _COUNTED | {"run": _HEADER, "readings": _SCORES}},
+    "descriptions?": {str: _DESCRIBED},
+    "runs?": {str: _HEADER},
+    "notes?": [str],
+    "interval?": {"level": float},
+    "input?": str,
+}
+"""What `emorealm rescore --json` writes, as far as it is read here (`emorealm_tasks.shapes`)."""
 _EMER = {"clue": "clue", "label": "label", "spurious": "spurious", "halluc": "hallucination"}
 
 
@@ -91,10 +115,11 @@ def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
 
 def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int, models: list[Model]) -> Measured:
     """The scores that `emorealm rescore --json` wrote; there are no replies. Stops where there is no score."""
+    shapes.require(path, content, _RESCORED, f"make it with emorealm rescore RUN --json {path}")
     others = [*content.get("recognition", {}).values(), *content.get("descriptions", {}).values()]
     headers = [*content.get("runs", {}).values(), *(of_task["run"] for of_task in others)]
     rows = list(report_rows(content))
-    if not rows:
+    if not rows or not headers:
         stop(f"{path}: holds no scores; make it with emorealm rescore RUN --json {path}")
     about = _about(name, "run, rescored", path, headers, models)
     level = content.get("interval", {}).get("level", intervals.LEVEL)
@@ -138,7 +163,8 @@ def _about(
 
 
 def _task_versions(header: Mapping[str, Any]) -> dict[str, str]:
-    found = sorted({f"{version:g}" for version in header["task_versions"].values() if version is not None})
+    versions = [version for version in header["task_versions"].values() if version is not None]
+    found = sorted({version if isinstance(version, str) else f"{version:g}" for version in versions})
     return {"tasks": "/".join(found)} if found else {}
 
 

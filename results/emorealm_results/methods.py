@@ -127,7 +127,7 @@ def _means(runs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, float 
     tables |= {task: [run["tasks"][task] for run in runs] for task in metrics.TASKS}
     for task, scores in tables.items():
         for metric in scores[0]:
-            values = [one[metric] for one in scores]
+            values = [one.get(metric) for one in scores]
             yield task, metric, None if None in values else fmean(values)
 
 

@@ -8,16 +8,19 @@ folder, say the tasks and later their blind floor: of each task the newest file 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+from emorealm_tasks import shapes
+from emorealm_tasks.answers import split_choice
 from emorealm_tasks.errors import stop
+from emorealm_tasks.judge_prompt import CRITERIA
 from emorealm_tasks.metrics import TASKS, Unread
 from emorealm_tasks.outside import (
     Unreadable,
-    kind_of,
+    brief,
     lines,
     parse_json,
     read_bytes,
@@ -34,9 +37,25 @@ _SAMPLES_FILE = re.compile(r"(?P<date>.+?)_samples_(?P<task>.+)\.jsonl")
 TASK_NAME = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
 _JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json --json OUT (emorealm leaderboard takes OUT)"
 _FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
-_KINDS = {"choices": list, "labels": list, "verdicts": dict, "truth": dict}
-"""Of a record's fields; all others are text."""
+_VERDICT = {"scores": dict.fromkeys(CRITERIA, float), "reasons?": {str: str}}
+_TRUTH = {"present": [str], "relevant": [str], "emotions": [str]}
+_SHAPES: dict[str, Any] = {
+    "choices": [str],
+    "labels": [str],
+    "verdicts": {str: [(_VERDICT, None)]},
+    "truth": (_TRUTH, None),
+    "unjudged?": {str: str},
+    "question?": str,
+}
+"""Of a record's fields (`emorealm_tasks.shapes`); all others are text."""
 _PARTS = ("config", "results", "versions")
+_RESULTS = {
+    "config?": ({"limit?": (float, None)}, None),
+    "results?": ({str: dict}, None),
+    "versions?": ({str: (float, str, None)}, None),
+    "n-samples?": ({str: {"effective?": (int, None)}}, None),
+}
+"""A results file of lmms-eval, as far as it is read here (`emorealm_tasks.shapes`)."""
 _SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 
 
@@ -116,10 +135,8 @@ def read_header(path: Path) -> dict[str, Any]:
     if not exists:
         stop(f"{path}: missing beside its samples; lmms-eval writes it at the end of a run, so run again")
     results = read_json(path, dict, "it is not what lmms-eval writes; run again")
-    config, scores, versions = ({} if results.get(name) is None else results[name] for name in _PARTS)
-    parts = [config, scores, versions, *(scores.values() if isinstance(scores, dict) else ())]
-    if not all(isinstance(part, dict) for part in parts):
-        stop(f"{path}: it is not what lmms-eval writes; run again")
+    shapes.require(path, results, _RESULTS, "it is not what lmms-eval writes; run again")
+    config, scores, versions = (results.get(name) or {} for name in _PARTS)
     return {
         "date": path.name.removesuffix("_results.json"),
         "model": str(config.get("model") or "unknown model"),
@@ -170,11 +187,26 @@ def read_records(path: Path, fields: Sequence[str]) -> list[Any]:
         )
     counted = _counted(path)
     if counted is not None and counted != len(records):
-        stop(
-            f"{path}: holds {len(records)} replies where its results file counts {counted}; it was cut or changed: "
-            "copy the whole file, or run the task again"
-        )
+        _refuse_count(path, len(records), counted)
     return records
+
+
+def check_whole(path: Path, samples: Sequence[Mapping[str, Any]]) -> None:
+    """Stop where a samples file, whoever's, holds fewer questions than the results file beside it counts.
+
+    There may be more lines than questions: lmms-eval writes one for each filter.
+    """
+    asked = {str(sample.get("doc_id", number)) for number, sample in enumerate(samples)}
+    counted = _counted(path)
+    if counted is not None and len(asked) < counted:
+        _refuse_count(path, len(asked), counted)
+
+
+def _refuse_count(path: Path, found: int, counted: int) -> NoReturn:
+    stop(
+        f"{path}: holds {found} replies where its results file counts {counted}; it was cut or changed: copy the whole "
+        "file, or run the task again"
+    )
 
 
 def _counted(path: Path) -> int | None:
@@ -233,10 +265,17 @@ def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[s
         stop(f"{where}: holds no record; was it written by other tasks? Join it: {_JOIN}")
     if lacking := [field for field in fields if field not in record]:
         stop(f"{where}: its record lacks {', '.join(lacking)}; join it: {_JOIN}")
-    for field in fields:
-        kind = _KINDS.get(field, str)
-        if not isinstance(record[field], kind) and (field, record[field]) != ("truth", None):
-            stop(
-                f"{where}: {field} of its record is {kind_of(record[field])}; was the file changed? Run the task again"
-            )
+    optional = {name: of_field for name, of_field in _SHAPES.items() if name.endswith("?")}
+    try:
+        shapes.fit(record, {field: _SHAPES.get(field, str) for field in fields} | optional)
+        _consistent(record)
+    except ValueError as error:
+        stop(f"{where}: in its record {brief(error)}; was the file changed? Run the task again")
     return record
+
+
+def _consistent(record: dict[str, Any]) -> None:
+    """Raise ValueError for choices without letters, and for a gold answer that is none of its question's."""
+    known = [split_choice(choice)[0] for choice in record.get("choices", ())] or record.get("labels", ())
+    if known and record["gold"] not in known:
+        raise ValueError(f"the gold answer {record['gold']!r} is none of {', '.join(known)}")

@@ -50,6 +50,22 @@ def test_every_shape_gives_the_numbers_of_our_own_records(tmp_path, questions, s
     assert rescore.score(foreign.load(run, questions))["benchmarks"] == ours
 
 
+def test_a_cut_file_of_answers_alone_is_refused(tmp_path, questions, capsys):
+    run = run_folders.write(tmp_path / "run", {f"emorealm_{TASKS[1]}": run_folders.records(TASKS[1])})
+    strip(run, SHAPES["lmms-eval's own doc"])
+    [results] = run.rglob("*_results.json")
+    content = json.loads(results.read_text())
+    results.write_text(json.dumps(content | {"n-samples": {f"emorealm_{TASKS[1]}": {"effective": 8}}}))
+    command = ["rescore", str(run), "--questions", str(questions), "--resamples", "10"]
+    assert cli.main(command) == 0
+    path = next(run.rglob("*_samples_*.jsonl"))
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:3]))
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(command)
+    assert stopped.value.code == 2
+    assert "holds 3 replies where its results file counts 8" in capsys.readouterr().err
+
+
 def test_what_cannot_be_joined_is_counted_by_reason(tmp_path, questions, capsys):
     run = run_folders.write(tmp_path / "run", {f"emorealm_{TASKS[1]}": run_folders.records(TASKS[1])})
     path = next(run.rglob("*_samples_*.jsonl"))

@@ -52,6 +52,7 @@ def study():
     main.append(row("w/o TPD", ["m1", "m2", "m3"]))
     sections = {"main": main, "table18": [row("base", ["b"]), row("er", ["m0"])]}
     about = {"base": {"name": "nano", "fingerprint": "12"}, "split": "test", "versions": {"torch": "2"}}
+    about |= {"training": {}, "world": {"clips": 8, "seed": 0}, "preferences": {"clips": 9, "letters": 0.2}}
     return {"about": about, "questions": study_record.questions(answered(())), "runs": runs, "sections": sections}
 
 

@@ -72,7 +72,7 @@ def test_a_record_of_another_kind_is_refused(run, capsys, field, value):
     sample = json.loads(lines[1])
     sample["emorealm_score"]["record"][field] = value
     path.write_text("\n".join([lines[0], json.dumps(sample), *lines[2:]]) + "\n")
-    assert f"line 2: {field} of its record is" in refused(run, capsys)
+    assert f"line 2: in its record {field} is" in refused(run, capsys)
 
 
 @pytest.mark.parametrize(

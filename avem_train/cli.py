@@ -7,6 +7,7 @@ from typing import Any
 
 from avem_train import config
 from emorealm_tasks import versions
+from emorealm_tasks.outside import brief
 
 
 def _mini_base(content: dict[str, Any]) -> None:
@@ -68,8 +69,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         content = config.read(args.recipe, args.overrides)
         program = content.pop("program", None)
-        if program not in PROGRAMS:
-            raise config.RecipeError(f"the recipe's program must be one of {', '.join(PROGRAMS)}, got {program!r}")
+        if not isinstance(program, str) or program not in PROGRAMS:
+            known = ", ".join(PROGRAMS)
+            raise config.RecipeError(f"the recipe's program must be one of {known}, got {brief(repr(program))}")
         PROGRAMS[program](content)
     except config.RecipeError as error:
         print(f"avem-train: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """The preference record, its two file layouts, and the checks that come before training.
 
-Ours is JSON Lines, one record a line, paths relative to the file's folder (or to `root`)::
+Ours is JSON Lines, one record a line, paths relative to the file's folder (or to `root`), or absolute and below it::
 
     {"id": "1", "video": "videos/part_1/1.mp4", "audio": "wavs/1.wav", "prompt": "How does ...?", "modality": "video",
      "emotion": "anger", "chosen": "...", "rejected_video_relevant": "...", "rejected_emotion_relevant": "..."}
@@ -26,6 +26,7 @@ from avem_train.negatives import MODALITIES, Negatives, changed, given, needs_cl
 from emorealm_tasks import clips, files, settings
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import Unreadable, brief, inside, lines, parse_json, read_text
 
 FURTHER_EMOTIONS = ("contempt", "anxiety", "helplessness", "disappointment", "worry")
 """Classes of MAFW and MER2025, the paper's sources (Section 4.3), beside the seven."""
@@ -128,7 +129,7 @@ def load(
     kept_in.unlink(missing_ok=True)
     if not found:
         return records
-    _keep(kept_in, found)
+    files.write(kept_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
     good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
     going_on = on_bad_record == "skip" and good
     if not first:
@@ -159,18 +160,14 @@ def report(path: Path, count: int, found: Sequence[Problem]) -> str:
     """The one report: how many of `count` records are bad, and of each kind of fault how often and the first ones."""
     kinds = Counter(problem.kind for problem in found)
     bad = len({problem.id for problem in found})
-    lines = [f"{path}: {bad} of {count} records cannot be trained on."]
+    said = [f"{path}: {bad} of {count} records cannot be trained on."]
     for kind, times in kinds.most_common():
-        lines.append(f"  {kind}: {times}")
+        said.append(f"  {kind}: {times}")
         of_kind = [problem for problem in found if problem.kind == kind]
-        lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_SHOWN]]
+        said += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_SHOWN]]
         if times > _SHOWN:
-            lines.append(f"    ... and {times - _SHOWN} more")
-    return "\n".join(lines)
-
-
-def _keep(path: Path, found: Sequence[Problem]) -> None:
-    files.write(path, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
+            said.append(f"    ... and {times - _SHOWN} more")
+    return "\n".join(said)
 
 
 def _faults(
@@ -253,9 +250,12 @@ def _files(record: Preference, negatives: Negatives | None) -> Files:
 def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem]]:
     """The records that can be read, and what keeps the others from it. Stops where the file cannot be read at all."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        rows = _list_items(json.loads(text)) if text.lstrip().startswith("[") else _lines(text)
-    except (OSError, ValueError) as error:
+        text = read_text(path)
+        if text.lstrip().startswith("["):
+            rows = [(f"item {number}", item) for number, item in enumerate(parse_json(text), 1)]
+        else:
+            rows = [(f"line {number}", line) for number, line in lines(text)]
+    except Unreadable as error:
         stop(f"{path}: not readable as JSON Lines or as a JSON list ({error})")
     records, unreadable = [], []
     for where, row in rows:
@@ -268,30 +268,19 @@ def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem]]:
     return records, unreadable
 
 
-def _list_items(items: list[Any]) -> Iterator[tuple[str, object]]:
-    for number, item in enumerate(items, 1):
-        yield f"item {number}", item
-
-
-def _lines(text: str) -> Iterator[tuple[str, object]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            yield f"line {number}", line
-
-
 def _record(row: object, where: str, root: Path) -> Preference:
     """The record in a list's item or in a line's text. Raises ValueError for what is no object, or a field no text."""
-    item = json.loads(row) if isinstance(row, str) else row
+    item = parse_json(row) if isinstance(row, str) else row
     if not isinstance(item, Mapping):
         raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
     if "rejected" in item:
         item = {_RELEASED.get(name, name): value for name, value in item.items()}
     for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
         if not isinstance(item.get(name) or "", str):
-            raise ValueError(f"field {name!r}: expected text, found {item[name]!r}")
+            raise ValueError(f"field {name!r}: expected text, found {brief(repr(item[name]))}")
     emotion = (item.get("emotion") or "").strip()
     texts: dict[str, Any] = {name: item.get(name) or "" for name in _RESPONSES}
-    paths: dict[str, Any] = {name: root / item[name] if item.get(name) else None for name in _PATHS}
+    paths: dict[str, Any] = {name: _file(root, item[name], name) if item.get(name) else None for name in _PATHS}
     return Preference(
         id=str(item["id"] if item.get("id") not in (None, "") else where),
         prompt=_LEADING_TAGS.sub("", item.get("prompt") or ""),
@@ -300,3 +289,11 @@ def _record(row: object, where: str, root: Path) -> Preference:
         **paths,
         **texts,
     )
+
+
+def _file(root: Path, named: str, field: str) -> Path:
+    """The file that a record names below `root`: whoever wrote the records names no other file of this machine."""
+    try:
+        return inside(root, named, field)
+    except Unreadable as error:
+        raise ValueError(f"{error}: name the folder that all the records' files lie below with root=") from None

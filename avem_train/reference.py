@@ -19,7 +19,7 @@ from avem_train import logprobs
 from avem_train.backbone import Backbone
 from avem_train.replies import Reply
 from emorealm_tasks import clips
-from emorealm_tasks.outside import lines, parse_json
+from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes
 from model_adapters.fingerprint import fingerprint
 
 
@@ -103,7 +103,11 @@ def _digest(about: list[Any]) -> str:
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[str, float]]:
-    for _, line in lines(path.read_text(encoding="utf-8", errors="replace")):
+    try:
+        text = read_bytes(path).decode(errors="replace")
+    except Unreadable:  # no file, say: what is kept is a help, and computed again
+        return
+    for _, line in lines(text):
         try:
             key, value = parse_json(line)
         except (ValueError, TypeError):  # of a kill, or a whole value of another kind

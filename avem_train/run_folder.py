@@ -150,7 +150,7 @@ class RunFolder:
         if self.writes:
             (place / "training_args.bin").unlink(missing_ok=True)
             config = place / lora.CONFIG
-            content = json.loads(config.read_text(encoding="utf-8"))
+            content = read_json(config, dict, "PEFT wrote it a moment ago; is the disk full?")
             # the embedded model lies elsewhere on every machine, so it goes by its name
             content["base_model_name_or_path"] = NANO.name if self.model_folder == NANO else str(self.model_folder)
             files.write_json(config, content)
@@ -196,7 +196,11 @@ class RunFolder:
 def read_log(path: Path) -> list[dict[str, Any]]:
     """The lines of a log.jsonl, without one that a kill cut short."""
     found = []
-    for _, line in lines(path.read_text(encoding="utf-8", errors="replace")) if path.exists() else []:
+    try:
+        text = read_bytes(path).decode(errors="replace")
+    except Unreadable:
+        return []
+    for _, line in lines(text):
         with contextlib.suppress(ValueError):
             found.append(typed(parse_json(line), dict))
     return found

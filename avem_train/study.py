@@ -6,7 +6,6 @@ seeds, goes on, on another machine too. `study_record` says what it leaves.
 """
 
 import hashlib
-import json
 import multiprocessing
 import os
 import time
@@ -23,7 +22,7 @@ from avem_train.study_run import Job
 from emorealm_tasks import settings as roots
 from emorealm_tasks.errors import stop
 from emorealm_tasks.mini import preferences
-from emorealm_tasks.mini.build import VERSION, build, complete
+from emorealm_tasks.mini.build import VERSION, build, built_with, complete
 
 SPLITS = ("test", "validation")
 _MOST_WORKERS = 8
@@ -137,8 +136,8 @@ def plan(
     about = {
         "base": {"name": base.name, "fingerprint": print_of},
         "split": study.split,
-        "world": _made(world),
-        "preferences": _made(data[study.preferences.letters]),
+        "world": built_with(world),
+        "preferences": built_with(data[study.preferences.letters]),
         "training": study.training,
     }
     ordered = sorted(jobs.values(), key=lambda job: job.seed or 0)
@@ -177,7 +176,7 @@ def built(place: Path, split: str, clips: int, seed: int, letters: float | None 
     wanted |= {} if letters is None else {"letters": letters}
     own = place / "worlds" / "-".join(map(str, (split, clips, seed, *([] if letters is None else [letters]))))
     for folder in (roots.load().mini, own):
-        if complete(folder) and _made(folder) == wanted:
+        if complete(folder) and built_with(folder) == wanted:
             return folder
     print(f"building {own}", flush=True)
     try:
@@ -185,10 +184,6 @@ def built(place: Path, split: str, clips: int, seed: int, letters: float | None 
     except ValueError as error:
         stop(f"the {split} world cannot be built: {error}")
     return own
-
-
-def _made(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "build.json").read_text(encoding="utf-8"))
 
 
 def _content(folder: Path) -> str:
@@ -241,7 +236,7 @@ def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None
     waiting = []
     for job in jobs.values():
         if job.kept.is_file():
-            _take(record, job.key, json.loads(job.kept.read_text(encoding="utf-8")))
+            _take(record, job.key, study_record.read_run(job.kept))
         elif job.key not in record["runs"]:
             waiting.append(job)
     record["runs"] = {key: made for key, made in record["runs"].items() if key in names}

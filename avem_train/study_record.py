@@ -40,6 +40,7 @@ _RUN = {
     "scores": {part: dict.fromkeys(READINGS, _OF_READING) for part in _PARTS_ASKED},
     "answers": {part: dict.fromkeys(READINGS, str) for part in _PARTS_ASKED},
 }
+_FAILED = {"seed": (int, None), "failed": str}
 _ROW = {"name": str, "published": str, "axis": str, "value": (float, None), "runs": [str]}
 _STUDY = {
     "about": {
@@ -51,7 +52,7 @@ _STUDY = {
         "versions": {str: str},
     },
     "questions": {f"{name}?": [str] for name in (*_COLUMNS, "choices")},
-    "runs": {str: (_RUN, {"seed": (int, None), "failed": str})},
+    "runs": {str: (_RUN, _FAILED)},
     "sections": {str: [_ROW]},
 }
 """See `emorealm_tasks.shapes`."""
@@ -161,6 +162,14 @@ def check(path: Path, study: Any) -> None:
         lengths |= {len(letters) for of_part in run.get("answers", {}).values() for letters in of_part.values()}
     if len(lengths) > 1:
         stop(f"{path}: its questions' columns and its runs' answers differ in number; {_AGAIN}")
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """A finished run's record, with the questions it was asked; stops where the file holds none."""
+    again = "delete it, and the study makes that run again"
+    found: dict[str, Any] = read_json(path, dict, again)
+    shapes.require(path, found, _FAILED if "failed" in found else _RUN | {"questions?": dict}, again)
+    return found
 
 
 def write(path: Path, study: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from avem_train import dpo, dpo_settings, run_folder, study_record
 from avem_train.run_folder import read_log
 from emorealm_tasks import files
+from emorealm_tasks.outside import read_json
 
 if TYPE_CHECKING:
     from avem_train.backbone import Backbone
@@ -162,7 +163,7 @@ def _trained(job: Job, failed: str) -> dict[str, Any]:
     settings = {name: asdict(getattr(job.settings, name)) for name in told}
     if failed:
         return {"settings": settings, "failed": failed}
-    about = json.loads((job.folder / "training.json").read_text(encoding="utf-8"))
+    about = read_json(job.folder / "training.json", dict, "delete the run's folder, and it is made again")
     log = study_record.summary(read_log(job.folder / "log.jsonl"))
     return {"settings": settings, "steps": about["steps"], "seconds": about["seconds"], "log": log}
 
@@ -175,7 +176,7 @@ def _told_to(path: Path) -> Iterator[None]:
             yield
         except SystemExit as stopped:
             file.flush()
-            said = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            said = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
             raise RunStopped(said[-1] if said else f"it ended with status {stopped.code}") from stopped
 
 

@@ -191,7 +191,8 @@ def _stage_key(settings: MiniBase, processor: AvereProcessor, names: tuple[str, 
 
 def _resumed(model: AvereForConditionalGeneration, kept: Path, key: str) -> tuple[Scores, float] | None:
     """Scores and seconds of a stage an earlier run finished with the same settings, its weights put in; else None."""
-    if not kept.exists() or (found := torch.load(kept, weights_only=True))["key"] != key:
+    found = towers.read_kept(kept, key)
+    if not found:
         return None
     model.load_state_dict(found["model"])
     print(f"stage taken from {kept}")

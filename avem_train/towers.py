@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from avem_train.mini_clips import rendered, target_names, targets
 from avem_train.muon import MuonAdamW, Schedule, split
 from emorealm_tasks import files
 from emorealm_tasks.mini.world import Clip
+from emorealm_tasks.outside import brief
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 _OTHER = {"video": "audio", "audio": "video"}
@@ -165,9 +167,21 @@ def _truth(clips: list[Clip], modality: str) -> torch.Tensor:
     return torch.from_numpy(np.stack([targets(clip, modality) for clip in clips]))
 
 
+def read_kept(path: Path, key: str) -> dict[str, Any]:
+    """What an earlier run kept under that key; {} where there is none, or a damaged file: then it is made again."""
+    try:
+        found = torch.load(path, weights_only=True) if path.is_file() else None
+    except Exception as error:  # of whatever kind the file is broken in
+        print(f"{path}: cannot be read ({brief(error)}), made again")
+        return {}
+    if not isinstance(found, dict) or found.get("key") != key:
+        return {}
+    return {name: value for name, value in found.items() if name != "key"}
+
+
 def _learn(modality: str, course: Course, kept: Path) -> Tower:
     key = course.key(modality)
-    if kept.exists() and (found := torch.load(kept, weights_only=True)).pop("key") == key:
+    if found := read_kept(kept, key):
         print(f"{modality} tower taken from {kept}")
         return Tower(**found)
     started = time.monotonic()

@@ -5,21 +5,26 @@ decoder costs itself and not the run. What was found is kept under the cache fol
 that looking at thousands of clips again costs only their `stat`.
 """
 
-import json
+import contextlib
 import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emorealm_tasks import files as writing
 from emorealm_tasks.media import guard
+from emorealm_tasks.outside import Unreadable, parse_json, read_bytes
 from emorealm_tasks.rows import Row
+from emorealm_tasks.shapes import fit
 
 KINDS = ("missing", "unreadable", "soundless")
 _SHOWN = 5  # problems spelled out in a report
 PROBES = "probes-2.json"  # under the cache folder; the first kind of file knew less
+_WORDS = dict.fromkeys(("kind", "reason", "no_video", "no_audio"), str)
+_KEPT = {str: {"stamp": [int], "video": bool, "audio": bool, "damaged_packets?": int, "decoded?": float} | _WORDS}
+"""What PROBES holds (`emorealm_tasks.shapes`)."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +109,9 @@ def held(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     examined = guard.examine_all(there)
     for file in fresh:
         known[file] = {"stamp": stamps[file], **_outcome(file, examined.get(file))}
-    if there:
-        _write(kept_in, kept | {file: known[file] for file in there})
+    if there and (kept_in.is_file() or not kept_in.exists()):  # a pipe there would be waited for
+        with contextlib.suppress(OSError):  # what is kept is a help, never a condition
+            writing.write_json(kept_in, kept | {file: known[file] for file in there}, indent=None)
     return known
 
 
@@ -131,15 +137,8 @@ def incomplete(files: Iterable[str], cache: Path) -> list[str]:
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        kept: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # never written, or cut short: probing again is all it costs
+        kept: dict[str, dict[str, Any]] = parse_json(read_bytes(path))
+        fit(kept, _KEPT)
+    except Unreadable:  # never written, cut short or changed: probing again is all it costs
         return {}
     return kept
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".json")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    os.replace(draft, path)

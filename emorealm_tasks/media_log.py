@@ -7,6 +7,7 @@ could decode (`emorealm_tasks.media.Report`). The file is named by EMOREALM_MEDI
 """
 
 import atexit
+import contextlib
 import json
 import os
 import tempfile
@@ -14,7 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes
+from emorealm_tasks.shapes import fit
+
 VARIABLE = "EMOREALM_MEDIA_LOG"
+_ENTRY = {"clip": (str, None), "audio": (str, None), "frames": int, "times": [float], "audio_seconds": float}
 
 
 class Given(TypedDict):
@@ -66,9 +71,15 @@ def find(video: str | None, audio: str | None) -> Given | None:
 @lru_cache(maxsize=1)
 def _entries(path: str, size: int) -> dict[tuple[str | None, str | None], Given]:
     """All whole lines by (video, audio); `size` makes a file that grew be read again."""
-    with open(path, encoding="utf-8") as file:
-        entries = [json.loads(line) for line in file.read(size).splitlines(keepends=True) if line.endswith("\n")]
-    return {(entry["clip"], entry["audio"]): entry for entry in entries}
+    entries = {}
+    with contextlib.suppress(Unreadable):
+        whole, _, _ = read_bytes(Path(path)).decode(errors="replace").rpartition("\n")
+        for _, line in lines(whole):
+            with contextlib.suppress(Unreadable):
+                entry = parse_json(line)
+                fit(entry, _ENTRY)
+                entries[entry["clip"], entry["audio"]] = entry
+    return entries
 
 
 def _remove(path: str, owner: int) -> None:

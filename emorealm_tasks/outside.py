@@ -7,7 +7,7 @@ another type, be nested so deep that reading it ends the process, or be no file 
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -20,6 +20,8 @@ _LARGEST = 1 << 30
 _LARGEST_YAML = 1 << 24
 _MOST_NODES = 1_000_000
 _SHOWN = 200
+_LONGEST_NAME = 255  # bytes, as of most file systems
+_LONGEST_PATH = 4000  # bytes; systems take 4,096 at most
 _USER = re.compile(r"(?<=://)[^/?#@\s]+@")
 _TYPES: dict[type, str] = {dict: "an object", list: "a list", str: "text", int: "a number", float: "a number"}
 
@@ -155,6 +157,25 @@ def below(folder: Path, named: object) -> Path:
     if not path.is_relative_to(root):
         raise Unreadable(f"{brief(named)!r} leaves the folder {folder}")
     return path
+
+
+def inside(root: Path, named: str, field: str = "video") -> Path:
+    """The file that a field of the data names under `root`, relative or absolute; Unreadable for any other place.
+
+    Links below `root` are followed: they were put there by whoever keeps the clips (parts on several disks), not by
+    whoever wrote the data.
+    """
+    pure = PurePosixPath(named.replace("\\", "/"))
+    for own in (root.absolute(), root.resolve()):
+        if pure.is_absolute() and pure.is_relative_to(own):
+            pure = pure.relative_to(own)
+    if "\0" in named or pure.is_absolute() or ".." in pure.parts:
+        raise Unreadable(f"field {field!r}: {brief(repr(named))} leaves the data folder {root}; refused")
+    if not pure.parts or any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in pure.parts):
+        raise Unreadable(f"field {field!r}: {brief(repr(named))} is no name of a file")
+    if len(str(root.absolute() / pure).encode(errors="replace")) > _LONGEST_PATH:
+        raise Unreadable(f"field {field!r}: {brief(repr(named))} is too long for the name of a file")
+    return root.absolute() / pure
 
 
 def plain_name(name: object) -> bool:

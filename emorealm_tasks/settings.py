@@ -129,8 +129,12 @@ def _settable() -> list[dataclasses.Field[Any]]:
 def _settings_file() -> Path | None:
     named = os.environ.get("EMOREALM_SETTINGS")
     if named:
-        path = Path(named).expanduser()
-        if not path.is_file():
+        try:
+            path = Path(named).expanduser()
+            there = path.is_file()
+        except (OSError, RuntimeError) as error:  # a name too long, ~ of nobody
+            stop(f"EMOREALM_SETTINGS is {brief(named)!r}, which is no path ({brief(error)}); name a file")
+        if not there:
             stop(f"{path}: no such settings file; EMOREALM_SETTINGS names it")
         return path
     here = Path("emorealm.yaml")
@@ -164,11 +168,11 @@ def _parse(field: dataclasses.Field[Any], value: object, where: str, base: Path 
         return text.lower() in _TRUE
     if field.name in _CHOICES:
         if text not in _CHOICES[field.name]:
-            stop(f"{where} is {text!r}; use one of {', '.join(_CHOICES[field.name])}")
+            stop(f"{where} is {brief(text)!r}; use one of {', '.join(_CHOICES[field.name])}")
         return text
     if field.type is int:
         if not (text.isdecimal() and len(text) < 10) or int(text) < _LEAST.get(field.name, 1):
-            stop(f"{where} is {text!r}; use a whole number from {_LEAST.get(field.name, 1)} on")
+            stop(f"{where} is {brief(text)!r}; use a whole number from {_LEAST.get(field.name, 1)} on")
         return int(text)
     if field.name in _TEXTS:
         return text

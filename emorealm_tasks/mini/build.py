@@ -6,7 +6,6 @@ training split `instructions.json` (video, prompt, response) instead of the last
 (`emorealm_tasks.mini.preferences`) about other clips of the same world.
 """
 
-import json
 import os
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ from emorealm_tasks.mini.instructions import KINDS, instructions
 from emorealm_tasks.mini.plan import CHANCE, plan
 from emorealm_tasks.mini.questions import Question, item
 from emorealm_tasks.mini.world import SPLITS, TEST_CLIPS, Clip, cue_records, generator, sample_clip
+from emorealm_tasks.outside import Unreadable, parse_json, read_bytes, typed
 
 VERSION = 1
 """Raised whenever the same seed would give other clips or questions."""
@@ -65,11 +65,17 @@ def complete(out: Path) -> bool:
     """Whether a folder holds a whole split; one that an earlier version built may lack the layouts."""
     if not (out / "emorealm_v1.json").exists():
         return False
+    split = built_with(out).get("split")
+    return split is not None and (split == "train" or layouts.complete(out))
+
+
+def built_with(out: Path) -> dict[str, Any]:
+    """What a folder was built with, {} where its build.json does not say."""
     try:
-        split = json.loads((out / "build.json").read_text(encoding="utf-8"))["split"]
-    except (OSError, ValueError, KeyError):
-        return False
-    return split == "train" or layouts.complete(out)
+        found: dict[str, Any] = typed(parse_json(read_bytes(out / "build.json")), dict)
+    except Unreadable:
+        return {}
+    return found
 
 
 def build(
@@ -112,8 +118,8 @@ def build(
         known = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
         layouts.write_all(out, layouts.pool((clip, out / "videos" / name(n)) for n, (clip, _) in enumerate(content)))
         write_json(out / "floor.json", {"exact": CHANCE, "bag_of_words": floor.bag_of_words(known, questions)})
-    made = {"version": VERSION, "split": split, "clips": len(content), "seed": seed, "letters": letters}
-    write_json(out / "build.json", {key: value for key, value in made.items() if value is not None})
+    about = {"version": VERSION, "split": split, "clips": len(content), "seed": seed, "letters": letters}
+    write_json(out / "build.json", {key: value for key, value in about.items() if value is not None})
     write_json(out / "emorealm_v1.json", questions)
     return dict(counts)
 

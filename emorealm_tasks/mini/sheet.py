@@ -1,6 +1,5 @@
 """A contact sheet of built clips: frames, spectrogram, and one question of each, as a picture to look at."""
 
-import json
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -11,25 +10,41 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
+from emorealm_tasks import shapes
 from emorealm_tasks.errors import stop
 from emorealm_tasks.files import draft
-from emorealm_tasks.media import read_audio, read_frames
+from emorealm_tasks.media import MediaError, read_audio, read_frames
+from emorealm_tasks.mini import own
+from emorealm_tasks.outside import brief, read_json
 
 FRAMES = 4
+_AGAIN = "build the embedded benchmark again"
+_ITEM = dict.fromkeys(("task", "subtask", "video", "question", "answer"), str) | {"choices": [str]}
+_CUE = {"modality": str, "name": str, "matters": bool}
+_TRUTH = {"clip": str, "emotion_video": str, "emotion_audio": str, "cues": [_CUE]}
 
 
 def _rows(data: Path, count: int) -> list[dict[str, Any]]:
     """Questions to show: one a clip, of as many different tasks as can be, in the order of the tasks."""
-    items = json.loads((data / "emorealm_v1.json").read_text(encoding="utf-8"))
+    file = data / own.QUESTIONS
+    items = read_json(file, list, _AGAIN)
+    shapes.require(file, items, [_ITEM], _AGAIN)
     tasks = list(dict.fromkeys((item["task"], item["subtask"]) for item in items))
     picked, clips = [], set()
-    for turn in range(count):
+    for turn in range(count if tasks else 0):
         task = tasks[turn % len(tasks)]
         found = next((i for i in items if (i["task"], i["subtask"]) == task and i["video"] not in clips), None)
         if found:
             picked.append(found)
             clips.add(found["video"])
     return picked
+
+
+def _media(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    try:
+        return *read_frames(path, FRAMES), read_audio(path)
+    except MediaError as error:
+        stop(str(error))
 
 
 def _caption(item: dict[str, Any], truth: dict[str, Any]) -> str:
@@ -48,21 +63,26 @@ def draw_sheet(data: Path, out: Path, count: int = 6) -> None:
 
     Stops with a message where `data` is not a built folder.
     """
-    if not (data / "emorealm_v1.json").exists():
+    if not (data / own.QUESTIONS).exists():
         stop(f"{data} holds no built benchmark: make one with `emorealm-mini build --out {data}`")
-    truths = {row["clip"]: row for row in json.loads((data / "cues.json").read_text(encoding="utf-8"))}
+    cues = read_json(data / own.CUES, list, _AGAIN)
+    shapes.require(data / own.CUES, cues, [_TRUTH], _AGAIN)
+    truths = {row["clip"]: row for row in cues}
     rows = _rows(data, count)
+    if lacking := [item["video"] for item in rows if item["video"] not in truths]:
+        stop(f"{data / own.CUES}: tells nothing of {brief(lacking[0])}; {_AGAIN}")
+    if not rows:
+        stop(f"{data / own.QUESTIONS}: holds no question to show; {_AGAIN}")
     figure, axes = plt.subplots(
         len(rows), FRAMES + 2, figsize=(17, 2.15 * len(rows)), squeeze=False, width_ratios=[1] * FRAMES + [1.6, 3.1]
     )
     for line, item in zip(axes, rows, strict=True):
         path = data / "videos" / item["video"]
-        pictures, times = read_frames(path, FRAMES)
+        pictures, times, wave = _media(path)
         for axis, picture, moment in zip(line, pictures, times, strict=False):
             axis.imshow(picture)
             axis.set_title(f"{moment:.1f} s", fontsize=8)
             axis.axis("off")
-        wave = read_audio(path)
         line[FRAMES].specgram(wave + 1e-5 * np.sin(np.arange(len(wave))), NFFT=512, Fs=16_000, noverlap=384, vmin=-120)
         line[FRAMES].set_ylim(0, 6000)
         line[FRAMES].tick_params(labelsize=7)

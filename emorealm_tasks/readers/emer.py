@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from emorealm_tasks import readers
 from emorealm_tasks.errors import absent, stop
-from emorealm_tasks.outside import brief, read_json
+from emorealm_tasks.outside import brief, inside, read_json
 from emorealm_tasks.readers import recognition
-from emorealm_tasks.readers.emorealm import HOW_TO_GET_MINI, inside
+from emorealm_tasks.readers.emorealm import HOW_TO_GET_MINI
 from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings, load
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from emorealm_tasks.answers import split_choice, yes_no_letters
 from emorealm_tasks.errors import absent, stop
-from emorealm_tasks.outside import brief, clean, read_json
+from emorealm_tasks.outside import brief, clean, inside, read_json
 from emorealm_tasks.rows import Row
 from emorealm_tasks.settings import Settings
 
@@ -41,7 +41,6 @@ PUBLISHED = {
 PUBLISHED_CLIPS = 2649
 """Unique clips of all tasks, from the same table."""
 HUB_DATASET, HUB_FILE = "chaubeyG/EmoReAlM", "emorealm_v1.json"
-_LONGEST_NAME = 255  # bytes, on all common disks
 HUB_SECONDS = 5  # to wait for the hub's first answer
 HOW_TO_GET_CLIPS = (
     "The clips are DFEW's (https://dfew-dataset.github.io, on request); as released they are re-encoded to 24 fps mp4, "
@@ -151,25 +150,6 @@ def notes(rows: Sequence[Row]) -> list[str]:
             f"left out; name it in the field subtask: {', '.join(SUBTASKS)}"
         )
     return lines
-
-
-def inside(root: Path, relative: str) -> Path:
-    """`relative` under `root` as an absolute path; ValueError when it would leave `root`, or is no name of a file.
-
-    It may also be absolute, and then lie under `root`.
-
-    Links below `root` are followed: they were put there by whoever keeps the clips (parts on several disks), not by
-    whoever wrote the questions.
-    """
-    pure = PurePosixPath(relative.replace("\\", "/"))
-    for own in (root.absolute(), root.resolve()):
-        if pure.is_absolute() and pure.is_relative_to(own):
-            pure = pure.relative_to(own)
-    if "\0" in relative or pure.is_absolute() or ".." in pure.parts:
-        raise ValueError(f"field 'video': {brief(repr(relative))} leaves the data folder {root}; refused")
-    if not pure.parts or any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in pure.parts):
-        raise ValueError(f"field 'video': {brief(repr(relative))} is no name of a file")
-    return root.absolute() / pure
 
 
 def _wav(clip: str, video: Path, audios: Path | None) -> str:

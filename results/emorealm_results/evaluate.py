@@ -5,7 +5,6 @@ warning among many. Here the status is 0 only when every task that was asked has
 `--output_path` names a place. All arguments are lmms-eval's own.
 """
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import Unreadable, parse_json, read_bytes, typed
 
 
 @dataclass
@@ -133,8 +133,8 @@ def _without_results(tasks: Sequence[str], results: Mapping[str, Any]) -> Iterat
 
 def _not_written(tasks: Sequence[str], path: Path, with_samples: bool) -> Iterator[str]:
     try:
-        written = json.loads(path.read_text(encoding="utf-8"))["results"]
-    except (OSError, ValueError, KeyError) as error:
+        written = typed(typed(parse_json(read_bytes(path)), dict).get("results"), dict)
+    except Unreadable as error:
         yield f"{path} was not written ({error}); is there room, and may this user write there?"
         return
     lacking = [task for task in tasks if task not in written]

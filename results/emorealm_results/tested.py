@@ -21,6 +21,8 @@ from xml.etree import ElementTree
 
 from emorealm_results import markdown, output
 from emorealm_tasks.errors import stop
+from emorealm_tasks.outside import read_json
+from emorealm_tasks.shapes import require
 from emorealm_tasks.versions import installed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +57,11 @@ def record(report: Path, lock: str, today: datetime.date) -> dict[str, Any]:
         for key in total:
             total[key] += int(suite.get(key, "0"))
     failed = total["failures"] + total["errors"]
-    covered = json.loads(coverage.read_text())["totals"]["percent_covered"] if coverage.is_file() else None
+    covered = None
+    if coverage.exists():
+        measured = read_json(coverage, dict, "measure the coverage again")
+        require(coverage, measured, {"totals": {"percent_covered": float}}, "measure the coverage again")
+        covered = measured["totals"]["percent_covered"]
     return {
         "date": today.isoformat(),
         "python": platform.python_version(),
@@ -85,7 +91,7 @@ def render(records: Iterable[Mapping[str, Any]]) -> str:
 
 def read(folder: Path = RECORDS) -> list[dict[str, Any]]:
     """Every kept record."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+    return [read_json(path, dict, "make it again with `record`") for path in sorted(folder.glob("*.json"))]
 
 
 def put_in(page: str, table: str) -> str:

@@ -215,7 +215,13 @@ def test_one_of_several_processes_tells_of_bad_records(folder, capsys):
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(None, "No such file"), ("", "no record"), ("[", "not readable"), ("[]", "no record"), ("hello", "unreadable")],
+    [
+        (None, "no such file"),
+        ("", "no record"),
+        ("[", "not readable"),
+        ("[]", "no record"),
+        ("hello", "unreadable"),
+    ],
 )
 def test_a_file_that_is_none_stops_with_its_name(folder, capsys, content, said):
     path = folder / "prefs.jsonl"
@@ -226,6 +232,29 @@ def test_a_file_that_is_none_stops_with_its_name(folder, capsys, content, said):
     told = capsys.readouterr().err
     assert str(path) in told
     assert said in told
+
+
+@pytest.mark.parametrize("field", ["video", "audio", "rejected_video", "rejected_audio"])
+@pytest.mark.parametrize(
+    "named", ["/etc/passwd", "../a.mp4", "a/../../b.mp4", "a\0b", "x" * 5000, "/".join("ab" * 4000)]
+)
+def test_a_record_names_no_file_outside_its_folder(folder, field, named, capsys):
+    path = good(folder, item("3", **{field: named}))
+    with pytest.raises(SystemExit) as stopped:
+        read(path)
+    told = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert f"line 3: field {field!r}" in told
+    assert "root=" in told
+    assert max(map(len, told.splitlines())) < 1000
+
+
+def test_absolute_paths_below_the_root_are_read(folder):
+    path = good(folder, item("3", video=str(folder / "l.mp4")))
+    assert read(path)[2].video == folder / "l.mp4"
+    (folder / "records").mkdir()
+    path = lines(folder / "records" / "prefs.jsonl", item("1", video=str(folder / "a.mp4")))
+    assert read(path, folder)[0].video == folder / "a.mp4"
 
 
 def test_no_record_left_and_unknown_policies_stop(folder, capsys):

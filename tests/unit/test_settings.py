@@ -148,3 +148,36 @@ def test_any_settings_file_ends_in_one_line(content, capsys):
         settings.load()
     assert stopped.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+ODD = [
+    "~nosuchuser/x",
+    "/tmp/\udcff\udcfe",
+    "x" * 5000,
+    "/a" * 4000,
+    "9" * 5000,
+    "nan",
+    "inf",
+    "-5",
+    "",
+    " ",
+    "\x1b[31m",
+]
+VARIABLES = ["SETTINGS", *(field.name.upper() for field in settings._settable())]
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_any_value_in_the_environment_works_or_ends_in_one_short_line(name, monkeypatch, capsys):
+    for value in ODD:
+        monkeypatch.setenv(f"EMOREALM_{name}", value)
+        status = 0
+        try:
+            settings.load()
+        except SystemExit as stopped:
+            status = stopped.code
+        said = capsys.readouterr().err
+        if status:
+            assert (status, said.count("\n")) == (2, 1)
+            assert f"EMOREALM_{name}" in said
+            assert len(said) < 1000
+            assert "\x1b" not in said

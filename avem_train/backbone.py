@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LINEARS = r"(.*\blanguage_model|model)\.layers\.\d+\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 """The linear layers of the language model, by their names in the whole model (a regular expression); Qwen2.5-Omni's are
 `model.layers` in transformers up to 5.20."""
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
 _FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
 _NEEDED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
@@ -125,7 +125,8 @@ def towers(backbone: Backbone) -> list[nn.Module]:
 def find(named: str) -> Path:
     """The folder of the whole model that `named` means: a folder, avere_nano (the embedded one), or a hub id org/name.
 
-    What a hub id names is downloaded, or taken from the hub's cache. Stops where there is no model that can be trained.
+    What a hub id names is downloaded, or taken from the hub's cache; org/name@revision takes a commit, tag or branch.
+    The folder's own name is the commit, and the training notes it. Stops where there is no model that can be trained.
     """
     folder = whole(named)
     if not folder.exists() and _HUB_ID.fullmatch(named):
@@ -138,7 +139,8 @@ def _from_hub(named: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(named, allow_patterns=list(_NEEDED)))
+        name, _, revision = named.partition("@")
+        return Path(snapshot_download(name, revision=revision or None, allow_patterns=list(_NEEDED)))
     except (OSError, ValueError) as error:  # no such repository, no access, no network and nothing in the cache
         stop(
             f"model={named}: there is no such folder, and the hub gives no such model ({first_line(error)}); name a "

@@ -15,7 +15,7 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from emorealm_tasks import media_log
+from emorealm_tasks import media_log, response_cache
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, contrastive
 from model_adapters.asking import Ask, from_messages, from_visuals
@@ -115,7 +115,7 @@ class _Avere(lmms):
             asked.append(
                 (from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER), continuation)
             )
-        return self._score(asked)
+        return self._score(requests, asked)
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
         """Not offered: AVERE answers single turns."""
@@ -127,11 +127,17 @@ class _Avere(lmms):
         except ValueError as error:
             stop(f"avere: {error}")
 
-    def _continue(self, asked: Sequence[tuple[str, Ask, dict[str, Any]]]) -> list[GenerationResult]:
-        """Answer every (task name, ask, generation settings) in order."""
+    def _continue(
+        self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, dict[str, Any]]]
+    ) -> list[GenerationResult]:
+        """Answer every request in order, which is (ask, generation settings)."""
         questions = [
-            Question(ask.clip, self.processor.encode_prompt(self._prompt(ask)), limit=_limit(settings, task))
-            for task, ask, settings in asked
+            Question(
+                ask.clip,
+                self.processor.encode_prompt(self._prompt(ask)),
+                limit=_limit(settings, request.task_name),
+            )
+            for request, (ask, settings) in zip(requests, asked, strict=True)
         ]
         answers: list[GenerationResult] = [GenerationResult("")] * len(asked)
         budget = self._budget(len(questions))
@@ -141,12 +147,13 @@ class _Avere(lmms):
                 continue
             self._log_media(questions[number].clip)
             text = self.processor.tokenizer.decode(result, skip_special_tokens=True).strip()
-            text = cut(text, asked[number][2].get("until"))
+            text = cut(text, asked[number][1].get("until"))
             answers[number] = GenerationResult(text, TokenCounts(len(questions[number].ids), len(result)))
+            response_cache.keep(requests[number], answers[number])
         return answers
 
-    def _score(self, asked: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
-        """Score every (ask, continuation) in order; -inf where the clip cannot be read."""
+    def _score(self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
+        """Score every request in order, which is (ask, continuation); -inf where the clip cannot be read."""
         questions = []
         for ask, continuation in asked:
             prompt = self._prompt(ask)
@@ -161,6 +168,7 @@ class _Avere(lmms):
                 continue
             self._log_media(questions[number].clip)
             scores[number] = result
+            response_cache.keep(requests[number], result)
         return scores
 
     def _progress(self, results: Iterable[Result], total: int) -> "tqdm[Result]":
@@ -209,9 +217,8 @@ class AvereChat(_Avere):
         asked = []
         for request in requests:
             to_messages, settings = request.args[1], request.args[2]
-            ask = from_messages(to_messages(self._doc(request)), request.task_name, _OWNER)
-            asked.append((request.task_name, ask, settings))
-        return self._continue(asked)
+            asked.append((from_messages(to_messages(self._doc(request)), request.task_name, _OWNER), settings))
+        return self._continue(requests, asked)
 
 
 class AvereLikelihood(_Avere):
@@ -226,8 +233,8 @@ class AvereLikelihood(_Avere):
         for request in requests:
             context, settings, to_visual = request.args[:3]
             ask = from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER)
-            asked.append((request.task_name, ask, settings))
-        return self._continue(asked)
+            asked.append((ask, settings))
+        return self._continue(requests, asked)
 
 
 def _limit(settings: dict[str, Any], task: str) -> int:

@@ -16,6 +16,7 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from tqdm import tqdm
 from transformers import AutoConfig, Qwen2_5OmniProcessor
 
+from emorealm_tasks import response_cache
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, catalogue
 from model_adapters.chat import Asked, ChatAV
@@ -48,7 +49,8 @@ class Qwen25OmniVLLM(ChatAV):
     """See `ChatAV` for system, modalities, fps, frames and max_errors, `in_process.omni` for interleave.
 
     pretrained: hub id or folder in the published layout, talker and all; default the published checkpoint.
-    queue: the most questions submitted at once, decoded: it bounds the memory that a large task takes.
+    queue: the most questions submitted at once, decoded: it bounds the memory that a large task takes, and what a run
+    that is killed must ask again in spite of --use_cache.
     batch_size, device: taken for lmms-eval's sake; the engine batches by itself (max_num_seqs), on its own GPUs.
     Every other argument is vLLM's: tensor_parallel_size, dtype, gpu_memory_utilization, max_model_len, ...
     """
@@ -102,6 +104,7 @@ class Qwen25OmniVLLM(ChatAV):
                     answers[number] = GenerationResult(budget.spend(self.said(error)))
             for number, output in zip(submitted, self._finished(), strict=True):
                 answers[number] = _result(output, asked[number])
+                response_cache.keep(requests[number], answers[number])
         return [answers[number] for number in range(len(asked))]
 
     def asked(self, request: Instance) -> Asked:

@@ -17,6 +17,7 @@ from lmms_eval.models.model_utils.usage_metrics import is_budget_exceeded
 from loguru import logger
 from tqdm import tqdm
 
+from emorealm_tasks import response_cache
 from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
 from model_adapters import arguments
@@ -92,6 +93,7 @@ class ServedChat(ChatAV):
                 for done in tqdm(as_completed(under_way), total=len(asked), disable=self.rank != 0, desc=self.name):
                     number = under_way[done]
                     answers[number] = self._result(done.result(), asked[number], budget)
+                    response_cache.keep(requests[number], answers[number])
             except ServerRefuses as error:
                 pool.shutdown(wait=False, cancel_futures=True)
                 stop(f"{self.name}: {error}")

@@ -20,7 +20,7 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from emorealm_tasks import media, media_log, settings
+from emorealm_tasks import media, media_log, response_cache, settings
 from emorealm_tasks.errors import stop
 from model_adapters import arguments
 from model_adapters.asking import Ask, from_messages
@@ -137,6 +137,7 @@ class ExternalWorker(lmms):
                 continue
             self._log_media(ask.clip, reply.get("media"))
             answers.append(GenerationResult(cut(reply["text"].strip(), generation.get("until"))))
+            response_cache.keep(request, answers[-1])
         return answers
 
     def generate_until_multi_round(self, requests: list[Instance]) -> NoReturn:

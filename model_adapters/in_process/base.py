@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
-from emorealm_tasks import media
+from emorealm_tasks import media, response_cache
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, catalogue, contrastive
 from model_adapters.asking import Ask
@@ -148,6 +148,7 @@ class InProcessChat(ChatAV):
                     if isinstance(answer, Exception):
                         answer = GenerationResult(budget.spend(self.said(answer)))
                     answers[number] = answer
+                    response_cache.keep(requests[number], answer)
                 progress.update(len(numbers))
         return answers
 

@@ -14,17 +14,23 @@ OURS, FOREIGN = "emorealm_mini_modality_agreement", "mmlu"
 class Model:
     """Numbers its answers; what it does not know the answer to fails."""
 
-    def __init__(self, docs, fingerprint="weights 1", failing=()):
+    def __init__(self, docs, fingerprint="weights 1", failing=(), killed_at=None):
         self.task_dict = {task: {"test": docs} for task in (OURS, FOREIGN)}
-        self.asked, self.failing = [], failing
+        self.asked, self.failing, self.killed_at = [], failing, killed_at
         if fingerprint:
             self.fingerprint = fingerprint
 
     def generate_until(self, requests):
         assert all(request.args[0] == "Why?" for request in requests)  # what it is handed is what it would be without
-        self.asked += [request.doc_id for request in requests]
         said = "[LMMS_EVAL_REQUEST_FAILED] the card is full"
-        return [GenerationResult(said if one.doc_id in self.failing else f"{one.doc_id}!") for one in requests]
+        answers = []
+        for one in requests:
+            if one.doc_id == self.killed_at:
+                raise KeyboardInterrupt
+            self.asked.append(one.doc_id)
+            answers.append(GenerationResult(said if one.doc_id in self.failing else f"{one.doc_id}!"))
+            response_cache.keep(one, answers[-1])
+        return answers
 
     def loglikelihood(self, requests):
         self.asked += [request.doc_id for request in requests]
@@ -47,7 +53,7 @@ def run(tmp_path, clips):
     response_cache.register()  # a second call must not stamp twice
     docs = [{"video": str(path), "audio": ""} for path in clips] + [{"video": "", "audio": ""}]
 
-    def once(task=OURS, reqtype="generate_until", **model):
+    def once(task=OURS, reqtype="generate_until", cache=None, **model):
         model = Model(docs, **model)
         middle = (None, {"temperature": 0}) if reqtype == "generate_until" else ("(A)", None)
         requests = [
@@ -59,9 +65,16 @@ def run(tmp_path, clips):
             )
             for number in range(3)
         ]
-        cache = ResponseCache.create(str(tmp_path / "cache"), model="m", model_args="batch_size=1")
-        answers = cache.execute(model, reqtype, requests)
-        cache.finalize(success=True)
+        cache = ResponseCache.create(str(cache or tmp_path / "cache"), model="m", model_args="batch_size=1")
+        if cache is None:  # as lmms-eval does
+            answers = getattr(model, reqtype)(requests)
+        else:
+            try:
+                answers = cache.execute(model, reqtype, requests)
+            except KeyboardInterrupt:
+                cache.finalize(success=False)
+                raise
+            cache.finalize(success=True)
         assert [len(request.args) for request in requests] == [6] * 3
         return model.asked, [getattr(answer, "text", answer) for answer in answers]
 
@@ -105,6 +118,41 @@ def test_a_likelihood_that_could_not_be_had_is_tried_again(run):
     assert run(reqtype="loglikelihood", failing=[0])[1][0] == (float("-inf"), False)
     asked, answers = run(reqtype="loglikelihood")
     assert (asked, list(map(list, answers))) == ([0], [[-0.5, False]] * 3)
+
+
+def test_what_a_broken_off_run_was_told_is_not_asked_again(run):
+    with pytest.raises(KeyboardInterrupt):
+        run(killed_at=2, failing=[0])
+    assert run() == ([0, 2], ["0!", "1!", "2!"])
+    assert run() == ([], ["0!", "1!", "2!"])
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "/proc/1/nowhere"])
+def test_without_a_place_for_the_cache_the_run_goes_on(run, tmp_path, place, monkeypatch, capsys):
+    monkeypatch.setattr(response_cache, "_told", False)
+    (tmp_path / "file").write_text("not a folder")
+    assert run(cache=tmp_path / place) == ([0, 1, 2], ["0!", "1!", "2!"])
+    assert capsys.readouterr().err.count("--use_cache: it cannot be used") == 1
+
+
+def test_a_damaged_database_costs_itself(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(response_cache, "_told", False)
+    left = tmp_path / "cache" / "runs" / "killed" / "rank_0.db"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"no database, although its name says so" * 100)
+    assert run()[0] == [0, 1, 2]
+    assert run()[0] == []
+    assert "--use_cache" in capsys.readouterr().err
+
+
+def test_a_full_disk_under_the_cache_costs_no_answer(run, monkeypatch, capsys):
+    def full(*args, **more):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(response_cache, "_told", False)
+    monkeypatch.setattr("os.fsync", full)  # where each answer's line goes to disk
+    assert run()[1] == ["0!", "1!", "2!"]
+    assert capsys.readouterr().err.count("No space left on device") == 1
 
 
 def test_foreign_models_and_tasks_are_left_alone(run):

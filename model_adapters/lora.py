@@ -139,7 +139,14 @@ def _adapted(owner: str, model: "Model", adapter: Path) -> "PeftModel":
         with warnings.catch_warnings():
             # PEFT only warns about adapters that find no place, and the model would answer without them
             warnings.filterwarnings("error", message=".*missing adapter keys")
-            return PeftModel.from_pretrained(model, str(adapter))
+            adapted: PeftModel = PeftModel.from_pretrained(model, str(adapter))
     except Exception as error:  # of whatever kind the files are broken in
         said = first_line(error)[:300]
         stop(f"{owner}: adapter={adapter}: cannot be put on this model ({said}); was it trained on another?")
+    broken = [name for name, value in adapted.named_parameters() if "lora_" in name and not value.isfinite().all()]
+    if broken:
+        stop(
+            f"{owner}: adapter={adapter}: {len(broken)} of its tensors hold NaN or infinite values (the first: "
+            f"{broken[0]}); its training diverged or the file is damaged: train again, or copy it again"
+        )
+    return adapted

@@ -52,7 +52,7 @@ class _Avere(lmms):
     attn_implementation: as in transformers.
     adapter: a LoRA folder that works on the weights.
     nano_anyway: let the embedded avere-nano answer other tasks than the mini ones.
-    max_errors: the share of requests, 0 to 1, that may fail on unreadable clips.
+    max_errors: the share of requests, 0 to 1, that may fail.
     feature_cache_gb: host memory for features of clips that a later call may ask for.
     vcd_alpha, vcd_beta, vcd_step, vcd_modalities: contrastive decoding, off without vcd_alpha (see `contrastive`).
     """
@@ -153,7 +153,7 @@ class _Avere(lmms):
         return answers
 
     def _score(self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
-        """Score every request in order, which is (ask, continuation); -inf where the clip cannot be read."""
+        """Score every request in order, which is (ask, continuation); -inf where that fails."""
         questions = []
         for ask, continuation in asked:
             prompt = self._prompt(ask)
@@ -175,7 +175,7 @@ class _Avere(lmms):
         return tqdm(results, total=total, disable=self.rank != 0, desc="avere")
 
     def _budget(self, total: int) -> ErrorBudget:
-        return ErrorBudget(_OWNER, self.max_errors, total, self._reported, " on unreadable clips")
+        return ErrorBudget(_OWNER, self.max_errors, total, self._reported, "")
 
     def _log_media(self, clip: Clip) -> None:
         """Tell the side file, once a clip, what of it the model was given."""

@@ -9,12 +9,15 @@ repeated for each of the clip's questions, and all suffixes run in one left-padd
     [prefix of clip 1] [question 2         ]
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
+
+from model_adapters.finite import broken
 
 from .modeling import CACHE
 
@@ -97,17 +100,18 @@ def generate(
     limits: Sequence[int],
     eos: int,
     contrast: Callable[[None, torch.Tensor], torch.Tensor] | None = None,
-) -> list[list[int]]:
+) -> list[list[int] | None]:
     """Greedy continuation of each suffix: new ids without the closing `eos`, at most `limits[row]` (>= 1) of them.
 
-    `clip_of[row]` is the row of `prefix` that a suffix belongs to. `contrast` changes
-    the logits (rows, vocabulary) of each step.
+    None for a suffix whose logits were no numbers at any step. `clip_of[row]` is the row of `prefix` that a suffix
+    belongs to. `contrast` changes the logits (rows, vocabulary) of each step.
     """
     cache = _take_rows(prefix.cache, clip_of)
     rows = _left_padded(suffixes, prefix.length, model.device)
     mask, positions = rows.attention_mask, rows.position_ids
     ids, limit = rows.input_ids, torch.tensor(limits, device=model.device)
     finished = torch.zeros(len(suffixes), dtype=torch.bool, device=model.device)
+    lost = torch.zeros_like(finished)
     steps: list[torch.Tensor] = []
     while True:
         logits = model(
@@ -119,6 +123,7 @@ def generate(
             logits_to_keep=1,
         ).logits[:, -1]
         logits = contrast(None, logits) if contrast else logits
+        lost = lost | broken(logits) & ~finished
         token = logits.argmax(-1).masked_fill(finished, eos)
         steps.append(token)
         finished = finished | (token == eos) | (limit <= len(steps))
@@ -126,7 +131,8 @@ def generate(
             break
         ids, positions = token[:, None], positions[:, -1:] + 1
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-    return [before(row, eos) for row in torch.stack(steps, 1).tolist()]
+    said = torch.stack(steps, 1).tolist()
+    return [None if gone else before(row, eos) for row, gone in zip(said, lost.tolist(), strict=True)]
 
 
 @torch.inference_mode()
@@ -136,9 +142,10 @@ def score(
     clip_of: Sequence[int],
     suffixes: Sequence[Sequence[int]],
     options: Sequence[Sequence[int]],
-) -> list[tuple[float, bool]]:
+) -> list[tuple[float, bool] | None]:
     """Each row's option behind its suffix: (summed log-probability <= 0, is it what greedy decoding would say?).
 
+    None where the logits are no numbers.
     Options are non-empty id lists; log-probabilities are taken in float32 over the whole vocabulary.
     """
     joined = [[*suffix, *option] for suffix, option in zip(suffixes, options, strict=True)]
@@ -151,12 +158,12 @@ def score(
         use_cache=True,
         logits_to_keep=max(map(len, options)) + 1,
     ).logits.float()
-    scored = []
+    scored: list[tuple[float, bool] | None] = []
     for row, option in zip(logits, options, strict=True):
         logps = row[-len(option) - 1 : -1].log_softmax(-1)
         wanted = torch.tensor(option, device=logps.device)
         total = logps.gather(-1, wanted[:, None]).sum().item()
-        scored.append((total, bool((logps.argmax(-1) == wanted).all())))
+        scored.append((total, bool((logps.argmax(-1) == wanted).all())) if math.isfinite(total) else None)
     return scored
 
 

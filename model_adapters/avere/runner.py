@@ -9,6 +9,7 @@ import torch
 
 from model_adapters.clip import AnyMedium, Clip
 from model_adapters.contrastive import Contrast
+from model_adapters.finite import NO_NUMBERS
 
 from .clips import MediaEncoder
 from .modeling import AvereForConditionalGeneration
@@ -32,7 +33,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a question has no answer: what was wrong with its clip."""
+    """Why a question has no answer: what was wrong with its clip, or with the model's numbers."""
 
     message: str
 
@@ -63,7 +64,7 @@ class Runner:
 
         def continue_rows(
             prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: Suffixes
-        ) -> list[list[int]]:
+        ) -> list[list[int] | None]:
             limits = [question.limit for question in chunk]
             if prefix.noised:
                 half = len(rows)
@@ -78,7 +79,7 @@ class Runner:
 
         def score_rows(
             prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: Suffixes
-        ) -> list[tuple[float, bool]]:
+        ) -> list[tuple[float, bool] | None]:
             return score(self.model, prefix, rows, suffixes, [question.option for question in chunk])
 
         return self._run(questions, score_rows)
@@ -114,7 +115,8 @@ class Runner:
             clip_rows, numbers = zip(*rows[start : start + self.batch_size], strict=True)
             chunk = [questions[number] for number in numbers]
             results = work(prefix, clip_rows, chunk, [question.ids[length:] for question in chunk])
-            yield from zip(numbers, results, strict=True)
+            told = (Failure(NO_NUMBERS) if result is None else result for result in results)
+            yield from zip(numbers, told, strict=True)
 
     def _media(self, batches: Sequence[Batch]) -> list[AnyMedium]:
         """Media of the batches, and behind all of them what stands for each in the noised branch."""

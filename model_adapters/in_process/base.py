@@ -23,7 +23,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks import media, response_cache
 from emorealm_tasks.errors import stop
-from model_adapters import arguments, catalogue, contrastive
+from model_adapters import arguments, catalogue, contrastive, finite
 from model_adapters.asking import Ask
 from model_adapters.chat import Asked, ChatAV
 from model_adapters.clip import Clip
@@ -233,9 +233,9 @@ class InProcessChat(ChatAV):
     def _continue(self, inputs: dict[str, Tensor], like: Asked, untils: Sequence[Any]) -> list[GenerationResult]:
         """Generate for a batch whose questions share `like`'s modalities and settings."""
         start = inputs["input_ids"].shape[1]
-        told = {**self.forward_settings(like.clip), **like.generation}
+        told = {**self.forward_settings(like.clip), **like.generation, "logits_processor": [finite.check]}
         if len(inputs["input_ids"]) > len(untils):
-            told["logits_processor"] = [self.contrast]
+            told["logits_processor"].append(self.contrast)
         generate: Any = self.model.generate  # of the family's class, not of PreTrainedModel
         ids = generate(**inputs, **told, pad_token_id=self.pad)[: len(untils)]
         results = []

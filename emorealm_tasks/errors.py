@@ -1,4 +1,4 @@
-"""How a user's mistake ends: one clear line, no traceback, exit code 2."""
+"""How a user's mistake ends: one clear line, no traceback, exit code 2; and how one that costs little is told."""
 
 import sys
 from typing import NoReturn
@@ -15,6 +15,16 @@ def stop(message: str) -> NoReturn:
     """
     print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
     raise SystemExit(2)
+
+
+def warn_once(what: str, message: str) -> None:
+    """Print `message` on stderr, the first time only that there is one about `what` in this process."""
+    if what not in _warned:
+        _warned.add(what)
+        print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
+
+
+_warned: set[str] = set()
 
 
 class DataAbsent(SystemExit):

@@ -3,7 +3,8 @@
 One JSON line a clip: {"clip": path of the video or null, "audio": path that held the sound or null, "frames": count,
 "times": seconds of each frame, "audio_seconds": seconds of sound}, and what our reader says of how much of the file it
 could decode (`emorealm_tasks.media.Report`). The file is named by EMOREALM_MEDIA_LOG, which
-`emorealm_tasks.plugin.register` sets for the process and its children.
+`emorealm_tasks.plugin.register` sets for the process and its children. A file that cannot be written costs
+what it would have said, never an answer.
 """
 
 import atexit
@@ -15,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
+from emorealm_tasks.errors import warn_once
 from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes
 from emorealm_tasks.shapes import fit
 
@@ -44,7 +46,11 @@ class Given(TypedDict):
 def start() -> None:
     """Name a fresh file for this process and its children, unless one is named already; removed at exit."""
     if not os.environ.get(VARIABLE):
-        handle, path = tempfile.mkstemp(prefix="emorealm-media-", suffix=".jsonl")
+        try:
+            handle, path = tempfile.mkstemp(prefix="emorealm-media-", suffix=".jsonl")
+        except OSError as error:
+            _tell(os.environ.get("TMPDIR") or "the folder of temporary files", error)
+            return
         os.close(handle)
         os.environ[VARIABLE] = path
         atexit.register(_remove, path, os.getpid())
@@ -56,8 +62,16 @@ def append(entry: Given) -> None:
     if path:
         from emorealm_tasks import media  # its libraries are heavy, and who only reads entries needs none
 
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(json.dumps(entry | media.report(entry["clip"], entry["audio"])) + "\n")
+        try:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(entry | media.report(entry["clip"], entry["audio"])) + "\n")
+        except OSError as error:
+            _tell(path, error)
+
+
+def _tell(path: str, error: OSError) -> None:
+    why = error.strerror or error
+    warn_once("media log", f"{path}: cannot be written ({why}); records will not say what was given of every clip")
 
 
 def find(video: str | None, audio: str | None) -> Given | None:

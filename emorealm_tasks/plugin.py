@@ -3,24 +3,30 @@
 lmms-eval has an entry point for models and none for tasks. The models' entry point is called before the TaskManager
 is built, so `register`, called there, extends TaskManager: our folders are searched too, and the clips of the tasks
 named on the command line are checked as soon as their names are known. Tasks whose data set is absent are then left out
-of the run, where the user asked for that.
+of the run, where the user asked for that. How a run ends, and what its files are called, is `outcome`'s.
 """
 
 import functools
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks import media_log, response_cache, versions
+from emorealm_tasks import media_log, outcome, response_cache, versions
 from emorealm_tasks.outside import clean, without_secrets
 
 FOLDER = Path(__file__).parent
 _model_name: str | None = None
 _left_out: set[str] = set()
+_models: set[str] = set()
 
 
-def register() -> None:
-    """Extend lmms-eval's TaskManager and response cache, once a process; idempotent, no heavy imports of our own."""
+def register(models: Iterable[str] = ()) -> None:
+    """Extend lmms-eval's TaskManager and response cache, once a process; idempotent, no heavy imports of our own.
+
+    models: the names of those that we bring.
+    """
+    _models.update(models)
     versions.check()
     from lmms_eval.tasks import TaskManager
 
@@ -86,6 +92,7 @@ def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
         """Index the tasks of our folders with the others."""
         global _model_name
         _model_name = getattr(self, "model_name", None)
+        _guard()
         given = [include_path] if isinstance(include_path, str) else list(include_path or [])
         if str(FOLDER) not in given:
             given.append(str(FOLDER))
@@ -128,25 +135,48 @@ def _shortening(get_config: Callable[..., Any]) -> Callable[..., Any]:
     return _get_config
 
 
+def _guard() -> None:
+    """Replace lmms-eval's `simple_evaluate`, which is not there yet when `register` is called."""
+    evaluator: Any = sys.modules.get("lmms_eval.evaluator")
+    if evaluator is not None and not getattr(evaluator.simple_evaluate, "knows_emorealm", False):
+        evaluator.simple_evaluate = outcome.guarded(evaluator.simple_evaluate, _concerns)
+
+
+def _concerns(model: Any, tasks: Iterable[Any]) -> bool:
+    """Whether a run is ours: its model, or one of its tasks."""
+    return model in _models or any(isinstance(task, str) and task in describe() for task in tasks)
+
+
 def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:
-    """EvaluationTracker.save_results_samples, whom half an emoji in one reply or question would cost the file."""
+    """EvaluationTracker.save_results_samples, whom half an emoji in one reply or question would cost the file.
+
+    Answers that could not be saved are told.
+    """
 
     @functools.wraps(save)
-    def save_results_samples(self: object, task_name: str, samples: list[dict[str, Any]]) -> None:
+    def save_results_samples(self: Any, task_name: str, samples: list[dict[str, Any]]) -> None:
         for sample in samples:
             sample |= {name: _each_text(value, clean) for name, value in sample.items() if name != "doc"}
         save(self, task_name=task_name, samples=samples)
+        if _concerns(_model_name, [task_name]):
+            outcome.tell_unsaved(self, task_name, len(samples))
 
     return save_results_samples
 
 
 def _hiding(save: Callable[..., Any]) -> Callable[..., Any]:
-    """EvaluationTracker.save_results_aggregated, without the password of an address among the model's arguments."""
+    """EvaluationTracker.save_results_aggregated, without the password of an address among the model's arguments.
+
+    The files get a name that is no other run's.
+    """
 
     @functools.wraps(save)
-    def save_results_aggregated(self: object, results: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def save_results_aggregated(self: Any, results: dict[str, Any], samples: Any, datetime_str: str) -> None:
         results |= _each_text(results, lambda text: clean(without_secrets(text)))
-        save(self, results, *args, **kwargs)
+        date = outcome.claimed(self.output_path, self.general_config_tracker.model_name_sanitized, datetime_str)
+        save(self, results=results, samples=samples, datetime_str=date)
+        if _concerns(_model_name, results.get("results", ())):
+            outcome.tell_unwritten(self, results["results"])
 
     return save_results_aggregated
 

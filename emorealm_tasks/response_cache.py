@@ -17,20 +17,18 @@ import functools
 import json
 import math
 import sqlite3
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from emorealm_tasks import settings
-from emorealm_tasks.errors import shown
+from emorealm_tasks.errors import warn_once
 from emorealm_tasks.rows import Row
 
 _FAULTS = (OSError, sqlite3.Error)
 """What a folder or database that cannot be used raises."""
 _keeper: Callable[[Any, object], None] | None = None
-_told = False
 
 
 def register() -> None:
@@ -138,14 +136,12 @@ def _helping(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def helping(*args: Any, **kwargs: Any) -> Any:
-        global _told
         try:
             return method(*args, **kwargs)
         except _FAULTS as error:
-            if not _told:
-                line = shown(f"--use_cache: it cannot be used ({error}); the run goes on, and asks again next time")
-                print(f"emorealm: {line}", file=sys.stderr, flush=True)
-            _told = True
+            warn_once(
+                "--use_cache", f"--use_cache: it cannot be used ({error}); the run goes on, and asks again next time"
+            )
             return None
 
     return helping

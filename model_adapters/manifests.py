@@ -23,7 +23,7 @@ def manifests() -> list[ModelManifest]:
     # imported here: importing this module must not start lmms_eval.models, which loads this module's entry point
     from lmms_eval.models.registry_v2 import ModelManifest
 
-    plugin.register()
+    plugin.register(["avere", "avere_likelihood", "external_worker", *(model.name for model in MODELS)])
     simple = "model_adapters.avere.adapter.AvereLikelihood"
     return [
         ModelManifest("avere", simple_class_path=simple, chat_class_path="model_adapters.avere.adapter.AvereChat"),

@@ -12,6 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from emorealm_tasks import outcome
 from emorealm_tasks.errors import stop
 from emorealm_tasks.outside import Unreadable, parse_json, read_bytes, typed
 
@@ -64,6 +65,7 @@ def watch() -> list[Evaluation]:
     from lmms_eval.loggers import EvaluationTracker
 
     noted: list[Evaluation] = []
+    outcome.leave_status()
     harness.cli_evaluate_single = _noting_outcome(harness.cli_evaluate_single, noted)
     evaluator.evaluate = _noting_tasks(evaluator.evaluate, noted)
     EvaluationTracker.save_results_aggregated = _noting_tracker(EvaluationTracker.save_results_aggregated, noted)

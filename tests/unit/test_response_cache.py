@@ -6,7 +6,7 @@ import pytest
 from lmms_eval.api.instance import GenerationResult, Instance
 from lmms_eval.caching.response_cache import ResponseCache
 
-from emorealm_tasks import response_cache
+from emorealm_tasks import errors, response_cache
 
 OURS, FOREIGN = "emorealm_mini_modality_agreement", "mmlu"
 
@@ -129,14 +129,14 @@ def test_what_a_broken_off_run_was_told_is_not_asked_again(run):
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/1/nowhere"])
 def test_without_a_place_for_the_cache_the_run_goes_on(run, tmp_path, place, monkeypatch, capsys):
-    monkeypatch.setattr(response_cache, "_told", False)
+    monkeypatch.setattr(errors, "_warned", set())
     (tmp_path / "file").write_text("not a folder")
     assert run(cache=tmp_path / place) == ([0, 1, 2], ["0!", "1!", "2!"])
     assert capsys.readouterr().err.count("--use_cache: it cannot be used") == 1
 
 
 def test_a_damaged_database_costs_itself(run, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(response_cache, "_told", False)
+    monkeypatch.setattr(errors, "_warned", set())
     left = tmp_path / "cache" / "runs" / "killed" / "rank_0.db"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"no database, although its name says so" * 100)
@@ -149,7 +149,7 @@ def test_a_full_disk_under_the_cache_costs_no_answer(run, monkeypatch, capsys):
     def full(*args, **more):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(response_cache, "_told", False)
+    monkeypatch.setattr(errors, "_warned", set())
     monkeypatch.setattr("os.fsync", full)  # where each answer's line goes to disk
     assert run()[1] == ["0!", "1!", "2!"]
     assert capsys.readouterr().err.count("No space left on device") == 1

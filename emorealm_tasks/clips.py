@@ -5,7 +5,6 @@ decoder costs itself and not the run. What was found is kept under the cache fol
 that looking at thousands of clips again costs only their `stat`.
 """
 
-import contextlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks import files as writing
+from emorealm_tasks.errors import warn_once
 from emorealm_tasks.media import guard
 from emorealm_tasks.outside import Unreadable, parse_json, read_bytes
 from emorealm_tasks.rows import Row
@@ -110,8 +110,7 @@ def held(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     for file in fresh:
         known[file] = {"stamp": stamps[file], **_outcome(file, examined.get(file))}
     if there and (kept_in.is_file() or not kept_in.exists()):  # a pipe there would be waited for
-        with contextlib.suppress(OSError):  # what is kept is a help, never a condition
-            writing.write_json(kept_in, kept | {file: known[file] for file in there}, indent=None)
+        _write(kept_in, kept | {file: known[file] for file in there})
     return known
 
 
@@ -142,3 +141,10 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
     except Unreadable:  # never written, cut short or changed: probing again is all it costs
         return {}
     return kept
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    try:
+        writing.write_json(path, content, indent=None)
+    except OSError as error:
+        warn_once("probes", f"{path}: cannot be kept ({error.strerror}), so clips are looked at again next time")

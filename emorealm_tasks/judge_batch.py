@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from emorealm_tasks import chat_reply, files, judge
 from emorealm_tasks.chat_reply import ErrorBody
+from emorealm_tasks.errors import warn_once
 from emorealm_tasks.judge import Chat, Item
 from emorealm_tasks.judge_cache import Cache
 from emorealm_tasks.judge_client import Client, JudgeError
@@ -46,10 +47,15 @@ def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[Verdi
         try:
             _collect(client, cache, missing)
             _submit_new(client, cache, missing)
+        except OSError as error:
+            raise JudgeError(
+                f"batches cannot be noted in {cache.folder}: {error.strerror}; set EMOREALM_CACHE"
+            ) from None
         except _openai_error() as error:
             raise JudgeError(f"batches at {client.about()['base_url']}: {client.redacted(error)}") from None
         under_way = [state for state in _states(cache.folder, client.model) if not state["done"]]
-        if any(key in missing for state in under_way for key in state["chats"]):
+        left = judge.unanswered(items, settings)
+        if any(key in left for state in under_way for key in state["chats"]):
             named = ", ".join(f"{state['id']} ({len(state['chats'])} requests)" for state in under_way)
             raise Pending(f"under way: {named}; finished within {_WINDOW}. Run the same again to collect")
     return judge.kept(items, settings)
@@ -63,6 +69,7 @@ def _submit_new(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> No
     known = {key for state in _states(cache.folder, client.model) for key in state["chats"]}
     fresh = {key: chat for key, chat in missing.items() if key not in known and cache.get(key) is None}
     if fresh:
+        _check_writable(cache.folder)
         first = next(iter(fresh))
         if judge.ask_and_keep(client, cache, first, fresh[first]) is None:
             raise JudgeError(f"no answer from {client.about()['base_url']}; {client.last_error}")
@@ -76,6 +83,7 @@ def _submit(client: Client, folder: Path, chats: Mapping[str, Chat], number: int
         json.dumps({"custom_id": key, "method": "POST", "url": _ENDPOINT, "body": client.body(chat)})
         for key, chat in chats.items()
     ]
+    _check_writable(folder)
     upload = ("verdicts.jsonl", io.BytesIO("\n".join(requests).encode()))
     file = client.openai.files.create(file=upload, purpose="batch")
     batch = client.openai.batches.create(input_file_id=file.id, endpoint=_ENDPOINT, completion_window=_WINDOW)
@@ -99,7 +107,10 @@ def _collect(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
         if state["round"] == 1:
             again = {key: asked_again(chat, replies[key]) if replies.get(key) else chat for key, chat in left.items()}
             _submit(client, cache.folder, again, 2)
-        _write(cache.folder, state | {"done": True})
+        try:
+            _write(cache.folder, state | {"done": True})
+        except OSError as error:
+            warn_once("batches", f"{cache.folder}: {error.strerror}; batch {state['id']} is fetched again next time")
 
 
 def _replies(client: Client, file: str | None) -> dict[str, str]:
@@ -131,6 +142,11 @@ def _states(folder: Path, model: str) -> list[dict[str, Any]]:
         if state["model"] == model:
             states.append(state)
     return sorted(states, key=lambda state: state["submitted"])
+
+
+def _check_writable(folder: Path) -> None:
+    """Before anything costs: a batch that is not noted would be paid twice. Raises OSError."""
+    files.write_json(folder / "batches" / ".writable", {})
 
 
 def _write(folder: Path, state: Mapping[str, Any]) -> None:

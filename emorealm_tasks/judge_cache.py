@@ -6,12 +6,12 @@ which repeat it is. Several processes may use a folder at once.
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from emorealm_tasks import files
+from emorealm_tasks.errors import warn_once
 from emorealm_tasks.judge_prompt import Verdict, parse_verdict
 from emorealm_tasks.outside import Unreadable, parse_json, read_bytes
 
@@ -21,17 +21,22 @@ def key(chat: Sequence[Mapping[str, str]], model: str, repeat: int) -> str:
     return hashlib.sha256(json.dumps([list(chat), model, repeat], sort_keys=True).encode()).hexdigest()
 
 
+_unwritten: dict[Path, str] = {}
+"""Replies that were paid for and could not be written, by the file they belong in."""
+
+
 class Cache:
     """Verdicts by key below a folder; `reply` is kept as the judge wrote it and read anew each time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._writable = True
         self.reasons: dict[str, str] = {}
         """Key -> why the judge gave no verdict, of those asked in this process."""
 
     def get(self, name: str) -> Verdict | None:
         """The verdict of that key, None where there is none yet or its file is damaged."""
+        if self._path(name) in _unwritten:
+            return parse_verdict(_unwritten[self._path(name)])
         try:
             kept = parse_json(read_bytes(self._path(name)))
         except Unreadable:  # not judged yet, or cut short: asking again is all it costs
@@ -40,13 +45,15 @@ class Cache:
         return parse_verdict(reply) if isinstance(reply, str) else None
 
     def put(self, name: str, reply: str, about: Mapping[str, Any]) -> None:
-        """Keep a reply and what is known of it. A folder that cannot be written is reported once and passed over."""
+        """Keep a reply and what is known of it: in this process, where its folder cannot be written, which is told."""
         try:
             files.write_json(self._path(name), {"reply": reply, **about}, indent=None)
         except OSError as error:
-            if self._writable:
-                print(f"emorealm: verdicts are not kept, {self.folder}: {error.strerror}", file=sys.stderr, flush=True)
-            self._writable = False
+            _unwritten[self._path(name)] = reply
+            warn_once(
+                f"verdicts {self.folder}",
+                f"verdicts are not kept, {self.folder}: {error.strerror}; they count now, and cost again next time",
+            )
 
     def _path(self, name: str) -> Path:
         return self.folder / name[:2] / f"{name}.json"

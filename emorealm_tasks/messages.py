@@ -73,7 +73,10 @@ def _sound_alone(doc: Row, carries: str) -> list[Any]:
 def _sound(doc: Row, mode: str) -> str:
     if mode == "source":
         return doc["audio"] or doc["video"]
-    wav = doc["audio"] or str(media.separate_wav(doc["video"], load().cache))
+    try:
+        wav = doc["audio"] or str(media.separate_wav(doc["video"], load().cache))
+    except media.MediaError:
+        return str(doc["video"])  # who reads it there finds the same fault, and it costs this question alone
     if mode == "inline":
         wav = str(media.as_wav(wav, load().cache))
         return "data:audio/wav;base64," + base64.b64encode(Path(wav).read_bytes()).decode()

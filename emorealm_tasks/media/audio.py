@@ -1,7 +1,10 @@
 """The sound of a clip: first channel, on the picture's clock, at the rate asked for, block by block."""
 
+import atexit
 import hashlib
+import io
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +14,8 @@ import numpy as np
 import soundfile
 from av.audio.frame import AudioFrame
 
+from emorealm_tasks import files
+from emorealm_tasks.errors import warn_once
 from emorealm_tasks.media import tally
 from emorealm_tasks.media.container import MediaError, Source, check_file, opened
 from emorealm_tasks.media.decoding import Decoding
@@ -60,24 +65,64 @@ def separate_wav(path: str | Path, cache: str | Path) -> Path:
     """The sound of `path` as a 16 kHz mono wav (PCM 16) under `cache`/wav, extracted once.
 
     The name is a digest of path, size and time of change, so a replaced clip gets a new wav; the file appears whole or
-    not at all, so several processes may ask at once. Raises MediaError as `read_audio`.
+    not at all, so several processes may ask at once. Where the cache cannot be written, it lies in a folder of this
+    process. Raises MediaError as `read_audio`, and where there is no room for the wav at all.
     """
     check_file(path)
     state = os.stat(path)
     identity = f"{_LAYOUT}|{Path(path).resolve()}|{state.st_size}|{state.st_mtime_ns}".encode(errors="surrogateescape")
-    target = Path(cache) / "wav" / f"{hashlib.sha256(identity).hexdigest()[:24]}.wav"
-    if target.exists():
+    name = f"{hashlib.sha256(identity).hexdigest()[:24]}.wav"
+    target = Path(cache) / "wav" / name
+    if _whole(target):
         return target
+    if _spare and _whole(Path(_spare[0], name)):
+        return Path(_spare[0], name)
     wave = read_audio(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(suffix=".wav", dir=target.parent)
-    os.close(handle)
     try:
-        soundfile.write(draft, wave, AUDIO_RATE, subtype="PCM_16")
-        os.replace(draft, target)
-    finally:
-        Path(draft).unlink(missing_ok=True)
+        _write_wav(target, wave)
+    except OSError as error:
+        warn_once(
+            "wavs", f"{target.parent}: wavs are not kept ({error.strerror}); set EMOREALM_CACHE to another folder"
+        )
+        try:
+            target = Path(_spare_folder(), name)
+            _write_wav(target, wave)
+        except OSError as full:
+            raise MediaError(f"{path}: there is no room for its sound as a wav ({full.strerror})") from None
     return target
+
+
+_spare: list[str] = []
+
+
+def _spare_folder() -> str:
+    """Where this process keeps wavs that the cache cannot take; gone when it ends. Raises OSError."""
+    if not _spare:
+        _spare.append(tempfile.mkdtemp(prefix="emorealm-wav-"))
+        atexit.register(_remove, _spare[0], os.getpid())
+    return _spare[0]
+
+
+def _remove(folder: str, owner: int) -> None:
+    if os.getpid() == owner:  # a forked worker inherits the hook
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_wav(target: Path, wave: np.ndarray) -> None:
+    """Write a wav, whole or not at all. Raises OSError."""
+    data = io.BytesIO()
+    soundfile.write(data, wave, AUDIO_RATE, subtype="PCM_16", format="WAV")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with files.draft(target) as draft:
+        draft.write_bytes(data.getbuffer())
+
+
+def _whole(wav: Path) -> bool:
+    """Whether a kept wav is there and holds sound: whoever shares the folder may have damaged it."""
+    try:
+        return wav.is_file() and bool(soundfile.info(str(wav)).frames)
+    except (soundfile.SoundFileError, OSError):
+        return False
 
 
 _LAYOUT = 2  # of the wavs: 1 did not keep the picture's clock

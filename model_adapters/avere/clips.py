@@ -15,6 +15,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from emorealm_tasks import media
+from emorealm_tasks.outside import brief
 from model_adapters.clip import AnyMedium, NoisedMedium
 from model_adapters.contrastive import noise_seed
 from model_adapters.diffusion import diffused
@@ -151,8 +152,9 @@ class MediaEncoder(Generic[Model, Input]):
             return None
         try:
             decoded = self._decoding.pop(medium).result()
-        except media.MediaError as error:
-            self.failures[medium] = str(error)
+        except Exception as error:  # of a file as nobody expects it: it costs the questions about it
+            known = isinstance(error, media.MediaError)
+            self.failures[medium] = str(error) if known else f"{type(error).__name__}: {brief(error)}"
             return None
         self.given[medium] = decoded.given
         return decoded.values

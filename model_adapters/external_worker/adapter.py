@@ -224,15 +224,19 @@ def _list(value: str | None) -> list[str]:
 
 
 def _log_file(named: str | None) -> Path:
-    """Where the worker's stderr goes: the named file, one a rank, else a fresh one."""
-    if not named:
-        handle, fresh = tempfile.mkstemp(prefix="emorealm-worker-", suffix=".log")
-        os.close(handle)
-        return Path(fresh)
-    path = Path(named).expanduser()
-    rank = int(os.environ.get("RANK", 0))
-    path = path.with_name(f"{path.stem}.{rank}{path.suffix}") if rank else path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Where the worker's stderr goes: the named file, one a rank, else a fresh one. Stops where it cannot be made."""
+    try:
+        if not named:
+            handle, fresh = tempfile.mkstemp(prefix="emorealm-worker-", suffix=".log")
+            os.close(handle)
+            return Path(fresh)
+        path = Path(named).expanduser()
+        rank = int(os.environ.get("RANK", 0))
+        path = path.with_name(f"{path.stem}.{rank}{path.suffix}") if rank else path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.open("a").close()
+    except OSError as error:
+        stop(f"{_OWNER}: no log can be written ({error}); name a file with log=..., or set TMPDIR")
     return path
 
 

@@ -15,6 +15,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.judge_client import JudgeError
 from emorealm_tasks.judge_prompt import Verdict
 from emorealm_tasks.mini import cue_judge
+from emorealm_tasks.outside import brief
 from emorealm_tasks.reasoning_metrics import Record
 from emorealm_tasks.settings import Settings
 
@@ -69,6 +70,8 @@ def judge_records(records: Records, settings: Settings, asked: str) -> str:
         asked, verdicts = "later", judge.kept(items, settings)
     except JudgeError as error:
         failure, verdicts = f"the judge failed: {error}", judge.kept(items, settings)
+    except Exception as error:  # of whatever kind: raised, it would cost the harness all that is not saved yet
+        failure, verdicts = f"the judge failed: {type(error).__name__}: {brief(error)}", judge.kept(items, settings)
     name = judge.name(settings.judge_model)
     for record, given in zip(records, verdicts, strict=True):
         record["judge"] = name

@@ -83,10 +83,18 @@ class Qwen25OmniVLLM(ChatAV):
         self.queue = int(arguments.number("queue", queue, 1, 1e9, self.name))
         checkpoint = pretrained or catalogue.find(self.name).checkpoint
         self.engine = _engine(self.name, checkpoint, engine)
-        self.processor = Qwen2_5OmniProcessor.from_pretrained(checkpoint)
+        self.processor = self._processor(checkpoint)
         self.reader = ClipReader(self.sampling)
         folder = Path(checkpoint)
         self.fingerprint = fingerprint(folder) if folder.is_dir() else checkpoint
+
+    def _processor(self, checkpoint: str) -> Qwen2_5OmniProcessor:
+        try:
+            processor: Qwen2_5OmniProcessor = Qwen2_5OmniProcessor.from_pretrained(checkpoint)
+        except Exception as error:  # of whatever kind its files are broken in
+            said = arguments.first_line(error)
+            stop(f"{self.name}: {checkpoint}: its processor cannot be loaded ({said}); check pretrained=")
+        return processor
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request."""
@@ -178,7 +186,7 @@ def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":
     arguments.refuse_unknown([name for name in given if name not in known], [*_OWN, *known], owner)
     try:
         found = AutoConfig.from_pretrained(checkpoint).model_type
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of whatever kind the file is broken in
         stop(
             f"{owner}: {checkpoint}: its config.json cannot be read ({arguments.first_line(error)}); check pretrained="
         )
@@ -188,6 +196,6 @@ def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":
     try:
         engine = LLM(checkpoint, **defaults | dict(given), worker_extension_cls=_EXTENSION)
         engine.collective_rpc("align_positions")
-    except (ValueError, RuntimeError, OSError) as error:
+    except Exception as error:  # of whatever kind the files are broken in
         stop(f"{owner}: vLLM does not start with {checkpoint}: {arguments.first_line(error)}")
     return engine

@@ -1,7 +1,9 @@
 """Plain `lmms-eval` on the real command line: no failure of ours ends with status 0, no run writes over another's."""
 
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -111,3 +113,36 @@ def test_a_full_disk_under_the_side_file_of_media_is_told_and_costs_no_answer(ev
     (samples,) = (tmp_path / "run").rglob("*_samples_*.jsonl")
     records = [json.loads(line)["emorealm_score"]["record"] for line in samples.read_text().splitlines()]
     assert [record["media"] for record in records] == ["unknown"] * 2
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A folder on a file system of its own without a free byte."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    made = mount and subprocess.run([mount, "-t", "tmpfs", "-o", "size=16k", "none", str(folder)], check=False)
+    if not made or made.returncode:
+        pytest.skip("only root can make a small file system")
+    with contextlib.suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
+        while filler.write(b"x" * 4096):
+            pass
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_run_with_its_caches_on_a_full_disk_goes_on(evaluate, full_disk, tmp_path):
+    options = ["--output_path", str(tmp_path / "run"), "--log_samples", "--use_cache", str(full_disk / "answers")]
+    done = evaluate(*options, EMOREALM_CACHE=str(full_disk), TMPDIR=str(full_disk))
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = "\n".join(lines_of(done))
+    assert said.count("No space left on device") + said.count("full") >= 2
+    assert said.count("--use_cache: it cannot be used") == 1
+    (samples,) = (tmp_path / "run").rglob("*_samples_*.jsonl")
+    assert len(samples.read_text().splitlines()) == 2
+
+
+def test_results_on_a_full_disk_end_with_2(evaluate, full_disk):
+    done = evaluate("--output_path", str(full_disk / "run"), "--log_samples")
+    assert done.returncode == 2
+    assert any("could be saved" in line or "could not be written" in line for line in lines_of(done))

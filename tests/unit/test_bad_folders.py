@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from emorealm_tasks import clips, errors, files, judge, judge_batch, judge_cache, media, media_log, messages
+from emorealm_tasks import clips, errors, files, judge, judge_batch, judge_cache, judging, media, media_log, messages
 from emorealm_tasks.judge_client import JudgeError
 from emorealm_tasks.media import audio
 from emorealm_tasks.settings import Settings
@@ -132,6 +132,17 @@ class TestJudge:
             assert [verdict.scores["clue"] for (verdict,) in verdicts] == [7, 7]
         assert len(server.asked) == 2
         assert sum("verdicts are not kept" in line for line in told(capsys)) == 1
+
+    def test_a_fault_of_the_judge_that_nobody_expects_costs_no_description(self, server, tmp_path, monkeypatch):
+        settings = self.settings(server, tmp_path)
+        judge.judge(self.ITEMS[:1], settings)
+        monkeypatch.setattr(judge, "judge", lambda items, settings, reasons: {}["a key"])
+        records = [
+            {"id": "", "raw": item.description, "reference": item.reference, "error": "", "truth": None, "verdicts": {}}
+            for item in self.ITEMS
+        ]
+        assert judging.judge_records(records, settings, "live") == "the judge failed: KeyError: 'a key'"
+        assert [bool(record["verdicts"][record["judge"]][0]) for record in records] == [True, False]
 
     def test_a_batch_that_could_not_be_noted_is_not_submitted(self, bad, server):
         with pytest.raises(JudgeError, match="batches cannot be noted"):

@@ -1,6 +1,7 @@
 """Adapters that run in this process, each on a tiny random checkpoint: what reaches the model, batches, failures."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,13 @@ def test_collating_pads_prompts_on_the_left_and_mel_on_the_right():
     assert made["input_features"][0, :, 2:].eq(0).all()
     with pytest.raises(ValueError, match="different inputs"):
         collate([row(3, 2), {"input_ids": torch.ones(1, 1)}], 0)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_files_that_hold_a_list_end_in_one_line(folder_of, tmp_path, capsys, name):
+    broken = shutil.copytree(folder_of("qwen2_5_omni_av"), tmp_path / "broken")
+    (broken / name).write_text("[1, 2]")
+    with pytest.raises(SystemExit) as caught:
+        Qwen25OmniAV(pretrained=str(broken), device="cpu")
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("emorealm:") == 1

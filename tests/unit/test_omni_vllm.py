@@ -1,6 +1,7 @@
 """What `qwen2_5_omni_vllm` hands to its engine, without vLLM; tests/end_to_end/test_vllm.py asks vLLM itself."""
 
 import dataclasses
+import shutil
 import sys
 from types import ModuleType, SimpleNamespace
 
@@ -175,6 +176,16 @@ def test_a_thinker_alone_is_refused_before_the_engine_starts(load, tiny_omni, ca
     with pytest.raises(SystemExit):
         load() and Qwen25OmniVLLM(pretrained=str(tiny_omni))
     assert "name a whole Qwen2.5-Omni checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_files_that_hold_a_list_end_in_one_line(load, whole, tmp_path, capsys, name):
+    broken = shutil.copytree(whole, tmp_path / "broken")
+    (broken / name).write_text("[1, 2]")
+    with pytest.raises(SystemExit) as caught:
+        load() and Qwen25OmniVLLM(pretrained=str(broken))
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.count("emorealm:") == 1
 
 
 def test_several_processes_are_refused(load, monkeypatch, capsys):

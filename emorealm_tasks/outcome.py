@@ -5,6 +5,7 @@ run by the second in which the run began. Here runs that concern us end in one l
 results are claimed. `emorealm eval` sees to the status itself (`leave_status`), and tells of every evaluation.
 """
 
+import contextlib
 import datetime
 import functools
 import json
@@ -74,6 +75,15 @@ def claimed(output_path: str | None, model: str, date: str) -> str:
             pass  # lmms-eval cannot write there either, which `tell_unwritten` tells
         break
     return date
+
+
+def release(tracker: Any) -> None:
+    """Remove a claimed file that nothing was written to: it would pass for a damaged run."""
+    if tracker.output_path:
+        file = _place(tracker, "results.json")
+        with contextlib.suppress(OSError):
+            if not file.stat().st_size:
+                file.unlink()
 
 
 def tell_unwritten(tracker: Any, results: Mapping[str, Any]) -> None:

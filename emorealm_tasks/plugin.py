@@ -175,6 +175,7 @@ def _hiding(save: Callable[..., Any]) -> Callable[..., Any]:
         results |= _each_text(results, lambda text: clean(without_secrets(text)))
         date = outcome.claimed(self.output_path, self.general_config_tracker.model_name_sanitized, datetime_str)
         save(self, results=results, samples=samples, datetime_str=date)
+        outcome.release(self)
         if _concerns(_model_name, results.get("results", ())):
             outcome.tell_unwritten(self, results["results"])
 

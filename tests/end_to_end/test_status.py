@@ -146,3 +146,4 @@ def test_results_on_a_full_disk_end_with_2(evaluate, full_disk):
     done = evaluate("--output_path", str(full_disk / "run"), "--log_samples")
     assert done.returncode == 2
     assert any("could be saved" in line or "could not be written" in line for line in lines_of(done))
+    assert all(path.stat().st_size for path in full_disk.rglob("*_results.json"))

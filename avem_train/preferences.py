@@ -8,9 +8,9 @@ Ours is JSON Lines, one record a line, paths relative to the file's folder (or t
 `audio` is left out where the video has its own sound; `rejected_irrelevant`, `rejected_video` and `rejected_audio` are
 optional. The released layout is a JSON list of objects with `video`, `audio`, `prompt` (starting with the media tags
 `<video>` and `<audio>`, which are taken off), `chosen`, `rejected`, `rejected_2`, and optional `video_l`, `audio_l`. It
-does not say what a prompt is about or which emotion a clip has: unless an item adds `modality` or `emotion` the prompt
-counts as audiovisual and the emotion as unknown. `rejected` is read as the video-relevant response (y_l^vr),
-`rejected_2` as the emotion-relevant one (y_l^er).
+does not say what a prompt is about or which emotion a clip has. Unless an item adds `modality`, the prompt is about the
+one medium that a rejected one is given of, else audiovisual; unless it adds `emotion`, that is unknown. `rejected` is
+read as the video-relevant response (y_l^vr), `rejected_2` as the emotion-relevant one (y_l^er).
 """
 
 import json
@@ -274,7 +274,8 @@ def _record(row: object, where: str, root: Path) -> Preference:
     if not isinstance(item, Mapping):
         raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
     if "rejected" in item:
-        item = {_RELEASED.get(name, name): value for name, value in item.items()}
+        named = {_RELEASED.get(name, name): value for name, value in item.items()}
+        item = named | {"modality": item.get("modality") or _about(named)}
     for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
         if not isinstance(item.get(name) or "", str):
             raise ValueError(f"field {name!r}: expected text, found {brief(repr(item[name]))}")
@@ -297,3 +298,9 @@ def _file(root: Path, named: str, field: str) -> Path:
         return inside(root, named, field)
     except Unreadable as error:
         raise ValueError(f"{error}: name the folder that all the records' files lie below with root=") from None
+
+
+def _about(item: Mapping[str, Any]) -> str:
+    """What the prompt of an item is about that does not say it: what its rejected media would change (Eq. 5)."""
+    given_of = [medium for medium in ("video", "audio") if item.get(f"rejected_{medium}")]
+    return given_of[0] if len(given_of) == 1 else "audiovisual"

@@ -7,7 +7,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train.negatives import Negatives
+from avem_train.negatives import Negatives, draw
 from avem_train.objectives import REJECTED
 from avem_train.preferences import BAD_RECORDS, FURTHER_EMOTIONS, load, problems, read
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
@@ -97,6 +97,29 @@ def test_the_released_layout(folder):
     assert first.id != second.id
     assert {fault.kind for fault in problems([first], Negatives())} == {"emotion unknown"}
     assert problems([first], Negatives("random")) == problems([second], Negatives()) == []
+
+
+@pytest.mark.parametrize(
+    ("given_media", "modality", "replaced"),
+    [
+        ({"video_l": "l.mp4"}, "video", ("l.mp4", None)),
+        ({"audio_l": "l.wav"}, "audio", (None, "l.wav")),
+        ({"video_l": "l.mp4", "audio_l": "l.wav"}, "audiovisual", ("l.mp4", "l.wav")),
+        ({"video_l": "l.mp4", "modality": "audiovisual"}, "audiovisual", ("l.mp4", "l.mp4")),
+        ({"audio_l": "l.wav", "video_l": "", "modality": "audio"}, "audio", (None, "l.wav")),
+        ({"audio_l": "l.wav", "video": None}, "audio", (None, "l.wav")),
+    ],
+)
+def test_a_released_item_is_about_the_media_it_gives_rejected_ones_of(folder, given_media, modality, replaced):
+    released = {"video": "a.mp4", "audio": "a.wav", "prompt": "<video>\n<audio>\nHow?", "chosen": "By its brows."}
+    released |= {"rejected": "By the hat.", "rejected_2": "By its teeth."}
+    path = folder / "prefs.json"
+    path.write_text(json.dumps([released | given_media]))
+    (record,) = read(path)
+    assert record.modality == modality
+    assert problems([record], Negatives()) == []
+    (drawn,) = draw([record], Negatives(), seed=0)
+    assert (drawn.video.path, drawn.audio.path) == tuple(name and folder / name for name in replaced)
 
 
 def test_emotions_are_read_in_any_usual_spelling(folder):

@@ -155,11 +155,17 @@ def _family(folder: Path) -> str:
         lacking = "there is no config.json in it" if folder.is_dir() else "there is no such folder"
         stop(f"model={folder}: {lacking}; name a folder with a whole model, avere_nano, or a hub id such as {_EXAMPLE}")
     try:
-        kind = typed(parse_json(read_bytes(config)), dict).get("model_type")
+        about = typed(parse_json(read_bytes(config)), dict)
     except Unreadable as error:
         stop(f"model={folder}: its config.json is not that of a model ({error})")
+    kind = about.get("model_type")
     if not isinstance(kind, str) or kind not in _FAMILIES:
         stop(f"model={folder}: its model_type is {brief(repr(kind))}; it must be one of {', '.join(_FAMILIES)}")
+    if "quantization_config" in [*about, *(name for part in about.values() if isinstance(part, dict) for name in part)]:
+        stop(
+            f"model={folder}: its weights are quantised (quantization_config in its config.json), and adapters are "
+            "trained on whole ones here; name the model that it was made from"
+        )
     return kind
 
 

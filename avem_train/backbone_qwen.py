@@ -20,6 +20,9 @@ from avem_train.forest import Token
 from avem_train.negatives import altered
 from avem_train.replies import Source
 from emorealm_tasks import media
+from emorealm_tasks.errors import stop
+from model_adapters import whole
+from model_adapters.arguments import first_line
 from model_adapters.avere.clips import FeatureStore
 from model_adapters.clip import Clip
 from model_adapters.in_process.answering import Answering
@@ -67,9 +70,17 @@ class QwenBackbone:
 
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "QwenBackbone":
-        """The thinker of a folder of the whole Qwen2.5-Omni, or of a thinker alone."""
-        model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(folder, dtype=dtype, local_files_only=True)
-        processor = Qwen2_5OmniProcessor.from_pretrained(folder, local_files_only=True)
+        """The thinker of a folder of the whole Qwen2.5-Omni, or of a thinker alone. Stops where it is not complete."""
+        try:
+            model = whole.load_whole(
+                Qwen2_5OmniThinkerForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True
+            )
+        except whole.Unusable as error:
+            stop(f"model={folder}: {error}; download it again, or name another folder")
+        try:
+            processor = Qwen2_5OmniProcessor.from_pretrained(folder, local_files_only=True)
+        except Exception as error:  # of whatever kind the files are broken in
+            stop(f"model={folder}: its processor cannot be loaded ({first_line(error)}); download it again")
         return cls(model.to(device).eval(), processor, folder, cache_bytes)  # type: ignore[arg-type]  # as in `loading.place`
 
     @torch.no_grad()

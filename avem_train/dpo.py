@@ -76,9 +76,9 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     if (steps := folder.finished()) is not None:
         print(f"{settings.out} is trained already: {steps} steps; nothing to do", flush=True)
         return TrainResult(settings.out, steps, time.monotonic() - started, folder.last_metrics())
-    folder.begin()
     cache_bytes = int(settings.running.feature_cache_gb * 2**30)
     loaded = backbone or backbones.load(model_folder, arguments.device, dtype, cache_bytes)
+    folder.begin()  # only now: of a base that cannot be loaded nothing is left
     folder.note_answering(loaded.answering)
     try:
         _run(settings, arguments, records, loaded, folder)

@@ -274,7 +274,7 @@ def _record(row: object, where: str, root: Path) -> Preference:
     if not isinstance(item, Mapping):
         raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
     if "rejected" in item:
-        named = {_RELEASED.get(name, name): value for name, value in item.items()}
+        named: dict[Any, Any] = {_RELEASED.get(name, name): value for name, value in item.items()}
         item = named | {"modality": item.get("modality") or _about(named)}
     for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
         if not isinstance(item.get(name) or "", str):

@@ -11,6 +11,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.outside import Unreadable, parse_json, plain_name, read_bytes, typed
 from model_adapters import lora
 from model_adapters.arguments import first_line
+from model_adapters.whole import Unusable, load_whole
 
 from .modeling import AvereForConditionalGeneration
 from .processing import AvereProcessor
@@ -95,17 +96,10 @@ def load_model(
 ) -> AvereForConditionalGeneration:
     """The model of `folder` in eval mode, with the LoRA of the folder `adapter` at work if one is named."""
     attention: dict[str, Any] = {"attn_implementation": attn_implementation} if attn_implementation else {}
-    model: AvereForConditionalGeneration
     try:
-        loaded: Any = AvereForConditionalGeneration.from_pretrained(  # its types know nothing of output_loading_info
-            folder, dtype=dtype, local_files_only=True, output_loading_info=True, **attention
-        )
-        model, report = loaded
-    except Exception as error:  # of whatever kind the files are broken in
-        _refuse(folder, f"its weights cannot be loaded ({first_line(error)})")
-    if report["missing_keys"]:
-        missing = sorted(report["missing_keys"])
-        _refuse(folder, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
+        model = load_whole(AvereForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True, **attention)
+    except Unusable as error:
+        _refuse(folder, str(error))
     if adapter:
         model = lora.attach("avere", model, Path(adapter).expanduser())
     return model.to(device).eval()  # type: ignore[arg-type]  # the wrapper of `to` hides its types

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
-from model_adapters import lora
+from model_adapters import lora, whole
 from model_adapters.arguments import first_line
 from model_adapters.fingerprint import fingerprint
 
@@ -76,15 +76,10 @@ def load(
     if not processor.chat_template:
         _refuse(owner, checkpoint, "there is no chat template in it")
     given = {name: value for name, value in options.items() if value is not None}
-    model: PreTrainedModel
     try:
-        loaded: Any = model_class.from_pretrained(checkpoint, output_loading_info=True, **given)
-        model, report = loaded  # of which the types of from_pretrained know nothing
-    except _LOADING as error:
-        _refuse(owner, checkpoint, f"its weights cannot be loaded ({first_line(error)})")
-    if report["missing_keys"]:
-        missing = sorted(report["missing_keys"])
-        _refuse(owner, checkpoint, f"{len(missing)} tensors are not in it (the first: {missing[0]})")
+        model = whole.load_whole(model_class, checkpoint, **given)
+    except whole.Unusable as error:
+        _refuse(owner, checkpoint, str(error))
     if weights.adapter:
         model = lora.attach(owner, model, weights.adapter)
     return model.eval(), processor

@@ -111,7 +111,7 @@ def test_bad_arguments_end_in_one_line(tiny_avere, tmp_path, capsys):
         ({"pretrained": str(other)}, "its model_type is 'videollava', not 'avere'; make one with `python -m"),
         ({"pretrained": without(tmp_path / "a", tiny_avere, "model.safetensors")}, "model.safetensors is missing"),
         ({"pretrained": str(torn)}, "torn cannot be used as weights: its weights cannot be loaded"),
-        ({"pretrained": str(holes)}, "tensors are not in it (the first: model.language_model.layers.2"),
+        ({"pretrained": str(holes)}, "tensor(s): model.language_model.layers.2"),
         ({"pretrained": without(tmp_path / "b", tiny_avere, "processor_config.json")}, "processor_config.json is mis"),
         (good | {"dtype": "float7"}, "unknown dtype 'float7'"),
         (good | {"device": "gpu"}, "unknown device 'gpu'"),

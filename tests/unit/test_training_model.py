@@ -1,9 +1,12 @@
 """What `model=` can name: a folder, the embedded model, a hub id; and how a name that means nothing ends."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 from huggingface_hub import constants
+from safetensors.torch import load_file, save_file
 
 from avem_train import backbone, cli
 from model_adapters.avere.loading import NANO
@@ -61,3 +64,63 @@ def test_the_command_says_so(preference_file, tmp_path, capsys):
     said = stopped(capsys, lambda: cli.main([*arguments, "running.device=cpu"]))
     assert "nowhere: there is no such folder; name a folder with a whole model, avere_nano, or a hub id" in said
     assert not (tmp_path / "out").exists()
+
+
+FAMILIES = ("tiny_avere", "tiny_omni", "nano")
+
+
+@pytest.fixture
+def base(request, tmp_path):
+    """A copy of a family's model, to be broken."""
+    source = NANO if request.param == "nano" else request.getfixturevalue(request.param)
+    return Path(shutil.copytree(source, tmp_path / "base"))
+
+
+def refused(base, preference_file, tmp_path, capsys):
+    """The last line of a training on a broken base, which must leave nothing behind."""
+    out = tmp_path / "out"
+    arguments = ["run", "avem_dpo", f"model={base}", f"data={preference_file}", f"out={out}", "running.device=cpu"]
+    with pytest.raises(SystemExit) as left:
+        cli.main([*arguments, "optimiser.steps=1", "running.save_every=0", "negatives.kind=random"])
+    assert left.value.code == 2
+    assert not out.exists()
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("emorealm: ")]
+    assert str(base) in line
+    return line
+
+
+@pytest.mark.parametrize("base", FAMILIES, indirect=True)
+def test_a_base_whose_tensors_have_another_prefix_is_refused(base, preference_file, tmp_path, capsys):
+    file = base / "model.safetensors"
+    weights = {f"other.{name}": tensor for name, tensor in load_file(file).items()}
+    save_file(weights, file, metadata={"format": "pt"})
+    line = refused(base, preference_file, tmp_path, capsys)
+    assert "tensor(s): " in line
+    assert " is there instead" in line
+
+
+@pytest.mark.parametrize("base", FAMILIES, indirect=True)
+def test_a_base_that_lacks_a_tensor_is_refused(base, preference_file, tmp_path, capsys):
+    file = base / "model.safetensors"
+    weights = load_file(file)
+    gone = next(name for name in weights if name.endswith("q_proj.weight"))
+    save_file({name: tensor for name, tensor in weights.items() if name != gone}, file, metadata={"format": "pt"})
+    line = refused(base, preference_file, tmp_path, capsys)
+    assert "it lacks 1 tensor(s): " in line
+    assert "another layout" not in line
+
+
+@pytest.mark.parametrize("base", FAMILIES, indirect=True)
+def test_a_cut_file_ends_in_one_line(base, preference_file, tmp_path, capsys):
+    file = base / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    assert "its weights cannot be loaded (" in refused(base, preference_file, tmp_path, capsys)
+
+
+@pytest.mark.parametrize("base", FAMILIES, indirect=True)
+@pytest.mark.parametrize("part", [None, "text_config"])
+def test_a_quantised_base_is_refused(base, part, preference_file, tmp_path, capsys):
+    config = json.loads((base / "config.json").read_text())
+    (config[part] if part else config)["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
+    (base / "config.json").write_text(json.dumps(config))
+    assert "its weights are quantised" in refused(base, preference_file, tmp_path, capsys)

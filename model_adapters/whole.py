@@ -1,0 +1,55 @@
+"""Whole weights of a folder or a hub id -> a model: every tensor from a file, or the reason why not.
+
+transformers only warns about tensors that no file holds, and leaves them at random.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from model_adapters.arguments import first_line
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    Model = TypeVar("Model", bound=PreTrainedModel)
+
+_SHOWN = 3
+
+
+class Unusable(Exception):
+    """Weights that make no whole model; the message says why, to stand behind their name."""
+
+
+def load_whole(model_class: "type[Model]", checkpoint: str, **options: Any) -> "Model":
+    """The model of a folder or hub id, not yet in eval mode. `options` go to `from_pretrained`. Raises Unusable."""
+    try:
+        # no types know that there are two with output_loading_info
+        loaded: Any = model_class.from_pretrained(checkpoint, output_loading_info=True, **options)
+        model, report = loaded
+    except Exception as error:  # of whatever kind the files are broken in
+        raise Unusable(f"its weights cannot be loaded ({first_line(error)})") from error
+    if missing := sorted(report["missing_keys"]):
+        raise Unusable(_lacking(missing, report["unexpected_keys"]))
+    whole: Model = model
+    return whole
+
+
+def _lacking(missing: list[str], unexpected: Iterable[str]) -> str:
+    """How many tensors are not there, the first of them, and under which other prefix they seem to be."""
+    shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+    told = f"it lacks {len(missing)} tensor(s): {shown}"
+    for name in missing:
+        for found in unexpected:
+            end = _common_end(name, found)
+            if end.count(".") > 1:  # more than "q_proj.weight", which many tensors end in
+                return f"{told}; {found} is there instead: are its names those of another layout?"
+    return told
+
+
+def _common_end(first: str, second: str) -> str:
+    """The dotted parts with which both names end."""
+    one, other = first.split("."), second.split(".")
+    same = 0
+    while same < min(len(one), len(other)) and one[-1 - same] == other[-1 - same]:
+        same += 1
+    return ".".join(one[len(one) - same :])

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks import media_log, outcome, response_cache, versions
+from emorealm_tasks import asked_log, media_log, outcome, response_cache, versions
 from emorealm_tasks.outside import clean, without_secrets
 
 FOLDER = Path(__file__).parent
@@ -37,7 +37,7 @@ def register(models: Iterable[str] = ()) -> None:
     from lmms_eval.loggers import EvaluationTracker
 
     EvaluationTracker.save_results_samples = _cleaning(EvaluationTracker.save_results_samples)
-    EvaluationTracker.save_results_aggregated = _hiding(EvaluationTracker.save_results_aggregated)
+    EvaluationTracker.save_results_aggregated = _completing(EvaluationTracker.save_results_aggregated)
     TaskManager.initialize_tasks = _searching(TaskManager.initialize_tasks)
     TaskManager.match_tasks = _checking(TaskManager.match_tasks)
     TaskManager._get_config = _shortening(TaskManager._get_config)
@@ -91,6 +91,7 @@ def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
     ) -> dict[str, Any]:
         """Index the tasks of our folders with the others."""
         global _model_name
+        asked_log.forget()
         _model_name = getattr(self, "model_name", None)
         _guard()
         given = [include_path] if isinstance(include_path, str) else list(include_path or [])
@@ -164,14 +165,16 @@ def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:
     return save_results_samples
 
 
-def _hiding(save: Callable[..., Any]) -> Callable[..., Any]:
-    """EvaluationTracker.save_results_aggregated, without the password of an address among the model's arguments.
+def _completing(save: Callable[..., Any]) -> Callable[..., Any]:
+    """EvaluationTracker.save_results_aggregated, which also says how the model was asked.
 
-    The files get a name that is no other run's.
+    The password of an address among the model's arguments is left out. The files get a name that is no other run's.
     """
 
     @functools.wraps(save)
     def save_results_aggregated(self: Any, results: dict[str, Any], samples: Any, datetime_str: str) -> None:
+        if ways := asked_log.by_task(results.get("configs") or {}):
+            results["asked"] = ways
         results |= _each_text(results, lambda text: clean(without_secrets(text)))
         date = outcome.claimed(self.output_path, self.general_config_tracker.model_name_sanitized, datetime_str)
         save(self, results=results, samples=samples, datetime_str=date)

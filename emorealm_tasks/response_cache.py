@@ -22,7 +22,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from emorealm_tasks import settings
+from emorealm_tasks import asked_log, settings
 from emorealm_tasks.errors import warn_once
 from emorealm_tasks.rows import Row
 
@@ -73,6 +73,7 @@ def _stamping(execute: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(execute)
     def stamped_execute(self: Any, lm: Any, reqtype: str, requests: Sequence[Any]) -> list[Any]:
         """Answers in order: from the cache, else the model's; failures are the model's every time."""
+        asked_log.note_of(lm)
         copies = [_behind(text, request) for text, request in zip(_stamps(lm, requests), requests, strict=True)]
         originals = {id(one): request for one, request in zip(copies, requests, strict=True)}
         stamped = {id(request): one for one, request in zip(copies, requests, strict=True)}

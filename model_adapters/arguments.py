@@ -46,6 +46,11 @@ def choose_dtype(name: str, device: torch.device, owner: str) -> torch.dtype:
     return _DTYPES[name]
 
 
+def dtype_name(dtype: torch.dtype) -> str:
+    """As users write it: bfloat16, float32."""
+    return str(dtype).removeprefix("torch.")
+
+
 def refuse_unknown(unknown: Collection[str], known: Collection[str], owner: str) -> None:
     """Stop at the first model argument that is not `known`, naming the nearest one that is."""
     for name in unknown:

@@ -58,6 +58,12 @@ class ChatAV(lmms):
         self._logged: set[Clip] = set()
         self._reported: set[str] = set()
 
+    def ways(self) -> dict[str, Any]:
+        """How clips and questions are put to the model, for the run's record (`emorealm_tasks.asked_log`)."""
+        given = "a" * self.hears + "v" * self.sees
+        of_video = {"fps": self.sampling.fps, "frames": self.sampling.most, "least_frames": self.sampling.least}
+        return {"system": self.system, "modalities": given, **of_video}
+
     def asked(self, request: Instance) -> Asked:
         """A request, without the media that this model is not given."""
         to_messages, settings, doc_id, task, split = request.args[1:6]

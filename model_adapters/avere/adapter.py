@@ -7,6 +7,7 @@ the run stops with a non-zero code once more than `max_errors` of its requests f
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,7 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from emorealm_tasks import media_log, response_cache
+from emorealm_tasks import asked_log, media_log, response_cache
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, contrastive
 from model_adapters.asking import Ask, from_messages, from_visuals
@@ -95,6 +96,16 @@ class _Avere(lmms):
         self._logged: set[Clip] = set()
         self._reported: set[str] = set()
 
+    def ways(self) -> dict[str, Any]:
+        """How clips and questions are put to the model, for the run's record (`emorealm_tasks.asked_log`)."""
+        contrast = self.runner.contrast
+        return {
+            "prompt": self.processor.prompt("{question}", video=True, audio=True),
+            "frames": self.processor.config.vision_config.num_frames,
+            "contrastive": asdict(contrast) if contrast else None,
+            "dtype": arguments.dtype_name(self.model.dtype),
+        }
+
     def clean(self) -> None:
         """Free the model, the decoding threads and the features."""
         self.encoder.close()
@@ -131,6 +142,7 @@ class _Avere(lmms):
         self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, dict[str, Any]]]
     ) -> list[GenerationResult]:
         """Answer every request in order, which is (ask, generation settings)."""
+        asked_log.note(self.ways())
         questions = [
             Question(
                 ask.clip,
@@ -154,6 +166,7 @@ class _Avere(lmms):
 
     def _score(self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
         """Score every request in order, which is (ask, continuation); -inf where that fails."""
+        asked_log.note(self.ways())
         questions = []
         for ask, continuation in asked:
             prompt = self._prompt(ask)

@@ -90,6 +90,10 @@ class GeminiAV(ServedChat):
         finally:
             self._delete_uploads()
 
+    def ways(self) -> dict[str, Any]:
+        """As `ChatAV.ways`; Google's server takes the frames of the mp4."""
+        return super().ways() | dict.fromkeys(("fps", "frames", "least_frames")) | {"thinking": self.thinking}
+
     def answer(self, asked: Asked) -> Answer:
         """One call of generateContent. See `ServedChat.answer`."""
         contents: list[types.PartUnionDict] = [*self._media(asked.clip), asked.ask.text]

@@ -16,7 +16,7 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from tqdm import tqdm
 from transformers import AutoConfig, Qwen2_5OmniProcessor
 
-from emorealm_tasks import response_cache
+from emorealm_tasks import asked_log, response_cache
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, catalogue
 from model_adapters.chat import Asked, ChatAV
@@ -98,6 +98,7 @@ class Qwen25OmniVLLM(ChatAV):
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request."""
+        asked_log.note(self.ways())
         asked = [self.asked(request) for request in requests]
         budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")
         order = sorted(range(len(asked)), key=lambda number: str(asked[number].clip))
@@ -114,6 +115,13 @@ class Qwen25OmniVLLM(ChatAV):
                 answers[number] = _result(output, asked[number])
                 response_cache.keep(requests[number], answers[number])
         return [answers[number] for number in range(len(asked))]
+
+    def ways(self) -> dict[str, Any]:
+        """As `ChatAV.ways`, with the whole prompt about a clip; the engine says its precision in its own messages."""
+        together = self.interleave and self.sees and self.hears
+        blocks = ["video"] * self.sees + ["audio"] * (self.hears and not together)
+        prompt = templated(self.processor, blocks, "{question}", self.system)
+        return super().ways() | {"prompt": prompt, "interleave": self.interleave, "contrastive": None}
 
     def asked(self, request: Instance) -> Asked:
         """As `ChatAV.asked`; stops where a task wants beams, which the engine's queue does not offer."""

@@ -67,6 +67,11 @@ class OpenAIAV(ServedChat):
         self.fingerprint = f"{model} at {self.client.address}"
         self._content = Once(self._encode, keep=_KEPT)
 
+    def ways(self) -> dict[str, Any]:
+        """As `ChatAV.ways`; of a whole video the server takes the frames."""
+        theirs = dict.fromkeys(("fps", "frames", "least_frames")) if self.video_as == "video" else {}
+        return super().ways() | theirs | {"video_as": self.video_as}
+
     def answer(self, asked: Asked) -> Answer:
         """One request of the chat API. See `ServedChat.answer`."""
         content, times, seconds = self._content(asked.clip)

@@ -20,7 +20,7 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from emorealm_tasks import media, media_log, response_cache, settings
+from emorealm_tasks import asked_log, media, media_log, response_cache, settings
 from emorealm_tasks.errors import stop
 from model_adapters import arguments
 from model_adapters.asking import Ask, from_messages
@@ -96,7 +96,8 @@ class ExternalWorker(lmms):
         waits = {"timeout": timeout, "start_timeout": start_timeout}
         seconds = {name: arguments.number(name, value, 0.001, 1e6, _OWNER) for name, value in waits.items()}
         again = int(arguments.number("retries", retries, 0, 100, _OWNER))
-        command = _command(worker, python, repo, checkpoint, _list(options))
+        self.options = _list(options)
+        command = _command(worker, python, repo, checkpoint, self.options)
         environment = worker_environment(command[0], device, _list(env))
         self._log, self._keep_log = _log_file(log), bool(log)
         self._reported: set[str] = set()
@@ -114,6 +115,10 @@ class ExternalWorker(lmms):
         self.fingerprint = str([hello, *map(of_files, files)])
         logger.info(f"{_OWNER}: {hello.model} takes {', '.join(hello.modalities)}; {hello.versions}")
 
+    def ways(self) -> dict[str, Any]:
+        """What its script is told, for the run's record (`emorealm_tasks.asked_log`); the rest is the script's."""
+        return {"modalities": sorted(self.client.hello.modalities), "options": sorted(self.options)}
+
     def clean(self) -> None:
         """End the worker, and drop the log of one that had no fault."""
         self.client.close()
@@ -123,6 +128,7 @@ class ExternalWorker(lmms):
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """The worker's answer to each request, in order."""
+        asked_log.note(self.ways())
         budget = ErrorBudget(
             _OWNER, self.max_errors, len(requests), self._reported, f" (the worker's log: {self._log})"
         )

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
-from emorealm_tasks import media, response_cache
+from emorealm_tasks import asked_log, media, response_cache
 from emorealm_tasks.errors import stop
 from model_adapters import arguments, catalogue, contrastive, finite
 from model_adapters.asking import Ask
@@ -139,6 +139,7 @@ class InProcessChat(ChatAV):
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request."""
+        asked_log.note(self.ways())
         asked = [self.asked(request) for request in requests]
         answers: list[GenerationResult | None] = [None] * len(asked)
         budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")
@@ -151,6 +152,17 @@ class InProcessChat(ChatAV):
                     response_cache.keep(requests[number], answer)
                 progress.update(len(numbers))
         return answers
+
+    def ways(self) -> dict[str, Any]:
+        """As `ChatAV.ways`, with the whole prompt about a clip, and what the weights are computed in."""
+        clip = Clip("video" if self.sees else None, "audio" if self.hears else None)
+        prompt = self.prompt(Ask(clip, "{question}"), clip)
+        contrast = asdict(self.contrast) if self.contrast else None
+        return super().ways() | {
+            "prompt": prompt,
+            "contrastive": contrast,
+            "dtype": arguments.dtype_name(self.model.dtype),
+        }
 
     def prompt(self, ask: Ask, clip: Clip) -> str:
         """The checkpoint's own chat template around the media that are given, the text behind them."""

@@ -44,6 +44,10 @@ class OmniAV(InProcessChat):
         default = self.trained.interleave if self.trained else True
         self.interleave = default if interleave is None else interleave
 
+    def ways(self) -> dict[str, Any]:
+        """As `InProcessChat.ways`, and whether sound and picture are interleaved."""
+        return super().ways() | {"interleave": self.interleave}
+
     def blocks(self, clip: Clip) -> list[str]:
         """Interleaved sound has no block of its own: it stands in the video's."""
         return ["video"] if self._interleaved(clip) else super().blocks(clip)

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import judged, output, pairs, saved
+from emorealm_results import asking, judged, output, pairs, saved
 from emorealm_results.arguments import Parser
 from emorealm_results.markdown import table
 from emorealm_results.table import GROUP_COLUMNS, NAMES
@@ -25,8 +25,9 @@ def compare(first: saved.Saved, second: saved.Saved, reading: str, judge: str = 
     """Every difference between two runs, as plain JSON types.
 
     ``tasks`` (by lmms-eval's name: ``kind``, ``n``, ``n_clips``, the questions ``only_first`` and ``only_second`` that
-    were left out, ``scores`` of :func:`pairs.task_differences`, ``mcnemar``, None for descriptions, and their
-    ``judge``), ``groups`` (benchmark and part, where it has all five tasks) and ``changes``.
+    were left out, ``scores`` of :func:`pairs.task_differences`, ``mcnemar``, None for descriptions, their ``judge``,
+    and ``asked``: what the runs were asked differently, see :func:`asking.compared`), ``groups`` (benchmark and part,
+    where it has all five tasks) and ``changes``.
     """
     return compare_pairs(pairs.pair(first, second, judge), first, second, reading)
 
@@ -34,6 +35,7 @@ def compare(first: saved.Saved, second: saved.Saved, reading: str, judge: str = 
 def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved.Saved, reading: str) -> dict[str, Any]:
     """:func:`compare` of the runs' tasks as :func:`pairs.pair` has them."""
     tasks, groups = {}, {}
+    asked = asking.compared(first, second, [pair.name for pair in found])
     for pair in found:
         described = pair.kind == pairs.DESCRIPTIONS
         tasks[pair.name] = {
@@ -45,6 +47,7 @@ def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved
             "scores": pairs.task_differences(pair, reading),
             "mcnemar": None if described else _mcnemar(pair, reading),
             "judge": pair.first[0]["judge"] if described else None,
+            "asked": asked[pair.name],
         }
     for (benchmark, part), members in groupby(found, lambda pair: (pair.benchmark, pair.part)):
         together = list(members)
@@ -81,7 +84,8 @@ def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
     for name, group in report["groups"].items():
         for score, numbers in group.items():
             rows.append([name, "", GROUP_COLUMNS[score], *_numbers(numbers, 1), "", "", ""])
-    blocks = [f"# {report['first']} (first), {report['second']} (second), {report['reading']} reading", table(rows)]
+    blocks = [f"# {report['first']} (first), {report['second']} (second), {report['reading']} reading"]
+    blocks += [*asked_lines(report), table(rows)]
     blocks += [
         f"{name}: {task['only_first']} question(s) only in the first, {task['only_second']} only in the second run."
         for name, task in report["tasks"].items()
@@ -94,6 +98,11 @@ def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
     )
     blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
     return "\n\n".join([*blocks, *changed(report["changes"], shown)]) + "\n"
+
+
+def asked_lines(report: Mapping[str, Any]) -> list[str]:
+    """What the two runs were asked differently, a block for each set of differences."""
+    return asking.lines({name: task["asked"] for name, task in report["tasks"].items()})
 
 
 def judged_tasks(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

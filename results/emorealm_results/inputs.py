@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avem_train import study_record
-from emorealm_results import measured, methods, samples
+from emorealm_results import asking, measured, methods, samples
 from emorealm_results.measured import Measured
 from emorealm_results.printed import Model
 from emorealm_tasks.errors import stop
@@ -41,6 +41,7 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
             for own, folder in _runs(path):
                 found.append(measured.read(folder, _free(name or own, found), len(found), models))
     _mark_other_questions(found, studied)
+    _note_other_asking(found)
     return found
 
 
@@ -90,3 +91,21 @@ def _mark_other_questions(found: Sequence[Measured], studied: dict[int, set[Any]
     for number, questions in studied.items():
         if asked and asked != questions:
             found[number].about["marks"].append("other questions than the runs")
+
+
+def _note_other_asking(found: Sequence[Measured]) -> None:
+    """Say of each run how it was asked otherwise than the first one of the same adapter, or that this is not known."""
+    first: dict[tuple[str, str], Measured] = {}
+    for run in found:
+        if not run.about["origin"].startswith(measured.RUN):
+            continue
+        if not run.about["asked"]:
+            run.about["notes"].append(asking.UNKNOWN)
+        others: dict[str, dict[str, str]] = {}
+        for task, ways in run.about["asked"].items():
+            before = first.setdefault((run.about["model"], task), run)
+            differing = asking.differing(before.about["asked"][task], ways) or {}
+            others.setdefault(before.about["name"], {}).update(differing)
+        differ = {name: ways for name, ways in others.items() if ways}
+        run.about["notes"] += [f"asked otherwise than {name}: {asking.shown(ways)}" for name, ways in differ.items()]
+        run.about["asked_otherwise"] = bool(differ)

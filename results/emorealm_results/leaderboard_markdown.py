@@ -27,7 +27,8 @@ def render(
     blocks = [
         "# Leaderboard",
         f"Measured runs in the {READINGS[reading]} reading (bold names) and the paper's printed numbers. Percent; "
-        "intervals: 95%, over clips. Runs with --limit or missing clips are marked and not ranked. To "
+        "intervals: 95%, over clips. Runs with --limit or missing clips are marked and not ranked; asked "
+        "otherwise: than another run of the same kind of model, see the notes under Runs. To "
         "sort, filter and browse: `leaderboard.html`; every number: `leaderboard.csv`.",
     ]
     for mini in (False, True):
@@ -50,6 +51,7 @@ def _table(lines: Sequence[board.Line], layout: Layout, abouts: Sequence[Mapping
         source = {"published": "paper", "measured": "survey"}[line.source]
         source = source if line.run is None else abouts[line.run]["origin"]
         source += "" if line.part == "full" else f", {line.part}"
+        source += ", asked otherwise" if line.run is not None and abouts[line.run].get("asked_otherwise") else ""
         source += f" ({'; '.join(line.marks)})" if line.marks else ""
         rank = "" if line.rank is None else str(line.rank)
         rows.append([rank, name, line.modality or "–", source, *map(_cell, line.cells)])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import rescore_run, samples, saved
+from emorealm_results import asking, rescore_run, samples, saved
 from emorealm_results.layouts import GROUP
 from emorealm_results.printed import Model
 from emorealm_tasks import intervals, shapes
@@ -86,10 +86,11 @@ class Row:
 @dataclass(frozen=True)
 class Measured:
     """A run: its rows, and ``about`` (name, origin, folder, model, model_args, dates, seeds, versions, marks, notes,
-    published).
+    published, asked).
 
     ``origin`` is RUN or says what else it is. ``marks`` say why it is not ranked: questions left out by --limit or for
-    want of clips; empty where it is whole. ``notes`` are sentences beside the scores. ``run`` has the replies.
+    want of clips; empty where it is whole. ``notes`` are sentences beside the scores. ``asked``: task -> how it was
+    asked, where that is known. ``run`` has the replies.
     """
 
     about: dict[str, Any]
@@ -140,7 +141,7 @@ def _about(
     name: str, origin: str, place: Path, headers: Sequence[Mapping[str, Any]], models: list[Model]
 ) -> dict[str, Any]:
     """``headers``: what `samples.read_header` says of each invocation; the last by date speaks for the run."""
-    last = max(headers, key=lambda header: header["date"])
+    last = max(headers, key=_date)
     arguments = str(last["model_args"])
     checkpoint = re.search(r"pretrained=([^,]+)", arguments)
     known = [last["model"], *([Path(checkpoint[1]).name] if checkpoint else [])]
@@ -158,8 +159,13 @@ def _about(
         "versions": {key: last[key] for key in _VERSIONS if last.get(key)} | _task_versions(last),
         "marks": [f"--limit {limit:g}" for limit in sorted(limits)],
         "notes": [],
+        "asked": {task: ways for one in sorted(headers, key=_date) for task, ways in asking.of_header(one).items()},
         "published": next(iter([*named, *found_names]), ""),
     }
+
+
+def _date(header: Mapping[str, Any]) -> str:
+    return str(header["date"])
 
 
 def _task_versions(header: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ looked for here and ends with 2.
 
 import sys
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -23,9 +23,9 @@ from typing import Any
 
 from scipy.stats import norm
 
-from emorealm_results import gate, output, pairs, saved
+from emorealm_results import asking, gate, output, pairs, saved
 from emorealm_results.arguments import Parser
-from emorealm_results.compare import JUDGE_HELP, changed, compare_pairs, judged_tasks, load, score_name
+from emorealm_results.compare import JUDGE_HELP, asked_lines, changed, compare_pairs, judged_tasks, load, score_name
 from emorealm_results.markdown import table
 from emorealm_results.samples import FULL
 from emorealm_results.table import GROUP_COLUMNS
@@ -172,8 +172,13 @@ def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule:
     return found
 
 
-def check_comparable(baseline: saved.Saved, run: saved.Saved, report: Mapping[str, Any]) -> None:
-    """End with status 2 unless the run answered every question of the baseline, and is another run than it."""
+def check_comparable(
+    baseline: saved.Saved, run: saved.Saved, report: Mapping[str, Any], accepted: Collection[str] = ()
+) -> None:
+    """End with status 2 unless the run answered every question of the baseline, and is another run than it.
+
+    So too where it was asked otherwise than the baseline, but for the differences that are ``accepted`` by name.
+    """
     if baseline.folder.resolve() == run.folder.resolve():
         stop(f"{run.folder}: is its own baseline; a run that failed leaves no new folder, so look at lmms-eval's log")
     if lacking := sorted(names(baseline) - names(run)):
@@ -183,6 +188,12 @@ def check_comparable(baseline: saved.Saved, run: saved.Saved, report: Mapping[st
             stop(
                 f"{run.folder}: {name} was asked {task['only_first']} question(s) less and {task['only_second']} more "
                 "than in the baseline; run both with the same data, clips and --limit"
+            )
+        if found := {way: both for way, both in (task["asked"] or {}).items() if way not in accepted}:
+            flags = " ".join(f"--asked-otherwise {way}" for way in found)
+            stop(
+                f"{run.folder}: {name} was asked otherwise than in the baseline ({asking.shown(found)}); ask both "
+                f"alike, or accept it: {flags}"
             )
 
 
@@ -244,7 +255,7 @@ def render(verdicts: Sequence[Verdict], report: Mapping[str, Any], rule: Rule) -
         shown = [*_cells(verdict, report, digits), f"{verdict.tolerance:g}", p, found_from]
         rows.append([_MARKS[verdict.outcome], *shown])
     others = [_cells(one, report, _digits(one, report)) for one in verdicts if one.outcome == REPORTED]
-    blocks = [head, *(["\n".join(lines)] if lines else []), table(rows), _about(rule)]
+    blocks = [head, *asked_lines(report), *(["\n".join(lines)] if lines else []), table(rows), _about(rule)]
     blocks += changed(report["changes"], _SHOWN)
     blocks += ["Reported, not judged:", table([columns, *others])] if others else []
     blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
@@ -290,6 +301,8 @@ def main(argv: Sequence[str]) -> int:
     sees = "needed to see a loss of the tolerance's size, else it ends with 2 (%(default)g)"
     parser.add_argument("--power", type=float, default=100 * gate.POWER, metavar="PERCENT", help=sees)
     parser.add_argument("--exact", action="store_true", help="judge every score by its tolerance alone, without a test")
+    parser.add_argument("--asked-otherwise", action="append", default=[], metavar="NAME",
+                        help="accept that the runs were not asked alike in this (frames, dtype, ...)")  # fmt: skip
     parser.add_argument("--junit", type=Path, metavar="OUT", help="write JUnit XML there")
     parser.add_argument("--markdown", type=Path, metavar="OUT", help="write the summary there instead of printing it")
     arguments = parser.parse_args(argv)
@@ -302,7 +315,7 @@ def main(argv: Sequence[str]) -> int:
     baseline, run, by = load(arguments.baseline, arguments.run, arguments.judge)
     found = pairs.pair(baseline, run, by)
     report = compare_pairs(found, baseline, run, arguments.reading)
-    check_comparable(baseline, run, report)
+    check_comparable(baseline, run, report, arguments.asked_otherwise)
     verdicts = judge(report, found, rule)
     judged = {verdict.score for verdict in verdicts if verdict.outcome != REPORTED}
     if not judged:

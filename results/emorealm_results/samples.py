@@ -148,6 +148,7 @@ def read_header(path: Path) -> dict[str, Any]:
         "git_hash": results.get("git_hash"),
         "lmms_eval_version": results.get("lmms_eval_version"),
         "task_versions": versions,
+        "asked": results.get("asked") or {},
         "missing": {name: _missing(of_task) for name, of_task in scores.items()},
     }
 

@@ -1,8 +1,11 @@
 """Every command the READMEs show is run, or where it needs the licensed data or hours, gone through as a dry run."""
 
+import dataclasses
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -75,6 +78,29 @@ def test_runs_name_tasks_models_and_arguments_that_exist(command, monkeypatch):
     _, arguments = parse_eval_args()
     assert set(arguments.tasks.split(",")) <= set(plugin.describe())
     assert get_model_manifest(arguments.model)
+
+
+def arguments_for(output):
+    """The model arguments of the evaluation whose results go to `output`, as lmms-eval reads them."""
+    from lmms_eval.utils import simple_parse_args_string
+
+    (command,) = [line for line in evaluations() if output in line]
+    return simple_parse_args_string(command[command.index("--model_args") + 1])
+
+
+def test_the_base_and_the_trained_omni_are_asked_alike(tiny_omni, tmp_path):
+    from avem_train.backbone_qwen import ANSWERING
+    from model_adapters.in_process.omni import Qwen25OmniAV
+
+    folder = Path(shutil.copytree(tiny_omni, tmp_path / "trained"))
+    (folder / "training.json").write_text(json.dumps({"answering": dataclasses.asdict(ANSWERING)}))
+    given = arguments_for("results/runs/omni_base") | {"pretrained": str(tiny_omni)}
+    base = Qwen25OmniAV(**given).ways()
+    trained = Qwen25OmniAV(**arguments_for("results/runs/omni_dpo") | {"pretrained": str(folder)}).ways()
+    assert base == trained
+    assert (base["interleave"], base["frames"]) == (False, 16)
+    by_default = Qwen25OmniAV(pretrained=str(tiny_omni)).ways()
+    assert {name for name in by_default if by_default[name] != base[name]} == {"frames", "interleave", "prompt"}
 
 
 LIGHT = ("emorealm", "emorealm-mini", "avem-train")

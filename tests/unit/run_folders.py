@@ -28,7 +28,9 @@ def records(task, count=8):
     return rows
 
 
-def write(folder, tasks, *, date="20261121_101500", limit=None, missing=0, model="avere", pretrained="nano"):
+def write(
+    folder, tasks, *, date="20261121_101500", limit=None, missing=0, model="avere", pretrained="nano", asked=None
+):
     """A run of tasks {lmms-eval name: records} under folder."""
     model_args = f"pretrained={pretrained}" if pretrained else ""
     tracker = EvaluationTracker(output_path=str(folder))
@@ -48,6 +50,7 @@ def write(folder, tasks, *, date="20261121_101500", limit=None, missing=0, model
         "versions": dict.fromkeys(tasks, 1.0), "config": {"model": model, "model_args": model_args, "limit": limit},
         "git_hash": "abc123",
     }  # fmt: skip
+    results |= {"asked": dict.fromkeys(tasks, asked)} if asked else {}
     tracker.save_results_aggregated(results, samples, date)
     for name, rows in samples.items():
         tracker.save_results_samples(name, rows)

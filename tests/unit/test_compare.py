@@ -12,6 +12,7 @@ import run_folders
 import test_agreement
 import test_recognised
 from emorealm_results import cli, compare, pairs, power, recognised, saved
+from emorealm_tasks import asked_log
 from emorealm_tasks.metrics import TASKS
 
 READING = "strict"
@@ -343,3 +344,45 @@ def test_what_two_judges_scored_cannot_be_compared(tmp_path, capsys, monkeypatch
     assert error.value.code == 2
     lacking, name = ("a", "small") if judge else ("b", "big")
     assert re.search(rf"/{lacking}/nano: emer lacks 20 of 20 verdicts of {name}\b", capsys.readouterr().err)
+
+
+ASKED = {"frames": 8, "interleave": True, "prompt": f"{'a' * 60} <video> {{question}}", "answer": "generate_until"}
+OTHERWISE = ASKED | {"frames": 16, "prompt": f"{'a' * 60} <video><audio> {{question}}"}
+
+
+def test_runs_that_were_not_asked_alike_are_marked_and_refused(tmp_path, capsys):
+    first, second = written(tmp_path / "a", asked=ASKED), written(tmp_path / "b", asked=OTHERWISE)
+    assert cli.main(["compare", str(first), str(second)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("**Asked in two ways** (emorealm_mini_") == 1
+    assert "frames: 8 | 16; prompt: ...aaaaaaaaaaaa <video> {question}... | ...aaaaaaaaaaaa <video><audio> " in said
+    with pytest.raises(SystemExit) as left:
+        regress(first, second)
+    assert left.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "emorealm_mini_" in line
+    assert "was asked otherwise than in the baseline (frames: 8 | 16; prompt: " in line
+    assert line.endswith("--asked-otherwise frames --asked-otherwise prompt")
+    with pytest.raises(SystemExit):
+        regress(first, second, "--asked-otherwise", "frames")
+    capsys.readouterr()
+    assert regress(first, second, "--asked-otherwise", "frames", "--asked-otherwise", "prompt") == 0
+    assert "**Asked in two ways**" in capsys.readouterr().out
+
+
+def test_of_runs_without_a_record_it_is_told_that_it_is_not_known(tmp_path, capsys):
+    old, new, alike = (
+        written(tmp_path / "a"),
+        written(tmp_path / "b", asked=ASKED),
+        written(tmp_path / "c", asked=ASKED),
+    )
+    for first, second in ((old, new), (new, old)):
+        assert regress(first, second) == 0
+        assert "Whether both runs were asked alike is not known of " in capsys.readouterr().out
+    assert regress(new, alike) == 0
+    assert "asked" not in capsys.readouterr().out.lower()
+
+
+def test_only_what_both_runs_recorded_is_compared():
+    assert asked_log.differences({"frames": 8, "interleave": True}, {"frames": 8, "thinking": 0}) == {}
+    assert asked_log.differences({"until": []}, {"until": ["x"]}) == {"until": "[] | ['x']"}

@@ -230,3 +230,20 @@ def test_csv_tells_a_study_from_a_run(tmp_path, study):
         rows = [row for row in csv.DictReader(file) if row["source"] == "measured"]
     assert {row["mini"] for row in rows} == {"True"}
     assert {row["origin"].split(",")[0] for row in rows} == {"study in miniature"}
+
+
+def test_runs_that_were_not_asked_alike_are_marked(tmp_path):
+    runs = {"a": {"frames": 8}, "b": {"frames": 8}, "c": {"frames": 16}, "old": None}
+    for name, asked in runs.items():
+        run_folders.write(tmp_path / name, run_folders.whole(), asked=asked)
+    run_folders.write(tmp_path / "other", run_folders.whole(), model="qwen2_5_omni_av", asked={"frames": 768})
+    data = board(tmp_path, *(tmp_path / name for name in (*runs, "other")))
+    notes = {run["name"]: run["notes"] for run in data["runs"]}
+    assert notes == {"a": [], "b": [], "c": ["asked otherwise than a: frames: 8 | 16"]} | {
+        "old": ["how it was asked is not known"],
+        "other": [],  # another kind of model, which has a way of its own
+    }
+    text = (tmp_path / "out" / "leaderboard.md").read_text()
+    lines = [line for line in text.splitlines() if "run, asked otherwise" in line]
+    assert lines
+    assert all("**c**" in line for line in lines)

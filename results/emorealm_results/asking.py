@@ -1,0 +1,55 @@
+"""Were two runs asked alike? From what their results files say of it (`emorealm_tasks.asked_log`)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from emorealm_results.saved import Saved
+from emorealm_tasks import asked_log
+from emorealm_tasks.asked_log import Ways
+
+UNKNOWN = "how it was asked is not known"
+
+
+def of_run(run: Saved) -> dict[str, Ways]:
+    """Task -> how it was asked, {} where its results file does not say."""
+    headers = {**run.replies.headers, **run.descriptions.headers}
+    for task in run.questions.tasks if run.questions else ():
+        headers[task.name] = run.questions.headers[task.date] if run.questions else {}
+    return {task: of_header(header).get(task, {}) for task, header in headers.items()}
+
+
+def of_header(header: Mapping[str, Any]) -> dict[str, Ways]:
+    """Task -> how it was asked, of a results file; without what is not laid out so."""
+    found = header.get("asked")
+    return {task: ways for task, ways in found.items() if isinstance(ways, dict)} if isinstance(found, dict) else {}
+
+
+def compared(first: Saved, second: Saved, tasks: Iterable[str]) -> dict[str, dict[str, str] | None]:
+    """Task -> what differs (`asked_log.differences`), {} = asked alike, None = of one run or both it is not known."""
+    one, other = of_run(first), of_run(second)
+    return {task: differing(one.get(task), other.get(task)) for task in tasks}
+
+
+def differing(first: Ways | None, second: Ways | None) -> dict[str, str] | None:
+    """What differs in two ways of asking; None where one of them is not known."""
+    return asked_log.differences(first, second) if first and second else None
+
+
+def shown(found: Mapping[str, str]) -> str:
+    """What differs, in words."""
+    return "; ".join(f"{name}: {values}" for name, values in found.items())
+
+
+def lines(by_task: Mapping[str, Mapping[str, str] | None]) -> list[str]:
+    """A sentence for each set of differences, with its tasks, and one for the tasks of which nothing is known."""
+    groups: dict[str, list[str]] = {}
+    for task, found in by_task.items():
+        if found is None:
+            groups.setdefault("", []).append(task)
+        elif found:
+            groups.setdefault(shown(found), []).append(task)
+    return [
+        f"**Asked in two ways** ({', '.join(tasks)}): {said}." if said
+        else f"Whether both runs were asked alike is not known of {', '.join(tasks)}: not both of them recorded it."
+        for said, tasks in groups.items()
+    ]  # fmt: skip

@@ -18,7 +18,7 @@ from transformers import AutoConfig, Qwen2_5OmniProcessor
 
 from emorealm_tasks import asked_log, response_cache
 from emorealm_tasks.errors import stop
-from model_adapters import arguments, catalogue
+from model_adapters import arguments, catalogue, lora
 from model_adapters.chat import Asked, ChatAV
 from model_adapters.failures import ErrorBudget, cut
 from model_adapters.fingerprint import fingerprint
@@ -82,6 +82,7 @@ class Qwen25OmniVLLM(ChatAV):
         self.interleave = interleave
         self.queue = int(arguments.number("queue", queue, 1, 1e9, self.name))
         checkpoint = pretrained or catalogue.find(self.name).checkpoint
+        _refuse_adapters(self.name, checkpoint, engine)
         self.engine = _engine(self.name, checkpoint, engine)
         self.processor = self._processor(checkpoint)
         self.reader = ClipReader(self.sampling)
@@ -179,6 +180,20 @@ def _processing(given: Given, together: bool) -> dict[str, Any]:
 def _result(output: "RequestOutput", asked: Asked) -> GenerationResult:
     said = output.outputs[0]
     return GenerationResult(cut(said.text, asked.until), TokenCounts(len(output.prompt_token_ids), len(said.token_ids)))
+
+
+def _refuse_adapters(owner: str, checkpoint: str, given: Mapping[str, Any]) -> None:
+    """Stop where LoRA adapters are to answer: none are handed to vLLM here, and the base alone would answer."""
+    if lora.alone(Path(checkpoint).expanduser()):
+        stop(
+            f"{owner}: {checkpoint} holds adapters alone, which vLLM is not given here; ask them with --model "
+            f"{Qwen25OmniAV.name} --model_args pretrained={checkpoint}, where they work beside the weights, in float32"
+        )
+    if given.get("enable_lora"):
+        stop(
+            f"{owner}: enable_lora=True: vLLM is not given adapters here, so the base alone would answer; leave "
+            f"it out, or ask adapters with --model {Qwen25OmniAV.name} --model_args pretrained=FOLDER"
+        )
 
 
 def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":

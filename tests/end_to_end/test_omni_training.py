@@ -12,6 +12,7 @@ import torch
 import tiny_models
 from avem_train import cli
 from chat_requests import requests_for
+from emorealm_results import cli as results
 from emorealm_tasks.mini import cli as mini
 from model_adapters.in_process.omni import Qwen25OmniAV
 
@@ -85,6 +86,44 @@ def test_the_adapters_answer_the_benchmark_as_they_were_trained(trained, world, 
     (samples,) = tmp_path.rglob("*samples_emorealm_mini_modality_agreement.jsonl")
     records = [json.loads(line)["emorealm_score"]["record"] for line in samples.read_text().splitlines()]
     assert [(record["error"], record["media"]["frames"]) for record in records] == [("", 6)] * 2
+
+
+def evaluated(place, arguments, world, output):
+    """Two questions of the benchmark asked on the command line; the --output_path, which holds the answers."""
+    command = [
+        str(BIN / "emorealm"),
+        "eval",
+        "--model",
+        "qwen2_5_omni_av",
+        "--output_path",
+        str(output),
+        "--log_samples",
+    ]
+    command += ["--tasks", "emorealm_mini_modality_agreement", "--limit", "2", "--gen_kwargs", "max_new_tokens=2"]
+    command += ["--model_args", f"pretrained={place},device=cpu{arguments}", "--output_path", str(output)]
+    variables = VARIABLES | {"EMOREALM_MINI": str(world / "test")}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return output
+
+
+def test_a_base_asked_otherwise_than_what_was_trained_on_it_is_refused(trained, whole, world, tmp_path, capsys):
+    adapted = evaluated(trained, "", world, tmp_path / "adapted")
+    alike = evaluated(whole, ",interleave=false,frames=16", world, tmp_path / "alike")
+    otherwise = evaluated(whole, "", world, tmp_path / "otherwise")
+    capsys.readouterr()
+    assert results.main(["compare", str(alike), str(adapted)]) == 0
+    assert "sked in two ways" not in (said := capsys.readouterr().out)
+    assert "asked alike" not in said
+    assert results.main(["compare", str(otherwise), str(adapted)]) == 0
+    said = capsys.readouterr().out
+    assert "**Asked in two ways** (emorealm_mini_modality_agreement): " in said
+    assert "frames: 768 | 16; " in said
+    assert "interleave: True | False" in said
+    with pytest.raises(SystemExit) as left:
+        results.main(["regress", "--baseline", str(otherwise), "--run", str(adapted)])
+    assert left.value.code == 2
+    assert "was asked otherwise than in the baseline" in capsys.readouterr().err
 
 
 def test_merged_weights_answer_as_the_adapters_do(recipe, trained, whole, world, tmp_path):

@@ -13,6 +13,7 @@ from chat_requests import ask
 from emorealm_tasks import media
 from model_adapters.engines.omni_vllm import Qwen25OmniVLLM
 from model_adapters.engines.vllm_positions import AlignedPositions, with_marks
+from model_adapters.in_process.omni import Qwen25OmniAV
 
 
 @dataclasses.dataclass
@@ -98,6 +99,29 @@ def test_sound_may_have_a_block_of_its_own_and_a_blind_question_has_none(load, c
     assert "<|VIDEO|><|vision_eos|><|audio_bos|><|AUDIO|>" in prompts["Why?"]["prompt"]
     assert "use_audio_in_video" not in prompts["Why?"]["mm_processor_kwargs"]
     assert prompts["Who?"].keys() == {"prompt"}
+
+
+def test_it_is_asked_as_the_model_in_this_process(load, tiny_omni):
+    for interleave in (True, False):
+        ours = Qwen25OmniAV(pretrained=str(tiny_omni), device="cpu", interleave=interleave).ways()
+        assert load(interleave=interleave).ways() == {name: way for name, way in ours.items() if name != "dtype"}
+
+
+def test_adapters_are_refused_and_never_left_out_in_silence(load, tmp_path, capsys):
+    (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": "Qwen/Qwen2.5-Omni-7B"}')
+    for arguments, said in (
+        (
+            {"pretrained": str(tmp_path)},
+            f"{tmp_path} holds adapters alone, which vLLM is not given here; ask them",
+        ),
+        ({"pretrained": "Qwen/Qwen2.5-Omni-7B", "enable_lora": True}, "enable_lora=True: vLLM is not given adapters"),
+    ):
+        with pytest.raises(SystemExit) as left:
+            Qwen25OmniVLLM(**arguments)
+        assert left.value.code == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert said in line
+        assert "--model qwen2_5_omni_av --model_args pretrained=" in line
 
 
 def test_marks_around_interleaved_media_have_the_positions_of_transformers():

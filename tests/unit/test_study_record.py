@@ -1,9 +1,13 @@
 import json
+from pathlib import Path
 
 import pytest
+import torch
 
 from avem_train import study_record
+from avem_train.dpo_settings import Running
 from emorealm_tasks import metrics
+from model_adapters import arguments
 
 CHOICES = {"basic": ["(A) A hat.", "(B) Tears.", "(C) Rain.", "(D) A smile."], "yes": ["(A) No", "(B) Yes"]}
 
@@ -74,3 +78,16 @@ def test_any_study_json_ends_in_one_line(text, tmp_path, capsys):
         study_record.read(tmp_path / "study.json")
     assert stopped.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["study", "study_validation"])
+def test_no_kept_study_rounded_its_adapters(name):
+    """Adapters were added to weights of the precision that the study's own record names: float32 loses nothing."""
+    study = study_record.read(Path(__file__).resolve().parents[2] / "results" / "mini" / f"{name}.json")
+    running = study["about"]["training"]["running"]
+    assert running["device"] == "cpu"
+    assert "dtype" not in running
+    default = Running().dtype
+    assert arguments.choose_dtype(default, torch.device("cpu"), "test") == torch.float32
+    for run in study["runs"].values():
+        assert "running" not in run.get("settings", {})  # none has settings of its own there

@@ -24,7 +24,7 @@ from model_adapters.failures import ErrorBudget, cut
 from model_adapters.fingerprint import fingerprint
 from model_adapters.in_process.clips import ClipReader, Given
 from model_adapters.in_process.omni import Qwen25OmniAV
-from model_adapters.in_process.prompts import templated
+from model_adapters.in_process.prompts import picture_limits, templated
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
@@ -122,7 +122,8 @@ class Qwen25OmniVLLM(ChatAV):
         together = self.interleave and self.sees and self.hears
         blocks = ["video"] * self.sees + ["audio"] * (self.hears and not together)
         prompt = templated(self.processor, blocks, "{question}", self.system)
-        return super().ways() | {"prompt": prompt, "interleave": self.interleave, "contrastive": None}
+        of_clip = {"interleave": self.interleave, "picture": picture_limits(self.processor)}
+        return super().ways() | of_clip | {"prompt": prompt, "contrastive": None}
 
     def asked(self, request: Instance) -> Asked:
         """As `ChatAV.asked`; stops where a task wants beams, which the engine's queue does not offer."""

@@ -33,7 +33,7 @@ from . import answering, loading
 from .batches import batches
 from .clips import ClipReader, Given
 from .collate import collate
-from .prompts import templated
+from .prompts import picture_limits, templated
 
 _AHEAD = 2  # batches prepared while the model works on one
 ARGUMENTS = (
@@ -160,6 +160,7 @@ class InProcessChat(ChatAV):
         contrast = asdict(self.contrast) if self.contrast else None
         return super().ways() | {
             "prompt": prompt,
+            "picture": picture_limits(self.processor),
             "contrastive": contrast,
             "dtype": arguments.dtype_name(self.model.dtype),
         }

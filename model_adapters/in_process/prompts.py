@@ -34,6 +34,12 @@ def omni_inputs(processor: ProcessorMixin, prompt: str, given: Given, rate: int,
     return processor(text=[prompt], return_tensors="pt", **asked)
 
 
+def picture_limits(processor: ProcessorMixin) -> dict[str, int] | None:
+    """How large a processor makes a video's frames, as its files say it; None for one that sees no video."""
+    size = getattr(getattr(processor, "video_processor", None), "size", None)
+    return None if size is None else {name: value for name, value in dict(size).items() if value is not None}
+
+
 def interleaving(processor: ProcessorMixin) -> dict[str, Any]:
     """What tells a processor that the one sound belongs into the one video: transformers 5.23 renamed it."""
     if hasattr(processor, "load_audio_from_video"):

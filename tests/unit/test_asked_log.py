@@ -43,6 +43,7 @@ def test_a_chat_models_run_holds_how_it_was_asked(tiny_omni, clips, tmp_path):
     assert "<|VIDEO|><|vision_eos|><|audio_bos|><|AUDIO|>" in prompt
     assert "{question}" in prompt
     assert asked.pop("system").startswith("You are Qwen")
+    assert asked.pop("picture")["shortest_edge"] > 0
     assert asked == {
         "modalities": "av",
         "fps": 2.0,

@@ -3,10 +3,12 @@
 import json
 import shutil
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
 from loguru import logger
+from safetensors.torch import load_file, save_file
 
 from avem_train import backbone as backbones
 from avem_train import logprobs
@@ -121,3 +123,16 @@ def test_a_record_that_cannot_be_followed_stops(written, said, tmp_path, capsys)
     with pytest.raises(SystemExit):
         Qwen25OmniAV(pretrained=str(tmp_path), device="cpu")
     assert said in capsys.readouterr().err
+
+
+def test_weights_under_names_of_another_layout_are_refused(tiny_omni, tmp_path, capsys):
+    folder = Path(shutil.copytree(tiny_omni, tmp_path / "renamed"))
+    weights = load_file(folder / "model.safetensors")
+    renamed = {f"other.{name}": tensor for name, tensor in weights.items()}
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(SystemExit) as left:
+        Qwen25OmniAV(pretrained=str(folder), device="cpu")
+    assert left.value.code == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("emorealm: ")]
+    assert "renamed cannot be used: it lacks " in line
+    assert "is there instead: are its names those of another layout?" in line

@@ -36,12 +36,20 @@ class TrainResult:
 def run(settings: Settings) -> None:
     """The program `preference`: train; what goes wrong with a record or a file ends in one line."""
     from avem_train.backbone import UnreadableMedium
-    from avem_train.trainer import LossNotFinite
+    from avem_train.finite import LossNotFinite
+    from avem_train.run_folder import last_checkpoint
     from emorealm_tasks.errors import stop
 
     try:
         train(settings)
-    except (LossNotFinite, UnreadableMedium) as error:
+    except LossNotFinite as error:
+        _, checkpoint = last_checkpoint(settings.out)
+        begins = f"goes on from {checkpoint}" if checkpoint else "begins anew"
+        stop(
+            f"{error}; the same command with optimiser.learning_rate below {settings.optimiser.learning_rate:g} "
+            f"{begins}; where a record is at fault, take it out of {settings.data} and name another out"
+        )
+    except UnreadableMedium as error:
         stop(str(error))
 
 

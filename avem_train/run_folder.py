@@ -103,8 +103,11 @@ class RunFolder:
         if not self._file.is_file():
             return None
         found = read_json(self._file, dict, "it is not what a training writes; name another out")
+        steps = found.get("steps")
         for part in ("settings", "model", "data", "update"):
             there, here = _deciding(found, part), _deciding(self.about, part)
+            if part == "settings" and not isinstance(steps, int):
+                there = self._lowered(there, here, found)
             if part == "update" and there is None:
                 continue  # written before it was recorded
             if there != here:
@@ -112,8 +115,26 @@ class RunFolder:
                     f"{self.path} holds another training: its {part} differ ({_difference(there, here)}); "
                     f"{_REMEDY.get(part, '')}name another out, or delete that folder"
                 )
-        steps = found.get("steps")
         return steps if isinstance(steps, int) else None
+
+    def _lowered(self, there: Any, here: Any, found: Mapping[str, Any]) -> Any:
+        """The settings there, with the learning rate here if that is lower: so a training is saved from overflow.
+
+        What was lowered, at which step, goes into this training's record with what was lowered before.
+        """
+        before = found.get("lowered")
+        if isinstance(before, list):
+            self.about["lowered"] = before
+        try:
+            former, rate = there["optimiser"]["learning_rate"], here["optimiser"]["learning_rate"]
+            lower = rate < former
+        except (KeyError, TypeError):
+            return there
+        if not lower:
+            return there
+        change = {"after_step": self.last_checkpoint()[0], "from": former, "to": rate}
+        self.about["lowered"] = [*self.about.get("lowered", []), change]
+        return there | {"optimiser": there["optimiser"] | {"learning_rate": rate}}
 
     def begin(self) -> None:
         """Write down what is about to be trained."""
@@ -131,17 +152,8 @@ class RunFolder:
                 self._write({})
 
     def last_checkpoint(self) -> tuple[int, str | None]:
-        """Steps and folder of the last whole checkpoint, 0 and None if there is none.
-
-        `trainer_state.json` is written last, so a save that was killed lacks it.
-        """
-        whole: list[tuple[int, str | None]] = [(0, None)]
-        for path in (self.path / "checkpoints").glob("checkpoint-*"):
-            with contextlib.suppress(Unreadable):
-                state = typed(parse_json(read_bytes(path / "trainer_state.json")), dict)
-                if isinstance(state.get("global_step"), int):
-                    whole.append((state["global_step"], str(path)))
-        return max(whole, key=lambda found: found[0])
+        """See `last_checkpoint`."""
+        return last_checkpoint(self.path)
 
     def save_adapters(self, trainer: "PreferenceTrainer") -> None:
         """Write the adapters, on every process (a sharded model is gathered)."""
@@ -191,6 +203,20 @@ class RunFolder:
 
     def _write(self, more: dict[str, Any]) -> None:
         files.write_json(self._file, self.about | more)
+
+
+def last_checkpoint(out: Path) -> tuple[int, str | None]:
+    """Steps and folder of the last whole checkpoint of a training, 0 and None if there is none.
+
+    `trainer_state.json` is written last, so a save that was killed lacks it.
+    """
+    whole: list[tuple[int, str | None]] = [(0, None)]
+    for path in (out / "checkpoints").glob("checkpoint-*"):
+        with contextlib.suppress(Unreadable):
+            state = typed(parse_json(read_bytes(path / "trainer_state.json")), dict)
+            if isinstance(state.get("global_step"), int):
+                whole.append((state["global_step"], str(path)))
+    return max(whole, key=lambda found: found[0])
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

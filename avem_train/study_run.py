@@ -99,7 +99,7 @@ class Worker:
 
     def _train(self, job: Job, settings: dpo_settings.Settings) -> str:
         """Train, unless that is done; returns why that failed, "" if it did not."""
-        from avem_train.trainer import LossNotFinite
+        from avem_train.finite import LossNotFinite
 
         reference = job.place / "reference" / str(self.number)
         settings = replace(settings, running=replace(settings.running, reference=str(reference)))

@@ -15,6 +15,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 
 from avem_train import logprobs, replies
 from avem_train.backbone import Backbone
+from avem_train.finite import Finite, LossNotFinite, check_numbers, set_rate
 from avem_train.negatives import Negatives
 from avem_train.objectives import Objective, PreferenceLogps, preference_loss
 from avem_train.preferences import Preference
@@ -23,10 +24,6 @@ from avem_train.replies import Replies, Reply
 
 if TYPE_CHECKING:
     from peft import PeftModel
-
-
-class LossNotFinite(Exception):
-    """The loss of a record is no number; the message names record and step."""
 
 
 class Draw(NamedTuple):
@@ -167,6 +164,7 @@ class PreferenceTrainer(Trainer):
         self.order = Epoch(len(lesson.records), slice_, update, arguments.data_seed or 0)
         super().__init__(model=model, train_dataset=Draws(len(lesson.records)), data_collator=lesson.collate, **kwargs)
         self.add_callback(Ordered(self.order))
+        self.add_callback(Finite())
         self.lesson = lesson
         self.meter = Meter()
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
@@ -231,10 +229,7 @@ class PreferenceTrainer(Trainer):
         bad = [draw for draw, fine in zip(draws, finite, strict=True) if not fine]
         if bad:
             names = ", ".join(repr(self.lesson.records[draw.record].id) for draw in bad)
-            raise LossNotFinite(
-                f"the loss of record {names} is no number at step {self.state.global_step + 1}; look at the record, or "
-                "lower optimiser.learning_rate; the last checkpoint is untouched"
-            )
+            raise LossNotFinite(f"the loss of record {names} is no number at step {self.state.global_step + 1}")
 
     def _note(
         self,
@@ -267,6 +262,16 @@ class PreferenceTrainer(Trainer):
         if "loss" in logs:
             logs |= self.meter.means(self.accelerator)
         super().log(logs, start_time)
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """As transformers', for a checkpoint too. Raises LossNotFinite for adapters that are no numbers."""
+        check_numbers(self.model, self.state.global_step)
+        super().save_model(output_dir, _internal_call)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """As transformers', but at the learning rate of now: a training may go on with a lower one."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        set_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""

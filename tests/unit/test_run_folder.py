@@ -8,9 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from avem_train import dpo
+from avem_train import cli, dpo, finite
 from avem_train.dpo_settings import Optimiser, Running, Settings
-from avem_train.trainer import LossNotFinite, PreferenceTrainer
+from avem_train.finite import LossNotFinite
+from avem_train.trainer import PreferenceTrainer
 from emorealm_tasks import files
 
 FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=4)
@@ -133,3 +134,46 @@ def test_only_its_own_checkpoints_are_dropped(settings, backbone):
 def test_a_training_of_an_earlier_version_goes_on(stopped, backbone):
     (stopped.out / files.MARK).unlink()
     assert dpo.train(stopped, backbone).steps == 4
+
+
+def spoilt(monkeypatch, after, what):
+    """Gradients or adapters that overflow once so many steps are made."""
+
+    def spoil(callback, args, state, control, **given):
+        if state.global_step == after:
+            for parameter in given["model"].parameters():
+                if parameter.requires_grad:
+                    (parameter.grad if what == "gradient" else parameter.data).fill_(torch.inf)
+        return kept(callback, args, state, control, **given) if what == "gradient" else None
+
+    kept = finite.Finite.on_pre_optimizer_step
+    monkeypatch.setattr(finite.Finite, "on_pre_optimizer_step", spoil)
+
+
+@pytest.mark.parametrize(
+    ("what", "said"), [("gradient", "gradient is no number"), ("adapters", "adapters are no numbers after")]
+)
+def test_what_overflows_is_not_saved_and_goes_on_with_a_lower_rate(
+    settings, tiny_avere, monkeypatch, capsys, what, said
+):
+    command = ["run", "avem_dpo", f"model={tiny_avere}", f"data={settings.data}", f"out={settings.out}"]
+    command += ["running.device=cpu", "running.save_every=1", f"running.reference={settings.running.reference}"]
+    command += ["optimiser.batch=2", "optimiser.accumulation=2", "optimiser.steps=4", "running.tensorboard=false"]
+    with monkeypatch.context() as broken:
+        spoilt(broken, 2, what)
+        with pytest.raises(SystemExit):
+            cli.main([*command, "optimiser.learning_rate=0.01"])
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "emorealm: " in line]
+    assert said in line
+    good = settings.out / "checkpoints" / "checkpoint-2"
+    assert f"goes on from {good}" in line
+    assert "optimiser.learning_rate below 0.01" in line
+    for path in settings.out.rglob("adapter_model.safetensors"):
+        assert all(tensor.isfinite().all() for tensor in load_file(path).values()), path
+    assert good.is_dir()
+    with pytest.raises(SystemExit):  # a higher one is another training
+        cli.main([*command, "optimiser.learning_rate=0.02"])
+    assert cli.main([*command, "optimiser.learning_rate=0.005"]) == 0
+    assert about(settings)["lowered"] == [{"after_step": 2, "from": 0.01, "to": 0.005}]
+    rates = [json.loads(line)["learning_rate"] for line in (settings.out / "log.jsonl").read_text().splitlines()[:4]]
+    assert rates == pytest.approx([0, 0.01, 0.005 * 2 / 3, 0.005 / 3])

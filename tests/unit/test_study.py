@@ -153,7 +153,7 @@ def test_what_ends_a_run_is_its_own_last_line(tmp_path, monkeypatch):
 
 
 def test_a_loss_that_is_no_number_is_an_outcome(tmp_path, monkeypatch):
-    from avem_train.trainer import LossNotFinite
+    from avem_train.finite import LossNotFinite
 
     def diverge(settings, backbone):
         raise LossNotFinite("the loss of record '3_1' is no number")

@@ -1,0 +1,51 @@
+"""A training whose numbers stop being numbers: seen before an update is made of them, and never saved."""
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+
+class LossNotFinite(Exception):
+    """The loss of a record, a gradient or an adapter is no number; the message names it and the step."""
+
+
+class Finite(TrainerCallback):
+    """Looks at the gradients of every update before it is made: one that is no number spoils every adapter at once.
+
+    Where a sharded optimiser holds the gradients there are none to look at, and `check_numbers` alone does it.
+    """
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Raises LossNotFinite."""
+        given = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
+        if not _finite(given):
+            raise LossNotFinite(f"the gradient is no number at step {state.global_step + 1}")
+
+
+def check_numbers(model: nn.Module, step: int) -> None:
+    """Raises LossNotFinite where what is trained is no number after so many steps."""
+    if not _finite([p.detach() for p in model.parameters() if p.requires_grad]):
+        raise LossNotFinite(f"the adapters are no numbers after step {step}, and are not saved")
+
+
+def set_rate(optimiser: Any, schedule: Any, rate: float) -> None:
+    """Let a schedule that was loaded go on from a peak learning rate, which may be another than it had."""
+    inner = getattr(schedule, "scheduler", schedule)  # accelerate wraps it
+    before = inner.base_lrs[0]
+    if rate == before:
+        return
+    inner.base_lrs = [rate] * len(inner.base_lrs)
+    inner._last_lr = [last * rate / before for last in inner._last_lr]
+    for group in optimiser.param_groups:
+        group["initial_lr"] = rate
+        group["lr"] *= rate / before
+
+
+def _finite(tensors: list[torch.Tensor]) -> bool:
+    """Whether all are numbers; of a sharded one this process's part."""
+    local = [getattr(tensor, "_local_tensor", tensor) for tensor in tensors]
+    return not local or bool(torch.stack([part.isfinite().all() for part in local]).all())

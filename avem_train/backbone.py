@@ -131,7 +131,7 @@ def find(named: str) -> Path:
     folder = whole(named)
     if not folder.exists() and _HUB_ID.fullmatch(named):
         folder = _from_hub(named)
-    _family(folder)
+    family(folder)
     return folder
 
 
@@ -148,7 +148,7 @@ def _from_hub(named: str) -> Path:
         )
 
 
-def _family(folder: Path) -> str:
+def family(folder: Path) -> str:
     """The model_type that a folder's config.json names. Stops where there is none that can be trained."""
     config = folder / "config.json"
     if not config.is_file():
@@ -171,7 +171,7 @@ def _family(folder: Path) -> str:
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
     """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
-    if _family(folder) == "avere":
+    if family(folder) == "avere":
         from avem_train.backbone_avere import AvereBackbone
 
         return AvereBackbone.load(folder, device, dtype, cache_bytes)

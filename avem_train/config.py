@@ -26,7 +26,8 @@ def shipped() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, known: list[str]) -> str:
+    """What to try in place of a name that is not known."""
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
 
@@ -39,7 +40,7 @@ def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
     """
     path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else shipped().get(recipe)
     if path is None or not path.exists():
-        raise RecipeError(f"no recipe {recipe!r}: {_nearest(recipe, list(shipped()))}")
+        raise RecipeError(f"no recipe {recipe!r}: {nearest(recipe, list(shipped()))}")
     try:
         content = parse_yaml(read_text(path)) or {}
     except Unreadable as error:
@@ -87,7 +88,7 @@ def fill(settings: type[Settings], content: dict[str, Any], where: str = "") -> 
     values = {}
     for key, value in content.items():
         if key not in fields:
-            raise RecipeError(f"unknown key {where + str(key)!r}: {_nearest(str(key), list(fields))}")
+            raise RecipeError(f"unknown key {where + str(key)!r}: {nearest(str(key), list(fields))}")
         kind = types[key]
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             if not isinstance(value, dict):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avem_train import preferences
+from avem_train import marks, preferences
 from avem_train.dpo_settings import Settings
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     model_folder = backbones.find(settings.model)
     negatives = settings.negatives if settings.objective.lambda_av else None
     root = Path(settings.root) if settings.root else None
+    known = marks.of(backbone.processor) if backbone else marks.of_folder(model_folder, backbones.family(model_folder))
     records = preferences.load(
         settings.data,
         root,
@@ -78,6 +79,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
         negatives,
         settings.objective.responses,
         first=arguments.should_save,
+        marks=known,
     )
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
     folder = RunFolder(settings, model_folder, len(records), arguments, dtype)

@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from avem_train import notices
+from avem_train.marks import TAG, UNMARKED, Marks, wrong_texts
 from avem_train.negatives import MODALITIES, Negatives, changed, given, needs_clip, undrawable
 from emorealm_tasks import clips, files, settings
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
@@ -38,18 +40,19 @@ _SPELLINGS = (
 BAD_RECORDS = "bad_records.jsonl"
 ON_BAD_RECORD = ("stop", "skip")
 _SHOWN = 10  # records of each kind of fault spelled out in a report
-_TAG = re.compile(r"<(?:video|audio|image)>")
-_LEADING_TAGS = re.compile(rf"^(?:\s*{_TAG.pattern})+\s*")
+_LEADING_TAGS = re.compile(rf"^(?:\s*{TAG.pattern})+\s*")
 _RELEASED = {
     "rejected": "rejected_video_relevant",
     "rejected_2": "rejected_emotion_relevant",
     "video_l": "rejected_video",
     "audio_l": "rejected_audio",
 }
+_THERE = {ours: theirs for theirs, ours in _RELEASED.items()}
 _MEDIA = {"video": "picture", "audio": "sound"}
 Files = dict[str, tuple[Path, tuple[str, ...]]]
 """A record's files by field, and which of "video" and "audio" must be in each."""
 _PATHS = ("video", "audio", "rejected_video", "rejected_audio")
+_FURTHER = ("id", "prompt", "modality", "emotion", "form")  # form: the embedded world's, for its tables
 _RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", "rejected_irrelevant")
 
 
@@ -62,7 +65,7 @@ class Preference:
     and sound differ: that of what the prompt is about), "" = unknown. chosen: y_w. rejected_video_relevant: y_l^vr, a
     cue that is there but does not explain the emotion. rejected_emotion_relevant: y_l^er, a cue of the emotion that is
     not there. rejected_irrelevant: y_l^irr, neither. rejected_video, rejected_audio: a clip and a sound of another
-    emotion, None = to be drawn.
+    emotion, None = to be drawn. released: read from the released layout, whose fields have other names.
     """
 
     id: str
@@ -77,6 +80,11 @@ class Preference:
     rejected_irrelevant: str = ""
     rejected_video: Path | None = None
     rejected_audio: Path | None = None
+    released: bool = False
+
+    def field(self, name: str) -> str:
+        """The name that a field of ours has in the file."""
+        return _THERE.get(name, name) if self.released else name
 
     def response(self, name: str) -> str:
         """The chosen response for "chosen", or a rejected one by its name in `objectives.REJECTED`."""
@@ -99,7 +107,7 @@ def read(path: Path, root: Path | None = None) -> list[Preference]:
 
     Stops at a file that cannot be read or holds an unreadable record, naming all of these.
     """
-    records, unreadable = _scan(path, root or path.parent)
+    records, unreadable, _ = _scan(path, root or path.parent)
     if unreadable:
         stop(report(path, len(records) + len(unreadable), unreadable))
     return records
@@ -113,24 +121,28 @@ def load(
     negatives: Negatives | None = None,
     responses: Sequence[str] = ("video_relevant", "emotion_relevant"),
     first: bool = True,
+    marks: Marks = UNMARKED,
 ) -> list[Preference]:
     """The records to train on: read, checked, and every bad one named in `out`/bad_records.jsonl.
 
     on_bad_record: "stop" prints the report and stops if any record is bad; "skip" prints it and leaves them out. Stops
-    also where no record is left. The arguments `negatives` and `responses` are those of `problems`. first: whether this
-    is the first of several processes that read the same; the others go on, or end, without a word.
+    also where no record is left. `negatives`, `responses` and `marks` are those of `problems`. first: whether this is
+    the first of several processes that read the same, which also tells what may not be meant so (`notices`); the
+    others go on, or end, without a word.
     """
     if on_bad_record not in ON_BAD_RECORD:
         stop(f"on_bad_record is {on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
-    records, unreadable = _scan(path, root or path.parent)
-    faults = _faults(records, negatives, responses)
+    records, unreadable, unknown = _scan(path, root or path.parent)
+    faults = _faults(records, negatives, responses, marks)
     found = [*unreadable, *(problem for faulty in faults for problem in faulty)]
     kept_in = out / BAD_RECORDS
     kept_in.unlink(missing_ok=True)
+    good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+    for line in notices.notices(good, unknown, responses, settings.load().cache) if first else []:
+        print(f"{path}: {line}", file=sys.stderr)
     if not found:
         return records
-    files.write(kept_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
-    good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+    _keep(kept_in, found)
     going_on = on_bad_record == "skip" and good
     if not first:
         return good if going_on else sys.exit(2)
@@ -147,13 +159,14 @@ def problems(
     records: Sequence[Preference],
     negatives: Negatives | None = None,
     responses: Sequence[str] = ("video_relevant", "emotion_relevant"),
+    marks: Marks = UNMARKED,
 ) -> list[Problem]:
     """Everything that keeps records from being trained on, in the records' order.
 
     negatives: how rejected media are drawn, None where the objective has none. responses: the rejected responses that
-    the objective uses (`Objective.responses`).
+    the objective uses (`Objective.responses`). marks: of the model to be trained.
     """
-    return [problem for faulty in _faults(records, negatives, responses) for problem in faulty]
+    return [problem for faulty in _faults(records, negatives, responses, marks) for problem in faulty]
 
 
 def report(path: Path, count: int, found: Sequence[Problem]) -> str:
@@ -171,7 +184,7 @@ def report(path: Path, count: int, found: Sequence[Problem]) -> str:
 
 
 def _faults(
-    records: Sequence[Preference], negatives: Negatives | None, responses: Sequence[str]
+    records: Sequence[Preference], negatives: Negatives | None, responses: Sequence[str], marks: Marks
 ) -> list[list[Problem]]:
     """The problems of each record."""
     seen: set[str] = set()
@@ -179,7 +192,7 @@ def _faults(
     held = clips.held(sorted({str(file) for named in files for file, _ in named.values()}), settings.load().cache)
     faults = []
     for record, named in zip(records, files, strict=True):
-        found = [*_wrong_texts(record, responses), *_wrong_media(record, negatives, named, held)]
+        found = [*wrong_texts(record, responses, marks), *_wrong_media(record, negatives, named, held)]
         if record.id in seen:
             found.append(("duplicate id", "an earlier record has the same id"))
         seen.add(record.id)
@@ -194,18 +207,6 @@ def _faults(
             if id(record) in lacking:
                 faulty.append(Problem(record.id, kind, "among the usable records; add some, or change negatives.kind"))
     return faults
-
-
-def _wrong_texts(record: Preference, responses: Sequence[str]) -> Iterator[tuple[str, str]]:
-    texts = {"prompt": record.prompt} | {name: record.response(name) for name in ("chosen", *responses)}
-    for name, text in texts.items():
-        if not text.strip():
-            yield "empty text", f"{name} is empty"
-        if tag := _TAG.search(text):
-            yield "media tag", f"{name} holds {tag[0]!r}; media go into the fields video and audio"
-    for name in responses:
-        if record.chosen.strip() == texts[name].strip() != "":
-            yield "chosen equals rejected", f"{name} and chosen are both {record.chosen!r}"
 
 
 def _wrong_media(
@@ -236,19 +237,25 @@ def _wrong_media(
 
 def _files(record: Preference, negatives: Negatives | None) -> Files:
     """The record's files."""
-    sounds = record.modality == "audio" and record.audio is None
+    sounds = "audio" in MODALITIES.get(record.modality, ()) and record.audio is None
     files: dict[str, tuple[Path | None, tuple[str, ...]]] = {
         "video": (record.video, ("video", "audio") if sounds else ("video",)),
         "audio": (record.audio, ("audio",)),
     }
     if record.modality in MODALITIES and negatives and negatives.kind == "other_emotion":
         for modality in changed(record, negatives):
-            files[f"rejected_{modality}"] = given(record, modality), (modality,)
-    return {name: (file, needed) for name, (file, needed) in files.items() if file}
+            own = getattr(record, f"rejected_{modality}")
+            name = f"rejected_{modality}" if own else "rejected_video"  # which brings its sound along
+            needed = (*files[name][1], modality) if name in files else (modality,)
+            files[name] = given(record, modality), needed
+    return {record.field(name): (file, needed) for name, (file, needed) in files.items() if file}
 
 
-def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem]]:
-    """The records that can be read, and what keeps the others from it. Stops where the file cannot be read at all."""
+def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem], list[str]]:
+    """The records that can be read, what keeps the others from it, and what is to be said of fields that are not read.
+
+    Stops where the file cannot be read at all.
+    """
     try:
         text = read_text(path)
         if text.lstrip().startswith("["):
@@ -257,23 +264,31 @@ def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem]]:
             rows = [(f"line {number}", line) for number, line in lines(text)]
     except Unreadable as error:
         stop(f"{path}: not readable as JSON Lines or as a JSON list ({error})")
-    records, unreadable = [], []
+    records, unreadable, names = [], [], Counter[str]()
     for where, row in rows:
         try:
-            records.append(_record(row, where, root))
+            item = _item(row)
+            records.append(_record(item, where, root))
+            names.update(list(item))
         except ValueError as error:
             unreadable.append(Problem(where, "unreadable", str(error)))
     if not records and not unreadable:
         stop(f"{path}: there is no record in it")
-    return records, unreadable
+    return records, unreadable, notices.unknown(names, [*_FURTHER, *_PATHS, *_RESPONSES, *_RELEASED])
 
 
-def _record(row: object, where: str, root: Path) -> Preference:
-    """The record in a list's item or in a line's text. Raises ValueError for what is no object, or a field no text."""
+def _item(row: object) -> Mapping[str, Any]:
+    """A list's item, or what a line's text holds. Raises ValueError for what is no object."""
     item = parse_json(row) if isinstance(row, str) else row
     if not isinstance(item, Mapping):
         raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
-    if "rejected" in item:
+    return item
+
+
+def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
+    """The record that an item is. Raises ValueError for a field that is no text."""
+    released = "rejected" in item
+    if released:
         named: dict[Any, Any] = {_RELEASED.get(name, name): value for name, value in item.items()}
         item = named | {"modality": item.get("modality") or _about(named)}
     for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
@@ -287,6 +302,7 @@ def _record(row: object, where: str, root: Path) -> Preference:
         prompt=_LEADING_TAGS.sub("", item.get("prompt") or ""),
         modality=item.get("modality") or "audiovisual",
         emotion=_SPELLINGS.get(emotion.lower(), emotion),
+        released=released,
         **paths,
         **texts,
     )

@@ -7,6 +7,8 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from avem_train import marks
+from avem_train.marks import Marks
 from avem_train.negatives import Negatives, draw
 from avem_train.objectives import REJECTED
 from avem_train.preferences import BAD_RECORDS, FURTHER_EMOTIONS, load, problems, read
@@ -145,11 +147,12 @@ def fault(folder, negatives=None, responses=REJECTED[:2], **changes):
         ({"video": "broken.mp4"}, "unreadable file", "broken.mp4"),
         ({"rejected_video": "a.wav"}, "no picture", "rejected_video"),
         ({"modality": "audio", "video": "silent.mp4"}, "no sound", "silent.mp4"),
-        ({"modality": "audio", "rejected_video": "silent.mp4"}, "no sound", "rejected_audio"),
+        ({"modality": "audio", "rejected_video": "silent.mp4"}, "no sound", "rejected_video: "),
+        ({"modality": "audiovisual", "video": "silent.mp4"}, "no sound", "silent.mp4"),
         ({"chosen": " "}, "empty text", "chosen"),
         ({"prompt": None}, "empty text", "prompt"),
-        ({"rejected_emotion_relevant": ""}, "empty text", "emotion_relevant"),
-        ({"chosen": "By the hat. "}, "chosen equals rejected", "video_relevant"),
+        ({"rejected_emotion_relevant": ""}, "empty text", "rejected_emotion_relevant is"),
+        ({"chosen": "By the hat. "}, "chosen equals rejected", "rejected_video_relevant and"),
         ({"emotion": "angre"}, "emotion unknown", "anger"),
         ({"emotion": ""}, "emotion unknown", "''"),
         ({"modality": "text"}, "modality unknown", "audiovisual"),
@@ -169,15 +172,70 @@ def test_what_is_not_used_need_not_be_there(folder):
     assert fault(folder, negatives=Negatives("any_clip"), emotion="angre", rejected_video="gone.mp4") == []
     assert fault(folder, responses=("video_relevant",), rejected_emotion_relevant="") == []
     ((kind, reason), *rest) = fault(folder, responses=("irrelevant",), rejected_irrelevant="")
-    assert (kind, reason) == ("empty text", "irrelevant is empty")
+    assert (kind, reason) == ("empty text", "rejected_irrelevant is empty")
     assert len(rest) == 0 or {kind for kind, _ in rest} == {"empty text"}
     naive = problems(read(good(folder, item("3", emotion=""))), None)
     assert naive == []
     audio = {"modality": "audio", "rejected_video": "gone.mp4", "rejected_audio": "l.wav"}
     assert fault(folder, **audio) == []  # only the sound is asked about
     silent = {"video": "silent.mp4", "rejected_video": "silent.mp4"}
-    assert fault(folder, **silent) == fault(folder, **silent, modality="audiovisual") == []
+    assert fault(folder, **silent) == []
     assert fault(folder, video="silent.mp4", audio="a.wav", modality="audio") == []
+
+
+def test_faults_of_the_released_layout_go_by_its_own_names(folder):
+    released = {"video": "a.mp4", "prompt": "<video> How?", "chosen": "A", "rejected": "", "rejected_2": "B <video>"}
+    path = folder / "prefs.json"
+    path.write_text(json.dumps([released | {"video_l": "gone.mp4", "emotion": "anger"}]))
+    found = sorted(fault.reason.split(" ")[0] for fault in problems(read(path), Negatives()))
+    assert found == ["rejected", "rejected_2", "video_l:"]
+
+
+MARKS = Marks(("<|im_start|>", "<|im_end|>", "<|VIDEO|>"), "<|im_end|>")
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "said"),
+    [
+        ({"chosen": "By its brows.<|im_end|>\n"}, "closing token", "chosen ends in '<|im_end|>'"),
+        ({"prompt": "How?<|im_end|>"}, "mark of the model", "prompt holds '<|im_end|>'"),
+        ({"chosen": "<|im_end|> no"}, "mark of the model", "chosen holds '<|im_end|>'"),
+        ({"rejected_video_relevant": "A <|VIDEO|>"}, "mark of the model", "rejected_video_relevant holds"),
+    ],
+)
+def test_marks_of_the_model_are_found_in_texts(folder, changes, kind, said):
+    (found,) = problems(read(good(folder, item("3", **changes))), Negatives(), marks=MARKS)
+    assert found.kind == kind
+    assert said in found.reason
+
+
+def test_marks_are_those_of_the_tokenizer(tiny_avere, tiny_omni, backbone):
+    omni, avere = marks.of_folder(tiny_omni, "qwen2_5_omni_thinker"), marks.of_folder(tiny_avere, "avere")
+    assert {"<|VIDEO|>", "<|AUDIO|>", "<|im_start|>", "<|vision_bos|>", "<|endoftext|>"} <= set(omni.special)
+    assert omni.closing == "<|im_end|>"
+    assert ({"<s>", "</s>"} <= set(avere.special), avere.closing) == (True, "</s>")
+    assert marks.of(backbone.processor) == avere
+
+
+def test_what_may_not_be_meant_so_is_told_and_trained_on(folder, capsys, make_clip):
+    whole = make_clip(folder / "cut.mp4", faststart=True).read_bytes()
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) * 7 // 10])
+    path = good(
+        folder,
+        item("again"),
+        item("turned", chosen="By the hat.", rejected_video_relevant="By its brows."),
+        item("cut", "fear", video="cut.mp4", rejected_vidoe="l.mp4", note="mine"),
+    )
+    assert len(load(path, None, folder / "out", negatives=Negatives())) == 5
+    told = capsys.readouterr().err.splitlines()
+    assert f"{path}: unknown field: 'rejected_vidoe' in 1 records is not read; did you mean 'rejected_video'?" in told
+    assert any("unknown field: 'note' in 1 records is not read; known: " in line for line in told)
+    assert f"{path}: repeated: 1 records; the first, 'again', says what '1' says" in told
+    assert f"{path}: contradictory: 3 records; the first, '1', rejects what 'turned' chooses" in told
+    assert any("damaged clip: " in line and "cut.mp4" in line for line in told)
+    assert len(told) == 5
+    load(path, None, folder / "out", negatives=Negatives(), first=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_no_clip_of_another_emotion(folder):

@@ -395,3 +395,12 @@ def test_every_schedule_runs_without_more_settings(name):
     assert name in {one.value for one in transformers.SchedulerType}
     schedule = transformers.get_scheduler(name, optimiser, num_warmup_steps=2, num_training_steps=9)
     assert 0 < schedule.get_last_lr()[0] <= 5e-8 or name != "constant"
+
+
+def test_a_response_that_brings_its_closing_token_is_refused_before_training(settings, tiny_avere, capsys):
+    marked = settings.data.parent / "marked.jsonl"
+    marked.write_text(settings.data.read_text().replace('"chosen": "A"', '"chosen": "A</s>"', 1))
+    command = ["run", "avem_dpo", f"model={tiny_avere}", f"data={marked}", f"out={settings.out}"]
+    with pytest.raises(SystemExit):
+        cli.main([*command, "running.device=cpu"])
+    assert "chosen ends in '</s>', which training adds itself; take it off" in capsys.readouterr().err

@@ -1,0 +1,69 @@
+"""What no text of a record may hold: media tags, and the model's own marks of turns, media and a text's ends."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from emorealm_tasks.errors import stop
+from model_adapters.arguments import first_line
+
+if TYPE_CHECKING:
+    from transformers import ProcessorMixin
+
+    from avem_train.preferences import Preference
+
+TAG = re.compile(r"<(?:video|audio|image)>")
+"""How data sets write that a medium is to be put there."""
+
+
+class Marks(NamedTuple):
+    """special: all of them. closing: the one that training puts behind every response, "" where it is not known."""
+
+    special: tuple[str, ...] = ()
+    closing: str = ""
+
+
+UNMARKED = Marks()
+
+
+def of(processor: "ProcessorMixin") -> Marks:
+    """What the processor's tokenizer takes for special, and what the processor puts a medium's features at."""
+    made: Any = processor
+    tokenizer = made.tokenizer
+    added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
+    media = [getattr(made, f"{kind}_token", None) for kind in ("image", "video", "audio")]
+    found = dict.fromkeys([*tokenizer.all_special_tokens, *added, *(mark for mark in media if isinstance(mark, str))])
+    return Marks(tuple(sorted(found, key=len, reverse=True)), tokenizer.eos_token or "")
+
+
+def of_folder(folder: Path, family: str) -> Marks:
+    """As `of`, of the processor in a model's folder, which needs no weights. Stops where it cannot be loaded."""
+    if family == "avere":
+        from model_adapters.avere import loading
+
+        return of(loading.load_processor(folder))
+    from transformers import Qwen2_5OmniProcessor
+
+    try:
+        return of(Qwen2_5OmniProcessor.from_pretrained(folder, local_files_only=True))
+    except Exception as error:  # of whatever kind the files are broken in
+        stop(f"model={folder}: its processor cannot be loaded ({first_line(error)}); download it again")
+
+
+def wrong_texts(record: "Preference", responses: Sequence[str], marks: Marks) -> Iterator[tuple[str, str]]:
+    """What is wrong with the prompt, the chosen response and the rejected `responses`: each fault's kind and reason."""
+    texts = {"prompt": record.prompt} | {name: record.response(name) for name in ("chosen", *responses)}
+    for name, text in texts.items():
+        field = record.field(f"rejected_{name}" if name in responses else name)
+        if not text.strip():
+            yield "empty text", f"{field} is empty"
+        mark = next((mark for mark in marks.special if mark in text), "")
+        if name != "prompt" and marks.closing and text.rstrip().endswith(marks.closing):
+            yield "closing token", f"{field} ends in {marks.closing!r}, which training adds itself; take it off"
+        elif tag := TAG.search(text):
+            yield "media tag", f"{field} holds {tag[0]!r}; media go into the fields video and audio"
+        elif mark:
+            yield "mark of the model", f"{field} holds {mark!r}, which the model reads as its own mark; take it out"
+        if name in responses and record.chosen.strip() == text.strip() != "":
+            yield "chosen equals rejected", f"{field} and chosen are both {record.chosen!r}"

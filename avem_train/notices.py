@@ -1,0 +1,70 @@
+"""What is told of records that can be trained on all the same, though somebody may not have meant them so."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from avem_train import config
+from emorealm_tasks import clips
+
+if TYPE_CHECKING:
+    from avem_train.preferences import Preference
+
+_SHOWN = 5  # clips spelled out
+
+
+def notices(records: Sequence["Preference"], unread: Sequence[str], responses: Sequence[str], cache: Path) -> list[str]:
+    """A line for each thing to tell, none where there is nothing.
+
+    unread: what `unknown` says of the file. responses: the rejected responses in use. cache: see
+    `clips.held`.
+    """
+    lines = list(unread)
+    for kind, pairs in (("repeated", repeated(records)), ("contradictory", contradictory(records, responses))):
+        if pairs:
+            first, second = pairs[0]
+            does = {"repeated": "says what {} says", "contradictory": "rejects what {} chooses"}[kind]
+            lines.append(f"{kind}: {len(pairs)} records; the first, {second!r}, {does.format(repr(first))}")
+    files = {str(file) for record in records for file in (record.video, record.audio, record.rejected_video) if file}
+    cut = clips.incomplete(files, cache)
+    lines += [f"damaged clip: {line}" for line in cut[:_SHOWN]]
+    return [*lines, f"damaged clip: {len(cut) - _SHOWN} more"] if len(cut) > _SHOWN else lines
+
+
+def unknown(names: Mapping[str, int], known: Sequence[str]) -> list[str]:
+    """A line for each field that is not read. names: in how many records each field is. known: those that are read."""
+    return [
+        f"unknown field: {name!r} in {count} records is not read; {config.nearest(name, list(known))}"
+        for name, count in names.items()
+        if name not in known
+    ]
+
+
+def repeated(records: Sequence["Preference"]) -> list[tuple[str, str]]:
+    """Ids of records that ask and answer the same about the same clip: the first one's, the later one's."""
+    first: dict[tuple[object, ...], str] = {}
+    pairs = []
+    for record in records:
+        said = (*_asked(record), record.chosen, record.rejected_video_relevant, record.rejected_emotion_relevant)
+        earlier = first.setdefault((*said, record.rejected_irrelevant), record.id)
+        if earlier != record.id:
+            pairs.append((earlier, record.id))
+    return pairs
+
+
+def contradictory(records: Sequence["Preference"], responses: Sequence[str]) -> list[tuple[str, str]]:
+    """Ids of records about the same question: one that chooses a response, and one that rejects it; once a record."""
+    chosen: dict[tuple[object, ...], str] = {}
+    for record in records:
+        chosen.setdefault((*_asked(record), record.chosen.strip()), record.id)
+    pairs = []
+    for record in records:
+        rejected = [(*_asked(record), record.response(name).strip()) for name in responses]
+        by = next((chosen[said] for said in rejected if chosen.get(said, record.id) != record.id), None)
+        if by is not None:
+            pairs.append((by, record.id))
+    return pairs
+
+
+def _asked(record: "Preference") -> tuple[object, ...]:
+    return record.video, record.audio, record.prompt.strip()

@@ -32,6 +32,8 @@ def attend(
     if query.device.type == "cpu" and query.dtype == torch.bfloat16:
         with torch.autocast("cpu", enabled=False):
             wide = query.float(), key.float(), value.float()
+            if attention_mask is not None and attention_mask.dtype == torch.bfloat16:
+                attention_mask = attention_mask.float()  # the kernel takes one of the query's dtype, or bool
             attended, _ = attend(module, *wide, attention_mask, causal_until, **kwargs)
         return attended.bfloat16(), None
     if not causal_until:

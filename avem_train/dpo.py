@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from avem_train.backbone import Backbone
     from avem_train.reference import KeptLogps
     from avem_train.run_folder import RunFolder
+    from avem_train.termination import Termination
     from avem_train.trainer import Lesson
 
 
@@ -38,10 +39,13 @@ def run(settings: Settings) -> None:
     from avem_train.backbone import UnreadableMedium
     from avem_train.finite import LossNotFinite
     from avem_train.run_folder import last_checkpoint
+    from avem_train.termination import Termination
     from emorealm_tasks.errors import stop
 
+    termination = Termination()
     try:
-        train(settings)
+        with termination.heard():
+            train(settings, termination=termination)
     except LossNotFinite as error:
         _, checkpoint = last_checkpoint(settings.out)
         begins = f"goes on from {checkpoint}" if checkpoint else "begins anew"
@@ -53,20 +57,36 @@ def run(settings: Settings) -> None:
         stop(str(error))
 
 
-def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult:
+def train(
+    settings: Settings, backbone: "Backbone | None" = None, termination: "Termination | None" = None
+) -> TrainResult:
     """Train as the settings say and write the result to `settings.out`; the same call again goes on where it was.
 
     A finished folder is left as it is. `backbone`: a loaded model to train on (that of `settings.model`); it comes back
-    without adapters and unchanged, so that one process can train many times. Stops (exit status 2) at records or
-    folders that cannot be used; raises LossNotFinite, UnreadableMedium.
+    without adapters and unchanged, so that one process can train many times. `termination`: what ends it early. Stops
+    (exit status 2) at records or folders that cannot be used; raises LossNotFinite, UnreadableMedium.
     """
+    from avem_train.run_folder import claim
+    from emorealm_tasks import files
+
+    claim(settings.out, writes=False)
+    arguments = training_arguments(settings)
+    with files.locked(settings.out, "out=") if arguments.should_save else contextlib.nullcontext():
+        return _trained(settings, arguments, backbone, termination)
+
+
+def _trained(
+    settings: Settings,
+    arguments: "TrainingArguments",
+    backbone: "Backbone | None",
+    termination: "Termination | None",
+) -> TrainResult:
+    """See `train`; the folder is this process's own."""
     from avem_train import backbone as backbones
-    from avem_train.run_folder import RunFolder, claim
+    from avem_train.run_folder import RunFolder
     from model_adapters.arguments import choose_dtype
 
     started = time.monotonic()
-    claim(settings.out, writes=False)
-    arguments = training_arguments(settings)
     model_folder = backbones.find(settings.model)
     negatives = settings.negatives if settings.objective.lambda_av else None
     root = Path(settings.root) if settings.root else None
@@ -91,7 +111,7 @@ def train(settings: Settings, backbone: "Backbone | None" = None) -> TrainResult
     folder.begin()  # only now: of a base that cannot be loaded nothing is left
     folder.note_answering(loaded.answering)
     try:
-        _run(settings, arguments, records, loaded, folder)
+        _run(settings, arguments, records, loaded, folder, termination)
     finally:
         if backbone is None:
             loaded.close()
@@ -146,6 +166,7 @@ def _run(
     records: list[preferences.Preference],
     backbone: "Backbone",
     folder: "RunFolder",
+    termination: "Termination | None",
 ) -> None:
     """Train on a loaded model and save the adapters."""
     from transformers import PrinterCallback
@@ -161,7 +182,8 @@ def _run(
     done, checkpoint = folder.last_checkpoint()
     with adapters(settings, backbone) as model:
         told = report.callbacks(settings, done) if arguments.should_save else []
-        trainer = PreferenceTrainer(model, lesson, args=arguments, callbacks=told)
+        ending = [termination] if termination else []
+        trainer = PreferenceTrainer(model, lesson, args=arguments, callbacks=[*told, *ending])
         trainer.remove_callback(PrinterCallback)
         if arguments.should_save:
             print(report.opening(settings, trainer), flush=True)

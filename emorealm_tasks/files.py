@@ -5,21 +5,25 @@ fills a folder claims it first: an empty one gets a mark that says who made it, 
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
 import secrets
+import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, clean, parse_json
+from emorealm_tasks.outside import Unreadable, brief, clean, parse_json
 
 MARK = ".emorealm.json"
 """The mark in a folder: a JSON object, whose `made_by` names the command that fills the folder."""
-_LITTER = {".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
+LOCK = ".emorealm.lock"
+"""Held by who is writing a folder that only one may write at a time; its text says who that is."""
+_LITTER = {LOCK, ".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}\.new(\.\w+)?")
 
 
@@ -85,6 +89,37 @@ def check(folder: Path, maker: str, option: str, earlier: Callable[[Path], bool]
     if held is None or marked(folder).get("made_by") == maker or (not marked(folder) and earlier(folder)):
         return
     refuse(folder, held.name, maker, option)
+
+
+@contextlib.contextmanager
+def locked(folder: Path, option: str) -> Iterator[None]:
+    """A folder, made if need be, that no other process locks meanwhile, on this machine or another that sees it.
+
+    Stops where one does, or where the folder cannot be written. Where the file system knows no locks nothing is kept
+    out.
+    """
+    import fcntl  # which not every system has, and everything else here runs there
+
+    lock = folder / LOCK
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = lock.open("a+", encoding="utf-8")
+    except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+        why = getattr(error, "strerror", None) or error
+        stop(f"{folder}: cannot be written ({why}); name another folder with {option}")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                file.seek(0)
+                stop(
+                    f"{folder}: is being written by {brief(file.read())}; wait for that, or name another with {option}"
+                )
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
 
 
 def refuse(folder: Path, held: str, maker: str, option: str) -> NoReturn:

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from avem_train import cli
+from emorealm_tasks import files
 from model_adapters.avere import AvereForConditionalGeneration, loading
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
@@ -110,6 +111,45 @@ def test_killed_it_goes_on_to_the_same_weights(recipe, unbroken, tmp_path):
     logged = [[line["step"], line["loss"]] for line in steps(out) if "loss" in line]
     assert logged == [[line["step"], line["loss"]] for line in steps(unbroken) if "loss" in line]
     assert len(logged) == 9
+
+
+def terminated(command, out):
+    """Run a command until its first checkpoint is whole, send it SIGTERM; returns its status and what it said."""
+    process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not checkpoints(out):
+        time.sleep(0.005)
+    process.terminate()
+    said = process.communicate(timeout=100)[1]
+    return process.returncode, said
+
+
+def test_sigterm_saves_and_ends_and_the_folder_is_one_trainings_own(recipe, unbroken, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "avem_train.cli", *recipe, f"out={out}"]
+    with files.locked(out, "out="):
+        refused = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    (line,) = [line for line in refused.stderr.splitlines() if line.startswith("emorealm: ")]
+    assert line.startswith(f"emorealm: {out}: is being written by process {os.getpid()} on ")
+    assert "name another with out=" in line
+    status, said = terminated(command, out)
+    assert status == 143
+    (line,) = [line for line in said.splitlines() if line.startswith("emorealm: ")]
+    assert "Traceback" not in said
+    done = max(checkpoints(out))
+    assert f"after step {done} of 9, which is saved; the same command goes on from there" in line
+    assert not (out / "adapter_model.safetensors").exists()
+    assert cli.main([*recipe, f"out={out}"]) == 0
+    wanted, found = weights(unbroken), weights(out)
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
+def test_sigterm_ends_two_processes_after_the_same_update(recipe, halved, tmp_path):
+    out = tmp_path / "out"
+    status, said = terminated(on_two_processes(recipe, out, halved[1].parent / "kept"), out)
+    assert status != 0
+    assert said.count("which is saved; the same command goes on from there") == 1
+    assert not (out / "adapter_model.safetensors").exists()
 
 
 def test_two_processes_killed_in_the_second_epoch_go_on_to_the_same_weights(recipe, halved, tmp_path):

@@ -404,3 +404,13 @@ def test_a_response_that_brings_its_closing_token_is_refused_before_training(set
     with pytest.raises(SystemExit):
         cli.main([*command, "running.device=cpu"])
     assert "chosen ends in '</s>', which training adds itself; take it off" in capsys.readouterr().err
+
+
+def test_weights_in_bfloat16_train_packed_on_a_cpu(settings):
+    running = replace(settings.running, dtype="bfloat16")
+    for packed in (True, False):
+        out = settings.out.with_name(f"packed {packed}")
+        dpo.train(replace(settings, out=out, running=replace(running, packed=packed)))
+        assert all(tensor.isfinite().all() for tensor in weights(out).values())
+    first, plain = (lines(settings.out.with_name(f"packed {packed}"))[0]["loss"] for packed in (True, False))
+    assert first == pytest.approx(plain, abs=0.1)

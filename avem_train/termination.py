@@ -1,0 +1,69 @@
+"""SIGTERM, which a scheduler sends before it takes a machine away: the update is made, saved, and the training ends.
+
+On several processes all of them end after the same update, whichever heard of it, so that none waits for another.
+"""
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+STATUS = 128 + signal.SIGTERM
+"""Exit status of a training that SIGTERM ended, the one that shells show."""
+
+
+class Termination(TrainerCallback):
+    """Whether SIGTERM came. Before the first update, and at a second signal, the process ends at once."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self._updating = False
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Inside the block the signal is listened to; only a main thread can."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = signal.signal(signal.SIGTERM, self._hear)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.asked or not self._updating:
+            raise SystemExit(STATUS)
+        self.asked = True
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """From now on an update may be under way."""
+        self._updating = True
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Save and end, where any process was asked to."""
+        if args.world_size > 1:
+            flag = torch.tensor([float(self.asked)], device=args.device)
+            torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+            self.asked = bool(flag.item())
+        if self.asked:
+            control.should_save = control.should_training_stop = True
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """End the process, unless the update was the last one anyway."""
+        self._updating = False
+        if self.asked and state.global_step < state.max_steps:
+            if args.should_save:
+                said = f"emorealm: ended by SIGTERM after step {state.global_step} of {state.max_steps}, which is saved"
+                print(f"\n{said}; the same command goes on from there", file=sys.stderr, flush=True)
+            raise SystemExit(STATUS)

@@ -142,7 +142,7 @@ def load(
         print(f"{path}: {line}", file=sys.stderr)
     if not found:
         return records
-    _keep(kept_in, found)
+    files.write(kept_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
     going_on = on_bad_record == "skip" and good
     if not first:
         return good if going_on else sys.exit(2)

@@ -1,9 +1,10 @@
 """Log-probabilities of the frozen model, computed once and kept: the reference's, and the text prior's.
 
 Both are the model before training (adapters off), asked about media or about none, so one store holds both, reply by
-reply. A value's key covers all that it depends on: weights, precision, prompt template, the files (path, size, time of
-change) or the noise on them, prompt and response. Whatever changes has another key and is computed; a sweep over
-losses, seeds or learning rates computes nothing twice.
+reply. A value's key covers all that it depends on: weights, tokenizer and feature extractor, precision, prompt
+template, the files (a sample of what they hold, size, time of change; not where they lie) or the noise on them, prompt
+and response. Whatever changes has another key and is computed; a sweep over losses, seeds or learning rates, or a move
+of the files, computes nothing twice.
 """
 
 import hashlib
@@ -19,8 +20,9 @@ from avem_train import logprobs
 from avem_train.backbone import Backbone
 from avem_train.replies import Reply
 from emorealm_tasks import clips
+from emorealm_tasks.errors import stop
 from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes
-from model_adapters.fingerprint import fingerprint
+from model_adapters.fingerprint import fingerprint, of_processor, sample
 
 
 class KeptLogps:
@@ -30,12 +32,13 @@ class KeptLogps:
     """
 
     def __init__(self, folder: Path, backbone: Backbone, precision: str, process: int = 0) -> None:
-        about = [fingerprint(backbone.folder), precision, backbone.template]
+        about = [fingerprint(backbone.folder), of_processor(backbone.folder), precision, backbone.template]
         self.folder = folder / _digest(about)
         self.process = process
         self._file = self.folder / f"{process}.jsonl"
         self._values: dict[str, float] = {}
         self._keys: dict[Reply, str] = {}
+        self._stamps: dict[str, list[int | str]] = {}
         for path in sorted(self.folder.glob("*.jsonl")):
             self._values |= dict(_whole_lines(path))
 
@@ -49,10 +52,24 @@ class KeptLogps:
         """Keep values, on disk too."""
         lines = {self._key(reply): value for reply, value in values.items()}
         self.take(lines)
-        self.folder.mkdir(parents=True, exist_ok=True)
         text = "".join(json.dumps([key, value]) + "\n" for key, value in lines.items())
-        with self._file.open("a", encoding="utf-8") as file:
-            file.write("\n" + text if _cut_short(self._file) else text)
+        self._append("\n" + text if _cut_short(self._file) else text)
+
+    def check(self) -> None:
+        """Stop where nothing can be kept, before anything is computed."""
+        self._append("")
+
+    def _append(self, text: str) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with self._file.open("a", encoding="utf-8") as file:
+                file.write(text)
+        except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
+            why = getattr(error, "strerror", None) or error
+            stop(
+                f"{self.folder}: the frozen model's values cannot be kept there ({why}); name another folder with "
+                "running.reference=, or compute them anew at every step with running.keep_reference=false"
+            )
 
     def take(self, values: dict[str, float]) -> None:
         """Keep values by key, in memory only: what another process computed and wrote."""
@@ -64,9 +81,18 @@ class KeptLogps:
 
     def _key(self, reply: Reply) -> str:
         if reply not in self._keys:
-            media = [[*source[:2], str(source.noise), *_stamp(source.path)] for source in reply.sources]
+            media = [[source.kind, str(source.noise), *self._stamp(source.path)] for source in reply.sources]
             self._keys[reply] = _digest([media, reply.prompt, reply.response])
         return self._keys[reply]
+
+    def _stamp(self, path: str) -> list[int | str]:
+        """What tells a file from another, wherever it lies; looked at once."""
+        if path not in self._stamps:
+            found = clips.stamp(path)
+            if found is None:
+                raise FileNotFoundError(f"{path}: no such file any more")
+            self._stamps[path] = [*found, sample(Path(path))]
+        return self._stamps[path]
 
 
 def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]], batch: int, packed: bool) -> int:
@@ -78,6 +104,8 @@ def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]],
     chunks = [groups[start : start + batch] for start in range(0, len(groups), batch)]
     lacking = [[r for r in dict.fromkeys(r for group in chunk for r in group) if r not in kept] for chunk in chunks]
     lacking = [chunk for chunk in lacking if chunk]
+    if lacking:
+        kept.check()
     hidden = not lacking or kept.process > 0
     bar = tqdm(total=sum(map(len, lacking)), desc="reference", unit="reply", disable=hidden, mininterval=1)
     for number, asked in enumerate(lacking):
@@ -89,13 +117,6 @@ def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]],
         bar.update(len(asked))
     bar.close()
     return sum(map(len, lacking))
-
-
-def _stamp(path: str) -> list[int]:
-    found = clips.stamp(path)
-    if found is None:
-        raise FileNotFoundError(f"{path}: no such file any more")
-    return found
 
 
 def _digest(about: list[Any]) -> str:

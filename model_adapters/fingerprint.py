@@ -7,6 +7,7 @@ from emorealm_tasks import clips
 
 _SAMPLES = 64
 _BLOCK = 1 << 16
+_PROCESSING = ("*token*", "*processor_config.json", "vocab*", "merges*", "chat_template*", "*.jinja", "*.model")
 
 
 def fingerprint(folder: Path) -> str:
@@ -27,6 +28,29 @@ def fingerprint(folder: Path) -> str:
             for number in range(_SAMPLES):
                 file.seek(number * (size - _BLOCK) // (_SAMPLES - 1))
                 digest.update(file.read(_BLOCK))
+    return digest.hexdigest()[:16]
+
+
+def of_processor(folder: Path) -> str:
+    """16 hex digits of the files that say how a model folder makes ids of text and features of media.
+
+    Their content counts; the weights, their configuration, and what stands beside them (cards, records) do not.
+    """
+    digest = hashlib.sha256()
+    for path in sorted({path for pattern in _PROCESSING for path in folder.glob(pattern) if path.is_file()}):
+        content = path.read_bytes()
+        digest.update(f"{path.name} {len(content)}".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def sample(path: Path) -> str:
+    """16 hex digits of the size and of the first, middle and last 64 KiB of a file. Raises OSError."""
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as file:
+        for start in (0, max(0, size - _BLOCK) // 2, max(0, size - _BLOCK)):
+            file.seek(start)
+            digest.update(file.read(_BLOCK))
     return digest.hexdigest()[:16]
 
 

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import math
+import os
+import shutil
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -251,11 +253,48 @@ def test_kept_values_are_used_only_for_what_they_were_computed_for(settings, bac
     assert fill(reply, replace(blind, response="No"))[0] == 0
     make_clip(clip, seconds=0.9)  # another file under the same name
     assert fill(reply, blind)[0] == 1
+    same_size_and_time = clip.stat()
+    content = clip.read_bytes()
+    clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(clip, ns=(same_size_and_time.st_atime_ns, same_size_and_time.st_mtime_ns))
+    assert fill(reply, blind)[0] == 1
+    clip.rename(tmp_path / "moved.mp4")
+    moved = replace(reply, sources=(replies.Source("video", str(tmp_path / "moved.mp4")),))
+    assert fill(moved, blind)[0] == 0
+    (tmp_path / "moved.mp4").rename(clip)
     backbone.template += " "
     try:
         assert fill(reply, blind)[0] == 2
     finally:
         backbone.template = backbone.template[:-1]
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "processor_config.json"])
+def test_kept_values_go_with_the_tokenizer_and_the_feature_extractor(tiny_avere, tmp_path, name):
+    base = tmp_path / "base"
+    shutil.copytree(tiny_avere, base)
+
+    def lacking():
+        loaded = backbones.load(base, torch.device("cpu"), torch.float32, 0)
+        kept = reference.KeptLogps(tmp_path / "store", loaded, "float32")
+        loaded.close()
+        return reference.fill(kept, loaded, [[replies.Reply((), "Why?", "Yes")]], 2, True)
+
+    assert [lacking(), lacking()] == [1, 0]
+    (base / name).write_text((base / name).read_text() + " ")
+    assert lacking() == 1
+
+
+def test_a_store_that_cannot_be_written_ends_in_one_line(settings, tiny_avere, capsys):
+    store = settings.out.with_name("a file")
+    store.write_text("")
+    command = ["run", "avem_dpo", f"model={tiny_avere}", f"data={settings.data}", f"out={settings.out}"]
+    with pytest.raises(SystemExit) as left:
+        cli.main([*command, "running.device=cpu", f"running.reference={store}"])
+    assert left.value.code == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "emorealm: " in line]
+    assert str(store) in line
+    assert "running.reference=" in line
 
 
 def test_the_first_process_alone_shows_how_far_the_reference_is(backbone, tmp_path, capsys):

@@ -5,7 +5,6 @@ frozen, so they are taken out of the model for the time of training and run besi
 and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.outside import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.arguments import first_line
 from model_adapters.avere.loading import whole
+from model_adapters.hub import HUB_ID, NEEDED, named_revision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, ProcessorMixin
@@ -27,11 +27,8 @@ if TYPE_CHECKING:
 LINEARS = r"(.*\blanguage_model|model)\.layers\.\d+\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 """The linear layers of the language model, by their names in the whole model (a regular expression); Qwen2.5-Omni's are
 `model.layers` in transformers up to 5.20."""
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
 _FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
-_NEEDED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
-"""Files of a hub's repository that a model is made of: weights, tokenizer, configurations."""
 
 
 class UnreadableMedium(Exception):
@@ -129,7 +126,7 @@ def find(named: str) -> Path:
     The folder's own name is the commit, and the training notes it. Stops where there is no model that can be trained.
     """
     folder = whole(named)
-    if not folder.exists() and _HUB_ID.fullmatch(named):
+    if not folder.exists() and HUB_ID.fullmatch(named):
         folder = _from_hub(named)
     family(folder)
     return folder
@@ -139,8 +136,8 @@ def _from_hub(named: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        name, _, revision = named.partition("@")
-        return Path(snapshot_download(name, revision=revision or None, allow_patterns=list(_NEEDED)))
+        name, revision = named_revision(named)
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(NEEDED)))
     except (OSError, ValueError) as error:  # no such repository, no access, no network and nothing in the cache
         stop(
             f"model={named}: there is no such folder, and the hub gives no such model ({first_line(error)}); name a "

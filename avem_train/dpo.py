@@ -66,18 +66,21 @@ def train(
     without adapters and unchanged, so that one process can train many times. `termination`: what ends it early. Stops
     (exit status 2) at records or folders that cannot be used; raises LossNotFinite, UnreadableMedium.
     """
+    from avem_train import backbone as backbones
     from avem_train.run_folder import claim
     from emorealm_tasks import files
 
     claim(settings.out, writes=False)
     arguments = training_arguments(settings)
+    model_folder = backbones.find(settings.model)
     with files.locked(settings.out, "out=") if arguments.should_save else contextlib.nullcontext():
-        return _trained(settings, arguments, backbone, termination)
+        return _trained(settings, arguments, model_folder, backbone, termination)
 
 
 def _trained(
     settings: Settings,
     arguments: "TrainingArguments",
+    model_folder: Path,
     backbone: "Backbone | None",
     termination: "Termination | None",
 ) -> TrainResult:
@@ -87,7 +90,6 @@ def _trained(
     from model_adapters.arguments import choose_dtype
 
     started = time.monotonic()
-    model_folder = backbones.find(settings.model)
     negatives = settings.negatives if settings.objective.lambda_av else None
     root = Path(settings.root) if settings.root else None
     known = marks.of(backbone.processor) if backbone else marks.of_folder(model_folder, backbones.family(model_folder))

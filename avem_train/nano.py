@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from avem_train.vocabulary import train_vocabulary
+from emorealm_tasks import files
 from emorealm_tasks.mini.instructions import KINDS, instructions
 from emorealm_tasks.mini.world import Clip, generator, sample_clip
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
@@ -183,3 +184,4 @@ def save(model: AvereForConditionalGeneration, processor: AvereProcessor, out: P
     model.half().save_pretrained(out)
     model.float()
     processor.save_pretrained(out)
+    files.readable(out)

@@ -1,6 +1,7 @@
 """The folder of a training: what it was, how far it is, and the result in a form that the harness loads.
 
     adapter_config.json, adapter_model.safetensors   the adapters; adapter_config.json names the weights they belong to
+    README.md         the model card
     recipe.yaml       every setting; `avem-train run DIR/recipe.yaml` does the same again
     training.json     what it depends on (weights, data, size and precision of an update), the machine, versions, time,
                       the last metrics; `answering`, how the harness must ask a model trained on another prompt than
@@ -23,12 +24,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
+from avem_train import card
 from avem_train.preferences import BAD_RECORDS
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes, read_json, typed
 from model_adapters import lora
-from model_adapters.avere.loading import NANO
 from model_adapters.fingerprint import fingerprint
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
 _DIVIDING = ("batch", "accumulation")
 """Settings of the optimiser that divide an update; times the processes they are its size, and that is compared."""
+_PLACES = {"settings": ("data", "root", "model"), "model": ("folder", "revision"), "data": ("file",)}
 _REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), "}
 
 
@@ -76,10 +78,11 @@ class RunFolder:
         self.path = settings.out
         self.writes = arguments.should_save
         slice_ = arguments.world_size * arguments.per_device_train_batch_size
+        named, revision = card.of_base(model_folder)
         self.about = _plain(
             {
                 "settings": {name: value for name, value in asdict(settings).items() if name not in ("running", "out")},
-                "model": {"folder": str(model_folder), "fingerprint": fingerprint(model_folder)},
+                "model": {"folder": named, "revision": revision, "fingerprint": fingerprint(model_folder)},
                 "data": {"file": str(settings.data), "sha256": _sha256(settings.data), "records": records},
                 "update": {
                     "records": slice_ * arguments.gradient_accumulation_steps,
@@ -161,11 +164,6 @@ class RunFolder:
         trainer.save_model(str(place))
         if self.writes:
             (place / "training_args.bin").unlink(missing_ok=True)
-            config = place / lora.CONFIG
-            content = read_json(config, dict, "PEFT wrote it a moment ago; is the disk full?")
-            # the embedded model lies elsewhere on every machine, so it goes by its name
-            content["base_model_name_or_path"] = NANO.name if self.model_folder == NANO else str(self.model_folder)
-            files.write_json(config, content)
 
     def merge(self, dtype: torch.dtype) -> None:
         """Write whole weights of a dtype: the model's, loaded anew, with the adapters added."""
@@ -175,6 +173,7 @@ class RunFolder:
         whole.close()
         lora.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)
         whole.processor.save_pretrained(self.path)
+        files.readable(self.path)
 
     def finish(self, seconds: float) -> int:
         """Write down the result, drop the checkpoints; returns the number of steps."""
@@ -184,6 +183,7 @@ class RunFolder:
             versions = {package: version(package) for package in _PACKAGES}
             result = {"seconds": round(seconds, 1), "metrics": self.last_metrics(), "versions": versions}
             self._write({"steps": steps} | result)
+            card.write(self.path, self.about | {"steps": steps} | result, self.model_folder)
             self._drop_checkpoints()
         return steps
 
@@ -203,6 +203,16 @@ class RunFolder:
 
     def _write(self, more: dict[str, Any]) -> None:
         files.write_json(self._file, self.about | more)
+
+
+def settle(adapters: Path, base: Path) -> None:
+    """Make a folder that PEFT wrote one for others: it names the base as anybody may have it, and can be read."""
+    config = adapters / lora.CONFIG
+    content = json.loads(config.read_text(encoding="utf-8"))
+    content["base_model_name_or_path"], content["revision"] = card.of_base(base)
+    files.write_json(config, content)
+    (adapters / card.NAME).unlink(missing_ok=True)  # PEFT's, which says nothing
+    files.readable(adapters)
 
 
 def last_checkpoint(out: Path) -> tuple[int, str | None]:
@@ -233,9 +243,15 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def _deciding(about: dict[str, Any], part: str) -> Any:
-    """A part of a training.json without what may differ between two runs of one training; None if it is not there."""
+    """A part of a training.json without what may differ between two runs of one training; None if it is not there.
+
+    Where data and weights lie may: their hashes say what they are.
+    """
     found = about.get(part)
-    if part != "settings" or not isinstance(found, dict) or not isinstance(found.get("optimiser"), dict):
+    if not isinstance(found, dict):
+        return found
+    found = {name: value for name, value in found.items() if name not in _PLACES.get(part, ())}
+    if not isinstance(found.get("optimiser"), dict):
         return found
     kept = {name: value for name, value in found["optimiser"].items() if name not in _DIVIDING}
     return found | {"optimiser": kept}

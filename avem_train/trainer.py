@@ -6,6 +6,7 @@ off; text prior = the reference asked without media. The last two are looked up 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -21,6 +22,7 @@ from avem_train.objectives import Objective, PreferenceLogps, preference_loss
 from avem_train.preferences import Preference
 from avem_train.reference import KeptLogps
 from avem_train.replies import Replies, Reply
+from avem_train.run_folder import settle
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -267,6 +269,8 @@ class PreferenceTrainer(Trainer):
         """As transformers', for a checkpoint too. Raises LossNotFinite for adapters that are no numbers."""
         check_numbers(self.model, self.state.global_step)
         super().save_model(output_dir, _internal_call)
+        if self.args.should_save:
+            settle(Path(output_dir or str(self.args.output_dir)), self.lesson.backbone.folder)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """As transformers', but at the learning rate of now: a training may go on with a lower one."""

@@ -60,6 +60,15 @@ def write_json(path: Path, content: object, indent: int | None = 1, **options: A
     write(path, json.dumps(content, indent=indent, **options) + "\n")
 
 
+def readable(folder: Path) -> None:
+    """Give the files in a folder the permissions that new files have here; safetensors leaves them to the owner."""
+    mask = os.umask(0)
+    os.umask(mask)
+    for path in folder.iterdir():
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o666 & ~mask)
+
+
 def claim(folder: Path, maker: str, option: str, earlier: Callable[[Path], bool] = lambda folder: False) -> None:
     """Make a folder the maker's own, or stop where it holds what another made.
 

@@ -61,6 +61,12 @@ def base_name(owner: str, adapter: Path) -> str:
     return named
 
 
+def base_revision(adapter: Path) -> str | None:
+    """The commit of a hub id that a folder of adapters names as its base; None where it names none."""
+    found = parse_json(read_bytes(adapter / CONFIG)).get("revision")
+    return found if isinstance(found, str) and found else None
+
+
 def check_base(owner: str, adapter: Path, base: Path) -> None:
     """Stop where the weights that adapters belong to are gone, or others than those they were trained on."""
     if not (base / "config.json").is_file():

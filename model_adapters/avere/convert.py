@@ -83,6 +83,7 @@ def convert(source: Path, backbones: Path, out: Path) -> None:
     ids = {name: getattr(config.text_config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     GenerationConfig(do_sample=False, **ids).save_pretrained(out)
     config.save_pretrained(out)
+    files.readable(out)
     print(f"{out}: {len(tensors)} tensors written")
 
 

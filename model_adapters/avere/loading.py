@@ -9,7 +9,7 @@ import torch
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.outside import Unreadable, parse_json, plain_name, read_bytes, typed
-from model_adapters import lora
+from model_adapters import hub, lora
 from model_adapters.arguments import first_line
 from model_adapters.whole import Unusable, load_whole
 
@@ -56,6 +56,8 @@ def _adapted(adapter: Path) -> Path:
     """The weights that a folder of adapters belongs to. Stops where they are gone or have changed since."""
     named = lora.base_name("avere", adapter)
     folder = NANO if named == NANO.name else adapter / named  # an absolute path stays what it is
+    if not folder.is_dir() and hub.HUB_ID.fullmatch(named):
+        folder = hub.fetched("avere", named, lora.base_revision(adapter))
     lora.check_base("avere", adapter, folder)
     return folder
 

@@ -16,6 +16,7 @@ from emorealm_tasks.errors import stop
 from model_adapters import lora, whole
 from model_adapters.arguments import first_line
 from model_adapters.fingerprint import fingerprint
+from model_adapters.hub import HUB_ID, named_revision
 
 _LOADING = Exception
 """What transformers raises on files that are broken is of every kind."""
@@ -23,21 +24,30 @@ _LOADING = Exception
 
 @dataclass(frozen=True)
 class Weights:
-    """whole: the hub id or folder of a whole model and its processor. adapter: folder of adapters that work on it."""
+    """whole: the hub id or folder of a whole model and its processor. adapter: folder of adapters that work on it.
+    revision: the commit of the hub id that these were trained on, None = the newest.
+    """
 
     whole: str
     adapter: Path | None = None
+    revision: str | None = None
 
 
 def find(owner: str, checkpoint: str) -> Weights:
-    """What a hub id or folder stands for. Stops at adapters whose weights are gone or have changed since."""
+    """What a hub id, org/name or org/name@revision, or a folder stands for.
+
+    Stops at adapters whose weights are gone or have changed since.
+    """
     adapter = Path(checkpoint).expanduser()
+    if not adapter.exists() and HUB_ID.fullmatch(checkpoint):
+        name, revision = named_revision(checkpoint)
+        return Weights(name, revision=revision)
     if not lora.alone(adapter):
         return Weights(checkpoint)
     named = lora.base_name(owner, adapter)
     folder = adapter / named  # an absolute path stays what it is
     if not Path(named).is_absolute() and not folder.is_dir():
-        return Weights(named, adapter)
+        return Weights(named, adapter, lora.base_revision(adapter))
     lora.check_base(owner, adapter, folder)
     return Weights(str(folder), adapter)
 
@@ -61,8 +71,9 @@ def load(
             "has one GPU; leave it out, or start a single process"
         )
     checkpoint = weights.whole
+    at: dict[str, Any] = {"revision": weights.revision} if weights.revision else {}
     try:
-        found = AutoConfig.from_pretrained(checkpoint).model_type
+        found = AutoConfig.from_pretrained(checkpoint, **at).model_type
     except RecursionError:
         _refuse(owner, checkpoint, "its config.json is nested too deep")
     except _LOADING as error:
@@ -70,14 +81,14 @@ def load(
     if found not in expected:
         _refuse(owner, checkpoint, f"its model_type is {found!r}, not {' or '.join(map(repr, expected))}")
     try:
-        processor = processor_class.from_pretrained(checkpoint)
+        processor = processor_class.from_pretrained(checkpoint, **at)
     except _LOADING as error:
         _refuse(owner, checkpoint, f"its processor cannot be loaded ({first_line(error)})")
     if not processor.chat_template:
         _refuse(owner, checkpoint, "there is no chat template in it")
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        model = whole.load_whole(model_class, checkpoint, **given)
+        model = whole.load_whole(model_class, checkpoint, **at, **given)
     except whole.Unusable as error:
         _refuse(owner, checkpoint, str(error))
     if weights.adapter:

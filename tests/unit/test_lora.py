@@ -143,6 +143,9 @@ def test_weights_may_lie_beside_the_adapters_or_on_the_hub(base, adapter):
     assert loading.find(OWNER, str(named(adapter, f"../../{base.parent.name}/{base.name}"))).whole.endswith("/whole")
     on_hub = loading.find(OWNER, str(named(adapter, "Qwen/Qwen2.5-Omni-7B")))
     assert on_hub == loading.Weights("Qwen/Qwen2.5-Omni-7B", adapter)
+    config = json.loads((adapter / lora.CONFIG).read_text())
+    (adapter / lora.CONFIG).write_text(json.dumps(config | {"revision": "0123abcd"}))
+    assert loading.find(OWNER, str(adapter)).revision == "0123abcd"
     assert loading.find(OWNER, str(base)) == loading.Weights(str(base))
 
 

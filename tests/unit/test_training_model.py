@@ -1,5 +1,6 @@
 """What `model=` can name: a folder, the embedded model, a hub id; and how a name that means nothing ends."""
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -9,6 +10,8 @@ from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
 from avem_train import backbone, cli
+from avem_train.trainer import PreferenceTrainer
+from model_adapters.avere import loading
 from model_adapters.avere.loading import NANO
 
 
@@ -42,6 +45,45 @@ def test_a_model_is_a_folder_the_embedded_one_or_a_hub_id(hub, tiny_avere, tmp_p
     (tmp_path / "someone").mkdir()
     (tmp_path / "someone" / "tiny").symlink_to(tiny_avere)
     assert backbone.find("someone/tiny") == tiny_avere  # a folder goes before the hub
+
+
+def test_what_is_trained_on_a_model_of_the_hub_names_it_there(hub, tiny_avere, preference_file, tmp_path, monkeypatch):
+    """And the training goes on, and is evaluated, wherever cache, data and folder are moved to."""
+    data = tmp_path / "data"
+    shutil.copytree(preference_file.parent, data)
+    hub.unlink()
+    shutil.copytree(tiny_avere, hub)
+    (hub / "README.md").write_text("---\nlicense: mit\n---\n")
+    command = ["run", "avem_dpo", "model=someone/tiny", f"running.reference={tmp_path / 'kept'}", "running.device=cpu"]
+    command += ["optimiser.steps=2", "running.save_every=1", "running.tensorboard=false", "optimiser.batch=2"]
+
+    def fail(trainer, *_):
+        if trainer.state.global_step == 1:
+            raise SystemExit(1)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(PreferenceTrainer, "_refuse_what_is_no_number", fail)
+        with pytest.raises(SystemExit):
+            cli.main([*command, f"data={data / 'preferences.jsonl'}", f"out={tmp_path / 'out'}"])
+    (tmp_path / "cache").mkdir()
+    for name, place in (("models--someone--tiny", "cache"), ("data", "mount"), ("out", "moved")):
+        (tmp_path / name).rename(tmp_path / place / name if place == "cache" else tmp_path / place)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    out = tmp_path / "moved"
+    assert cli.main([*command, f"data={tmp_path / 'mount' / 'preferences.jsonl'}", f"out={out}"]) == 0
+    adapters = json.loads((out / "adapter_config.json").read_text())
+    assert (adapters["base_model_name_or_path"], adapters["revision"]) == ("someone/tiny", hub.name)
+    assert [line["step"] for line in map(json.loads, (out / "log.jsonl").read_text().splitlines())][:2] == [1, 2]
+    found = loading.find_weights(str(out))
+    assert (found.folder, found.adapter) == (tmp_path / "cache/models--someone--tiny/snapshots" / hub.name, out)
+    card = (out / "README.md").read_text()
+    digest = hashlib.sha256(preference_file.read_bytes()).hexdigest()
+    for part in ("base_model: someone/tiny", "license: mit", hub.name, digest, "lambda_av: 1.0", "| loss |", "2 steps"):
+        assert part in card
+    assert str(tmp_path) not in card
+    assert "More Information Needed" not in card
+    usual = (out / "log.jsonl").stat().st_mode
+    assert all(path.stat().st_mode == usual for path in out.iterdir() if path.is_file())
 
 
 def test_what_is_no_model_ends_in_one_line(hub, tmp_path, capsys):

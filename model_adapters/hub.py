@@ -1,0 +1,45 @@
+"""Models of the Hugging Face hub: which one a folder of its cache is, and the folder of one that adapters name."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from emorealm_tasks.errors import stop
+from model_adapters.arguments import first_line
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
+"""org/name, or org/name@revision."""
+NEEDED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+"""Files of a hub's repository that a model is made of: weights, tokenizer, configurations."""
+
+
+class Published(NamedTuple):
+    """A model on the hub: its id org/name, and the commit."""
+
+    id: str
+    revision: str
+
+
+def named_revision(named: str) -> tuple[str, str | None]:
+    """Hub id and revision (commit, tag or branch; None = the newest) of "org/name@revision"."""
+    name, _, revision = named.partition("@")
+    return name, revision or None
+
+
+def published(folder: Path) -> Published | None:
+    """What a folder of the hub's cache (models--org--name/snapshots/commit) is a copy of; None for any other folder."""
+    repository = folder.parent.parent.name
+    if folder.parent.name != "snapshots" or not repository.startswith("models--"):
+        return None
+    return Published("/".join(repository.split("--", 2)[1:]), folder.name)
+
+
+def fetched(owner: str, named: str, revision: str | None) -> Path:
+    """The folder of a hub id at a commit, downloaded unless the cache has it. Stops where the hub does not give it."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(named, revision=revision, allow_patterns=list(NEEDED)))
+    except (OSError, ValueError) as error:  # no such repository, no access, no network and nothing in the cache
+        at = f" --revision {revision}" if revision else ""
+        stop(f"{owner}: the hub does not give {named} ({first_line(error)}); fetch it first: hf download {named}{at}")

@@ -35,8 +35,9 @@ def nearest(name: str, known: list[str]) -> str:
 def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
     """A recipe's content, with `a.b=value` overrides (values are YAML) put in.
 
-    recipe: path of a YAML file, or the name of a shipped recipe. A recipe that has `base: NAME` starts from that one.
-    Raises RecipeError for a missing recipe, broken YAML or an argument without "=".
+    recipe: path of a YAML file, or the name of a shipped recipe. A recipe that has `base: NAME` starts from that one; a
+    path there counts from the recipe's own folder. Raises RecipeError for a missing recipe, broken YAML or an argument
+    without "=".
     """
     path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else shipped().get(recipe)
     if path is None or not path.exists():
@@ -48,7 +49,8 @@ def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RecipeError(f"{path} must hold keys and values")
     if base := content.pop("base", None):
-        content = merged(read(base, []), content)
+        beside = path.parent / str(base)
+        content = merged(read(str(beside) if beside.is_file() else str(base), []), content)
     return merged(content, changes(overrides))
 
 

@@ -16,7 +16,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,7 +143,7 @@ class RunFolder:
         """Write down what is about to be trained."""
         if self.writes:
             claim(self.path)
-            recipe = {"program": "preference", **_plain(asdict(self.settings))}
+            recipe = {"program": "preference", **_plain(asdict(_anywhere(self.settings)))}
             files.write(self.path / "recipe.yaml", yaml.safe_dump(recipe, sort_keys=False))
             self._write({})
 
@@ -255,6 +255,19 @@ def _deciding(about: dict[str, Any], part: str) -> Any:
         return found
     kept = {name: value for name, value in found["optimiser"].items() if name not in _DIVIDING}
     return found | {"optimiser": kept}
+
+
+def _anywhere(settings: "Settings") -> "Settings":
+    """The settings with paths that mean the same whatever folder the command is given in."""
+    model, kept = settings.model, settings.running.reference
+    return replace(
+        settings,
+        data=settings.data.absolute(),
+        out=settings.out.absolute(),
+        root=str(Path(settings.root).absolute()) if settings.root else "",
+        model=str(Path(model).absolute()) if Path(model).is_dir() else model,
+        running=replace(settings.running, reference=str(Path(kept).absolute()) if kept else ""),
+    )
 
 
 def _plain(content: Any) -> Any:

@@ -1,14 +1,16 @@
 """A training that was stopped and goes on: what must be the same for that, and what is told twice."""
 
 import json
+import os
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from avem_train import cli, dpo, finite
+from avem_train import cli, config, dpo, finite
 from avem_train.dpo_settings import Optimiser, Running, Settings
 from avem_train.finite import LossNotFinite
 from avem_train.trainer import PreferenceTrainer
@@ -177,3 +179,21 @@ def test_what_overflows_is_not_saved_and_goes_on_with_a_lower_rate(
     assert about(settings)["lowered"] == [{"after_step": 2, "from": 0.01, "to": 0.005}]
     rates = [json.loads(line)["learning_rate"] for line in (settings.out / "log.jsonl").read_text().splitlines()[:4]]
     assert rates == pytest.approx([0, 0.01, 0.005 * 2 / 3, 0.005 / 3])
+
+
+def test_a_recipe_does_the_same_from_any_folder(settings, tiny_avere, monkeypatch, tmp_path, capsys):
+    (tmp_path / "elsewhere").mkdir()
+    relative = {"data": settings.data, "out": settings.out, "model": tiny_avere, "running.reference": tmp_path / "kept"}
+    monkeypatch.chdir(tmp_path)
+    command = [f"{name}={os.path.relpath(path, tmp_path)}" for name, path in relative.items()]
+    command += ["running.device=cpu", "optimiser.steps=1", f"root={os.path.relpath(settings.data.parent, tmp_path)}"]
+    assert cli.main(["run", "avem_dpo", *command]) == 0
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert cli.main(["run", str(settings.out / "recipe.yaml"), "out=again"]) == 0
+    wanted, found = (load_file(out / "adapter_model.safetensors") for out in (settings.out, Path("again")))
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    assert cli.main(["run", str(settings.out / "recipe.yaml")]) == 0
+    assert "is trained already" in capsys.readouterr().out
+    (tmp_path / "mine.yaml").write_text("base: theirs.yaml\nseed: 3\n")
+    (tmp_path / "theirs.yaml").write_text("base: avem_dpo\ndata: d\n")
+    assert config.read(str(tmp_path / "mine.yaml"), [])["data"] == "d"

@@ -11,7 +11,7 @@ from transformers import ProgressCallback, TrainerCallback, TrainerControl, Trai
 from transformers.integrations import TensorBoardCallback  # type: ignore[attr-defined]  # exported lazily
 from transformers.training_args import TrainingArguments
 
-from avem_train import forest, logprobs
+from avem_train import forest, logprobs, memory
 from avem_train.backbone import towers
 from avem_train.run_folder import read_log
 from emorealm_tasks import files
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from avem_train.trainer import Lesson, PreferenceTrainer
 
 _SAMPLE = 8
-_SAVED_PER_LAYER = 17
-"""What a layer keeps for the backward pass, in numbers a token and hidden unit (Korthikanti et al., 2022)."""
 
 
 class Bar(ProgressCallback):
@@ -94,11 +92,12 @@ def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
     update = trainer.order.update
     steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(lesson.records) // update)
     taken = packed if lesson.packed else plain
+    most = needed(settings, trainer, memory.largest(lesson, arguments.train_batch_size, lesson.packed))
     return (
         f"training {trained:,} of {whole:,} parameters (LoRA, rank {settings.lora.rank}) on {len(lesson.records):,} "
         f"records: {steps:,} steps of {update} records, about {taken * update:,.0f} tokens each "
         f"({plain / taken:.1f}x less than one row a response), about "
-        f"{size(memory(settings, trainer, taken))} on {arguments.device} -> {settings.out}"
+        f"{size(most.total)} on {arguments.device} -> {settings.out}"
     )
 
 
@@ -127,19 +126,14 @@ def parameters(trainer: "PreferenceTrainer") -> Iterator[torch.nn.Parameter]:
         yield from module.parameters()
 
 
-def memory(settings: "Settings", trainer: "PreferenceTrainer", tokens_of_record: float) -> float:
-    """Bytes at the peak, roughly: weights (the towers' too), gradients and AdamW's moments, what the layers keep, the
-    logits.
-    """
-    model, text = trainer.model, trainer.model.config.get_text_config()
-    weights = sum(p.numel() * p.element_size() for p in parameters(trainer))
-    optimiser = sum(12 * p.numel() for p in model.parameters() if p.requires_grad)
-    in_batch = tokens_of_record * trainer.args.train_batch_size
-    wide = 2 if trainer.args.bf16 else 4
-    wider = text.intermediate_size / (4 * text.hidden_size)  # gated layers keep more than the classic four times
-    layer = in_batch * text.hidden_size * wide * _SAVED_PER_LAYER * max(1.0, wider)
-    layers = layer + 2 * in_batch * text.hidden_size * wide * text.num_hidden_layers
-    if not settings.running.checkpointing:
-        layers = layer * text.num_hidden_layers
-    logits = 0.05 * in_batch * text.vocab_size * 4 * 3  # a twentieth of the places predict a response
-    return weights + optimiser + layers + logits
+def needed(settings: "Settings", trainer: "PreferenceTrainer", batch: memory.Batch) -> memory.Memory:
+    """What the training takes with batches of that size."""
+    given = list(parameters(trainer))
+    running = memory.Running(
+        settings.lora.rank,
+        half=trainer.args.bf16,
+        half_weights=trainer.lesson.backbone.model.dtype == torch.bfloat16,
+        on_cpu=trainer.args.device.type == "cpu",
+        checkpointing=settings.running.checkpointing,
+    )
+    return memory.taken(trainer.model.config.get_text_config(), given, batch, running)

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from avem_train import backbone as backbones
-from avem_train import cli, config, dpo, logprobs, preferences, reference, replies, report
+from avem_train import cli, config, dpo, logprobs, memory, preferences, reference, replies, report
 from avem_train.dpo_settings import SCHEDULES, Optimiser, Running, Settings
 from avem_train.negatives import Negatives
 from avem_train.objectives import Objective, avem_dpo_loss
@@ -372,32 +372,63 @@ def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
         assert part in line
 
 
-def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere):
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere, packed, mixed, checkpointing):
     """Weights with the towers, gradients and AdamW's two moments of the adapters, and what is kept for backward."""
-    settings = replace(settings, running=replace(settings.running, packed=False))
+    running = replace(settings.running, packed=packed, mixed=mixed, checkpointing=checkpointing)
+    settings = replace(settings, running=running)
     arguments, records = dpo.training_arguments(settings), preferences.read(settings.data)
-    lesson = Lesson(records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packed=False)
+    lesson = Lesson(records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packed=packed)
     lesson.kept = dpo.kept_values(settings, arguments, lesson)
     kept = {}
 
     def keep(tensor):
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
     with adapters(settings, backbone) as model:
         trainer = PreferenceTrainer(model, lesson, args=arguments)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-            trainer.compute_loss(model, {"draws": [Draw(number, 1.0, 0) for number in range(2)]})
+        asked = [lesson.replies(0)[number] for number in range(2)]
+        batch = memory._batch(lesson, asked, packed)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), arguments_autocast(mixed):
+            trainer.compute_loss(model.train(), {"draws": [Draw(number, 1.0, 0) for number in range(2)]})
         for parameter in model.parameters():
             kept.pop(parameter.untyped_storage().data_ptr(), None)
-        fixed = report.memory(settings, trainer, 0.0)
-        told = report.memory(settings, trainer, report.tokens(lesson, packed=False))
+        told = report.needed(settings, trainer, batch)
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     whole = sum(p.numel() for p in AvereForConditionalGeneration.from_pretrained(tiny_avere).parameters()) + trained
-    assert fixed == 4 * whole + 3 * 4 * trained
-    assert 0.6 < (told - fixed) / sum(kept.values()) < 1.2
-    assert report.size(told) == f"{told / 2**20:.1f} MiB"
+    assert told.weights == 4 * whole
+    assert told.optimiser == 3 * 4 * trained
+    saved = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+    if not checkpointing:
+        shared = 0 if mixed else told.mask  # else it is alive, but its copies are saved
+        assert (told.layers + shared + told.logits / 3) / saved == pytest.approx(1, abs=0.1)
+    else:
+        assert saved < told.layers
+    assert report.size(told.total) == f"{told.total / 2**20:.1f} MiB"
     assert report.size(3.25 * 2**30) == "3.2 GiB"
+
+
+def arguments_autocast(mixed):
+    return torch.autocast("cpu", torch.bfloat16, enabled=mixed)
+
+
+def test_the_memory_told_is_that_of_the_longest_records(settings, backbone, tmp_path):
+    rows = [json.loads(line) for line in settings.data.read_text().splitlines()]
+    rows[9]["chosen"] = "A " * 200
+    for row in rows:
+        row["video"] = str(settings.data.parent / row["video"])
+    (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sizes = []
+    for data in (settings.data, tmp_path / "long.jsonl"):
+        lesson = Lesson(preferences.read(data), settings.objective, settings.negatives, 0, backbone)
+        found = memory.largest(lesson, 1, packed=True)
+        of_each = [memory._batch(lesson, [one], True).tokens for one in lesson.replies(0)]
+        assert found.tokens == max(of_each)
+        sizes.append(found.tokens)
+    assert sizes[1] > sizes[0] + 400
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""How much memory a training takes: counted tensor by tensor for the largest batch, before anything is allocated.
+
+What a layer keeps for the backward pass is what PyTorch saves in Llama's and Qwen's layers with LoRA on every linear
+map whose own weights are frozen (such a map keeps its input for the adapter alone).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from avem_train import forest, logprobs
+from emorealm_tasks import media
+
+if TYPE_CHECKING:
+    from avem_train.replies import Replies
+    from avem_train.trainer import Lesson
+
+_TRIED = 4  # records of each ranking that are looked at
+_LINEARS = 7  # with adapters, in a layer
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The size of a batch.
+
+    rows: of `length` tokens each. trunk: tokens that stand in all rows before the first branch; None where no row has
+    branches. padded: whether some row is shorter than the others. places: that predict a token of a response.
+    """
+
+    rows: int
+    length: int
+    trunk: int | None
+    padded: bool
+    places: int
+
+    @property
+    def tokens(self) -> int:
+        """Of all rows."""
+        return self.rows * self.length
+
+
+@dataclass(frozen=True)
+class Running:
+    """How it is computed. rank: of the adapters. half: in bfloat16, on weights in it or in float32 (half_weights).
+
+    checkpointing: every layer keeps its input alone, and one at a time all else.
+    """
+
+    rank: int
+    half: bool
+    half_weights: bool
+    on_cpu: bool
+    checkpointing: bool
+
+    @property
+    def wide(self) -> int:
+        """Bytes of a number."""
+        return 2 if self.half else 4
+
+    @property
+    def seen(self) -> int:
+        """Bytes of a number in attention, which a CPU computes in float32 for weights in bfloat16 (`attention`)."""
+        return 4 if self.on_cpu and self.half_weights else self.wide
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes at the peak: weights, gradients and AdamW's moments, what the layers keep, the mask that they share, and
+    what the logits take.
+    """
+
+    weights: int
+    optimiser: int
+    layers: int
+    mask: int
+    logits: int
+
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.weights + self.optimiser + self.layers + self.mask + self.logits
+
+
+def largest(lesson: "Lesson", records: int, packed: bool) -> Batch:
+    """A batch of so many of the longest records.
+
+    Media are encoded only of those that may be it: the longest clips, the longest texts, and what is long in both.
+    """
+    asked = lesson.replies(0)
+    seconds = {path: _seconds(path) for path in {source.path for one in asked for source in _sources(one)}}
+    clip = [sum(seconds[source.path] for source in _sources(one)) for one in asked]
+    text = [sum(len(reply.prompt) + len(reply.response) for reply in one.media.values()) for one in asked]
+    both = [c / (max(clip) or 1) + t / (max(text) or 1) for c, t in zip(clip, text, strict=True)]
+    count = max(_TRIED, records)
+    order = range(len(asked))
+    tried = {i for ranking in (clip, text, both) for i in sorted(order, key=ranking.__getitem__)[-count:]}
+    sizes = {i: _batch(lesson, [asked[i]], packed).tokens for i in sorted(tried)}
+    chosen = sorted(sizes, key=sizes.__getitem__)[-records:]
+    return _batch(lesson, [asked[i] for i in chosen], packed)
+
+
+def _batch(lesson: "Lesson", asked: Sequence["Replies"], packed: bool) -> Batch:
+    replies = list(dict.fromkeys(reply for one in asked for reply in one.media.values()))
+    with torch.no_grad():
+        lesson.backbone.encode(list(dict.fromkeys(source for reply in replies for source in reply.sources)))
+    made = logprobs.sequences(lesson.backbone, replies)
+    rows = forest.rows(made.tokens, packed)
+    branched = any(len(row.parents) > 1 for row in rows)
+    lengths = [len(row.tokens) for row in rows]
+    trunk = min(map(forest.trunk, rows)) if branched else None
+    return Batch(len(rows), max(lengths), trunk, len(set(lengths)) > 1, sum(map(len, made.responses)))
+
+
+def _sources(one: "Replies") -> list[Any]:
+    return list(dict.fromkeys(source for reply in one.media.values() for source in reply.sources))
+
+
+def _seconds(path: str) -> float:
+    try:
+        return media.probe(Path(path)).seconds
+    except media.MediaError:  # whoever decodes it says so
+        return 0.0
+
+
+def layers(config: Any, batch: Batch, running: Running) -> int:
+    """Bytes that all layers keep for the backward pass. config: of the language model."""
+    hidden, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
+    queries, keys = _widths(config)
+    wide, seen = running.wide, running.seen
+    norms = 4 * (2 * hidden + 2)  # in float32 always
+    # cast for each adapter apart in half precision; else queries, keys and values share one, and so do gate and up
+    inputs = wide * (5 * hidden + queries + inner) if running.half else wide * (2 * hidden + inner)
+    attended = seen * (2 * queries + 2 * keys) + 4 * heads
+    if batch.trunk is not None:  # prefix and branches are joined again; with a mask, keys and values go to every head
+        attended += (0 if running.half else wide * queries) + (2 * seen * queries if keys < queries else 0)
+    one = batch.tokens * (norms + inputs + attended + wide * (3 * inner + _LINEARS * running.rank))
+    one += _mask(batch, running)
+    if running.half:  # copies in bfloat16: of the adapters, and of weights that are not
+        one += 2 * running.rank * (_LINEARS * hidden + 2 * queries + 2 * keys + 3 * inner)
+        one += 0 if running.half_weights else 2 * hidden * (2 * queries + 2 * keys + 3 * inner)
+    count: int = config.num_hidden_layers
+    return one + count * batch.tokens * hidden * wide if running.checkpointing else count * one
+
+
+def _mask(batch: Batch, running: Running) -> int:
+    """Bytes of a layer's own copy of the mask."""
+    square = batch.rows * batch.length**2
+    if batch.trunk is None:
+        return running.seen * square if batch.padded else 0
+    if running.half and not running.half_weights:
+        return 2 * batch.rows * (batch.length - batch.trunk) * batch.length
+    return 4 * square if running.half and running.on_cpu else 0
+
+
+def taken(config: Any, parameters: Sequence[torch.nn.Parameter], batch: Batch, running: Running) -> Memory:
+    """What training takes. parameters: of the model with its adapters and of its towers."""
+    trained = sum(p.numel() for p in parameters if p.requires_grad)
+    mask = batch.rows * batch.length**2 * (2 if running.half_weights else 4) if batch.trunk is not None else 0
+    weights = sum(p.numel() * p.element_size() for p in parameters)
+    # log-probabilities, their gradient and that of the logits, all in float32
+    logits = 12 * batch.places * config.vocab_size
+    return Memory(weights, 12 * trained, layers(config, batch, running), mask, logits)
+
+
+def _widths(config: Any) -> tuple[int, int]:
+    """Numbers of a token's queries, and of its keys."""
+    heads: int = config.num_attention_heads
+    size: int = getattr(config, "head_dim", None) or config.hidden_size // heads
+    return heads * size, (getattr(config, "num_key_value_heads", None) or heads) * size

@@ -1,0 +1,62 @@
+"""What a layer keeps for the backward pass, told and measured, in layers with the proportions of 7-billion models."""
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+
+from avem_train import attention, memory
+from avem_train.backbone import LINEARS
+
+RANK, TOKENS, TRUNK = 8, 96, 72
+SHAPES = {
+    "vicuna": (LlamaConfig, {"hidden_size": 256, "intermediate_size": 688, "num_attention_heads": 8}),
+    "qwen2.5": (
+        Qwen2Config,
+        {"hidden_size": 224, "intermediate_size": 1184, "num_attention_heads": 14, "num_key_value_heads": 2},
+    ),
+}
+
+
+def saved(config, dtype, mixed, branched):
+    """Bytes that a forward pass keeps beside the parameters and the mask that is handed in."""
+    model = AutoModelForCausalLM.from_config(config).to(dtype).requires_grad_(False)
+    attention.install(model.get_decoder())
+    model = get_peft_model(model, LoraConfig(r=RANK, target_modules=LINEARS))
+    given = {"input_ids": torch.randint(0, 16, (1, TOKENS)), "use_cache": False}
+    if branched:
+        seen = torch.ones(TOKENS, TOKENS, dtype=torch.bool).tril()
+        mask = torch.zeros(1, 1, TOKENS, TOKENS, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
+        given |= {"attention_mask": mask, "causal_until": TRUNK}
+    kept = {}
+
+    def keep(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
+    with hooks, torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        model(**given)
+    for tensor in (*model.parameters(), *(value for value in given.values() if isinstance(value, torch.Tensor))):
+        kept.pop(tensor.untyped_storage().data_ptr(), None)
+    return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+@pytest.mark.parametrize("branched", [False, True])
+@pytest.mark.parametrize(("dtype", "mixed"), [("float32", False), ("float32", True), ("bfloat16", True)])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_what_a_layer_keeps_is_told_within_a_tenth(shape, dtype, mixed, branched):
+    made, sizes = SHAPES[shape]
+    one, two = (made(vocab_size=16, num_hidden_layers=count, **sizes) for count in (1, 2))
+    measured = saved(two, getattr(torch, dtype), mixed, branched) - saved(one, getattr(torch, dtype), mixed, branched)
+    running = memory.Running(RANK, half=mixed, half_weights=dtype == "bfloat16", on_cpu=True, checkpointing=False)
+    batch = memory.Batch(1, TOKENS, TRUNK if branched else None, padded=False, places=0)
+    assert memory.layers(one, batch, running) / measured == pytest.approx(1, abs=0.1)
+
+
+def test_checkpointing_keeps_the_inputs_of_all_layers_and_the_rest_of_one():
+    made, sizes = SHAPES["qwen2.5"]
+    config = made(vocab_size=16, num_hidden_layers=28, **sizes)
+    batch = memory.Batch(2, TOKENS, None, padded=False, places=0)
+    whole, less = (memory.layers(config, batch, memory.Running(RANK, True, True, False, on)) for on in (False, True))
+    assert less == whole // 28 + 28 * 2 * TOKENS * config.hidden_size * 2

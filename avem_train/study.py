@@ -30,11 +30,20 @@ _MOST_WORKERS = 8
 
 @dataclass(frozen=True)
 class Data:
-    """The preference records: about how many clips, which share of them answered by letter, from which seed."""
+    """The preference records: about how many clips, which share of them answered by letter, from which seed.
+
+    per_seed: drawn for each training seed anew, from the sum of both seeds, so that what differs between seeds holds
+    what differs between data sets; else one draw for all of them.
+    """
 
     clips: int = 800
     letters: float = preferences.LETTERS
     seed: int = 0
+    per_seed: bool = True
+
+    def drawn_from(self, seed: int) -> int:
+        """The seed of the records that a training seed learns from."""
+        return self.seed + seed if self.per_seed else self.seed
 
 
 @dataclass(frozen=True)
@@ -120,8 +129,9 @@ def plan(
         stop(f"model={base}: there is no config.json in it; name a folder with whole weights")
     print_of = fingerprint(base)
     world = built(place, study.split, study.clips, study.seed)
-    data = {share: _data(study, place, share) for share in _letters(study, rows)}
-    keys = {share: _content(folder) for share, folder in data.items()}
+    drawn = sorted({study.preferences.drawn_from(seed) for seed in range(study.seeds)})
+    data = {(share, seed): _data(study, place, share, seed) for share in _letters(study, rows) for seed in drawn}
+    keys = {which: _content(folder) for which, folder in data.items()}
     device = str(study.training.get("running", {}).get("device", "auto"))
     shared = {"base": base, "place": place / "runs", "world": world, "world_key": _content(world)[:8], "device": device}
     sections: dict[str, list[dict[str, Any]]] = {}
@@ -137,7 +147,8 @@ def plan(
         "base": {"name": base.name, "fingerprint": print_of},
         "split": study.split,
         "world": built_with(world),
-        "preferences": built_with(data[study.preferences.letters]),
+        "preferences": built_with(data[study.preferences.letters, drawn[0]])
+        | ({"per_seed": True} if study.preferences.per_seed else {}),
         "training": study.training,
     }
     ordered = sorted(jobs.values(), key=lambda job: job.seed or 0)
@@ -145,16 +156,22 @@ def plan(
 
 
 def _jobs(
-    study: Study, arm: Arm, data: Mapping[float, Path], keys: Mapping[float, str], base: str, shared: Mapping[str, Any]
+    study: Study,
+    arm: Arm,
+    data: Mapping[tuple[float, int], Path],
+    keys: Mapping[tuple[float, int], str],
+    base: str,
+    shared: Mapping[str, Any],
 ) -> Iterator[Job]:
     if not arm.recipe:
         key = study_run.key(base, "", None, arm.answering)
         yield Job(key, "", None, None, arm.answering, **shared)
         return
     letters = study.preferences.letters if arm.letters is None else arm.letters
-    for settings in trainings(study, arm, data[letters] / preferences.FILE):
-        key = study_run.key(base, keys[letters], settings, arm.answering)
-        settings = replace(settings, out=shared["place"] / key)
+    for seeded in trainings(study, arm, Path("data")):
+        which = letters, study.preferences.drawn_from(seeded.seed)
+        key = study_run.key(base, keys[which], seeded, arm.answering)
+        settings = replace(seeded, data=data[which] / preferences.FILE, out=shared["place"] / key)
         yield Job(key, arm.recipe, settings.seed, settings, arm.answering, **shared)
 
 
@@ -163,8 +180,8 @@ def _letters(study: Study, rows: Mapping[str, Sequence[Arm]]) -> list[float]:
     return sorted({own, *(arm.letters for arms in rows.values() for arm in arms if arm.letters is not None)})
 
 
-def _data(study: Study, place: Path, letters: float) -> Path:
-    return built(place, "train", study.preferences.clips, study.preferences.seed, letters)
+def _data(study: Study, place: Path, letters: float, seed: int) -> Path:
+    return built(place, "train", study.preferences.clips, seed, letters)
 
 
 def built(place: Path, split: str, clips: int, seed: int, letters: float | None = None) -> Path:

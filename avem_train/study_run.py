@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from avem_train.study_examiner import Examiner
 
 OUTPUT = "output.txt"
+VERSION = 1
+"""Of what computes a run, beside what `key` names: raise it with every change to training, to the examiner or to the
+embedded world's media that can change an answer by more than rounding; all runs are then made anew. A hash of the
+sources would throw hours of runs away for a comment. Runs that were kept before there was a version count as 1."""
 _ADAPTERS = "adapter_model.safetensors"
 
 
@@ -62,8 +66,12 @@ class Job:
 
 
 def key(base: str, data: str, settings: dpo_settings.Settings | None, answering: tuple[str, ...] = ()) -> str:
-    """What a run depends on, in 12 hex digits: weights, data (their sha256), settings that matter, way of answering."""
+    """What a run depends on, in 12 hex digits: weights, data (their sha256), settings that matter, way of answering,
+    and the version of the code that computes it.
+    """
     about: list[Any] = [base, list(answering)]
+    if VERSION > 1:
+        about.append({"version": VERSION})
     if settings is not None:
         changing = ("data", "out", "root", "running", "merge")
         plain = {name: value for name, value in asdict(settings).items() if name not in changing}
@@ -87,7 +95,7 @@ class Worker:
         """
         run_folder.claim(job.folder, "folder=")
         with _told_to(job.folder / OUTPUT):
-            record = {"recipe": job.recipe, "seed": job.seed, "answering": list(job.answering)}
+            record = {"recipe": job.recipe, "seed": job.seed, "answering": list(job.answering), "version": VERSION}
             if job.settings is not None:
                 failed = self._train(job, job.settings)
                 record |= _trained(job, failed)

@@ -106,7 +106,8 @@ def _about(study: Mapping[str, Any]) -> str:
     lines = [
         f"Base: {about['base']['name']} ({about['base']['fingerprint']}).",
         f"World: {len(study['questions']['id'])} questions about {world['clips']} clips, seed {world['seed']}.",
-        f"Preferences: about {data['clips']} clips, {data['letters']:.0%} of the records answered by letter.",
+        f"Preferences: about {data['clips']} clips, {data['letters']:.0%} of the records answered by letter"
+        f"{', drawn anew for each seed' if data.get('per_seed') else ''}.",
         f"Training, beyond the recipes: {_flat(about['training'])}.",
         "With " + ", ".join(" ".join(package) for package in about["versions"].items()) + ".",
     ]

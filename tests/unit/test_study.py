@@ -69,6 +69,40 @@ def test_equal_trainings_are_one_run(shipped):
     assert study_run.key("base", "data", moved) == default
 
 
+def test_a_run_has_the_version_of_what_computes_it(shipped, monkeypatch):
+    settings = settings_of(shipped, "main")["AVEm-DPO"]
+    kept = json.loads((Path(study.__file__).parents[1] / "results/mini/study.json").read_text())
+    base = kept["about"]["base"]["fingerprint"]
+    (untrained,) = (key for row in kept["sections"]["main"] if row["name"] == "base" for key in row["runs"])
+    monkeypatch.setattr(study_run, "VERSION", 1)
+    assert study_run.key(base, "", None) == untrained
+    first = study_run.key(base, "data", settings)
+    monkeypatch.setattr(study_run, "VERSION", 2)
+    assert first != study_run.key(base, "data", settings)
+    assert study_run.key(base, "", None) != untrained
+
+
+@pytest.mark.parametrize("per_seed", [True, False])
+def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypatch, per_seed):
+    def build(out, split, clips, seed, letters):
+        out.mkdir(parents=True)
+        made = {"version": study.VERSION, "split": split, "clips": clips, "seed": seed}
+        (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
+        (out / "preferences.jsonl").write_text(f"{seed}")
+
+    monkeypatch.setattr(study, "build", build)
+    monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "none"))
+    given = replace(shipped, preferences=replace(shipped.preferences, per_seed=per_seed), seeds=3)
+    rows = {"main": study_arms.SECTIONS["main"](given.choices)}
+    sections, jobs, about = study.plan(given, rows, tmp_path)
+    drawn = [{jobs[key].settings.data.read_text() for key in row["runs"]} for row in sections["main"][2:]]
+    assert drawn == [{"0", "1", "2"} if per_seed else {"0"}] * 6
+    assert len({key for row in sections["main"][2:] for key in row["runs"]}) == 18
+    assert about["preferences"].get("per_seed", False) == per_seed
+    kept = json.loads((Path(study.__file__).parents[1] / "results/mini/study.json").read_text())["about"]
+    assert (about["preferences"] == kept["preferences"]) != per_seed
+
+
 def test_every_row_of_the_paper_is_found_there():
     from emorealm_results.study_paper import of_model
 

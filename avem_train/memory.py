@@ -6,6 +6,7 @@ map whose own weights are frozen (such a map keeps its input for the adapter alo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,7 @@ def _sources(one: "Replies") -> list[Any]:
     return list(dict.fromkeys(source for reply in one.media.values() for source in reply.sources))
 
 
+@cache
 def _seconds(path: str) -> float:
     try:
         return media.probe(Path(path)).seconds

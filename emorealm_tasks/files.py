@@ -105,7 +105,7 @@ def locked(folder: Path, option: str) -> Iterator[None]:
     """A folder, made if need be, that no other process locks meanwhile, on this machine or another that sees it.
 
     Stops where one does, or where the folder cannot be written. Where the file system knows no locks nothing is kept
-    out.
+    out. A folder to which nothing else was written is removed again.
     """
     import fcntl  # which not every system has, and everything else here runs there
 
@@ -128,7 +128,13 @@ def locked(folder: Path, option: str) -> Iterator[None]:
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            if [entry.name for entry in folder.iterdir()] == [LOCK]:  # whoever stops before work leaves no trace
+                lock.unlink()
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 def refuse(folder: Path, held: str, maker: str, option: str) -> NoReturn:

@@ -86,7 +86,7 @@ def test_a_server_that_takes_the_frames_has_none_of_ours():
 def test_answers_from_the_cache_are_no_reason_not_to_know(monkeypatch, tmp_path):
     from lmms_eval.caching.response_cache import ResponseCache
 
-    monkeypatch.setattr(ResponseCache, "execute", lambda self, lm, reqtype, requests: ["kept"])
+    monkeypatch.setattr(ResponseCache, "execute", lambda self, lm, reqtype, requests: [])
     register()
     ResponseCache.execute(None, SimpleNamespace(ways=lambda: {"frames": 8}), "generate_until", [])
     assert saved(tmp_path)["t"]["frames"] == 8

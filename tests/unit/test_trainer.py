@@ -423,7 +423,8 @@ def test_the_memory_told_is_that_of_the_longest_records(settings, backbone, tmp_
     (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     sizes = []
     for data in (settings.data, tmp_path / "long.jsonl"):
-        lesson = Lesson(preferences.read(data), settings.objective, settings.negatives, 0, backbone)
+        records = preferences.read(data, settings.data.parent)
+        lesson = Lesson(records, settings.objective, settings.negatives, 0, backbone)
         found = memory.largest(lesson, 1, packed=True)
         of_each = [memory._batch(lesson, [one], True).tokens for one in lesson.replies(0)]
         assert found.tokens == max(of_each)

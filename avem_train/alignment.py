@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from avem_train import nano
 from avem_train.nano import Media
-from emorealm_tasks.mini.cues import BY_NAME, FEELINGS
-from emorealm_tasks.mini.world import Clip
+from emorealm_tasks.mini.world.cues import BY_NAME, FEELINGS
+from emorealm_tasks.mini.world.sampling import Clip
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 

@@ -16,7 +16,7 @@ from torch import nn
 from avem_train.forest import Token
 from avem_train.replies import Source
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, brief, parse_json, read_bytes, typed
+from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.arguments import first_line
 from model_adapters.avere.loading import whole
 from model_adapters.hub import HUB_ID, NEEDED, named_revision

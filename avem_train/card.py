@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from emorealm_tasks import files
-from emorealm_tasks.outside import Unreadable, parse_yaml, read_text
+from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
 from model_adapters import hub
 from model_adapters.avere.loading import NANO
 

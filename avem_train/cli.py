@@ -7,7 +7,7 @@ from typing import Any
 
 from avem_train import config
 from emorealm_tasks import versions
-from emorealm_tasks.outside import brief
+from emorealm_tasks.untrusted import brief
 
 
 def _mini_base(content: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from emorealm_tasks.outside import Unreadable, parse_yaml, read_text
+from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

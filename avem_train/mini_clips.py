@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from emorealm_tasks.mini.cues import CUES
-from emorealm_tasks.mini.encode import frames
-from emorealm_tasks.mini.sound import synthesise
-from emorealm_tasks.mini.world import Clip, cue_records
+from emorealm_tasks.mini.render.encode import frames
+from emorealm_tasks.mini.render.sound import synthesise
+from emorealm_tasks.mini.world.cues import CUES
+from emorealm_tasks.mini.world.sampling import Clip, cue_records
 from model_adapters.avere import AvereProcessor
 
 

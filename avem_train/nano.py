@@ -10,8 +10,8 @@ from torch import nn
 
 from avem_train.vocabulary import train_vocabulary
 from emorealm_tasks import files
-from emorealm_tasks.mini.instructions import KINDS, instructions
-from emorealm_tasks.mini.world import Clip, generator, sample_clip
+from emorealm_tasks.mini.language.instructions import KINDS, instructions
+from emorealm_tasks.mini.world.sampling import Clip, generator, sample_clip
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
 from model_adapters.avere.convert import read_tokenizer
 from model_adapters.avere.processing import SYSTEM

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avem_train import config
-from emorealm_tasks import clips
+from emorealm_tasks.benchmarks import availability
 
 if TYPE_CHECKING:
     from avem_train.preferences import Preference
@@ -26,7 +26,7 @@ def notices(records: Sequence["Preference"], unread: Sequence[str], responses: S
             does = {"repeated": "says what {} says", "contradictory": "rejects what {} chooses"}[kind]
             lines.append(f"{kind}: {len(pairs)} records; the first, {second!r}, {does.format(repr(first))}")
     files = {str(file) for record in records for file in (record.video, record.audio, record.rejected_video) if file}
-    cut = clips.incomplete(files, cache)
+    cut = availability.incomplete(files, cache)
     lines += [f"damaged clip: {line}" for line in cut[:_SHOWN]]
     return [*lines, f"damaged clip: {len(cut) - _SHOWN} more"] if len(cut) > _SHOWN else lines
 

@@ -25,10 +25,11 @@ from typing import Any
 from avem_train import notices
 from avem_train.marks import TAG, UNMARKED, Marks, wrong_texts
 from avem_train.negatives import MODALITIES, Negatives, changed, given, needs_clip, undrawable
-from emorealm_tasks import clips, files, settings
+from emorealm_tasks import files, settings
+from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, brief, inside, lines, parse_json, read_text
+from emorealm_tasks.untrusted import Unreadable, brief, inside, lines, parse_json, read_text
 
 FURTHER_EMOTIONS = ("contempt", "anxiety", "helplessness", "disappointment", "worry")
 """Classes of MAFW and MER2025, the paper's sources (Section 4.3), beside the seven."""
@@ -189,7 +190,9 @@ def _faults(
     """The problems of each record."""
     seen: set[str] = set()
     files = [_files(record, negatives) for record in records]
-    held = clips.held(sorted({str(file) for named in files for file, _ in named.values()}), settings.load().cache)
+    held = availability.held(
+        sorted({str(file) for named in files for file, _ in named.values()}), settings.load().cache
+    )
     faults = []
     for record, named in zip(records, files, strict=True):
         found = [*wrong_texts(record, responses, marks), *_wrong_media(record, negatives, named, held)]

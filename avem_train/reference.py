@@ -19,9 +19,9 @@ from tqdm import tqdm
 from avem_train import logprobs
 from avem_train.backbone import Backbone
 from avem_train.replies import Reply
-from emorealm_tasks import clips
+from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes
+from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes
 from model_adapters.fingerprint import fingerprint, of_processor, sample
 
 
@@ -88,7 +88,7 @@ class KeptLogps:
     def _stamp(self, path: str) -> list[int | str]:
         """What tells a file from another, wherever it lies; looked at once."""
         if path not in self._stamps:
-            found = clips.stamp(path)
+            found = availability.stamp(path)
             if found is None:
                 raise FileNotFoundError(f"{path}: no such file any more")
             self._stamps[path] = [*found, sample(Path(path))]

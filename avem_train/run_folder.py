@@ -28,7 +28,7 @@ from avem_train import card
 from avem_train.preferences import BAD_RECORDS
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, lines, parse_json, read_bytes, read_json, typed
+from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes, read_json, typed
 from model_adapters import lora
 from model_adapters.fingerprint import fingerprint
 

@@ -21,8 +21,8 @@ from avem_train.study_arms import Arm, Choices
 from avem_train.study_run import Job
 from emorealm_tasks import settings as roots
 from emorealm_tasks.errors import stop
-from emorealm_tasks.mini import preferences
-from emorealm_tasks.mini.build import VERSION, build, built_with, complete
+from emorealm_tasks.mini.build.split import VERSION, build, built_with, complete
+from emorealm_tasks.mini.language import preferences
 
 SPLITS = ("test", "validation")
 _MOST_WORKERS = 8

@@ -16,10 +16,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-from emorealm_tasks import files, metrics, shapes
-from emorealm_tasks.answers import split_choice, yes_no_letters
+from emorealm_tasks import files, metrics, schemas
+from emorealm_tasks.answers.choices import split_choice, yes_no_letters
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import read_json
+from emorealm_tasks.untrusted import read_json
 
 READINGS = ("strict", "official")
 _PACKAGES = ("emorealm", "lmms-eval", "torch", "transformers", "peft")
@@ -56,7 +56,7 @@ _STUDY = {
     "runs": {str: (_RUN, _FAILED)},
     "sections": {str: [_ROW]},
 }
-"""See `emorealm_tasks.shapes`."""
+"""See `emorealm_tasks.schemas`."""
 
 
 def versions() -> dict[str, str]:
@@ -157,7 +157,7 @@ def read(path: Path) -> dict[str, Any] | None:
 
 def check(path: Path, study: Any) -> None:
     """Stop where the content of a file is not that of a study."""
-    shapes.require(path, study, _STUDY, f"is it a study? {_AGAIN}")
+    schemas.require(path, study, _STUDY, f"is it a study? {_AGAIN}")
     lengths = {len(study["questions"].get(name, ())) for name in (*_COLUMNS, "choices")}
     for run in study["runs"].values():
         lengths |= {len(letters) for of_part in run.get("answers", {}).values() for letters in of_part.values()}
@@ -169,7 +169,7 @@ def read_run(path: Path) -> dict[str, Any]:
     """A finished run's record, with the questions it was asked; stops where the file holds none."""
     again = "delete it, and the study makes that run again"
     found: dict[str, Any] = read_json(path, dict, again)
-    shapes.require(path, found, _FAILED if "failed" in found else _RUN | {"questions?": dict}, again)
+    schemas.require(path, found, _FAILED if "failed" in found else _RUN | {"questions?": dict}, again)
     return found
 
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from avem_train import dpo, dpo_settings, run_folder, study_record
 from avem_train.run_folder import read_log
 from emorealm_tasks import files
-from emorealm_tasks.outside import read_json
+from emorealm_tasks.untrusted import read_json
 
 if TYPE_CHECKING:
     from avem_train.backbone import Backbone

@@ -25,10 +25,10 @@ from avem_train.packing import IGNORE, Packed, branch_loss, collate, pack
 from avem_train.towers import Settings as TowerSettings
 from avem_train.validation import Exam, Scores, validate
 from emorealm_tasks import files
-from emorealm_tasks.mini.instructions import KINDS, Bias, drawn
-from emorealm_tasks.mini.plan import plan
-from emorealm_tasks.mini.statements import statements
-from emorealm_tasks.mini.world import Clip, generator, sample_clip
+from emorealm_tasks.mini.build.plan import plan
+from emorealm_tasks.mini.language.instructions import KINDS, Bias, drawn
+from emorealm_tasks.mini.language.statements import statements
+from emorealm_tasks.mini.world.sampling import Clip, generator, sample_clip
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 

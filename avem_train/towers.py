@@ -22,8 +22,8 @@ from avem_train import nano
 from avem_train.mini_clips import rendered, target_names, targets
 from avem_train.muon import MuonAdamW, Schedule, split
 from emorealm_tasks import files
-from emorealm_tasks.mini.world import Clip
-from emorealm_tasks.outside import brief
+from emorealm_tasks.mini.world.sampling import Clip
+from emorealm_tasks.untrusted import brief
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 _OTHER = {"video": "audio", "audio": "video"}

@@ -9,10 +9,10 @@ import torch
 from avem_train import nano
 from avem_train.nano import Media
 from avem_train.packing import IGNORE, collate, pack
-from emorealm_tasks.mini import questions
-from emorealm_tasks.mini.cues import affect_cues
-from emorealm_tasks.mini.questions import Question
-from emorealm_tasks.mini.world import Clip
+from emorealm_tasks.mini.language import questions
+from emorealm_tasks.mini.language.questions import Question
+from emorealm_tasks.mini.world.cues import affect_cues
+from emorealm_tasks.mini.world.sampling import Clip
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 BATCH = 24

@@ -10,7 +10,7 @@ from typing import Any
 
 from emorealm_tasks import chat_reply
 from emorealm_tasks.chat_reply import ErrorBody, Reply
-from emorealm_tasks.outside import Unreadable, brief, clean, parse_json, without_secrets
+from emorealm_tasks.untrusted import Unreadable, brief, clean, parse_json, without_secrets
 
 _LARGEST = 16 << 20
 """Bytes of an answer; what is larger is none."""

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emorealm_tasks import thoughts
-from emorealm_tasks.outside import brief, said
+from emorealm_tasks.answers import thinking
+from emorealm_tasks.untrusted import brief, said
 
 _PASSING_CODES = (408, 409, 425, 429)
 _PASSING_WORDS = re.compile(
@@ -59,7 +59,7 @@ def read(body: Any, seconds: float = 0.0) -> Reply:
     if content is None:
         content = choice.get("text")  # the older API's
     written = _text(content)
-    text = thoughts.without(written).strip()
+    text = thinking.without(written).strip()
     refusal = message.get("refusal") or next((part["refusal"] for part in _parts(content) if part.get("refusal")), None)
     if not text and not refusal and (error := _error(body, answer, choice)):
         raise error

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from emorealm_tasks import clips, data_check, plugin, readers, versions
+from emorealm_tasks import plugin, versions
+from emorealm_tasks.benchmarks import availability, emorealm, preflight, registry, suite
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, parse_json, read_bytes
-from emorealm_tasks.readers import emorealm, suite
 from emorealm_tasks.settings import Settings, load
+from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
 
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
 
@@ -54,7 +54,7 @@ def _set_up(settings: Settings) -> list[str]:
 
 def _tasks(names: Sequence[str]) -> dict[str, dict[str, bool]]:
     """Benchmark -> its tasks among `names`, groups resolved -> whether their clips are needed."""
-    known = readers.TASK_NAMES | suite.TASK_NAMES
+    known = registry.TASK_NAMES | suite.TASK_NAMES
     wanted: dict[str, dict[str, bool]] = {}
     for name in names:
         found = [name] if name in known else plugin.members(name)
@@ -68,16 +68,18 @@ def _tasks(names: Sequence[str]) -> dict[str, dict[str, bool]]:
 def _data(benchmark: str, tasks: dict[str, bool], settings: Settings) -> bool:
     """Whether the tasks of a benchmark can be asked; what is wrong is printed where it is found."""
     seen = [task for task, needs_clips in tasks.items() if needs_clips]
-    unseen = {readers.TASK_NAMES[task].task for task in tasks if task not in seen}
-    unseen -= {readers.TASK_NAMES[task].task for task in seen if task in readers.TASK_NAMES}
+    unseen = {registry.TASK_NAMES[task].task for task in tasks if task not in seen}
+    unseen -= {registry.TASK_NAMES[task].task for task in seen if task in registry.TASK_NAMES}
     try:
-        rows, left_out = data_check.look(benchmark, seen, settings) if seen else ([], {})
-        asked, rows = rows, rows + readers.of_tasks(benchmark, list(unseen), settings, media=False)
+        rows, left_out = preflight.look(benchmark, seen, settings) if seen else ([], {})
+        asked, rows = rows, rows + registry.of_tasks(benchmark, list(unseen), settings, media=False)
     except SystemExit:
         return False
     without = f", {left_out['questions']} more left out" if left_out.get("questions") else ""
     _line("data", f"{benchmark}: {len(rows)} questions on {len({row['clip'] for row in rows})} clips{without}")
-    partly = clips.incomplete((row[key] for row in asked for key in ("video", "audio") if row[key]), settings.cache)
+    partly = availability.incomplete(
+        (row[key] for row in asked for key in ("video", "audio") if row[key]), settings.cache
+    )
     for line in partly[:_SHOWN]:
         _line("media", line)
     if len(partly) > _SHOWN:

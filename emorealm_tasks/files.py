@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, brief, clean, parse_json
+from emorealm_tasks.untrusted import Unreadable, brief, clean, parse_json
 
 MARK = ".emorealm.json"
 """The mark in a folder: a JSON object, whose `made_by` names the command that fills the folder."""

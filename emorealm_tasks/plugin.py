@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks import asked_log, media_log, outcome, response_cache, versions
-from emorealm_tasks.outside import clean, without_secrets
+from emorealm_tasks import versions
+from emorealm_tasks.harness import current_run, media_log, outcome, request_settings, response_cache
+from emorealm_tasks.untrusted import clean, without_secrets
 
-FOLDER = Path(__file__).parent
-_model_name: str | None = None
+FOLDER = Path(__file__).parent / "tasks"
 _left_out: set[str] = set()
 _models: set[str] = set()
 
@@ -43,11 +43,6 @@ def register(models: Iterable[str] = ()) -> None:
     TaskManager._get_config = _shortening(TaskManager._get_config)
 
 
-def model_name() -> str | None:
-    """The `--model` of the TaskManager built last: lmms-eval does not tell it to tasks that bring their own class."""
-    return _model_name
-
-
 def print_tasks() -> None:
     """Print every task and group with a line on what it asks (`emorealm tasks`)."""
     for name, line in describe().items():
@@ -56,8 +51,9 @@ def print_tasks() -> None:
 
 def describe() -> dict[str, str]:
     """Task or group name -> one line on what it asks; groups come before their members."""
-    from emorealm_tasks.readers import BENCHMARKS, VARIANTS, suite
-    from emorealm_tasks.readers.emorealm import TASKS
+    from emorealm_tasks.benchmarks import suite
+    from emorealm_tasks.benchmarks.emorealm import TASKS
+    from emorealm_tasks.benchmarks.registry import BENCHMARKS, VARIANTS
 
     lines = {}
     for benchmark, title in BENCHMARKS.items():
@@ -74,8 +70,9 @@ def describe() -> dict[str, str]:
 
 def members(group: str) -> list[str]:
     """The tasks of one of our groups, those of groups in it included; [] for another name."""
-    from emorealm_tasks.readers import TASK_NAMES, suite
-    from emorealm_tasks.readers.emorealm import TASKS
+    from emorealm_tasks.benchmarks import suite
+    from emorealm_tasks.benchmarks.emorealm import TASKS
+    from emorealm_tasks.benchmarks.registry import TASK_NAMES
 
     if group in suite.SUITES:
         return [task for part in suite.SUITES[group] for task in members(part) or [part]]
@@ -90,9 +87,8 @@ def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
         self: object, include_path: str | list[str] | None = None, include_defaults: bool = True
     ) -> dict[str, Any]:
         """Index the tasks of our folders with the others."""
-        global _model_name
-        asked_log.forget()
-        _model_name = getattr(self, "model_name", None)
+        request_settings.forget()
+        current_run.note_model(getattr(self, "model_name", None))
         _guard()
         given = [include_path] if isinstance(include_path, str) else list(include_path or [])
         if str(FOLDER) not in given:
@@ -112,7 +108,7 @@ def _checking(match: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(match)
     def match_tasks(self: Any, task_list: list[str]) -> list[str]:
-        from emorealm_tasks.data_check import find_absent
+        from emorealm_tasks.benchmarks.preflight import find_absent
 
         found = match(self, task_list)
         _left_out.clear()
@@ -159,7 +155,7 @@ def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:
         for sample in samples:
             sample |= {name: _each_text(value, clean) for name, value in sample.items() if name != "doc"}
         save(self, task_name=task_name, samples=samples)
-        if _concerns(_model_name, [task_name]):
+        if _concerns(current_run.model_name(), [task_name]):
             outcome.tell_unsaved(self, task_name, len(samples))
 
     return save_results_samples
@@ -173,13 +169,13 @@ def _completing(save: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(save)
     def save_results_aggregated(self: Any, results: dict[str, Any], samples: Any, datetime_str: str) -> None:
-        if ways := asked_log.by_task(results.get("configs") or {}):
+        if ways := request_settings.by_task(results.get("configs") or {}):
             results["asked"] = ways
         results |= _each_text(results, lambda text: clean(without_secrets(text)))
         date = outcome.claimed(self.output_path, self.general_config_tracker.model_name_sanitized, datetime_str)
         save(self, results=results, samples=samples, datetime_str=date)
         outcome.release(self)
-        if _concerns(_model_name, results.get("results", ())):
+        if _concerns(current_run.model_name(), results.get("results", ())):
             outcome.tell_unwritten(self, results["results"])
 
     return save_results_aggregated

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, NamedTuple, NoReturn
 from lmms_eval.api.instance import Instance
 from lmms_eval.api.model import lmms
 
-from emorealm_tasks import media, media_log
+from emorealm_tasks import media
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import media_log
 from model_adapters import arguments, catalogue
 from model_adapters.asking import Ask, from_messages
 from model_adapters.clip import Clip
@@ -59,7 +60,7 @@ class ChatAV(lmms):
         self._reported: set[str] = set()
 
     def ways(self) -> dict[str, Any]:
-        """How clips and questions are put to the model, for the run's record (`emorealm_tasks.asked_log`)."""
+        """How clips and questions are put to the model, for the run's record (`emorealm_tasks.harness.request_settings`)."""
         given = "a" * self.hears + "v" * self.sees
         of_video = {"fps": self.sampling.fps, "frames": self.sampling.most, "least_frames": self.sampling.least}
         return {"system": self.system, "modalities": given, **of_video}

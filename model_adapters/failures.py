@@ -3,7 +3,7 @@
 from loguru import logger
 
 from emorealm_tasks.errors import shown, stop
-from emorealm_tasks.outside import brief, clean
+from emorealm_tasks.untrusted import brief, clean
 
 FAILED = "[LMMS_EVAL_REQUEST_FAILED] {}"
 """In the place of an answer: no reader of answers takes it for a letter, and the scores count it as an error."""

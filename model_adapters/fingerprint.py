@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from emorealm_tasks import clips
+from emorealm_tasks.benchmarks import availability
 
 _SAMPLES = 64
 _BLOCK = 1 << 16
@@ -62,4 +62,4 @@ def of_files(path: Path) -> str:
     if not path.exists():
         return ""
     files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    return hashlib.sha256(str([(file.name, clips.stamp(file)) for file in files]).encode()).hexdigest()[:16]
+    return hashlib.sha256(str([(file.name, availability.stamp(file)) for file in files]).encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, parse_json, read_bytes, read_json
+from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, read_json
 from model_adapters.arguments import first_line
 from model_adapters.fingerprint import fingerprint
 

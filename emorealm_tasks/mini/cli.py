@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 
 from emorealm_tasks import versions
-from emorealm_tasks.mini.preferences import FILE, LETTERS
-from emorealm_tasks.mini.world import SPLITS, TEST_CLIPS
+from emorealm_tasks.mini.language.preferences import FILE, LETTERS
+from emorealm_tasks.mini.world.sampling import SPLITS, TEST_CLIPS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -35,12 +35,12 @@ def main(argv: list[str] | None = None) -> int:
     from emorealm_tasks import settings
 
     if args.verb == "sheet":
-        from emorealm_tasks.mini.sheet import draw_sheet
+        from emorealm_tasks.mini.build.contact_sheet import draw_sheet
 
         draw_sheet(args.data or settings.load().mini, args.out, args.clips)
         print(f"wrote {args.out}")
         return 0
-    from emorealm_tasks.mini.build import build, complete
+    from emorealm_tasks.mini.build.split import build, complete
 
     out = args.out or settings.load().mini
     if args.if_missing and complete(out) and (args.preferences is None or (out / FILE).exists()):

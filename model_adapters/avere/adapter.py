@@ -16,8 +16,8 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from emorealm_tasks import asked_log, media_log, response_cache
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import media_log, request_settings, response_cache
 from model_adapters import arguments, contrastive
 from model_adapters.asking import Ask, from_messages, from_visuals
 from model_adapters.clip import Clip
@@ -97,7 +97,7 @@ class _Avere(lmms):
         self._reported: set[str] = set()
 
     def ways(self) -> dict[str, Any]:
-        """How clips and questions are put to the model, for the run's record (`emorealm_tasks.asked_log`)."""
+        """How clips and questions are put to the model, for the run's record (`emorealm_tasks.harness.request_settings`)."""
         contrast = self.runner.contrast
         return {
             "prompt": self.processor.prompt("{question}", video=True, audio=True),
@@ -142,7 +142,7 @@ class _Avere(lmms):
         self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, dict[str, Any]]]
     ) -> list[GenerationResult]:
         """Answer every request in order, which is (ask, generation settings)."""
-        asked_log.note(self.ways())
+        request_settings.note(self.ways())
         questions = [
             Question(
                 ask.clip,
@@ -166,7 +166,7 @@ class _Avere(lmms):
 
     def _score(self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
         """Score every request in order, which is (ask, continuation); -inf where that fails."""
-        asked_log.note(self.ways())
+        request_settings.note(self.ways())
         questions = []
         for ask, continuation in asked:
             prompt = self._prompt(ask)

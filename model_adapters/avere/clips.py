@@ -15,7 +15,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from emorealm_tasks import media
-from emorealm_tasks.outside import brief
+from emorealm_tasks.untrusted import brief
 from model_adapters.clip import AnyMedium, NoisedMedium
 from model_adapters.contrastive import noise_seed
 from model_adapters.diffusion import diffused

@@ -8,7 +8,7 @@ import torch
 
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, parse_json, plain_name, read_bytes, typed
+from emorealm_tasks.untrusted import Unreadable, parse_json, plain_name, read_bytes, typed
 from model_adapters import hub, lora
 from model_adapters.arguments import first_line
 from model_adapters.whole import Unusable, load_whole

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from transformers import BertConfig, CLIPVisionConfig, PreTrainedConfig, WhisperConfig
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import read_json
+from emorealm_tasks.untrusted import read_json
 
 from .configuration import STATES_PER_SECOND, AvereConfig
 from .modeling import AvereForConditionalGeneration

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import brief, plain_name, read_json
+from emorealm_tasks.untrusted import brief, plain_name, read_json
 
 _FILES = ("model.safetensors.index.json", "model.safetensors", "pytorch_model.bin.index.json", "pytorch_model.bin")
 

@@ -16,8 +16,8 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from tqdm import tqdm
 from transformers import AutoConfig, Qwen2_5OmniProcessor
 
-from emorealm_tasks import asked_log, response_cache
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import arguments, catalogue, lora
 from model_adapters.chat import Asked, ChatAV
 from model_adapters.failures import ErrorBudget, cut
@@ -99,7 +99,7 @@ class Qwen25OmniVLLM(ChatAV):
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request."""
-        asked_log.note(self.ways())
+        request_settings.note(self.ways())
         asked = [self.asked(request) for request in requests]
         budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")
         order = sorted(range(len(asked)), key=lambda number: str(asked[number].clip))

@@ -17,9 +17,9 @@ from lmms_eval.models.model_utils.usage_metrics import is_budget_exceeded
 from loguru import logger
 from tqdm import tqdm
 
-from emorealm_tasks import asked_log, response_cache
 from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import arguments
 from model_adapters.chat import Asked, ChatAV
 from model_adapters.failures import ErrorBudget, cut
@@ -83,7 +83,7 @@ class ServedChat(ChatAV):
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request; requests about one clip follow one another."""
-        asked_log.note(self.ways())
+        request_settings.note(self.ways())
         asked = [self.asked(request) for request in requests]
         answers: list[GenerationResult | None] = [None] * len(asked)
         budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")

@@ -20,8 +20,9 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from emorealm_tasks import asked_log, media, media_log, response_cache, settings
+from emorealm_tasks import media, settings
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import media_log, request_settings, response_cache
 from model_adapters import arguments
 from model_adapters.asking import Ask, from_messages
 from model_adapters.clip import Clip
@@ -116,7 +117,7 @@ class ExternalWorker(lmms):
         logger.info(f"{_OWNER}: {hello.model} takes {', '.join(hello.modalities)}; {hello.versions}")
 
     def ways(self) -> dict[str, Any]:
-        """What its script is told, for the run's record (`emorealm_tasks.asked_log`); the rest is the script's."""
+        """What its script is told, for the run's record (`emorealm_tasks.harness.request_settings`); the rest is the script's."""
         return {"modalities": sorted(self.client.hello.modalities), "options": sorted(self.options)}
 
     def clean(self) -> None:
@@ -128,7 +129,7 @@ class ExternalWorker(lmms):
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """The worker's answer to each request, in order."""
-        asked_log.note(self.ways())
+        request_settings.note(self.ways())
         budget = ErrorBudget(
             _OWNER, self.max_errors, len(requests), self._reported, f" (the worker's log: {self._log})"
         )

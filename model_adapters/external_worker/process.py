@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks.outside import Unreadable, brief, parse_json
+from emorealm_tasks.untrusted import Unreadable, brief, parse_json
 
 PROTOCOL = 1
 _LONGEST_LINE = 1 << 26  # bytes; what is longer is no answer

@@ -21,8 +21,9 @@ from torch import Tensor
 from tqdm import tqdm
 from transformers import PreTrainedModel, ProcessorMixin
 
-from emorealm_tasks import asked_log, media, response_cache
+from emorealm_tasks import media
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import arguments, catalogue, contrastive, finite
 from model_adapters.asking import Ask
 from model_adapters.chat import Asked, ChatAV
@@ -139,7 +140,7 @@ class InProcessChat(ChatAV):
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request."""
-        asked_log.note(self.ways())
+        request_settings.note(self.ways())
         asked = [self.asked(request) for request in requests]
         answers: list[GenerationResult | None] = [None] * len(asked)
         budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")

@@ -13,11 +13,10 @@ import numpy as np
 from sklearn.metrics import cohen_kappa_score
 
 from emorealm_results.markdown import table
-from emorealm_tasks import intervals, reasoning_metrics
+from emorealm_tasks.benchmarks import recognition_rows
 from emorealm_tasks.errors import stop
-from emorealm_tasks.judge_prompt import CRITERIA, HIGHEST, LOWEST
-from emorealm_tasks.metrics import Array
-from emorealm_tasks.readers import recognition
+from emorealm_tasks.metrics import Array, description, intervals
+from emorealm_tasks.metrics.description import CRITERIA, HIGHEST, LOWEST
 
 Scores = Mapping[str, Mapping[str, int]]
 """Clip -> criterion -> whole score from 1 to 10."""
@@ -37,15 +36,15 @@ def compare(first: Scores, second: Scores) -> dict[str, dict[str, Any]]:
     return {name: _criterion(clips, first, second, name) for name in CRITERIA} if clips else {}
 
 
-def clip_scores(records: Sequence[reasoning_metrics.Record], judge: str) -> dict[str, dict[str, int]]:
+def clip_scores(records: Sequence[description.Record], judge: str) -> dict[str, dict[str, int]]:
     """A judge's score of each clip; the mean over repeats is rounded, halves up."""
-    scores = {record["id"]: reasoning_metrics.clip_scores(record, judge) for record in records}
+    scores = {record["id"]: description.clip_scores(record, judge) for record in records}
     return {clip: {name: int(value + 0.5) for name, value in of.items()} for clip, of in scores.items() if of}
 
 
 def read_people(path: Path) -> dict[str, dict[str, int]]:
     """People's scores from a CSV with the columns id and the criteria; stops at a score that is none."""
-    lines = recognition.read_csv(path, ("id", *CRITERIA), "it needs a line of scores a description")
+    lines = recognition_rows.read_csv(path, ("id", *CRITERIA), "it needs a line of scores a description")
     scores: dict[str, dict[str, int]] = {}
     for number, line in enumerate(lines, start=2):
         given = {name: (line[name] or "").strip() for name in CRITERIA}
@@ -66,7 +65,7 @@ def render(pairs: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
             kappa = "–" if of["kappa"] is None else f"{of['kappa']:.2f}"
             bounds = "" if of["low"] is None else f" [{of['low']:.2f}, {of['high']:.2f}]"
             shares = [f"{of['equal']:.0f}%", f"{of['near']:.0f}%", f"{of['higher_by']:+.2f}"]
-            rows.append([judges, reasoning_metrics.NAMES[name], str(of["n"]), kappa + bounds, *shares])
+            rows.append([judges, description.NAMES[name], str(of["n"]), kappa + bounds, *shares])
     return table(rows)
 
 

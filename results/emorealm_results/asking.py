@@ -1,11 +1,11 @@
-"""Were two runs asked alike? From what their results files say of it (`emorealm_tasks.asked_log`)."""
+"""Were two runs asked alike? From what their results files say of it (`emorealm_tasks.harness.request_settings`)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emorealm_results.saved import Saved
-from emorealm_tasks import asked_log
-from emorealm_tasks.asked_log import Ways
+from emorealm_tasks.harness import request_settings
+from emorealm_tasks.harness.request_settings import Ways
 
 UNKNOWN = "how it was asked is not known"
 
@@ -32,7 +32,7 @@ def compared(first: Saved, second: Saved, tasks: Iterable[str]) -> dict[str, dic
 
 def differing(first: Ways | None, second: Ways | None) -> dict[str, str] | None:
     """What differs in two ways of asking; None where one of them is not known."""
-    return asked_log.differences(first, second) if first and second else None
+    return request_settings.differences(first, second) if first and second else None
 
 
 def shown(found: Mapping[str, str]) -> str:

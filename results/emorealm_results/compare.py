@@ -10,10 +10,10 @@ from emorealm_results import asking, judged, output, pairs, saved
 from emorealm_results.arguments import Parser
 from emorealm_results.markdown import table
 from emorealm_results.table import GROUP_COLUMNS, NAMES
-from emorealm_tasks import intervals, reasoning_metrics, settings
+from emorealm_tasks import settings
 from emorealm_tasks.answers import MODES
-from emorealm_tasks.judge import name as judge_name
-from emorealm_tasks.metrics import TASKS
+from emorealm_tasks.judge.live import name as judge_name
+from emorealm_tasks.metrics import TASKS, description, intervals
 
 _SHOWN = 20
 _TESTED = ("accuracy", "war")
@@ -113,7 +113,7 @@ def judged_tasks(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]
 def score_name(kind: str, score: str) -> str:
     """What a score is called in a table; "spurious" is a kind of question, or something that a judge scores."""
     if kind == pairs.DESCRIPTIONS:
-        return reasoning_metrics.NAMES.get(score, score)
+        return description.NAMES.get(score, score)
     return NAMES.get(score, score) if kind == pairs.QUESTIONS else _AVERAGES.get(score, score.replace("_", " "))
 
 

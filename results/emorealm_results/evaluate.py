@@ -12,9 +12,9 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks import outcome
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, parse_json, read_bytes, typed
+from emorealm_tasks.harness import outcome
+from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
 
 
 @dataclass

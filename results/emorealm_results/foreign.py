@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.samples import FLOORS, FULL, Run, TaskRun, check_whole, newest_files, read_header, read_samples
+from emorealm_tasks.benchmarks import emorealm
+from emorealm_tasks.benchmarks.rows import Row
+from emorealm_tasks.benchmarks.suite import TASK_NAMES
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness.samples import FAILURES
 from emorealm_tasks.metrics import TASKS, Unread
-from emorealm_tasks.readers import emorealm
-from emorealm_tasks.readers.suite import TASK_NAMES
-from emorealm_tasks.rows import Row
-from emorealm_tasks.scoring import FAILURES
 
 _ANY_TASK = re.compile(".+")
 _IDS = ("id", "question_id", "sample_id", "qid")

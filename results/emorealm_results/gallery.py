@@ -15,7 +15,7 @@ from matplotlib import colormaps
 
 from emorealm_results import rescore, samples
 from emorealm_tasks import media
-from emorealm_tasks.readers import emorealm
+from emorealm_tasks.benchmarks import emorealm
 from emorealm_tasks.settings import Settings
 
 FRAMES, HEIGHT = 6, 96

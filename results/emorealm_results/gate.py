@@ -14,8 +14,8 @@ from scipy.stats import binomtest, norm, permutation_test
 
 from emorealm_results import pairs
 from emorealm_results.samples import FULL
-from emorealm_tasks.judge_prompt import CRITERIA
 from emorealm_tasks.metrics import Array
+from emorealm_tasks.metrics.description import CRITERIA
 
 RESAMPLES, SEED = 9999, 0
 LEVEL, POWER = 0.05, 0.8

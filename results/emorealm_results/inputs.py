@@ -11,7 +11,7 @@ from emorealm_results import asking, measured, methods, samples
 from emorealm_results.measured import Measured
 from emorealm_results.printed import Model
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import read_json
+from emorealm_tasks.untrusted import read_json
 
 _RESULTS = "*_results.json"
 _RESCORED = {"benchmarks", "recognition", "descriptions"}

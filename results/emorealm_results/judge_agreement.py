@@ -7,10 +7,10 @@ from typing import Any
 
 from emorealm_results import agreement, judged, output
 from emorealm_results.arguments import Parser
-from emorealm_tasks import judge, settings
+from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
-from emorealm_tasks.judge_prompt import CRITERIA
-from emorealm_tasks.reasoning_metrics import Record
+from emorealm_tasks.judge import live
+from emorealm_tasks.metrics.description import CRITERIA, Record
 
 _PEOPLE = "people"
 
@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print a table for each task of a run; nothing is asked of any judge."""
     arguments = _parser().parse_args(argv)
     descriptions, current = judged.load(arguments.run_dir), settings.load()
-    named = [name.removesuffix(judge.name("")) for name in arguments.judges or [current.judge_model]]
+    named = [name.removesuffix(live.name("")) for name in arguments.judges or [current.judge_model]]
     judged.add_kept(descriptions, current, [name for name in named if name != judged.CUES])
     people = agreement.read_people(arguments.human) if arguments.human else None
     found = {task: _pairs(records, arguments.judges, people) for task, records in descriptions.records.items()}
@@ -45,7 +45,7 @@ def _parser() -> Parser:
 def _pairs(records: Sequence[Record], named: Sequence[str] | None, people: agreement.Scores | None) -> dict[str, Any]:
     """Pair of judges -> criterion -> agreement: the named judges or all, or people with each of them."""
     found = judged.judges(records)
-    names = [name if name in found else judge.name(name) for name in named or found]
+    names = [name if name in found else live.name(name) for name in named or found]
     if unknown := [name for name in names if name not in found]:
         stop(f"no verdicts by {', '.join(unknown)}; there are verdicts by {', '.join(found) or 'nobody'}")
     scores: dict[str, agreement.Scores] = {name: agreement.clip_scores(records, name) for name in names}

@@ -14,20 +14,19 @@ from typing import Any
 from emorealm_results import agreement
 from emorealm_results.markdown import interval, table
 from emorealm_results.samples import newest_files, read_header, read_records
-from emorealm_tasks import intervals, judge, judging, reasoning_metrics
 from emorealm_tasks.errors import stop
-from emorealm_tasks.judge_prompt import CRITERIA
-from emorealm_tasks.mini import cue_judge
-from emorealm_tasks.reasoning_metrics import Record
+from emorealm_tasks.judge import dispatch, live, true_cues
+from emorealm_tasks.metrics import description, intervals
+from emorealm_tasks.metrics.description import CRITERIA, Record
 from emorealm_tasks.settings import Settings
 
-CUES = cue_judge.NAME
+CUES = true_cues.NAME
 TASK_NAME = re.compile("emer|emer_mini")
 _FIELDS = ("id", "clip", "task", "reference", "raw", "error", "truth", "judge", "verdicts")
 LEGEND = (
     "Means over judged clips on the judge's scale of 1 to 10, higher is better, with percentile bootstrap intervals "
     "over clips. spread: mean standard deviation between repeats. unjudged: verdicts that could not be had; beyond "
-    f"{reasoning_metrics.MOST_UNJUDGED:.0%} there are no scores. errors: descriptions that failed; they score 1."
+    f"{description.MOST_UNJUDGED:.0%} there are no scores. errors: descriptions that failed; they score 1."
 )
 
 
@@ -54,7 +53,7 @@ def judge_again(descriptions: Descriptions, settings: Settings, mode: str) -> li
     for task, records in descriptions.records.items():
         if mode == "cues" and records[0]["truth"] is None:
             continue
-        if failure := judging.judge_records(records, settings, mode):
+        if failure := dispatch.judge_records(records, settings, mode):
             failures.append(f"{task}: {failure}")
     return failures
 
@@ -68,7 +67,7 @@ def add_kept(descriptions: Descriptions, settings: Settings, models: Sequence[st
         own = {task: records[0]["judge"] for task, records in descriptions.records.items()}
         judge_again(descriptions, dataclasses.replace(settings, judge_model=model), "later")
         for task, records in descriptions.records.items():
-            if judge.name(model) not in judges(records):
+            if live.name(model) not in judges(records):
                 for record in records:
                     record["judge"] = own[task]
 
@@ -82,8 +81,8 @@ def judges(records: Sequence[Record]) -> list[str]:
 def counting(records: Sequence[Record]) -> str:
     """The judge whose scores stand for the run: the one that judged last, else the last that gave enough verdicts."""
     names = judges(records)
-    shares = {name: reasoning_metrics.unjudged(records, name) for name in names}
-    enough = [name for name, (lacks, of) in shares.items() if lacks <= reasoning_metrics.MOST_UNJUDGED * of]
+    shares = {name: description.unjudged(records, name) for name in names}
+    enough = [name for name, (lacks, of) in shares.items() if lacks <= description.MOST_UNJUDGED * of]
     own = records[0]["judge"]
     return own if own in enough else next(reversed(enough or names), "")
 
@@ -92,8 +91,8 @@ def estimates(descriptions: Descriptions, settings: Settings) -> list[str]:
     """What judging would take, one line a task; nothing is asked."""
     lines = []
     for task, records in descriptions.records.items():
-        items = [judge.Item(record["reference"], judging.said(record)) for record in records]
-        lines.append(f"{task}: {judge.estimate(judge.unanswered(items, settings), settings)}")
+        items = [live.Item(record["reference"], dispatch.said(record)) for record in records]
+        lines.append(f"{task}: {live.estimate(live.unanswered(items, settings), settings)}")
     return lines
 
 
@@ -117,8 +116,8 @@ def score(descriptions: Descriptions) -> dict[str, Any]:
             "judge": counting(records),
             "judges": {
                 name: {
-                    "unjudged": reasoning_metrics.unjudged(records, name)[0],
-                    "scores": reasoning_metrics.scores(records, name),
+                    "unjudged": description.unjudged(records, name)[0],
+                    "scores": description.scores(records, name),
                 }
                 for name in names
             },
@@ -141,7 +140,7 @@ def render(report: Mapping[str, Any]) -> str:
             blocks.append(f"{of['n']} descriptions, not judged yet: emorealm rescore RUN_DIR --judge live")
             continue
         level = f"{100 * intervals.LEVEL:.0f}%"
-        names = [reasoning_metrics.NAMES[name] for name in CRITERIA]
+        names = [description.NAMES[name] for name in CRITERIA]
         rows = [["judge", "clips", *(f"{name} [{level}]" for name in (*names, "mean")), "spread", *_COUNTS]]
         for judge_name, judged in of["judges"].items():
             cells = [interval(judged["scores"][name], digits=2) for name in (*CRITERIA, "mean")]

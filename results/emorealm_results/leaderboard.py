@@ -21,8 +21,8 @@ from emorealm_results.measured import Measured, Row
 from emorealm_results.table import NAMES, READINGS
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import brief, read_json
 from emorealm_tasks.settings import Settings, load
+from emorealm_tasks.untrusted import brief, read_json
 
 _DEFAULT = ("results/runs", "results/mini/study.json")
 _SCRIPTS = ("dom", "scores", "plots", "paired", "samples")

@@ -14,13 +14,14 @@ from typing import Any
 from emorealm_results import asking, rescore_run, samples, saved
 from emorealm_results.layouts import GROUP
 from emorealm_results.printed import Model
-from emorealm_tasks import intervals, shapes
+from emorealm_tasks import schemas
 from emorealm_tasks.answers import MODES
+from emorealm_tasks.benchmarks.suite import TASK_NAMES
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import read_json
-from emorealm_tasks.readers.suite import TASK_NAMES
-from emorealm_tasks.recognition_metrics import AVERAGES
+from emorealm_tasks.metrics import intervals
+from emorealm_tasks.metrics.recognition import AVERAGES
+from emorealm_tasks.untrusted import read_json
 
 MINI = "_mini"
 RUN = "run"
@@ -49,7 +50,7 @@ _RESCORED = {
     "interval?": {"level": float},
     "input?": str,
 }
-"""What `emorealm rescore --json` writes, as far as it is read here (`emorealm_tasks.shapes`)."""
+"""What `emorealm rescore --json` writes, as far as it is read here (`emorealm_tasks.schemas`)."""
 _EMER = {"clue": "clue", "label": "label", "spurious": "spurious", "halluc": "hallucination"}
 
 
@@ -116,7 +117,7 @@ def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
 
 def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int, models: list[Model]) -> Measured:
     """The scores that `emorealm rescore --json` wrote; there are no replies. Stops where there is no score."""
-    shapes.require(path, content, _RESCORED, f"make it with emorealm rescore RUN --json {path}")
+    schemas.require(path, content, _RESCORED, f"make it with emorealm rescore RUN --json {path}")
     others = [*content.get("recognition", {}).values(), *content.get("descriptions", {}).values()]
     headers = [*content.get("runs", {}).values(), *(of_task["run"] for of_task in others)]
     rows = list(report_rows(content))

@@ -17,10 +17,12 @@ from emorealm_results import judged
 from emorealm_results.rescore import reread
 from emorealm_results.samples import FULL
 from emorealm_results.saved import Saved
-from emorealm_tasks import intervals, metrics, reasoning_metrics, recognition, recognition_metrics
+from emorealm_tasks import metrics
 from emorealm_tasks.errors import stop
-from emorealm_tasks.judge_prompt import CRITERIA
-from emorealm_tasks.metrics import Array, ScoreFunction
+from emorealm_tasks.harness import recognition
+from emorealm_tasks.metrics import Array, ScoreFunction, description, intervals
+from emorealm_tasks.metrics import recognition as recognition_metrics
+from emorealm_tasks.metrics.description import CRITERIA
 
 Record = Any
 """Of one of three kinds, which `kind` beside it names: `metrics.Record`, `recognition_metrics.Record`, or
@@ -86,15 +88,15 @@ def tasks(run: Saved, judge: str = "") -> dict[str, Answered]:
 def _points_by(run: Saved, name: str, judge: str) -> Callable[[Record], Record]:
     records = run.descriptions.records[name]
     judge = judge or judged.counting(records)
-    lacks, of = reasoning_metrics.unjudged(records, judge)
-    if not judge or lacks > reasoning_metrics.MOST_UNJUDGED * of:
+    lacks, of = description.unjudged(records, judge)
+    if not judge or lacks > description.MOST_UNJUDGED * of:
         known = ", ".join(judged.judges(records)) or "nobody"
         which = f"{lacks} of {of} verdicts of {judge}" if judge else "all verdicts"
         stop(
             f"{run.folder}: {name} lacks {which} (judged by {known}); name another with --judge, or judge with "
             f"emorealm rescore {run.folder} --judge live"
         )
-    return lambda record: dict(record) | {"points": reasoning_metrics.clip_scores(record, judge), "judge": judge}
+    return lambda record: dict(record) | {"points": description.clip_scores(record, judge), "judge": judge}
 
 
 def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:

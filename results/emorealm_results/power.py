@@ -18,9 +18,8 @@ from emorealm_results import pairs, printed, saved
 from emorealm_results.arguments import Parser
 from emorealm_results.markdown import table
 from emorealm_results.samples import FULL
-from emorealm_tasks import intervals
 from emorealm_tasks.errors import stop
-from emorealm_tasks.metrics import TASKS
+from emorealm_tasks.metrics import TASKS, intervals
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import read_yaml
+from emorealm_tasks.untrusted import read_yaml
 
 FOLDER = Path(str(files("emorealm_results.published")))
 _FIELDS = ("model", "modality", "task", "metric", "value", "table", "note")

@@ -8,10 +8,11 @@ from typing import Any
 
 from emorealm_results.markdown import interval, table, value
 from emorealm_results.samples import newest_files, read_header, read_records
-from emorealm_tasks import intervals, recognition
-from emorealm_tasks import recognition_metrics as metrics
+from emorealm_tasks.benchmarks import suite
 from emorealm_tasks.emotions import EMOTIONS, Words
-from emorealm_tasks.readers import suite
+from emorealm_tasks.harness import recognition
+from emorealm_tasks.metrics import intervals
+from emorealm_tasks.metrics import recognition as metrics
 
 _NAMES = [name for name, asked in suite.TASK_NAMES.items() if asked.benchmark in suite.PROMPTED]
 TASK_NAME = re.compile("|".join(sorted(_NAMES, key=len, reverse=True)))

@@ -29,9 +29,9 @@ from emorealm_results.compare import JUDGE_HELP, asked_lines, changed, compare_p
 from emorealm_results.markdown import table
 from emorealm_results.samples import FULL
 from emorealm_results.table import GROUP_COLUMNS
-from emorealm_tasks import intervals
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import intervals
 
 _LESS_IS_BETTER = ("unparsed_rate",)
 _NOT_JUDGED = ("yes_rate",)

@@ -6,8 +6,9 @@ from importlib.metadata import version
 from typing import Any
 
 from emorealm_results.samples import BENCHMARKS, FLOORS, FULL, Run, TaskRun
-from emorealm_tasks import intervals, metrics
+from emorealm_tasks import metrics
 from emorealm_tasks.answers import MODES, choose_option, is_correct
+from emorealm_tasks.metrics import intervals
 
 Report = dict[str, Any]
 _PACKAGES = ("emorealm", "lmms-eval", "transformers", "torch")

@@ -9,9 +9,10 @@ from typing import Any
 
 from emorealm_results import judged, output, recognised, rescore, saved, table
 from emorealm_results.arguments import Parser
-from emorealm_tasks import judge, judging, lexicon, settings
-from emorealm_tasks.emotions import Words, words_of
-from emorealm_tasks.reasoning_metrics import MOST_UNJUDGED, unjudged
+from emorealm_tasks import settings
+from emorealm_tasks.emotions import Words, lexicon, words_of
+from emorealm_tasks.judge import dispatch, live
+from emorealm_tasks.metrics.description import MOST_UNJUDGED, unjudged
 
 NOT_FINISHED = 3
 """Exit status while a batch of verdicts is under way."""
@@ -78,13 +79,13 @@ def _judge(descriptions: judged.Descriptions, current: settings.Settings, mode: 
         judged.add_kept(descriptions, current, [current.judge_model])
         return 0
     truths = [records[0]["truth"] is not None for records in descriptions.records.values()]
-    judging.check(dataclasses.replace(current, judge=mode), any(truths))
+    dispatch.check(dataclasses.replace(current, judge=mode), any(truths))
     failures = judged.judge_again(descriptions, current, mode)
     for failure in failures:
         print(f"emorealm: {failure}", file=sys.stderr, flush=True)
     if failures:
         return 2
-    name = judge.name(current.judge_model)
+    name = live.name(current.judge_model)
     waits = (unjudged(records, name) for records in descriptions.records.values())
     return NOT_FINISHED if mode == "batch" and any(lacks > MOST_UNJUDGED * of for lacks, of in waits) else 0
 

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from emorealm_tasks import shapes
-from emorealm_tasks.answers import split_choice
+from emorealm_tasks import schemas
+from emorealm_tasks.answers.choices import split_choice
 from emorealm_tasks.errors import stop
-from emorealm_tasks.judge_prompt import CRITERIA
 from emorealm_tasks.metrics import TASKS, Unread
-from emorealm_tasks.outside import (
+from emorealm_tasks.metrics.description import CRITERIA
+from emorealm_tasks.untrusted import (
     Unreadable,
     brief,
     lines,
@@ -47,7 +47,7 @@ _SHAPES: dict[str, Any] = {
     "unjudged?": {str: str},
     "question?": str,
 }
-"""Of a record's fields (`emorealm_tasks.shapes`); all others are text."""
+"""Of a record's fields (`emorealm_tasks.schemas`); all others are text."""
 _PARTS = ("config", "results", "versions")
 _RESULTS = {
     "config?": ({"limit?": (float, None)}, None),
@@ -55,7 +55,7 @@ _RESULTS = {
     "versions?": ({str: (float, str, None)}, None),
     "n-samples?": ({str: {"effective?": (int, None)}}, None),
 }
-"""A results file of lmms-eval, as far as it is read here (`emorealm_tasks.shapes`)."""
+"""A results file of lmms-eval, as far as it is read here (`emorealm_tasks.schemas`)."""
 _SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
 
 
@@ -135,7 +135,7 @@ def read_header(path: Path) -> dict[str, Any]:
     if not exists:
         stop(f"{path}: missing beside its samples; lmms-eval writes it at the end of a run, so run again")
     results = read_json(path, dict, "it is not what lmms-eval writes; run again")
-    shapes.require(path, results, _RESULTS, "it is not what lmms-eval writes; run again")
+    schemas.require(path, results, _RESULTS, "it is not what lmms-eval writes; run again")
     config, scores, versions = (results.get(name) or {} for name in _PARTS)
     return {
         "date": path.name.removesuffix("_results.json"),
@@ -268,7 +268,7 @@ def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[s
         stop(f"{where}: its record lacks {', '.join(lacking)}; join it: {_JOIN}")
     optional = {name: of_field for name, of_field in _SHAPES.items() if name.endswith("?")}
     try:
-        shapes.fit(record, {field: _SHAPES.get(field, str) for field in fields} | optional)
+        schemas.fit(record, {field: _SHAPES.get(field, str) for field in fields} | optional)
         _consistent(record)
     except ValueError as error:
         stop(f"{where}: in its record {brief(error)}; was the file changed? Run the task again")

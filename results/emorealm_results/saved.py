@@ -9,10 +9,11 @@ from pathlib import Path
 
 from emorealm_results import foreign, judged, recognised, samples
 from emorealm_results.samples import newest_files
-from emorealm_tasks import metrics, reasoning_metrics, recognition_metrics
+from emorealm_tasks import metrics
 from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import description, recognition
 
-Record = metrics.Unread | recognition_metrics.Record | reasoning_metrics.Record
+Record = metrics.Unread | recognition.Record | description.Record
 _OURS = re.compile("|".join(tasks.pattern for tasks in (samples.TASK_NAME, recognised.TASK_NAME, judged.TASK_NAME)))
 
 

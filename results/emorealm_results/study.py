@@ -12,8 +12,8 @@ from emorealm_results.layouts import GROUP, Column
 from emorealm_results.markdown import table
 from emorealm_results.study_paper import of_model
 from emorealm_results.study_scores import SHOWN, Key, Row, Score, Scored
-from emorealm_tasks import intervals
 from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import intervals
 
 _TITLES = {
     "main": "Methods and ablations",

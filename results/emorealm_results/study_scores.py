@@ -17,8 +17,8 @@ import numpy as np
 
 from avem_train import study_record
 from emorealm_results.layouts import GROUP, LAYOUTS, Layout
-from emorealm_tasks import intervals, metrics
-from emorealm_tasks.metrics import Array, Record, ScoreFunction
+from emorealm_tasks import metrics
+from emorealm_tasks.metrics import Array, Record, ScoreFunction, intervals
 
 Key = tuple[str, str]
 """Task (or GROUP) and metric, as in `layouts.Column`."""
@@ -110,7 +110,7 @@ class Scored:
         return {key: Score(_plain(value), *bound) for key, value, bound in zip(self.names, values, bounds, strict=True)}
 
     def _alone(self, key: str, part: str) -> dict[Key, Score]:
-        """The scores of one run, with the intervals of :mod:`emorealm_tasks.intervals`."""
+        """The scores of one run, with the intervals of :mod:`emorealm_tasks.metrics.intervals`."""
         values = self._function(key, part)(np.ones((1, len(self._records))))[0]
         records = study_record.records(self.study["questions"], self.study["runs"][key]["answers"][part])
         bounds = {(GROUP, name): of for name, of in intervals.group_intervals(records, self.reading).items()}

@@ -19,7 +19,7 @@ from emorealm_results.arguments import Parser
 from emorealm_results.survey_tally import load_key, read_answers, render, tally
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import Unreadable, below, brief, clean, read_bytes, read_json
+from emorealm_tasks.untrusted import Unreadable, below, brief, clean, read_bytes, read_json
 
 QUESTIONS = {
     "best_emotion": "Which caption describes the emotional state of the person best?",

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from emorealm_results.markdown import table
-from emorealm_tasks import intervals
+from emorealm_tasks.benchmarks import recognition_rows
 from emorealm_tasks.errors import stop
-from emorealm_tasks.metrics import Array
-from emorealm_tasks.outside import brief, read_json
-from emorealm_tasks.readers import recognition
+from emorealm_tasks.metrics import Array, intervals
+from emorealm_tasks.untrusted import brief, read_json
 
 COLUMNS = ("participant", "version", "item", "question", "choice")
 _ARROWS = {"best_emotion": "Emot. (best)", "best_association": "Assoc. (best)", "most_inconsistent": "Incons. (worst)"}
@@ -43,7 +42,7 @@ def read_answers(paths: Sequence[Path], key: Mapping[str, Any]) -> list[dict[str
     """All answers; of a participant's several answers to one question the last counts. Stops at what the key lacks."""
     answers: dict[tuple[str, ...], dict[str, str]] = {}
     for path in paths:
-        rows = recognition.read_csv(path, COLUMNS, "it should be what the page's button saved")
+        rows = recognition_rows.read_csv(path, COLUMNS, "it should be what the page's button saved")
         for number, row in enumerate(rows, start=2):
             _check(row, key, f"{path}, line {number}")
             answers[tuple(row[name] for name in COLUMNS[:4])] = row

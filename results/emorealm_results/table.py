@@ -6,7 +6,7 @@ from typing import Any
 from emorealm_results import markdown
 from emorealm_results.markdown import interval, value
 from emorealm_results.samples import FLOORS, FULL
-from emorealm_tasks.mini.plan import CHANCE
+from emorealm_tasks.mini.build.plan import CHANCE
 
 NAMES = {
     "modality_agreement": "modality agreement",

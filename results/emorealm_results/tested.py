@@ -21,8 +21,8 @@ from xml.etree import ElementTree
 
 from emorealm_results import markdown, output
 from emorealm_tasks.errors import stop
-from emorealm_tasks.outside import read_json
-from emorealm_tasks.shapes import require
+from emorealm_tasks.schemas import require
+from emorealm_tasks.untrusted import read_json
 from emorealm_tasks.versions import installed
 
 ROOT = Path(__file__).resolve().parents[2]

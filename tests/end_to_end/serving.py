@@ -14,7 +14,7 @@ import pytest
 from lmms_eval.protocol import ChatMessages
 
 import tiny_models
-from emorealm_tasks import messages
+from emorealm_tasks.harness import messages
 
 _BLOCKS = {kind: f"<|vision_bos|><|{kind.upper()}|><|vision_eos|>" for kind in ("image", "video")}
 _BLOCKS["audio"] = "<|audio_bos|><|AUDIO|><|audio_eos|>"

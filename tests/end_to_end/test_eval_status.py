@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from emorealm_results import evaluate
-from emorealm_tasks.mini.build import build
+from emorealm_tasks.mini.build.split import build
 
 ROOT = Path(__file__).resolve().parents[2]
 TASK = "emorealm_mini_modality_agreement"

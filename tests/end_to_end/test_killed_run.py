@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from emorealm_tasks.mini.build import build
+from emorealm_tasks.mini.build.split import build
 from faulty_server import FaultyServer, chat
 
 TASK = "emorealm_mini_reasoning_basic_audio"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emorealm_tasks.mini.build import build
+from emorealm_tasks.mini.build.split import build
 
 TASK = "emorealm_mini_modality_agreement"
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from emorealm_tasks import metrics
-from emorealm_tasks.answers import choose_option, is_correct, split_choice
+from emorealm_tasks.answers import choose_option, is_correct
+from emorealm_tasks.answers.choices import split_choice
 
 GOLDEN = json.loads((Path(__file__).parent / "data" / "metrics_dev.json").read_text())
 MODES = {"official": "use_parse_answer_false", "official_lenient": "use_parse_answer_true"}

@@ -10,8 +10,8 @@ from sklearn.metrics import cohen_kappa_score
 
 import run_folders
 from emorealm_results import agreement, cli
-from emorealm_tasks import reasoning_metrics
-from emorealm_tasks.judge_prompt import CRITERIA, Verdict
+from emorealm_tasks.metrics import description
+from emorealm_tasks.metrics.description import CRITERIA, Verdict
 
 PAIRS = st.lists(st.tuples(st.integers(1, 10), st.integers(1, 10)), min_size=2, max_size=30)
 
@@ -55,7 +55,7 @@ def test_only_clips_that_both_judged_are_compared():
 
 def record(number, **judges):
     given = {
-        name: reasoning_metrics.as_json([Verdict(dict.fromkeys(CRITERIA, score), dict.fromkeys(CRITERIA, ""))])
+        name: description.as_json([Verdict(dict.fromkeys(CRITERIA, score), dict.fromkeys(CRITERIA, ""))])
         for name, score in judges.items()
     }
     return {"id": f"s{number}", "clip": f"s{number}", "task": "emer", "reference": "r", "raw": "d", "error": "",

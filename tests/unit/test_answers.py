@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_tasks.answers import choose_option, is_correct, split_choice, yes_no_letters
+from emorealm_tasks.answers import choose_option, is_correct
+from emorealm_tasks.answers.choices import split_choice, yes_no_letters
 
 YES_NO = ["(A) Yes", "(B) No"]
 NO_YES = ["(A) No", "(B) Yes"]

@@ -9,7 +9,7 @@ from lmms_eval.caching.response_cache import ResponseCache
 
 from avere_requests import chat_requests, option_requests
 from chat_requests import requests_for
-from emorealm_tasks import response_cache
+from emorealm_tasks.harness import response_cache
 from faulty_server import FaultyServer, chat
 from model_adapters.avere.adapter import AvereChat
 from model_adapters.engines.openai_server import OpenAIAV

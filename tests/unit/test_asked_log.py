@@ -7,8 +7,9 @@ import pytest
 from lmms_eval.loggers import EvaluationTracker
 
 from chat_requests import ask
-from emorealm_tasks import asked_log, plugin
-from emorealm_tasks.response_cache import register
+from emorealm_tasks import plugin
+from emorealm_tasks.harness import request_settings
+from emorealm_tasks.harness.response_cache import register
 from model_adapters.avere.adapter import AvereChat
 from model_adapters.engines.openai_server import OpenAIAV
 from model_adapters.external_worker.adapter import ExternalWorker
@@ -19,9 +20,9 @@ CONFIGS = {"t": {"output_type": "generate_until", "generation_kwargs": {"max_new
 
 @pytest.fixture(autouse=True)
 def nothing_noted():
-    asked_log.forget()
+    request_settings.forget()
     yield
-    asked_log.forget()
+    request_settings.forget()
 
 
 def saved(folder):
@@ -93,10 +94,10 @@ def test_answers_from_the_cache_are_no_reason_not_to_know(monkeypatch, tmp_path)
 
 
 def test_of_a_foreign_model_nothing_is_said(tmp_path):
-    asked_log.note({"frames": 8})
+    request_settings.note({"frames": 8})
     from lmms_eval.tasks import TaskManager
 
     plugin.register()
     TaskManager()  # lmms-eval builds one an evaluation, before its model
-    asked_log.note_of(SimpleNamespace())
+    request_settings.note_of(SimpleNamespace())
     assert saved(tmp_path) is None

@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from emorealm_tasks import clips, errors, files, judge, judge_batch, judge_cache, judging, media, media_log, messages
-from emorealm_tasks.judge_client import JudgeError
+from emorealm_tasks import errors, files, media
+from emorealm_tasks.benchmarks import availability
+from emorealm_tasks.harness import media_log, messages
+from emorealm_tasks.judge import batch, dispatch, live
+from emorealm_tasks.judge import cache as judge_cache
+from emorealm_tasks.judge.client import JudgeError
 from emorealm_tasks.media import audio
 from emorealm_tasks.settings import Settings
 from faulty_server import FaultyServer
@@ -60,17 +64,17 @@ def row(path):
 class TestProbes:
     def test_a_cache_that_cannot_be_written_is_told_once(self, bad, make_clip, tmp_path, capsys):
         clip = make_clip(tmp_path / "c.mp4", seconds=0.5)
-        assert clips.find_problems([row(clip)], bad) == {}
-        assert clips.find_problems([row(clip)], bad) == {}
+        assert availability.find_problems([row(clip)], bad) == {}
+        assert availability.find_problems([row(clip)], bad) == {}
         (line,) = told(capsys)
         assert "cannot be kept" in line
 
     @pytest.mark.parametrize("damage", ["", "[]", "5", '{"%s": 5}', '{"%s": {"stamp": 1}}', "[" * 100_000, "\0", "{"])
     def test_a_damaged_file_is_made_anew(self, damage, make_clip, tmp_path):
         clip = make_clip(tmp_path / "c.mp4", seconds=0.5)
-        (tmp_path / clips.PROBES).write_text(damage.replace("%s", str(clip)))
-        assert clips.find_problems([row(clip)], tmp_path) == {}
-        assert json.loads((tmp_path / clips.PROBES).read_text())[str(clip)]["video"] is True
+        (tmp_path / availability.PROBES).write_text(damage.replace("%s", str(clip)))
+        assert availability.find_problems([row(clip)], tmp_path) == {}
+        assert json.loads((tmp_path / availability.PROBES).read_text())[str(clip)]["video"] is True
 
 
 class TestWavs:
@@ -123,40 +127,40 @@ class TestJudge:
     def settings(server, cache):
         return Settings(cache=cache, judge_model="m", judge_base_url=server.url)
 
-    ITEMS = (judge.Item("a smile", "She smiles."), judge.Item("a smile", "She laughs."))
+    ITEMS = (live.Item("a smile", "She smiles."), live.Item("a smile", "She laughs."))
 
     def test_verdicts_that_were_paid_for_are_used(self, bad, server, capsys):
         settings = self.settings(server, bad)
         for _ in range(2):
-            verdicts = judge.judge(self.ITEMS, settings)
+            verdicts = live.judge(self.ITEMS, settings)
             assert [verdict.scores["clue"] for (verdict,) in verdicts] == [7, 7]
         assert len(server.asked) == 2
         assert sum("verdicts are not kept" in line for line in told(capsys)) == 1
 
     def test_a_fault_of_the_judge_that_nobody_expects_costs_no_description(self, server, tmp_path, monkeypatch):
         settings = self.settings(server, tmp_path)
-        judge.judge(self.ITEMS[:1], settings)
-        monkeypatch.setattr(judge, "judge", lambda items, settings, reasons: {}["a key"])
+        live.judge(self.ITEMS[:1], settings)
+        monkeypatch.setattr(live, "judge", lambda items, settings, reasons: {}["a key"])
         records = [
             {"id": "", "raw": item.description, "reference": item.reference, "error": "", "truth": None, "verdicts": {}}
             for item in self.ITEMS
         ]
-        assert judging.judge_records(records, settings, "live") == "the judge failed: KeyError: 'a key'"
+        assert dispatch.judge_records(records, settings, "live") == "the judge failed: KeyError: 'a key'"
         assert [bool(record["verdicts"][record["judge"]][0]) for record in records] == [True, False]
 
     def test_a_batch_that_could_not_be_noted_is_not_submitted(self, bad, server):
         with pytest.raises(JudgeError, match="batches cannot be noted"):
-            judge_batch.judge_by_batch(self.ITEMS, self.settings(server, bad))
+            batch.judge_by_batch(self.ITEMS, self.settings(server, bad))
         assert (server.asked, server.batches) == ([], {})
 
     def test_a_finished_batch_is_collected_all_the_same(self, server, tmp_path, monkeypatch, capsys):
         settings = self.settings(server, tmp_path)
         server.batch_status = "in_progress"
-        with pytest.raises(judge_batch.Pending):
-            judge_batch.judge_by_batch(self.ITEMS, settings)
+        with pytest.raises(batch.Pending):
+            batch.judge_by_batch(self.ITEMS, settings)
         server.batch_status = "completed"
         fill(monkeypatch)
-        assert all(verdict for (verdict,) in judge_batch.judge_by_batch(self.ITEMS, settings))
+        assert all(verdict for (verdict,) in batch.judge_by_batch(self.ITEMS, settings))
         assert "is fetched again next time" in told(capsys)[-1]
 
 

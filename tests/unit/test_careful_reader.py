@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emorealm_tasks import answers, emotions
-from emorealm_tasks.mini import cue_judge
-from emorealm_tasks.released_emotions import classify_approximately
+from emorealm_tasks.answers import choices
+from emorealm_tasks.emotions.official import classify_approximately
+from emorealm_tasks.judge import true_cues
 
 CHOICES = ["(A) A wide smile", "(B) A raised voice", "(C) Tears on both cheeks", "(D) A raised hand that trembles"]
 YES_NO = ["(A) Yes", "(B) No"]
@@ -23,7 +24,7 @@ READERS = {
     "official": lambda text: answers.is_correct(text, "A", CHOICES, "official"),
     "emotion": emotions.classify,
     "emotion, released": classify_approximately,
-    "cues": cue_judge.claims,
+    "cues": true_cues.claims,
 }
 
 
@@ -138,8 +139,8 @@ def test_an_option_that_begins_as_another_one_is_told_from_it():
 
 def test_every_cut_is_read_as_soon_as_it_can_be():
     for choice in CHOICES:
-        letter, text = answers.split_choice(choice)
-        others = [answers.split_choice(other)[1].lower() for other in CHOICES if other != choice]
+        letter, text = choices.split_choice(choice)
+        others = [choices.split_choice(other)[1].lower() for other in CHOICES if other != choice]
         for length in itertools.count(6):
             if length >= len(text):
                 break

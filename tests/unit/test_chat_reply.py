@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_tasks import chat_reply, thoughts
+from emorealm_tasks import chat_reply
+from emorealm_tasks.answers import thinking
 from emorealm_tasks.chat_reply import ErrorBody
 from faulty_server import chat
 
@@ -131,11 +132,11 @@ def test_no_body_raises_anything_else(value):
 
 
 def test_thoughts_are_taken_out():
-    assert thoughts.without("<think>a</think> B <think>c</think> D").split() == ["B", "D"]
-    assert thoughts.without("<think>a <think>b</think> c</think>D").split() == ["D"]
-    assert thoughts.without("[THINK]a[/THINK]D").split() == ["D"]
-    assert thoughts.without("no thoughts") == "no thoughts"
+    assert thinking.without("<think>a</think> B <think>c</think> D").split() == ["B", "D"]
+    assert thinking.without("<think>a <think>b</think> c</think>D").split() == ["D"]
+    assert thinking.without("[THINK]a[/THINK]D").split() == ["D"]
+    assert thinking.without("no thoughts") == "no thoughts"
     quoted = json.dumps({"reason": "it says <think> and no more", "score": 3})
-    assert thoughts.without(quoted) == quoted
-    assert thoughts.are_all("<think>all of it</think> ")
-    assert not thoughts.are_all("<think>cut off")
+    assert thinking.without(quoted) == quoted
+    assert thinking.are_all("<think>all of it</think> ")
+    assert not thinking.are_all("<think>cut off")

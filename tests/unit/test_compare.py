@@ -12,7 +12,7 @@ import run_folders
 import test_agreement
 import test_recognised
 from emorealm_results import cli, compare, pairs, power, recognised, saved
-from emorealm_tasks import asked_log
+from emorealm_tasks.harness import request_settings
 from emorealm_tasks.metrics import TASKS
 
 READING = "strict"
@@ -384,5 +384,5 @@ def test_of_runs_without_a_record_it_is_told_that_it_is_not_known(tmp_path, caps
 
 
 def test_only_what_both_runs_recorded_is_compared():
-    assert asked_log.differences({"frames": 8, "interleave": True}, {"frames": 8, "thinking": 0}) == {}
-    assert asked_log.differences({"until": []}, {"until": ["x"]}) == {"until": "[] | ['x']"}
+    assert request_settings.differences({"frames": 8, "interleave": True}, {"frames": 8, "thinking": 0}) == {}
+    assert request_settings.differences({"until": []}, {"until": ["x"]}) == {"until": "[] | ['x']"}

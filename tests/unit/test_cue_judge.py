@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_tasks.judge_prompt import CRITERIA
-from emorealm_tasks.mini import cue_judge, emer_layout
-from emorealm_tasks.mini.cues import BY_NAME, CUES
-from emorealm_tasks.mini.world import sample_clip
+from emorealm_tasks.judge import true_cues
+from emorealm_tasks.metrics.description import CRITERIA
+from emorealm_tasks.mini.build import emer_layout
+from emorealm_tasks.mini.world.cues import BY_NAME, CUES
+from emorealm_tasks.mini.world.sampling import sample_clip
 
 TRUTH = {
     "emotions": ["happiness"],
@@ -18,7 +19,7 @@ TRUTH = {
 
 
 def judged(text, truth=TRUTH):
-    return tuple(cue_judge.verdict(text, truth).scores[name] for name in CRITERIA)
+    return tuple(true_cues.verdict(text, truth).scores[name] for name in CRITERIA)
 
 
 @pytest.mark.parametrize(
@@ -47,17 +48,17 @@ def test_scores_follow_the_counts(text, scores):
 
 
 def test_what_is_denied_or_said_to_mean_nothing_is_not_claimed():
-    said = cue_judge.claims("No tears. Sobbing is not heard. She does not seem angry. A scream is absent. A smile.")
+    said = true_cues.claims("No tears. Sobbing is not heard. She does not seem angry. A scream is absent. A smile.")
     assert said.cues == {"smile"}
     assert said.emotions == frozenset()
-    said = cue_judge.claims("The clock is merely there and joy is felt.")
+    said = true_cues.claims("The clock is merely there and joy is felt.")
     assert (said.cues, said.idle, said.reasons) == ({"clock"}, {"clock"}, frozenset())
 
 
 def test_every_cue_is_recognised_in_each_of_its_phrases():
     for cue in CUES:
         for phrase in cue.phrases:
-            assert cue_judge.claims(f"There is {phrase}.").cues == {cue.name}, phrase
+            assert true_cues.claims(f"There is {phrase}.").cues == {cue.name}, phrase
 
 
 @given(st.integers(0, 10**6))

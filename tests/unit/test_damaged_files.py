@@ -14,11 +14,11 @@ import test_recognised
 from avem_train import cli as avem_train
 from avem_train import preferences, run_folder, study_record, towers
 from emorealm_results import cli
-from emorealm_tasks import clips, media_log
-from emorealm_tasks.judge_prompt import CRITERIA
+from emorealm_tasks.benchmarks import availability, emorealm
+from emorealm_tasks.harness import media_log
+from emorealm_tasks.metrics.description import CRITERIA
 from emorealm_tasks.mini import cli as mini
-from emorealm_tasks.mini.build import complete
-from emorealm_tasks.readers import emorealm
+from emorealm_tasks.mini.build.split import complete
 
 study = test_leaderboard_inputs.study
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -199,8 +199,11 @@ def build_record(world, study):
 
 def probes(world, study):
     files, cache = [str(world / "data/videos/part_1/0.mp4")], world / "cache"
-    clips.held(files, cache)
-    return cache / clips.PROBES, lambda: 0 if clips.held(files, cache)[files[0]]["audio"] is not None else 1
+    availability.held(files, cache)
+    return (
+        cache / availability.PROBES,
+        lambda: 0 if availability.held(files, cache)[files[0]]["audio"] is not None else 1,
+    )
 
 
 def media_given(world, study):

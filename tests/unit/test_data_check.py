@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from emorealm_tasks import data_check, plugin
-from emorealm_tasks.mini import emer_layout, layouts, world
+from emorealm_tasks import plugin
+from emorealm_tasks.benchmarks import preflight
+from emorealm_tasks.mini.build import clip_pool, emer_layout, published_layouts
+from emorealm_tasks.mini.world import sampling
 
 MINI = ("dfew_mini", "ravdess_mini", "mer2023_mini", "emer_mini")
 
@@ -15,9 +17,9 @@ def layouts_on_disk(tmp_path_factory, make_clip):
     """The four layouts around one real clip (its truth does not matter here)."""
     out = tmp_path_factory.mktemp("mini")
     file = make_clip(out / "videos/part_1/1.mp4", seconds=0.5)
-    rng = world.generator("test", 0)
-    pool = layouts.pool((world.sample_clip(rng), file) for _ in range(60))
-    layouts.write_all(out, pool)
+    rng = sampling.generator("test", 0)
+    pool = clip_pool.pool((sampling.sample_clip(rng), file) for _ in range(60))
+    published_layouts.write_all(out, pool)
     assert (out / "emer" / emer_layout.CSV_FILE).is_file()
     return out
 
@@ -33,13 +35,13 @@ def here(layouts_on_disk, tmp_path, monkeypatch):
 
 
 def test_nothing_is_absent_and_nothing_is_said(here, capsys):
-    assert data_check.find_absent([*MINI, "hellaswag", "emorealm_blind_modality_agreement"]) == set()
+    assert preflight.find_absent([*MINI, "hellaswag", "emorealm_blind_modality_agreement"]) == set()
     assert capsys.readouterr().err == ""
 
 
 def test_absent_data_sets_stop_with_every_report(here, capsys):
     with pytest.raises(SystemExit) as stopped:
-        data_check.find_absent([*plugin.members("emotion_suite"), "dfew_mini"])
+        preflight.find_absent([*plugin.members("emotion_suite"), "dfew_mini"])
     assert stopped.value.code == 2
     said = capsys.readouterr().err
     for variable in ("DFEW", "RAVDESS", "MER2023", "EMER", "VIDEOS"):
@@ -50,17 +52,17 @@ def test_absent_data_sets_stop_with_every_report(here, capsys):
 
 def test_the_rest_runs_where_that_is_asked_for(here, capsys):
     here.setenv("EMOREALM_ALLOW_MISSING", "1")
-    lost = data_check.find_absent(["dfew", "dfew_detail", "dfew_mini"])
+    lost = preflight.find_absent(["dfew", "dfew_detail", "dfew_mini"])
     assert lost == {"dfew", "dfew_detail"}
     assert "1 of 2 data sets cannot be used: dfew. Going on without them" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        data_check.find_absent(["dfew", "ravdess"])
+        preflight.find_absent(["dfew", "ravdess"])
     assert "Nothing is left to ask about" in capsys.readouterr().err
 
 
 def test_a_data_set_alone_needs_no_tally(here, capsys):
     with pytest.raises(SystemExit):
-        data_check.find_absent(["dfew", "dfew_classes"])
+        preflight.find_absent(["dfew", "dfew_classes"])
     assert len([line for line in capsys.readouterr().err.splitlines() if line.startswith("emorealm:")]) == 1
 
 
@@ -70,7 +72,7 @@ def test_malformed_files_stop_whatever_is_allowed(here, layouts_on_disk, tmp_pat
     (tmp_path / "d/test(single-labeled)/set_1.csv").write_text("video_name,label\n1,9\n")
     here.setenv("EMOREALM_DFEW", str(tmp_path / "d"))
     with pytest.raises(SystemExit):
-        data_check.find_absent(["dfew", "ravdess_mini"])
+        preflight.find_absent(["dfew", "ravdess_mini"])
     assert "line 2" in capsys.readouterr().err
 
 
@@ -104,14 +106,14 @@ def test_check_looks_at_the_suite_by_default(here, capsys):
 
 def test_counts_that_differ_are_told_before_the_run(here, layouts_on_disk, capsys):
     here.setenv("EMOREALM_RAVDESS", str(layouts_on_disk / "ravdess"))
-    assert data_check.find_absent(["ravdess"]) == set()
+    assert preflight.find_absent(["ravdess"]) == set()
     assert "class counts differ from the published ones: neutral" in capsys.readouterr().err
 
 
 def test_rows_name_their_prompt(here):
     from datasets import Dataset, DatasetInfo
 
-    from emorealm_tasks.readers import suite
+    from emorealm_tasks.benchmarks import suite
 
     placeholder = Dataset.from_list([{"a": 1}], split="classes", info=DatasetInfo(config_name="mer2023_mini"))
     filled = suite.fill(placeholder)

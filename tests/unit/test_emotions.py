@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_tasks import lexicon
-from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS, classify
-from emorealm_tasks.released_emotions import classify_approximately
+from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS, classify, lexicon
+from emorealm_tasks.emotions.official import classify_approximately
 
 READ = {
     # names, signs, spelling, markup

@@ -9,7 +9,7 @@ import torch
 
 import tiny_models
 from chat_requests import ask, requests_for
-from emorealm_tasks import media_log
+from emorealm_tasks.harness import media_log
 from model_adapters import catalogue, manifests
 from model_adapters.clip import Clip
 from model_adapters.in_process.batches import batches, generation_settings

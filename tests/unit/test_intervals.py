@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from emorealm_tasks import intervals, metrics
+from emorealm_tasks import metrics
+from emorealm_tasks.metrics import intervals
 
 CHOICES = ["(A) Yes", "(B) No"]
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emorealm_tasks.judge_prompt import CRITERIA, PROMPT_VERSION, SCHEMA, asked_again, messages, parse_verdict
+from emorealm_tasks.judge.prompt import PROMPT_VERSION, SCHEMA, asked_again, messages, parse_verdict
+from emorealm_tasks.metrics.description import CRITERIA
 
 SCORES = st.fixed_dictionaries(dict.fromkeys(CRITERIA, st.integers(1, 10)))
 PROSE = st.text(st.characters(exclude_characters="{}", exclude_categories=["Cs"]))

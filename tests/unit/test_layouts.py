@@ -7,23 +7,24 @@ from collections import Counter
 import pytest
 
 from emorealm_tasks import settings
+from emorealm_tasks.benchmarks import suite
 from emorealm_tasks.emotions import EMOTIONS
-from emorealm_tasks.mini import layouts, world
-from emorealm_tasks.mini.build import complete
-from emorealm_tasks.readers import suite
+from emorealm_tasks.mini.build import clip_pool, published_layouts
+from emorealm_tasks.mini.build.split import complete
+from emorealm_tasks.mini.world import sampling
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """A folder with all layouts, their clips being empty files; and the pool."""
     out = tmp_path_factory.mktemp("mini")
-    rng = world.generator("test", 3)
-    clips = [(world.sample_clip(rng), out / "videos" / f"{n}.mp4") for n in range(600)]
+    rng = sampling.generator("test", 3)
+    clips = [(sampling.sample_clip(rng), out / "videos" / f"{n}.mp4") for n in range(600)]
     (out / "videos").mkdir()
     for n, (_, file) in enumerate(clips):
         file.write_bytes(f"{n}".encode())
-    pool = layouts.pool(clips)
-    layouts.write_all(out, pool)
+    pool = clip_pool.pool(clips)
+    published_layouts.write_all(out, pool)
     return out, pool
 
 
@@ -47,14 +48,14 @@ def test_every_reader_finds_the_true_emotion_of_every_clip(built, benchmark):
             assert truth[file.read()] == row["answer"]
     counted = Counter(row["answer"] for row in found)
     assert set(counted) == set(EMOTIONS[:5] if "mer" in benchmark else EMOTIONS)
-    assert max(counted.values()) == layouts.PER_CLASS
+    assert max(counted.values()) == clip_pool.PER_CLASS
 
 
 def test_files_are_shared_and_left_out_ones_are_there_to_be_left_out(built):
     out, _ = built
     named = rows(out, "dfew_mini")[0]
     assert os.stat(named["video"]).st_nlink > 1
-    assert len({row["video"].split("/")[-2] for row in rows(out, "dfew_mini")}) == layouts.DFEW_PARTS
+    assert len({row["video"].split("/")[-2] for row in rows(out, "dfew_mini")}) == published_layouts.DFEW_PARTS
     assert (out / "ravdess/Actor_01/01-01-02-01-01-01-01.mp4").is_file()  # calm
     assert (out / "ravdess/Actor_01/01-02-05-01-01-01-01.mp4").is_file()  # sung
     assert "worried" in (out / "mer2023/test_labels/test3-label.csv").read_text()
@@ -65,7 +66,7 @@ def test_a_disk_without_links_gets_copies(built, tmp_path, monkeypatch):
         raise OSError("no links here")
 
     monkeypatch.setattr(os, "link", refuse)
-    layouts.place(built[1][0], tmp_path / "a/b.mp4")
+    clip_pool.place(built[1][0], tmp_path / "a/b.mp4")
     assert (tmp_path / "a/b.mp4").read_bytes() == built[1][0].file.read_bytes()
 
 
@@ -73,8 +74,8 @@ def test_writing_again_replaces_and_completeness_is_seen(built, tmp_path):
     (tmp_path / "emorealm_v1.json").write_text("[]")
     (tmp_path / "build.json").write_text('{"split": "test"}')
     assert not complete(tmp_path)
-    layouts.write_all(tmp_path, built[1])
+    published_layouts.write_all(tmp_path, built[1])
     assert complete(tmp_path)
     first = sorted(str(path) for path in tmp_path.rglob("*.mp4"))
-    layouts.write_all(tmp_path, built[1])
+    published_layouts.write_all(tmp_path, built[1])
     assert sorted(str(path) for path in tmp_path.rglob("*.mp4")) == first

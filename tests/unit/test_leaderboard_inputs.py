@@ -13,7 +13,8 @@ import test_recognised
 from avem_train import study_record
 from emorealm_results import cli, inputs, judged, leaderboard, rescore, rescore_run, study_scores
 from emorealm_results.layouts import GROUP
-from emorealm_tasks import judging, metrics
+from emorealm_tasks import metrics
+from emorealm_tasks.judge import dispatch
 
 PARTS = ("full", "blind", "shuffled")
 
@@ -199,8 +200,8 @@ def test_descriptions_judged_again_reach_the_board(tmp_path, no_cache, monkeypat
 
     scores = tmp_path / "again.json"
     with monkeypatch.context() as patch:
-        patch.setattr(judging, "judge_records", judge)
-        patch.setattr(judging, "check", lambda *_: None)
+        patch.setattr(dispatch, "judge_records", judge)
+        patch.setattr(dispatch, "check", lambda *_: None)
         assert rescore_run.main([str(run), "--judge", "live", "--json", str(scores)]) == 0
     assert json.loads(scores.read_text())["descriptions"]["emer"]["judge"] == "new"
     data = board(tmp_path, scores)

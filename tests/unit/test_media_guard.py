@@ -7,7 +7,9 @@ import sys
 import pytest
 
 import media_files
-from emorealm_tasks import clips, media, media_log
+from emorealm_tasks import media
+from emorealm_tasks.benchmarks import availability
+from emorealm_tasks.harness import media_log
 from emorealm_tasks.media import guard
 from media_files import Clip
 
@@ -94,7 +96,7 @@ def test_check_and_run_agree(tmp_path):
         _row(film.rename(tmp_path / "film2.mp4"), tmp_path / "nan.wav"),
     ]
     rows[0]["video"], rows[1]["video"] = rows[4]["video"], rows[2]["video"]
-    problems = clips.find_problems(rows, tmp_path / "cache")
+    problems = availability.find_problems(rows, tmp_path / "cache")
     assert {clip: problem.kind for clip, problem in problems.items()} == {
         "mute.mp4": "soundless",
         "song.wav": "unreadable",
@@ -114,7 +116,7 @@ def test_what_decodes_in_part_is_listed(tmp_path):
     whole = media_files.write(tmp_path / "whole.mp4", Clip())
     damaged = media_files.damage(media_files.write(tmp_path / "damaged.mp4", Clip()), "audio", 5)
     short = media_files.cut(media_files.write(tmp_path / "a.mkv", Clip(container="mkv")), tmp_path / "short.mkv", 0.5)
-    lines = clips.incomplete([str(path) for path in (whole, damaged, short)], tmp_path / "cache")
+    lines = availability.incomplete([str(path) for path in (whole, damaged, short)], tmp_path / "cache")
     assert len(lines) == 2
     assert "damaged.mp4: 9" in lines[0]
     assert lines[0].endswith("% decodes (1 damaged packets)")

@@ -5,7 +5,8 @@ import base64
 import numpy as np
 import pytest
 
-from emorealm_tasks import media, messages
+from emorealm_tasks import media
+from emorealm_tasks.harness import messages
 
 
 @pytest.fixture(autouse=True)

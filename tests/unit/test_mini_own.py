@@ -6,7 +6,8 @@ import shutil
 import pytest
 
 from emorealm_tasks import files
-from emorealm_tasks.mini import cli, own
+from emorealm_tasks.mini import cli
+from emorealm_tasks.mini.build import ownership
 
 
 def build(out, clips=25, *more):
@@ -114,13 +115,13 @@ def test_a_built_folder_is_built_again_smaller_and_as_another_split(mini):
 def test_a_folder_of_an_earlier_version_is_built_again(mini):
     (mini / files.MARK).unlink()
     assert build(mini, 25) == 0
-    assert files.marked(mini)["made_by"] == own.MAKER
+    assert files.marked(mini)["made_by"] == ownership.MAKER
 
 
 def test_a_build_that_was_killed_is_built_again(mini):
     for name in ("emorealm_v1.json", "cues.json", "build.json"):
         (mini / name).unlink()
-    place(mini, f"{own.BEGUN}/dfew/part_1/1.mp4")
+    place(mini, f"{ownership.BEGUN}/dfew/part_1/1.mp4")
     place(mini, "videos/part_1/7.partial")
     assert build(mini, 25) == 0
-    assert not (mini / own.BEGUN).exists()
+    assert not (mini / ownership.BEGUN).exists()

@@ -11,10 +11,12 @@ from avem_train.negatives import TABLE_17, Negatives
 from avem_train.objectives import REJECTED
 from avem_train.preferences import problems, read
 from emorealm_tasks.media import probe
-from emorealm_tasks.mini import build, cli, instructions, preferences, questions
-from emorealm_tasks.mini.cues import BY_NAME, CUES, FEELINGS
-from emorealm_tasks.mini.plan import plan
-from emorealm_tasks.mini.world import generator, sample_clip
+from emorealm_tasks.mini import cli
+from emorealm_tasks.mini.build import split as build
+from emorealm_tasks.mini.build.plan import plan
+from emorealm_tasks.mini.language import instructions, preferences, questions
+from emorealm_tasks.mini.world.cues import BY_NAME, CUES, FEELINGS
+from emorealm_tasks.mini.world.sampling import generator, sample_clip
 
 CUE_OF = {phrase: cue.name for cue in CUES for phrase in cue.phrases}
 EMOTION_OF = {noun: emotion for emotion, nouns in FEELINGS.items() for noun in nouns}

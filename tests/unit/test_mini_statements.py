@@ -2,10 +2,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emorealm_tasks.mini import questions
-from emorealm_tasks.mini.cues import CUES, FEELINGS
-from emorealm_tasks.mini.statements import statement, statements
-from emorealm_tasks.mini.world import sample_clip
+from emorealm_tasks.mini.language import questions
+from emorealm_tasks.mini.language.statements import statement, statements
+from emorealm_tasks.mini.world.cues import CUES, FEELINGS
+from emorealm_tasks.mini.world.sampling import sample_clip
 
 EMOTION_OF = {word: emotion for emotion, words in FEELINGS.items() for word in words}
 

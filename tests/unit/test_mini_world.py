@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from emorealm_tasks.mini import floor, instructions, questions
-from emorealm_tasks.mini.build import items
-from emorealm_tasks.mini.canvas import SIZE
-from emorealm_tasks.mini.cues import CUES, EMOTIONS, affect_cues, scene_cues
-from emorealm_tasks.mini.draw import draw_frame
-from emorealm_tasks.mini.plan import CHANCE, plan, sizes
-from emorealm_tasks.mini.sound import LENGTHS, RATE, synthesise
-from emorealm_tasks.mini.world import companion, cue_records, generator, sample_clip
+from emorealm_tasks.mini.build import text_floor
+from emorealm_tasks.mini.build.plan import CHANCE, plan, sizes
+from emorealm_tasks.mini.build.split import items
+from emorealm_tasks.mini.language import instructions, questions
+from emorealm_tasks.mini.render.canvas import SIZE
+from emorealm_tasks.mini.render.picture import draw_frame
+from emorealm_tasks.mini.render.sound import LENGTHS, RATE, synthesise
+from emorealm_tasks.mini.world.cues import CUES, EMOTIONS, affect_cues, scene_cues
+from emorealm_tasks.mini.world.sampling import companion, cue_records, generator, sample_clip
 
 seeds = st.integers(0, 2**31)
 
@@ -73,7 +74,7 @@ def test_text_alone_never_tells_yes_from_no(split):
 
 def test_options_of_basic_are_right_equally_often(split):
     """Each set of four claims is asked four times, and each claim is right once."""
-    from emorealm_tasks.mini.cues import FEELINGS
+    from emorealm_tasks.mini.world.cues import FEELINGS
 
     cue_of = {phrase: cue.name for cue in CUES for phrase in cue.phrases}
     emotion_of = {noun: emotion for emotion, nouns in FEELINGS.items() for noun in nouns}
@@ -95,7 +96,7 @@ def test_options_of_basic_are_right_equally_often(split):
 def test_a_fitted_bag_of_words_stays_at_chance():
     """A text-only classifier fitted on four times as many questions; the bound is chance + 3 standard errors."""
     known, asked = items(plan(generator("test", 11), 2400)), items(plan(generator("test", 12), 600))
-    scores = floor.bag_of_words(known, asked)
+    scores = text_floor.bag_of_words(known, asked)
     counts = Counter(item["task"] for item in asked)
     for task, chance in CHANCE.items():
         error = 100 * np.sqrt(chance / 100 * (1 - chance / 100) / counts[task])
@@ -109,7 +110,7 @@ def test_the_bag_of_words_finds_a_leak():
         yes = "brows" in item["question"] or "top" in item["question"] or "mouth" in item["question"]
         item["answer"] = next(choice[1] for choice in item["choices"] if ("Yes" in choice) == yes)
     half = len(asked) // 2
-    assert floor.bag_of_words(asked[:half], asked[half:])["reasoning_stress_video"] > 70
+    assert text_floor.bag_of_words(asked[:half], asked[half:])["reasoning_stress_video"] > 70
 
 
 @given(seed=seeds)

@@ -13,7 +13,8 @@ from loguru import logger
 from PIL import Image
 
 from chat_requests import ask
-from emorealm_tasks import media, media_log
+from emorealm_tasks import media
+from emorealm_tasks.harness import media_log
 from faulty_server import FaultyServer, chat, error
 from model_adapters import catalogue, manifests
 from model_adapters.engines import clips as encoded

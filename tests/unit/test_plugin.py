@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from emorealm_results.samples import read_samples
-from emorealm_tasks import media_log, plugin, readers
-from emorealm_tasks.readers import suite
+from emorealm_tasks import plugin
+from emorealm_tasks.benchmarks import registry, suite
+from emorealm_tasks.harness import current_run, media_log
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,8 @@ def test_including_our_folder_by_hand_is_harmless():
 
 
 def test_groups_hold_their_five_members(manager):
-    for benchmark in readers.BENCHMARKS:
-        for variant in readers.VARIANTS:
+    for benchmark in registry.BENCHMARKS:
+        for variant in registry.VARIANTS:
             group = "_".join(filter(None, (benchmark, variant)))
             assert plugin._members(manager.task_index, [group]) == plugin.members(group)
 
@@ -49,7 +50,7 @@ def test_the_suites_hold_every_benchmark_once(manager):
 
 
 def test_recognition_tasks_ask_for_what_their_names_say(manager):
-    from emorealm_tasks.readers.recognition import PROMPTS
+    from emorealm_tasks.benchmarks.recognition_rows import PROMPTS
 
     for name, asked in suite.TASK_NAMES.items():
         if asked.benchmark in suite.PROMPTED:
@@ -63,7 +64,7 @@ def test_recognition_tasks_ask_for_what_their_names_say(manager):
 
 
 def test_each_task_asks_for_what_its_name_says(manager):
-    for name, asked in readers.TASK_NAMES.items():
+    for name, asked in registry.TASK_NAMES.items():
         config = manager._get_config(name)
         floor = asked.variant if asked.variant in ("blind", "shuffled") else ""
         assert config["dataset_name"] == "_".join(filter(None, (asked.benchmark, floor))), name
@@ -93,11 +94,11 @@ def test_model_families_are_models_of_lmms_eval():
 
 
 def test_the_likelihood_task_knows_the_model(manager):
-    assert plugin.model_name() is None or isinstance(plugin.model_name(), str)
+    assert current_run.model_name() is None or isinstance(current_run.model_name(), str)
     from lmms_eval.tasks import TaskManager
 
     TaskManager("ERROR", model_name="avere", include_defaults=False)
-    assert plugin.model_name() == "avere"
+    assert current_run.model_name() == "avere"
 
 
 def test_a_side_file_is_named_once_and_removed_at_exit(monkeypatch, tmp_path):

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_tasks import clips, floors, readers
-from emorealm_tasks.outside import inside
-from emorealm_tasks.readers import emorealm
+from emorealm_tasks.benchmarks import availability, controls, emorealm, registry
 from emorealm_tasks.settings import Settings
+from emorealm_tasks.untrusted import inside
 
 ITEM = {
     "id": "a1",
@@ -167,13 +166,13 @@ def world(tmp_path_factory, make_clip):
 
 def test_every_kind_of_unusable_clip_is_found(world):
     rows = emorealm.read("emorealm", world)
-    problems = clips.find_problems(rows, world.cache)
+    problems = availability.find_problems(rows, world.cache)
     assert {clip: problem.kind for clip, problem in problems.items()} == {
         "part_1/3.mp4": "missing",
         "part_1/4.mp4": "unreadable",
         "part_1/5.mp4": "soundless",
     }
-    text = clips.report(problems, 6, "somewhere", "do this")
+    text = availability.report(problems, 6, "somewhere", "do this")
     assert "3 of 6 clips cannot be used: 1 missing, 1 unreadable, 1 soundless." in text
     assert "part_1/5.mp4" in text
     assert text.endswith("Looked under somewhere.\ndo this")
@@ -181,21 +180,21 @@ def test_every_kind_of_unusable_clip_is_found(world):
 
 def test_probing_again_opens_nothing_until_a_file_changes(world, monkeypatch):
     rows = emorealm.read("emorealm", world)
-    before = clips.find_problems(rows, world.cache)
+    before = availability.find_problems(rows, world.cache)
     opened = []
-    examine_all = clips.guard.examine_all
-    monkeypatch.setattr(clips.guard, "examine_all", lambda files: opened.extend(files) or examine_all(files))
-    assert clips.find_problems(rows, world.cache) == before
+    examine_all = availability.guard.examine_all
+    monkeypatch.setattr(availability.guard, "examine_all", lambda files: opened.extend(files) or examine_all(files))
+    assert availability.find_problems(rows, world.cache) == before
     assert opened == []
     corrupt = world.videos / "part_1/4.mp4"
     corrupt.write_bytes(b"\0" * 6000)
-    clips.find_problems(rows, world.cache)
+    availability.find_problems(rows, world.cache)
     assert opened == [str(corrupt)]
 
 
 def test_unusable_clips_stop_the_task_with_one_report(world, capsys):
     with pytest.raises(SystemExit) as stopped:
-        readers.rows(readers.TASK_NAMES["emorealm_modality_agreement"], world)
+        registry.rows(registry.TASK_NAMES["emorealm_modality_agreement"], world)
     assert stopped.value.code == 2
     printed = capsys.readouterr().err
     assert printed.count("cannot be used") == 1
@@ -206,7 +205,7 @@ def test_unusable_clips_stop_the_task_with_one_report(world, capsys):
 def test_allow_missing_leaves_them_out_and_counts_them(world, capsys):
     from dataclasses import replace
 
-    rows = readers.rows(readers.TASK_NAMES["emorealm_modality_agreement"], replace(world, allow_missing=True))
+    rows = registry.rows(registry.TASK_NAMES["emorealm_modality_agreement"], replace(world, allow_missing=True))
     assert [row["id"] for row in rows] == ["1", "2", "6"]
     assert json.loads(rows[0]["left_out"]) == {"missing": 1, "unreadable": 1, "soundless": 1, "questions": 4}
     assert {row["given_clip"] for row in rows} == {row["clip"] for row in rows}
@@ -214,24 +213,24 @@ def test_allow_missing_leaves_them_out_and_counts_them(world, capsys):
 
 
 def test_blind_needs_no_clips_and_hands_out_none(world):
-    rows = readers.rows(readers.TASK_NAMES["emorealm_blind_modality_agreement"], world)
+    rows = registry.rows(registry.TASK_NAMES["emorealm_blind_modality_agreement"], world)
     assert len(rows) == 7
     assert {(row["video"], row["audio"], row["given_clip"]) for row in rows} == {("", "", "")}
 
 
 def test_a_task_without_items_stops(world, capsys):
     with pytest.raises(SystemExit):
-        readers.rows(readers.TASK_NAMES["emorealm_reasoning_basic_audio"], world)
+        registry.rows(registry.TASK_NAMES["emorealm_reasoning_basic_audio"], world)
     assert "no item of task 'reasoning_basic_audio'" in capsys.readouterr().err
 
 
 @given(st.lists(st.sampled_from(["anger", "fear", "sadness", ""]), min_size=2, max_size=40), st.integers(0, 99))
 def test_shuffling_is_a_derangement_across_emotions_wherever_that_can_be(emotions, seed):
     clips_ = {f"part_1/{n}.mp4": emotion for n, emotion in enumerate(emotions)}
-    given_ = floors.derange(clips_, seed)
+    given_ = controls.derange(clips_, seed)
     assert sorted(given_) == sorted(given_.values()) == sorted(clips_)
     assert all(clip != giver for clip, giver in given_.items())
-    assert given_ == floors.derange(clips_, seed)
+    assert given_ == controls.derange(clips_, seed)
     named = Counter(filter(None, emotions))
     if not named or max(named.values()) <= len(emotions) / 2:
         assert all(not clips_[clip] or clips_[clip] != clips_[giver] for clip, giver in given_.items())
@@ -239,7 +238,7 @@ def test_shuffling_is_a_derangement_across_emotions_wherever_that_can_be(emotion
 
 def test_shuffling_mixes_more_than_one_rotation():
     emotions = {f"{n}": ["anger", "fear", "sadness"][n % 3] for n in range(30)}
-    given_ = floors.derange(emotions)
+    given_ = controls.derange(emotions)
     assert {(emotions[clip], emotions[giver]) for clip, giver in given_.items()} == {
         (one, other) for one in set(emotions.values()) for other in set(emotions.values()) if one != other
     }
@@ -254,7 +253,7 @@ def test_emotions_come_from_the_field_else_from_the_words():
         base | {"clip": "3", "question": "Why is he angry?", "emotion": "fear"},
         base | {"clip": "4", "question": "Which?", "choices": ["(A) x"]},
     ]
-    assert floors.clip_emotions(rows) == {"1": "sadness", "2": "anger", "3": "fear", "4": ""}
+    assert controls.clip_emotions(rows) == {"1": "sadness", "2": "anger", "3": "fear", "4": ""}
 
 
 def test_shuffled_rows_name_the_clip_whose_media_they_carry():
@@ -262,14 +261,14 @@ def test_shuffled_rows_name_the_clip_whose_media_they_carry():
         {"clip": f"{n}.mp4", "video": f"/v/{n}.mp4", "audio": "", "emotion": emotion, "question": "?", "choices": []}
         for n, emotion in enumerate(["anger", "fear"])
     ]
-    first, second = floors.shuffled(rows)
+    first, second = controls.shuffled(rows)
     assert (first["clip"], first["given_clip"], first["video"]) == ("0.mp4", "1.mp4", "/v/1.mp4")
     assert (second["clip"], second["given_clip"], second["video"]) == ("1.mp4", "0.mp4", "/v/0.mp4")
 
 
 def test_one_clip_alone_cannot_be_shuffled():
     with pytest.raises(ValueError, match="two are needed"):
-        floors.derange({"a": "anger"})
+        controls.derange({"a": "anger"})
 
 
 def test_the_file_is_read_once_while_it_stays_the_same(tmp_path, monkeypatch):
@@ -277,7 +276,7 @@ def test_the_file_is_read_once_while_it_stays_the_same(tmp_path, monkeypatch):
     (row,) = emorealm.read_file(path, tmp_path, None)
     row["question"] = "changed by whoever got it"
     reads = []
-    monkeypatch.setattr("emorealm_tasks.readers.emorealm._row", lambda *a: reads.append(a))
+    monkeypatch.setattr("emorealm_tasks.benchmarks.emorealm._row", lambda *a: reads.append(a))
     assert emorealm.read_file(path, tmp_path, None)[0]["question"] == ITEM["question"]
     assert reads == []
 

@@ -9,10 +9,12 @@ import sys
 import numpy as np
 import pytest
 
-from emorealm_tasks import data_check, judging, reasoning, reasoning_metrics
+from emorealm_tasks.benchmarks import emer, preflight, suite
 from emorealm_tasks.errors import DataAbsent
-from emorealm_tasks.judge_prompt import CRITERIA, Verdict
-from emorealm_tasks.readers import emer, suite
+from emorealm_tasks.harness import description
+from emorealm_tasks.judge import dispatch
+from emorealm_tasks.metrics import description as description_metrics
+from emorealm_tasks.metrics.description import CRITERIA, Verdict
 from emorealm_tasks.settings import Settings
 from faulty_server import FaultyServer, chat
 
@@ -66,17 +68,17 @@ def test_absent_data_and_an_unset_judge_stop_before_anything_runs(tmp_path, caps
     for name in ("OPENAI_API_KEY", "EMOREALM_JUDGE_API_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(SystemExit):
-        judging.check(Settings(), embedded=False)
+        dispatch.check(Settings(), embedded=False)
     assert "OPENAI_API_KEY" in capsys.readouterr().err
-    judging.check(Settings(judge="later"), embedded=False)
+    dispatch.check(Settings(judge="later"), embedded=False)
     with pytest.raises(DataAbsent):
-        data_check.look("emer", ["emer"], Settings())
+        preflight.look("emer", ["emer"], Settings())
     assert "EMOREALM_EMER" in capsys.readouterr().err
     with pytest.raises(DataAbsent):
         emer.read("emer", Settings(emer=tmp_path))
     with pytest.raises(SystemExit):
-        judging.check(Settings(judge="cues"), embedded=False)
-    judging.check(Settings(), embedded=True)
+        dispatch.check(Settings(judge="cues"), embedded=False)
+    dispatch.check(Settings(), embedded=True)
 
 
 def verdict(*scores):
@@ -84,7 +86,7 @@ def verdict(*scores):
 
 
 def record(number, *verdicts, judge="j"):
-    given = reasoning_metrics.as_json(verdicts)
+    given = description_metrics.as_json(verdicts)
     return {
         "id": str(number),
         "clip": str(number),
@@ -98,21 +100,21 @@ def record(number, *verdicts, judge="j"):
 def test_scores_are_means_over_judged_clips():
     records = [record(n, verdict(2, 4, 6, 8), verdict(4, 4, 6, 8)) for n in range(20)]
     records += [record(20 + n, verdict(9, 9, 9, 9), None) for n in range(2)]
-    found = reasoning_metrics.scores(records, "j")
+    found = description_metrics.scores(records, "j")
     assert found["clue"]["value"] == pytest.approx((20 * 3 + 2 * 9) / 22)
     assert found["mean"]["value"] == pytest.approx((20 * 5.25 + 2 * 9) / 22)
     assert found["clue"]["spread"] == pytest.approx(np.sqrt(2))  # of (2, 4), in the clips judged twice
     assert found["label"]["spread"] == 0
     assert found["mean"]["spread"] == pytest.approx(np.sqrt(0.125))  # of (5, 5.5)
     assert found["clue"]["low"] < found["clue"]["value"] < found["clue"]["high"]
-    assert reasoning_metrics.unjudged(records, "j") == (2, 44)
-    assert reasoning_metrics.scores(records, "nobody")["clue"]["value"] is None
+    assert description_metrics.unjudged(records, "j") == (2, 44)
+    assert description_metrics.scores(records, "nobody")["clue"]["value"] is None
 
 
 def test_more_than_a_twentieth_unjudged_leaves_no_scores():
     judged = [record(n, verdict(5, 5, 5, 5)) for n in range(19)]
-    assert reasoning_metrics.scores([*judged, record(19, None)], "j")["clue"]["value"] == 5
-    assert reasoning_metrics.scores([*judged, record(19, None), record(20, None)], "j")["clue"]["value"] is None
+    assert description_metrics.scores([*judged, record(19, None)], "j")["clue"]["value"] == 5
+    assert description_metrics.scores([*judged, record(19, None), record(20, None)], "j")["clue"]["value"] is None
 
 
 def doc(number, truth=""):
@@ -126,7 +128,7 @@ TRUTH = json.dumps({"emotions": ["anger"], "present": ["growl"], "relevant": ["g
 
 def aggregated(results, name):
     values = [result[name] for result in results]
-    return reasoning.emer_score(values) if name == "emer_score" else reasoning.aggregate(values)
+    return description.emer_score(values) if name == "emer_score" else description.aggregate(values)
 
 
 def test_the_harness_gets_every_row_and_records_that_can_be_judged_again(monkeypatch):
@@ -137,8 +139,8 @@ def test_the_harness_gets_every_row_and_records_that_can_be_judged_again(monkeyp
         "",
         "[LMMS_EVAL_REQUEST_FAILED after a growl: anger]",
     ]
-    results = [reasoning.process_results(doc(n, TRUTH), [reply]) for n, reply in enumerate(replies)]
-    names = {metric["metric"] for metric in reasoning.METRIC_LIST}
+    results = [description.process_results(doc(n, TRUTH), [reply]) for n, reply in enumerate(replies)]
+    names = {metric["metric"] for metric in description.METRIC_LIST}
     assert not [(a, b) for a in names for b in names if a != b and a in b]  # groups pick metrics by substring
     assert set(results[0]) <= names
     # the growl; no such cue; nothing said; a failed request says nothing either, whatever its message holds
@@ -151,7 +153,7 @@ def test_the_harness_gets_every_row_and_records_that_can_be_judged_again(monkeyp
     assert saved["verdicts"]["cues"][0]["scores"] == dict.fromkeys(CRITERIA, 10)
     assert "clue_spread" not in results[0]
     monkeypatch.setenv("EMOREALM_JUDGE_REPEATS", "2")
-    assert "clue_spread" in reasoning.process_results(doc(0, TRUTH), ["x"])
+    assert "clue_spread" in description.process_results(doc(0, TRUTH), ["x"])
 
 
 FAILING = """

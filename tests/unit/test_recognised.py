@@ -6,8 +6,8 @@ import pytest
 from lmms_eval.loggers.evaluation_tracker import EvaluationTracker
 
 from emorealm_results import recognised, rescore_run
-from emorealm_tasks import recognition
-from emorealm_tasks.readers.recognition import ask, row
+from emorealm_tasks.benchmarks.recognition_rows import ask, row
+from emorealm_tasks.harness import recognition
 
 REPLIES = (
     ("anger", "angry"),

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from emorealm_tasks import recognition
+from emorealm_tasks.benchmarks.recognition_rows import PROMPTS, ask, row
 from emorealm_tasks.emotions import EMOTIONS
-from emorealm_tasks.readers.recognition import PROMPTS, ask, row
+from emorealm_tasks.harness import recognition
 
 NONE_LEFT_OUT = json.dumps({"missing": 0, "unreadable": 0, "soundless": 0, "questions": 0})
 NAMES = [metric["metric"] for metric in recognition.METRIC_LIST]
@@ -80,7 +80,7 @@ def test_clips_left_out_stand_beside_the_scores():
 
 
 def test_prompts_are_the_released_ones_and_the_classes_are_the_rows_own():
-    from emorealm_tasks.mini import wording
+    from emorealm_tasks.mini.language import wording
 
     assert (PROMPTS["one_word"], PROMPTS["detail"]) == (wording.ONE_WORD, wording.DESCRIBE)
     five = ask([doc(labels=list(EMOTIONS[:5]))], "classes")[0]["question"]

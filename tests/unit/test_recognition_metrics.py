@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
-from emorealm_tasks import metrics, recognition_metrics
+from emorealm_tasks import metrics
 from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.metrics import recognition
 
 LABELS = list(EMOTIONS[:5])
 reply = st.sampled_from([*LABELS, ""])
@@ -28,7 +29,7 @@ def test_strict_is_scikit_learn_over_the_classes_with_a_gold_sample(rows):
     records = make(rows)
     gold, read = [r["gold"] for r in records], [r["strict"] or "none" for r in records]
     present = sorted(set(gold))
-    scores = recognition_metrics.scores(records, "strict")
+    scores = recognition.scores(records, "strict")
     assert scores["uar"] == pytest.approx(100 * recall_score(gold, read, labels=present, average="macro"))
     assert scores["war"] == pytest.approx(100 * accuracy_score(gold, read))
     assert scores["weighted_f1"] == pytest.approx(
@@ -47,9 +48,9 @@ def test_strict_is_scikit_learn_over_the_classes_with_a_gold_sample(rows):
 def test_official_is_scikit_learn_over_gold_and_read_classes_without_dropped_rows(rows):
     records = make(rows)
     kept = [r for r in records if r["official"] or r["error"]]
-    scores = recognition_metrics.scores(records, "official")
+    scores = recognition.scores(records, "official")
     if not kept:
-        assert all(scores[name] is None for name in recognition_metrics.AVERAGES)
+        assert all(scores[name] is None for name in recognition.AVERAGES)
         return
     gold, read = [r["gold"] for r in kept], [r["official"] or "none" for r in kept]
     union = sorted({*gold, *read} - {"none"})
@@ -67,10 +68,10 @@ def test_a_resample_scores_as_if_its_records_were_repeated(rows, seed):
     records = make(rows)
     weights = np.random.default_rng(seed).multinomial(len(records), np.full(len(records), 1 / len(records)))
     repeated = [record for record, times in zip(records, weights, strict=True) for _ in range(times)]
-    for reading in recognition_metrics.READINGS:
-        names, function = recognition_metrics.score_function(records, reading)
+    for reading in recognition.READINGS:
+        names, function = recognition.score_function(records, reading)
         resampled = dict(zip(names, function(weights[None].astype(float))[0], strict=True))
-        direct = recognition_metrics.scores(repeated, reading)
+        direct = recognition.scores(repeated, reading)
         missed = {r["gold"] for r in records} != {r["gold"] for r in repeated}
         for name in ("war", "weighted_f1", *(() if reading == "strict" and missed else ("uar",))):
             expected = np.nan if direct[name] is None else direct[name]
@@ -81,7 +82,7 @@ def test_a_resample_scores_as_if_its_records_were_repeated(rows, seed):
 @given(replies)
 def test_the_confusion_matrix_is_scikit_learns(rows):
     records = make(rows)
-    matrix = recognition_metrics.confusion(records, "strict")
+    matrix = recognition.confusion(records, "strict")
     whole = confusion_matrix([r["gold"] for r in records], [r["strict"] for r in records], labels=[*LABELS, ""])
     present = [label for label in LABELS if label in matrix]
     assert {r["gold"] for r in records} == set(present)
@@ -92,7 +93,7 @@ def test_the_confusion_matrix_is_scikit_learns(rows):
 def test_counts_tell_unparsed_from_failed_and_dropped():
     rows = [("anger", "", "anger", False), ("anger", "anger", "", False), ("fear", "", "", True)]
     records = [record | {"labels": EMOTIONS} for record in make(rows)]
-    counts = recognition_metrics.counts(records)
+    counts = recognition.counts(records)
     assert (counts["n"], counts["unparsed"], counts["errors"], counts["dropped"]) == (3, 1, 1, 1)
     assert counts["unparsed_rate"] == pytest.approx(100 / 3)
     assert counts["by_class"]["anger"] == 2
@@ -101,7 +102,7 @@ def test_counts_tell_unparsed_from_failed_and_dropped():
 
 def test_the_papers_averages_follow_from_its_class_recalls_and_dfews_counts():
     """Table 15's WAR is its recalls weighted by the first fold's class counts: Emotion-LLaMA's row."""
-    from emorealm_tasks.readers.dfew import TEST_FOLDS
+    from emorealm_tasks.benchmarks.dfew import TEST_FOLDS
 
     recalls = dict(zip(EMOTIONS, (71.98, 76.25, 61.99, 71.95, 33.67, 0.0, 3.31), strict=True))
     records = []
@@ -112,7 +113,7 @@ def test_the_papers_averages_follow_from_its_class_recalls_and_dfews_counts():
         {"id": str(n), "clip": str(n), "labels": EMOTIONS, "gold": gold, "strict": read, "official": read, "error": ""}
         for n, (gold, read) in enumerate(records)
     ]
-    scores = recognition_metrics.scores(records, "strict")
+    scores = recognition.scores(records, "strict")
     assert scores["uar"] == pytest.approx(45.59, abs=0.01)
     assert scores["war"] == pytest.approx(59.37, abs=0.01)
 
@@ -122,25 +123,25 @@ def test_intervals_hold_their_score_and_unparsed_replies():
         ("sadness", "anger", "", False)
     ] * 20
     records = make(rows)
-    bounds = recognition_metrics.score_intervals(records, "strict")
-    for name, value in recognition_metrics.scores(records, "strict").items():
+    bounds = recognition.score_intervals(records, "strict")
+    for name, value in recognition.scores(records, "strict").items():
         assert bounds[name][0] <= value <= bounds[name][1]
     assert bounds["unparsed_rate"][0] < 20 < bounds["unparsed_rate"][1]
-    assert bounds == recognition_metrics.score_intervals(records, "strict")
+    assert bounds == recognition.score_intervals(records, "strict")
 
 
 def test_wrong_calls_are_refused():
     records = make([("anger", "anger", "anger", False)])
     with pytest.raises(ValueError, match="lenient"):
-        recognition_metrics.scores(records, "lenient")
+        recognition.scores(records, "lenient")
     with pytest.raises(ValueError, match="fear"):
-        recognition_metrics.scores([record | {"gold": "fear"} for record in records], "strict")
-    assert recognition_metrics.scores([], "strict") == {"uar": None, "war": None, "weighted_f1": None}
+        recognition.scores([record | {"gold": "fear"} for record in records], "strict")
+    assert recognition.scores([], "strict") == {"uar": None, "war": None, "weighted_f1": None}
 
 
 def test_a_class_whose_replies_are_all_dropped_keeps_its_place_without_a_score():
     """So that two runs on the same clips have the same scores."""
     records = make([(LABELS[0], LABELS[0], LABELS[0], False), (LABELS[1], LABELS[1], "", False)])
-    scores = recognition_metrics.scores(records, "official")
-    assert list(scores) == [*recognition_metrics.AVERAGES, f"recall_{LABELS[0]}", f"recall_{LABELS[1]}"]
+    scores = recognition.scores(records, "official")
+    assert list(scores) == [*recognition.AVERAGES, f"recall_{LABELS[0]}", f"recall_{LABELS[1]}"]
     assert (scores["uar"], scores["war"], scores[f"recall_{LABELS[1]}"]) == (100, 100, None)

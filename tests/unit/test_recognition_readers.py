@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from emorealm_tasks import readers, settings
+from emorealm_tasks import settings
+from emorealm_tasks.benchmarks import dfew, mer2023, ravdess, recognition_rows, registry, suite
 from emorealm_tasks.emotions import EMOTIONS
-from emorealm_tasks.readers import dfew, mer2023, ravdess, recognition, suite
 
 HERE = settings.Settings()
 
@@ -170,9 +170,9 @@ def test_a_picture_or_a_sound_alone_is_enough_where_no_more_is_asked(tmp_path, m
     kept, _ = suite.usable("ravdess", here)
     assert [row["video"] for row in kept] == [str(silent)]
     as_sound = [{**kept[0], "video": "", "audio": str(heard), "silent": False}]
-    assert readers.with_clips(as_sound, here, "", "")[0] == as_sound
+    assert registry.with_clips(as_sound, here, "", "")[0] == as_sound
     with pytest.raises(SystemExit):
-        readers.with_clips([{**kept[0], "silent": False}], here, "", "")
+        registry.with_clips([{**kept[0], "silent": False}], here, "", "")
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_a_text_is_read_whole_or_refused_with_its_line(tmp_path, capsys, text, s
     path = tmp_path / "labels.csv"
     labels(path, text)
     if said is None:
-        assert recognition.read_csv(path, ("name", "reason"))
+        assert recognition_rows.read_csv(path, ("name", "reason"))
         return
-    line = stopped(capsys, recognition.read_csv, path, ("name", "reason"))
+    line = stopped(capsys, recognition_rows.read_csv, path, ("name", "reason"))
     assert said in line
     assert line.count("\n") == 1
     assert len(line) < 500
@@ -208,7 +208,7 @@ def test_a_text_is_read_whole_or_refused_with_its_line(tmp_path, capsys, text, s
 @pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"name,reason\ns1,caf\xe9\n"])
 def test_labels_that_are_not_utf8_are_refused(tmp_path, capsys, content):
     (tmp_path / "labels.csv").write_bytes(content)
-    assert "not UTF-8" in stopped(capsys, recognition.read_csv, tmp_path / "labels.csv", ("name", "reason"))
+    assert "not UTF-8" in stopped(capsys, recognition_rows.read_csv, tmp_path / "labels.csv", ("name", "reason"))
 
 
 def test_a_clip_with_two_labels_is_refused(tmp_path, capsys):

@@ -6,7 +6,8 @@ import pytest
 from lmms_eval.api.instance import GenerationResult, Instance
 from lmms_eval.caching.response_cache import ResponseCache
 
-from emorealm_tasks import errors, response_cache
+from emorealm_tasks import errors
+from emorealm_tasks.harness import response_cache
 
 OURS, FOREIGN = "emorealm_mini_modality_agreement", "mmlu"
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_tasks import media_log, metrics, scoring
+from emorealm_tasks import metrics
+from emorealm_tasks.harness import media_log, multiple_choice
 
 DOC = {
     "id": "s1",
@@ -23,7 +24,7 @@ DOC = {
     "given_clip": "part_1/1.mp4",
     "left_out": "{}",
 }
-NAMES = [entry["metric"] for entry in scoring.METRIC_LIST]
+NAMES = [entry["metric"] for entry in multiple_choice.METRIC_LIST]
 
 
 @pytest.fixture(autouse=True)
@@ -42,13 +43,13 @@ def test_every_returned_key_is_a_listed_metric():
     left_out = {"left_out": json.dumps({"missing": 1, "unreadable": 0, "soundless": 0, "questions": 2})}
     for task in metrics.TASKS:
         choices = ["(A) x", "(B) y"] if "basic" in task else DOC["choices"]
-        scored = scoring.process_results(DOC | left_out | {"task": task, "choices": choices}, ["A"])
+        scored = multiple_choice.process_results(DOC | left_out | {"task": task, "choices": choices}, ["A"])
         assert set(scored) <= set(NAMES)
         assert next(iter(scored)) == "emorealm_score"
 
 
 def test_a_record_holds_all_readings():
-    record = scoring.process_results(DOC, ["No, there is a laugh."])["emorealm_score"]["record"]
+    record = multiple_choice.process_results(DOC, ["No, there is a laugh."])["emorealm_score"]["record"]
     assert record == {
         "id": "s1",
         "clip": "part_1/1.mp4",
@@ -68,7 +69,7 @@ def test_a_record_holds_all_readings():
 
 
 def test_a_failed_request_is_no_answer_in_any_reading():
-    scored = scoring.process_results(DOC, ["[LMMS_EVAL_REQUEST_FAILED] B is the answer"])["emorealm_score"]
+    scored = multiple_choice.process_results(DOC, ["[LMMS_EVAL_REQUEST_FAILED] B is the answer"])["emorealm_score"]
     record = scored["record"]
     assert (record["official"], record["official_lenient"], record["strict"]) == (False, False, "")
     assert record["error"].startswith("[LMMS_EVAL_REQUEST_FAILED]")
@@ -78,14 +79,14 @@ def test_a_failed_request_is_no_answer_in_any_reading():
 @given(st.text(max_size=80))
 def test_no_reply_makes_scoring_raise(text):
     """An exception there is retried for 20 minutes and loses the run."""
-    scored = scoring.process_results(DOC, [text])
+    scored = multiple_choice.process_results(DOC, [text])
     assert scored["emorealm_score"]["score"] in (0, 1)
     json.dumps(scored)
 
 
 def test_scoring_that_fails_is_an_error_of_the_record(monkeypatch):
-    monkeypatch.setattr(scoring.answers, "choose_option", lambda *_: 1 / 0)
-    record = scoring.process_results(DOC, ["B"])["emorealm_score"]["record"]
+    monkeypatch.setattr(multiple_choice.answers, "choose_option", lambda *_: 1 / 0)
+    record = multiple_choice.process_results(DOC, ["B"])["emorealm_score"]["record"]
     assert "ZeroDivisionError" in record["error"]
     assert record["strict"] == ""
 
@@ -100,13 +101,13 @@ def test_scoring_that_fails_is_an_error_of_the_record(monkeypatch):
     ],
 )
 def test_the_likeliest_option_is_the_answer(results, letter):
-    record = scoring.process_likelihoods(DOC, results)["emorealm_score"]["record"]
+    record = multiple_choice.process_likelihoods(DOC, results)["emorealm_score"]["record"]
     assert (record["strict"], record["official"]) == (letter, letter == "B")
 
 
 @pytest.mark.parametrize("results", [["(-inf, False)", "(-1.0, False)"], ["nothing", "(1, True)"], [(1.0, True)], []])
 def test_likelihoods_that_cannot_be_compared_are_an_error(results):
-    record = scoring.process_likelihoods(DOC, results)["emorealm_score"]["record"]
+    record = multiple_choice.process_likelihoods(DOC, results)["emorealm_score"]["record"]
     assert record["error"]
     assert record["strict"] == ""
 
@@ -114,13 +115,13 @@ def test_likelihoods_that_cannot_be_compared_are_an_error(results):
 def _collected(replies: list[tuple[dict, str]]) -> dict[str, list]:
     collected: dict[str, list] = {}
     for doc, reply in replies:
-        for name, value in scoring.process_results(doc, [reply]).items():
+        for name, value in multiple_choice.process_results(doc, [reply]).items():
             collected.setdefault(name, []).append(value)
     return collected
 
 
 def _table(collected: dict[str, list]) -> dict[str, float | None]:
-    aggregations = {entry["metric"]: entry["aggregation"] for entry in scoring.METRIC_LIST}
+    aggregations = {entry["metric"]: entry["aggregation"] for entry in multiple_choice.METRIC_LIST}
     return {name: aggregations[name](values) for name, values in collected.items()}
 
 
@@ -133,9 +134,9 @@ def test_the_table_equals_the_metrics_and_intervals_of_its_records():
     collected = _collected(replies)
     table = _table(collected)
     records = [value["record"] for value in collected["emorealm_score"]]
-    for reading in scoring.READINGS:
+    for reading in multiple_choice.READINGS:
         scores = metrics.task_scores(records, reading)
-        found = scoring.intervals.score_intervals(records, reading)
+        found = multiple_choice.intervals.score_intervals(records, reading)
         for score in metrics.YES_NO_SCORES:
             assert table[f"{score}_{reading}"] == scores[score]
             assert (table[f"{score}_low_{reading}"], table[f"{score}_high_{reading}"]) == found[score]
@@ -150,8 +151,8 @@ def test_the_table_equals_the_metrics_and_intervals_of_its_records():
 def test_scores_without_questions_are_none_and_the_groups_mean_bears_it():
     table = _table(_collected([(DOC, "B")]))
     assert (table["precision_official"], table["f1_official"]) == (None, None)  # no question whose answer is yes
-    assert scoring.unweighted_mean([table["f1_official"], 50.0], [1, 1], False) is None
-    assert scoring.unweighted_mean([100.0, 50.0], [1, 99], False) == 75.0
+    assert multiple_choice.unweighted_mean([table["f1_official"], 50.0], [1, 1], False) is None
+    assert multiple_choice.unweighted_mean([100.0, 50.0], [1, 99], False) == 75.0
 
 
 def test_left_out_clips_are_counted_beside_the_scores():
@@ -163,7 +164,7 @@ def test_left_out_clips_are_counted_beside_the_scores():
 
 
 def test_replies_survive_the_way_between_processes():
-    values = scoring.process_results(DOC, ["B"])
+    values = multiple_choice.process_results(DOC, ["B"])
     again = pickle.loads(pickle.dumps(values["f1_strict"]))
     assert (again.metric, again.record) == ("f1_strict", values["emorealm_score"]["record"])
     assert json.loads(json.dumps(again)) == "B"
@@ -177,9 +178,9 @@ def test_media_really_given_are_attached_from_the_side_file(monkeypatch, tmp_pat
     with (tmp_path / "media.jsonl").open("a") as file:
         file.write('{"clip": "/v/3')  # another process is still writing
     unread = {"decoder": None, "decoded": None, "damaged_packets": None, "cut_short": None}  # not by our reader
-    assert scoring.make_record(DOC, "B")["media"] == given_ | unread
-    assert scoring.make_record(DOC | {"audio": "/w/1.wav"}, "B")["media"] == "unknown"
-    assert scoring.make_record(DOC | {"video": ""}, "B")["media"] == "none"
+    assert multiple_choice.make_record(DOC, "B")["media"] == given_ | unread
+    assert multiple_choice.make_record(DOC | {"audio": "/w/1.wav"}, "B")["media"] == "unknown"
+    assert multiple_choice.make_record(DOC | {"video": ""}, "B")["media"] == "none"
 
 
 def test_without_a_named_side_file_nothing_is_written(tmp_path, monkeypatch):

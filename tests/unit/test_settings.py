@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from emorealm_tasks import settings
-from emorealm_tasks.judge_client import Client
+from emorealm_tasks.judge.client import Client
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,8 @@ from avem_train import study_record
 from emorealm_results import cli, study_plots, study_scores
 from emorealm_results.layouts import GROUP
 from emorealm_results.study_scores import Scored
-from emorealm_tasks import intervals, metrics
+from emorealm_tasks import metrics
+from emorealm_tasks.metrics import intervals
 
 CLIPS = 40
 PARTS = ("full", "blind", "shuffled")

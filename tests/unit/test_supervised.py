@@ -15,9 +15,9 @@ from avem_train.mini_clips import rendered, target_names, targets
 from avem_train.muon import Schedule, split
 from avem_train.nano import Media, forward
 from avem_train.supervised import STAGES, STATEMENTS, Stage, batches, train_stage
-from emorealm_tasks.mini.instructions import KINDS
-from emorealm_tasks.mini.plan import plan
-from emorealm_tasks.mini.world import generator, sample_clip
+from emorealm_tasks.mini.build.plan import plan
+from emorealm_tasks.mini.language.instructions import KINDS
+from emorealm_tasks.mini.world.sampling import generator, sample_clip
 
 SHAPE = nano.Shape(
     image_size=48, patch=24, vision_width=32, vision_layers=1, audio_width=32, audio_layers=1, mel_bins=16,

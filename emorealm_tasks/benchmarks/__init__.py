@@ -1,0 +1,1 @@
+"""Published files -> the rows that lmms-eval asks: one module a benchmark."""

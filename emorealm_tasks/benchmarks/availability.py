@@ -1,0 +1,150 @@
+"""Can every clip that is about to be asked about be seen and heard? Looked at before any inference.
+
+Every file is decoded once, in processes of their own (`emorealm_tasks.media.guard`), so that a file that crashes the
+decoder costs itself and not the run. What was found is kept under the cache folder by path, size and time of change, so
+that looking at thousands of clips again costs only their `stat`.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emorealm_tasks import files as writing
+from emorealm_tasks.benchmarks.rows import Row
+from emorealm_tasks.errors import warn_once
+from emorealm_tasks.media import guard
+from emorealm_tasks.schemas import fit
+from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
+
+KINDS = ("missing", "unreadable", "soundless")
+_SHOWN = 5  # problems spelled out in a report
+PROBES = "probes-2.json"  # under the cache folder; the first kind of file knew less
+_WORDS = dict.fromkeys(("kind", "reason", "no_video", "no_audio"), str)
+_KEPT = {str: {"stamp": [int], "video": bool, "audio": bool, "damaged_packets?": int, "decoded?": float} | _WORDS}
+"""What PROBES holds (`emorealm_tasks.schemas`)."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a clip cannot be used."""
+
+    kind: str
+    """One of KINDS."""
+    file: str
+    reason: str
+
+
+def find_problems(rows: Sequence[Row], cache: Path) -> dict[str, Problem]:
+    """Problems of the clips that `rows` name (keys clip, video, audio), by clip; empty when all can be used.
+
+    A row without `video` needs sound only, one with `silent` picture only.
+    """
+    clips = {row["clip"]: (row["video"], row["audio"], bool(row.get("silent"))) for row in rows}
+    files = sorted({file for video, audio, _ in clips.values() for file in (video, audio) if file})
+    found = held(files, cache)
+    judged = {clip: _judge(*asked, found) for clip, asked in clips.items()}
+    return {clip: problem for clip, problem in judged.items() if problem is not None}
+
+
+def report(problems: Mapping[str, Problem], clips: int, looked: str, remedy: str) -> str:
+    """The one report: how many of `clips` and of which kind, the first few, where it looked, how to get them."""
+    counted = count(problems.values())
+    kinds = ", ".join(f"{counted[kind]} {kind}" for kind in KINDS if counted[kind])
+    lines = [f"{len(problems)} of {clips} clips cannot be used: {kinds}."]
+    shown = [problem for _, problem in sorted(problems.items())][:_SHOWN]
+    lines += [f"  {problem.kind}: {problem.reason}" for problem in shown]
+    if len(problems) > _SHOWN:
+        lines.append(f"  ... and {len(problems) - _SHOWN} more")
+    return "\n".join([*lines, f"Looked under {looked}.", remedy])
+
+
+def count(problems: Iterable[Problem]) -> dict[str, int]:
+    """How many problems there are of each of KINDS."""
+    counted = Counter(problem.kind for problem in problems)
+    return {kind: counted[kind] for kind in KINDS}
+
+
+def stamp(file: str | Path) -> list[int] | None:
+    """Size and time of change (ns) of a file, which tell it from a later one of its name; None where there is none."""
+    try:
+        state = os.stat(file)
+    except OSError:
+        return None
+    return [state.st_size, state.st_mtime_ns]
+
+
+def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict[str, Any]]) -> Problem | None:
+    if video and (problem := _unusable(video, found[video], "video")):
+        return problem
+    return None if silent else _unusable(audio or video, found[audio or video], "audio")
+
+
+def _unusable(file: str, what: Mapping[str, Any], needed: str) -> Problem | None:
+    """Why the `video` or `audio` of a file cannot be used; None where it can."""
+    if what["kind"]:
+        return Problem(what["kind"], file, what["reason"])
+    if what[needed]:
+        return None
+    if what[f"no_{needed}"]:
+        return Problem("unreadable", file, what[f"no_{needed}"])
+    if needed == "video":
+        return Problem("unreadable", file, f"{file}: there is no picture in it")
+    return Problem("soundless", file, f"{file}: there is no sound in it")
+
+
+def held(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
+    """What each file holds: {"kind": "", "missing" or "unreadable", "reason"}, and as `media.guard.examine_all`.
+
+    A file that was never looked at is decoded from end to end, in a process of its own.
+    """
+    kept_in = cache / PROBES
+    kept = _read(kept_in)
+    stamps = {file: stamp(file) for file in files}
+    known = {file: kept[file] for file in files if file in kept and kept[file]["stamp"] == stamps[file] is not None}
+    fresh = [file for file in files if file not in known]
+    there = [file for file in fresh if stamps[file] is not None and os.path.isfile(file)]
+    examined = guard.examine_all(there)
+    for file in fresh:
+        known[file] = {"stamp": stamps[file], **_outcome(file, examined.get(file))}
+    if there and (kept_in.is_file() or not kept_in.exists()):  # a pipe there would be waited for
+        _write(kept_in, kept | {file: known[file] for file in there})
+    return known
+
+
+def _outcome(file: str, examined: dict[str, Any] | None) -> dict[str, Any]:
+    if examined is None:
+        return {"kind": "missing", "reason": file, **guard.unreadable("")}
+    reason = examined["unreadable"]
+    return {"kind": "unreadable" if reason else "", "reason": reason, **examined}
+
+
+def incomplete(files: Iterable[str], cache: Path) -> list[str]:
+    """A line for each readable file that does not decode from end to end: which share does, and what is wrong."""
+    found = held(sorted(set(files)), cache)
+    lines = []
+    for file, what in found.items():
+        if what["video"] or what["audio"]:
+            faults = [f"{what['damaged_packets']} damaged packets"] if what["damaged_packets"] else []
+            faults += ["cut short"] if what["cut_short"] else []
+            if faults:
+                lines.append(f"{file}: {100 * what['decoded']:.1f}% decodes ({', '.join(faults)})")
+    return lines
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        kept: dict[str, dict[str, Any]] = parse_json(read_bytes(path))
+        fit(kept, _KEPT)
+    except Unreadable:  # never written, cut short or changed: probing again is all it costs
+        return {}
+    return kept
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    try:
+        writing.write_json(path, content, indent=None)
+    except OSError as error:
+        warn_once("probes", f"{path}: cannot be kept ({error.strerror}), so clips are looked at again next time")

@@ -1,0 +1,60 @@
+"""Are the data sets of a run there? Looked at for all of its tasks at once, before a model is loaded."""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from emorealm_tasks.benchmarks import emer, registry, suite
+from emorealm_tasks.benchmarks.rows import Row
+from emorealm_tasks.errors import DataAbsent, stop
+from emorealm_tasks.judge import dispatch
+from emorealm_tasks.settings import Settings, load
+
+
+def find_absent(names: Iterable[str]) -> set[str]:
+    """Those of our tasks among `names` that cannot be asked, having no data; names of other tasks are passed over.
+
+    Every data set prints its own report. Where one is absent it stops, unless EMOREALM_ALLOW_MISSING is set and another
+    one is there.
+    """
+    settings = load()
+    wanted = _by_benchmark(names)
+    absent = []
+    for benchmark, tasks in wanted.items():
+        try:
+            look(benchmark, tasks, settings)
+        except DataAbsent:
+            if len(wanted) == 1:
+                raise  # its report has said everything
+            absent.append(benchmark)
+    if not absent:
+        return set()
+    tally = f"{len(absent)} of {len(wanted)} data sets cannot be used: {', '.join(absent)}."
+    if len(absent) == len(wanted):
+        stop(f"{tally} Nothing is left to ask about.")
+    if not settings.allow_missing:
+        stop(f"{tally} EMOREALM_ALLOW_MISSING=1 runs the rest.")
+    print(f"emorealm: {tally} Going on without them (EMOREALM_ALLOW_MISSING).", file=sys.stderr, flush=True)
+    return {task for benchmark in absent for task in wanted[benchmark]}
+
+
+def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
+    """The rows of a benchmark's tasks that can be asked, and what is left out; reports what is wrong, or unexpected."""
+    if benchmark in registry.BENCHMARKS:
+        return registry.usable(benchmark, dict.fromkeys(registry.TASK_NAMES[task].task for task in tasks), settings)
+    rows = suite.read(benchmark, settings)
+    if note := suite.note(benchmark, rows, settings):
+        print(f"emorealm: {note}", file=sys.stderr, flush=True)
+    found = registry.with_clips(rows, settings, *suite.where(benchmark, settings))
+    if benchmark in emer.BENCHMARKS:
+        dispatch.check(settings, embedded=benchmark.endswith("_mini"))  # matters only where there is something to judge
+    return found
+
+
+def _by_benchmark(names: Iterable[str]) -> dict[str, list[str]]:
+    """Benchmark -> those of its tasks among `names` whose clips are needed."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        asked = suite.TASK_NAMES.get(name) or registry.TASK_NAMES.get(name)
+        if asked is not None and asked.variant != "blind":
+            found.setdefault(asked.benchmark, []).append(name)
+    return found

@@ -1,0 +1,117 @@
+"""Readers: a benchmark's published files -> rows. Here: from a task's name to the rows lmms-eval asks about."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from emorealm_tasks.benchmarks import availability, controls, emorealm
+from emorealm_tasks.benchmarks.rows import Row
+from emorealm_tasks.errors import absent, stop
+from emorealm_tasks.settings import Settings, load
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+BENCHMARKS: dict[str, str] = {
+    "emorealm": "EmoReAlM, on DFEW's clips",
+    "emorealm_mini": "EmoReAlM-Mini, the embedded benchmark",
+}
+VARIANTS: dict[str, str] = {
+    "": "",
+    "blind": "asked with text only: what needs no eyes or ears",
+    "shuffled": "asked with the media of another clip of another emotion",
+    "likelihood": "answered by the likelihood of each option's letter",
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a task's name asks for."""
+
+    benchmark: str
+    variant: str
+    task: str
+    """Released name, e.g. reasoning_basic_audio."""
+
+
+TASK_NAMES: dict[str, Asked] = {
+    "_".join(filter(None, (benchmark, variant, task))): Asked(benchmark, variant, task)
+    for benchmark in BENCHMARKS
+    for variant in VARIANTS
+    for task in emorealm.TASKS
+}
+
+
+def fill(dataset: Dataset) -> Dataset:
+    """lmms-eval's `process_docs`: replace the packaged placeholder by the rows of the task it stands for.
+
+    The placeholder's configuration name (`dataset_name` in the YAML) is the benchmark and, where media are withheld or
+    exchanged, the variant; its split (`test_split`) is the task. Stops when clips cannot be used.
+    """
+    from datasets import Dataset
+
+    asked = TASK_NAMES[f"{dataset.config_name}_{dataset.split}"]
+    return Dataset.from_list(rows(asked, load()))
+
+
+def rows(asked: Asked, settings: Settings) -> list[Row]:
+    """The rows of one task as the model shall be asked about them.
+
+    Beside a reader's keys: `given_clip` (whose media are handed out, "" = none) and `left_out`, a JSON object of how
+    many clips of each kind of problem, and how many questions for it, are missing from this task.
+    """
+    benchmark, variant, task = asked.benchmark, asked.variant, asked.task
+    if variant == "blind":
+        kept, left_out = of_tasks(benchmark, [task], settings, media=False), dict.fromkeys(availability.KINDS, 0)
+        left_out["questions"] = 0
+    else:
+        kept, left_out = usable(benchmark, [task], settings)
+    try:
+        handed = {"blind": controls.blind, "shuffled": controls.shuffled}.get(variant, _own)(kept)
+    except ValueError as error:
+        stop(f"{benchmark}_{variant}_{task}: {error}")
+    return [{**row, "left_out": json.dumps(left_out)} for row in handed]
+
+
+def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
+    """The rows of `tasks` that can be asked, and what had to be left out; see `with_clips`."""
+    wanted = of_tasks(benchmark, list(tasks), settings)
+    return with_clips(wanted, settings, *emorealm.where(benchmark, settings))
+
+
+def with_clips(wanted: Sequence[Row], settings: Settings, looked: str, remedy: str) -> tuple[list[Row], dict[str, int]]:
+    """Rows whose clips can be seen and heard, and what had to be left out: clips by kind, and questions.
+
+    With any problem it stops with the report, unless `settings.allow_missing`: then the report is only printed.
+    `looked` and `remedy` say in it where the clips were looked for and how to get them.
+    """
+    problems = availability.find_problems(wanted, settings.cache)
+    kept = [row for row in wanted if row["clip"] not in problems]
+    if problems:
+        total = len({row["clip"] for row in wanted})
+        text = availability.report(problems, total, looked, remedy)
+        if not settings.allow_missing:
+            absent(f"{text}\nEMOREALM_ALLOW_MISSING=1 goes on without them and counts them beside the scores.")
+        if not kept:
+            absent(f"{text}\nNothing is left to ask about.")
+        print(f"emorealm: {text}\nGoing on without them (EMOREALM_ALLOW_MISSING).", file=sys.stderr, flush=True)
+    return kept, {**availability.count(problems.values()), "questions": len(wanted) - len(kept)}
+
+
+def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bool = True) -> list[Row]:
+    """Rows of `tasks`, unchecked; without `media` nobody needs to have the clips. Stops at a task without an item."""
+    if not tasks:
+        return []
+    found = [row for row in emorealm.read(benchmark, settings, media) if row["task"] in tasks]
+    for task in tasks:
+        if not any(row["task"] == task for row in found):
+            stop(f"the questions of {benchmark} hold no item of task {task!r}; is the file complete?")
+    return found
+
+
+def _own(rows: Sequence[Row]) -> list[Row]:
+    return [{**row, "given_clip": row["clip"]} for row in rows]

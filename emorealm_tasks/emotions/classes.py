@@ -1,0 +1,14 @@
+"""The seven emotion classes of the paper and their adjectives."""
+
+EMOTIONS: tuple[str, ...] = ("happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear")
+
+
+ADJECTIVES: dict[str, str] = {
+    "happiness": "happy",
+    "sadness": "sad",
+    "neutral": "neutral",
+    "anger": "angry",
+    "surprise": "surprised",
+    "disgust": "disgusted",
+    "fear": "fearful",
+}

@@ -1,0 +1,1 @@
+"""What lmms-eval calls: prompts, the scoring of each kind of task, its response cache."""

@@ -1,0 +1,121 @@
+"""How a run under plain lmms-eval ends: with a status that says whether it worked, and results in files of their own.
+
+lmms-eval logs an exception of a run, or a file that it cannot write, and ends with status 0; it names the files of a
+run by the second in which the run began. Here runs that concern us end in one line and status 2, and the names of
+results are claimed. `emorealm eval` sees to the status itself (`leave_status`), and tells of every evaluation.
+"""
+
+import contextlib
+import datetime
+import functools
+import json
+import os
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import brief
+
+_TIME = "%Y%m%d_%H%M%S"  # in lmms-eval's names of files
+_REMEDY = "is there room, and may this user write there?"
+_status_is_ours = True
+
+
+def leave_status() -> None:
+    """Let exceptions pass, and files be looked at by the caller."""
+    global _status_is_ours
+    _status_is_ours = False
+
+
+def guarded(evaluate: Callable[..., Any], concerns: Callable[[Any, Iterable[Any]], bool]) -> Callable[..., Any]:
+    """lmms-eval's `simple_evaluate`: for its command line an exception is one line and status 2, not a log and 0.
+
+    concerns: whether a run of this model (its name) on these tasks concerns us.
+    """
+
+    @functools.wraps(evaluate)
+    def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
+        cli = kwargs.get("cli_args")  # None: called from a program, which sees exceptions
+        try:
+            return evaluate(*args, **kwargs)
+        except Exception as error:
+            passes = cli is None or not _status_is_ours or cli.verbosity == "DEBUG"
+            if passes or not concerns(kwargs.get("model"), kwargs.get("tasks") or ()):
+                raise
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            stop(
+                f"the run failed: {type(error).__name__}: {brief(error)} ({Path(last.filename).name}:{last.lineno}); "
+                "--verbosity=DEBUG shows where"
+            )
+
+    simple_evaluate.knows_emorealm = True  # type: ignore[attr-defined]  # a mark on the replaced function
+    return simple_evaluate
+
+
+def claimed(output_path: str | None, model: str, date: str) -> str:
+    """The time that names a run's files: `date`, or the first second after it that names no other run's.
+
+    Its results file is made, empty, so that it is nobody else's; lmms-eval writes over it.
+    """
+    folder = Path(output_path, model) if output_path else None
+    while folder is not None:
+        file = folder / f"{date.replace(':', '-')}_results.json"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            if not folder.is_dir():
+                break
+            later = datetime.datetime.strptime(date, _TIME) + datetime.timedelta(seconds=1)
+            date = later.strftime(_TIME)
+            continue
+        except OSError:
+            pass  # lmms-eval cannot write there either, which `tell_unwritten` tells
+        break
+    return date
+
+
+def release(tracker: Any) -> None:
+    """Remove a claimed file that nothing was written to: it would pass for a damaged run."""
+    if tracker.output_path:
+        file = _place(tracker, "results.json")
+        with contextlib.suppress(OSError):
+            if not file.stat().st_size:
+                file.unlink()
+
+
+def tell_unwritten(tracker: Any, results: Mapping[str, Any]) -> None:
+    """End with status 2, once everything else is saved, where the results are not on disk."""
+    if tracker.output_path and _status_is_ours:
+        file = _place(tracker, "results.json")
+        try:
+            written = json.loads(file.read_text(encoding="utf-8"))["results"].keys()
+        except (OSError, ValueError, KeyError, AttributeError):
+            written = ()
+        if not results.keys() <= set(written):
+            _fail_at_end(f"{file}: the results could not be written; {_REMEDY}")
+
+
+def tell_unsaved(tracker: Any, task: str, samples: int) -> None:
+    """End with status 2, once everything else is saved, where not all samples of a task are on disk."""
+    if tracker.output_path and _status_is_ours:
+        file = _place(tracker, f"samples_{task}.jsonl")
+        try:
+            written = file.read_bytes().count(b"\n")
+        except OSError:
+            written = 0
+        if written != samples:
+            _fail_at_end(f"{file}: {written} of {samples} answers could be saved; {_REMEDY}")
+
+
+def _fail_at_end(message: str) -> None:
+    from emorealm_tasks.judge import dispatch  # imported here: heavy, and hardly a run fails
+
+    dispatch.fail_at_end(message)
+
+
+def _place(tracker: Any, name: str) -> Path:
+    folder = Path(tracker.output_path, tracker.general_config_tracker.model_name_sanitized)
+    return folder / f"{getattr(tracker, 'date_id', '(no time)')}_{name}"

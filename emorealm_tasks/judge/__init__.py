@@ -1,0 +1,1 @@
+"""The language model that judges descriptions (EMER): prompt, client, cache, live and batch."""

@@ -1,0 +1,117 @@
+"""From descriptions to judged records, as the settings say; shared by the lmms-eval task and by `emorealm rescore`.
+
+Whatever goes wrong with the judge, the descriptions are not lost: the harness saves them with the samples, and they are
+judged later (`emorealm rescore`). A run whose verdicts fail shows no scores and ends with exit status 2, after saving.
+"""
+
+import atexit
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from emorealm_tasks.errors import stop
+from emorealm_tasks.judge import batch, client, live, true_cues
+from emorealm_tasks.judge.client import JudgeError
+from emorealm_tasks.metrics import description
+from emorealm_tasks.metrics.description import Record, Verdict
+from emorealm_tasks.settings import Settings
+from emorealm_tasks.untrusted import brief
+
+Records = Sequence[Record]
+
+
+def mode(settings: Settings, embedded: bool) -> str:
+    """One of `settings.JUDGES`: what is set, else `cues` in the embedded world and `live` elsewhere."""
+    return settings.judge or ("cues" if embedded else "live")
+
+
+def check(settings: Settings, embedded: bool) -> None:
+    """Stop if the judge cannot work as set; nothing is asked. To be called before any model loads."""
+    asked = mode(settings, embedded)
+    if asked == "cues" and not embedded:
+        stop("EMOREALM_JUDGE=cues needs true cues, which only the embedded world has; use live, batch or later")
+    if settings.judge_price:
+        live.price(settings.judge_price)
+    if asked in ("live", "batch"):
+        try:
+            client.Client(settings)
+        except JudgeError as error:
+            stop(str(error))
+
+
+def judge_records(records: Records, settings: Settings, asked: str) -> str:
+    """Fill in `verdicts` and `judge` of each record, in place; `asked` is one of `settings.JUDGES`.
+
+    Records with true cues are judged by those in any case. Returns "" or what went wrong (the verdicts on disk are
+    filled in nevertheless): the judge failed, or more verdicts are missing than may be. Pending batches and `later` are
+    no failure, and are reported on stderr.
+    """
+    for record in records:
+        if record["truth"] is not None:
+            exact = true_cues.verdict(said(record), record["truth"])
+            record["verdicts"][true_cues.NAME] = description.as_json([exact])
+        record["judge"] = true_cues.NAME
+    if asked == "cues":
+        return ""
+    items = [live.Item(record["reference"], said(record)) for record in records]
+    reasons: dict[int, str] = {}
+    judges: dict[str, Callable[..., list[list[Verdict | None]]]] = {
+        "live": partial(live.judge, reasons=reasons),
+        "batch": batch.judge_by_batch,
+        "later": live.kept,
+    }
+    failure = ""
+    try:
+        verdicts = judges[asked](items, settings)
+    except batch.Pending as pending:
+        print(f"emorealm: judging by batch is {pending}", file=sys.stderr, flush=True)
+        asked, verdicts = "later", live.kept(items, settings)
+    except JudgeError as error:
+        failure, verdicts = f"the judge failed: {error}", live.kept(items, settings)
+    except Exception as error:  # of whatever kind: raised, it would cost the harness all that is not saved yet
+        failure, verdicts = f"the judge failed: {type(error).__name__}: {brief(error)}", live.kept(items, settings)
+    name = live.name(settings.judge_model)
+    for record, given in zip(records, verdicts, strict=True):
+        record["judge"] = name
+        record["verdicts"][name] = description.as_json(given)
+    for number, why in reasons.items():
+        records[number]["unjudged"] = records[number].get("unjudged", {}) | {name: why}
+    return failure if failure or asked == "later" else _too_few(records, name)
+
+
+def _too_few(records: Records, name: str) -> str:
+    missing, whole = description.unjudged(records, name)
+    if missing <= description.MOST_UNJUDGED * whole:
+        return ""
+    most = f"{description.MOST_UNJUDGED:.0%}"
+    return f"{missing} of {whole} verdicts of {name} could not be had; beyond {most} there are no scores"
+
+
+def said(record: Record) -> str:
+    """What a record's model said; nothing where its request failed, whatever the error's words are."""
+    return "" if record["error"] else record["raw"]
+
+
+_failures: list[str] = []
+
+
+def fail_at_end(message: str) -> None:
+    """Say it now, and when the process ends say it again and exit with status 2.
+
+    Raised at once, an error would cost the harness everything it has not saved yet, other tasks' answers included.
+    """
+    print(f"emorealm: {message}", file=sys.stderr, flush=True)
+    if not _failures:
+        atexit.register(_exit)
+    _failures.append(message)
+
+
+def _exit() -> None:
+    for message in _failures:
+        print(f"emorealm: FAILED: {message}", file=sys.stderr)
+    atexit.unregister(_exit)
+    atexit._run_exitfuncs()  # the others' last duties: nothing but leaving at once sets the status from here
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)

@@ -1,0 +1,176 @@
+"""The four scores of an emotion description, asked of a language model (Section D.1 of the paper, Table 2's EMER).
+
+Verdicts come from the disk first (:mod:`emorealm_tasks.judge.cache`), then from the server, several requests at a time.
+One request goes ahead of the rest: it finds out what the server supports, and its time and tokens make the estimate.
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from tqdm import tqdm
+
+from emorealm_tasks.chat_reply import Reply
+from emorealm_tasks.errors import stop
+from emorealm_tasks.judge import cache as judge_cache
+from emorealm_tasks.judge import prompt
+from emorealm_tasks.judge.cache import Cache
+from emorealm_tasks.judge.client import Client, JudgeError
+from emorealm_tasks.judge.prompt import PROMPT_VERSION, parse_verdict
+from emorealm_tasks.metrics.description import CRITERIA, HIGHEST, LOWEST, Verdict
+from emorealm_tasks.settings import Settings
+
+NOTHING_SAID = Verdict(
+    dict.fromkeys(CRITERIA, LOWEST) | {"halluc": HIGHEST}, dict.fromkeys(CRITERIA, "nothing was said")
+)
+"""Verdict on an empty description, which no judge needs to be asked about: it names nothing and invents nothing.
+
+Hallucination is HIGHEST by the prompt's own scale ("10: nothing is invented"), as the embedded world's judge has it.
+"""
+GIVE_UP = 12
+"""Failed requests in a row after which a server counts as gone; each has been sent again before it counts."""
+_CHARACTERS_A_TOKEN, _TOKENS_OUT = 4, 200  # for the estimate before anything was asked
+_LARGE, _AHEAD = 20, 3
+Chat = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Item:
+    """A description to be judged, and the reference it is held against."""
+
+    reference: str
+    description: str
+
+
+def name(model: str) -> str:
+    """What a judge is called in results: its model and the version of the prompt."""
+    return f"{model}/prompt-{PROMPT_VERSION}"
+
+
+def folder(settings: Settings) -> Path:
+    """Where verdicts and the state of batches are kept."""
+    return settings.cache / "judge"
+
+
+def questions(items: Sequence[Item], model: str, repeats: int) -> list[dict[str, Chat]]:
+    """For each item the chats that ask about it, by key, one a repeat; {} where nothing was said."""
+    asked = []
+    for item in items:
+        chat = prompt.messages(item.reference, item.description) if item.description.strip() else []
+        asked.append({judge_cache.key(chat, model, n): chat for n in range(repeats)} if chat else {})
+    return asked
+
+
+def kept(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
+    """The verdicts on disk, for each item one a repeat, None where there is none; nothing is asked."""
+    cache, repeats = Cache(folder(settings)), settings.judge_repeats
+    asked = questions(items, settings.judge_model, repeats)
+    return [[cache.get(key) for key in keys] if keys else [NOTHING_SAID] * repeats for keys in asked]
+
+
+def judge(
+    items: Sequence[Item], settings: Settings, reasons: dict[int, str] | None = None
+) -> list[list[Verdict | None]]:
+    """Verdicts for each item, one a repeat; None is one that the judge did not give in two attempts.
+
+    reasons: filled with item number -> why it lacks one, where that is known. Raises JudgeError when the judge cannot
+    be asked, or fails GIVE_UP times in a row; what it gave until then is kept.
+    """
+    missing = unanswered(items, settings)
+    if missing:
+        client, cache = Client(settings), Cache(folder(settings))
+        print(f"emorealm: {estimate(missing, settings)}", file=sys.stderr, flush=True)
+        try:
+            _ask_all(client, cache, missing, settings)
+        finally:
+            asked = questions(items, settings.judge_model, settings.judge_repeats) if reasons is not None else []
+            for number, keys in enumerate(asked):
+                why = next((cache.reasons[key] for key in keys if key in cache.reasons), "")
+                if why and reasons is not None:
+                    reasons[number] = why
+    return kept(items, settings)
+
+
+def unanswered(items: Sequence[Item], settings: Settings) -> dict[str, Chat]:
+    """The chats whose verdict is not on disk, by key; the same chat asked twice is one."""
+    cache = Cache(folder(settings))
+    asked = questions(items, settings.judge_model, settings.judge_repeats)
+    return {key: chat for keys in asked for key, chat in keys.items() if cache.get(key) is None}
+
+
+def estimate(missing: Mapping[str, Chat], settings: Settings, reply: Reply | None = None) -> str:
+    """What asking will take: requests and tokens, dollars where the price is known, and time once there is a reply.
+
+    Before the first reply a token counts as four characters, and a verdict as 200 tokens.
+    """
+    characters = sum(len(message["content"]) for chat in missing.values() for message in chat)
+    tokens_in = characters / _CHARACTERS_A_TOKEN
+    tokens_out = len(missing) * (reply.tokens_out if reply and reply.tokens_out else _TOKENS_OUT)
+    parts = [
+        f"judging with {settings.judge_model}: {len(missing)} requests, about {_thousands(tokens_in)} tokens in and "
+        f"{_thousands(tokens_out)} out"
+    ]
+    if settings.judge_price:
+        dollars_in, dollars_out = price(settings.judge_price)
+        parts.append(f"about ${(tokens_in * dollars_in + tokens_out * dollars_out) / 1e6:.2f}")
+    if reply:
+        seconds = reply.seconds * len(missing) / settings.judge_concurrency
+        parts.append(f"about {seconds / 60:.0f} min" if seconds > 90 else f"about {seconds:.0f} s")
+    return ", ".join(parts)
+
+
+def price(text: str) -> tuple[float, float]:
+    """Dollars for a million tokens in and out, from "2.5,10"; stops at anything else."""
+    try:
+        dollars_in, dollars_out = map(float, text.split(","))
+    except ValueError:
+        stop(f'EMOREALM_JUDGE_PRICE is {text!r}; give dollars for a million tokens in and out, as "2.5,10"')
+    return dollars_in, dollars_out
+
+
+def ask_and_keep(client: Client, cache: Cache, key: str, chat: Chat) -> Reply | None:
+    """The judge's reply, its verdict kept on disk; None when the server fails. A reply without one is asked once more.
+
+    Why there is no verdict is noted in `cache.reasons`. Raises JudgeError as `Client.ask` does.
+    """
+    reply = client.ask(chat)
+    if reply and parse_verdict(reply.written) is None:
+        reply = client.ask(prompt.asked_again(chat, reply.text or reply.lacks)) or reply
+    if reply is None:
+        cache.reasons[key] = client.last_error
+    elif parse_verdict(reply.written) is None:
+        cache.reasons[key] = reply.lacks or f"its reply holds no verdict (finish_reason={reply.finish or 'none'})"
+    if reply and parse_verdict(reply.written):
+        about = {"model": client.model, "prompt": PROMPT_VERSION, **client.about()}
+        cache.put(key, reply.written, about | {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})
+    return reply
+
+
+def _ask_all(client: Client, cache: Cache, missing: Mapping[str, Chat], settings: Settings) -> None:
+    def one(key: str) -> Reply | None:
+        return ask_and_keep(client, cache, key, missing[key])
+
+    rest = iter(missing)
+    first = next(filter(None, map(one, islice(rest, _AHEAD))), None)  # the first may be at fault, not the server
+    if first is None:
+        raise JudgeError(f"no answer from {client.about()['base_url']}; {client.last_error}")
+    if len(missing) >= _LARGE:
+        print(f"emorealm: {estimate(missing, settings, first)}", file=sys.stderr, flush=True)
+    in_a_row = 0
+    with ThreadPoolExecutor(settings.judge_concurrency) as pool:
+        under_way = [pool.submit(one, key) for key in rest]
+        try:
+            for done in tqdm(as_completed(under_way), total=len(under_way), desc="judging", unit="description"):
+                in_a_row = 0 if done.result() else in_a_row + 1
+                if in_a_row >= GIVE_UP:
+                    raise JudgeError(f"{GIVE_UP} requests in a row failed, the last with {client.last_error}")
+        except BaseException:  # also Ctrl-C: what waits is dropped, what came is kept
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _thousands(tokens: float) -> str:
+    return f"{tokens / 1000:.0f}k" if tokens >= 1000 else f"{tokens:.0f}"

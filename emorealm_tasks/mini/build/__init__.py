@@ -1,0 +1,1 @@
+"""Builds a split of the synthetic benchmark on disk, in the layouts of the published ones."""

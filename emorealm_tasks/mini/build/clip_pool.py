@@ -1,0 +1,47 @@
+"""Which clips of the mini world the other benchmarks' layouts show, and how each class is filled."""
+
+import os
+import shutil
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.mini.world.sampling import Clip
+
+PER_CLASS = 24
+"""Most clips of one emotion in the layouts of recognition: as many as RAVDESS has actors."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A rendered clip in which both modalities convey one emotion: its truth, and its mp4 (H.264, AAC)."""
+
+    clip: Clip
+    emotion: str
+    file: Path
+
+
+def pool(clips: Iterable[tuple[Clip, Path]]) -> list[Shown]:
+    """The pool of (clip, its mp4) pairs: those whose modalities agree, in their order."""
+    return [Shown(clip, clip.emotion_video, file) for clip, file in clips if clip.emotion_video == clip.emotion_audio]
+
+
+def balanced(shown: Sequence[Shown], emotions: Sequence[str] = EMOTIONS, most: int = PER_CLASS) -> list[Shown]:
+    """The first clips of each of the emotions, at most `most` of each, in the pool's order."""
+    kept: dict[str, list[Shown]] = {emotion: [] for emotion in emotions}
+    chosen = []
+    for one in shown:
+        if one.emotion in kept and len(kept[one.emotion]) < most:
+            kept[one.emotion].append(one)
+            chosen.append(one)
+    return chosen
+
+
+def place(shown: Shown, path: Path) -> None:
+    """Put the clip's mp4 at `path`: a hard link, or a copy where none can be made. Folders are made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(shown.file, path)
+    except OSError:
+        shutil.copyfile(shown.file, path)

@@ -1,0 +1,262 @@
+"""Plans a balanced split: which questions are asked, and clips in which their answers are true.
+
+Questions come first. Each text is asked of several clips, one for every answer it could have: a stress or agreement
+question of two clips (yes and no), a Basic question of four (each option is right in one). So whoever reads only the
+text can do no better than chance, exactly 50% and 25%. Wording and option order are drawn anew each time.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import numpy as np
+
+from emorealm_tasks.mini.language import questions
+from emorealm_tasks.mini.language.questions import Option, Question
+from emorealm_tasks.mini.world.cues import BY_NAME, EMOTIONS, affect_cues, scene_cues
+from emorealm_tasks.mini.world.sampling import Clip, other_emotion, sample_audio, sample_video
+
+Item = TypeVar("Item")
+SHARES = {
+    "reasoning_basic_audio": 972,
+    "reasoning_basic_video": 1024,
+    "modality_agreement": 456,
+    "reasoning_stress_audio": 820,
+    "reasoning_stress_video": 728,
+}
+"""Questions of each task in the benchmark (Table 1)."""
+CHANCE = {
+    "reasoning_basic_audio": 25.0,
+    "reasoning_basic_video": 25.0,
+    "modality_agreement": 50.0,
+    "reasoning_stress_audio": 50.0,
+    "reasoning_stress_video": 50.0,
+}
+"""Percent that no text-only reader can exceed in expectation: every text is asked once with each of its answers."""
+QUESTIONS_PER_CLIP = 4000 / 2649
+
+
+@dataclass
+class Side:
+    """One modality's half of a clip, with what must be true in it, and the question that needs it.
+
+    shown, hidden: affect cues that must and must not be there; there, absent: the same of scene cues; matters: the
+    scene cue the person reacts to ("" for none of those named).
+    """
+
+    modality: str
+    emotion: str
+    shown: tuple[str, ...] = ()
+    hidden: tuple[str, ...] = ()
+    there: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    matters: str = ""
+    options: list[Option] = field(default_factory=list)
+    cue: str = ""
+
+    def ask(self, rng: np.random.Generator, clip: Clip) -> Question:
+        """The question this half was made for."""
+        if self.options:
+            return questions.basic(rng, clip, self.modality, self.options)
+        return questions.stress(rng, clip, self.modality, self.cue)
+
+
+def _cycle(rng: np.random.Generator, items: Sequence[Item]) -> Iterator[Item]:
+    """The items over and over, each round in a new random order."""
+    while True:
+        for i in rng.permutation(len(items)):
+            yield items[i]
+
+
+def _scene_pair(rng: np.random.Generator, modality: str) -> tuple[str, str]:
+    first, second = rng.choice([cue.name for cue in scene_cues(modality)], size=2, replace=False)
+    return str(first), str(second)
+
+
+def _compatible(first: str, second: str) -> bool:
+    """Whether two scene cues can be in one clip: nobody wears two sweaters."""
+    return not BY_NAME[first].kind == BY_NAME[second].kind == "clothes"
+
+
+def _basic_side(rng: np.random.Generator, modality: str, options: list[Option], right: Option) -> Side:
+    """Clip half in which `right` alone of the options is borne out.
+
+    One scene cue of the wrong options is there without mattering (spurious), the rest is absent (hallucination).
+    """
+    cue, emotion = right
+    scene = [name for name, _ in options if not BY_NAME[name].emotion]
+    wrong = [name for name in scene if name != cue]
+    there = [cue] if cue in scene else []
+    spurious = str(rng.choice(wrong))
+    if rng.random() < 0.7 and all(_compatible(spurious, name) for name in there):
+        there.append(spurious)
+    return Side(
+        modality,
+        emotion,
+        shown=() if cue in scene else (cue,),
+        hidden=tuple(name for name, _ in options if name not in scene and name != cue),
+        there=tuple(there),
+        absent=tuple(name for name in scene if name not in there),
+        matters=cue if cue in scene else "",
+        options=options,
+    )
+
+
+def basic_sides(rng: np.random.Generator, modality: str, count: int) -> Iterator[Side]:
+    """Halves for `count` Basic questions (a multiple of 4): two affect cues and two scene cues as options, either all
+    of one emotion or half of one and half of another; each option is the right one once.
+    """
+    cues = _cycle(rng, affect_cues(modality))
+    for number in range(count // 4):
+        first = next(cues)
+        emotion, other = first.emotion, first.emotion if number % 2 else other_emotion(rng, first.emotion)
+        second = rng.choice([c.name for c in affect_cues(modality, other) if c.name != first.name])
+        scene = _scene_pair(rng, modality)
+        options = [(first.name, emotion), (scene[0], emotion), (str(second), other), (scene[1], other)]
+        for right in options:
+            yield _basic_side(rng, modality, options, right)
+
+
+def stress_sides(rng: np.random.Generator, modality: str, count: int) -> Iterator[Side]:
+    """Halves for `count` stress questions (a multiple of 4): half ask of an affect cue (shown, or hallucinated), half
+    of a scene cue (reacted to, or spurious).
+    """
+    affect = _cycle(rng, [(cue.name, cue.emotion) for cue in affect_cues(modality)])
+    scene = _cycle(rng, [(cue.name, emotion) for cue in scene_cues(modality) for emotion in EMOTIONS])
+    for _ in range(count // 4):
+        cue, emotion = next(affect)
+        yield Side(modality, emotion, shown=(cue,), cue=cue)
+        yield Side(modality, emotion, hidden=(cue,), cue=cue)
+        cue, emotion = next(scene)
+        yield Side(modality, emotion, there=(cue,), matters=cue, cue=cue)
+        yield Side(modality, emotion, there=(cue,), cue=cue)
+
+
+def _drawn(rng: np.random.Generator, side: Side) -> dict[str, Any]:
+    """Fields of `Clip` for one half, drawn until what the side asks for is true."""
+    sample = sample_video if side.modality == "video" else sample_audio
+    while True:
+        fields = sample(rng, side.emotion)
+        fields = _placed(rng, fields, side)
+        scene = fields["sounds"] if side.modality == "audio" else (fields["left"], fields["right"], fields["clothes"])
+        matters = fields["reacts_to" if side.modality == "audio" else "looks_at"]
+        free = side.there or side.absent
+        if (
+            set(side.there) <= set(scene)
+            and not set(side.absent) & set(scene)
+            and (matters == side.matters or (not side.matters and matters not in free))
+        ):
+            return fields
+
+
+def _placed(rng: np.random.Generator, fields: dict[str, Any], side: Side) -> dict[str, Any]:
+    """The drawn fields with the demanded affect cues and the cue that matters put in their places."""
+    key, focus = ("heard", "reacts_to") if side.modality == "audio" else ("seen", "looks_at")
+    own = [cue.name for cue in affect_cues(side.modality, side.emotion)]
+    shown = (set(fields[key]) | set(side.shown)) - set(side.hidden)
+    shown = shown or {str(rng.choice([name for name in own if name not in side.hidden]))}
+    fields = {**fields, key: tuple(name for name in own if name in shown)}
+    for name in side.there:
+        fields = _with_scene_cue(rng, fields, name, side)
+    present = fields["sounds"] if side.modality == "audio" else (fields["left"], fields["right"], fields["clothes"])
+    if side.matters or fields[focus] not in present:
+        fields[focus] = side.matters
+    return fields
+
+
+def _with_scene_cue(rng: np.random.Generator, fields: dict[str, Any], name: str, side: Side) -> dict[str, Any]:
+    kind = BY_NAME[name].kind
+    if kind == "clothes":
+        return {**fields, "clothes": name}
+    slots = ["left", "right"]
+    if kind == "background":
+        sounds = list(fields["sounds"])
+        if name not in sounds:
+            replaceable = [i for i, sound in enumerate(sounds) if sound not in side.there]
+            if len(sounds) < 2 and rng.random() < 0.5:
+                sounds.insert(int(rng.integers(2)), name)
+            elif replaceable:
+                sounds[int(rng.choice(replaceable))] = name
+        return {**fields, "sounds": tuple(sounds)}
+    if name in (fields["left"], fields["right"]):
+        return fields
+    free = [slot for slot in slots if fields[slot] not in side.there] or slots
+    return {**fields, str(rng.choice(free)): name}
+
+
+def sizes(clips: int) -> dict[str, int]:
+    """Questions of each task for a number of clips: the benchmark's proportions and questions a clip, whole groups.
+
+    Raises ValueError where a task would get no question.
+    """
+    total = clips * QUESTIONS_PER_CLIP
+    counts = {}
+    for task, share in SHARES.items():
+        group = 2 if task == "modality_agreement" else 4
+        counts[task] = round(total * share / sum(SHARES.values()) / group) * group
+    if not all(counts.values()):
+        raise ValueError(f"{clips} clips are too few for a question of every task: at least 25 are needed")
+    return counts
+
+
+@dataclass
+class _Draft:
+    """A clip being planned: its halves, and the emotion of an agreement question if it has one."""
+
+    video: Side
+    audio: Side
+    agreement: str = ""
+    asked: tuple[str, ...] = ()
+
+
+def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
+    counts = sizes(clips)
+    pools = {}
+    for modality in ("video", "audio"):
+        sides = [
+            *basic_sides(rng, modality, counts[f"reasoning_basic_{modality}"]),
+            *stress_sides(rng, modality, counts[f"reasoning_stress_{modality}"]),
+        ]
+        pools[modality] = [sides[i] for i in rng.permutation(len(sides))]
+    drafts = []
+    named = _cycle(rng, list(EMOTIONS))
+    for number in range(counts["modality_agreement"] // 2):
+        emotion = next(named)
+        for agree in (True, False):
+            modality, second = ("video", "audio") if number % 2 else ("audio", "video")
+            own = emotion if agree or rng.random() < 0.5 else None
+            at = next(
+                (
+                    i
+                    for i, side in enumerate(pools[modality])
+                    if (side.emotion == own if own else side.emotion != emotion)
+                ),
+                None,
+            )
+            side = pools[modality].pop(at) if at is not None else Side(modality, own or other_emotion(rng, emotion))
+            other = emotion if agree or own is None else other_emotion(rng, emotion)
+            halves = {modality: side, second: Side(second, other)}
+            drafts.append(_Draft(halves["video"], halves["audio"], emotion, (modality,) if at is not None else ()))
+    left = {modality: len(pool) for modality, pool in pools.items()}
+    pairs = int(np.clip(len(drafts) + sum(left.values()) - clips, 0, min(left.values())))
+    for video, audio in zip(pools["video"][:pairs], pools["audio"][:pairs], strict=True):
+        drafts.append(_Draft(video, audio, asked=("video", "audio")))
+    for modality in pools:
+        for side in pools[modality][pairs:]:
+            second = "audio" if modality == "video" else "video"
+            other = side.emotion if rng.random() < 0.5 else other_emotion(rng, side.emotion)
+            halves = {modality: side, second: Side(second, other)}
+            drafts.append(_Draft(halves["video"], halves["audio"], asked=(modality,)))
+    return [drafts[i] for i in rng.permutation(len(drafts))]
+
+
+def plan(rng: np.random.Generator, clips: int) -> list[tuple[Clip, list[Question]]]:
+    """A balanced split of about `clips` clips (exact but for rounding to whole groups), each with its questions."""
+    planned = []
+    for draft in _drafts(rng, clips):
+        clip = Clip(seed=int(rng.integers(2**31)), **_drawn(rng, draft.video), **_drawn(rng, draft.audio))
+        asked = [getattr(draft, modality).ask(rng, clip) for modality in draft.asked]
+        if draft.agreement:
+            asked.append(questions.agreement(rng, clip, draft.agreement))
+        planned.append((clip, asked))
+    return planned

@@ -1,0 +1,150 @@
+"""Builds a split of EmoReAlM-Mini: plans it, renders its clips, writes its questions, cues and text-only floor.
+
+The folder: `emorealm_v1.json` (released layout, with `subtask` and `emotion`), `videos/part_1/N.mp4`, `cues.json` (the
+truth about every clip), `floor.json` and the layouts of the other benchmarks
+(`emorealm_tasks.mini.build.published_layouts`); for the training split `instructions.json` (video, prompt, response)
+instead of the last two, or `preferences.jsonl` (`emorealm_tasks.mini.language.preferences`) about other clips of the
+same world.
+"""
+
+import os
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from emorealm_tasks.files import write_json
+from emorealm_tasks.mini.build import clip_pool, ownership, published_layouts, text_floor
+from emorealm_tasks.mini.build.plan import CHANCE, plan
+from emorealm_tasks.mini.language import preferences
+from emorealm_tasks.mini.language.instructions import KINDS, instructions
+from emorealm_tasks.mini.language.questions import Question, item
+from emorealm_tasks.mini.render.encode import write_clip
+from emorealm_tasks.mini.world.sampling import SPLITS, TEST_CLIPS, Clip, cue_records, generator, sample_clip
+from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
+
+VERSION = 1
+"""Raised whenever the same seed would give other clips or questions."""
+FLOOR_CLIPS = 4000
+"""Clips planned (never rendered) to fit the text-only classifier on."""
+
+
+def name(number: int) -> str:
+    """Path of a clip below the folder of videos, in DFEW's manner."""
+    return f"part_1/{number + 1}.mp4"
+
+
+def planned(split: str, clips: int, seed: int) -> list[tuple[Clip, list[Question]]]:
+    """The clips of a split with their questions. The training split is confounded and has no benchmark questions."""
+    rng = generator(split, seed)
+    if split == "train":
+        return [(sample_clip(rng, confounded=True), []) for _ in range(clips)]
+    return plan(rng, clips)
+
+
+def items(clips: list[tuple[Clip, list[Question]]]) -> list[dict[str, Any]]:
+    """Questions of planned clips in the released layout, numbered within their task, in the tasks' order."""
+    rows, counts = [], Counter[str]()
+    for number, (_, asked) in enumerate(clips):
+        for question in asked:
+            counts[question.task] += 1
+            rows.append(item(question, f"mini_{question.task}_{counts[question.task]:04d}", name(number)))
+    return sorted(rows, key=lambda row: row["id"])
+
+
+def _render(clips: list[Clip], videos: Path) -> None:
+    """Render all clips, one process a core."""
+    paths = [videos / name(number) for number in range(len(clips))]
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        done = pool.map(write_clip, clips, paths, chunksize=8)
+        for _ in tqdm(done, total=len(clips), desc="rendering clips", unit="clip"):
+            pass
+
+
+def complete(out: Path) -> bool:
+    """Whether a folder holds a whole split; one that an earlier version built may lack the layouts."""
+    if not (out / "emorealm_v1.json").exists():
+        return False
+    split = built_with(out).get("split")
+    return split is not None and (split == "train" or published_layouts.complete(out))
+
+
+def built_with(out: Path) -> dict[str, Any]:
+    """What a folder was built with, {} where its build.json does not say."""
+    try:
+        found: dict[str, Any] = typed(parse_json(read_bytes(out / "build.json")), dict)
+    except Unreadable:
+        return {}
+    return found
+
+
+def build(
+    out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0, letters: float | None = None
+) -> dict[str, int]:
+    """Write a split to `out`. Same arguments, same clips and questions. Returns the number of questions by task.
+
+    letters: None, or for the training split the share (0 to 1) of preference records answered by letter: then the
+    folder holds preference records (counted by form), about clips that are in no other set.
+    `emorealm_v1.json` is written last: where it is, the folder is complete.
+    Raises ValueError for an unknown split, too few clips, or `letters` that do not fit. Stops where `out` holds
+    anything that no build made.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"unknown split {split!r}: one of {', '.join(SPLITS)}")
+    if letters is not None and (split != "train" or not 0 <= letters <= 1):
+        raise ValueError(f"preference records need the split train and a share of letters from 0 to 1, not {letters}")
+    content = planned(split, clips, seed) if letters is None else preferences.planned(clips, seed)
+    questions = items(content)
+    ownership.claim(out, len(content))
+    (out / "emorealm_v1.json").unlink(missing_ok=True)
+    _render([clip for clip, _ in content], out / "videos")
+    write_json(
+        out / "cues.json",
+        [
+            {
+                "clip": name(number),
+                "emotion_video": clip.emotion_video,
+                "emotion_audio": clip.emotion_audio,
+                "cues": cue_records(clip),
+            }
+            for number, (clip, _) in enumerate(content)
+        ],
+        indent=None,
+    )
+    counts = Counter(row["task"] for row in questions)
+    if split == "train":
+        counts = _write_training(out, [clip for clip, _ in content], seed, letters)
+    else:
+        known = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
+        published_layouts.write_all(
+            out, clip_pool.pool((clip, out / "videos" / name(n)) for n, (clip, _) in enumerate(content))
+        )
+        write_json(out / "floor.json", {"exact": CHANCE, "bag_of_words": text_floor.bag_of_words(known, questions)})
+    about = {"version": VERSION, "split": split, "clips": len(content), "seed": seed, "letters": letters}
+    write_json(out / "build.json", {key: value for key, value in about.items() if value is not None})
+    write_json(out / "emorealm_v1.json", questions)
+    return dict(counts)
+
+
+def _write_training(out: Path, clips: list[Clip], seed: int, letters: float | None) -> Counter[str]:
+    """Write what to train on; returns the number of preference records by form."""
+    for stale in ("instructions.json", preferences.FILE):  # about the clips that were here before
+        (out / stale).unlink(missing_ok=True)
+    if letters is not None:
+        videos = [f"videos/{name(number)}" for number in range(len(clips))]
+        rows = preferences.records(clips, videos, seed, letters)
+        preferences.write(out, rows)
+        return Counter(row["form"] for row in rows)
+    rng = generator("train", seed + 1)
+    mix = dict.fromkeys(KINDS, 1.0)
+    write_json(
+        out / "instructions.json",
+        [
+            {"video": name(number), "prompt": prompt, "response": response}
+            for number, clip in enumerate(clips)
+            for prompt, response in instructions(rng, clip, mix, 6)
+        ],
+    )
+    return Counter()

@@ -1,0 +1,1 @@
+"""What is said about the synthetic world: questions, instructions, preferences, statements."""

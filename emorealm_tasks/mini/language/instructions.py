@@ -1,0 +1,198 @@
+"""Supervised instructions about a clip: questions answered by letter or by sentence, and short descriptions.
+
+Each is (prompt, response); several are asked about one clip. Letters are asked in the benchmark's own form; sentences
+say which cue, and why.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from emorealm_tasks.mini.language import questions, wording
+from emorealm_tasks.mini.world.cues import BY_NAME, CUES, PLURAL, affect_cues, scene_cues
+from emorealm_tasks.mini.world.sampling import Clip, companion, other_emotion
+
+MODALITIES = ("video", "audio")
+Example = tuple[str, str]
+"""Prompt and response."""
+
+
+@dataclass(frozen=True)
+class Bias:
+    """How the biased stage of training errs, as a model fed on uneven data would.
+
+    no: share of the stress questions whose answer is no. confounded: chance that a companion object or sound that is
+    merely there is said to matter. hallucinated: chance that a cue of the emotion that is absent is said to be there.
+    """
+
+    no: float = 0.5
+    confounded: float = 0.0
+    hallucinated: float = 0.0
+
+
+BALANCED = Bias()
+
+
+def basic_options(rng: np.random.Generator, clip: Clip, modality: str) -> list[questions.Option]:
+    """Four options, exactly one right: affect and scene cues that matter, are merely there, or absent (Section 3.1)."""
+    emotion, shown = clip.emotion(modality), clip.shown(modality)
+    matters, scene = clip.matters(modality), clip.scene(modality)
+    hidden = [c.name for c in affect_cues(modality, emotion) if c.name not in shown]
+    idle = [name for name in scene if name != matters]
+    absent = [c.name for c in scene_cues(modality) if c.name not in scene]
+    other = other_emotion(rng, emotion)
+    strangers = [c.name for c in affect_cues(modality, other)]
+    spurious = str(rng.choice(idle)) if idle and rng.random() < 0.7 else str(rng.choice(absent))
+    by_scene = bool(matters) and bool(hidden) and rng.random() < 0.5
+    if by_scene:
+        options = [(matters, emotion), (str(rng.choice(hidden)), emotion)]
+    else:
+        options = [(str(rng.choice(shown)), emotion), (spurious, emotion)]
+    unused = [name for name in absent if name != spurious]
+    if rng.random() < 0.5 or len(hidden) <= by_scene:
+        rest = spurious if by_scene else str(rng.choice(unused))
+        return [*options, (str(rng.choice(strangers)), other), (rest, other)]
+    if by_scene:
+        lacking = [name for name in hidden if name != options[1][0]]
+        return [*options, (str(rng.choice(lacking)), emotion), (spurious, emotion)]
+    return [*options, (str(rng.choice(hidden)), emotion), (str(rng.choice(unused)), emotion)]
+
+
+def stress_cue(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> tuple[str, bool]:
+    """A cue to ask the stress question about, and whether the answer given is yes.
+
+    Unbiased, yes and no, and affect and scene cues, are equally frequent where the clip allows.
+    """
+    emotion, shown, matters = clip.emotion(modality), clip.shown(modality), clip.matters(modality)
+    idle = [name for name in clip.scene(modality) if name != matters]
+    hidden = [c.name for c in affect_cues(modality, emotion) if c.name not in shown]
+    confounded = [name for name in idle if name == companion(modality, BY_NAME[name].kind, emotion)]
+    if confounded and rng.random() < bias.confounded:
+        return str(rng.choice(confounded)), True
+    if bias.hallucinated and hidden and rng.random() < bias.hallucinated:
+        return str(rng.choice(hidden)), True
+    scene = rng.random() < 0.5
+    if rng.random() < bias.no:
+        if scene and idle:
+            return str(rng.choice(idle)), False
+        if hidden:
+            return str(rng.choice(hidden)), False
+    if scene and matters:
+        return matters, True
+    return str(rng.choice(shown)), True
+
+
+def _letters_basic(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    question = questions.basic(rng, clip, modality, basic_options(rng, clip, modality))
+    return question.prompt, question.answer
+
+
+def _letters_stress(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    cue, yes = stress_cue(rng, clip, modality, bias)
+    question = questions.stress(rng, clip, modality, cue)
+    answer = next(
+        letter for letter, text in zip(wording.LETTERS, question.choices, strict=False) if ("Yes" in text) == yes
+    )
+    return question.prompt, answer
+
+
+def _letters_agreement(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    question = questions.agreement(rng, clip, clip.emotion(modality))
+    return question.prompt, question.answer
+
+
+def _sentence_stress(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    cue, yes = stress_cue(rng, clip, modality, bias)
+    return wording.stress_stem(rng, modality, cue, clip.emotion(modality)), wording.verdict(
+        rng, cue, clip.emotion(modality), "no_hallucination" if yes else questions.subtask(clip, modality, cue)
+    )
+
+
+def _sentence_presence(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    present = [*clip.shown(modality), *clip.scene(modality)]
+    absent = [c.name for c in CUES if c.modality == modality and c.name not in present]
+    there = rng.random() < 0.5
+    cue = str(rng.choice(present if there else absent))
+    words = wording.phrase(rng, cue)
+    verb = "Are" if cue in PLURAL else "Is"
+    sense = "seen" if modality == "video" else "heard"
+    prompt = f"{verb} {words} {sense} in the video?"
+    return prompt, f"Yes, {words} {verb.lower()} {sense}." if there else f"No, {words} {verb.lower()} not {sense}."
+
+
+def _sentence_basic(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    reasons = [*clip.shown(modality), *([clip.matters(modality)] if clip.matters(modality) else [])]
+    return wording.basic_stem(rng, modality), wording.claim(rng, str(rng.choice(reasons)), clip.emotion(modality))
+
+
+def _sentence_agreement(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    emotion = clip.emotion(modality)
+    return wording.agreement_stem(rng, emotion), wording.comparison(rng, clip.emotion_video, clip.emotion_audio)
+
+
+def _one_word(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    if clip.emotion_video == clip.emotion_audio:
+        return wording.ONE_WORD, clip.emotion_video
+    sense = {"video": "face and body", "audio": "voice"}[modality]
+    return f"Which emotion does the {sense} of the person convey, in one word?", clip.emotion(modality)
+
+
+def _description(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    seen = [wording.phrase(rng, name) for name in clip.seen]
+    heard = [wording.phrase(rng, name) for name in clip.heard]
+    return wording.DESCRIBE, wording.description(rng, clip.emotion_video, clip.emotion_audio, seen, heard)
+
+
+def _caption(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    present = {*clip.shown(modality), *clip.scene(modality)}
+    words = [wording.phrase(rng, cue.name) for cue in CUES if cue.name in present]
+    matters = clip.matters(modality)
+    return wording.CAPTION[modality], wording.caption(words, wording.phrase(rng, matters) if matters else "")
+
+
+def _letters_present(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
+    """Which of four cues are there? One to three of them are: many decisions in one answer."""
+    present = [*clip.shown(modality), *clip.scene(modality)]
+    absent = [c.name for c in CUES if c.modality == modality and c.name not in present]
+    count = min(len(present), int(rng.integers(1, 4)))
+    names = [*rng.choice(present, count, replace=False), *rng.choice(absent, 4 - count, replace=False)]
+    names = [str(names[i]) for i in rng.permutation(4)]
+    choices = wording.lettered([wording.phrase(rng, name) for name in names])
+    right = [letter for letter, name in zip(wording.LETTERS, names, strict=True) if name in present]
+    return f"{wording.PRESENT[modality]} {' '.join(choices)}", " ".join(right)
+
+
+Kind = Callable[[np.random.Generator, Clip, str, Bias], Example]
+KINDS: dict[str, Kind] = {
+    "letters_basic": _letters_basic,
+    "letters_stress": _letters_stress,
+    "letters_agreement": _letters_agreement,
+    "sentence_stress": _sentence_stress,
+    "sentence_presence": _sentence_presence,
+    "sentence_basic": _sentence_basic,
+    "sentence_agreement": _sentence_agreement,
+    "one_word": _one_word,
+    "description": _description,
+    "caption": _caption,
+    "letters_present": _letters_present,
+}
+"""What an instruction can ask; the names are those a recipe's mix uses."""
+
+
+def instructions(
+    rng: np.random.Generator, clip: Clip, mix: dict[str, float], count: int, bias: Bias = BALANCED
+) -> list[Example]:
+    """`count` instructions about a clip, their kinds drawn from `mix` (kind -> weight), modalities in turn.
+
+    Raises KeyError for a kind that does not exist.
+    """
+    return [KINDS[kind](rng, clip, modality, bias) for kind, modality in drawn(rng, mix, count)]
+
+
+def drawn(rng: np.random.Generator, mix: dict[str, float], count: int) -> list[tuple[str, str]]:
+    """`count` kinds drawn from `mix` (kind -> weight), each with the modality it is about, the two in turn."""
+    weights = np.array(list(mix.values()), float)
+    kinds = rng.choice(list(mix), size=count, p=weights / weights.sum())
+    first = int(rng.integers(2))
+    return [(str(kind), MODALITIES[(first + i) % 2]) for i, kind in enumerate(kinds)]

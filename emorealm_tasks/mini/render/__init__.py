@@ -1,0 +1,1 @@
+"""A clip of the synthetic world as picture, sound and mp4."""

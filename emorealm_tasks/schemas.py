@@ -1,0 +1,70 @@
+"""What the content of a file must look like, as a pattern: a file that others wrote is held against it before its use.
+
+A pattern is a type (float: any finite number, which a truth value is not), None, a tuple of patterns of which one must
+fit, a list of one pattern for all items, a dict of a pattern for each key that must be there ("key?": that may be), or
+a dict of one pattern under `str`, for whatever keys there are. Further keys are left alone.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import Unreadable, brief, kind_of
+
+_NAMES: dict[Any, str] = {dict: "an object", list: "a list", str: "text", float: "a number", int: "a whole number"}
+
+
+def require(path: Path, value: Any, pattern: Any, remedy: str) -> None:
+    """Stop with one line that names the file and the first place where a value from it does not fit the pattern."""
+    try:
+        fit(value, pattern)
+    except Unreadable as error:
+        stop(f"{path}: {error}; {remedy}")
+
+
+def fit(value: Any, pattern: Any, place: str = "") -> None:
+    """Raise Unreadable unless the value fits the pattern; `place` is where it stands, as in "runs.7.seed"."""
+    if isinstance(pattern, tuple):
+        if not any(_fits(value, one) for one in pattern):
+            fit(value, pattern[0], place)  # the first is what it should be, and says what is wrong
+    elif isinstance(pattern, list):
+        _kind(value, list, place)
+        for number, item in enumerate(value):
+            fit(item, pattern[0], f"{place}[{number}]")
+    elif isinstance(pattern, dict):
+        _kind(value, dict, place)
+        for key, of_key in _wanted(value, pattern, place).items():
+            fit(value[key], of_key, f"{place}.{key}" if place else str(key))
+    else:
+        _kind(value, pattern, place)
+
+
+def _fits(value: Any, pattern: Any) -> bool:
+    try:
+        fit(value, pattern)
+    except Unreadable:
+        return False
+    return True
+
+
+def _wanted(value: dict[str, Any], pattern: dict[Any, Any], place: str) -> dict[str, Any]:
+    """The patterns of the keys that are there. Raises Unreadable where one is lacking."""
+    if str in pattern:
+        return dict.fromkeys(value, pattern[str])
+    lacking = [key for key in pattern if not key.endswith("?") and key not in value]
+    if lacking:
+        raise Unreadable(f"{brief(place) or 'it'} lacks {', '.join(lacking)}")
+    bare = {key.removesuffix("?"): of_key for key, of_key in pattern.items()}
+    return {key: of_key for key, of_key in bare.items() if key in value}
+
+
+def _kind(value: Any, kind: Any, place: str) -> None:
+    if kind is None:
+        right = value is None
+    elif kind is float:
+        right = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < math.inf
+    else:
+        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if not right:
+        raise Unreadable(f"{brief(place) or 'it'} is {kind_of(value)}, not {_NAMES.get(kind, 'nothing')}")

@@ -1,0 +1,1 @@
+"""YAML only: one folder a benchmark; `emorealm_tasks.plugin` shows them to lmms-eval."""

@@ -17,9 +17,9 @@ from avem_train.forest import Token
 from avem_train.replies import Source
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
-from model_adapters.arguments import first_line
 from model_adapters.avere.loading import whole
-from model_adapters.hub import HUB_ID, NEEDED, named_revision
+from model_adapters.base.arguments import first_line
+from model_adapters.base.hub import HUB_ID, NEEDED, named_revision
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, ProcessorMixin
@@ -48,7 +48,7 @@ class Backbone(Protocol):
 
     model: the language model with its head, and whatever holds them. processor: what makes its inputs. folder: where
     the weights came from. template: text that changes with whatever else the prompt's form depends on. answering: what
-    the harness must be told to ask as this does (`model_adapters.in_process.answering`), {} where it does so by itself.
+    the harness must be told to ask as this does (`model_adapters.base.training_prompt`), {} where it does so by itself.
     """
 
     folder: Path

@@ -17,7 +17,7 @@ from avem_train.replies import Source
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, loading
 from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel
-from model_adapters.clip import Medium
+from model_adapters.base.media_refs import Medium
 
 _KEPT_TEXTS = 1 << 16
 _PARTS = ("video_tower", "video_projector", "audio_tower", "audio_projector")

@@ -21,14 +21,14 @@ from avem_train.negatives import altered
 from avem_train.replies import Source
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
-from model_adapters import whole
-from model_adapters.arguments import first_line
 from model_adapters.avere.clips import FeatureStore
-from model_adapters.clip import Clip
-from model_adapters.in_process.answering import Answering
-from model_adapters.in_process.clips import QWEN, read
+from model_adapters.base import weight_checks
+from model_adapters.base.arguments import first_line
+from model_adapters.base.frame_sampling import QWEN, read
+from model_adapters.base.media_refs import Clip
+from model_adapters.base.system_prompts import QWEN_OMNI
+from model_adapters.base.training_prompt import Answering
 from model_adapters.in_process.prompts import omni_inputs, templated
-from model_adapters.system_prompts import QWEN_OMNI
 
 ANSWERING = Answering(interleave=False, fps=QWEN.fps, frames=16, least=QWEN.least)
 """How prompts are made here: as in evaluation, but for blocks of their own, and for fewer frames, which memory asks."""
@@ -72,10 +72,10 @@ class QwenBackbone:
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "QwenBackbone":
         """The thinker of a folder of the whole Qwen2.5-Omni, or of a thinker alone. Stops where it is not complete."""
         try:
-            model = whole.load_whole(
+            model = weight_checks.load_whole(
                 Qwen2_5OmniThinkerForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True
             )
-        except whole.Unusable as error:
+        except weight_checks.Unusable as error:
             stop(f"model={folder}: {error}; download it again, or name another folder")
         try:
             processor = Qwen2_5OmniProcessor.from_pretrained(folder, local_files_only=True)

@@ -8,8 +8,8 @@ import yaml
 
 from emorealm_tasks import files
 from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
-from model_adapters import hub
 from model_adapters.avere.loading import NANO
+from model_adapters.base import hub
 
 NAME = "README.md"
 _OWN = ("data", "out", "root", "model", "running")

@@ -87,7 +87,7 @@ def _trained(
     """See `train`; the folder is this process's own."""
     from avem_train import backbone as backbones
     from avem_train.run_folder import RunFolder
-    from model_adapters.arguments import choose_dtype
+    from model_adapters.base.arguments import choose_dtype
 
     started = time.monotonic()
     negatives = settings.negatives if settings.objective.lambda_av else None

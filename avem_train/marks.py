@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emorealm_tasks.errors import stop
-from model_adapters.arguments import first_line
+from model_adapters.base.arguments import first_line
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from emorealm_tasks import media
-from model_adapters.diffusion import DIFFUSION_STEPS, diffused
+from model_adapters.decoding.diffusion import DIFFUSION_STEPS, diffused
 
 if TYPE_CHECKING:
     from avem_train.preferences import Preference

@@ -22,7 +22,7 @@ from avem_train.replies import Reply
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes
-from model_adapters.fingerprint import fingerprint, of_processor, sample
+from model_adapters.base.fingerprint import fingerprint, of_processor, sample
 
 
 class KeptLogps:

@@ -29,8 +29,8 @@ from avem_train.preferences import BAD_RECORDS
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes, read_json, typed
-from model_adapters import lora
-from model_adapters.fingerprint import fingerprint
+from model_adapters.base import lora_folders
+from model_adapters.base.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -171,7 +171,7 @@ class RunFolder:
 
         whole = backbone.load(self.model_folder, torch.device("cpu"), dtype, 0)
         whole.close()
-        lora.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)
+        lora_folders.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)
         whole.processor.save_pretrained(self.path)
         files.readable(self.path)
 
@@ -207,7 +207,7 @@ class RunFolder:
 
 def settle(adapters: Path, base: Path) -> None:
     """Make a folder that PEFT wrote one for others: it names the base as anybody may have it, and can be read."""
-    config = adapters / lora.CONFIG
+    config = adapters / lora_folders.CONFIG
     content = json.loads(config.read_text(encoding="utf-8"))
     content["base_model_name_or_path"], content["revision"] = card.of_base(base)
     files.write_json(config, content)

@@ -122,7 +122,7 @@ def plan(
     Builds the worlds that are missing.
     """
     from model_adapters.avere.loading import whole
-    from model_adapters.fingerprint import fingerprint
+    from model_adapters.base.fingerprint import fingerprint
 
     base = whole(study.model)
     if not (base / "config.json").is_file():

@@ -121,7 +121,7 @@ class Worker:
         import torch
 
         from avem_train import backbone
-        from model_adapters import arguments
+        from model_adapters.base import arguments
 
         if self._backbone is None or self._backbone[0] != job.base:
             if job.settings is None:

@@ -61,7 +61,7 @@ MODELS: tuple[Model, ...] = (
         licence="Apache 2.0",
         tested=_TINY,
         published="Qwen 2.5 Omni",
-        chat_class="model_adapters.in_process.omni.Qwen25OmniAV",
+        chat_class="model_adapters.in_process.audio_visual.Qwen25OmniAV",
     ),
     Model(
         name="qwen3_omni_av",
@@ -71,7 +71,7 @@ MODELS: tuple[Model, ...] = (
         checkpoint="Qwen/Qwen3-Omni-30B-A3B-Instruct",
         licence="Apache 2.0",
         tested=_TINY,
-        chat_class="model_adapters.in_process.omni.Qwen3OmniAV",
+        chat_class="model_adapters.in_process.audio_visual.Qwen3OmniAV",
     ),
     Model(
         name="qwen2_audio_av",
@@ -82,7 +82,7 @@ MODELS: tuple[Model, ...] = (
         licence="Apache 2.0",
         tested=_TINY,
         published="Qwen 2 Audio",
-        chat_class="model_adapters.in_process.ears.Qwen2AudioAV",
+        chat_class="model_adapters.in_process.audio_only.Qwen2AudioAV",
     ),
     Model(
         name="audio_flamingo3_av",
@@ -93,7 +93,7 @@ MODELS: tuple[Model, ...] = (
         licence="NVIDIA OneWay Noncommercial",
         tested=_TINY,
         published="Audio Flamingo 3",
-        chat_class="model_adapters.in_process.ears.AudioFlamingo3AV",
+        chat_class="model_adapters.in_process.audio_only.AudioFlamingo3AV",
     ),
     Model(
         name="videollama3_av",
@@ -104,7 +104,7 @@ MODELS: tuple[Model, ...] = (
         licence="Apache 2.0",
         tested=_TINY,
         published="VideoLLaMA 3",
-        chat_class="model_adapters.in_process.eyes.VideoLlama3AV",
+        chat_class="model_adapters.in_process.vision_only.VideoLlama3AV",
         note="DAMO-NLP-SG/VideoLLaMA3-7B in transformers' own layout must be named in pretrained=",
     ),
     Model(
@@ -116,7 +116,7 @@ MODELS: tuple[Model, ...] = (
         licence="Apache 2.0",
         tested=_TINY,
         published="Qwen 2.5 VL",
-        chat_class="model_adapters.in_process.eyes.Qwen25VLAV",
+        chat_class="model_adapters.in_process.vision_only.Qwen25VLAV",
     ),
     Model(
         name="internvl3_5_av",
@@ -127,7 +127,7 @@ MODELS: tuple[Model, ...] = (
         licence="Apache 2.0",
         tested=_TINY,
         published="InternVL 3.5",
-        chat_class="model_adapters.in_process.eyes.InternVL35AV",
+        chat_class="model_adapters.in_process.vision_only.InternVL35AV",
     ),
     Model(
         name="videollama2",

@@ -18,11 +18,12 @@ from tqdm import tqdm
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import media_log, request_settings, response_cache
-from model_adapters import arguments, contrastive
-from model_adapters.asking import Ask, from_messages, from_visuals
-from model_adapters.clip import Clip
-from model_adapters.failures import ErrorBudget, cut
-from model_adapters.fingerprint import fingerprint
+from model_adapters.base import arguments
+from model_adapters.base.failures import ErrorBudget, cut
+from model_adapters.base.fingerprint import fingerprint
+from model_adapters.base.media_refs import Clip
+from model_adapters.base.requests import Ask, from_messages, from_visuals
+from model_adapters.decoding import contrastive
 
 from . import loading
 from .clips import MediaEncoder

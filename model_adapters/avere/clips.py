@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from emorealm_tasks import media
 from emorealm_tasks.untrusted import brief
-from model_adapters.clip import AnyMedium, NoisedMedium
-from model_adapters.contrastive import noise_seed
-from model_adapters.diffusion import diffused
+from model_adapters.base.media_refs import AnyMedium, NoisedMedium
+from model_adapters.decoding.contrastive import noise_seed
+from model_adapters.decoding.diffusion import diffused
 
 if TYPE_CHECKING:
     from .processing import AvereProcessor

@@ -9,9 +9,9 @@ import torch
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, parse_json, plain_name, read_bytes, typed
-from model_adapters import hub, lora
-from model_adapters.arguments import first_line
-from model_adapters.whole import Unusable, load_whole
+from model_adapters.base import hub, lora_folders
+from model_adapters.base.arguments import first_line
+from model_adapters.base.weight_checks import Unusable, load_whole
 
 from .modeling import AvereForConditionalGeneration
 from .processing import AvereProcessor
@@ -47,18 +47,18 @@ def find_weights(pretrained: str | None) -> Weights:
     folder = Path(named or NANO).expanduser()
     if str(named) in EMBEDDED and not folder.is_dir():
         folder = NANO.with_name(str(named))
-    if lora.alone(folder):
+    if lora_folders.alone(folder):
         return Weights(_complete(_adapted(folder)), embedded=False, adapter=folder)
     return Weights(_complete(folder), embedded=not named)
 
 
 def _adapted(adapter: Path) -> Path:
     """The weights that a folder of adapters belongs to. Stops where they are gone or have changed since."""
-    named = lora.base_name("avere", adapter)
+    named = lora_folders.base_name("avere", adapter)
     folder = NANO if named == NANO.name else adapter / named  # an absolute path stays what it is
     if not folder.is_dir() and hub.HUB_ID.fullmatch(named):
-        folder = hub.fetched("avere", named, lora.base_revision(adapter))
-    lora.check_base("avere", adapter, folder)
+        folder = hub.fetched("avere", named, lora_folders.base_revision(adapter))
+    lora_folders.check_base("avere", adapter, folder)
     return folder
 
 
@@ -103,7 +103,7 @@ def load_model(
     except Unusable as error:
         _refuse(folder, str(error))
     if adapter:
-        model = lora.attach("avere", model, Path(adapter).expanduser())
+        model = lora_folders.attach("avere", model, Path(adapter).expanduser())
     return model.to(device).eval()  # type: ignore[arg-type]  # the wrapper of `to` hides its types
 
 

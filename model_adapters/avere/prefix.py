@@ -17,7 +17,7 @@ import torch
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import CacheLayerMixin
 
-from model_adapters.finite import broken
+from model_adapters.base.finite import broken
 
 from .modeling import CACHE
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from model_adapters.clip import AnyMedium, Clip
-from model_adapters.contrastive import Contrast
-from model_adapters.finite import NO_NUMBERS
+from model_adapters.base.finite import NO_NUMBERS
+from model_adapters.base.media_refs import AnyMedium, Clip
+from model_adapters.decoding.contrastive import Contrast
 
 from .clips import MediaEncoder
 from .modeling import AvereForConditionalGeneration

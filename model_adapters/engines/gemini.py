@@ -22,11 +22,11 @@ from loguru import logger
 from emorealm_tasks import media, settings
 from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
-from model_adapters import arguments
-from model_adapters.chat import Asked
-from model_adapters.clip import Clip
+from model_adapters.base import arguments
+from model_adapters.base.chat import Asked
+from model_adapters.base.media_refs import Clip
+from model_adapters.engines import payloads
 
-from . import clips
 from .cost import Answer
 from .served import ARGUMENTS, BLOCKED, Once, ServedChat, read_key
 
@@ -101,7 +101,7 @@ class GeminiAV(ServedChat):
         response = self._send(lambda: call(model=self.model, contents=contents, config=self._config(asked.generation)))
         answer = _answer(response)
         if asked.clip.audio and not asked.clip.video:
-            self.log_media(asked.ask.clip, [], soundfile.info(str(clips.wav(asked.clip.audio))).duration)
+            self.log_media(asked.ask.clip, [], soundfile.info(str(payloads.wav(asked.clip.audio))).duration)
         return answer
 
     def _media(self, clip: Clip) -> "list[types.Part]":
@@ -114,7 +114,7 @@ class GeminiAV(ServedChat):
             file = self._uploaded((clip.video, embedded))
             parts.append(types.Part.from_uri(file_uri=file.uri, mime_type=file.mime_type))
         if clip.audio and not embedded:
-            parts.append(types.Part.from_bytes(data=clips.wav(clip.audio).read_bytes(), mime_type="audio/wav"))
+            parts.append(types.Part.from_bytes(data=payloads.wav(clip.audio).read_bytes(), mime_type="audio/wav"))
         return parts
 
     def _config(self, generation: dict[str, Any]) -> "types.GenerateContentConfig":
@@ -137,7 +137,7 @@ class GeminiAV(ServedChat):
     def _upload(self, clip: tuple[str, bool]) -> "types.File":
         """A clip's file on the server, ready for use; its sound only where the second is true."""
         path, sounding = clip
-        data = clips.silent(path) if not sounding and media.probe(path).has_audio else None
+        data = payloads.silent(path) if not sounding and media.probe(path).has_audio else None
         files = self.client.files
 
         def upload() -> "types.File":

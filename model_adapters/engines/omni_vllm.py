@@ -18,12 +18,13 @@ from transformers import AutoConfig, Qwen2_5OmniProcessor
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
-from model_adapters import arguments, catalogue, lora
-from model_adapters.chat import Asked, ChatAV
-from model_adapters.failures import ErrorBudget, cut
-from model_adapters.fingerprint import fingerprint
-from model_adapters.in_process.clips import ClipReader, Given
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters import catalogue
+from model_adapters.base import arguments, lora_folders
+from model_adapters.base.chat import Asked, ChatAV
+from model_adapters.base.failures import ErrorBudget, cut
+from model_adapters.base.fingerprint import fingerprint
+from model_adapters.base.frame_sampling import ClipReader, Given
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 from model_adapters.in_process.prompts import picture_limits, templated
 
 if TYPE_CHECKING:
@@ -185,7 +186,7 @@ def _result(output: "RequestOutput", asked: Asked) -> GenerationResult:
 
 def _refuse_adapters(owner: str, checkpoint: str, given: Mapping[str, Any]) -> None:
     """Stop where LoRA adapters are to answer: none are handed to vLLM here, and the base alone would answer."""
-    if lora.alone(Path(checkpoint).expanduser()):
+    if lora_folders.alone(Path(checkpoint).expanduser()):
         stop(
             f"{owner}: {checkpoint} holds adapters alone, which vLLM is not given here; ask them with --model "
             f"{Qwen25OmniAV.name} --model_args pretrained={checkpoint}, where they work beside the weights, in float32"

@@ -13,12 +13,12 @@ import soundfile
 from emorealm_tasks import media
 from emorealm_tasks.chat_client import ChatClient, RequestFailed
 from emorealm_tasks.errors import stop
-from model_adapters import arguments
-from model_adapters.chat import Asked
-from model_adapters.clip import Clip
-from model_adapters.in_process.clips import Sampling
+from model_adapters.base import arguments
+from model_adapters.base.chat import Asked
+from model_adapters.base.frame_sampling import Sampling
+from model_adapters.base.media_refs import Clip
+from model_adapters.engines import payloads
 
-from . import clips
 from .cost import Answer
 from .served import ARGUMENTS, BLOCKED, Once, ServedChat, read_key
 
@@ -92,15 +92,15 @@ class OpenAIAV(ServedChat):
         """Content items of a clip, the times of its frames and the seconds of its sound. Raises MediaError."""
         items, times, seconds = [], [], 0.0
         if clip.video and self.video_as == "video":
-            items.append(_url("video_url", clips.data_uri("video/mp4", clips.silent(clip.video))))
+            items.append(_url("video_url", payloads.data_uri("video/mp4", payloads.silent(clip.video))))
         elif clip.video:
             frames, found = media.read_frames(clip.video, self.sampling.count(media.probe(clip.video).seconds))
-            items += [_url("image_url", clips.data_uri("image/jpeg", clips.jpeg(frame))) for frame in frames]
+            items += [_url("image_url", payloads.data_uri("image/jpeg", payloads.jpeg(frame))) for frame in frames]
             times = found.tolist()
         if clip.audio:
-            wav = clips.wav(clip.audio)
+            wav = payloads.wav(clip.audio)
             seconds = soundfile.info(str(wav)).duration
-            sound = {"data": clips.base64(wav.read_bytes()), "format": "wav"}
+            sound = {"data": payloads.base64(wav.read_bytes()), "format": "wav"}
             items.append({"type": "input_audio", "input_audio": sound})
         return items, times, seconds
 

@@ -20,9 +20,9 @@ from tqdm import tqdm
 from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
-from model_adapters import arguments
-from model_adapters.chat import Asked, ChatAV
-from model_adapters.failures import ErrorBudget, cut
+from model_adapters.base import arguments
+from model_adapters.base.chat import Asked, ChatAV
+from model_adapters.base.failures import ErrorBudget, cut
 
 from .cost import Answer, Cost, prices
 

@@ -23,11 +23,11 @@ from tqdm import tqdm
 from emorealm_tasks import media, settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import media_log, request_settings, response_cache
-from model_adapters import arguments
-from model_adapters.asking import Ask, from_messages
-from model_adapters.clip import Clip
-from model_adapters.failures import ErrorBudget, cut
-from model_adapters.fingerprint import of_files
+from model_adapters.base import arguments
+from model_adapters.base.failures import ErrorBudget, cut
+from model_adapters.base.fingerprint import of_files
+from model_adapters.base.media_refs import Clip
+from model_adapters.base.requests import Ask, from_messages
 
 from .client import Client
 from .environment import SCRIPTS, worker_environment

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from model_adapters.clip import Clip
+from model_adapters.base.media_refs import Clip
 
 _BOTH, _TEXT = "video+audio", "text"
 

@@ -24,15 +24,17 @@ from transformers import PreTrainedModel, ProcessorMixin
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
-from model_adapters import arguments, catalogue, contrastive, finite
-from model_adapters.asking import Ask
-from model_adapters.chat import Asked, ChatAV
-from model_adapters.clip import Clip
-from model_adapters.failures import ErrorBudget, cut
+from model_adapters import catalogue
+from model_adapters.base import arguments, finite, training_prompt
+from model_adapters.base.chat import Asked, ChatAV
+from model_adapters.base.failures import ErrorBudget, cut
+from model_adapters.base.frame_sampling import ClipReader, Given
+from model_adapters.base.media_refs import Clip
+from model_adapters.base.requests import Ask
+from model_adapters.decoding import contrastive
+from model_adapters.in_process import loading
 
-from . import answering, loading
 from .batches import batches
-from .clips import ClipReader, Given
 from .collate import collate
 from .prompts import picture_limits, templated
 
@@ -97,7 +99,7 @@ class InProcessChat(ChatAV):
         checkpoint = pretrained or entry.checkpoint
         if not checkpoint:
             stop(f"{self.name}: name its weights with pretrained=...: {entry.note}")
-        answering.require(self.name, checkpoint, fps=fps, frames=frames)
+        training_prompt.require(self.name, checkpoint, fps=fps, frames=frames)
         self.trained = self._as_trained(checkpoint)
         super().__init__(system, modalities, fps, frames, max_errors)
         self.device = arguments.choose_device(device, self.name)
@@ -126,9 +128,9 @@ class InProcessChat(ChatAV):
     def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
         """The model's inputs for one question: what the family's own processor makes of a prompt and media."""
 
-    def _as_trained(self, checkpoint: str) -> answering.Answering | None:
+    def _as_trained(self, checkpoint: str) -> training_prompt.Answering | None:
         """How the folder of a training asks to be asked, said once; its sampling becomes the default."""
-        trained = answering.read(checkpoint)
+        trained = training_prompt.read(checkpoint)
         if trained:
             self.sampling = trained.sampling(self.sampling)
             logger.info(f"{self.name}: {checkpoint} is asked as it was trained, where no argument differs: {trained}")

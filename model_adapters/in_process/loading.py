@@ -1,7 +1,7 @@
 """A checkpoint's name -> model and processor, or one line that says what is missing.
 
 A checkpoint may be a folder of LoRA adapters, as training leaves them: then the weights they belong to are loaded, and
-the adapters are put on it (`model_adapters.lora.attach`).
+the adapters are put on it (`model_adapters.base.lora_folders.attach`).
 """
 
 import os
@@ -13,10 +13,10 @@ import torch
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
-from model_adapters import lora, whole
-from model_adapters.arguments import first_line
-from model_adapters.fingerprint import fingerprint
-from model_adapters.hub import HUB_ID, named_revision
+from model_adapters.base import lora_folders, weight_checks
+from model_adapters.base.arguments import first_line
+from model_adapters.base.fingerprint import fingerprint
+from model_adapters.base.hub import HUB_ID, named_revision
 
 _LOADING = Exception
 """What transformers raises on files that are broken is of every kind."""
@@ -42,13 +42,13 @@ def find(owner: str, checkpoint: str) -> Weights:
     if not adapter.exists() and HUB_ID.fullmatch(checkpoint):
         name, revision = named_revision(checkpoint)
         return Weights(name, revision=revision)
-    if not lora.alone(adapter):
+    if not lora_folders.alone(adapter):
         return Weights(checkpoint)
-    named = lora.base_name(owner, adapter)
+    named = lora_folders.base_name(owner, adapter)
     folder = adapter / named  # an absolute path stays what it is
     if not Path(named).is_absolute() and not folder.is_dir():
-        return Weights(named, adapter, lora.base_revision(adapter))
-    lora.check_base(owner, adapter, folder)
+        return Weights(named, adapter, lora_folders.base_revision(adapter))
+    lora_folders.check_base(owner, adapter, folder)
     return Weights(str(folder), adapter)
 
 
@@ -88,11 +88,11 @@ def load(
         _refuse(owner, checkpoint, "there is no chat template in it")
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        model = whole.load_whole(model_class, checkpoint, **at, **given)
-    except whole.Unusable as error:
+        model = weight_checks.load_whole(model_class, checkpoint, **at, **given)
+    except weight_checks.Unusable as error:
         _refuse(owner, checkpoint, str(error))
     if weights.adapter:
-        model = lora.attach(owner, model, weights.adapter)
+        model = lora_folders.attach(owner, model, weights.adapter)
     return model.eval(), processor
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import BatchFeature, ProcessorMixin
 
-from .clips import Given
+from model_adapters.base.frame_sampling import Given
 
 
 def templated(processor: ProcessorMixin, blocks: Sequence[str], text: str, system: str | None) -> str:

@@ -19,8 +19,8 @@ class AvereNative(protocol.Worker):
     def load(self) -> None:
         """Load the folder as `--model avere` does."""
         named = self.needs_checkpoint("a folder made by model_adapters.avere.convert, or avere_nano")
-        from model_adapters import arguments
         from model_adapters.avere import loading
+        from model_adapters.base import arguments
 
         folder = loading.NANO if named == loading.NANO.name else named
         device = arguments.choose_device("auto", "avere_native")

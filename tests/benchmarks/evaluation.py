@@ -31,10 +31,10 @@ from procedures import LIMIT, Bench, load_questions, take
 from torch.utils.flop_counter import FlopCounterMode
 
 from emorealm_tasks import settings
-from model_adapters.arguments import choose_device, choose_dtype
 from model_adapters.avere import clips, loading
 from model_adapters.avere.runner import Question
-from model_adapters.clip import Clip
+from model_adapters.base.arguments import choose_device, choose_dtype
+from model_adapters.base.media_refs import Clip
 
 RATIOS = (1.0, 1.5, 3.0, 5.0)  # questions a clip; 1.5 is the benchmark's own
 ROOT = Path(__file__).resolve().parents[2]

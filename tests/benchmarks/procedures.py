@@ -10,7 +10,7 @@ from model_adapters.avere import clips
 from model_adapters.avere.clips import MediaEncoder
 from model_adapters.avere.prefix import before
 from model_adapters.avere.runner import Question, Runner
-from model_adapters.clip import Clip
+from model_adapters.base.media_refs import Clip
 
 LIMIT = 5  # new tokens, as released for the benchmark's questions
 

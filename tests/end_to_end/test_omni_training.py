@@ -14,7 +14,7 @@ from avem_train import cli
 from chat_requests import requests_for
 from emorealm_results import cli as results
 from emorealm_tasks.mini import cli as mini
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 BIN = Path(sys.executable).parent
 VARIABLES = {name: value for name, value in os.environ.items() if not name.startswith("EMOREALM_")}

@@ -90,7 +90,7 @@ def arguments_for(output):
 
 def test_the_base_and_the_trained_omni_are_asked_alike(tiny_omni, tmp_path):
     from avem_train.backbone_qwen import ANSWERING
-    from model_adapters.in_process.omni import Qwen25OmniAV
+    from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
     folder = Path(shutil.copytree(tiny_omni, tmp_path / "trained"))
     (folder / "training.json").write_text(json.dumps({"answering": dataclasses.asdict(ANSWERING)}))

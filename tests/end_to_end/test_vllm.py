@@ -25,7 +25,7 @@ import tiny_models
 from chat_requests import ask, requests_for
 from model_adapters.engines.omni_vllm import Qwen25OmniVLLM
 from model_adapters.engines.openai_server import OpenAIAV
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 pytest.importorskip("vllm", reason="vLLM needs an environment of its own: see the docstring")
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ from faulty_server import FaultyServer, chat
 from model_adapters.avere.adapter import AvereChat
 from model_adapters.engines.openai_server import OpenAIAV
 from model_adapters.external_worker.adapter import ExternalWorker
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 ECHO = Path(__file__).with_name("echo_worker.py")
 

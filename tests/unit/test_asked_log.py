@@ -13,7 +13,7 @@ from emorealm_tasks.harness.response_cache import register
 from model_adapters.avere.adapter import AvereChat
 from model_adapters.engines.openai_server import OpenAIAV
 from model_adapters.external_worker.adapter import ExternalWorker
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 CONFIGS = {"t": {"output_type": "generate_until", "generation_kwargs": {"max_new_tokens": 16, "temperature": 0}}}
 

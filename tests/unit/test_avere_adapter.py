@@ -12,9 +12,9 @@ from avere_requests import TASK, chat_requests, inputs_of, option_requests, text
 from emorealm_tasks import media
 from model_adapters.avere.adapter import AvereChat, AvereLikelihood
 from model_adapters.avere.runner import Question
-from model_adapters.clip import Clip
-from model_adapters.contrastive import contrasted, noise_seed
-from model_adapters.diffusion import diffused
+from model_adapters.base.media_refs import Clip
+from model_adapters.decoding.contrastive import contrasted, noise_seed
+from model_adapters.decoding.diffusion import diffused
 
 QUESTIONS = ["Why is the person sad? (A) tears (B) a hat", "Is it rain? (A) Yes (B) No", "What?"]
 KINDS = ("both", "video", "audio", "blind")

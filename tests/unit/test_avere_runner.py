@@ -5,11 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_adapters.asking import from_messages, from_visuals
 from model_adapters.avere.clips import FeatureStore
 from model_adapters.avere.prefix import before, shared_length
 from model_adapters.avere.runner import Question, clip_batches
-from model_adapters.clip import Clip, Medium
+from model_adapters.base.media_refs import Clip, Medium
+from model_adapters.base.requests import from_messages, from_visuals
 
 VIDEO = {"type": "video", "url": "/d/1.mp4"}
 AUDIO = {"type": "audio", "url": "/d/1.wav"}

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_adapters.contrastive import Contrast, contrasted, from_arguments
-from model_adapters.diffusion import kept_signal
+from model_adapters.decoding.contrastive import Contrast, contrasted, from_arguments
+from model_adapters.decoding.diffusion import kept_signal
 
 ROWS = st.lists(st.lists(st.floats(-20, 20), min_size=5, max_size=5), min_size=1, max_size=4)
 

@@ -9,9 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from avere_requests import chat_requests, option_requests
 from chat_requests import ask, requests_for
-from model_adapters import finite, lora
 from model_adapters.avere.adapter import AvereChat
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.base import finite, lora_folders
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 INF, NAN = float("inf"), float("nan")
 
@@ -81,4 +81,4 @@ def test_adapters_are_looked_at_when_they_are_loaded(tiny_avere, tmp_path, capsy
     save_file(tensors, file, {"format": "pt"})
     line = stopped(capsys, lambda: AvereChat(pretrained=str(tiny_avere), device="cpu", adapter=str(tmp_path / "lora")))
     assert "1 of its tensors hold NaN or infinite values" in line
-    assert lora.CONFIG not in line
+    assert lora_folders.CONFIG not in line

@@ -11,13 +11,14 @@ import tiny_models
 from chat_requests import ask, requests_for
 from emorealm_tasks.harness import media_log
 from model_adapters import catalogue, manifests
-from model_adapters.clip import Clip
-from model_adapters.in_process.batches import batches, generation_settings
-from model_adapters.in_process.clips import Sampling
+from model_adapters.base.frame_sampling import Sampling
+from model_adapters.base.generation import generation_settings
+from model_adapters.base.media_refs import Clip
+from model_adapters.in_process.audio_only import AudioFlamingo3AV, Qwen2AudioAV
+from model_adapters.in_process.audio_visual import Qwen3OmniAV, Qwen25OmniAV
+from model_adapters.in_process.batches import batches
 from model_adapters.in_process.collate import collate
-from model_adapters.in_process.ears import AudioFlamingo3AV, Qwen2AudioAV
-from model_adapters.in_process.eyes import InternVL35AV, Qwen25VLAV, VideoLlama3AV
-from model_adapters.in_process.omni import Qwen3OmniAV, Qwen25OmniAV
+from model_adapters.in_process.vision_only import InternVL35AV, Qwen25VLAV, VideoLlama3AV
 
 FAMILIES = {
     "qwen2_5_omni_av": (Qwen25OmniAV, None),

@@ -9,10 +9,10 @@ from peft import LoraConfig, get_peft_model
 from transformers import Qwen2_5OmniThinkerForConditionalGeneration
 
 from avem_train.backbone import LINEARS
-from model_adapters import lora
-from model_adapters.fingerprint import fingerprint
+from model_adapters.base import lora_folders
+from model_adapters.base.fingerprint import fingerprint
 from model_adapters.in_process import loading
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 OWNER = "qwen2_5_omni_av"
 
@@ -39,7 +39,7 @@ def adapter(tuned, base, tmp_path):
 def named(folder, base):
     """The folder, its weights named `base`, with the training.json of a training."""
     (folder / "training.json").write_text('{"steps": 1}')
-    file = folder / lora.CONFIG
+    file = folder / lora_folders.CONFIG
     file.write_text(json.dumps(json.loads(file.read_text()) | {"base_model_name_or_path": base}))
     return folder
 
@@ -85,14 +85,14 @@ class TestHalfPrecision:
         _, folder = small
         model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16)
         with pytest.raises(SystemExit):
-            lora.merge("avem-train", model, folder)
+            lora_folders.merge("avem-train", model, folder)
         line = capsys.readouterr().err
         assert "outlives the rounding to bfloat16" in line
         assert float(line.split("only ")[1].split("%")[0]) < 50
 
     def test_an_update_that_survives_is_merged_and_the_share_is_said(self, adapter, base, capsys):
         model = Qwen2_5OmniThinkerForConditionalGeneration.from_pretrained(base, dtype=torch.bfloat16)
-        assert lora.merge("avem-train", model, adapter) is model
+        assert lora_folders.merge("avem-train", model, adapter) is model
         share = float(capsys.readouterr().err.split("avem-train: ")[1].split("%")[0])
         assert 99 <= share <= 101
 
@@ -104,7 +104,7 @@ class TestHalfPrecision:
         for name, parameter in adapted.named_parameters():
             if "lora" in name:
                 parameter.data.fill_(1.0 if "lora_A" in name else 1 / 128)
-        assert lora.surviving_share(adapted) == 0.5
+        assert lora_folders.surviving_share(adapted) == 0.5
 
 
 def test_adapters_without_their_training_are_refused_unless_it_is_said_how_to_ask(adapter, base, capsys):
@@ -143,8 +143,8 @@ def test_weights_may_lie_beside_the_adapters_or_on_the_hub(base, adapter):
     assert loading.find(OWNER, str(named(adapter, f"../../{base.parent.name}/{base.name}"))).whole.endswith("/whole")
     on_hub = loading.find(OWNER, str(named(adapter, "Qwen/Qwen2.5-Omni-7B")))
     assert on_hub == loading.Weights("Qwen/Qwen2.5-Omni-7B", adapter)
-    config = json.loads((adapter / lora.CONFIG).read_text())
-    (adapter / lora.CONFIG).write_text(json.dumps(config | {"revision": "0123abcd"}))
+    config = json.loads((adapter / lora_folders.CONFIG).read_text())
+    (adapter / lora_folders.CONFIG).write_text(json.dumps(config | {"revision": "0123abcd"}))
     assert loading.find(OWNER, str(adapter)).revision == "0123abcd"
     assert loading.find(OWNER, str(base)) == loading.Weights(str(base))
 
@@ -177,6 +177,6 @@ def test_adapters_that_do_not_fit_are_refused_not_left_out(base, adapter, capsys
 def test_any_training_json_ends_in_one_line(tmp_path, capsys, content):
     (tmp_path / "training.json").write_bytes(content.encode("latin-1"))
     with pytest.raises(SystemExit) as stopped:
-        lora.training(tmp_path)
+        lora_folders.training(tmp_path)
     assert stopped.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1

@@ -19,7 +19,7 @@ from avem_train.negatives import (
     undrawable,
 )
 from avem_train.preferences import Preference
-from model_adapters.diffusion import diffused, kept_signal
+from model_adapters.decoding.diffusion import diffused, kept_signal
 
 OWN = Medium()
 

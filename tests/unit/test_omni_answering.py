@@ -15,7 +15,7 @@ from avem_train import logprobs
 from avem_train.backbone_qwen import ANSWERING
 from avem_train.replies import Reply, Source
 from chat_requests import requests_for
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 QUESTION = "Does <b>he</b> cry?\nA. Yes"
 KINDS = {"both": "va", "video": "v", "sound": "a", "blind": ""}

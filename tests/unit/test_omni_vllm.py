@@ -13,7 +13,7 @@ from chat_requests import ask
 from emorealm_tasks import media
 from model_adapters.engines.omni_vllm import Qwen25OmniVLLM
 from model_adapters.engines.vllm_positions import AlignedPositions, with_marks
-from model_adapters.in_process.omni import Qwen25OmniAV
+from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 
 @dataclasses.dataclass

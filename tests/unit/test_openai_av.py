@@ -17,7 +17,7 @@ from emorealm_tasks import media
 from emorealm_tasks.harness import media_log
 from faulty_server import FaultyServer, chat, error
 from model_adapters import catalogue, manifests
-from model_adapters.engines import clips as encoded
+from model_adapters.engines import payloads as encoded
 from model_adapters.engines.openai_server import OpenAIAV
 from model_adapters.engines.served import Once
 

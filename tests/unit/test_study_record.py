@@ -7,7 +7,7 @@ import torch
 from avem_train import study_record
 from avem_train.dpo_settings import Running
 from emorealm_tasks import metrics
-from model_adapters import arguments
+from model_adapters.base import arguments
 
 CHOICES = {"basic": ["(A) A hat.", "(B) Tears.", "(C) Rain.", "(D) A smile."], "yes": ["(A) No", "(B) Yes"]}
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from emorealm_tasks.errors import stop
-from model_adapters import lora
-
-from .clips import Sampling
+from model_adapters.base import lora_folders
+from model_adapters.base.frame_sampling import Sampling
 
 KEY = "answering"
 
@@ -34,7 +33,7 @@ class Answering:
 
 def read(checkpoint: str) -> Answering | None:
     """What the folder of a training says; None for any other folder or a hub id. Stops at keys that are not known."""
-    said = lora.training(Path(checkpoint).expanduser()).get(KEY)
+    said = lora_folders.training(Path(checkpoint).expanduser()).get(KEY)
     if said is None:
         return None
     try:
@@ -50,7 +49,7 @@ def require(owner: str, checkpoint: str | None, **given: object) -> None:
     """
     folder = Path(checkpoint).expanduser() if checkpoint else None
     lacking = [name for name, value in given.items() if value is None]
-    if folder and lacking and lora.alone(folder) and not lora.training(folder):
+    if folder and lacking and lora_folders.alone(folder) and not lora_folders.training(folder):
         stop(
             f"{owner}: {checkpoint}: these adapters come without the training.json of their training, so how the model "
             f"was asked is not known; put that file beside them, or say it: {', '.join(f'{n}=...' for n in lacking)}"

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from emorealm_tasks.errors import stop
-from model_adapters import arguments
-from model_adapters.clip import Medium, NoisedMedium
-from model_adapters.diffusion import DIFFUSION_STEPS, diffused
+from model_adapters.base import arguments
+from model_adapters.base.media_refs import Medium, NoisedMedium
+from model_adapters.decoding.diffusion import DIFFUSION_STEPS, diffused
 
 ARGUMENTS = ("vcd_alpha", "vcd_beta", "vcd_step", "vcd_modalities")
 _INPUTS = {"pixel_values": "v", "pixel_values_videos": "v", "input_features": "a"}

@@ -10,8 +10,8 @@ from transformers import (
     Qwen2AudioProcessor,
 )
 
-from .base import InProcessChat
-from .clips import Given
+from model_adapters.base.frame_sampling import Given
+from model_adapters.in_process.base import InProcessChat
 
 
 class EarsAV(InProcessChat):

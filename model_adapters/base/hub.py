@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from emorealm_tasks.errors import stop
-from model_adapters.arguments import first_line
+from model_adapters.base.arguments import first_line
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 """org/name, or org/name@revision."""

@@ -14,8 +14,8 @@ from transformers import (
 )
 from transformers.video_utils import VideoMetadata
 
-from .base import InProcessChat
-from .clips import Given, Sampling
+from model_adapters.base.frame_sampling import Given, Sampling
+from model_adapters.in_process.base import InProcessChat
 
 _INTERN_SYSTEM = (
     "你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。"

@@ -13,11 +13,12 @@ from lmms_eval.api.model import lmms
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import media_log
-from model_adapters import arguments, catalogue
-from model_adapters.asking import Ask, from_messages
-from model_adapters.clip import Clip
-from model_adapters.in_process.batches import generation_settings
-from model_adapters.in_process.clips import QWEN, Given, Sampling
+from model_adapters import catalogue
+from model_adapters.base import arguments
+from model_adapters.base.frame_sampling import QWEN, Given, Sampling
+from model_adapters.base.generation import generation_settings
+from model_adapters.base.media_refs import Clip
+from model_adapters.base.requests import Ask, from_messages
 
 
 class Asked(NamedTuple):

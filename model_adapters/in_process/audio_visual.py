@@ -18,13 +18,12 @@ from transformers import (
 )
 
 from emorealm_tasks.errors import stop
-from model_adapters.clip import Clip
-from model_adapters.system_prompts import QWEN_OMNI
-
-from . import answering
-from .base import InProcessChat
-from .clips import Given
-from .prompts import omni_inputs
+from model_adapters.base import training_prompt
+from model_adapters.base.frame_sampling import Given
+from model_adapters.base.media_refs import Clip
+from model_adapters.base.system_prompts import QWEN_OMNI
+from model_adapters.in_process.base import InProcessChat
+from model_adapters.in_process.prompts import omni_inputs
 
 
 class OmniAV(InProcessChat):
@@ -39,7 +38,7 @@ class OmniAV(InProcessChat):
     def __init__(self, *args: Any, interleave: bool | None = None, **kwargs: Any) -> None:
         if not isinstance(interleave, bool | None):
             stop(f"{self.name}: interleave={interleave!r}; use true or false")
-        answering.require(self.name, kwargs.get("pretrained"), interleave=interleave)
+        training_prompt.require(self.name, kwargs.get("pretrained"), interleave=interleave)
         super().__init__(*args, **kwargs)
         default = self.trained.interleave if self.trained else True
         self.interleave = default if interleave is None else interleave

@@ -6,7 +6,7 @@ transformers only warns about tensors that no file holds, and leaves them at ran
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from model_adapters.arguments import first_line
+from model_adapters.base.arguments import first_line
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

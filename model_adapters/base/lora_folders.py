@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, read_json
-from model_adapters.arguments import first_line
-from model_adapters.fingerprint import fingerprint
+from model_adapters.base.arguments import first_line
+from model_adapters.base.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from peft import PeftModel

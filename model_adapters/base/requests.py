@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
-from model_adapters.clip import Clip
+from model_adapters.base.media_refs import Clip
 
 _SOUND_SUFFIXES = {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"}
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emorealm_tasks import media
-from model_adapters.clip import Clip
+from model_adapters.base.media_refs import Clip
 
 _KEPT = 4
 

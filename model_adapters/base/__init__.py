@@ -1,0 +1,1 @@
+"""What every adapter shares: requests, media, sampling, arguments, failures, weights' folders."""

@@ -1,0 +1,1 @@
+"""Contrastive decoding against noised media (VCD)."""

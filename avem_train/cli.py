@@ -11,19 +11,20 @@ from emorealm_tasks.untrusted import brief
 
 
 def _mini_base(content: dict[str, Any]) -> None:
-    from avem_train import supervised
+    from avem_train.nano import train
 
-    supervised.run(config.fill(supervised.MiniBase, content))
+    train.run(config.fill(train.MiniBase, content))
 
 
 def _preference(content: dict[str, Any]) -> None:
-    from avem_train import dpo, dpo_settings
+    from avem_train.dpo import settings
+    from avem_train.dpo import train as dpo
 
-    dpo.run(config.fill(dpo_settings.Settings, content))
+    dpo.run(config.fill(settings.Settings, content))
 
 
 def _study(content: dict[str, Any]) -> None:
-    from avem_train import study
+    from avem_train.study import program as study
 
     study.run(config.fill(study.Study, content))
 

@@ -6,7 +6,7 @@ One formula holds them all (Eqs. 3-12)::
            + lambda (-log sigma( beta (m(y_w | a_w, v_w) - m(y_w | a_l, v_l)) ))                        Eqs. 4, 5
 
 with m = log pi_theta - log pi_ref, t = log pi_text, and i over the rejected responses. The methods differ in their
-`Objective` and in the rejected media (`avem_train.negatives`):
+`Objective` and in the rejected media (`avem_train.data.negatives`):
 
 | method | equations | objective | rejected media |
 | --- | --- | --- | --- |

@@ -9,6 +9,8 @@ import hypothesis
 import numpy as np
 import pytest
 
+from avem_train.backbones import loading
+
 # a busy machine is no failure: examples are bounded in number, not in time
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -120,9 +122,7 @@ def backbone(tiny_avere):
     """`tiny_avere` as preference training holds it, on the CPU in float32."""
     import torch
 
-    from avem_train import backbone as backbones
-
-    loaded = backbones.load(tiny_avere, torch.device("cpu"), torch.float32, 1 << 26)
+    loaded = loading.load(tiny_avere, torch.device("cpu"), torch.float32, 1 << 26)
     yield loaded
     loaded.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from avem_train import study_record
+from avem_train.study import record as study_record
 from emorealm_results import asking, measured, methods, samples
 from emorealm_results.measured import Measured
 from emorealm_results.printed import Model

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from avem_train import study_record
+from avem_train.study import record
 from emorealm_results import study_scores
 from emorealm_results.layouts import GROUP
 from emorealm_results.measured import Measured, Row
@@ -28,7 +28,7 @@ def read(path: Path, study: Mapping[str, Any], name: str, first: int) -> list[Me
     Of a study without that section, every row, once. Stops where no run is finished. `emorealm study` shows the rest:
     choices of rejected media and responses, and sweeps, which are variations of one method.
     """
-    scored = {reading: study_scores.Scored(study, reading) for reading in study_record.READINGS}
+    scored = {reading: study_scores.Scored(study, reading) for reading in record.READINGS}
     found: dict[tuple[str, ...], Measured] = {}
     for section in [_MAIN] if _MAIN in study["sections"] else study["sections"]:
         for row in study_scores.rows(study, section):

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from avem_train import study_record
-from avem_train.study_arms import AVEM
+from avem_train.study import record
+from avem_train.study.arms import AVEM
 from emorealm_results import output, study_scores
 from emorealm_results.arguments import Parser
 from emorealm_results.layouts import GROUP, Column
@@ -55,10 +55,10 @@ def main(argv: Sequence[str]) -> int:
     """The verb; returns 0."""
     parser = Parser(prog="emorealm study", description=__doc__)
     parser.add_argument("study", type=Path, metavar="STUDY.json", help="what `avem-train study mini` wrote")
-    parser.add_argument("--reading", choices=study_record.READINGS, default="strict")
+    parser.add_argument("--reading", choices=record.READINGS, default="strict")
     parser.add_argument("--out", type=Path, help="Markdown to write (default: beside the record); the figure beside it")
     arguments = parser.parse_args(argv)
-    found = study_record.read(arguments.study)
+    found = record.read(arguments.study)
     if found is None or not found["runs"]:
         stop(f"{arguments.study}: holds no finished run; `avem-train study mini` makes them")
     out = arguments.out or arguments.study.with_suffix(".md")

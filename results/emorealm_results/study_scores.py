@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from avem_train import study_record
+from avem_train.study import record as study_record
 from emorealm_results.layouts import GROUP, LAYOUTS, Layout
 from emorealm_tasks import metrics
 from emorealm_tasks.metrics import Array, Record, ScoreFunction, intervals

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
-from avem_train import backbone, logprobs
-from avem_train.replies import Reply
+from avem_train.backbones import base, loading
+from avem_train.data.responses import Reply
+from avem_train.dpo import logprobs
 from emorealm_results.markdown import table
 from model_adapters.avere.loading import NANO
 
@@ -31,7 +32,7 @@ def form(record: dict) -> str:
     return f"{asked}: {chosen.split()[0].strip(',.').lower()}" if asked in ("verdict", "agreement") else asked
 
 
-def priors(model: backbone.Backbone, records: list[dict]) -> torch.Tensor:
+def priors(model: base.Backbone, records: list[dict]) -> torch.Tensor:
     """Log-probabilities (records, RESPONSES) without media."""
     parts = []
     for start in range(0, len(records), _BATCH):
@@ -61,7 +62,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "mini" / "text_prior.md")
     arguments = parser.parse_args()
     records = [json.loads(text) for text in arguments.preferences.read_text(encoding="utf-8").splitlines()]
-    model = backbone.load(arguments.model, torch.device("cpu"), torch.float32, 0)
+    model = loading.load(arguments.model, torch.device("cpu"), torch.float32, 0)
     values = priors(model, records)
     model.close()
     places = defaultdict(list)

@@ -28,14 +28,15 @@ import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from avem_train import attention, dpo
-from avem_train.backbone import Prompt
-from avem_train.dpo_settings import Optimiser, Running, Settings
-from avem_train.forest import Token
-from avem_train.negatives import Negatives
-from avem_train.preferences import Preference
-from avem_train.replies import Source
-from avem_train.trainer import Draw, Lesson, PreferenceTrainer
+from avem_train.backbones.base import Prompt
+from avem_train.data.negatives import Negatives
+from avem_train.data.records import Preference
+from avem_train.data.responses import Source
+from avem_train.dpo import train
+from avem_train.dpo.settings import Optimiser, Running, Settings
+from avem_train.dpo.trainer import Draw, Lesson, PreferenceTrainer
+from avem_train.packing import attention
+from avem_train.packing.tree import Token
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,7 +56,7 @@ KINDS = {"picture": "video", "sound": "audio"}
 
 
 class RandomMedia:
-    """A backbone (see `avem_train.backbone`) of random features and ids: `prefix` tokens, `response` tokens."""
+    """A backbone (see `avem_train.backbones.base`) of random features and ids: `prefix` tokens, `response` tokens."""
 
     def __init__(self, model: AvereForConditionalGeneration, folder: Path, prefix: int, response: int) -> None:
         self.model, self.folder, self.template = model, folder, "random"
@@ -109,15 +110,15 @@ class Bench:
                 checkpointing=arguments.checkpointing,
             ),
         )
-        self.args = dpo.training_arguments(self.settings)
+        self.args = train.training_arguments(self.settings)
         self.backbone = RandomMedia(build(arguments), folder, arguments.prefix, arguments.response)
         self.lessons = {}
         for mode, (packed, keep) in MODES.items():
             lesson = Lesson(records, self.settings.objective, Negatives(), 0, self.backbone, None, (3, 4), packed)
             running = replace(self.settings.running, keep_reference=keep)
-            lesson.kept = dpo.kept_values(replace(self.settings, running=running), self.args, lesson)
+            lesson.kept = train.kept_values(replace(self.settings, running=running), self.args, lesson)
             self.lessons[mode] = lesson
-        self.model = stack.enter_context(dpo.adapters(self.settings, self.backbone))
+        self.model = stack.enter_context(train.adapters(self.settings, self.backbone))
         self.trainers = {
             mode: PreferenceTrainer(self.model, lesson, args=self.args) for mode, lesson in self.lessons.items()
         }

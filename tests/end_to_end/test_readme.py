@@ -89,7 +89,7 @@ def arguments_for(output):
 
 
 def test_the_base_and_the_trained_omni_are_asked_alike(tiny_omni, tmp_path):
-    from avem_train.backbone_qwen import ANSWERING
+    from avem_train.backbones.qwen_omni import ANSWERING
     from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
     folder = Path(shutil.copytree(tiny_omni, tmp_path / "trained"))
@@ -147,22 +147,25 @@ def trainings():
 
 @pytest.mark.parametrize("words", trainings(), ids=names)
 def test_training_recipes_fill_their_settings(words):
-    from avem_train import config, dpo_settings, supervised
+    from avem_train import config
+    from avem_train.dpo import settings
+    from avem_train.nano import train
 
     content = config.read(words[0], words[1:])
-    programs = {"mini_base": supervised.MiniBase, "preference": dpo_settings.Settings}
+    programs = {"mini_base": train.MiniBase, "preference": settings.Settings}
     filled = config.fill(programs[content.pop("program")], content)
     assert str(filled.out) in " ".join(words)
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c[0] == "accelerate"], ids=names)
 def test_launch_files_are_there_and_an_update_is_the_papers(command):
-    from avem_train import config, dpo_settings
+    from avem_train import config
+    from avem_train.dpo import settings
 
     launch = yaml.safe_load((ROOT / command[command.index("--config_file") + 1]).read_text(encoding="utf-8"))
     content = config.read(command[command.index("run") + 1], command[command.index("run") + 2 :])
     content.pop("program")
-    optimiser = config.fill(dpo_settings.Settings, content).optimiser
+    optimiser = config.fill(settings.Settings, content).optimiser
     assert launch["num_processes"] * optimiser.batch * optimiser.accumulation == 64
 
 

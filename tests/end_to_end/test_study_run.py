@@ -4,8 +4,11 @@ import json
 
 import pytest
 
-from avem_train import cli, dpo_settings, study_arms, study_record, study_run
-from avem_train.study_arms import Arm
+from avem_train import cli
+from avem_train.dpo import settings
+from avem_train.study import arms, worker
+from avem_train.study import record as study_record
+from avem_train.study.arms import Arm
 from emorealm_results import cli as results_cli
 from emorealm_tasks import metrics
 
@@ -29,10 +32,10 @@ def study(arguments):
     """One seed, stopped after the second of its three runs and started again; what was trained and examined when."""
     given, place = arguments
     patch, made = pytest.MonkeyPatch(), []
-    patch.setitem(study_arms.SECTIONS, "main", lambda choices: ROWS)
+    patch.setitem(arms.SECTIONS, "main", lambda choices: ROWS)
     patch.setenv("EMOREALM_CACHE", str(place / "cache"))
     patch.setenv("EMOREALM_MINI", str(place / "none"))
-    make = study_run.Worker.make
+    make = worker.Worker.make
 
     def stopped(self, job):
         if len(made) == 2:
@@ -40,11 +43,11 @@ def study(arguments):
         made.append(job.key)
         return make(self, job)
 
-    patch.setattr(study_run.Worker, "make", stopped)
+    patch.setattr(worker.Worker, "make", stopped)
     with pytest.raises(KeyboardInterrupt):
         cli.main([*given, "seeds=1"])
     half = study_record.read(place / "study_validation.json")
-    patch.setattr(study_run.Worker, "make", lambda self, job: made.append(job.key) or make(self, job))
+    patch.setattr(worker.Worker, "make", lambda self, job: made.append(job.key) or make(self, job))
     assert cli.main([*given, "seeds=1"]) == 0
     yield half, study_record.read(place / "study_validation.json"), made
     patch.undo()
@@ -86,7 +89,7 @@ def test_every_run_says_what_it_was_and_what_came_out(study):
             assert {record["task"] for record in records} == set(metrics.TASKS)
             assert study_record.scores(records)["strict"] == one["scores"][part]["strict"]
     assert whole["about"]["world"]["split"] == "validation"
-    assert whole["about"]["base"]["name"] == dpo_settings.EMBEDDED
+    assert whole["about"]["base"]["name"] == settings.EMBEDDED
 
 
 def test_the_tables_are_made_of_it(study, arguments, capsys):

@@ -12,7 +12,10 @@ import run_folders
 import test_leaderboard_inputs
 import test_recognised
 from avem_train import cli as avem_train
-from avem_train import preferences, run_folder, study_record, towers
+from avem_train.data import checks
+from avem_train.dpo import run_folder
+from avem_train.nano import towers
+from avem_train.study import record
 from emorealm_results import cli
 from emorealm_tasks.benchmarks import availability, emorealm
 from emorealm_tasks.harness import media_log
@@ -222,7 +225,7 @@ def media_given(world, study):
 def finished_run(world, study):
     path = world / "examined.json"
     path.write_text(json.dumps(next(iter(study["runs"].values()))))
-    return path, lambda: bool(study_record.read_run(path)) and 0
+    return path, lambda: bool(record.read_run(path)) and 0
 
 
 def training_log(world, study):
@@ -236,7 +239,7 @@ def preference_records(world, study):
     row = {"id": "1", "video": "data/videos/part_1/0.mp4", "prompt": "Why?", "modality": "video", "emotion": "anger"}
     row |= {"chosen": "a", "rejected_video_relevant": "b", "rejected_emotion_relevant": "c"}
     path.write_text(json.dumps(row) + "\n")
-    return path, lambda: bool(preferences.load(path, None, world / "out")) and 0
+    return path, lambda: bool(checks.load(path, None, world / "out")) and 0
 
 
 def recipe(world, study):

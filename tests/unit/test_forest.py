@@ -2,8 +2,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avem_train import forest
-from avem_train.forest import Token
+from avem_train.packing import tree
+from avem_train.packing.tree import Token
 
 numbers = st.lists(st.integers(0, 3), min_size=1, max_size=9)
 
@@ -15,10 +15,10 @@ def line(ids):
 @given(st.lists(numbers, min_size=1, max_size=6), st.booleans())
 def test_every_sequence_sees_itself_and_nothing_else(lists, share):
     sequences = [line(ids) for ids in lists]
-    rows = forest.rows(sequences, share)
+    rows = tree.rows(sequences, share)
     found = {}
     for row in rows:
-        seen = forest.visible(row)
+        seen = tree.visible(row)
         for number, places in row.places.items():
             found[number] = tuple(row.tokens[place] for place in places)
             for i, place in enumerate(places):
@@ -31,7 +31,7 @@ def test_what_is_common_is_there_once():
     media = [Token(0, i, "clip", i) for i in range(6)]
     asked = [Token(5, 6), Token(6, 7)]
     sequences = [(*media, *asked, Token(n, 8)) for n in (7, 8, 9)]
-    (row,) = forest.rows(sequences)
+    (row,) = tree.rows(sequences)
     assert len(row.tokens) == 6 + 2 + 3
     assert row.parents == [-1, 0, 0, 0]
 
@@ -41,31 +41,31 @@ def test_branches_branch_again():
     picture = [Token(0, i, "picture", i) for i in range(8)]
     sounds = {name: [Token(0, 8 + i, name, i) for i in range(2)] for name in ("own", "other")}
     sequences = [(*picture, *sounds[name], Token(id_, 10)) for name, id_ in (("own", 3), ("own", 4), ("other", 3))]
-    (row,) = forest.rows(sequences)
+    (row,) = tree.rows(sequences)
     assert len(row.tokens) == 8 + (2 + 1 + 1) + (2 + 1)
 
 
 def test_other_media_make_another_row():
     sequences = [(Token(1, 0), *[Token(0, 1 + i, clip, i) for i in range(6)], Token(2, 7)) for clip in ("one", "two")]
-    assert len(forest.rows(sequences)) == 2
+    assert len(tree.rows(sequences)) == 2
 
 
 @given(st.lists(numbers, min_size=2, max_size=4))
 def test_masks_of_batches_hold_those_of_rows(lists):
-    rows = forest.rows([line(ids) for ids in lists])
+    rows = tree.rows([line(ids) for ids in lists])
     length = max(len(row.tokens) for row in rows) + 1
-    made = forest.mask(rows, length)
+    made = tree.mask(rows, length)
     for number, row in enumerate(rows):
         size = len(row.tokens)
         if made.ndim == 2:
             assert made[number].tolist() == [True] * size + [False] * (length - size)
-            assert torch.equal(forest.visible(row), torch.ones(size, size, dtype=torch.bool).tril())
+            assert torch.equal(tree.visible(row), torch.ones(size, size, dtype=torch.bool).tril())
         else:
-            assert torch.equal(made[number, 0, :size, :size], forest.visible(row))
+            assert torch.equal(made[number, 0, :size, :size], tree.visible(row))
             assert made[number, 0, size:].sum(-1).tolist() == [1] * (length - size)
 
 
 @given(st.lists(numbers, min_size=1, max_size=8))
 def test_no_row_makes_the_others_pad_to_more_than_twice_the_longest_sequence(lists):
     alike = [line([9] * 9 + ids) for ids in lists]
-    assert max(len(row.tokens) for row in forest.rows(alike)) <= 2 * max(map(len, alike))
+    assert max(len(row.tokens) for row in tree.rows(alike)) <= 2 * max(map(len, alike))

@@ -10,7 +10,7 @@ import yaml
 from accelerate.commands.config.config_args import ClusterConfig
 from accelerate.utils import DistributedType
 
-from avem_train import backbone
+from avem_train.backbones import loading
 
 FILES = sorted(Path(str(resources.files("avem_train.launch"))).glob("*.yaml"))
 
@@ -40,7 +40,7 @@ def test_accelerate_reads_it(path):
 @pytest.mark.parametrize("kind", ["fsdp", "fsdp_omni"])
 def test_fsdp_shares_out_the_layers_that_the_model_has(kind, request):
     folder = request.getfixturevalue("tiny_avere" if kind == "fsdp" else "tiny_omni")
-    loaded = backbone.load(folder, torch.device("cpu"), torch.float32, 0)
+    loaded = loading.load(folder, torch.device("cpu"), torch.float32, 0)
     layers = {type(layer).__name__ for layer in loaded.model.get_decoder().layers}
     loaded.close()
     for gpus in (8, 64):

@@ -10,7 +10,7 @@ import run_folders
 import test_agreement
 import test_foreign
 import test_recognised
-from avem_train import study_record
+from avem_train.study import record as study_record
 from emorealm_results import cli, inputs, judged, leaderboard, rescore, rescore_run, study_scores
 from emorealm_results.layouts import GROUP
 from emorealm_tasks import metrics

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from avem_train import attention, logprobs
-from avem_train import backbone as backbones
-from avem_train.backbone import LINEARS, UnreadableMedium
-from avem_train.negatives import Medium
+from avem_train.backbones import loading
+from avem_train.backbones.base import LINEARS, UnreadableMedium
+from avem_train.data.negatives import Medium
+from avem_train.data.responses import Reply, Source
+from avem_train.dpo import logprobs
 from avem_train.objectives import PreferenceLogps, avem_dpo_loss
-from avem_train.replies import Reply, Source
+from avem_train.packing import attention
 from emorealm_tasks import media
 
 QUESTION = "Why is the person sad?"
@@ -26,7 +27,7 @@ def clips(tmp_path_factory, make_clip):
 @pytest.fixture(params=["avere", "qwen"], scope="module")
 def backbone(request, tiny_avere):
     folder = tiny_avere if request.param == "avere" else request.getfixturevalue("tiny_omni")
-    loaded = backbones.load(Path(folder), torch.device("cpu"), torch.float32, 1 << 26)
+    loaded = loading.load(Path(folder), torch.device("cpu"), torch.float32, 1 << 26)
     yield loaded
     loaded.close()
 

@@ -5,8 +5,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
-from avem_train import attention, memory
-from avem_train.backbone import LINEARS
+from avem_train.backbones.base import LINEARS
+from avem_train.dpo import memory
+from avem_train.packing import attention
 
 RANK, TOKENS, TRUNK = 8, 96, 72
 SHAPES = {

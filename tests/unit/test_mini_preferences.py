@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train.negatives import TABLE_17, Negatives
+from avem_train.data.checks import problems, read
+from avem_train.data.negatives import TABLE_17, Negatives
 from avem_train.objectives import REJECTED
-from avem_train.preferences import problems, read
 from emorealm_tasks.media import probe
 from emorealm_tasks.mini import cli
 from emorealm_tasks.mini.build import split as build
@@ -202,7 +202,7 @@ def test_the_command_writes_a_set_that_training_accepts(folder):
 
 def test_a_drawn_clip_is_of_another_emotion_in_truth(folder):
     """Picture and sound of a clip may differ: what counts is the modality that the prompt is about."""
-    from avem_train.negatives import draw
+    from avem_train.data.negatives import draw
 
     rows = read(folder / "preferences.jsonl")
     truth = {row["clip"]: row for row in json.loads((folder / "cues.json").read_text())}
@@ -213,7 +213,7 @@ def test_a_drawn_clip_is_of_another_emotion_in_truth(folder):
 
 
 def test_where_both_change_the_other_modality_is_of_another_emotion_where_that_is_known(folder):
-    from avem_train.negatives import draw
+    from avem_train.data.negatives import draw
 
     rows = read(folder / "preferences.jsonl")
     truth = {row["clip"]: row for row in json.loads((folder / "cues.json").read_text())}

@@ -7,18 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train.negatives import (
-    KINDS,
-    TABLE_17,
-    Medium,
-    Negatives,
-    Pool,
-    RejectedMedia,
-    altered,
-    draw,
-    undrawable,
-)
-from avem_train.preferences import Preference
+from avem_train.data.negatives import KINDS, TABLE_17, Medium, Negatives, Pool, RejectedMedia, altered, draw, undrawable
+from avem_train.data.records import Preference
 from model_adapters.decoding.diffusion import diffused, kept_signal
 
 OWN = Medium()

@@ -10,10 +10,10 @@ import torch
 from loguru import logger
 from safetensors.torch import load_file, save_file
 
-from avem_train import backbone as backbones
-from avem_train import logprobs
-from avem_train.backbone_qwen import ANSWERING
-from avem_train.replies import Reply, Source
+from avem_train.backbones import loading
+from avem_train.backbones.qwen_omni import ANSWERING
+from avem_train.data.responses import Reply, Source
+from avem_train.dpo import logprobs
 from chat_requests import requests_for
 from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
@@ -44,7 +44,7 @@ def harness(trained):
 
 @pytest.fixture(scope="module")
 def training(trained):
-    loaded = backbones.load(trained, torch.device("cpu"), torch.float32, 1 << 26)
+    loaded = loading.load(trained, torch.device("cpu"), torch.float32, 1 << 26)
     yield loaded
     loaded.close()
 

@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train.packing import IGNORE, branch_loss, branch_mask, collate, common_prefix, pack
+from avem_train.packing.prefix import IGNORE, branch_loss, branch_mask, collate, common_prefix, pack
 
 ids = st.lists(st.integers(3, 40), min_size=1, max_size=6)
 

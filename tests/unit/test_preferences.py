@@ -7,11 +7,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train import marks
-from avem_train.marks import Marks
-from avem_train.negatives import Negatives, draw
+from avem_train.data import special_tokens
+from avem_train.data.checks import BAD_RECORDS, load, problems, read
+from avem_train.data.negatives import Negatives, draw
+from avem_train.data.records import FURTHER_EMOTIONS
+from avem_train.data.special_tokens import Marks
 from avem_train.objectives import REJECTED
-from avem_train.preferences import BAD_RECORDS, FURTHER_EMOTIONS, load, problems, read
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 
 
@@ -210,11 +211,14 @@ def test_marks_of_the_model_are_found_in_texts(folder, changes, kind, said):
 
 
 def test_marks_are_those_of_the_tokenizer(tiny_avere, tiny_omni, backbone):
-    omni, avere = marks.of_folder(tiny_omni, "qwen2_5_omni_thinker"), marks.of_folder(tiny_avere, "avere")
+    omni, avere = (
+        special_tokens.of_folder(tiny_omni, "qwen2_5_omni_thinker"),
+        special_tokens.of_folder(tiny_avere, "avere"),
+    )
     assert {"<|VIDEO|>", "<|AUDIO|>", "<|im_start|>", "<|vision_bos|>", "<|endoftext|>"} <= set(omni.special)
     assert omni.closing == "<|im_end|>"
     assert ({"<s>", "</s>"} <= set(avere.special), avere.closing) == (True, "</s>")
-    assert marks.of(backbone.processor) == avere
+    assert special_tokens.of(backbone.processor) == avere
 
 
 def test_what_may_not_be_meant_so_is_told_and_trained_on(folder, capsys, make_clip):

@@ -51,9 +51,11 @@ def test_a_recipe_names_only_what_differs(tmp_path):
 
 
 def test_every_shipped_recipe_fills_its_program():
-    from avem_train import dpo_settings, study, supervised
+    from avem_train.dpo import settings as dpo_settings
+    from avem_train.nano import train
+    from avem_train.study import program
 
-    settings = {"mini_base": supervised.MiniBase, "preference": dpo_settings.Settings, "study": study.Study}
+    settings = {"mini_base": train.MiniBase, "preference": dpo_settings.Settings, "study": program.Study}
     assert set(settings) == set(cli.PROGRAMS)
     for name in config.shipped():
         content = config.read(name, [])

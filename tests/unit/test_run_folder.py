@@ -10,10 +10,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from avem_train import cli, config, dpo, finite
-from avem_train.dpo_settings import Optimiser, Running, Settings
-from avem_train.finite import LossNotFinite
-from avem_train.trainer import PreferenceTrainer
+from avem_train import cli, config
+from avem_train.dpo import finite, train
+from avem_train.dpo.finite import LossNotFinite
+from avem_train.dpo.settings import Optimiser, Running, Settings
+from avem_train.dpo.trainer import PreferenceTrainer
 from emorealm_tasks import files
 
 FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=4)
@@ -32,7 +33,7 @@ def stopped(backbone, tiny_avere, preference_file, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(PreferenceTrainer, "_refuse_what_is_no_number", fail)
         with pytest.raises(LossNotFinite):
-            dpo.train(settings, backbone)
+            train.train(settings, backbone)
     return settings
 
 
@@ -50,7 +51,7 @@ def test_the_size_of_an_update_and_its_precision_are_kept(stopped, backbone, cap
     for said, settings in wrong.items():
         capsys.readouterr()
         with pytest.raises(SystemExit) as left:
-            dpo.train(settings, backbone)
+            train.train(settings, backbone)
         (line,) = capsys.readouterr().err.splitlines()
         assert left.value.code == 2
         assert f"its update differ ({said}); keep its precision and its records" in line
@@ -58,8 +59,8 @@ def test_the_size_of_an_update_and_its_precision_are_kept(stopped, backbone, cap
 
 def test_an_update_divided_in_another_way_is_the_same(stopped, backbone, tmp_path):
     whole = replace(stopped, out=tmp_path / "whole")
-    dpo.train(whole, backbone)
-    dpo.train(replace(stopped, optimiser=replace(FAST, batch=4, accumulation=1)), backbone)
+    train.train(whole, backbone)
+    train.train(replace(stopped, optimiser=replace(FAST, batch=4, accumulation=1)), backbone)
     wanted, found = (load_file(one.out / "adapter_model.safetensors") for one in (whole, stopped))
     assert about(stopped)["steps"] == 4
     for name, tensor in wanted.items():
@@ -67,16 +68,16 @@ def test_an_update_divided_in_another_way_is_the_same(stopped, backbone, tmp_pat
 
 
 def test_another_number_of_processes_with_another_update_is_refused(stopped, backbone, capsys, monkeypatch):
-    made = dpo.training_arguments
+    made = train.training_arguments
 
     def eight(settings):
         arguments = made(settings)
         monkeypatch.setattr(type(arguments), "world_size", 8)
         return arguments
 
-    monkeypatch.setattr(dpo, "training_arguments", eight)
+    monkeypatch.setattr(train, "training_arguments", eight)
     with pytest.raises(SystemExit):
-        dpo.train(stopped, backbone)
+        train.train(stopped, backbone)
     assert "its update differ (records: 4 there, 32 here)" in capsys.readouterr().err
 
 
@@ -84,14 +85,14 @@ def test_a_folder_from_before_the_update_was_recorded_goes_on(stopped, backbone)
     written = about(stopped)
     del written["update"], written["machine"]
     (stopped.out / "training.json").write_text(json.dumps(written))
-    assert dpo.train(stopped, backbone).steps == 4
+    assert train.train(stopped, backbone).steps == 4
     assert about(stopped)["update"]["records"] == 4
 
 
 def test_a_step_made_again_is_told_once(stopped, backbone):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    dpo.train(stopped, backbone)
+    train.train(stopped, backbone)
     lines = [json.loads(line) for line in (stopped.out / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4]
     events = EventAccumulator(str(stopped.out / "tensorboard")).Reload()
@@ -115,7 +116,7 @@ def test_a_folder_of_something_else_is_refused(settings, backbone, capsys, name)
     mine.parent.mkdir(parents=True)
     mine.write_text("weights that took a week")
     with pytest.raises(SystemExit) as left:
-        dpo.train(settings, backbone)
+        train.train(settings, backbone)
     (line,) = capsys.readouterr().err.splitlines()
     assert left.value.code == 2
     assert f"{settings.out}: holds '{name.split('/')[0]}'" in line
@@ -124,18 +125,18 @@ def test_a_folder_of_something_else_is_refused(settings, backbone, capsys, name)
 
 
 def test_only_its_own_checkpoints_are_dropped(settings, backbone):
-    dpo.train(settings, backbone)
+    train.train(settings, backbone)
     (settings.out / "training.json").unlink()  # so that it trains again
     mine = settings.out / "checkpoints" / "best" / "model.safetensors"
     mine.parent.mkdir(parents=True)
     mine.write_text("weights that took a week")
-    dpo.train(settings, backbone)
+    train.train(settings, backbone)
     assert mine.exists()
 
 
 def test_a_training_of_an_earlier_version_goes_on(stopped, backbone):
     (stopped.out / files.MARK).unlink()
-    assert dpo.train(stopped, backbone).steps == 4
+    assert train.train(stopped, backbone).steps == 4
 
 
 def spoilt(monkeypatch, after, what):

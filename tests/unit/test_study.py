@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from avem_train import cli, config, dpo, dpo_settings, study, study_arms, study_run
-from avem_train.negatives import Negatives
+from avem_train import cli, config
+from avem_train.data.negatives import Negatives
+from avem_train.dpo import settings as dpo_settings
+from avem_train.dpo import train
 from avem_train.objectives import Objective
-from avem_train.study import Study
-from avem_train.study_arms import Choices
+from avem_train.study import arms, program, worker
+from avem_train.study.arms import Choices
+from avem_train.study.program import Study
 
 
 @pytest.fixture
@@ -23,8 +26,8 @@ def shipped():
 
 def settings_of(given, section):
     return {
-        arm.name: study.trainings(given, arm, Path("data"))[0]
-        for arm in study_arms.SECTIONS[section](given.choices)
+        arm.name: program.trainings(given, arm, Path("data"))[0]
+        for arm in arms.SECTIONS[section](given.choices)
         if arm.recipe
     }
 
@@ -46,8 +49,8 @@ def test_rows_are_the_papers_methods(shipped):
 
 def test_equal_trainings_are_one_run(shipped):
     keys = {
-        section: {name: study_run.key("base", "data", one) for name, one in settings_of(shipped, section).items()}
-        for section in study_arms.SECTIONS
+        section: {name: worker.key("base", "data", one) for name, one in settings_of(shipped, section).items()}
+        for section in arms.SECTIONS
     }
     default = keys["main"]["AVEm-DPO"]
     assert keys["table17"]["different emotion, prompt-based"] == keys["table18"]["er+vr"] == default
@@ -58,48 +61,48 @@ def test_equal_trainings_are_one_run(shipped):
     assert len(set(keys["sweeps"].values())) == 13
     settings = settings_of(shipped, "main")["AVEm-DPO"]
     others = [
-        study_run.key("other", "data", settings),
-        study_run.key("base", "other", settings),
-        study_run.key("base", "data", replace(settings, seed=1)),
-        study_run.key("base", "data", settings, ("contrast=1",)),
-        study_run.key("base", "", None),
+        worker.key("other", "data", settings),
+        worker.key("base", "other", settings),
+        worker.key("base", "data", replace(settings, seed=1)),
+        worker.key("base", "data", settings, ("contrast=1",)),
+        worker.key("base", "", None),
     ]
     assert len({default, *others}) == 6
     moved = replace(settings, out=Path("elsewhere"), running=replace(settings.running, log_every=7))
-    assert study_run.key("base", "data", moved) == default
+    assert worker.key("base", "data", moved) == default
 
 
 def test_a_run_has_the_version_of_what_computes_it(shipped, monkeypatch):
     settings = settings_of(shipped, "main")["AVEm-DPO"]
-    kept = json.loads((Path(study.__file__).parents[1] / "results/mini/study.json").read_text())
+    kept = json.loads((Path(program.__file__).parents[1] / "results/mini/study.json").read_text())
     base = kept["about"]["base"]["fingerprint"]
     (untrained,) = (key for row in kept["sections"]["main"] if row["name"] == "base" for key in row["runs"])
-    monkeypatch.setattr(study_run, "VERSION", 1)
-    assert study_run.key(base, "", None) == untrained
-    first = study_run.key(base, "data", settings)
-    monkeypatch.setattr(study_run, "VERSION", 2)
-    assert first != study_run.key(base, "data", settings)
-    assert study_run.key(base, "", None) != untrained
+    monkeypatch.setattr(worker, "VERSION", 1)
+    assert worker.key(base, "", None) == untrained
+    first = worker.key(base, "data", settings)
+    monkeypatch.setattr(worker, "VERSION", 2)
+    assert first != worker.key(base, "data", settings)
+    assert worker.key(base, "", None) != untrained
 
 
 @pytest.mark.parametrize("per_seed", [True, False])
 def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypatch, per_seed):
     def build(out, split, clips, seed, letters):
         out.mkdir(parents=True)
-        made = {"version": study.VERSION, "split": split, "clips": clips, "seed": seed}
+        made = {"version": program.VERSION, "split": split, "clips": clips, "seed": seed}
         (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
         (out / "preferences.jsonl").write_text(f"{seed}")
 
-    monkeypatch.setattr(study, "build", build)
+    monkeypatch.setattr(program, "build", build)
     monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "none"))
     given = replace(shipped, preferences=replace(shipped.preferences, per_seed=per_seed), seeds=3)
-    rows = {"main": study_arms.SECTIONS["main"](given.choices)}
-    sections, jobs, about = study.plan(given, rows, tmp_path)
+    rows = {"main": arms.SECTIONS["main"](given.choices)}
+    sections, jobs, about = program.plan(given, rows, tmp_path)
     drawn = [{jobs[key].settings.data.read_text() for key in row["runs"]} for row in sections["main"][2:]]
     assert drawn == [{"0", "1", "2"} if per_seed else {"0"}] * 6
     assert len({key for row in sections["main"][2:] for key in row["runs"]}) == 18
     assert about["preferences"].get("per_seed", False) == per_seed
-    kept = json.loads((Path(study.__file__).parents[1] / "results/mini/study.json").read_text())["about"]
+    kept = json.loads((Path(program.__file__).parents[1] / "results/mini/study.json").read_text())["about"]
     assert (about["preferences"] == kept["preferences"]) != per_seed
 
 
@@ -107,7 +110,7 @@ def test_every_row_of_the_paper_is_found_there():
     from emorealm_results.study_paper import of_model
 
     for section in ("main", "table17", "table18"):
-        for arm in study_arms.SECTIONS[section](Choices()):
+        for arm in arms.SECTIONS[section](Choices()):
             assert ("emorealm", "stress") in of_model(arm.published), arm.name
     assert of_model("Our base + Vista-DPO")["emorealm", "stress"] == pytest.approx((73.6 + 86.7) / 2)
     assert of_model("Our base + AVEm-DPO")["emorealm", "hall"] == 97.6
@@ -138,22 +141,22 @@ def test_a_study_of_something_else_is_neither_carried_on_nor_written_over(capsys
     about = {"base": {"name": "nano", "fingerprint": "1"}, "training": {}}
     found = {"about": about | {"versions": {"torch": "1"}}, "questions": {"id": ["q"]}, "runs": {"k": {}}}
     found |= {"sections": {"main": []}}
-    same = study.carried(found, about, Path("s.json"))
+    same = program.carried(found, about, Path("s.json"))
     assert same["runs"] == {"k": {}}
     assert same["about"]["versions"]["torch"] == f"1, {torch.__version__.partition('+')[0]}"
-    assert study.carried(same, about, Path("s.json")) == same
-    assert study.carried(None, about, Path("s.json"))["sections"] == {}
+    assert program.carried(same, about, Path("s.json")) == same
+    assert program.carried(None, about, Path("s.json"))["sections"] == {}
     with pytest.raises(SystemExit):
-        study.carried(found, about | {"base": {"name": "nano", "fingerprint": "2"}}, Path("s.json"))
+        program.carried(found, about | {"base": {"name": "nano", "fingerprint": "2"}}, Path("s.json"))
     assert "s.json is a study of another base" in capsys.readouterr().err
 
 
 def test_fewer_seeds_drop_no_runs():
     before = [{"name": "a", "runs": ["1", "2", "3"]}, {"name": "b", "runs": ["4", "5", "6"]}]
     rows = [{"name": "a", "runs": ["1", "2"]}, {"name": "b", "runs": ["7", "8"]}, {"name": "c", "runs": ["9"]}]
-    assert [row["runs"] for row in study.with_seeds(before, rows)] == [["1", "2", "3"], ["7", "8"], ["9"]]
+    assert [row["runs"] for row in program.with_seeds(before, rows)] == [["1", "2", "3"], ["7", "8"], ["9"]]
     more = [{"name": "a", "runs": ["1", "2", "3", "0"]}]
-    assert study.with_seeds(before, more) == more
+    assert program.with_seeds(before, more) == more
 
 
 def test_a_world_is_built_once_and_again_where_it_is_another(tmp_path, monkeypatch):
@@ -163,39 +166,39 @@ def test_a_world_is_built_once_and_again_where_it_is_another(tmp_path, monkeypat
     def build(out, split, clips, seed, letters):
         counted.append(out)
         out.mkdir(parents=True)
-        made = {"version": study.VERSION, "split": split, "clips": clips, "seed": seed}
+        made = {"version": program.VERSION, "split": split, "clips": clips, "seed": seed}
         (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
         (out / "emorealm_v1.json").write_text("[]")
         (out / "preferences.jsonl").write_text(f"{letters}")
 
-    monkeypatch.setattr(study, "build", build)
-    first = study.built(tmp_path, "train", 5, 0, 0.2)
-    assert study.built(tmp_path, "train", 5, 0, 0.2) == first
-    other = study.built(tmp_path, "train", 5, 0, 0.3)
+    monkeypatch.setattr(program, "build", build)
+    first = program.built(tmp_path, "train", 5, 0, 0.2)
+    assert program.built(tmp_path, "train", 5, 0, 0.2) == first
+    other = program.built(tmp_path, "train", 5, 0, 0.3)
     assert len(counted) == 2
-    assert study._content(first) != study._content(other)
+    assert program._content(first) != program._content(other)
 
 
 def test_what_ends_a_run_is_its_own_last_line(tmp_path, monkeypatch):
     from emorealm_tasks.errors import stop
 
-    job = study_run.Job("k", "avem_dpo", 0, None, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
-    monkeypatch.setattr(study_run.Worker, "_examined", lambda self, job: stop("the clip is broken"))
-    with pytest.raises(study_run.RunStopped, match="the clip is broken"):
-        study_run.Worker(0).make(job)
+    job = worker.Job("k", "avem_dpo", 0, None, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
+    monkeypatch.setattr(worker.Worker, "_examined", lambda self, job: stop("the clip is broken"))
+    with pytest.raises(worker.RunStopped, match="the clip is broken"):
+        worker.Worker(0).make(job)
     assert not job.kept.exists()
 
 
 def test_a_loss_that_is_no_number_is_an_outcome(tmp_path, monkeypatch):
-    from avem_train.finite import LossNotFinite
+    from avem_train.dpo.finite import LossNotFinite
 
     def diverge(settings, backbone):
         raise LossNotFinite("the loss of record '3_1' is no number")
 
-    monkeypatch.setattr(dpo, "train", diverge)
-    monkeypatch.setattr(study_run.Worker, "_model", lambda self, job: None)
+    monkeypatch.setattr(train, "train", diverge)
+    monkeypatch.setattr(worker.Worker, "_model", lambda self, job: None)
     settings = dpo_settings.Settings(tmp_path / "data", tmp_path / "out")
-    job = study_run.Job("k", "avem_dpo", 0, settings, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
-    made = study_run.Worker(0).make(job)
+    job = worker.Job("k", "avem_dpo", 0, settings, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
+    made = worker.Worker(0).make(job)
     assert "no number" in made["failed"]
-    assert study._line("AVEm-DPO", made).endswith("is no number")
+    assert program._line("AVEm-DPO", made).endswith("is no number")

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from avem_train import study_record
-from avem_train.dpo_settings import Running
+from avem_train.dpo.settings import Running
+from avem_train.study import record as study_record
 from emorealm_tasks import metrics
 from model_adapters.base import arguments
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_1samp
 
-from avem_train import study_record
+from avem_train.study import record
 from emorealm_results import cli, study_plots, study_scores
 from emorealm_results.layouts import GROUP
 from emorealm_results.study_scores import Scored
@@ -44,12 +44,12 @@ def found():
     for name, rights in chances.items():
         for seed, right in enumerate(rights):
             records = {part: made_records(random, right if part == "full" else 0.5) for part in PARTS}
-            questions = questions or study_record.questions(records["full"])
-            answers = {part: study_record.answers(of_part) for part, of_part in records.items()}
+            questions = questions or record.questions(records["full"])
+            answers = {part: record.answers(of_part) for part, of_part in records.items()}
             if name == "avem2":  # the same answers as avem's
                 answers = runs[f"avem-{seed}"]["answers"]
             run = {"seed": None if name == "base" else seed, "answers": answers}
-            run["scores"] = {part: study_record.scores(of_part) for part, of_part in records.items()}
+            run["scores"] = {part: record.scores(of_part) for part, of_part in records.items()}
             if name != "base":
                 run |= {"steps": 3, "seconds": 10.0, "log": {"loss": {"first": 1.0, "last": 0.5}}}
             runs[f"{name}-{seed}"] = run
@@ -88,7 +88,7 @@ def test_a_row_is_the_mean_over_its_seeds(found):
 
 def test_one_run_has_the_interval_over_clips_alone(found):
     scores = Scored(found, "strict").row(rows(found)["base"], "full")
-    records = study_record.records(found["questions"], found["runs"]["base-0"]["answers"]["full"])
+    records = record.records(found["questions"], found["runs"]["base-0"]["answers"]["full"])
     for name, bounds in intervals.group_intervals(records, "strict").items():
         assert (scores[GROUP, name].low, scores[GROUP, name].high) == pytest.approx(bounds)
     assert scores[GROUP, "accuracy"].spread is None
@@ -147,7 +147,7 @@ def test_differences_are_paired(found):
 
 def test_the_verb_writes_tables_and_a_figure(found, tmp_path, capsys):
     path = tmp_path / "study.json"
-    study_record.write(path, found)
+    record.write(path, found)
     assert cli.main(["study", str(path)]) == 0
     text = (tmp_path / "study.md").read_text()
     assert capsys.readouterr().out == text

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from avem_train import cli, nano, towers, validation
-from avem_train.alignment import Alignment, align
-from avem_train.mini_clips import rendered, target_names, targets
-from avem_train.muon import Schedule, split
-from avem_train.nano import Media, forward
-from avem_train.supervised import STAGES, STATEMENTS, Stage, batches, train_stage
+from avem_train import cli
+from avem_train.nano import model as nano
+from avem_train.nano import towers, validation
+from avem_train.nano.model import Media, forward
+from avem_train.nano.optimiser import Schedule, split
+from avem_train.nano.projectors import Alignment, align
+from avem_train.nano.rendered_clips import rendered, target_names, targets
+from avem_train.nano.train import STAGES, STATEMENTS, Stage, batches, train_stage
 from emorealm_tasks.mini.build.plan import plan
 from emorealm_tasks.mini.language.instructions import KINDS
 from emorealm_tasks.mini.world.sampling import generator, sample_clip

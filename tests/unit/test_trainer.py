@@ -16,12 +16,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avem_train import backbone as backbones
-from avem_train import cli, config, dpo, logprobs, memory, preferences, reference, replies, report
-from avem_train.dpo_settings import SCHEDULES, Optimiser, Running, Settings
-from avem_train.negatives import Negatives
+from avem_train import cli, config
+from avem_train.backbones import base as backbones
+from avem_train.backbones import loading
+from avem_train.data import checks, responses
+from avem_train.data.negatives import Negatives
+from avem_train.dpo import estimate, logprobs, memory, reference_cache, train
+from avem_train.dpo.settings import SCHEDULES, Optimiser, Running, Settings
+from avem_train.dpo.trainer import Columns, Draw, Epoch, Lesson, PreferenceTrainer
 from avem_train.objectives import Objective, avem_dpo_loss
-from avem_train.trainer import Columns, Draw, Epoch, Lesson, PreferenceTrainer
 from model_adapters.avere import AvereForConditionalGeneration
 
 FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=3)
@@ -60,7 +63,7 @@ def test_an_epoch_is_every_record_once_however_it_is_divided(records, batch, pro
         assert math.isclose(sum(weight), len(weight))
 
 
-adapters = dpo.adapters
+adapters = train.adapters
 
 
 @contextlib.contextmanager
@@ -76,12 +79,12 @@ def moved(settings, backbone):
 
 def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone, monkeypatch):
     settings = replace(settings, objective=Objective(0.3, 0.7, 0.3, gamma_tpd=0.4, lambda_av=1.5))
-    monkeypatch.setattr(dpo, "adapters", moved)
-    dpo.train(settings, backbone)
+    monkeypatch.setattr(train, "adapters", moved)
+    train.train(settings, backbone)
     first = lines(settings.out)[0]
-    records = preferences.read(settings.data)
+    records = checks.read(settings.data)
     drawn = [draw.record for draw in list(Epoch(10, 2, 4, settings.seed))[:4]]
-    planned = [replies.plan(records, settings.objective, settings.negatives, 0, 0)[number] for number in drawn]
+    planned = [responses.plan(records, settings.objective, settings.negatives, 0, 0)[number] for number in drawn]
     names = ("chosen", "video_relevant", "emotion_relevant", "rejected_media")
 
     def scored(model, asked, names):
@@ -114,11 +117,11 @@ def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone, monke
 @pytest.mark.parametrize(("cache", "kept"), [(0, True), (1 << 26, False)])
 def test_a_medium_is_encoded_once_a_batch(cache, kept, settings, tiny_avere):
     """However many replies are about it; where the reference is live, policy and reference have the same features."""
-    loaded = backbones.load(tiny_avere, torch.device("cpu"), torch.float32, cache)
+    loaded = loading.load(tiny_avere, torch.device("cpu"), torch.float32, cache)
     settings = replace(settings, running=replace(settings.running, keep_reference=kept))
-    arguments, records = dpo.training_arguments(settings), preferences.read(settings.data)
+    arguments, records = train.training_arguments(settings), checks.read(settings.data)
     lesson = Lesson(records, settings.objective, settings.negatives, 0, loaded, watch=(5, 6))
-    lesson.kept = dpo.kept_values(settings, arguments, lesson)
+    lesson.kept = train.kept_values(settings, arguments, lesson)
     calls = Counter()
     for tower in backbones.towers(loaded):
         tower.register_forward_pre_hook(lambda module, _given: calls.update([id(module)]))
@@ -143,10 +146,10 @@ def test_every_epoch_of_a_redraw_has_media_of_its_own(settings, backbone, monkey
         return scored(model, given, asked, *rest, **more)
 
     monkeypatch.setattr(logprobs, "score", score)
-    dpo.train(settings, backbone)
+    train.train(settings, backbone)
     assert len(found) == 10  # five batches an epoch
-    records = preferences.read(settings.data)
-    planned = [replies.plan(records, settings.objective, settings.negatives, 0, epoch) for epoch in (0, 1)]
+    records = checks.read(settings.data)
+    planned = [responses.plan(records, settings.objective, settings.negatives, 0, epoch) for epoch in (0, 1)]
     wanted = [{reply for one in of_epoch for reply in one.media.values()} for of_epoch in planned]
     assert [set.union(*found[:5]), set.union(*found[5:])] == wanted
     assert len(wanted[0] ^ wanted[1]) > 4
@@ -154,7 +157,7 @@ def test_every_epoch_of_a_redraw_has_media_of_its_own(settings, backbone, monkey
 
 def test_training_teaches_and_leaves_the_model_as_it_was(settings, backbone):
     before = {name: tensor.clone() for name, tensor in backbone.model.state_dict().items()}
-    result = dpo.train(replace(settings, optimiser=replace(FAST, steps=12, accumulation=5)), backbone)
+    result = train.train(replace(settings, optimiser=replace(FAST, steps=12, accumulation=5)), backbone)
     after = backbone.model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
@@ -166,7 +169,7 @@ def test_training_teaches_and_leaves_the_model_as_it_was(settings, backbone):
     assert log[-1]["loss"] < log[0]["loss"]
     assert log[-1]["margins/media"] > 0.01
     assert log[-1]["accuracies/response"] > log[0]["accuracies/response"]
-    again = dpo.train(replace(settings, optimiser=replace(FAST, steps=12, accumulation=5)), backbone)
+    again = train.train(replace(settings, optimiser=replace(FAST, steps=12, accumulation=5)), backbone)
     assert again.steps == 12
     assert again.metrics == result.metrics
 
@@ -183,11 +186,11 @@ def variants(settings, tmp_path):
 
 
 def test_ways_that_must_not_matter_do_not(settings, backbone, tmp_path):
-    dpo.train(settings, backbone)
+    train.train(settings, backbone)
     wanted = weights(settings.out)
     for name, variant in variants(settings, tmp_path).items():
         variant = replace(variant, out=tmp_path / name)
-        dpo.train(variant, backbone)
+        train.train(variant, backbone)
         same = all(torch.allclose(wanted[key], tensor, atol=2e-4) for key, tensor in weights(variant.out).items())
         assert same == (name != "own seed"), name
 
@@ -205,7 +208,7 @@ def test_every_recipe_trains(recipe, settings, backbone, monkeypatch):
         return scored(model, given, replies, *rest, **more)
 
     monkeypatch.setattr(logprobs, "score", score)
-    dpo.train(replace(settings, optimiser=replace(FAST, steps=1)), backbone)
+    train.train(replace(settings, optimiser=replace(FAST, steps=1)), backbone)
     responses = {
         prompt: {one.response for one in asked if one.prompt == prompt} for prompt in {r.prompt for r in asked}
     }
@@ -235,12 +238,12 @@ def test_recipes_differ_from_the_papers_in_what_they_name():
 
 def test_kept_values_are_used_only_for_what_they_were_computed_for(settings, backbone, tmp_path, make_clip):
     clip = make_clip(tmp_path / "clip.mp4", seconds=0.5)
-    reply = replies.Reply((replies.Source("video", str(clip)),), "Why?", "Yes")
-    blind = replies.Reply((), "Why?", "Yes")
+    reply = responses.Reply((responses.Source("video", str(clip)),), "Why?", "Yes")
+    blind = responses.Reply((), "Why?", "Yes")
 
     def fill(*asked):
-        kept = reference.KeptLogps(tmp_path / "store", backbone, "float32")
-        return reference.fill(kept, backbone, [asked], 2, True), kept
+        kept = reference_cache.KeptLogps(tmp_path / "store", backbone, "float32")
+        return reference_cache.fill(kept, backbone, [asked], 2, True), kept
 
     assert fill(reply, blind)[0] == 2
     count, kept = fill(reply, blind)
@@ -259,7 +262,7 @@ def test_kept_values_are_used_only_for_what_they_were_computed_for(settings, bac
     os.utime(clip, ns=(same_size_and_time.st_atime_ns, same_size_and_time.st_mtime_ns))
     assert fill(reply, blind)[0] == 1
     clip.rename(tmp_path / "moved.mp4")
-    moved = replace(reply, sources=(replies.Source("video", str(tmp_path / "moved.mp4")),))
+    moved = replace(reply, sources=(responses.Source("video", str(tmp_path / "moved.mp4")),))
     assert fill(moved, blind)[0] == 0
     (tmp_path / "moved.mp4").rename(clip)
     backbone.template += " "
@@ -275,10 +278,10 @@ def test_kept_values_go_with_the_tokenizer_and_the_feature_extractor(tiny_avere,
     shutil.copytree(tiny_avere, base)
 
     def lacking():
-        loaded = backbones.load(base, torch.device("cpu"), torch.float32, 0)
-        kept = reference.KeptLogps(tmp_path / "store", loaded, "float32")
+        loaded = loading.load(base, torch.device("cpu"), torch.float32, 0)
+        kept = reference_cache.KeptLogps(tmp_path / "store", loaded, "float32")
         loaded.close()
-        return reference.fill(kept, loaded, [[replies.Reply((), "Why?", "Yes")]], 2, True)
+        return reference_cache.fill(kept, loaded, [[responses.Reply((), "Why?", "Yes")]], 2, True)
 
     assert [lacking(), lacking()] == [1, 0]
     (base / name).write_text((base / name).read_text() + " ")
@@ -299,20 +302,20 @@ def test_a_store_that_cannot_be_written_ends_in_one_line(settings, tiny_avere, c
 
 def test_the_first_process_alone_shows_how_far_the_reference_is(backbone, tmp_path, capsys):
     for process, shown in ((1, False), (0, True)):
-        kept = reference.KeptLogps(tmp_path / str(process), backbone, "float32", process)
-        assert reference.fill(kept, backbone, [[replies.Reply((), "Why?", "Yes")]], 2, True) == 1
+        kept = reference_cache.KeptLogps(tmp_path / str(process), backbone, "float32", process)
+        assert reference_cache.fill(kept, backbone, [[responses.Reply((), "Why?", "Yes")]], 2, True) == 1
         assert ("reference" in capsys.readouterr().err) == shown
 
 
 def test_sweeps_compute_the_reference_once(settings, backbone, tmp_path, monkeypatch):
     counts = []
-    filled = reference.fill
-    monkeypatch.setattr(reference, "fill", lambda *given: counts.append(filled(*given)) or counts[-1])
+    filled = reference_cache.fill
+    monkeypatch.setattr(reference_cache, "fill", lambda *given: counts.append(filled(*given)) or counts[-1])
     one = replace(settings, optimiser=replace(FAST, steps=1))
-    dpo.train(one, backbone)
-    dpo.train(replace(one, out=tmp_path / "b", objective=Objective(gamma_tpd=0.4, beta=0.2)), backbone)
-    dpo.train(replace(one, out=tmp_path / "c", negatives=Negatives(change="both")), backbone)
-    dpo.train(replace(one, out=tmp_path / "d", negatives=Negatives(redraw=True)), backbone)  # live
+    train.train(one, backbone)
+    train.train(replace(one, out=tmp_path / "b", objective=Objective(gamma_tpd=0.4, beta=0.2)), backbone)
+    train.train(replace(one, out=tmp_path / "c", negatives=Negatives(change="both")), backbone)
+    train.train(replace(one, out=tmp_path / "d", negatives=Negatives(redraw=True)), backbone)  # live
     assert counts[0] > 60
     assert counts[1] == 0
     assert 0 < counts[2] < 20
@@ -343,14 +346,14 @@ def test_a_loss_that_is_no_number_names_the_record(settings, backbone, monkeypat
 
 def test_another_training_is_not_overwritten(settings, backbone, capsys):
     one = replace(settings, optimiser=replace(FAST, steps=1))
-    dpo.train(one, backbone)
+    train.train(one, backbone)
     with pytest.raises(SystemExit):
-        dpo.train(replace(one, seed=3), backbone)
+        train.train(replace(one, seed=3), backbone)
     assert "its settings differ (seed: 0 there, 3 here)" in capsys.readouterr().err
 
 
 def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
-    dpo.train(replace(settings, running=replace(settings.running, tensorboard=True)), backbone)
+    train.train(replace(settings, running=replace(settings.running, tensorboard=True)), backbone)
     about = json.loads((settings.out / "training.json").read_text())
     assert about["data"]["records"] == 10
     assert len(about["data"]["sha256"]) == 64
@@ -379,9 +382,9 @@ def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere, pa
     """Weights with the towers, gradients and AdamW's two moments of the adapters, and what is kept for backward."""
     running = replace(settings.running, packed=packed, mixed=mixed, checkpointing=checkpointing)
     settings = replace(settings, running=running)
-    arguments, records = dpo.training_arguments(settings), preferences.read(settings.data)
+    arguments, records = train.training_arguments(settings), checks.read(settings.data)
     lesson = Lesson(records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packed=packed)
-    lesson.kept = dpo.kept_values(settings, arguments, lesson)
+    lesson.kept = train.kept_values(settings, arguments, lesson)
     kept = {}
 
     def keep(tensor):
@@ -396,7 +399,7 @@ def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere, pa
             trainer.compute_loss(model.train(), {"draws": [Draw(number, 1.0, 0) for number in range(2)]})
         for parameter in model.parameters():
             kept.pop(parameter.untyped_storage().data_ptr(), None)
-        told = report.needed(settings, trainer, batch)
+        told = estimate.needed(settings, trainer, batch)
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     whole = sum(p.numel() for p in AvereForConditionalGeneration.from_pretrained(tiny_avere).parameters()) + trained
     assert told.weights == 4 * whole
@@ -407,8 +410,8 @@ def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere, pa
         assert (told.layers + shared + told.logits / 3) / saved == pytest.approx(1, abs=0.1)
     else:
         assert saved < told.layers
-    assert report.size(told.total) == f"{told.total / 2**20:.1f} MiB"
-    assert report.size(3.25 * 2**30) == "3.2 GiB"
+    assert estimate.size(told.total) == f"{told.total / 2**20:.1f} MiB"
+    assert estimate.size(3.25 * 2**30) == "3.2 GiB"
 
 
 def arguments_autocast(mixed):
@@ -423,7 +426,7 @@ def test_the_memory_told_is_that_of_the_longest_records(settings, backbone, tmp_
     (tmp_path / "long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     sizes = []
     for data in (settings.data, tmp_path / "long.jsonl"):
-        records = preferences.read(data, settings.data.parent)
+        records = checks.read(data, settings.data.parent)
         lesson = Lesson(records, settings.objective, settings.negatives, 0, backbone)
         found = memory.largest(lesson, 1, packed=True)
         of_each = [memory._batch(lesson, [one], True).tokens for one in lesson.replies(0)]
@@ -481,7 +484,7 @@ def test_weights_in_bfloat16_train_packed_on_a_cpu(settings):
     running = replace(settings.running, dtype="bfloat16")
     for packed in (True, False):
         out = settings.out.with_name(f"packed {packed}")
-        dpo.train(replace(settings, out=out, running=replace(running, packed=packed)))
+        train.train(replace(settings, out=out, running=replace(running, packed=packed)))
         assert all(tensor.isfinite().all() for tensor in weights(out).values())
     first, plain = (lines(settings.out.with_name(f"packed {packed}"))[0]["loss"] for packed in (True, False))
     assert first == pytest.approx(plain, abs=0.1)

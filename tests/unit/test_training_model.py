@@ -9,8 +9,9 @@ import pytest
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
-from avem_train import backbone, cli
-from avem_train.trainer import PreferenceTrainer
+from avem_train import cli
+from avem_train.backbones import loading as backbone_loading
+from avem_train.dpo.trainer import PreferenceTrainer
 from model_adapters.avere import loading
 from model_adapters.avere.loading import NANO
 
@@ -38,13 +39,13 @@ def stopped(capsys, action):
 
 
 def test_a_model_is_a_folder_the_embedded_one_or_a_hub_id(hub, tiny_avere, tmp_path, monkeypatch):
-    assert backbone.find(str(tiny_avere)) == tiny_avere
-    assert backbone.find("avere_nano") == NANO
-    assert backbone.find("someone/tiny") == hub
+    assert backbone_loading.find(str(tiny_avere)) == tiny_avere
+    assert backbone_loading.find("avere_nano") == NANO
+    assert backbone_loading.find("someone/tiny") == hub
     monkeypatch.chdir(tmp_path)
     (tmp_path / "someone").mkdir()
     (tmp_path / "someone" / "tiny").symlink_to(tiny_avere)
-    assert backbone.find("someone/tiny") == tiny_avere  # a folder goes before the hub
+    assert backbone_loading.find("someone/tiny") == tiny_avere  # a folder goes before the hub
 
 
 def test_what_is_trained_on_a_model_of_the_hub_names_it_there(hub, tiny_avere, preference_file, tmp_path, monkeypatch):
@@ -87,10 +88,10 @@ def test_what_is_trained_on_a_model_of_the_hub_names_it_there(hub, tiny_avere, p
 
 
 def test_what_is_no_model_ends_in_one_line(hub, tmp_path, capsys):
-    said = stopped(capsys, lambda: backbone.find("someone/absent"))
+    said = stopped(capsys, lambda: backbone_loading.find("someone/absent"))
     assert "model=someone/absent: there is no such folder, and the hub gives no such model" in said
     assert "hf download someone/absent" in said
-    assert "there is no such folder" in stopped(capsys, lambda: backbone.find("/nowhere/at/all"))
+    assert "there is no such folder" in stopped(capsys, lambda: backbone_loading.find("/nowhere/at/all"))
     for content, reason in (
         (None, "there is no config.json in it"),
         ("{", "not that of a model"),
@@ -98,7 +99,7 @@ def test_what_is_no_model_ends_in_one_line(hub, tmp_path, capsys):
     ):
         if content is not None:
             (tmp_path / "config.json").write_text(content)
-        assert reason in stopped(capsys, lambda: backbone.find(str(tmp_path)))
+        assert reason in stopped(capsys, lambda: backbone_loading.find(str(tmp_path)))
 
 
 def test_the_command_says_so(preference_file, tmp_path, capsys):

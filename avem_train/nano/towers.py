@@ -18,9 +18,9 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from avem_train import nano
-from avem_train.mini_clips import rendered, target_names, targets
-from avem_train.muon import MuonAdamW, Schedule, split
+from avem_train.nano import model as nano
+from avem_train.nano.optimiser import MuonAdamW, Schedule, split
+from avem_train.nano.rendered_clips import rendered, target_names, targets
 from emorealm_tasks import files
 from emorealm_tasks.mini.world.sampling import Clip
 from emorealm_tasks.untrusted import brief

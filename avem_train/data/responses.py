@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from avem_train.negatives import Medium, Negatives, RejectedMedia, draw, has_sound
+from avem_train.data.negatives import Medium, Negatives, RejectedMedia, draw, has_sound
+from avem_train.data.records import Preference
 from avem_train.objectives import Objective, record_weights
-from avem_train.preferences import Preference
 
 OWN = Medium()
 

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from avem_train.data.records import MODALITIES
 from emorealm_tasks import media
 from model_adapters.decoding.diffusion import DIFFUSION_STEPS, diffused
 
 if TYPE_CHECKING:
-    from avem_train.preferences import Preference
+    from avem_train.data.records import Preference
 
-MODALITIES = {"video": ("video",), "audio": ("audio",), "audiovisual": ("video", "audio")}
-"""What a prompt can be about -> the media that is."""
 KINDS = ("other_emotion", "any_clip", "diffusion", "random")
 CHANGES = ("prompt", "both")
 Clip = tuple[Path | None, Path | None]

@@ -14,14 +14,17 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avem_train import dpo, dpo_settings, run_folder, study_record
-from avem_train.run_folder import read_log
+from avem_train.backbones import loading
+from avem_train.dpo import run_folder, train
+from avem_train.dpo import settings as dpo_settings
+from avem_train.dpo.run_folder import read_log
+from avem_train.study import record as study_record
 from emorealm_tasks import files
 from emorealm_tasks.untrusted import read_json
 
 if TYPE_CHECKING:
-    from avem_train.backbone import Backbone
-    from avem_train.study_examiner import Examiner
+    from avem_train.backbones.base import Backbone
+    from avem_train.study.examiner import Examiner
 
 OUTPUT = "output.txt"
 VERSION = 1
@@ -107,12 +110,12 @@ class Worker:
 
     def _train(self, job: Job, settings: dpo_settings.Settings) -> str:
         """Train, unless that is done; returns why that failed, "" if it did not."""
-        from avem_train.finite import LossNotFinite
+        from avem_train.dpo.finite import LossNotFinite
 
         reference = job.place / "reference" / str(self.number)
         settings = replace(settings, running=replace(settings.running, reference=str(reference)))
         try:
-            dpo.train(settings, None if (job.folder / _ADAPTERS).is_file() else self._model(job))
+            train.train(settings, None if (job.folder / _ADAPTERS).is_file() else self._model(job))
         except LossNotFinite as error:
             return str(error)
         return ""
@@ -120,7 +123,6 @@ class Worker:
     def _model(self, job: Job) -> "Backbone":
         import torch
 
-        from avem_train import backbone
         from model_adapters.base import arguments
 
         if self._backbone is None or self._backbone[0] != job.base:
@@ -131,12 +133,12 @@ class Worker:
                 self._backbone[1].close()
             device = arguments.choose_device(None if job.device == "auto" else job.device, "avem-train")
             dtype = arguments.choose_dtype(running.dtype, device, "avem-train")
-            loaded = backbone.load(job.base, torch.device(device), dtype, int(running.feature_cache_gb * 2**30))
+            loaded = loading.load(job.base, torch.device(device), dtype, int(running.feature_cache_gb * 2**30))
             self._backbone = job.base, loaded
         return self._backbone[1]
 
     def _examined(self, job: Job) -> dict[str, Any]:
-        from avem_train.study_examiner import Examiner
+        from avem_train.study.examiner import Examiner
 
         started = time.monotonic()
         wanted = job.base, job.world, job.device, job.answering

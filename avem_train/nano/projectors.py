@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from avem_train import nano
-from avem_train.nano import Media
+from avem_train.nano import model as nano
+from avem_train.nano.model import Media
 from emorealm_tasks.mini.world.cues import BY_NAME, FEELINGS
 from emorealm_tasks.mini.world.sampling import Clip
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor

@@ -14,93 +14,28 @@ read as the video-relevant response (y_l^vr), `rejected_2` as the emotion-releva
 """
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from avem_train import notices
-from avem_train.marks import TAG, UNMARKED, Marks, wrong_texts
-from avem_train.negatives import MODALITIES, Negatives, changed, given, needs_clip, undrawable
+from avem_train.data import notices
+from avem_train.data.negatives import Negatives, changed, given, needs_clip, undrawable
+from avem_train.data.records import _SPELLINGS, FURTHER_EMOTIONS, MODALITIES, Preference, Problem, _scan
+from avem_train.data.special_tokens import UNMARKED, Marks, wrong_texts
 from emorealm_tasks import files, settings
 from emorealm_tasks.benchmarks import availability
-from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
+from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import Unreadable, brief, inside, lines, parse_json, read_text
 
-FURTHER_EMOTIONS = ("contempt", "anxiety", "helplessness", "disappointment", "worry")
-"""Classes of MAFW and MER2025, the paper's sources (Section 4.3), beside the seven."""
-_SPELLINGS = (
-    {adjective: noun for noun, adjective in ADJECTIVES.items()}
-    | {noun: noun for noun in (*EMOTIONS, *FURTHER_EMOTIONS)}
-    | {"worried": "worry"}
-)
 BAD_RECORDS = "bad_records.jsonl"
 ON_BAD_RECORD = ("stop", "skip")
 _SHOWN = 10  # records of each kind of fault spelled out in a report
-_LEADING_TAGS = re.compile(rf"^(?:\s*{TAG.pattern})+\s*")
-_RELEASED = {
-    "rejected": "rejected_video_relevant",
-    "rejected_2": "rejected_emotion_relevant",
-    "video_l": "rejected_video",
-    "audio_l": "rejected_audio",
-}
-_THERE = {ours: theirs for theirs, ours in _RELEASED.items()}
 _MEDIA = {"video": "picture", "audio": "sound"}
 Files = dict[str, tuple[Path, tuple[str, ...]]]
 """A record's files by field, and which of "video" and "audio" must be in each."""
-_PATHS = ("video", "audio", "rejected_video", "rejected_audio")
-_FURTHER = ("id", "prompt", "modality", "emotion", "form")  # form: the embedded world's, for its tables
-_RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", "rejected_irrelevant")
-
-
-@dataclass(frozen=True)
-class Preference:
-    """One preference record.
-
-    video: the clip, None for a sound alone. audio: a file of its own, None = the video's own sound. prompt: without
-    media tags. modality: what the prompt is about, a key of MODALITIES. emotion: the clip's (in a clip whose picture
-    and sound differ: that of what the prompt is about), "" = unknown. chosen: y_w. rejected_video_relevant: y_l^vr, a
-    cue that is there but does not explain the emotion. rejected_emotion_relevant: y_l^er, a cue of the emotion that is
-    not there. rejected_irrelevant: y_l^irr, neither. rejected_video, rejected_audio: a clip and a sound of another
-    emotion, None = to be drawn. released: read from the released layout, whose fields have other names.
-    """
-
-    id: str
-    video: Path | None
-    audio: Path | None
-    prompt: str
-    modality: str
-    emotion: str
-    chosen: str
-    rejected_video_relevant: str
-    rejected_emotion_relevant: str
-    rejected_irrelevant: str = ""
-    rejected_video: Path | None = None
-    rejected_audio: Path | None = None
-    released: bool = False
-
-    def field(self, name: str) -> str:
-        """The name that a field of ours has in the file."""
-        return _THERE.get(name, name) if self.released else name
-
-    def response(self, name: str) -> str:
-        """The chosen response for "chosen", or a rejected one by its name in `objectives.REJECTED`."""
-        return self.chosen if name == "chosen" else getattr(self, f"rejected_{name}")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Why a record cannot be trained on. id: the record's, or "line 7" where it could not be read. kind: short name of
-    the fault, the same for all records that have it. reason: one line that says what to mend.
-    """
-
-    id: str
-    kind: str
-    reason: str
 
 
 def read(path: Path, root: Path | None = None) -> list[Preference]:
@@ -252,74 +187,3 @@ def _files(record: Preference, negatives: Negatives | None) -> Files:
             needed = (*files[name][1], modality) if name in files else (modality,)
             files[name] = given(record, modality), needed
     return {record.field(name): (file, needed) for name, (file, needed) in files.items() if file}
-
-
-def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem], list[str]]:
-    """The records that can be read, what keeps the others from it, and what is to be said of fields that are not read.
-
-    Stops where the file cannot be read at all.
-    """
-    try:
-        text = read_text(path)
-        if text.lstrip().startswith("["):
-            rows = [(f"item {number}", item) for number, item in enumerate(parse_json(text), 1)]
-        else:
-            rows = [(f"line {number}", line) for number, line in lines(text)]
-    except Unreadable as error:
-        stop(f"{path}: not readable as JSON Lines or as a JSON list ({error})")
-    records, unreadable, names = [], [], Counter[str]()
-    for where, row in rows:
-        try:
-            item = _item(row)
-            records.append(_record(item, where, root))
-            names.update(list(item))
-        except ValueError as error:
-            unreadable.append(Problem(where, "unreadable", str(error)))
-    if not records and not unreadable:
-        stop(f"{path}: there is no record in it")
-    return records, unreadable, notices.unknown(names, [*_FURTHER, *_PATHS, *_RESPONSES, *_RELEASED])
-
-
-def _item(row: object) -> Mapping[str, Any]:
-    """A list's item, or what a line's text holds. Raises ValueError for what is no object."""
-    item = parse_json(row) if isinstance(row, str) else row
-    if not isinstance(item, Mapping):
-        raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
-    return item
-
-
-def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
-    """The record that an item is. Raises ValueError for a field that is no text."""
-    released = "rejected" in item
-    if released:
-        named: dict[Any, Any] = {_RELEASED.get(name, name): value for name, value in item.items()}
-        item = named | {"modality": item.get("modality") or _about(named)}
-    for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
-        if not isinstance(item.get(name) or "", str):
-            raise ValueError(f"field {name!r}: expected text, found {brief(repr(item[name]))}")
-    emotion = (item.get("emotion") or "").strip()
-    texts: dict[str, Any] = {name: item.get(name) or "" for name in _RESPONSES}
-    paths: dict[str, Any] = {name: _file(root, item[name], name) if item.get(name) else None for name in _PATHS}
-    return Preference(
-        id=str(item["id"] if item.get("id") not in (None, "") else where),
-        prompt=_LEADING_TAGS.sub("", item.get("prompt") or ""),
-        modality=item.get("modality") or "audiovisual",
-        emotion=_SPELLINGS.get(emotion.lower(), emotion),
-        released=released,
-        **paths,
-        **texts,
-    )
-
-
-def _file(root: Path, named: str, field: str) -> Path:
-    """The file that a record names below `root`: whoever wrote the records names no other file of this machine."""
-    try:
-        return inside(root, named, field)
-    except Unreadable as error:
-        raise ValueError(f"{error}: name the folder that all the records' files lie below with root=") from None
-
-
-def _about(item: Mapping[str, Any]) -> str:
-    """What the prompt of an item is about that does not say it: what its rejected media would change (Eq. 5)."""
-    given_of = [medium for medium in ("video", "audio") if item.get(f"rejected_{medium}")]
-    return given_of[0] if len(given_of) == 1 else "audiovisual"

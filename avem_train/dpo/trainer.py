@@ -14,15 +14,16 @@ from torch import nn
 from torch.utils.data import Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from avem_train import logprobs, replies
-from avem_train.backbone import Backbone
-from avem_train.finite import Finite, LossNotFinite, check_numbers, set_rate
-from avem_train.negatives import Negatives
+from avem_train.backbones.base import Backbone
+from avem_train.data import responses
+from avem_train.data.negatives import Negatives
+from avem_train.data.records import Preference
+from avem_train.data.responses import Replies, Reply
+from avem_train.dpo import logprobs
+from avem_train.dpo.finite import Finite, LossNotFinite, check_numbers, set_rate
+from avem_train.dpo.model_card import settle
+from avem_train.dpo.reference_cache import KeptLogps
 from avem_train.objectives import Objective, PreferenceLogps, preference_loss
-from avem_train.preferences import Preference
-from avem_train.reference import KeptLogps
-from avem_train.replies import Replies, Reply
-from avem_train.run_folder import settle
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -103,7 +104,7 @@ class Lesson:
         """The replies of every record in an epoch: the same in each, unless rejected media are drawn anew."""
         epoch = epoch if self.negatives.redraw else 0
         if epoch not in self._planned:
-            self._planned = {epoch: replies.plan(self.records, self.objective, self.negatives, self.seed, epoch)}
+            self._planned = {epoch: responses.plan(self.records, self.objective, self.negatives, self.seed, epoch)}
         return self._planned[epoch]
 
     def collate(self, draws: Sequence[Draw]) -> dict[str, list[tuple[int, float, int]]]:

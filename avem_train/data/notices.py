@@ -1,14 +1,13 @@
 """What is told of records that can be trained on all the same, though somebody may not have meant them so."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avem_train import config
 from emorealm_tasks.benchmarks import availability
 
 if TYPE_CHECKING:
-    from avem_train.preferences import Preference
+    from avem_train.data.records import Preference
 
 _SHOWN = 5  # clips spelled out
 
@@ -29,15 +28,6 @@ def notices(records: Sequence["Preference"], unread: Sequence[str], responses: S
     cut = availability.incomplete(files, cache)
     lines += [f"damaged clip: {line}" for line in cut[:_SHOWN]]
     return [*lines, f"damaged clip: {len(cut) - _SHOWN} more"] if len(cut) > _SHOWN else lines
-
-
-def unknown(names: Mapping[str, int], known: Sequence[str]) -> list[str]:
-    """A line for each field that is not read. names: in how many records each field is. known: those that are read."""
-    return [
-        f"unknown field: {name!r} in {count} records is not read; {config.nearest(name, list(known))}"
-        for name, count in names.items()
-        if name not in known
-    ]
 
 
 def repeated(records: Sequence["Preference"]) -> list[tuple[str, str]]:

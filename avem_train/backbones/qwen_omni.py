@@ -14,11 +14,11 @@ from typing import Any
 import torch
 from transformers import BatchFeature, Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
-from avem_train import attention
-from avem_train.backbone import Prompt, Towers, UnreadableMedium
-from avem_train.forest import Token
-from avem_train.negatives import altered
-from avem_train.replies import Source
+from avem_train.backbones.base import Prompt, Towers, UnreadableMedium
+from avem_train.data.negatives import altered
+from avem_train.data.responses import Source
+from avem_train.packing import attention
+from avem_train.packing.tree import Token
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
 from model_adapters.avere.clips import FeatureStore

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from avem_train import nano
-from avem_train.nano import Media
-from avem_train.packing import IGNORE, collate, pack
+from avem_train.nano import model as nano
+from avem_train.nano.model import Media
+from avem_train.packing.prefix import IGNORE, collate, pack
 from emorealm_tasks.mini.language import questions
 from emorealm_tasks.mini.language.questions import Question
 from emorealm_tasks.mini.world.cues import affect_cues

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from avem_train.vocabulary import train_vocabulary
+from avem_train.nano.vocabulary import train_vocabulary
 from emorealm_tasks import files
 from emorealm_tasks.mini.language.instructions import KINDS, instructions
 from emorealm_tasks.mini.world.sampling import Clip, generator, sample_clip

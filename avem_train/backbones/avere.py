@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 
-from avem_train import attention
-from avem_train.backbone import Prompt, Towers, UnreadableMedium
-from avem_train.forest import Token
-from avem_train.negatives import altered
-from avem_train.replies import Source
+from avem_train.backbones.base import Prompt, Towers, UnreadableMedium
+from avem_train.data.negatives import altered
+from avem_train.data.responses import Source
+from avem_train.packing import attention
+from avem_train.packing.tree import Token
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, loading
 from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel

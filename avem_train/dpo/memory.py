@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from avem_train import forest, logprobs
+from avem_train.dpo import logprobs
+from avem_train.packing import tree
 from emorealm_tasks import media
 
 if TYPE_CHECKING:
-    from avem_train.replies import Replies
-    from avem_train.trainer import Lesson
+    from avem_train.data.responses import Replies
+    from avem_train.dpo.trainer import Lesson
 
 _TRIED = 4  # records of each ranking that are looked at
 _LINEARS = 7  # with adapters, in a layer
@@ -108,10 +109,10 @@ def _batch(lesson: "Lesson", asked: Sequence["Replies"], packed: bool) -> Batch:
     with torch.no_grad():
         lesson.backbone.encode(list(dict.fromkeys(source for reply in replies for source in reply.sources)))
     made = logprobs.sequences(lesson.backbone, replies)
-    rows = forest.rows(made.tokens, packed)
+    rows = tree.rows(made.tokens, packed)
     branched = any(len(row.parents) > 1 for row in rows)
     lengths = [len(row.tokens) for row in rows]
-    trunk = min(map(forest.trunk, rows)) if branched else None
+    trunk = min(map(tree.trunk, rows)) if branched else None
     return Batch(len(rows), max(lengths), trunk, len(set(lengths)) > 1, sum(map(len, made.responses)))
 
 

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from avem_train import logprobs
-from avem_train.backbone import Backbone
-from avem_train.replies import Reply
+from avem_train.backbones.base import Backbone
+from avem_train.data.responses import Reply
+from avem_train.dpo import logprobs
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes

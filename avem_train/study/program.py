@@ -15,10 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from avem_train import config, dpo_settings, study_arms, study_record, study_run
+from avem_train import config
 from avem_train.config import RecipeError
-from avem_train.study_arms import Arm, Choices
-from avem_train.study_run import Job
+from avem_train.dpo import settings as dpo_settings
+from avem_train.study import arms as study_arms
+from avem_train.study import record as study_record
+from avem_train.study import worker as study_run
+from avem_train.study.arms import Arm, Choices
+from avem_train.study.worker import Job
 from emorealm_tasks import settings as roots
 from emorealm_tasks.errors import stop
 from emorealm_tasks.mini.build.split import VERSION, build, built_with, complete

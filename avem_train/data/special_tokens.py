@@ -1,20 +1,17 @@
 """What no text of a record may hold: media tags, and the model's own marks of turns, media and a text's ends."""
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from avem_train.data.records import TAG
 from emorealm_tasks.errors import stop
 from model_adapters.base.arguments import first_line
 
 if TYPE_CHECKING:
     from transformers import ProcessorMixin
 
-    from avem_train.preferences import Preference
-
-TAG = re.compile(r"<(?:video|audio|image)>")
-"""How data sets write that a medium is to be put there."""
+    from avem_train.data.records import Preference
 
 
 class Marks(NamedTuple):

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from avem_train import marks, preferences
-from avem_train.dpo_settings import Settings
+from avem_train.backbones import loading
+from avem_train.data import checks, special_tokens
+from avem_train.data import records as preference_records
+from avem_train.dpo import estimate
+from avem_train.dpo.settings import Settings
 
 if TYPE_CHECKING:
     from peft import PeftModel
     from transformers import PreTrainedModel, TrainingArguments
 
-    from avem_train.backbone import Backbone
-    from avem_train.reference import KeptLogps
-    from avem_train.run_folder import RunFolder
-    from avem_train.termination import Termination
-    from avem_train.trainer import Lesson
+    from avem_train.backbones.base import Backbone
+    from avem_train.dpo.reference_cache import KeptLogps
+    from avem_train.dpo.run_folder import RunFolder
+    from avem_train.dpo.termination import Termination
+    from avem_train.dpo.trainer import Lesson
 
 
 @dataclass(frozen=True)
@@ -36,10 +39,10 @@ class TrainResult:
 
 def run(settings: Settings) -> None:
     """The program `preference`: train; what goes wrong with a record or a file ends in one line."""
-    from avem_train.backbone import UnreadableMedium
-    from avem_train.finite import LossNotFinite
-    from avem_train.run_folder import last_checkpoint
-    from avem_train.termination import Termination
+    from avem_train.backbones.base import UnreadableMedium
+    from avem_train.dpo.finite import LossNotFinite
+    from avem_train.dpo.run_folder import last_checkpoint
+    from avem_train.dpo.termination import Termination
     from emorealm_tasks.errors import stop
 
     termination = Termination()
@@ -66,13 +69,12 @@ def train(
     without adapters and unchanged, so that one process can train many times. `termination`: what ends it early. Stops
     (exit status 2) at records or folders that cannot be used; raises LossNotFinite, UnreadableMedium.
     """
-    from avem_train import backbone as backbones
-    from avem_train.run_folder import claim
+    from avem_train.dpo.run_folder import claim
     from emorealm_tasks import files
 
     claim(settings.out, writes=False)
     arguments = training_arguments(settings)
-    model_folder = backbones.find(settings.model)
+    model_folder = loading.find(settings.model)
     with files.locked(settings.out, "out=") if arguments.should_save else contextlib.nullcontext():
         return _trained(settings, arguments, model_folder, backbone, termination)
 
@@ -85,15 +87,18 @@ def _trained(
     termination: "Termination | None",
 ) -> TrainResult:
     """See `train`; the folder is this process's own."""
-    from avem_train import backbone as backbones
-    from avem_train.run_folder import RunFolder
+    from avem_train.dpo.run_folder import RunFolder
     from model_adapters.base.arguments import choose_dtype
 
     started = time.monotonic()
     negatives = settings.negatives if settings.objective.lambda_av else None
     root = Path(settings.root) if settings.root else None
-    known = marks.of(backbone.processor) if backbone else marks.of_folder(model_folder, backbones.family(model_folder))
-    records = preferences.load(
+    known = (
+        special_tokens.of(backbone.processor)
+        if backbone
+        else special_tokens.of_folder(model_folder, loading.family(model_folder))
+    )
+    records = checks.load(
         settings.data,
         root,
         settings.out,
@@ -109,7 +114,7 @@ def _trained(
         print(f"{settings.out} is trained already: {steps} steps; nothing to do", flush=True)
         return TrainResult(settings.out, steps, time.monotonic() - started, folder.last_metrics())
     cache_bytes = int(settings.running.feature_cache_gb * 2**30)
-    loaded = backbone or backbones.load(model_folder, arguments.device, dtype, cache_bytes)
+    loaded = backbone or loading.load(model_folder, arguments.device, dtype, cache_bytes)
     folder.begin()  # only now: of a base that cannot be loaded nothing is left
     folder.note_answering(loaded.answering)
     try:
@@ -165,7 +170,7 @@ def training_arguments(settings: Settings) -> "TrainingArguments":
 def _run(
     settings: Settings,
     arguments: "TrainingArguments",
-    records: list[preferences.Preference],
+    records: list[preference_records.Preference],
     backbone: "Backbone",
     folder: "RunFolder",
     termination: "Termination | None",
@@ -173,8 +178,8 @@ def _run(
     """Train on a loaded model and save the adapters."""
     from transformers import PrinterCallback
 
-    from avem_train import report
-    from avem_train.trainer import Lesson, PreferenceTrainer
+    from avem_train.dpo import callbacks
+    from avem_train.dpo.trainer import Lesson, PreferenceTrainer
 
     watch = (backbone.response("Yes")[0], backbone.response("No")[0])
     lesson = Lesson(
@@ -183,12 +188,12 @@ def _run(
     lesson.kept = kept_values(settings, arguments, lesson)
     done, checkpoint = folder.last_checkpoint()
     with adapters(settings, backbone) as model:
-        told = report.callbacks(settings, done) if arguments.should_save else []
+        told = callbacks.callbacks(settings, done) if arguments.should_save else []
         ending = [termination] if termination else []
         trainer = PreferenceTrainer(model, lesson, args=arguments, callbacks=[*told, *ending])
         trainer.remove_callback(PrinterCallback)
         if arguments.should_save:
-            print(report.opening(settings, trainer), flush=True)
+            print(estimate.opening(settings, trainer), flush=True)
         trainer.train(resume_from_checkpoint=checkpoint)
         folder.save_adapters(trainer)
 
@@ -200,7 +205,7 @@ def kept_values(settings: Settings, arguments: "TrainingArguments", lesson: "Les
     import torch
     from accelerate.utils import gather_object
 
-    from avem_train.reference import KeptLogps, fill
+    from avem_train.dpo.reference_cache import KeptLogps, fill
     from emorealm_tasks import settings as roots
 
     place = Path(settings.running.reference) if settings.running.reference else roots.load().cache / "reference"
@@ -238,7 +243,7 @@ def adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
-    from avem_train.backbone import LINEARS, still
+    from avem_train.backbones.base import LINEARS, still
 
     set_seed(settings.seed)
     model = backbone.model.requires_grad_(False)

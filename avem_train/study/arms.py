@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from avem_train.negatives import TABLE_17
+from avem_train.data.negatives import TABLE_17
 from avem_train.objectives import REJECTED, TABLE_18
 
 BASE = "base"

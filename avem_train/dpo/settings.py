@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from avem_train import preferences
-from avem_train.negatives import Negatives
+from avem_train.data import checks
+from avem_train.data.negatives import Negatives
 from avem_train.objectives import Objective
 
 EMBEDDED = "avere_nano"
@@ -118,5 +118,5 @@ class Settings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 to 2**32 - 1, got {self.seed}")
-        if self.on_bad_record not in preferences.ON_BAD_RECORD:
-            raise ValueError(f"on_bad_record {self.on_bad_record!r}: one of {', '.join(preferences.ON_BAD_RECORD)}")
+        if self.on_bad_record not in checks.ON_BAD_RECORD:
+            raise ValueError(f"on_bad_record {self.on_bad_record!r}: one of {', '.join(checks.ON_BAD_RECORD)}")

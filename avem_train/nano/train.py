@@ -17,13 +17,15 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from avem_train import nano, run_folder, towers
-from avem_train.alignment import Alignment, align
-from avem_train.muon import MuonAdamW, Schedule, split
-from avem_train.nano import Media
-from avem_train.packing import IGNORE, Packed, branch_loss, collate, pack
-from avem_train.towers import Settings as TowerSettings
-from avem_train.validation import Exam, Scores, validate
+from avem_train.dpo import run_folder
+from avem_train.nano import model as nano
+from avem_train.nano import towers
+from avem_train.nano.model import Media
+from avem_train.nano.optimiser import MuonAdamW, Schedule, split
+from avem_train.nano.projectors import Alignment, align
+from avem_train.nano.towers import Settings as TowerSettings
+from avem_train.nano.validation import Exam, Scores, validate
+from avem_train.packing.prefix import IGNORE, Packed, branch_loss, collate, pack
 from emorealm_tasks import files
 from emorealm_tasks.mini.build.plan import plan
 from emorealm_tasks.mini.language.instructions import KINDS, Bias, drawn

@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
-from avem_train import card
-from avem_train.preferences import BAD_RECORDS
+from avem_train.backbones import loading
+from avem_train.data.checks import BAD_RECORDS
+from avem_train.dpo import model_card
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes, read_json, typed
@@ -35,8 +36,8 @@ from model_adapters.base.fingerprint import fingerprint
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from avem_train.dpo_settings import Settings
-    from avem_train.trainer import PreferenceTrainer
+    from avem_train.dpo.settings import Settings
+    from avem_train.dpo.trainer import PreferenceTrainer
 
 _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
 _DIVIDING = ("batch", "accumulation")
@@ -78,7 +79,7 @@ class RunFolder:
         self.path = settings.out
         self.writes = arguments.should_save
         slice_ = arguments.world_size * arguments.per_device_train_batch_size
-        named, revision = card.of_base(model_folder)
+        named, revision = model_card.of_base(model_folder)
         self.about = _plain(
             {
                 "settings": {name: value for name, value in asdict(settings).items() if name not in ("running", "out")},
@@ -167,9 +168,8 @@ class RunFolder:
 
     def merge(self, dtype: torch.dtype) -> None:
         """Write whole weights of a dtype: the model's, loaded anew, with the adapters added."""
-        from avem_train import backbone
 
-        whole = backbone.load(self.model_folder, torch.device("cpu"), dtype, 0)
+        whole = loading.load(self.model_folder, torch.device("cpu"), dtype, 0)
         whole.close()
         lora_folders.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)
         whole.processor.save_pretrained(self.path)
@@ -183,7 +183,7 @@ class RunFolder:
             versions = {package: version(package) for package in _PACKAGES}
             result = {"seconds": round(seconds, 1), "metrics": self.last_metrics(), "versions": versions}
             self._write({"steps": steps} | result)
-            card.write(self.path, self.about | {"steps": steps} | result, self.model_folder)
+            model_card.write(self.path, self.about | {"steps": steps} | result, self.model_folder)
             self._drop_checkpoints()
         return steps
 
@@ -203,16 +203,6 @@ class RunFolder:
 
     def _write(self, more: dict[str, Any]) -> None:
         files.write_json(self._file, self.about | more)
-
-
-def settle(adapters: Path, base: Path) -> None:
-    """Make a folder that PEFT wrote one for others: it names the base as anybody may have it, and can be read."""
-    config = adapters / lora_folders.CONFIG
-    content = json.loads(config.read_text(encoding="utf-8"))
-    content["base_model_name_or_path"], content["revision"] = card.of_base(base)
-    files.write_json(config, content)
-    (adapters / card.NAME).unlink(missing_ok=True)  # PEFT's, which says nothing
-    files.readable(adapters)
 
 
 def last_checkpoint(out: Path) -> tuple[int, str | None]:

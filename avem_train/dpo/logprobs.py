@@ -15,10 +15,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from avem_train import attention, forest
-from avem_train.backbone import Backbone, Prompt
-from avem_train.forest import Token
-from avem_train.replies import Reply, Source
+from avem_train.backbones.base import Backbone, Prompt
+from avem_train.data.responses import Reply, Source
+from avem_train.packing import attention, tree
+from avem_train.packing.tree import Token
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def score(
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode(list(dict.fromkeys(source for reply in unique for source in reply.sources)))
     asked = sequences(backbone, unique)
-    rows = forest.rows(asked.tokens, share=packed)
+    rows = tree.rows(asked.tokens, share=packed)
     row_of, place, lengths = _predicting(rows, asked)
     with _media_filled_in(backbone.model, rows, features), _head_only_at(backbone.model, row_of, place):
         logits = model(**inputs(backbone.model, rows)).logits
@@ -83,7 +83,7 @@ def score(
     return Scored(torch.stack([part.sum() for part in taken])[back], watched[back])
 
 
-def inputs(model: PreTrainedModel, rows: Sequence[forest.Row]) -> dict[str, Any]:
+def inputs(model: PreTrainedModel, rows: Sequence[tree.Row]) -> dict[str, Any]:
     """Arguments of the model's forward for rows padded on the right; with `causal_until` where `attention` takes it.
 
     The ids of media are 0 here: their features are put over them. Positions are (rows, length), or (3, rows, length)
@@ -96,7 +96,7 @@ def inputs(model: PreTrainedModel, rows: Sequence[forest.Row]) -> dict[str, Any]
     table = next(model.get_input_embeddings().parameters())
     ids = torch.tensor([[0 if token.medium is not None else token.id for token in row] for row in padded])
     positions = torch.tensor([[token.position for token in row] for row in padded])
-    allowed = forest.mask(rows, length)
+    allowed = tree.mask(rows, length)
     if allowed.ndim == 4:
         dtype = table.dtype
         allowed = torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, torch.finfo(dtype).min)
@@ -107,11 +107,11 @@ def inputs(model: PreTrainedModel, rows: Sequence[forest.Row]) -> dict[str, Any]
     }
     given: dict[str, Any] = {name: value.to(table.device) for name, value in made.items()} | {"use_cache": False}
     if allowed.ndim == 4 and attention.installed(model.get_decoder()):
-        given["causal_until"] = min(forest.trunk(row) for row in rows)
+        given["causal_until"] = min(tree.trunk(row) for row in rows)
     return given
 
 
-def _predicting(rows: Sequence[forest.Row], asked: Sequences) -> tuple[list[int], list[int], list[int]]:
+def _predicting(rows: Sequence[tree.Row], asked: Sequences) -> tuple[list[int], list[int], list[int]]:
     """Row and place of every token that predicts one of a response, one response after the other; their lengths."""
     where = {number: (row, places) for row, made in enumerate(rows) for number, places in made.places.items()}
     row_of, place, lengths = [], [], []
@@ -125,7 +125,7 @@ def _predicting(rows: Sequence[forest.Row], asked: Sequences) -> tuple[list[int]
 
 @contextmanager
 def _media_filled_in(
-    model: PreTrainedModel, rows: Sequence[forest.Row], features: dict[Source, torch.Tensor]
+    model: PreTrainedModel, rows: Sequence[tree.Row], features: dict[Source, torch.Tensor]
 ) -> Iterator[None]:
     """Inside the block the embedding table gives features where tokens stand for media."""
     spots = [

@@ -1,0 +1,75 @@
+"""A model's name or folder -> its backbone; the only module that knows every family."""
+
+from pathlib import Path
+
+import torch
+
+from avem_train.backbones.base import Backbone
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
+from model_adapters.avere.loading import whole
+from model_adapters.base.arguments import first_line
+from model_adapters.base.hub import HUB_ID, NEEDED, named_revision
+
+_EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
+
+
+_FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
+
+
+def find(named: str) -> Path:
+    """The folder of the whole model that `named` means: a folder, avere_nano (the embedded one), or a hub id org/name.
+
+    What a hub id names is downloaded, or taken from the hub's cache; org/name@revision takes a commit, tag or branch.
+    The folder's own name is the commit, and the training notes it. Stops where there is no model that can be trained.
+    """
+    folder = whole(named)
+    if not folder.exists() and HUB_ID.fullmatch(named):
+        folder = _from_hub(named)
+    family(folder)
+    return folder
+
+
+def _from_hub(named: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        name, revision = named_revision(named)
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(NEEDED)))
+    except (OSError, ValueError) as error:  # no such repository, no access, no network and nothing in the cache
+        stop(
+            f"model={named}: there is no such folder, and the hub gives no such model ({first_line(error)}); name a "
+            f"folder, or fetch it first: hf download {named}"
+        )
+
+
+def family(folder: Path) -> str:
+    """The model_type that a folder's config.json names. Stops where there is none that can be trained."""
+    config = folder / "config.json"
+    if not config.is_file():
+        lacking = "there is no config.json in it" if folder.is_dir() else "there is no such folder"
+        stop(f"model={folder}: {lacking}; name a folder with a whole model, avere_nano, or a hub id such as {_EXAMPLE}")
+    try:
+        about = typed(parse_json(read_bytes(config)), dict)
+    except Unreadable as error:
+        stop(f"model={folder}: its config.json is not that of a model ({error})")
+    kind = about.get("model_type")
+    if not isinstance(kind, str) or kind not in _FAMILIES:
+        stop(f"model={folder}: its model_type is {brief(repr(kind))}; it must be one of {', '.join(_FAMILIES)}")
+    if "quantization_config" in [*about, *(name for part in about.values() if isinstance(part, dict) for name in part)]:
+        stop(
+            f"model={folder}: its weights are quantised (quantization_config in its config.json), and adapters are "
+            "trained on whole ones here; name the model that it was made from"
+        )
+    return kind
+
+
+def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
+    """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
+    if family(folder) == "avere":
+        from avem_train.backbones.avere import AvereBackbone
+
+        return AvereBackbone.load(folder, device, dtype, cache_bytes)
+    from avem_train.backbones.qwen_omni import QwenBackbone
+
+    return QwenBackbone.load(folder, device, dtype, cache_bytes)

@@ -1,0 +1,1 @@
+"""Preference data: records, checks, rejected media, responses."""

@@ -1,0 +1,1 @@
+"""Preference training: settings, trainer, log-probabilities, reference cache, run folder."""

@@ -1,0 +1,1 @@
+"""Sequences that share a prefix are computed once: prefix trees, packing, block attention."""

@@ -1,7 +1,8 @@
 """Every model that answers: its name for lmms-eval, by which route, what it is really fed, under which licence.
 
 The one table of models. `manifests` offers its chat classes to lmms-eval, the README's table is made of it (see
-`emorealm_results.models_page`), and adapters take their default checkpoint from it. Nothing heavy is imported here.
+`emorealm_results.paper.models_page`), and adapters take their default checkpoint from it. Nothing heavy is imported
+here.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from emorealm_results.saved import Saved
+from emorealm_results.runs.saved import Saved
 from emorealm_tasks.harness import request_settings
 from emorealm_tasks.harness.request_settings import Ways
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from emorealm_results import markdown, output
+from emorealm_results.console import markdown, output
 from emorealm_tasks.errors import stop
 from emorealm_tasks.schemas import require
 from emorealm_tasks.untrusted import read_json

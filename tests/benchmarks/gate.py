@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from emorealm_results import gate, pairs
-from emorealm_results.markdown import table
+from emorealm_results.compare import losses, pairs
+from emorealm_results.console.markdown import table
 from emorealm_tasks.metrics import TASKS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,10 +55,10 @@ def found(random: np.random.Generator, clip_of: dict[str, Any], losses: dict[str
     tested = [
         test
         for task, clips in clip_of.items()
-        for test in gate.losses(pair(random, task, clips, losses.get(task, 0.0)), "strict", resamples)
+        for test in losses.losses(pair(random, task, clips, losses.get(task, 0.0)), "strict", resamples)
     ]
-    adjusted = gate.holm([test.p for test in tested])
-    return {test.task for test, p in zip(tested, adjusted, strict=True) if p <= gate.LEVEL}
+    adjusted = losses.holm([test.p for test in tested])
+    return {test.task for test, p in zip(tested, adjusted, strict=True) if p <= losses.LEVEL}
 
 
 def pair(random: np.random.Generator, task: str, clips: Sequence[int], loss: float) -> pairs.Pair:
@@ -94,7 +94,7 @@ def render(alarms: int, rounds: int, losing: int, resamples: int, power: Sequenc
         "# Error rates of `emorealm regress`, simulated",
         " ".join(__doc__.split("\n\n")[2].split()).removesuffix(" Writes gate.md to results/performance/."),
         f"**False alarms** of runs that differ by chance alone, over all scores together: {100 * rate:.1f}% "
-        f"(± {100 * error:.1f}, a standard error) of {rounds} pairs of runs; asked for: {100 * gate.LEVEL:g}% at most.",
+        f"(± {100 * error:.1f}, a standard error) of {rounds} pairs of runs; asked for: {100 * losses.LEVEL:g}% at most.",
         "**Power**: how often a true loss in one task (the other four as before) is found in that task, by accuracy or "
         f"F1; {losing} pairs of runs each, {resamples} resamples of the permutation test.",
         table(power),

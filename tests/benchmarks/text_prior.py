@@ -16,7 +16,7 @@ import torch
 from avem_train.backbones import base, loading
 from avem_train.data.responses import Reply
 from avem_train.dpo import logprobs
-from emorealm_results.markdown import table
+from emorealm_results.console.markdown import table
 from model_adapters.avere.loading import NANO
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emorealm_results import evaluate
+from emorealm_results.commands import eval
 from emorealm_tasks.mini.build.split import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,7 +47,7 @@ def test_what_is_complete_ends_with_0(tmp_path):
 
 
 def test_without_an_output_path_the_printed_results_count(capfd):
-    assert evaluate.main(ASKED) == 0
+    assert eval.main(ASKED) == 0
     assert TASK in capfd.readouterr().out
 
 
@@ -58,7 +58,7 @@ def test_an_evaluation_that_breaks_off_ends_with_1(monkeypatch, capfd):
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(AvereChat, "generate_until", broken)
-    assert evaluate.main(ASKED) == 1
+    assert eval.main(ASKED) == 1
     assert "emorealm eval: the evaluation failed: RuntimeError: out of memory" in capfd.readouterr().err
 
 
@@ -71,14 +71,14 @@ def test_an_evaluation_that_breaks_off_ends_with_1(monkeypatch, capfd):
     ],
 )
 def test_what_lmms_eval_only_prints_ends_with_1(arguments, word, capfd):
-    assert evaluate.main(arguments) == 1
+    assert eval.main(arguments) == 1
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("emorealm eval: ")]
     assert word in line
 
 
 def test_results_that_cannot_be_written_end_with_1(tmp_path, capfd):
     (tmp_path / "run").write_text("a file, not a folder")
-    assert evaluate.main([*ASKED, "--output_path", str(tmp_path / "run"), "--log_samples"]) == 1
+    assert eval.main([*ASKED, "--output_path", str(tmp_path / "run"), "--log_samples"]) == 1
     assert "was not written" in capfd.readouterr().err
 
 
@@ -86,7 +86,7 @@ def test_samples_that_cannot_be_written_end_with_1(tmp_path, monkeypatch, capfd)
     from lmms_eval.loggers import EvaluationTracker
 
     monkeypatch.setattr(EvaluationTracker, "save_results_samples", lambda self, **given: None)
-    assert evaluate.main([*ASKED, "--output_path", str(tmp_path / "run"), "--log_samples"]) == 1
+    assert eval.main([*ASKED, "--output_path", str(tmp_path / "run"), "--log_samples"]) == 1
     assert f"no samples of {TASK}" in capfd.readouterr().err
 
 
@@ -94,31 +94,31 @@ def test_an_earlier_run_does_not_stand_in_for_a_failed_one(tmp_path, monkeypatch
     from lmms_eval.loggers import EvaluationTracker
 
     output = ["--output_path", str(tmp_path / "run")]
-    assert evaluate.main([*ASKED, *output]) == 0
+    assert eval.main([*ASKED, *output]) == 0
     monkeypatch.setattr(EvaluationTracker, "save_results_aggregated", lambda self, **given: None)
-    assert evaluate.main([*ASKED, *output]) == 1
+    assert eval.main([*ASKED, *output]) == 1
     assert "was not written" in capfd.readouterr().err
 
 
 def test_of_several_evaluations_each_counts(tmp_path, capfd):
     fine = {"model": "avere", "tasks": TASK, "limit": 2}
     (tmp_path / "config.yaml").write_text(json.dumps([fine, fine | {"tasks": "no_such_task"}]))
-    assert evaluate.main(["--config", str(tmp_path / "config.yaml")]) == 1
+    assert eval.main(["--config", str(tmp_path / "config.yaml")]) == 1
     assert capfd.readouterr().err.count("emorealm eval: ") == 1
     (tmp_path / "config.yaml").write_text(json.dumps([fine, fine | {"tasks": OTHER}]))
-    assert evaluate.main(["--config", str(tmp_path / "config.yaml")]) == 0
+    assert eval.main(["--config", str(tmp_path / "config.yaml")]) == 0
 
 
 def test_a_configuration_without_an_entry_is_no_success(tmp_path, capfd):
     (tmp_path / "config.yaml").write_text("[]")
-    assert evaluate.main(["--config", str(tmp_path / "config.yaml")]) == 1
+    assert eval.main(["--config", str(tmp_path / "config.yaml")]) == 1
     assert "nothing was evaluated" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [[], ["--model", "avere"]])
 def test_without_tasks_nothing_is_asked(arguments, capfd):
     with pytest.raises(SystemExit) as left:
-        evaluate.main(arguments)
+        eval.main(arguments)
     assert left.value.code == 2
     assert "--tasks" in capfd.readouterr().err.splitlines()[-1]
 
@@ -126,13 +126,13 @@ def test_without_tasks_nothing_is_asked(arguments, capfd):
 def test_missing_data_keep_their_own_status(tmp_path, monkeypatch):
     monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "nowhere"))
     with pytest.raises(SystemExit) as left:
-        evaluate.main(ASKED)
+        eval.main(ASKED)
     assert left.value.code == 2
 
 
 def test_lists_of_lmms_eval_are_no_failure(capfd):
     with pytest.raises(SystemExit) as left:
-        evaluate.main(["--tasks", "list"])
+        eval.main(["--tasks", "list"])
     assert not left.value.code
     assert TASK in capfd.readouterr().out
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 
 import run_folders
-from emorealm_results import agreement, cli
+from emorealm_results import cli
+from emorealm_results.runs import agreement
 from emorealm_tasks.metrics import description
 from emorealm_tasks.metrics.description import CRITERIA, Verdict
 

@@ -7,8 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_results import audit, cli, printed
-from emorealm_results.audit_rules import Tables, gain, harmonic
+from emorealm_results import cli
+from emorealm_results.paper import audit, printed
+from emorealm_results.paper.audit_rules import Tables, gain, harmonic
 
 
 @pytest.fixture(scope="module")

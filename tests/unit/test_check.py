@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from emorealm_tasks import check
+from emorealm_results.commands import check
 
 TASKS = ["modality_agreement", "reasoning_basic_audio", "reasoning_basic_video", "reasoning_stress_audio",
          "reasoning_stress_video"]  # fmt: skip

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 import run_folders
 import test_agreement
 import test_recognised
-from emorealm_results import cli, compare, pairs, power, recognised, saved
+from emorealm_results import cli
+from emorealm_results.compare import pairs, power
+from emorealm_results.compare import report as compare
+from emorealm_results.runs import recognition, saved
 from emorealm_tasks.harness import request_settings
 from emorealm_tasks.metrics import TASKS
 
@@ -277,7 +280,7 @@ def test_recognition_is_compared_by_its_own_scores(tmp_path, capsys):
     first, second = recognising(tmp_path / "a", replies()), recognising(tmp_path / "b", replies(30))
     task = compared(first, second)["tasks"]["dfew"]
     for score in ("uar", "war", "weighted_f1", "recall_fear"):
-        one, other = (recognised.score(recognised.load(run))["dfew"]["readings"]["strict"] for run in (first, second))
+        one, other = (recognition.score(recognition.load(run))["dfew"]["readings"]["strict"] for run in (first, second))
         assert task["scores"][score]["difference"] == pytest.approx(other[score]["value"] - one[score]["value"])
     assert task["mcnemar"]["only_first"] == 10
     assert cli.main(["compare", str(first), str(second), "--show", "5"]) == 0
@@ -297,7 +300,7 @@ def test_a_class_that_one_run_drops_is_compared_by_name_in_the_official_reading(
     assert cli.main(["compare", *map(str, paths), "--reading", "official"]) == 0
     scores = compared(*paths, "official")["tasks"]["dfew"]["scores"]
     for one, run in zip(("first", "second"), paths, strict=True):
-        alone = recognised.score(recognised.load(run))["dfew"]["readings"]["official"]
+        alone = recognition.score(recognition.load(run))["dfew"]["readings"]["official"]
         assert {name: scores[name][one] for name in alone} == {name: score["value"] for name, score in alone.items()}
     assert scores["recall_fear"]["difference"] is None
     assert "recall fear" in capsys.readouterr().out

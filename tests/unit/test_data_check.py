@@ -93,7 +93,7 @@ def test_lmms_eval_sees_neither_absent_tasks_nor_groups_of_them(here):
 
 
 def test_check_looks_at_the_suite_by_default(here, capsys):
-    from emorealm_tasks import check
+    from emorealm_results.commands import check
 
     here.setenv("EMOREALM_DFEW", "/nowhere")
     assert check.main([]) == 2

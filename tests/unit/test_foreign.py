@@ -5,7 +5,9 @@ import json
 import pytest
 
 import run_folders
-from emorealm_results import cli, foreign, rescore, samples
+from emorealm_results import cli
+from emorealm_results.rescore import scores
+from emorealm_results.runs import foreign, samples
 from emorealm_tasks.metrics import TASKS
 
 
@@ -45,9 +47,9 @@ def test_every_shape_gives_the_numbers_of_our_own_records(tmp_path, questions, s
     for rows in tasks.values():
         rows[7]["error"] = "[LMMS_EVAL_REQUEST_FAILED] out of memory"
     run = run_folders.write(tmp_path / "run", tasks)
-    ours = rescore.score(samples.load(run))["benchmarks"]
+    ours = scores.score(samples.load(run))["benchmarks"]
     strip(run, SHAPES[shape])
-    assert rescore.score(foreign.load(run, questions))["benchmarks"] == ours
+    assert scores.score(foreign.load(run, questions))["benchmarks"] == ours
 
 
 def test_a_cut_file_of_answers_alone_is_refused(tmp_path, questions, capsys):

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 import board_folders
 import run_folders
-from emorealm_results import board, cli, gallery, leaderboard, measured, pages, printed
-from emorealm_results.layouts import LAYOUTS
+from emorealm_results import cli
+from emorealm_results.leaderboard import page, ranking, sample_browser
+from emorealm_results.leaderboard import rows as leaderboard_rows
+from emorealm_results.pages import build
+from emorealm_results.paper import printed
+from emorealm_results.paper.layouts import LAYOUTS
 from emorealm_tasks.metrics import TASKS
 
 
@@ -70,9 +74,9 @@ def test_a_limited_run_is_marked_and_never_ranked(made):
 
 def test_missing_clips_keep_a_run_out_of_the_ranking(tmp_path):
     folder = run_folders.write(tmp_path / "run", run_folders.whole("emorealm"), missing=3)
-    run = measured.read(folder, "run", 0, [])
+    run = leaderboard_rows.read(folder, "run", 0, [])
     assert run.about["marks"] == ["15 questions missing"]
-    line = board.lines(run.rows, LAYOUTS[0], False, "strict", [run.about])[0]
+    line = ranking.lines(run.rows, LAYOUTS[0], False, "strict", [run.about])[0]
     assert line.rank is None
 
 
@@ -81,9 +85,9 @@ def test_ranks_follow_the_ranking_column_and_ties_share_one(tmp_path):
     for number, name in enumerate(("a", "b", "c")):
         tasks = {f"emorealm_{task}": board_folders.rows(task, (0,) if name == "c" else ()) for task in TASKS}
         folder = run_folders.write(tmp_path / name, tasks)
-        runs.append(measured.read(folder, name, number, []))
+        runs.append(leaderboard_rows.read(folder, name, number, []))
     rows = [row for run in runs for row in run.rows]
-    ranked = board.lines(rows, LAYOUTS[0], False, "strict", [run.about for run in runs])
+    ranked = ranking.lines(rows, LAYOUTS[0], False, "strict", [run.about for run in runs])
     assert [(line.model, line.rank) for line in ranked] == [("a", 1), ("b", 1), ("c", 3)]
 
 
@@ -101,13 +105,13 @@ def test_cells_carry_interval_counts_and_the_blind_floor(made):
 @pytest.mark.parametrize(("published", "verdict"), [(70, "below"), (50, "within"), (20, "above")])
 def test_verdicts_say_on_which_side_of_the_paper_a_run_lies(published, verdict):
     def row(source, value, **more):
-        return measured.Row(
+        return leaderboard_rows.Row(
             source, "m", "A,V", "emorealm", False, "emorealm", "full", "accuracy", "official", value, **more
         )
 
     rows = [row("measured", 48.0, low=42.0, high=54.0, run=0), row("published", published, table=13)]
     about = {"published": "m", "marks": []}
-    (found,) = board.comparisons(rows, [about])
+    (found,) = ranking.comparisons(rows, [about])
     assert found["verdict"] == verdict
     assert (found["difference"], found["low"], found["high"]) == (48 - published, 42 - published, 54 - published)
 
@@ -125,7 +129,7 @@ def test_a_run_finds_its_row_by_model_by_checkpoint_or_by_name(tmp_path):
         run_folders.write(
             folder, {f"emorealm_{TASKS[0]}": run_folders.records(TASKS[0])}, model=model, pretrained=pretrained
         )
-        assert measured.read(folder, name, 0, models).about["published"] == expected
+        assert leaderboard_rows.read(folder, name, 0, models).about["published"] == expected
 
 
 def test_csv_holds_every_score_with_its_runs_facts(made):
@@ -155,7 +159,7 @@ def test_samples_join_the_runs_and_clips_are_drawn_where_they_are(made):
     assert data["samples"][0]["question"] == "modality_agreement: question 0?"
     with_sound, silent = data["clips"]["emorealm/part_1/0.mp4"], data["clips"]["emorealm/part_1/1.mp4"]
     assert with_sound["frames"].startswith("data:image/jpeg;base64,")
-    assert len(with_sound["times"]) == gallery.FRAMES
+    assert len(with_sound["times"]) == sample_browser.FRAMES
     assert "sound" in with_sound
     assert silent["no_sound"]
     assert "sound" not in silent
@@ -171,7 +175,7 @@ def test_clips_that_models_disagree_on_come_first():
         }
 
     found = [sample("easy", "A", "A"), sample("hard", "B", "B"), sample("split", "A", "B")]
-    assert gallery.choose_clips(found, 2) == [("b", "split"), ("b", "hard")]
+    assert sample_browser.choose_clips(found, 2) == [("b", "split"), ("b", "hard")]
 
 
 def test_suite_tasks_come_from_the_results_file(tmp_path):
@@ -188,7 +192,7 @@ def test_suite_tasks_come_from_the_results_file(tmp_path):
         "config": {"model": "avere", "random_seed": 7}, "versions": {"dfew": 1.0},
     }  # fmt: skip
     (folder / "20261121_101500_results.json").write_text(json.dumps(results))
-    run = measured.read(folder, "run", 0, [])
+    run = leaderboard_rows.read(folder, "run", 0, [])
     found = {(row.task, row.metric, row.reading): row for row in run.rows}
     war = found["dfew", "war", "strict"]
     assert (war.value, war.low, war.high, war.n, war.unparsed, war.errors) == (61, 55, 67, 40, 4, 1)
@@ -210,8 +214,8 @@ def test_a_survey_stands_beside_the_papers(tmp_path):
     share = {"value": 60.0, "low": 50.0, "high": 70.0}
     report = {"participants": 9, "questions": {"best_emotion": {"mine": share}}}
     (tmp_path / "tally.json").write_text(json.dumps(report))
-    rows = leaderboard.survey_rows(tmp_path / "tally.json")
-    (line,) = board.lines(rows, LAYOUTS[-1], False, "official", [])
+    rows = page.survey_rows(tmp_path / "tally.json")
+    (line,) = ranking.lines(rows, LAYOUTS[-1], False, "official", [])
     assert (line.model, line.cells[0].value, line.cells[0].n) == ("mine", 60.0, 9)
 
 
@@ -221,6 +225,6 @@ def test_a_survey_stands_beside_the_papers(tmp_path):
     )
 )
 def test_embedded_data_comes_back_and_cannot_end_its_element(value):
-    text = pages.embed(value)
+    text = build.embed(value)
     assert not set("<>&\u2028\u2029") & set(text)
     assert json.loads(text) == value

@@ -11,8 +11,13 @@ import test_agreement
 import test_foreign
 import test_recognised
 from avem_train.study import record as study_record
-from emorealm_results import cli, inputs, judged, leaderboard, rescore, rescore_run, study_scores
-from emorealm_results.layouts import GROUP
+from emorealm_results import cli
+from emorealm_results.commands import rescore
+from emorealm_results.leaderboard import inputs, page
+from emorealm_results.paper.layouts import GROUP
+from emorealm_results.rescore import scores as run_scores
+from emorealm_results.runs import descriptions
+from emorealm_results.study import scores as study_scores
 from emorealm_tasks import metrics
 from emorealm_tasks.judge import dispatch
 
@@ -32,13 +37,13 @@ def answered(wrong):
     for row in rows:
         if int(row["id"].rpartition("_")[2]) in wrong:
             row["raw"] = "AB"[row["gold"] == "A"]
-    return [rescore.reread(row) for row in rows]
+    return [run_scores.reread(row) for row in rows]
 
 
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
     """They have tests of their own, and take their time."""
-    monkeypatch.setattr(leaderboard, "_draw", lambda rows, out: [])
+    monkeypatch.setattr(page, "_draw", lambda rows, out: [])
 
 
 @pytest.fixture
@@ -202,7 +207,7 @@ def test_descriptions_judged_again_reach_the_board(tmp_path, no_cache, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(dispatch, "judge_records", judge)
         patch.setattr(dispatch, "check", lambda *_: None)
-        assert rescore_run.main([str(run), "--judge", "live", "--json", str(scores)]) == 0
+        assert rescore.main([str(run), "--judge", "live", "--json", str(scores)]) == 0
     assert json.loads(scores.read_text())["descriptions"]["emer"]["judge"] == "new"
     data = board(tmp_path, scores)
     cell = line_of(data, "again")["cells"]["emer/label"]["strict"]
@@ -212,7 +217,7 @@ def test_descriptions_judged_again_reach_the_board(tmp_path, no_cache, monkeypat
 
 def test_a_judge_without_enough_verdicts_does_not_stand_for_the_run():
     rows = [test_agreement.record(number, **({"small": 4} | ({"big": 7} if number else {}))) for number in range(12)]
-    assert judged.counting(rows) == "small"  # big lacks one verdict of twelve
+    assert descriptions.counting(rows) == "small"  # big lacks one verdict of twelve
 
 
 def test_recognised_emotions_are_read_again_with_their_recalls_intervals(tmp_path):

@@ -2,13 +2,13 @@
 
 import pytest
 
-from emorealm_results import models_page, printed
+from emorealm_results.paper import models_page, printed
 from model_adapters.catalogue import MODELS
 
 
 def test_the_readme_shows_the_table_of_the_code():
     page = models_page.PAGE.read_text(encoding="utf-8")
-    assert models_page.rewritten(page) == page, "run python -m emorealm_results.models_page"
+    assert models_page.rewritten(page) == page, "run python -m emorealm_results.paper.models_page"
 
 
 def test_every_row_of_table_13_is_there_or_said_to_be_missing():

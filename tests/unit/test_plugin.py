@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from emorealm_results.samples import read_samples
+from emorealm_results.runs.samples import read_samples
 from emorealm_tasks import plugin
 from emorealm_tasks.benchmarks import registry, suite
 from emorealm_tasks.harness import current_run, media_log

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import run_folders
-from emorealm_results import cli, power
+from emorealm_results import cli
+from emorealm_results.compare import power
 from emorealm_tasks.metrics import TASKS
 
 

@@ -5,7 +5,9 @@ import json
 import pytest
 from lmms_eval.loggers.evaluation_tracker import EvaluationTracker
 
-from emorealm_results import recognised, rescore_run
+from emorealm_results.commands import rescore
+from emorealm_results.rescore import report as rescore_run
+from emorealm_results.runs import recognition as recognised
 from emorealm_tasks.benchmarks.recognition_rows import ask, row
 from emorealm_tasks.harness import recognition
 
@@ -86,7 +88,7 @@ def test_another_lexicon_reads_other_emotions(tmp_path, capsys):
     words.write_text('anger: {names: "angry hm", signs: ""}\n')
 
     def strict(*more):
-        assert rescore_run.main([str(folder), *more]) == 0
+        assert rescore.main([str(folder), *more]) == 0
         return json.loads(capsys.readouterr().out)["recognition"]["dfew"]["readings"]["strict"]
 
     assert strict()["war"]["value"] == 80

@@ -5,12 +5,14 @@ import json
 import pytest
 
 import run_folders
-from emorealm_results import cli, rescore, samples
+from emorealm_results import cli
+from emorealm_results.rescore import scores
+from emorealm_results.runs import samples
 from emorealm_tasks import metrics
 
 
 def score(folder):
-    return rescore.score(samples.load(folder))
+    return scores.score(samples.load(folder))
 
 
 def test_scores_come_from_the_raw_replies_not_from_the_saved_readings(tmp_path):

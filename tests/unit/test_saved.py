@@ -5,7 +5,8 @@ import json
 import pytest
 
 import run_folders
-from emorealm_results import cli, saved
+from emorealm_results import cli
+from emorealm_results.runs import saved
 from emorealm_tasks.metrics import TASKS
 
 

@@ -107,7 +107,7 @@ def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypa
 
 
 def test_every_row_of_the_paper_is_found_there():
-    from emorealm_results.study_paper import of_model
+    from emorealm_results.study.paper import of_model
 
     for section in ("main", "table17", "table18"):
         for arm in arms.SECTIONS[section](Choices()):

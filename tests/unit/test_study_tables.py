@@ -7,9 +7,11 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from avem_train.study import record
-from emorealm_results import cli, study_plots, study_scores
-from emorealm_results.layouts import GROUP
-from emorealm_results.study_scores import Scored
+from emorealm_results import cli
+from emorealm_results.paper.layouts import GROUP
+from emorealm_results.study import plots
+from emorealm_results.study import scores as study_scores
+from emorealm_results.study.scores import Scored
 from emorealm_tasks import metrics
 from emorealm_tasks.metrics import intervals
 
@@ -168,7 +170,7 @@ def test_the_verb_writes_tables_and_a_figure(found, tmp_path, capsys):
 def test_nothing_to_draw_with_one_value(found, tmp_path):
     scored = Scored(found, "strict")
     row = next(row for row in study_scores.rows(found, "sweeps") if row.axis)
-    assert not study_plots.sweeps([(row, scored.row(row, "full"))], tmp_path / "x.png")
+    assert not plots.sweeps([(row, scored.row(row, "full"))], tmp_path / "x.png")
 
 
 def test_a_study_without_a_run(found, tmp_path, capsys):

@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from emorealm_results import cli, survey, survey_tally
+from emorealm_results import cli
+from emorealm_results.survey import export, tally
 
 MODELS = ("OLA", "Qwen 2.5 Omni", "avere")
 
@@ -39,7 +40,7 @@ def exported(tmp_path, captions):
 def answers(path, key, choose, participants=("p1", "p2", "p3"), version="1"):
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(survey_tally.COLUMNS)
+        writer.writerow(tally.COLUMNS)
         for participant in participants:
             for number, item in key["versions"][version].items():
                 for question in key["questions"]:
@@ -70,13 +71,13 @@ def test_pages_are_anonymous_and_hold_everything(exported):
         entry = key["versions"]["1"][str(item["item"])]
         for letter, model in entry["shown"].items():
             said = item["captions"][letter]
-            assert said == survey.CHECK_CAPTION if not model else said.startswith(f"caption {MODELS.index(model)}")
+            assert said == export.CHECK_CAPTION if not model else said.startswith(f"caption {MODELS.index(model)}")
 
 
 def test_versions_differ_and_a_seed_repeats(exported, captions, tmp_path):
     _, key = exported
     assert key["versions"]["1"] != key["versions"]["2"]
-    again = survey.shuffle(survey.read_items(captions), 1, 1, 0)
+    again = export.shuffle(export.read_items(captions), 1, 1, 0)
     assert [row["shown"] for row in again] == [item["shown"] for item in key["versions"]["1"].values()]
 
 
@@ -99,7 +100,7 @@ def test_shares_sum_to_100_and_intervals_draw_participants(exported, tmp_path):
         return item["attention"] or letter
 
     path = answers(tmp_path / "a.csv", key, choose, participants=tuple(taste))
-    report = survey_tally.tally(key, survey_tally.read_answers([path], key))
+    report = tally.tally(key, tally.read_answers([path], key))
     for shares in report["questions"].values():
         assert sum(share["value"] for share in shares.values()) == pytest.approx(100)
         assert all(share["low"] < share["value"] < share["high"] for share in shares.values())
@@ -125,8 +126,8 @@ def test_who_fails_the_check_is_left_out_and_named(exported, tmp_path, capsys):
 def test_an_answer_given_twice_counts_once(exported, tmp_path):
     _, key = exported
     path = answers(tmp_path / "a.csv", key, attentive, participants=("p1",))
-    once = survey_tally.read_answers([path], key)
-    assert survey_tally.read_answers([path, path], key) == once
+    once = tally.read_answers([path], key)
+    assert tally.read_answers([path, path], key) == once
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_an_answer_given_twice_counts_once(exported, tmp_path):
 def test_answers_of_another_study_stop_with_their_line(exported, tmp_path, capsys, line, words):
     out, _ = exported
     path = tmp_path / "bad.csv"
-    path.write_text(",".join(survey_tally.COLUMNS) + f"\n{line}\n")
+    path.write_text(",".join(tally.COLUMNS) + f"\n{line}\n")
     with pytest.raises(SystemExit) as error:
         cli.main(["survey", "tally", str(path), "--key", str(out / "key.json")])
     assert error.value.code == 2
@@ -220,6 +221,6 @@ def test_clips_may_lie_in_a_folder_that_is_named(captions, tmp_path):
 def test_any_key_ends_in_one_line(tmp_path, capsys, content):
     (tmp_path / "key.json").write_text(content)
     with pytest.raises(SystemExit) as left:
-        survey_tally.load_key(tmp_path / "key.json")
+        tally.load_key(tmp_path / "key.json")
     assert left.value.code == 2
     assert capsys.readouterr().err.count("\n") == 1

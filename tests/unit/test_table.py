@@ -3,11 +3,13 @@
 from itertools import pairwise
 
 import run_folders
-from emorealm_results import cli, rescore, samples, table
+from emorealm_results import cli
+from emorealm_results.rescore import scores, table
+from emorealm_results.runs import samples
 
 
 def render(folder):
-    return table.render(rescore.score(samples.load(folder)))
+    return table.render(scores.score(samples.load(folder)))
 
 
 def rows(text, start):

@@ -1,0 +1,1 @@
+"""Two runs on the same questions: pairs, tests, the regression gate, power."""

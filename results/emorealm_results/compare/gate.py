@@ -1,0 +1,280 @@
+"""The regression gate: which scores fell by more than the tolerance, at a known error rate."""
+
+import xml.etree.ElementTree as ET
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+
+from scipy.stats import norm
+
+from emorealm_results import asking
+from emorealm_results.compare import losses, pairs
+from emorealm_results.compare.report import (
+    asked_lines,
+    changed,
+    judged_tasks,
+    score_name,
+)
+from emorealm_results.console.markdown import table
+from emorealm_results.rescore.table import GROUP_COLUMNS
+from emorealm_results.runs import saved
+from emorealm_results.runs.samples import FULL
+from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import intervals
+
+_LESS_IS_BETTER = ("unparsed_rate",)
+_NOT_JUDGED = ("yes_rate",)
+_SHOWN = 20
+REGRESSED, UNDECIDED, PASSED, REPORTED = "regressed", "undecided", "passed", "reported"
+_MARKS = {REGRESSED: "REGRESSED", UNDECIDED: "cannot be said", PASSED: "", REPORTED: ""}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How losses are judged.
+
+    ``tolerances`` are in points, a judge's or of a percentage, by score name; "" is that of all others (0 without it).
+    ``error_rate`` is the family-wise one and ``power`` what a loss of the tolerance's size must be found with, both as
+    shares. ``exact``: by tolerance alone.
+    """
+
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    error_rate: float = losses.LEVEL
+    power: float = losses.POWER
+    exact: bool = False
+
+    def tolerance(self, score: str) -> float:
+        """The tolerance of a score."""
+        return self.tolerances.get(score, self.tolerances.get("", 0.0))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One score of one task (or group) against its baseline, in percent or a judge's points; ``fell`` > 0 is worse.
+
+    ``outcome`` is one of REGRESSED, UNDECIDED, PASSED, REPORTED; ``p`` is Holm's and ``found_from`` the smallest loss
+    that is found with the power asked for; both None where no test was made.
+    """
+
+    task: str
+    score: str
+    baseline: float
+    value: float
+    fell: float
+    low: float
+    high: float
+    tolerance: float
+    flips: str
+    outcome: str
+    p: float | None = None
+    found_from: float | None = None
+
+    @property
+    def regressed(self) -> bool:
+        """Whether it fell behind."""
+        return self.outcome == REGRESSED
+
+    @property
+    def message(self) -> str:
+        """One line that says what fell, by how much, and how many answers flipped."""
+        tested = "" if self.p is None else f", p = {self.p:.3g} over all judged scores"
+        said = (
+            f"{self.task}: {self.score} went from {self.baseline:.2f} to {self.value:.2f}, worse by {self.fell:.2f} "
+            f"[{self.low:.2f}, {self.high:.2f}], tolerance {self.tolerance:g}{tested}{self.flips}"
+        )
+        if self.outcome != UNDECIDED:
+            return said
+        return f"{said}; a loss is found from {self.found_from:.2f} on, so one of {self.tolerance:g} may be missed"
+
+
+def judge(report: Mapping[str, Any], found: Sequence[pairs.Pair], rule: Rule) -> list[Verdict]:
+    """A verdict for each score of :func:`emorealm_results.compare.report.compare_pairs`, made of the tasks ``found``.
+
+    A judged score that was defined in the baseline and no longer is counts as regressed.
+    """
+    verdicts = []
+    for pair in found:
+        task = report["tasks"][pair.name]
+        scores = _scores(pair.part, task["scores"], rule, losses.primary(pair))
+        verdicts += _verdicts(pair.name, task["scores"], scores, rule, _flips(pair.name, task, report["changes"]))
+    for name, group in report["groups"].items():
+        verdicts += _verdicts(name, group, _scores(name.split()[-1], group, rule, ()), rule, "")
+    return verdicts if rule.exact else _tested(verdicts, found, report["reading"], rule)
+
+
+def _scores(part: str, scores: Mapping[str, Any], rule: Rule, primary: Sequence[str]) -> tuple[str, ...]:
+    """The names of the scores that are judged."""
+    if not rule.exact:
+        return tuple(primary)
+    return tuple(name for name in scores if part == FULL and name not in _NOT_JUDGED)
+
+
+def _tested(verdicts: Sequence[Verdict], found: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Verdict]:
+    """The verdicts with the outcomes of the tests, made as one family over all that is judged."""
+    tests = {(test.task, test.score): test for pair in found for test in losses.losses(pair, reading)}
+    places = [i for i, one in enumerate(verdicts) if one.outcome == PASSED and (one.task, one.score) in tests]
+    chances, froms = [], []
+    for one, test in ((verdicts[i], tests[verdicts[i].task, verdicts[i].score]) for i in places):
+        error = (one.high - one.low) / (2 * float(norm.ppf((1 + intervals.LEVEL) / 2)))
+        beyond = losses.p_beyond(one.fell, error, one.tolerance) if one.tolerance else 0.0
+        chances.append(max(test.p, beyond))
+        froms.append(losses.found_from(error, test.unit, len(places), rule.error_rate, rule.power))
+    done = list(verdicts)
+    for i, p, found_from in zip(places, losses.holm(chances), froms, strict=True):
+        one = replace(verdicts[i], p=p, found_from=found_from)
+        if p <= rule.error_rate:
+            one = replace(one, outcome=REGRESSED)
+        elif one.tolerance and one.high > one.tolerance and found_from > one.tolerance:
+            one = replace(one, outcome=UNDECIDED)
+        done[i] = one
+    return done
+
+
+def _flips(name: str, task: Mapping[str, Any], changes: Sequence[Mapping[str, Any]]) -> str:
+    if task["mcnemar"] is None:
+        counts = [sum(c["task"] == name and c["change"] == change for c in changes) for change in ("lost", "gained")]
+        return f"; {counts[0]} descriptions judged lower, {counts[1]} higher"
+    return f"; {task['mcnemar']['only_first']} right answers lost, {task['mcnemar']['only_second']} gained"
+
+
+def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule: Rule, flips: str) -> list[Verdict]:
+    """The scores' verdicts by tolerance alone, those to be tested as PASSED."""
+    found = []
+    for score, numbers in scores.items():
+        if numbers["first"] is None:
+            continue
+        tolerance = rule.tolerance(score)
+        about = (task, score, numbers["first"])
+        if numbers["second"] is None:
+            nan = float("nan")
+            outcome = REGRESSED if score in judged else REPORTED
+            found.append(Verdict(*about, nan, nan, nan, nan, tolerance, flips, outcome))
+            continue
+        fell, low, high = numbers["difference"], numbers["low"], numbers["high"]
+        low, high = (fell, fell) if low is None else (low, high)
+        if score not in _LESS_IS_BETTER:
+            fell, low, high = 0 - fell, 0 - high, 0 - low  # no "-0.0"
+        outcome = PASSED if score in judged else REPORTED
+        if outcome == PASSED and rule.exact and fell > tolerance:
+            outcome = REGRESSED
+        found.append(Verdict(*about, numbers["second"], fell, low, high, tolerance, flips, outcome))
+    return found
+
+
+def check_comparable(
+    baseline: saved.Saved, run: saved.Saved, report: Mapping[str, Any], accepted: Collection[str] = ()
+) -> None:
+    """End with status 2 unless the run answered every question of the baseline, and is another run than it.
+
+    So too where it was asked otherwise than the baseline, but for the differences that are ``accepted`` by name.
+    """
+    if baseline.folder.resolve() == run.folder.resolve():
+        stop(f"{run.folder}: is its own baseline; a run that failed leaves no new folder, so look at lmms-eval's log")
+    if lacking := sorted(names(baseline) - names(run)):
+        stop(f"{run.folder}: lacks {', '.join(lacking)}, which the baseline has; did the evaluation fail?")
+    for name, task in report["tasks"].items():
+        if task["only_first"] or task["only_second"]:
+            stop(
+                f"{run.folder}: {name} was asked {task['only_first']} question(s) less and {task['only_second']} more "
+                "than in the baseline; run both with the same data, clips and --limit"
+            )
+        if found := {way: both for way, both in (task["asked"] or {}).items() if way not in accepted}:
+            flags = " ".join(f"--asked-otherwise {way}" for way in found)
+            stop(
+                f"{run.folder}: {name} was asked otherwise than in the baseline ({asking.shown(found)}); ask both "
+                f"alike, or accept it: {flags}"
+            )
+
+
+def names(run: saved.Saved) -> set[str]:
+    """The tasks that a run answered."""
+    asked = {task.name for task in run.questions.tasks} if run.questions else set()
+    return asked | set(run.replies.records) | set(run.descriptions.records)
+
+
+def junit(verdicts: Sequence[Verdict]) -> str:
+    """The verdicts as JUnit XML: a suite a task, a case a score; those that are not judged are skipped."""
+    root = ET.Element("testsuites", name="emorealm regress")
+    for name, members in groupby(verdicts, lambda verdict: verdict.task):
+        cases = list(members)
+        of = {outcome: sum(case.outcome == outcome for case in cases) for outcome in _MARKS}
+        counts = {"tests": len(cases), "failures": of[REGRESSED], "errors": of[UNDECIDED], "skipped": of[REPORTED]}
+        suite = ET.SubElement(root, "testsuite", {"name": name} | {key: str(count) for key, count in counts.items()})
+        for verdict in cases:
+            case = ET.SubElement(suite, "testcase", classname=name, name=verdict.score)
+            message = verdict.message
+            if verdict.outcome == REGRESSED:
+                ET.SubElement(case, "failure", message=message, type="regression").text = message
+            elif verdict.outcome == UNDECIDED:
+                ET.SubElement(case, "error", message=message, type="power too low").text = message
+            elif verdict.outcome == REPORTED:
+                ET.SubElement(case, "skipped", message="reported, not judged")
+    return _xml(root)
+
+
+def junit_error(message: str) -> str:
+    """JUnit XML for a comparison that could not be made: one case, in error."""
+    root = ET.Element("testsuites", name="emorealm regress")
+    suite = ET.SubElement(root, "testsuite", name="emorealm regress", tests="1", failures="0", errors="1", skipped="0")
+    case = ET.SubElement(suite, "testcase", classname="emorealm regress", name="comparison")
+    ET.SubElement(case, "error", message=message, type="not comparable").text = message
+    return _xml(root)
+
+
+def render(verdicts: Sequence[Verdict], report: Mapping[str, Any], rule: Rule) -> str:
+    """The verdicts as Markdown: the outcome first, then what is judged, the changed answers, and what is reported."""
+    judged = sorted(
+        (verdict for verdict in verdicts if verdict.outcome != REPORTED),
+        key=lambda one: list(_MARKS).index(one.outcome),
+    )
+    of = {outcome: [verdict for verdict in judged if verdict.outcome == outcome] for outcome in _MARKS}
+    outcome = "No regression"
+    if of[REGRESSED]:
+        outcome = f"{len(of[REGRESSED])} of {len(judged)} scores regressed"
+    elif of[UNDECIDED]:
+        outcome = f"Cannot be said: {len(of[UNDECIDED])} of {len(judged)} scores could have fallen unseen"
+    head = f"# {outcome}\n\nBaseline {report['first']}, run {report['second']}, {report['reading']} reading."
+    lines = [f"- {verdict.message}" for verdict in (*of[REGRESSED], *of[UNDECIDED])]
+    columns = ["task", "score", "baseline", "run", "worse by [95%]"]
+    rows = [["", *columns, "tolerance", "p", "found from"]]
+    for verdict in judged:
+        digits = _digits(verdict, report)
+        p = "–" if verdict.p is None else f"{verdict.p:.3g}"
+        found_from = "–" if verdict.found_from is None else f"{verdict.found_from:.{digits}f}"
+        shown = [*_cells(verdict, report, digits), f"{verdict.tolerance:g}", p, found_from]
+        rows.append([_MARKS[verdict.outcome], *shown])
+    others = [_cells(one, report, _digits(one, report)) for one in verdicts if one.outcome == REPORTED]
+    blocks = [head, *asked_lines(report), *(["\n".join(lines)] if lines else []), table(rows), _about(rule)]
+    blocks += changed(report["changes"], _SHOWN)
+    blocks += ["Reported, not judged:", table([columns, *others])] if others else []
+    blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _about(rule: Rule) -> str:
+    if rule.exact:
+        return "Judged by tolerance alone."
+    return (
+        "p: one-sided, of paired answers, Holm's over all scores of this table; a false alarm anywhere has a chance of "
+        f"{100 * rule.error_rate:g}% at most. Found from: the smallest true loss that is found with "
+        f"{100 * rule.power:g}% power."
+    )
+
+
+def _digits(verdict: Verdict, report: Mapping[str, Any]) -> int:
+    task = report["tasks"].get(verdict.task)
+    return 2 if task and task["judge"] else 1
+
+
+def _cells(verdict: Verdict, report: Mapping[str, Any], digits: int) -> list[str]:
+    task = report["tasks"].get(verdict.task)
+    name = score_name(task["kind"], verdict.score) if task else GROUP_COLUMNS[verdict.score]
+    numbers = [f"{value:.{digits}f}" for value in (verdict.baseline, verdict.value)]
+    fell, low, high = (f"{value:+.{digits}f}" for value in (verdict.fell, verdict.low, verdict.high))
+    return [verdict.task, name, *numbers, f"{fell} [{low}, {high}]"]
+
+
+def _xml(root: ET.Element) -> str:
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

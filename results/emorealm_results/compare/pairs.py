@@ -1,0 +1,252 @@
+"""Two runs on the same questions: their records side by side, the difference of every score, and what changed.
+
+Both runs answered the same questions about the same clips, so differences are taken within questions: a bootstrap
+resample draws clips once for both (the interval of a difference, not a difference of intervals), and McNemar's test
+asks of the questions that only one run got right whether a fair coin would split them so unevenly. Descriptions are
+compared by the scores that one judge gave both; nothing is right or wrong in them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from emorealm_results.rescore.scores import reread
+from emorealm_results.runs import descriptions as judged
+from emorealm_results.runs.samples import FULL
+from emorealm_results.runs.saved import Saved
+from emorealm_tasks import metrics
+from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import recognition
+from emorealm_tasks.metrics import Array, ScoreFunction, description, intervals
+from emorealm_tasks.metrics import recognition as recognition_metrics
+from emorealm_tasks.metrics.description import CRITERIA
+
+Record = Any
+"""Of one of three kinds, which `kind` beside it names: `metrics.Record`, `recognition_metrics.Record`, or
+`reasoning_metrics.Record` with ``points``."""
+Difference = dict[str, float | None]
+"""first, second, difference (second - first), low, high: None where undefined"""
+QUESTIONS, RECOGNITION, DESCRIPTIONS = "questions", "recognition", "descriptions"
+_SAME = {
+    QUESTIONS: ("clip", "gold", "choices", "task", "subtask"),
+    RECOGNITION: ("clip", "gold", "labels", "task"),
+    DESCRIPTIONS: ("clip", "reference", "task"),
+}
+"""What makes two records' questions the same, by kind."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One task of one run: ``kind`` says how it is scored, ``read`` reads a record anew."""
+
+    name: str
+    kind: str
+    benchmark: str
+    part: str
+    task: str
+    records: Sequence[Record]
+    read: Callable[[Record], Record]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One task in both runs: ``first[i]`` and ``second[i]`` answer the same question.
+
+    Scores of DESCRIPTIONS are points of 1 to 10, all others percent.
+    """
+
+    name: str
+    kind: str
+    benchmark: str
+    part: str
+    task: str
+    first: tuple[Record, ...]
+    second: tuple[Record, ...]
+    only_first: tuple[str, ...]
+    only_second: tuple[str, ...]
+
+
+def tasks(run: Saved, judge: str = "") -> dict[str, Answered]:
+    """Every task of a run by its name; ``judge`` is the one whose verdicts count, "" for the run's own.
+
+    Ends with status 2 where more of that judge's verdicts are missing than may be.
+    """
+    found = [
+        Answered(task.name, QUESTIONS, task.benchmark, task.part, task.task, task.records, reread)
+        for task in (run.questions.tasks if run.questions else ())
+    ]
+    for name, replies in run.replies.records.items():
+        found.append(Answered(name, RECOGNITION, name, FULL, name, replies, recognition.read))
+    for name, descriptions in run.descriptions.records.items():
+        found.append(Answered(name, DESCRIPTIONS, name, FULL, name, descriptions, _points_by(run, name, judge)))
+    return {task.name: task for task in found}
+
+
+def _points_by(run: Saved, name: str, judge: str) -> Callable[[Record], Record]:
+    records = run.descriptions.records[name]
+    judge = judge or judged.counting(records)
+    lacks, of = description.unjudged(records, judge)
+    if not judge or lacks > description.MOST_UNJUDGED * of:
+        known = ", ".join(judged.judges(records)) or "nobody"
+        which = f"{lacks} of {of} verdicts of {judge}" if judge else "all verdicts"
+        stop(
+            f"{run.folder}: {name} lacks {which} (judged by {known}); name another with --judge, or judge with "
+            f"emorealm rescore {run.folder} --judge live"
+        )
+    return lambda record: dict(record) | {"points": description.clip_scores(record, judge), "judge": judge}
+
+
+def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:
+    """The tasks that both runs answered, their questions matched by id and read anew.
+
+    Both runs' descriptions are taken as ``judge`` scored them, "" for the judge of the first. Ends with status 2 when
+    no question is in both, or when a question differs between them in more than its answer.
+    """
+    ours = tasks(first, judge)
+    theirs = tasks(second, judge or _judge_of(first))
+    pairs = [_pair(task, theirs[name]) for name, task in ours.items() if name in theirs]
+    if not any(pair.first for pair in pairs):
+        stop(f"{first.folder} and {second.folder} have no question in common; name two runs of the same tasks")
+    return [pair for pair in pairs if pair.first]
+
+
+def _judge_of(run: Saved) -> str:
+    return next((judged.counting(records) for records in run.descriptions.records.values()), "")
+
+
+def _pair(first: Answered, second: Answered) -> Pair:
+    ours, theirs = ({record["id"]: record for record in run.records} for run in (first, second))
+    common = [identity for identity in ours if identity in theirs]
+    for identity in common:
+        changed = [name for name in _SAME[first.kind] if ours[identity][name] != theirs[identity][name]]
+        if changed:
+            stop(
+                f"{first.name}: question {identity} differs between the runs in {', '.join(changed)}; they did not "
+                "answer the same benchmark"
+            )
+    read = [(first.read(ours[identity]), second.read(theirs[identity])) for identity in common]
+    if first.kind == DESCRIPTIONS:  # the few that either run's judge left out
+        read = [both for both in read if both[0]["points"] and both[1]["points"]]
+    return Pair(
+        first.name,
+        first.kind,
+        first.benchmark,
+        first.part,
+        first.task,
+        tuple(before for before, _ in read),
+        tuple(after for _, after in read),
+        tuple(identity for identity in ours if identity not in theirs),
+        tuple(identity for identity in theirs if identity not in ours),
+    )
+
+
+def right(record: Record, reading: str) -> bool:
+    """Whether a record of QUESTIONS or RECOGNITION counts as answered rightly in a reading."""
+    read = record[reading if reading in record else "official"]
+    return read if isinstance(read, bool) else read == record["gold"]
+
+
+def task_differences(pair: Pair, reading: str, level: float = intervals.LEVEL) -> dict[str, Difference]:
+    """The difference of each score of the pair's task, by name; percent, or points where it is of descriptions."""
+    (names, before), (_, after) = (score_function(pair.kind, rows, reading) for rows in (pair.first, pair.second))
+    return _differences(names, pair.first, before, after, level)
+
+
+def score_names(pair: Pair) -> tuple[str, ...]:
+    """The names of the scores of the pair's task."""
+    return score_function(pair.kind, pair.first, "strict")[0]
+
+
+def score_function(kind: str, records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
+    """Names and function of the scores of a kind; of replies that are read, the unparsed ones' share too."""
+    if kind == DESCRIPTIONS:
+        points = np.array([list(record["points"].values()) for record in records])
+        points = np.column_stack([points, points.mean(axis=1)])
+        return (*CRITERIA, "mean"), lambda weights: weights @ points / weights.sum(axis=1, keepdims=True)
+    if kind == RECOGNITION:
+        known = reading if reading in recognition_metrics.READINGS else "official"
+        names, scores = recognition_metrics.score_function(records, known)
+    else:
+        names, scores = metrics.score_function(records, reading)
+    unparsed = np.array([not record["strict"] and not record["error"] for record in records])
+
+    def function(weights: Array) -> Array:
+        return np.column_stack([scores(weights), 100 * (weights @ unparsed) / weights.sum(axis=1)])
+
+    return (*names, "unparsed_rate"), function
+
+
+def group_differences(pairs: Sequence[Pair], reading: str, level: float = intervals.LEVEL) -> dict[str, Difference]:
+    """The difference of each score of :func:`metrics.group_scores`; clips are drawn jointly over the tasks."""
+    first = [row for pair in pairs for row in pair.first]
+    second = [row for pair in pairs for row in pair.second]
+    (names, before), (_, after) = (metrics.group_function(rows, reading) for rows in (first, second))
+    return _differences(names, first, before, after, level)
+
+
+def _differences(
+    names: Sequence[str], records: Sequence[Record], before: ScoreFunction, after: ScoreFunction, level: float
+) -> dict[str, Difference]:
+    ones = np.ones((1, len(records)))
+    values = zip(before(ones)[0], after(ones)[0], strict=True)
+    bounds = intervals.clip_bootstraps(records, lambda weights: after(weights) - before(weights), level=level)
+    found = {}
+    for name, (first, second), (low, high) in zip(names, values, bounds, strict=True):
+        numbers = {"first": first, "second": second, "difference": second - first}
+        plain = {key: None if np.isnan(value) else float(value) for key, value in numbers.items()}
+        found[name] = plain | {"low": low, "high": high}
+    return found
+
+
+def mcnemar(first: Iterable[bool], second: Iterable[bool]) -> dict[str, float | int]:
+    """McNemar's exact test on paired right/wrong answers (McNemar 1947).
+
+    ``only_first`` and ``only_second`` count the questions that one run alone got right, ``p`` is the two-sided
+    binomial probability of a split at least as uneven; 1 without any. It takes questions as independent.
+    """
+    both = list(zip(first, second, strict=True))
+    only_first = sum(a and not b for a, b in both)
+    only_second = sum(b and not a for a, b in both)
+    flips = only_first + only_second
+    p = binomtest(only_first, flips).pvalue if flips else 1.0
+    return {"only_first": only_first, "only_second": only_second, "p": float(p)}
+
+
+def changes(pair: Pair, reading: str) -> list[dict[str, Any]]:
+    """The questions whose answer changed: ``change`` is "gained", "lost", or "other answer" (as right as before).
+
+    Of descriptions, where nothing is right: "gained" and "lost" when the mean of the judge's scores rose or fell.
+    """
+    found = []
+    for before, after in zip(pair.first, pair.second, strict=True):
+        was, now = _standing(pair, before, reading), _standing(pair, after, reading)
+        shown = [_shown(pair, record) for record in (before, after)]
+        if was == now and shown[0] == shown[1]:
+            continue
+        found.append(
+            {
+                "change": "other answer" if was == now else ("gained" if now > was else "lost"),
+                "task": pair.name,
+                "id": before["id"],
+                "clip": before["clip"],
+                "subtask": before.get("subtask", ""),
+                "gold": before.get("gold", ""),
+                "first": shown[0],
+                "second": shown[1],
+                "first_raw": before["raw"],
+                "second_raw": after["raw"],
+            }
+        )
+    return found
+
+
+def _standing(pair: Pair, record: Record, reading: str) -> float:
+    """How well a record stands: right or not, or the mean of its points."""
+    return float(np.mean(list(record["points"].values()))) if pair.kind == DESCRIPTIONS else right(record, reading)
+
+
+def _shown(pair: Pair, record: Record) -> str:
+    return f"{_standing(pair, record, ''):.2f} points" if pair.kind == DESCRIPTIONS else record["strict"]

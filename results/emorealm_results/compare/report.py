@@ -1,0 +1,157 @@
+"""Two runs on the same questions: paired differences with their tests, and the answers that changed."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from emorealm_results import asking
+from emorealm_results.compare import pairs
+from emorealm_results.console.markdown import table
+from emorealm_results.rescore.table import GROUP_COLUMNS, NAMES
+from emorealm_results.runs import descriptions, saved
+from emorealm_tasks import settings
+from emorealm_tasks.judge.live import name as judge_name
+from emorealm_tasks.metrics import TASKS, description, intervals
+
+_SHOWN = 20
+_TESTED = ("accuracy", "war")
+"""The scores that McNemar's test is about: shares of right answers."""
+_AVERAGES = {"uar": "UAR", "war": "WAR", "weighted_f1": "F1"}
+
+
+def compare(first: saved.Saved, second: saved.Saved, reading: str, judge: str = "") -> dict[str, Any]:
+    """Every difference between two runs, as plain JSON types.
+
+    ``tasks`` (by lmms-eval's name: ``kind``, ``n``, ``n_clips``, the questions ``only_first`` and ``only_second`` that
+    were left out, ``scores`` of :func:`pairs.task_differences`, ``mcnemar``, None for descriptions, their ``judge``,
+    and ``asked``: what the runs were asked differently, see :func:`asking.compared`), ``groups`` (benchmark and part,
+    where it has all five tasks) and ``changes``.
+    """
+    return compare_pairs(pairs.pair(first, second, judge), first, second, reading)
+
+
+def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved.Saved, reading: str) -> dict[str, Any]:
+    """:func:`compare` of the runs' tasks as :func:`pairs.pair` has them."""
+    tasks, groups = {}, {}
+    asked = asking.compared(first, second, [pair.name for pair in found])
+    for pair in found:
+        described = pair.kind == pairs.DESCRIPTIONS
+        tasks[pair.name] = {
+            "kind": pair.kind,
+            "n": len(pair.first),
+            "n_clips": len({record["clip"] for record in pair.first}),
+            "only_first": len(pair.only_first),
+            "only_second": len(pair.only_second),
+            "scores": pairs.task_differences(pair, reading),
+            "mcnemar": None if described else _mcnemar(pair, reading),
+            "judge": pair.first[0]["judge"] if described else None,
+            "asked": asked[pair.name],
+        }
+    for (benchmark, part), members in groupby(found, lambda pair: (pair.benchmark, pair.part)):
+        together = list(members)
+        if [pair.task for pair in together] == list(TASKS):
+            groups[f"{benchmark} {part}"] = pairs.group_differences(together, reading)
+    return {
+        "first": str(first.folder),
+        "second": str(second.folder),
+        "reading": reading,
+        "interval": {"level": intervals.LEVEL, "resamples": intervals.RESAMPLES, "seed": intervals.SEED},
+        "tasks": tasks,
+        "groups": groups,
+        "changes": [change for pair in found for change in pairs.changes(pair, reading)],
+    }
+
+
+def _mcnemar(pair: pairs.Pair, reading: str) -> dict[str, float | int]:
+    return pairs.mcnemar(*([pairs.right(record, reading) for record in rows] for rows in (pair.first, pair.second)))
+
+
+def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
+    """The report as Markdown, with the first changed questions."""
+    level = f"{100 * report['interval']['level']:.0f}%"
+    head = ["task", "questions / clips", "score", "first", "second", f"difference [{level}]"]
+    rows = [[*head, "only first", "only second", "McNemar p"]]
+    for name, task in report["tasks"].items():
+        for place, (score, numbers) in enumerate(task["scores"].items()):
+            about = ["", ""] if place else [name, f"{task['n']} / {task['n_clips']}"]
+            tested = task["mcnemar"] if score in _TESTED else None
+            flips = ["", "", ""] if tested is None else [str(tested["only_first"]), str(tested["only_second"])]
+            flips += [] if tested is None else [f"{tested['p']:.3g}"]
+            cells = _numbers(numbers, 2 if task["kind"] == pairs.DESCRIPTIONS else 1)
+            rows.append([*about, score_name(task["kind"], score), *cells, *flips])
+    for name, group in report["groups"].items():
+        for score, numbers in group.items():
+            rows.append([name, "", GROUP_COLUMNS[score], *_numbers(numbers, 1), "", "", ""])
+    blocks = [f"# {report['first']} (first), {report['second']} (second), {report['reading']} reading"]
+    blocks += [*asked_lines(report), table(rows)]
+    blocks += [
+        f"{name}: {task['only_first']} question(s) only in the first, {task['only_second']} only in the second run."
+        for name, task in report["tasks"].items()
+        if task["only_first"] or task["only_second"]
+    ]
+    about = report["interval"]
+    blocks.append(
+        f"Intervals: {level} percentile bootstrap of the difference; clips are drawn, for both runs at once; "
+        f"{about['resamples']} resamples, seed {about['seed']}. McNemar: exact, on right answers."
+    )
+    blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
+    return "\n\n".join([*blocks, *changed(report["changes"], shown)]) + "\n"
+
+
+def asked_lines(report: Mapping[str, Any]) -> list[str]:
+    """What the two runs were asked differently, a block for each set of differences."""
+    return asking.lines({name: task["asked"] for name, task in report["tasks"].items()})
+
+
+def judged_tasks(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """The tasks whose scores are a judge's."""
+    return [(name, task) for name, task in report["tasks"].items() if task["judge"]]
+
+
+def score_name(kind: str, score: str) -> str:
+    """What a score is called in a table; "spurious" is a kind of question, or something that a judge scores."""
+    if kind == pairs.DESCRIPTIONS:
+        return description.NAMES.get(score, score)
+    return NAMES.get(score, score) if kind == pairs.QUESTIONS else _AVERAGES.get(score, score.replace("_", " "))
+
+
+def changed(changes: Sequence[Mapping[str, Any]], shown: int) -> list[str]:
+    """How many questions changed, and the first of them, as blocks of Markdown."""
+    counts = [f"{sum(c['change'] == kind for c in changes)} {kind}" for kind in ("gained", "lost", "other answer")]
+    blocks = [f"Changed answers: {', '.join(counts)}."]
+    if changes:
+        rows = [["change", "task", "question", "clip", "gold", "first", "second"]]
+        fields = ("change", "task", "id", "clip", "gold")
+        for change in changes[:shown]:
+            answers = [change[key] or "none" for key in ("first", "second")]
+            rows.append([*(str(change[field]) for field in fields), *answers])
+        blocks.append(table(rows))
+    if len(changes) > shown:
+        blocks.append(f"... and {len(changes) - shown} more.")
+    return blocks
+
+
+JUDGE_HELP = "whose verdicts on descriptions to compare: a model, or cues (default: the first run's own)"
+
+
+def load(first: Path, second: Path, judge: str | None) -> tuple[saved.Saved, saved.Saved, str]:
+    """Two runs, with the verdicts that the disk has of a judge, and that judge's full name ("" without one)."""
+    runs = saved.load(first), saved.load(second)
+    if not judge:
+        return *runs, ""
+    every = [records for run in runs for records in run.descriptions.records.values()]
+    if judge in {name for records in every for name in descriptions.judges(records)}:
+        return *runs, judge
+    model = judge.removesuffix(judge_name(""))
+    for run in runs:
+        descriptions.add_kept(run.descriptions, settings.load(), [model])
+    return *runs, judge_name(model)
+
+
+def _numbers(numbers: Mapping[str, float | None], digits: int) -> list[str]:
+    cells = ["–" if numbers[key] is None else f"{numbers[key]:.{digits}f}" for key in ("first", "second")]
+    if numbers["difference"] is None or numbers["low"] is None:
+        return [*cells, "–"]
+    difference, low, high = (f"{numbers[key]:+.{digits}f}" for key in ("difference", "low", "high"))
+    return [*cells, f"{difference} [{low}, {high}]"]

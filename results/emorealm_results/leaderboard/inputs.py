@@ -1,0 +1,116 @@
+"""What a leaderboard is made of, by its name on the command line: runs, folders of runs, rescored runs and studies."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from avem_train.study import record as study_record
+from emorealm_results import asking
+from emorealm_results.leaderboard import rows as leaderboard_rows
+from emorealm_results.leaderboard import study_rows
+from emorealm_results.leaderboard.rows import Measured
+from emorealm_results.paper.printed import Model
+from emorealm_results.runs import samples
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import read_json
+
+_RESULTS = "*_results.json"
+_RESCORED = {"benchmarks", "recognition", "descriptions"}
+_MINI = "emorealm_mini"
+
+
+def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
+    """Everything named, in order, as ``PLACE`` or ``NAME=PLACE``; a name that comes twice gets a number.
+
+    A place is a run's folder, a folder of such folders, or a JSON that `emorealm rescore --json` or `avem-train study`
+    wrote. The rows of a study have names of their own, after its file's where that is not "study". Stops at the first
+    place that is none of these.
+    """
+    found: list[Measured] = []
+    studied: dict[int, set[Any]] = {}
+    for text in named:
+        name, _, place = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+        path = Path(place)
+        content = _json(path) if path.is_file() else {}
+        if set(content) >= set(study_record.PARTS):
+            rows = study_rows.read(path, content, name or path.stem.removeprefix("study").strip("_"), len(found))
+            studied |= dict.fromkeys(range(len(found), len(found) + len(rows)), study_rows.asked(content))
+            found += rows
+        elif content:
+            found.append(
+                leaderboard_rows.read_rescored(path, content, _free(name or path.stem, found), len(found), models)
+            )
+        else:
+            for own, folder in _runs(path):
+                found.append(leaderboard_rows.read(folder, _free(name or own, found), len(found), models))
+    _mark_other_questions(found, studied)
+    _note_other_asking(found)
+    return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = read_json(path, dict, "name a run's folder, a rescored run or a study")
+    if set(content) >= set(study_record.PARTS):
+        study_record.check(path, content)
+    elif not _RESCORED & set(content):
+        stop(f"{path}: neither what `emorealm rescore --json` nor what `avem-train study` writes")
+    return content
+
+
+def _runs(place: Path) -> Iterator[tuple[str, Path]]:
+    """Name and folder of each run: of one --output_path one, of a folder of several all of them."""
+    homes = sorted({path.parent for path in place.rglob(_RESULTS)})
+    if place in homes or not homes:
+        yield place.resolve().name, place
+        return
+    outputs = [_output(home) for home in homes]
+    alone = Counter(outputs)
+    for home, output in zip(homes, outputs, strict=True):
+        folder = output if alone[output] == 1 else home  # several models may have been given one --output_path
+        yield str(folder.relative_to(place)) if folder != place else place.resolve().name, folder
+    for folder in sorted(place.iterdir()):
+        if folder.is_dir() and not any(home.is_relative_to(folder) for home in homes):
+            print(f"emorealm: {folder}: no {_RESULTS} of lmms-eval, left out", file=sys.stderr)
+
+
+def _output(home: Path) -> Path:
+    """The --output_path that results lie in: lmms-eval adds a folder with the model's name, where it has one."""
+    header = samples.read_header(next(home.glob(_RESULTS)))
+    return home.parent if home.name == header["model_folder"] else home
+
+
+def _free(name: str, found: Sequence[Measured]) -> str:
+    taken = sum(run.about["name"].rpartition(" #")[0] == name or run.about["name"] == name for run in found)
+    return f"{name} #{taken + 1}" if taken else name
+
+
+def _mark_other_questions(found: Sequence[Measured], studied: dict[int, set[Any]]) -> None:
+    """Keep a study's rows out of the ranking where a run beside them was asked other questions."""
+    asked = set()
+    for run in found:
+        for task in run.run.tasks if run.run else ():
+            if (task.benchmark, task.part) == (_MINI, samples.FULL):
+                asked |= {(record["id"], record["clip"], record["gold"]) for record in task.records}
+    for number, questions in studied.items():
+        if asked and asked != questions:
+            found[number].about["marks"].append("other questions than the runs")
+
+
+def _note_other_asking(found: Sequence[Measured]) -> None:
+    """Say of each run how it was asked otherwise than the first one of the same adapter, or that this is not known."""
+    first: dict[tuple[str, str], Measured] = {}
+    for run in found:
+        if not run.about["origin"].startswith(leaderboard_rows.RUN):
+            continue
+        if not run.about["asked"]:
+            run.about["notes"].append(asking.UNKNOWN)
+        others: dict[str, dict[str, str]] = {}
+        for task, ways in run.about["asked"].items():
+            before = first.setdefault((run.about["model"], task), run)
+            differing = asking.differing(before.about["asked"][task], ways) or {}
+            others.setdefault(before.about["name"], {}).update(differing)
+        differ = {name: ways for name, ways in others.items() if ways}
+        run.about["notes"] += [f"asked otherwise than {name}: {asking.shown(ways)}" for name, ways in differ.items()]
+        run.about["asked_otherwise"] = bool(differ)

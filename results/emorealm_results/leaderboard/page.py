@@ -1,0 +1,132 @@
+"""What the leaderboard's page and CSV hold."""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from emorealm_results.leaderboard import ranking, sample_browser
+from emorealm_results.leaderboard.rows import Measured, Row
+from emorealm_results.paper import printed
+from emorealm_results.paper.layouts import LAYOUTS, SCALES
+from emorealm_results.rescore.table import NAMES, READINGS
+from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.errors import stop
+from emorealm_tasks.settings import Settings
+from emorealm_tasks.untrusted import brief, read_json
+
+_SCRIPTS = ("dom", "scores", "plots", "paired", "samples")
+_LEGEND = (
+    "Percent; EMER: a judge's scores. Bars: value with its 95% interval (over clips), and in orange what is "
+    "reached without the clip (the run's own blind score, else chance). Click a score for what stands behind it. Runs "
+    "with --limit or missing clips and unfinished studies are marked and never ranked. A study's rows are means over "
+    "its trainings, with intervals over clips and seeds."
+)
+_CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing", "table", "note")
+
+
+def survey_rows(path: Path) -> list[Row]:
+    """The shares of ``emorealm survey tally --json`` as measured rows."""
+    report = read_json(path, dict, "it must be what `emorealm survey tally --json` writes")
+    try:
+        questions = report["questions"].items()
+        shares = [(model, metric, share) for metric, by_model in questions for model, share in by_model.items()]
+        for _, _, share in shares:
+            if not all(isinstance(share[name], int | float | None) for name in ("value", "low", "high")):
+                raise TypeError("a share is no number")
+    except (KeyError, AttributeError, TypeError) as error:
+        stop(f"{path}: not what `emorealm survey tally --json` writes ({brief(repr(error))})")
+    what = ("emer_survey", False, "emer_survey", "full")
+    return [
+        Row("measured", model, "", *what, metric, reading, share["value"], share["low"], share["high"],
+            n=report["participants"])
+        for model, metric, share in shares for reading in READINGS
+    ]  # fmt: skip
+
+
+def page_data(
+    rows: Sequence[Row], runs: Sequence[Measured], cells: Sequence[printed.Cell], settings: Settings, most_clips: int
+) -> dict[str, Any]:
+    """Everything the page shows, as plain JSON types."""
+    abouts = [run.about for run in runs]
+    sources = {name: sample_browser.source(name, settings) for name in ("emorealm", "emorealm_mini")} if runs else {}
+    found = sample_browser.collect([run.run for run in runs], sources)
+    clips = {}
+    for benchmark, clip in sample_browser.choose_clips(found, most_clips):
+        if (clip in sources[benchmark].files) and (drawn := sample_browser.draw(*sources[benchmark].files[clip])):
+            clips[f"{benchmark}/{clip}"] = drawn
+    return {
+        "about": f"{_counted(runs)} and the tables of AVERE (ICLR 2026); made {_now()} with emorealm "
+        f"{version('emorealm')}.",
+        "legend": _LEGEND,
+        "reading": "official" if any(not row.mini for row in rows if row.source == "measured") else "strict",
+        "readings": list(READINGS),
+        "names": {key: name.removeprefix("- ") for key, name in NAMES.items()} | {"emorealm": "all five tasks"},
+        "scales": SCALES,
+        "layouts": [dataclasses.asdict(layout) for layout in LAYOUTS],
+        "lines": _page_lines(rows, cells),
+        "runs": abouts,
+        "comparisons": ranking.comparisons(rows, abouts),
+        "samples": found,
+        "clips": clips,
+    }
+
+
+def _page_lines(rows: Sequence[Row], cells: Sequence[printed.Cell]) -> list[dict[str, Any]]:
+    floors = ranking.Floors(rows, cells)
+    wanted = {(column.task, column.metric) for layout in LAYOUTS for column in layout.columns}
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in sorted(rows, key=ranking.preference):
+        if (row.task, row.metric) in wanted:
+            names = ("source", "model", "modality", "part", "run", "mini")
+            key = tuple(getattr(row, name) for name in names)
+            line = found.setdefault(key, dict(zip(names, key, strict=True)) | {"cells": {}})
+            cell = {name: value for name in _CELL if (value := getattr(row, name)) not in (None, "")}
+            cell |= {"value": row.value, "floor": floors.of(row)}
+            line["cells"].setdefault(f"{row.task}/{row.metric}", {}).setdefault(row.reading, cell)
+    return list(found.values())
+
+
+def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
+    """Every score a line, with the run's marks, seeds and versions."""
+    names = [field.name for field in dataclasses.fields(Row)]
+    about = ("origin", "marks", "notes", "seeds", "versions", "model_args", "folder")
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*names, *about])
+    for row in rows:
+        facts = [_flat(abouts[row.run][name]) for name in about] if row.run is not None else [""] * len(about)
+        writer.writerow(["" if getattr(row, name) is None else getattr(row, name) for name in names] + facts)
+    return text.getvalue()
+
+
+def heat_rows(rows: Sequence[Row]) -> dict[str, list[float | None]]:
+    """Model (marked as paper or run) -> its recall of each emotion on DFEW, official reading; without the mini."""
+    found: dict[str, dict[str, float | None]] = {}
+    for row in rows:
+        official = (row.task, row.part, row.mini, row.reading) == ("dfew", "full", False, "official")
+        if official and row.metric.startswith("recall_"):
+            found.setdefault(f"{row.model} ({'paper' if row.source == 'published' else 'run'})", {})[row.metric] = (
+                row.value
+            )
+    return {name: [scores.get(f"recall_{emotion}") for emotion in EMOTIONS] for name, scores in found.items()}
+
+
+def _counted(runs: Sequence[Measured]) -> str:
+    studied = sum(run.about["origin"].startswith("study") for run in runs)
+    rows = f", {studied} rows of a study in miniature" if studied else ""
+    return f"{len(runs) - studied} run(s){rows}"
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name} {one}" for name, one in value.items())
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

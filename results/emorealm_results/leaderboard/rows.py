@@ -1,0 +1,274 @@
+"""A run -> the rows of a leaderboard, and what is to be said of the run beside them.
+
+A run is an lmms-eval result folder, whose scores are made again from the saved samples (those of tasks without samples
+are read from lmms-eval's results file), or what `emorealm rescore --json` made of one: by another judge, with another
+lexicon, or joined with the benchmark's file.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emorealm_results import asking
+from emorealm_results.paper.layouts import GROUP
+from emorealm_results.paper.printed import Model
+from emorealm_results.rescore import report as rescore_run
+from emorealm_results.runs import samples, saved
+from emorealm_tasks import schemas
+from emorealm_tasks.answers import MODES
+from emorealm_tasks.benchmarks.suite import TASK_NAMES
+from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import intervals
+from emorealm_tasks.metrics.recognition import AVERAGES
+from emorealm_tasks.untrusted import read_json
+
+MINI = "_mini"
+RUN = "run"
+_VERSIONS = ("lmms_eval_version", "git_hash")
+_COUNTS = ("n", "n_clips", "unparsed", "errors", "missing")
+_SCORE = {"value": (float, None), "low": (float, None), "high": (float, None)}
+_SCORES = {str: {str: _SCORE}}
+_COUNTED = dict.fromkeys(_COUNTS, int)
+_HEADER = {
+    "date": str,
+    "model": str,
+    "model_args": (str, None, dict),
+    "limit": (float, None),
+    "seeds": dict,
+    "task_versions": {str: (float, None, str)},
+}
+_OF_TASK = _COUNTED | {"readings": {reading: {str: _SCORE} for reading in MODES}}
+_DESCRIBED = {"run": _HEADER, "n": int, "errors": int, "missing": int, "judge": str}
+_DESCRIBED |= {"judges": {str: {"unjudged": int, "scores": {str: _SCORE}}}}
+_RESCORED = {
+    "benchmarks?": {str: {str: {"tasks": {str: _OF_TASK}, "group": _SCORES}}},
+    "recognition?": {str: _COUNTED | {"run": _HEADER, "readings": _SCORES}},
+    "descriptions?": {str: _DESCRIBED},
+    "runs?": {str: _HEADER},
+    "notes?": [str],
+    "interval?": {"level": float},
+    "input?": str,
+}
+"""What `emorealm rescore --json` writes, as far as it is read here (`emorealm_tasks.schemas`)."""
+_EMER = {"clue": "clue", "label": "label", "spurious": "spurious", "halluc": "hallucination"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One score of one model, measured or published; percent (EMER: 1 to 10), None where undefined.
+
+    ``benchmark`` is "emorealm", "dfew", ...; ``mini`` says that the embedded world was asked in its place. ``part`` is
+    "full", a floor ("blind", ...) or a prompt variant. ``run`` numbers the measured run, ``table`` the paper's table.
+    """
+
+    source: str
+    model: str
+    modality: str
+    benchmark: str
+    mini: bool
+    task: str
+    part: str
+    metric: str
+    reading: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    n_clips: int | None = None
+    unparsed: int | None = None
+    errors: int | None = None
+    missing: int | None = None
+    run: int | None = None
+    table: int | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run: its rows, and ``about`` (name, origin, folder, model, model_args, dates, seeds, versions, marks, notes,
+    published, asked).
+
+    ``origin`` is RUN or says what else it is. ``marks`` say why it is not ranked: questions left out by --limit or for
+    want of clips; empty where it is whole. ``notes`` are sentences beside the scores. ``asked``: task -> how it was
+    asked, where that is known. ``run`` has the replies.
+    """
+
+    about: dict[str, Any]
+    rows: tuple[Row, ...]
+    run: samples.Run | None
+
+
+def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
+    """All scores of one run; stops with status 2 where the folder holds none."""
+    paths = sorted(folder.rglob("*_results.json"))
+    if not paths:
+        stop(f"{folder}: no *_results.json of lmms-eval; name the --output_path of a finished run")
+    kept = rescore_run.read(folder) if saved.any_in(folder) else None
+    scored = rescore_run.report(kept) if kept else {}
+    again = {*scored.get("recognition", ()), *scored.get("descriptions", ())}
+    rows = [*report_rows(scored), *_results_rows(paths, again)]
+    if not rows:
+        stop(f"{folder}: no scores of these tasks; run lmms-eval with --output_path {folder} --log_samples")
+    about = _about(name, RUN, folder, [samples.read_header(path) for path in paths], models)
+    about["notes"] = scored.get("notes", [])
+    return _measured(about, rows, number, scored.get("input", ""), kept.questions if kept else None)
+
+
+def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int, models: list[Model]) -> Measured:
+    """The scores that `emorealm rescore --json` wrote; there are no replies. Stops where there is no score."""
+    schemas.require(path, content, _RESCORED, f"make it with emorealm rescore RUN --json {path}")
+    others = [*content.get("recognition", {}).values(), *content.get("descriptions", {}).values()]
+    headers = [*content.get("runs", {}).values(), *(of_task["run"] for of_task in others)]
+    rows = list(report_rows(content))
+    if not rows or not headers:
+        stop(f"{path}: holds no scores; make it with emorealm rescore RUN --json {path}")
+    about = _about(name, "run, rescored", path, headers, models)
+    level = content.get("interval", {}).get("level", intervals.LEVEL)
+    about["notes"] = [*content.get("notes", []), *([f"{level:.0%} intervals"] if level != intervals.LEVEL else [])]
+    return _measured(about, rows, number, content.get("input", ""), None)
+
+
+def _measured(
+    about: dict[str, Any], rows: Sequence[Mapping[str, Any]], number: int, modality: str, run: samples.Run | None
+) -> Measured:
+    missing = sum({(row["task"], row["part"], row["mini"]): row.get("missing") or 0 for row in rows}.values())
+    about["marks"] = [*about["marks"], *([f"{missing} questions missing"] if missing else [])]
+    shared = {"source": "measured", "model": about["name"], "modality": modality, "run": number}
+    return Measured(about, tuple(Row(**{**shared, **row}) for row in rows), run)
+
+
+def _about(
+    name: str, origin: str, place: Path, headers: Sequence[Mapping[str, Any]], models: list[Model]
+) -> dict[str, Any]:
+    """``headers``: what `samples.read_header` says of each invocation; the last by date speaks for the run."""
+    last = max(headers, key=_date)
+    arguments = str(last["model_args"])
+    checkpoint = re.search(r"pretrained=([^,]+)", arguments)
+    known = [last["model"], *([Path(checkpoint[1]).name] if checkpoint else [])]
+    named = [model.name for model in models if model.name == name]
+    found_names = [model.name for said in reversed(known) for model in models if model.matches(said)]
+    limits = {header["limit"] for header in headers if (header["limit"] or 0) > 0}  # -1 stands for no limit
+    return {
+        "name": name,
+        "origin": origin,
+        "folder": str(place),
+        "model": last["model"],
+        "model_args": arguments,
+        "dates": sorted({header["date"] for header in headers}),
+        "seeds": last["seeds"],
+        "versions": {key: last[key] for key in _VERSIONS if last.get(key)} | _task_versions(last),
+        "marks": [f"--limit {limit:g}" for limit in sorted(limits)],
+        "notes": [],
+        "asked": {task: ways for one in sorted(headers, key=_date) for task, ways in asking.of_header(one).items()},
+        "published": next(iter([*named, *found_names]), ""),
+    }
+
+
+def _date(header: Mapping[str, Any]) -> str:
+    return str(header["date"])
+
+
+def _task_versions(header: Mapping[str, Any]) -> dict[str, str]:
+    versions = [version for version in header["task_versions"].values() if version is not None]
+    found = sorted({version if isinstance(version, str) else f"{version:g}" for version in versions})
+    return {"tasks": "/".join(found)} if found else {}
+
+
+def report_rows(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The rows of a report of `rescore_run.report`, as far as it alone says them."""
+    yield from _question_rows(report.get("benchmarks", {}))
+    for task, scored in report.get("recognition", {}).items():
+        shared = _suite_task(task) | {name: scored[name] for name in _COUNTS}
+        for reading, scores in scored["readings"].items():
+            yield from (shared | {"metric": metric, "reading": reading} | score for metric, score in scores.items())
+    for task, scored in report.get("descriptions", {}).items():
+        yield from _description_rows(task, scored)
+
+
+def _question_rows(benchmarks: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for benchmark, parts in benchmarks.items():
+        shared = {"benchmark": GROUP, "mini": benchmark.endswith(MINI)}
+        for part, scored in parts.items():
+            for task, of_task in scored["tasks"].items():
+                counts = {key: of_task[key] for key in _COUNTS}
+                for reading in MODES:
+                    for metric, score in of_task["readings"][reading].items():
+                        yield (
+                            shared | counts | {"task": task, "part": part, "metric": metric, "reading": reading} | score
+                        )
+            for reading, scores in scored["group"].items():
+                for metric, score in scores.items():
+                    yield shared | {"task": GROUP, "part": part, "metric": metric, "reading": reading} | score
+
+
+def _description_rows(task: str, scored: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """A judge's scores; what other judges say of the same descriptions stands in parts of their own, never ranked."""
+    for name, of_judge in scored["judges"].items():
+        shared = _suite_task(task) | {"n": scored["n"], "errors": scored["errors"], "missing": scored["missing"]}
+        shared |= {"unparsed": of_judge["unjudged"], "note": f"judged by {name}"}
+        shared |= {} if name == scored["judge"] else {"part": f"judged by {name}"}
+        for criterion, score in of_judge["scores"].items():
+            bounds = {bound: score[bound] for bound in ("value", "low", "high")}
+            for reading in ("strict", "official"):
+                yield shared | {"metric": _EMER.get(criterion, criterion), "reading": reading} | bounds
+
+
+def _suite_task(task: str) -> dict[str, Any]:
+    asked = TASK_NAMES[task]
+    base = asked.benchmark.removesuffix(MINI)
+    mini = asked.benchmark.endswith(MINI)
+    return {"benchmark": base, "mini": mini, "task": base, "part": asked.variant or "full"}
+
+
+def _results_rows(paths: Sequence[Path], known: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Scores of recognition and descriptions as lmms-eval's results files, oldest first, have them; `known` are not."""
+    newest = {}
+    for path in sorted(paths, key=lambda path: path.name):
+        results = read_json(path, dict, "it is not what lmms-eval writes; run again")
+        counts = results.get("n-samples") or {}
+        for task, scores in (results.get("results") or {}).items():
+            if task in TASK_NAMES and task not in known:
+                newest[task] = scores, (counts.get(task) or {}).get("effective")
+    for task, (scores, n) in newest.items():
+        values = {key.partition(",")[0]: value for key, value in scores.items()}
+        counted = {
+            "n": n,
+            "errors": _count(values, "errors_count"),
+            "missing": _count(values, "questions_left_out") or 0,
+            "unparsed": _count(values, "unjudged_count") if "clue_mean" in values else _unparsed(values, n),
+        }
+        for metric, reading, score in _suite_scores(values):
+            yield _suite_task(task) | counted | {"metric": metric, "reading": reading} | score
+
+
+def _suite_scores(values: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, float | None]]]:
+    """(metric, reading, value and bounds) of a recognition or reasoning task's aggregated scores."""
+    values = {**values, **({"war_strict": values["emotion_score"]} if "emotion_score" in values else {})}
+    for reading in ("strict", "official"):
+        for metric in (*AVERAGES, *(f"recall_{emotion}" for emotion in EMOTIONS)):
+            if f"{metric}_{reading}" in values:
+                bounds = {bound: _number(values.get(f"{metric}_{bound}_{reading}")) for bound in ("low", "high")}
+                yield metric, reading, {"value": _number(values[f"{metric}_{reading}"])} | bounds
+    for criterion, metric in _EMER.items():
+        if f"{criterion}_mean" in values:
+            bounds = {bound: _number(values.get(f"{criterion}_{bound}")) for bound in ("low", "high")}
+            score = {"value": _number(values[f"{criterion}_mean"])} | bounds
+            yield from ((metric, reading, score) for reading in ("strict", "official"))
+
+
+def _number(value: Any) -> float | None:
+    """lmms-eval writes text where a score is undefined."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _count(values: Mapping[str, Any], name: str) -> int | None:
+    number = _number(values.get(name))
+    return None if number is None else round(number)
+
+
+def _unparsed(values: Mapping[str, Any], n: int | None) -> int | None:
+    rate = _number(values.get("unparsed_rate"))
+    return None if rate is None or n is None else round(rate * n / 100)

@@ -1,0 +1,1 @@
+"""Self-contained HTML pages: how one is put together, and their parts."""

@@ -1,0 +1,1 @@
+"""The paper's printed tables: their cells, layouts and an audit of their arithmetic."""

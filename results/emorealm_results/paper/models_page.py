@@ -1,0 +1,66 @@
+"""The table of models in `model_adapters/README.md`: the catalogue beside the paper's Table 13.
+
+python -m emorealm_results.paper.models_page        # writes it anew
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from emorealm_results.console import markdown, output
+from emorealm_results.paper import printed
+from model_adapters.catalogue import MODELS, Model
+
+PAGE = Path(__file__).resolve().parents[3] / "model_adapters" / "README.md"
+BEGIN, END = "<!-- models: made by python -m emorealm_results.paper.models_page -->", "<!-- end of models -->"
+_TABLE = 13
+_TASKS = {
+    "reasoning_basic_audio": "basic A",
+    "reasoning_basic_video": "basic V",
+    "modality_agreement": "agree",
+    "reasoning_stress_audio": "stress A",
+    "reasoning_stress_video": "stress V",
+    "emorealm": "mean",
+}
+_HEAD = ("`--model`", "route", "really fed", "checkpoint", "licence", "tested", "the paper's row (accuracy)", "note")
+
+
+def render(models: Iterable[Model] = MODELS) -> str:
+    """The table as Markdown, and which rows of Table 13 no model here stands for."""
+    rows = _published()
+    models = list(models)
+    answered = {model.published for model in models}
+    table = markdown.table([_HEAD, *(_row(model, rows) for model in models)])
+    left = [name for name in rows if name not in answered]
+    behind = f"\n\nRows of Table {_TABLE} that no model above stands for: {', '.join(left)}." if left else ""
+    return f"{table}{behind}\n"
+
+
+def _row(model: Model, rows: dict[str, str]) -> list[str]:
+    fed = " and ".join(word for word, fits in (("sound", model.hears), ("picture", model.sees)) if fits)
+    row = f"{model.published}: {rows[model.published]}" if model.published else "not in the paper"
+    checkpoint = f"`{model.checkpoint}`" if model.checkpoint.count("/") == 1 else model.checkpoint
+    return [f"`{model.name}`", model.route, fed, checkpoint, model.licence, model.tested, row, model.note]
+
+
+def _published() -> dict[str, str]:
+    """Name in Table 13 -> its accuracies, as printed, in the table's order."""
+    cells = [cell for cell in printed.load() if cell.table == _TABLE and cell.metric == "accuracy"]
+    rows: dict[str, list[str]] = {}
+    for task, short in _TASKS.items():
+        for cell in cells:
+            rows.setdefault(cell.model, [])
+            if cell.task == task:
+                rows[cell.model].append(f"{short} {cell.printed}")
+    return {name: ", ".join(found) for name, found in rows.items()}
+
+
+def rewritten(page: str) -> str:
+    """The page with its table made anew. Raises ValueError where the marks around it are missing."""
+    if BEGIN not in page or END not in page:
+        raise ValueError(f"the page needs the lines {BEGIN} and {END}")
+    before, behind = page.split(BEGIN)[0], page.split(END)[1]
+    return f"{before}{BEGIN}\n\n{render()}\n{END}{behind}"
+
+
+if __name__ == "__main__":
+    output.write(PAGE, rewritten(PAGE.read_text(encoding="utf-8")))

@@ -1,0 +1,1 @@
+"""A run's scores and tables, computed from its saved samples."""

@@ -1,0 +1,39 @@
+"""A saved run -> one report of all its scores, and the report as tables."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emorealm_results.rescore import scores, table
+from emorealm_results.runs import descriptions, recognition, saved
+from emorealm_tasks import settings
+from emorealm_tasks.emotions import Words
+
+
+def report(kept: saved.Saved, bootstrap: scores.Bootstrap | None = None, words: Words | None = None) -> dict[str, Any]:
+    """What :func:`rescore.score` says of the run's questions; ``recognition`` and ``descriptions`` where it has those.
+
+    ``input`` is what :func:`saved.given` says. ``bootstrap`` makes the questions' intervals, ``words`` reads the
+    emotions.
+    """
+    scored = scores.score(kept.questions, bootstrap) if kept.questions else {}
+    scored |= {"input": saved.given(kept)}
+    scored |= {"recognition": recognition.score(kept.replies, words)} if kept.replies.records else {}
+    return scored | ({"descriptions": descriptions.score(kept.descriptions)} if kept.descriptions.records else {})
+
+
+def read(run_dir: Path) -> saved.Saved:
+    """The run's samples, with the verdicts that the disk has of the judge that is set; no judge is asked."""
+    kept, current = saved.load(run_dir), settings.load()
+    descriptions.add_kept(kept.descriptions, current, [current.judge_model])
+    return kept
+
+
+def render(said: Mapping[str, Any]) -> str:
+    """The tables of a :func:`report`: of questions, of recognition and of descriptions."""
+    parts = [
+        table.render(said) if "benchmarks" in said else "",
+        recognition.render(said.get("recognition", {})),
+        descriptions.render(said.get("descriptions", {})),
+    ]
+    return "\n".join(filter(None, parts))

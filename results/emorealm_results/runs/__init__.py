@@ -1,0 +1,1 @@
+"""A saved run, read and checked: samples, recognition, descriptions, other evaluations' files."""

@@ -1,0 +1,73 @@
+"""Everything that our tasks left of a run: questions of EmoReAlM, emotions recognised, descriptions judged."""
+
+import dataclasses
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from emorealm_results.runs import descriptions as judged
+from emorealm_results.runs import foreign, samples
+from emorealm_results.runs import recognition as recognised
+from emorealm_results.runs.samples import newest_files
+from emorealm_tasks import metrics
+from emorealm_tasks.errors import stop
+from emorealm_tasks.metrics import description, recognition
+
+Record = metrics.Unread | recognition.Record | description.Record
+_OURS = re.compile("|".join(tasks.pattern for tasks in (samples.TASK_NAME, recognised.TASK_NAME, judged.TASK_NAME)))
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A run's samples by their sort; what was not asked is None or empty. ``folder`` is where its files lie."""
+
+    folder: Path
+    questions: samples.Run | None
+    replies: recognised.Recognised
+    descriptions: judged.Descriptions
+
+
+def any_in(folder: Path) -> bool:
+    """Whether there are samples of our tasks; stops where they are of several models."""
+    return bool(newest_files(folder, _OURS)[0])
+
+
+def load(folder: Path, questions: Path | None = None) -> Saved:
+    """Read the samples of one model below a folder; ``questions`` joins a foreign run's with the benchmark's file.
+
+    Stops where there are none, where they are of several models, and at the first damaged file.
+    """
+    newest, _ = newest_files(folder, _OURS)
+    if not newest and not questions:
+        stop(f"{folder}: no samples of these tasks; run lmms-eval with --output_path {folder} --log_samples")
+    asked = None
+    if questions:
+        asked = foreign.load(folder, questions)
+    elif any(samples.TASK_NAME.fullmatch(name) for name in newest):
+        asked = samples.load(folder)
+    home = next((path.parent for _, path in newest.values()), folder)
+    if lost := samples.without_samples(home, _OURS):
+        said = f"its results hold scores of {', '.join(lost)}, whose samples file is missing"
+        print(f"emorealm: {home}: {said}; they are left out here. Copy the files, or run these again", file=sys.stderr)
+        asked = asked and dataclasses.replace(asked, notes=(*asked.notes, said))
+    return Saved(home, asked, recognised.load(folder), judged.load(folder, required=False))
+
+
+def given(run: Saved) -> str:
+    """What the model was given of the clips, as the paper's tables say it: "A,V", "A" or "V"; "" where unknown."""
+    media = [record.get("media") for record in _records(run)]
+    known = [of_clip for of_clip in media if isinstance(of_clip, Mapping)]
+    fed = {"A": "audio_seconds", "V": "frames"}
+    return ",".join(letter for letter, key in fed.items() if any(of_clip.get(key) for of_clip in known))
+
+
+def _records(run: Saved) -> Iterator[Record]:
+    """The records of everything that was asked in full."""
+    for task in run.questions.tasks if run.questions else ():
+        yield from task.records if task.part == samples.FULL else ()
+    for replies in run.replies.records.values():
+        yield from replies
+    for descriptions in run.descriptions.records.values():
+        yield from descriptions

@@ -1,0 +1,1 @@
+"""The record of `avem-train study` as the paper's tables and figure."""

@@ -1,0 +1,187 @@
+"""The record of `avem-train study` as the paper's tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from avem_train.study.arms import AVEM
+from emorealm_results.console.markdown import table
+from emorealm_results.paper.layouts import GROUP, Column
+from emorealm_results.study import scores as study_scores
+from emorealm_results.study.paper import of_model
+from emorealm_results.study.scores import SHOWN, Key, Row, Score, Scored
+from emorealm_tasks.metrics import intervals
+
+_TITLES = {
+    "main": "Methods and ablations",
+    "table17": "Choices of the rejected media (Table 17)",
+    "table18": "Choices of the rejected responses (Table 18)",
+    "sweeps": "Hyperparameters (Fig. 11)",
+    "choices": "Choices made on this world",
+    "text_prior": "Which way text prior debiasing pushes",
+}
+_LAYOUTS = {"main": ("table3", "table5", "table14")}
+_AVERAGE = Column(GROUP, "accuracy", "Avg. Acc.")
+_GROUP = (*SHOWN["table5"].columns, _AVERAGE)
+_ABLATIONS = ("w/o PMP", "w/o ERP", "w/o TPD")
+_PAIRS = {
+    "main": [
+        ("contrastive decoding", "base"),
+        ("Naive-DPO", "base"),
+        ("Vista-DPO†", "Naive-DPO"),
+        (AVEM, "Vista-DPO†"),
+        *((AVEM, ablation) for ablation in _ABLATIONS),
+        *((name, "base") for name in ("Vista-DPO†", AVEM, *_ABLATIONS)),
+    ],
+    "text_prior": [(f"gamma_tpd {gamma}", "gamma_tpd 0") for gamma in ("-0.5", "-0.2", "0.2", "0.5")],
+}
+"""Section -> the differences that the paper's order is about. Tables 17 and 18: AVEm-DPO's own choice, the last."""
+_FLOORS = {"blind": "text alone", "shuffled": "another clip's media"}
+_LOGS = {
+    "logps/chosen": "log p(chosen)",
+    "margins/yes_no": "yes/no margin",
+    "accuracies/response": "response accuracy",
+    "accuracies/media": "media accuracy",
+    "tpd": "TPD",
+    "loss": "loss",
+}
+_DASH = "–"
+
+
+def render(scored: Scored, figure: str = "") -> str:
+    """The study as Markdown. figure: name of the sweeps' image beside it, "" = none."""
+    study = scored.study
+    blocks = [f"# The paper in miniature: {study['about']['split']} world, {scored.reading} reading", _about(study)]
+    for section in (name for name in _TITLES if name in study["sections"]):
+        rows = study_scores.rows(study, section)
+        if not rows:
+            continue
+        blocks.append(f"## {_TITLES[section]}")
+        found = {row.name: scored.row(row, "full") for row in rows}
+        for layout in _LAYOUTS.get(section, ("table5",)):
+            title = SHOWN[layout].title if section == "main" else ""
+            columns = SHOWN[layout].columns if section == "main" else _GROUP
+            blocks += [*([f"### {title}"] if title else []), _scores(rows, found, columns)]
+        blocks += _paired(scored, section, rows)
+        if section == "main":
+            blocks += ["### Without the clip, and with another one", _floors(scored, rows)]
+        blocks += ["### Trainings", _trainings(study, rows)]
+        blocks += [f"![Fig. 11 in miniature]({figure})"] if section == "sweeps" and figure else []
+    return "\n\n".join([*blocks, _legend()]) + "\n"
+
+
+def _about(study: Mapping[str, Any]) -> str:
+    about = study["about"]
+    world, data = about["world"], about["preferences"]
+    lines = [
+        f"Base: {about['base']['name']} ({about['base']['fingerprint']}).",
+        f"World: {len(study['questions']['id'])} questions about {world['clips']} clips, seed {world['seed']}.",
+        f"Preferences: about {data['clips']} clips, {data['letters']:.0%} of the records answered by letter"
+        f"{', drawn anew for each seed' if data.get('per_seed') else ''}.",
+        f"Training, beyond the recipes: {_flat(about['training'])}.",
+        "With " + ", ".join(" ".join(package) for package in about["versions"].items()) + ".",
+    ]
+    return "  \n".join(lines)
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> str:
+    parts = []
+    for name, value in content.items():
+        whole = f"{prefix}{name}"
+        parts.append(_flat(value, f"{whole}.") if isinstance(value, Mapping) else f"{whole} {value}")
+    return ", ".join(filter(None, parts)) or "nothing"
+
+
+def _scores(rows: Sequence[Row], found: Mapping[str, Mapping[Key, Score]], columns: Sequence[Column]) -> str:
+    """Measured rows, then the paper's numbers of the same rows."""
+    lines = [["row", "seeds", *(f"{column.label} [95%]" for column in columns)]]
+    for row in rows:
+        scores = found[row.name]
+        cells = [_cell(scores.get((column.task, column.metric))) for column in columns]
+        lines.append([row.name, str(len(row.runs)), *cells])
+    for row in rows:
+        printed = of_model(row.published)
+        said = [printed.get((column.task, column.metric)) for column in columns]
+        if any(cell is not None for cell in said):
+            lines.append([f"paper: {row.name}", "", *(_DASH if cell is None else f"{cell:.1f}" for cell in said)])
+    return table(lines)
+
+
+def _paired(scored: Scored, section: str, rows: Sequence[Row]) -> list[str]:
+    """Differences of rows; the paper's own beside them."""
+    named = {row.name: row for row in rows}
+    last = rows[-1].name
+    others = [(last, row.name) for row in rows[:-1]] if section in ("table17", "table18") else []
+    pairs = [pair for pair in _PAIRS.get(section, others) if set(pair) <= set(named)]
+    if not pairs:
+        return []
+    lines = [["difference", *(f"{column.label} [95%] (paper)" for column in _GROUP)]]
+    for first, second in pairs:
+        differences = scored.difference(named[first], named[second])
+        printed = [of_model(named[name].published) for name in (first, second)]
+        cells = []
+        for column in _GROUP:
+            key = column.task, column.metric
+            theirs = printed[0][key] - printed[1][key] if all(key in one for one in printed) else None
+            cells.append(_signed(differences[key]) + ("" if theirs is None else f" ({theirs:+.1f})"))
+        lines.append([f"{first} − {second}", *cells])
+    return ["### Paired differences", table(lines)]
+
+
+def _floors(scored: Scored, rows: Sequence[Row]) -> str:
+    lines = [["row", "asked with", *(f"{column.label} [95%]" for column in _GROUP)]]
+    for row in rows:
+        for part, name in _FLOORS.items():
+            scores = scored.row(row, part)
+            lines.append([row.name, name, *(_cell(scores[column.task, column.metric]) for column in _GROUP)])
+    return table(lines)
+
+
+def _trainings(study: Mapping[str, Any], rows: Sequence[Row]) -> str:
+    """How the trainings went, means over seeds: first tenth of the steps -> last tenth."""
+    lines = [["row", "steps", "seconds", *_LOGS.values(), "unparsed, %", "failed", "to come"]]
+    for row in rows:
+        runs = [study["runs"][key] for key in row.runs]
+        trained = [run for run in runs if "log" in run]
+        cells = [_DASH, _DASH] if not trained else [f"{_average(trained, key):.0f}" for key in ("steps", "seconds")]
+        for name in _LOGS:
+            logged = [run["log"][name] for run in trained if name in run["log"]]
+            ends = [f"{_average(logged, end):.2f}" for end in ("first", "last")] if logged else []
+            cells.append(" → ".join(ends) or _DASH)
+        rates = [task["unparsed_rate"] for run in runs for task in run["scores"]["full"]["strict"]["tasks"].values()]
+        cells.append(f"{sum(rates) / len(rates):.1f}")
+        lines.append([row.name, *cells, str(row.failed), str(row.missing)])
+    return table(lines)
+
+
+def _average(runs: Sequence[Mapping[str, float]], name: str) -> float:
+    return sum(run[name] for run in runs) / len(runs)
+
+
+def _cell(score: Score | None) -> str:
+    if score is None or score.value is None:
+        return _DASH
+    if score.low is None:
+        return f"{score.value:.1f}"
+    spread = "" if score.spread is None else f" ± {score.spread:.1f}"
+    return f"{score.value:.1f}{spread} [{score.low:.1f}, {score.high:.1f}]"
+
+
+def _signed(score: Score) -> str:
+    if score.value is None or score.low is None or score.high is None:
+        return _DASH
+    text = f"{score.value:+.1f} [{score.low:+.1f}, {score.high:+.1f}]"
+    return f"**{text}**" if score.low > 0 or score.high < 0 else text
+
+
+def _legend() -> str:
+    level = f"{100 * intervals.LEVEL:.0f}%"
+    return (
+        f"Percent; means over seeds, ± standard deviation over seeds. Intervals: {level}, over clips and seeds: "
+        f"{intervals.RESAMPLES} resamples, in which clips are drawn (jointly for all rows) and Student's t over the "
+        "seeds is added; in differences the seeds are paired. A single run: the interval of its own table. Bold: the "
+        "interval leaves out 0; nothing is corrected for "
+        "the number of differences looked at. paper: AVERE-7B on EmoReAlM. Avg. Acc.: unweighted over the five tasks. "
+        "Trainings: means over the first and the last tenth of the steps; yes/no margin: log p of the right word minus "
+        "the other's, where the chosen response begins with one; unparsed: replies without a clear answer, which count "
+        "as wrong."
+    )

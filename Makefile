@@ -85,7 +85,7 @@ dist: $(VENV)/.installed
 	$(BIN)/twine check --strict dist/*
 
 # asks the registry whether the locks still follow from pyproject.toml, and whether each platform finds wheels for them;
-# tests/unit/test_locks.py asks the first without the registry
+# tests/unit/project/test_locks.py asks the first without the registry
 LINUX := x86_64-manylinux_2_28
 PYTHONS := 3.11 3.12 3.13
 WANTED := $(foreach python,$(PYTHONS),dev:$(python):$(LINUX) dev:$(python):aarch64-manylinux_2_28 \

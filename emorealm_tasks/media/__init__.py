@@ -6,8 +6,8 @@ evenly spaced indices cut to whole numbers. Frames stand upright, in the colours
 one clock that starts at 0. docs/media.md says what is done with which oddity of a file.
 
 The released code reads with decord, which is a choice here (EMOREALM_DECODER=decord). On files as released, 24 frames a
-second in mp4, both give the same pixels and the same times within a microsecond (`tests/unit/test_media.py`); elsewhere
-decord is known to give other frames than those asked for.
+second in mp4, both give the same pixels and the same times within a microsecond
+(`tests/unit/emorealm_tasks/media/test_media.py`); elsewhere decord is known to give other frames than those asked for.
 
 Every failure is a `MediaError` that names the file and what to do; what of a readable file could not be decoded is told
 by `report`.

@@ -4,15 +4,11 @@ import csv
 import json
 import os
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
-from emorealm_results import cli
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit"))
 import board_folders
+from emorealm_results import cli
 from emorealm_tasks.metrics import TASKS
 
 CHROMIUM = os.environ.get("EMOREALM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")

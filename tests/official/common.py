@@ -2,7 +2,8 @@
 
 A script runs under the Python of an official repository, so this is plain Python 3.8 with torch and numpy. It is called
 with WORKERS CHECKOUT FOLDER VIDEO_A WAV_A VIDEO_B WAV_B, writes tiny random weights below FOLDER, and ends with
-`examine`. `tests/unit/test_official_code.py` starts the scripts and judges what they print.
+`examine`. `tests/unit/model_adapters/external_worker/test_official_code.py` starts the scripts and judges what they
+print.
 """
 
 import contextlib

@@ -1,0 +1,42 @@
+"""What the documents show is what was measured."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+KEPT = ROOT / "results" / "mini"
+SHOWN = {
+    ("README.md", "table"): "avere_nano.md",
+    ("README.md", "side by side"): "side_by_side.md",
+    ("README.md", "study"): "study.md",
+    ("model_adapters/avere_nano/README.md", "table"): "avere_nano.md",
+    ("model_adapters/avere_nano_dpo/README.md", "table"): "avere_nano_dpo.md",
+}
+"""Document and the marks around a table -> the kept table."""
+
+
+@pytest.mark.parametrize(("document", "mark"), SHOWN)
+def test_the_shown_table_is_the_kept_one(document, mark):
+    """Row for row."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    shown = text.split(f"<!-- {mark} -->")[1].split(f"<!-- end of {mark} -->")[0]
+    kept = (KEPT / SHOWN[document, mark]).read_text(encoding="utf-8")
+    rows = [line for line in shown.splitlines() if line.startswith("|")]
+    assert len(rows) > 3
+    assert all(row in kept for row in rows)
+
+
+@pytest.mark.parametrize("model", ["avere_nano", "avere_nano_dpo"])
+def test_the_card_and_the_kept_table_are_of_one_run(model):
+    card = json.loads((ROOT / "model_adapters" / model / "card.json").read_text(encoding="utf-8"))
+    accuracy = card["benchmarks"]["emorealm_mini"]["full"]["tasks"]["reasoning_basic_video"]["readings"]["strict"]
+    score = accuracy["accuracy"]
+    kept = (KEPT / f"{model}.md").read_text(encoding="utf-8")
+    assert f"{score['value']:.1f} [{score['low']:.1f}, {score['high']:.1f}]" in kept
+
+
+def test_the_weights_are_small_enough_to_ship():
+    weights = (ROOT / "model_adapters").glob("avere_nano*/*.safetensors")
+    assert sum(file.stat().st_size for file in weights) <= 15_000_000

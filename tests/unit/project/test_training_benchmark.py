@@ -1,0 +1,30 @@
+"""The speed benchmark of training runs, its four ways agree, and its count of work is what sharing explains."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.slow
+def test_benchmark_of_training(tmp_path):
+    command = [sys.executable, ROOT / "tests/benchmarks/training.py", "--shape", "tiny", "--prefix", "400"]
+    command += ["--response", "6", "--repeats", "1", "--out", tmp_path]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "training.json").read_text())
+    for kind, result in report["kinds"].items():
+        losses = list(result["losses"].values())
+        assert losses == pytest.approx([losses[0]] * 4, abs=1e-5)
+        work = result["work"]
+        # a picture: 4 rows of 405 against 400 + 15 and 405; a sound: all in one row
+        assert work["plain, kept"] / work["packed, kept"] > (1.6 if kind == "picture" else 2)
+        assert work["plain, live"] > 1.3 * work["plain, kept"]
+    assert (tmp_path / "training.md").read_text().count("\n| picture | ") == 4 + 3
+    assert all(0.1 < gib < 4 for gib in report["peak_memory_gib"].values())

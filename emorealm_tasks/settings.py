@@ -57,7 +57,7 @@ class Settings:
     allow_missing: bool = False
     """Go on without clips that cannot be used; their counts stand beside the scores."""
     av_mode: str | None = None
-    """Overrides how a chat model is handed the sound (see `emorealm_tasks.harness.messages`); None = by model family."""
+    """How a chat model is handed the sound (`emorealm_tasks.harness.messages`); None = by model family."""
     decoder: str = "pyav"
     """What reads pictures: `pyav`, exact on every file, or `decord`, which the released code uses."""
     max_pixels: int = 36_000_000

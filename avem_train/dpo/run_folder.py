@@ -168,7 +168,6 @@ class RunFolder:
 
     def merge(self, dtype: torch.dtype) -> None:
         """Write whole weights of a dtype: the model's, loaded anew, with the adapters added."""
-
         whole = loading.load(self.model_folder, torch.device("cpu"), dtype, 0)
         whole.close()
         lora_folders.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)

@@ -110,7 +110,7 @@ def scores(records: Sequence[Record], reading: str) -> Scores:
 
 
 def score_intervals(records: Sequence[Record], reading: str) -> dict[str, intervals.Interval]:
-    """The 95% intervals of :func:`scores` and of ``unparsed_rate``, over clips; see `emorealm_tasks.metrics.intervals`."""
+    """The 95% intervals of :func:`scores` and of ``unparsed_rate``, over clips (`metrics.intervals`)."""
     names, function = score_function(records, reading)
     found = dict(zip(names, intervals.clip_bootstraps(records, function), strict=True))
     kept = [record for record in records if reading == "strict" or not _dropped(record)]

@@ -98,7 +98,7 @@ class _Avere(lmms):
         self._reported: set[str] = set()
 
     def ways(self) -> dict[str, Any]:
-        """How clips and questions are put to the model, for the run's record (`emorealm_tasks.harness.request_settings`)."""
+        """How clips and questions are put to the model, for the run's record (`harness.request_settings`)."""
         contrast = self.runner.contrast
         return {
             "prompt": self.processor.prompt("{question}", video=True, audio=True),

@@ -61,7 +61,7 @@ class ChatAV(lmms):
         self._reported: set[str] = set()
 
     def ways(self) -> dict[str, Any]:
-        """How clips and questions are put to the model, for the run's record (`emorealm_tasks.harness.request_settings`)."""
+        """How clips and questions are put to the model, for the run's record (`harness.request_settings`)."""
         given = "a" * self.hears + "v" * self.sees
         of_video = {"fps": self.sampling.fps, "frames": self.sampling.most, "least_frames": self.sampling.least}
         return {"system": self.system, "modalities": given, **of_video}

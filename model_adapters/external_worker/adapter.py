@@ -117,7 +117,7 @@ class ExternalWorker(lmms):
         logger.info(f"{_OWNER}: {hello.model} takes {', '.join(hello.modalities)}; {hello.versions}")
 
     def ways(self) -> dict[str, Any]:
-        """What its script is told, for the run's record (`emorealm_tasks.harness.request_settings`); the rest is the script's."""
+        """What its script is told, for the run's record (`harness.request_settings`); the rest is its own."""
         return {"modalities": sorted(self.client.hello.modalities), "options": sorted(self.options)}
 
     def clean(self) -> None:

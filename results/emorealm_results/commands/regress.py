@@ -18,17 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.compare import losses, pairs
-from emorealm_results.compare.gate import (
-    REGRESSED,
-    REPORTED,
-    UNDECIDED,
-    Rule,
-    check_comparable,
-    judge,
-    junit,
-    junit_error,
-    render,
-)
+from emorealm_results.compare.gate import REGRESSED, REPORTED, UNDECIDED, Rule, check_comparable, judge, render
+from emorealm_results.compare.junit import junit, junit_error
 from emorealm_results.compare.report import (
     JUDGE_HELP,
     compare_pairs,

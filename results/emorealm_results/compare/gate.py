@@ -1,14 +1,11 @@
 """The regression gate: which scores fell by more than the tolerance, at a known error rate."""
 
-import xml.etree.ElementTree as ET
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Any
 
 from scipy.stats import norm
 
-from emorealm_results import asking
 from emorealm_results.compare import losses, pairs
 from emorealm_results.compare.report import (
     asked_lines,
@@ -18,7 +15,7 @@ from emorealm_results.compare.report import (
 )
 from emorealm_results.console.markdown import table
 from emorealm_results.rescore.table import GROUP_COLUMNS
-from emorealm_results.runs import saved
+from emorealm_results.runs import request_settings, saved
 from emorealm_results.runs.samples import FULL
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import intervals
@@ -182,8 +179,8 @@ def check_comparable(
         if found := {way: both for way, both in (task["asked"] or {}).items() if way not in accepted}:
             flags = " ".join(f"--asked-otherwise {way}" for way in found)
             stop(
-                f"{run.folder}: {name} was asked otherwise than in the baseline ({asking.shown(found)}); ask both "
-                f"alike, or accept it: {flags}"
+                f"{run.folder}: {name} was asked otherwise than in the baseline "
+                f"({request_settings.shown(found)}); ask both alike, or accept it: {flags}"
             )
 
 
@@ -191,35 +188,6 @@ def names(run: saved.Saved) -> set[str]:
     """The tasks that a run answered."""
     asked = {task.name for task in run.questions.tasks} if run.questions else set()
     return asked | set(run.replies.records) | set(run.descriptions.records)
-
-
-def junit(verdicts: Sequence[Verdict]) -> str:
-    """The verdicts as JUnit XML: a suite a task, a case a score; those that are not judged are skipped."""
-    root = ET.Element("testsuites", name="emorealm regress")
-    for name, members in groupby(verdicts, lambda verdict: verdict.task):
-        cases = list(members)
-        of = {outcome: sum(case.outcome == outcome for case in cases) for outcome in _MARKS}
-        counts = {"tests": len(cases), "failures": of[REGRESSED], "errors": of[UNDECIDED], "skipped": of[REPORTED]}
-        suite = ET.SubElement(root, "testsuite", {"name": name} | {key: str(count) for key, count in counts.items()})
-        for verdict in cases:
-            case = ET.SubElement(suite, "testcase", classname=name, name=verdict.score)
-            message = verdict.message
-            if verdict.outcome == REGRESSED:
-                ET.SubElement(case, "failure", message=message, type="regression").text = message
-            elif verdict.outcome == UNDECIDED:
-                ET.SubElement(case, "error", message=message, type="power too low").text = message
-            elif verdict.outcome == REPORTED:
-                ET.SubElement(case, "skipped", message="reported, not judged")
-    return _xml(root)
-
-
-def junit_error(message: str) -> str:
-    """JUnit XML for a comparison that could not be made: one case, in error."""
-    root = ET.Element("testsuites", name="emorealm regress")
-    suite = ET.SubElement(root, "testsuite", name="emorealm regress", tests="1", failures="0", errors="1", skipped="0")
-    case = ET.SubElement(suite, "testcase", classname="emorealm regress", name="comparison")
-    ET.SubElement(case, "error", message=message, type="not comparable").text = message
-    return _xml(root)
 
 
 def render(verdicts: Sequence[Verdict], report: Mapping[str, Any], rule: Rule) -> str:
@@ -273,8 +241,3 @@ def _cells(verdict: Verdict, report: Mapping[str, Any], digits: int) -> list[str
     numbers = [f"{value:.{digits}f}" for value in (verdict.baseline, verdict.value)]
     fell, low, high = (f"{value:+.{digits}f}" for value in (verdict.fell, verdict.low, verdict.high))
     return [verdict.task, name, *numbers, f"{fell} [{low}, {high}]"]
-
-
-def _xml(root: ET.Element) -> str:
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"

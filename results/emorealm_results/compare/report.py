@@ -5,11 +5,10 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import asking
 from emorealm_results.compare import pairs
 from emorealm_results.console.markdown import table
 from emorealm_results.rescore.table import GROUP_COLUMNS, NAMES
-from emorealm_results.runs import descriptions, saved
+from emorealm_results.runs import descriptions, request_settings, saved
 from emorealm_tasks import settings
 from emorealm_tasks.judge.live import name as judge_name
 from emorealm_tasks.metrics import TASKS, description, intervals
@@ -34,7 +33,7 @@ def compare(first: saved.Saved, second: saved.Saved, reading: str, judge: str = 
 def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved.Saved, reading: str) -> dict[str, Any]:
     """:func:`compare` of the runs' tasks as :func:`pairs.pair` has them."""
     tasks, groups = {}, {}
-    asked = asking.compared(first, second, [pair.name for pair in found])
+    asked = request_settings.compared(first, second, [pair.name for pair in found])
     for pair in found:
         described = pair.kind == pairs.DESCRIPTIONS
         tasks[pair.name] = {
@@ -101,7 +100,7 @@ def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
 
 def asked_lines(report: Mapping[str, Any]) -> list[str]:
     """What the two runs were asked differently, a block for each set of differences."""
-    return asking.lines({name: task["asked"] for name, task in report["tasks"].items()})
+    return request_settings.lines({name: task["asked"] for name, task in report["tasks"].items()})
 
 
 def judged_tasks(report: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from avem_train.study import record as study_record
-from emorealm_results import asking
 from emorealm_results.leaderboard import rows as leaderboard_rows
 from emorealm_results.leaderboard import study_rows
 from emorealm_results.leaderboard.rows import Measured
 from emorealm_results.paper.printed import Model
-from emorealm_results.runs import samples
+from emorealm_results.runs import request_settings, samples
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import read_json
 
@@ -105,12 +104,14 @@ def _note_other_asking(found: Sequence[Measured]) -> None:
         if not run.about["origin"].startswith(leaderboard_rows.RUN):
             continue
         if not run.about["asked"]:
-            run.about["notes"].append(asking.UNKNOWN)
+            run.about["notes"].append(request_settings.UNKNOWN)
         others: dict[str, dict[str, str]] = {}
         for task, ways in run.about["asked"].items():
             before = first.setdefault((run.about["model"], task), run)
-            differing = asking.differing(before.about["asked"][task], ways) or {}
+            differing = request_settings.differing(before.about["asked"][task], ways) or {}
             others.setdefault(before.about["name"], {}).update(differing)
         differ = {name: ways for name, ways in others.items() if ways}
-        run.about["notes"] += [f"asked otherwise than {name}: {asking.shown(ways)}" for name, ways in differ.items()]
+        run.about["notes"] += [
+            f"asked otherwise than {name}: {request_settings.shown(ways)}" for name, ways in differ.items()
+        ]
         run.about["asked_otherwise"] = bool(differ)

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emorealm_results import asking
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.paper.printed import Model
 from emorealm_results.rescore import report as rescore_run
-from emorealm_results.runs import samples, saved
+from emorealm_results.runs import request_settings, samples, saved
 from emorealm_tasks import schemas
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.benchmarks.suite import TASK_NAMES
@@ -162,7 +161,9 @@ def _about(
         "versions": {key: last[key] for key in _VERSIONS if last.get(key)} | _task_versions(last),
         "marks": [f"--limit {limit:g}" for limit in sorted(limits)],
         "notes": [],
-        "asked": {task: ways for one in sorted(headers, key=_date) for task, ways in asking.of_header(one).items()},
+        "asked": {
+            task: ways for one in sorted(headers, key=_date) for task, ways in request_settings.of_header(one).items()
+        },
         "published": next(iter([*named, *found_names]), ""),
     }
 

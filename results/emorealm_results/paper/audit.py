@@ -9,7 +9,7 @@ from emorealm_results.paper.audit_rules import RULES, Check, Tables
 
 
 def check(cells: Iterable[printed.Cell]) -> list[Check]:
-    """Every comparison that the tables allow, in the order of the rules; see :mod:`emorealm_results.paper.audit_rules`."""
+    """Every comparison that the tables allow, in the order of `emorealm_results.paper.audit_rules`."""
     tables = Tables(cells)
     return [found for rule in RULES for found in rule(tables)]
 

@@ -12,7 +12,7 @@ READING = "strict"
 
 
 def render(reports: Mapping[str, Mapping[str, Any]]) -> str:
-    """Reports of :func:`emorealm_results.rescore.scores.score` by the name of their run -> Markdown, "" without questions.
+    """Reports of :func:`rescore.scores.score` by the name of their run -> Markdown, "" without questions.
 
     A table for each benchmark that at least one run answered whole tasks of; the group's scores, strict reading.
     """

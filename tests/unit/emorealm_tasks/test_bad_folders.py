@@ -184,7 +184,7 @@ class TestTemporaryFiles:
     def test_the_log_of_a_worker(self, tmp_path, monkeypatch, capsys, log):
         (tmp_path / "file").write_text("")
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-        echo = str(Path(__file__).parents[1] / "helpers" / "echo_worker.py")
+        echo = str(Path(__file__).parents[2] / "helpers" / "echo_worker.py")
         with pytest.raises(SystemExit) as caught:
             ExternalWorker(worker=echo, log=log and str(tmp_path / log), device="cpu")
         assert caught.value.code == 2

@@ -5,12 +5,12 @@ import json
 import os
 
 import pytest
-import test_leaderboard_inputs
-import test_recognised
 import torch
 
 import board_folders
+import recognition_runs
 import run_folders
+import studies
 from avem_train import cli as avem_train
 from avem_train.data import checks
 from avem_train.dpo import run_folder
@@ -23,7 +23,7 @@ from emorealm_tasks.metrics.description import CRITERIA
 from emorealm_tasks.mini import cli as mini
 from emorealm_tasks.mini.build.split import complete
 
-study = test_leaderboard_inputs.study
+study = studies.study
 DEEP = "[" * 100_000 + "]" * 100_000
 BROKEN = {
     "garbage": bytes(range(256)) * 8,
@@ -115,7 +115,7 @@ def world(tmp_path, monkeypatch, make_clip):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("emorealm_results.leaderboard.page._draw", lambda rows, out: [])
+    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out: [])
     monkeypatch.setenv("EMOREALM_MEDIA_LOG", "")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -138,7 +138,7 @@ def samples(world, study):
 
 
 def recognised(world, study):
-    folder = test_recognised.write(world / "run")
+    folder = recognition_runs.write(world / "run")
     return next(folder.rglob("*.jsonl")), lambda: cli.main(["table", str(folder)])
 
 

@@ -13,7 +13,7 @@ from emorealm_tasks.errors import shown
 _FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
-from emorealm_results import output
+from emorealm_results.console import output
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 output.write(Path(sys.argv[1]), "new" * 10_000)

@@ -103,8 +103,8 @@ def test_the_likelihood_task_knows_the_model(manager):
 
 def test_a_side_file_is_named_once_and_removed_at_exit(monkeypatch, tmp_path):
     code = (
-        "import os; from emorealm_tasks import media_log as m; m.start(); first = os.environ[m.VARIABLE]; m.start();"
-        "assert os.environ[m.VARIABLE] == first and os.path.exists(first); print(first)"
+        "import os; from emorealm_tasks.harness import media_log as m; m.start(); first = os.environ[m.VARIABLE];"
+        "m.start(); assert os.environ[m.VARIABLE] == first and os.path.exists(first); print(first)"
     )
     monkeypatch.delenv(media_log.VARIABLE, raising=False)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 COMMITS = "1" * 40, "2" * 40
-FIND = "import sys; from avem_train import backbone; print(backbone.find(sys.argv[1]))"
+FIND = "import sys; from avem_train.backbones import loading; print(loading.find(sys.argv[1]))"
 
 
 def found(cache, named):

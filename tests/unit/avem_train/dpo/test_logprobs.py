@@ -108,8 +108,8 @@ def test_the_prefix_needs_no_mask(backbone, clips):
     with torch.no_grad():
         split = logprobs.score(backbone.model, backbone, asked).total
         sequences = logprobs.sequences(backbone, asked)
-        (row,) = logprobs.forest.rows(sequences.tokens)
-        assert logprobs.inputs(backbone.model, [row])["causal_until"] == logprobs.forest.trunk(row) > 10
+        (row,) = logprobs.tree.rows(sequences.tokens)
+        assert logprobs.inputs(backbone.model, [row])["causal_until"] == logprobs.tree.trunk(row) > 10
         attention.remove(backbone.model.get_decoder())
         try:
             assert "causal_until" not in logprobs.inputs(backbone.model, [row])

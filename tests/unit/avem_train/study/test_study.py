@@ -74,7 +74,7 @@ def test_equal_trainings_are_one_run(shipped):
 
 def test_a_run_has_the_version_of_what_computes_it(shipped, monkeypatch):
     settings = settings_of(shipped, "main")["AVEm-DPO"]
-    kept = json.loads((Path(program.__file__).parents[1] / "results/mini/study.json").read_text())
+    kept = json.loads((Path(program.__file__).parents[2] / "results/mini/study.json").read_text())
     base = kept["about"]["base"]["fingerprint"]
     (untrained,) = (key for row in kept["sections"]["main"] if row["name"] == "base" for key in row["runs"])
     monkeypatch.setattr(worker, "VERSION", 1)
@@ -102,7 +102,7 @@ def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypa
     assert drawn == [{"0", "1", "2"} if per_seed else {"0"}] * 6
     assert len({key for row in sections["main"][2:] for key in row["runs"]}) == 18
     assert about["preferences"].get("per_seed", False) == per_seed
-    kept = json.loads((Path(program.__file__).parents[1] / "results/mini/study.json").read_text())["about"]
+    kept = json.loads((Path(program.__file__).parents[2] / "results/mini/study.json").read_text())["about"]
     assert (about["preferences"] == kept["preferences"]) != per_seed
 
 

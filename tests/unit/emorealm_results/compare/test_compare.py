@@ -5,11 +5,11 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-import test_agreement
-import test_recognised
 from hypothesis import given
 from hypothesis import strategies as st
 
+import judged_records
+import recognition_runs
 import run_folders
 from emorealm_results import cli
 from emorealm_results.compare import pairs, power
@@ -267,8 +267,8 @@ def recognising(folder, replies):
     """A run of dfew that replies so, about forty clips of two emotions in turn."""
     asked = [("happiness" if number % 2 else "fear", reply) for number, reply in enumerate(replies)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(test_recognised, "REPLIES", asked)
-        return test_recognised.write(folder)
+        patch.setattr(recognition_runs, "REPLIES", asked)
+        return recognition_runs.write(folder)
 
 
 def replies(right=40):
@@ -320,7 +320,7 @@ def test_a_fall_in_recognition_is_status_1_and_a_lacking_task_status_2(tmp_path,
 
 
 def described(folder, points, judge="big"):
-    rows = [test_agreement.record(number, **{judge: value}) | {"judge": judge} for number, value in enumerate(points)]
+    rows = [judged_records.record(number, **{judge: value}) | {"judge": judge} for number, value in enumerate(points)]
     return run_folders.write(folder, {"emer": rows})
 
 

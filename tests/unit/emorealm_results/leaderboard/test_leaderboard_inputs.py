@@ -5,61 +5,26 @@ import json
 import re
 
 import pytest
-import test_agreement
-import test_foreign
-import test_recognised
 
+import foreign_runs
+import judged_records
+import recognition_runs
 import run_folders
-from avem_train.study import record as study_record
+import studies
 from emorealm_results import cli
 from emorealm_results.commands import rescore
-from emorealm_results.leaderboard import inputs, page
+from emorealm_results.leaderboard import inputs
 from emorealm_results.paper.layouts import GROUP
-from emorealm_results.rescore import scores as run_scores
 from emorealm_results.runs import descriptions
 from emorealm_results.study import scores as study_scores
 from emorealm_tasks import metrics
 from emorealm_tasks.judge import dispatch
 
-PARTS = ("full", "blind", "shuffled")
-
-
-def study_run(wrong, seed):
-    """A run of a study over the questions of `run_folders`, wrong in the places named."""
-    rows = {part: answered(wrong if part == "full" else range(4)) for part in PARTS}
-    run = {"seed": seed, "recipe": "" if seed is None else "avem_dpo", "answering": []}
-    run["answers"] = {part: study_record.answers(of_part) for part, of_part in rows.items()}
-    return run | {"scores": {part: study_record.scores(of_part) for part, of_part in rows.items()}}
-
-
-def answered(wrong):
-    rows = [run_folders.record(task, number) for task in metrics.TASKS for number in range(8)]
-    for row in rows:
-        if int(row["id"].rpartition("_")[2]) in wrong:
-            row["raw"] = "AB"[row["gold"] == "A"]
-    return [run_scores.reread(row) for row in rows]
-
 
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
     """They have tests of their own, and take their time."""
-    monkeypatch.setattr(page, "_draw", lambda rows, out: [])
-
-
-@pytest.fixture
-def study():
-    runs = {"b": study_run(range(4), None), "m0": study_run([0], 0), "m1": study_run([0, 1], 1)}
-    runs["m2"] = {"seed": 2, "failed": "the loss is no number"}
-
-    def row(name, keys, **more):
-        return {"name": name, "published": "", "axis": "", "value": None, "runs": keys} | more
-
-    main = [row("base", ["b"]), row("AVEm-DPO", ["m0", "m1"], published="Our base + AVEm-DPO")]
-    main.append(row("w/o TPD", ["m1", "m2", "m3"]))
-    sections = {"main": main, "table18": [row("base", ["b"]), row("er", ["m0"])]}
-    about = {"base": {"name": "nano", "fingerprint": "12"}, "split": "test", "versions": {"torch": "2"}}
-    about |= {"training": {}, "world": {"clips": 8, "seed": 0}, "preferences": {"clips": 9, "letters": 0.2}}
-    return {"about": about, "questions": study_record.questions(answered(())), "runs": runs, "sections": sections}
+    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out: [])
 
 
 def board(folder, *named):
@@ -156,14 +121,15 @@ def test_a_file_that_is_nothing_of_these_ends_in_one_line(tmp_path, capsys, cont
     assert capsys.readouterr().err.count("x.json: ") == 1
 
 
-questions = test_foreign.questions
+questions = foreign_runs.questions
+study = studies.study
 
 
 def test_a_foreign_run_comes_by_way_of_rescore(tmp_path, questions):
     tasks = {f"emorealm_{task}": run_folders.records(task)[:6] for task in metrics.TASKS}
     run = run_folders.write(tmp_path / "run", tasks, model="other", pretrained="OLA-7b")
     ours = inputs.read([str(run)], [])[0]
-    test_foreign.strip(run, test_foreign.SHAPES["nested responses"])
+    foreign_runs.strip(run, foreign_runs.SHAPES["nested responses"])
     scores = tmp_path / "foreign.json"
     assert cli.main(["rescore", str(run), "--questions", str(questions), "--json", str(scores)]) == 0
     data = board(tmp_path, scores)
@@ -178,7 +144,7 @@ def test_a_foreign_run_comes_by_way_of_rescore(tmp_path, questions):
 
 def described(folder, **judges):
     """A run of emer whose twelve descriptions each judge gives one score."""
-    rows = [test_agreement.record(number, **judges) | {"judge": "small"} for number in range(12)]
+    rows = [judged_records.record(number, **judges) | {"judge": "small"} for number in range(12)]
     return run_folders.write(folder, {"emer": rows})
 
 
@@ -200,7 +166,7 @@ def test_descriptions_judged_again_reach_the_board(tmp_path, no_cache, monkeypat
     def judge(records, settings, asked):
         for record in records:
             record["judge"] = "new"
-            record["verdicts"]["new"] = record["verdicts"]["small"][:0] + test_agreement.record(0, x=9)["verdicts"]["x"]
+            record["verdicts"]["new"] = record["verdicts"]["small"][:0] + judged_records.record(0, x=9)["verdicts"]["x"]
         return ""
 
     scores = tmp_path / "again.json"
@@ -216,12 +182,12 @@ def test_descriptions_judged_again_reach_the_board(tmp_path, no_cache, monkeypat
 
 
 def test_a_judge_without_enough_verdicts_does_not_stand_for_the_run():
-    rows = [test_agreement.record(number, **({"small": 4} | ({"big": 7} if number else {}))) for number in range(12)]
+    rows = [judged_records.record(number, **({"small": 4} | ({"big": 7} if number else {}))) for number in range(12)]
     assert descriptions.counting(rows) == "small"  # big lacks one verdict of twelve
 
 
 def test_recognised_emotions_are_read_again_with_their_recalls_intervals(tmp_path):
-    (run,) = inputs.read([str(test_recognised.write(tmp_path / "run"))], [])
+    (run,) = inputs.read([str(recognition_runs.write(tmp_path / "run"))], [])
     found = {(row.metric, row.reading): row for row in run.rows}
     war, recall = found["war", "strict"], found["recall_anger", "strict"]
     assert (war.value, war.n, war.unparsed, war.missing) == (80, 5, 1, 2)

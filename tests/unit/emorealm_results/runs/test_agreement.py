@@ -11,8 +11,8 @@ from sklearn.metrics import cohen_kappa_score
 import run_folders
 from emorealm_results import cli
 from emorealm_results.runs import agreement
-from emorealm_tasks.metrics import description
-from emorealm_tasks.metrics.description import CRITERIA, Verdict
+from emorealm_tasks.metrics.description import CRITERIA
+from judged_records import record
 
 PAIRS = st.lists(st.tuples(st.integers(1, 10), st.integers(1, 10)), min_size=2, max_size=30)
 
@@ -52,15 +52,6 @@ def test_only_clips_that_both_judged_are_compared():
     assert found["low"] <= found["kappa"] <= found["high"]
     assert agreement.compare(scores([5, 5]), scores([5, 5]))["clue"]["kappa"] is None
     assert agreement.compare(scores([1]), {}) == {}
-
-
-def record(number, **judges):
-    given = {
-        name: description.as_json([Verdict(dict.fromkeys(CRITERIA, score), dict.fromkeys(CRITERIA, ""))])
-        for name, score in judges.items()
-    }
-    return {"id": f"s{number}", "clip": f"s{number}", "task": "emer", "reference": "r", "raw": "d", "error": "",
-            "gold": "", "truth": None, "judge": "big", "verdicts": given}  # fmt: skip
 
 
 @pytest.fixture

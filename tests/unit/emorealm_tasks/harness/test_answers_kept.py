@@ -16,7 +16,7 @@ from model_adapters.engines.openai_server import OpenAIAV
 from model_adapters.external_worker.adapter import ExternalWorker
 from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
-ECHO = Path(__file__).parents[2] / "helpers" / "echo_worker.py"
+ECHO = Path(__file__).parents[3] / "helpers" / "echo_worker.py"
 
 
 @pytest.fixture

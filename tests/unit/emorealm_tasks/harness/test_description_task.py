@@ -159,11 +159,11 @@ def test_the_harness_gets_every_row_and_records_that_can_be_judged_again(monkeyp
 FAILING = """
 import atexit, json
 atexit.register(print, "other duties are done")
-from emorealm_tasks import reasoning
+from emorealm_tasks.harness import description
 docs = [json.loads(line) for line in open("docs.jsonl")]
-results = [reasoning.process_results(doc, ["A growl, " + doc["id"]]) for doc in docs]
-print(reasoning.emer_score([result["emer_score"] for result in results]))
-print(*[reasoning.aggregate([result[name] for result in results]) for name in ("clue_mean", "unjudged_count")])
+results = [description.process_results(doc, ["A growl, " + doc["id"]]) for doc in docs]
+print(description.emer_score([result["emer_score"] for result in results]))
+print(*[description.aggregate([result[name] for result in results]) for name in ("clue_mean", "unjudged_count")])
 print("saved", len(json.dumps([result["emer_score"] for result in results])) > 0)
 """
 

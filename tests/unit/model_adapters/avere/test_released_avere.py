@@ -68,7 +68,7 @@ def test_the_released_code_behind_the_worker_gives_the_golden_scores(tmp_path):
     (checkpoint / "config.json").write_text(json.dumps(config | {"mm_image_tower": None}))  # for single pictures
     questions = {case: {**ASKED[case], "prompt": question(case)} for case in CASES}
     (checkpoint / "questions.json").write_text(json.dumps(questions))
-    driver = str(Path(__file__).parents[2] / "helpers" / "released_avere.py")
+    driver = str(Path(__file__).parents[3] / "helpers" / "released_avere.py")
     done = subprocess.run(
         [PYTHON, driver, str(SCRIPTS), CHECKOUT, str(checkpoint), str(scores)],
         env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": ""},

@@ -26,7 +26,7 @@ def logs_of_faults(monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
 
 
-ECHO = Path(__file__).parents[2] / "helpers" / "echo_worker.py"
+ECHO = Path(__file__).parents[3] / "helpers" / "echo_worker.py"
 
 
 @pytest.fixture(scope="module")

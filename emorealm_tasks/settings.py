@@ -44,6 +44,8 @@ class Settings:
 
     json: Path | None = None
     """The released questions, emorealm_v1.json; None = fetched from the hub."""
+    json_revision: str | None = None
+    """Commit, tag or branch of the hub's data set that the questions are taken from; None = the newest."""
     videos: Path | None = None
     """Folder under which part_1/1.mp4 lies."""
     audios: Path | None = None

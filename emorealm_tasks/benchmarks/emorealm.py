@@ -63,7 +63,7 @@ def read(benchmark: str, settings: Settings, media: bool = True) -> list[Row]:
         return read_file(questions, settings.mini / "videos", None)
     if settings.videos is None and media:
         absent(f"EMOREALM_VIDEOS is not set, so there is nowhere to look for clips. {HOW_TO_GET_CLIPS}")
-    return read_file(settings.json or _from_hub(), settings.videos or Path(), settings.audios)
+    return read_file(settings.json or _from_hub(settings.json_revision), settings.videos or Path(), settings.audios)
 
 
 def where(benchmark: str, settings: Settings) -> tuple[str, str]:
@@ -198,18 +198,20 @@ def _subtask(item: Mapping[str, Any]) -> str:
     return ""
 
 
-def _from_hub() -> Path:
-    """The questions from the Hugging Face hub, or its local copy of them when the hub does not answer."""
+def _from_hub(revision: str | None) -> Path:
+    """The questions from the Hugging Face hub at a revision, or its local copy of them when the hub does not answer."""
     from huggingface_hub import HfApi, hf_hub_download, try_to_load_from_cache
 
+    at = f"{HUB_DATASET} at {revision}" if revision else HUB_DATASET
     try:
-        HfApi().dataset_info(HUB_DATASET, timeout=HUB_SECONDS)  # says no at once; a download retries for 20 s first
-        return Path(hf_hub_download(HUB_DATASET, HUB_FILE, repo_type="dataset"))
+        # says no at once; a download retries for 20 s first
+        HfApi().dataset_info(HUB_DATASET, revision=revision, timeout=HUB_SECONDS)
+        return Path(hf_hub_download(HUB_DATASET, HUB_FILE, repo_type="dataset", revision=revision))
     except Exception as error:  # whichever HTTP library the client uses, the meaning is: not reachable
-        kept = try_to_load_from_cache(HUB_DATASET, HUB_FILE, repo_type="dataset")
+        kept = try_to_load_from_cache(HUB_DATASET, HUB_FILE, revision=revision, repo_type="dataset")
         if isinstance(kept, str):
             return Path(kept)
         absent(
-            f"EMOREALM_JSON is not set and {HUB_DATASET} cannot be fetched from the hub ({error}). Download {HUB_FILE} "
+            f"EMOREALM_JSON is not set and {at} cannot be fetched from the hub ({error}). Download {HUB_FILE} "
             f"from https://huggingface.co/datasets/{HUB_DATASET} and set EMOREALM_JSON to it."
         )

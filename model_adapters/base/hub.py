@@ -21,7 +21,9 @@ class Published(NamedTuple):
 
 
 def named_revision(named: str) -> tuple[str, str | None]:
-    """Hub id and revision (commit, tag or branch; None = the newest) of "org/name@revision"."""
+    """Hub id and revision (commit, tag or branch; None = the newest) of "org/name@revision"; a folder is itself."""
+    if Path(named).expanduser().exists():
+        return named, None
     name, _, revision = named.partition("@")
     return name, revision or None
 
@@ -32,6 +34,14 @@ def published(folder: Path) -> Published | None:
     if folder.parent.name != "snapshots" or not repository.startswith("models--"):
         return None
     return Published("/".join(repository.split("--", 2)[1:]), folder.name)
+
+
+def commit(named: str, revision: str | None) -> str:
+    """The commit of a hub id whose files were loaded, by their place in the hub's cache; "" where it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    file = try_to_load_from_cache(named, "config.json", revision=revision)
+    return Path(file).parent.name if isinstance(file, str) else ""
 
 
 def fetched(owner: str, named: str, revision: str | None) -> Path:

@@ -24,6 +24,7 @@ from model_adapters.base.chat import Asked, ChatAV
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.frame_sampling import ClipReader, Given
+from model_adapters.base.hub import named_revision
 from model_adapters.in_process.audio_visual import Qwen25OmniAV
 from model_adapters.in_process.prompts import picture_limits, templated
 
@@ -82,17 +83,20 @@ class Qwen25OmniVLLM(ChatAV):
             stop(f"{self.name}: interleave={interleave!r}; use true or false")
         self.interleave = interleave
         self.queue = int(arguments.number("queue", queue, 1, 1e9, self.name))
-        checkpoint = pretrained or catalogue.find(self.name).checkpoint
+        checkpoint, revision = named_revision(pretrained or catalogue.find(self.name).checkpoint)
+        if revision:
+            engine["revision"] = revision
         _refuse_adapters(self.name, checkpoint, engine)
         self.engine = _engine(self.name, checkpoint, engine)
-        self.processor = self._processor(checkpoint)
+        self.processor = self._processor(checkpoint, engine.get("revision"))
         self.reader = ClipReader(self.sampling)
         folder = Path(checkpoint)
-        self.fingerprint = fingerprint(folder) if folder.is_dir() else checkpoint
+        self.fingerprint = fingerprint(folder) if folder.is_dir() else f"{checkpoint}@{engine.get('revision')}"
 
-    def _processor(self, checkpoint: str) -> Qwen2_5OmniProcessor:
+    def _processor(self, checkpoint: str, revision: str | None) -> Qwen2_5OmniProcessor:
         try:
-            processor: Qwen2_5OmniProcessor = Qwen2_5OmniProcessor.from_pretrained(checkpoint)
+            at: dict[str, Any] = {"revision": revision} if revision else {}
+            processor: Qwen2_5OmniProcessor = Qwen2_5OmniProcessor.from_pretrained(checkpoint, **at)
         except Exception as error:  # of whatever kind its files are broken in
             said = arguments.first_line(error)
             stop(f"{self.name}: {checkpoint}: its processor cannot be loaded ({said}); check pretrained=")
@@ -210,7 +214,7 @@ def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":
     known = [field.name for field in fields(EngineArgs) if field.name not in ("model", "worker_extension_cls")]
     arguments.refuse_unknown([name for name in given if name not in known], [*_OWN, *known], owner)
     try:
-        found = AutoConfig.from_pretrained(checkpoint).model_type
+        found = AutoConfig.from_pretrained(checkpoint, revision=given.get("revision")).model_type
     except Exception as error:  # of whatever kind the file is broken in
         stop(
             f"{owner}: {checkpoint}: its config.json cannot be read ({arguments.first_line(error)}); check pretrained="

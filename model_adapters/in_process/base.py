@@ -115,7 +115,7 @@ class InProcessChat(ChatAV):
             attn_implementation=attn_implementation,
             device_map=device_map,
         )
-        self.fingerprint = loading.identify(weights, self.model)
+        self.fingerprint = loading.identify(weights)
         self.model = loading.place(self.model, self.device, device_map)
         self.tokenizer = self.processor.tokenizer
         pad = self.tokenizer.pad_token_id

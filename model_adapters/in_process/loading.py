@@ -13,7 +13,7 @@ import torch
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
-from model_adapters.base import lora_folders, weight_checks
+from model_adapters.base import hub, lora_folders, weight_checks
 from model_adapters.base.arguments import first_line
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.hub import HUB_ID, named_revision
@@ -101,10 +101,10 @@ def place(model: PreTrainedModel, device: torch.device, device_map: str | dict[s
     return model if device_map else model.to(device)  # type: ignore[arg-type]  # the wrapper of `to` hides its types
 
 
-def identify(weights: Weights, model: PreTrainedModel) -> str:
+def identify(weights: Weights) -> str:
     """What tells the weights of a folder, or of a hub id's revision, from others under that name, adapters included."""
     folder = Path(weights.whole)
-    whole = fingerprint(folder) if folder.is_dir() else getattr(model.config, "_commit_hash", None) or ""
+    whole = fingerprint(folder) if folder.is_dir() else hub.commit(weights.whole, weights.revision)
     return f"{whole}+{fingerprint(weights.adapter)}" if weights.adapter else whole
 
 

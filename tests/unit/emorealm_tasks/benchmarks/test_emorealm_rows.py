@@ -339,3 +339,22 @@ def test_the_public_file_is_held_against_table_1():
     told = emorealm.notes([row | {"subtask": ""} for row in rows])[1]
     assert "1548 of 1548 stress-test questions do not say their sub-task" in told
     assert "no_hallucination, spurious, hallucination" in told
+
+
+def test_the_questions_are_those_of_the_revision_that_is_set(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    commits = "1" * 40, "2" * 40
+    data = tmp_path / f"datasets--{emorealm.HUB_DATASET.replace('/', '--')}"
+    for commit in commits:
+        (data / "snapshots" / commit).mkdir(parents=True)
+        (data / "snapshots" / commit / emorealm.HUB_FILE).write_text(json.dumps([]))
+    (data / "refs").mkdir()
+    (data / "refs" / "main").write_text(commits[0])
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    read = []
+    monkeypatch.setattr(emorealm, "read_file", lambda path, videos, audios: read.append(path.parent.name))
+    for revision in (None, commits[1]):
+        emorealm.read("emorealm", Settings(json_revision=revision, videos=tmp_path))
+    assert read == list(commits)

@@ -109,20 +109,26 @@ def test_plots_draw_runs_papers_and_the_blind_floor(board, open_page):
     assert page.locator("#recall tbody tr").count() == 17
 
 
-def test_samples_filter_open_and_keep_markup_as_text(board, open_page):
+def test_samples_filter_open_and_keep_markup_as_text(board, open_page, capsys):
+    assert cli.main(["compare", str(board.parent / "good"), str(board.parent / "weak")]) == 0
+    said = capsys.readouterr().out.split("\n\n")
+    table = next(block for block in said if block.startswith("| task")).splitlines()[2:]
+    printed = [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+    printed = [row for row in printed if "_blind_" not in row[0]]
     page = open_page(board)
     page.click("#tab-samples")
     assert page.locator("#sample-count").inner_text() == "60 of 60 questions"
-    paired = page.locator("#sample-paired").inner_text()
-    assert "Right: A 83.3%, B 50.0%; B minus A -33.3 [" in paired
-    assert "Right in A alone 20, in B alone 0; McNemar p < 0.001." in paired
+    shown = [row.split("\t") for row in page.locator("#paired tbody tr").all_inner_texts()]
+    assert shown == printed
+    assert page.locator("#paired-about").inner_text().startswith("good (first), weak (second), strict reading")
+    assert "Changed answers: 0 gained, 20 lost, 0 other answer." in page.locator("#paired-legend").inner_text()
     page.select_option("#sample-show", "only_a")
     assert page.locator("#sample-count").inner_text() == f"{4 * len(TASKS)} of 60 questions"
     page.select_option("#sample-task", TASKS[3])
     page.select_option("#sample-subtask", "spurious")
     assert page.locator("#sample-list li").count() == 1
-    paired = page.locator("#sample-paired").inner_text()
-    assert "3 questions" in paired  # of the task and kind that are chosen
+    shown = page.locator("#paired tbody tr td:nth-child(3)").all_inner_texts()
+    assert shown == ["accuracy", "- spurious cue"]  # of the task and kind that are chosen
     page.select_option("#sample-subtask", "all")
     page.select_option("#sample-task", "all")
     page.select_option("#sample-show", "all")

@@ -33,13 +33,15 @@ def main(argv: Sequence[str]) -> int:
         "--reading", choices=READINGS, default="official", help="of the Markdown (default: %(default)s)"
     )
     parser.add_argument("--clips", type=int, default=120, help="clips to show in the page, 0 for none (%(default)s)")
+    pairs = "pairs of runs to compare in the page, 0 for none (%(default)s, all pairs of 8; seconds each)"
+    parser.add_argument("--pairs", type=int, default=28, help=pairs)
     arguments = parser.parse_args(argv)
     cells = printed.load(arguments.published)
     named = arguments.runs or [place for place in _DEFAULT if Path(place).exists()]
     runs = inputs.read(named, printed.models(arguments.published))
     rows = [*(row for run in runs for row in run.rows), *ranking.published_rows(cells)]
     rows += survey_rows(arguments.survey) if arguments.survey else []
-    data = page_data(rows, runs, cells, load(), arguments.clips)
+    data = page_data(rows, runs, cells, load(), arguments.clips, arguments.pairs)
     out = arguments.out
     output.write(out / "leaderboard.html", build.build("leaderboard", data, _SCRIPTS))
     output.write(out / "leaderboard.csv", to_csv(rows, data["runs"]))

@@ -38,6 +38,10 @@ _SAME = {
 """What makes two records' questions the same, by kind."""
 
 
+class Unlike(Exception):
+    """A question differs between two runs in more than its answer."""
+
+
 @dataclass(frozen=True)
 class Answered:
     """One task of one run: ``kind`` says how it is scored, ``read`` reads a record anew."""
@@ -74,15 +78,20 @@ def tasks(run: Saved, judge: str = "") -> dict[str, Answered]:
 
     Ends with status 2 where more of that judge's verdicts are missing than may be.
     """
-    found = [
-        Answered(task.name, QUESTIONS, task.benchmark, task.part, task.task, task.records, reread)
-        for task in (run.questions.tasks if run.questions else ())
-    ]
+    found = questions(run)
     for name, replies in run.replies.records.items():
         found.append(Answered(name, RECOGNITION, name, FULL, name, replies, recognition.read))
     for name, descriptions in run.descriptions.records.items():
         found.append(Answered(name, DESCRIPTIONS, name, FULL, name, descriptions, _points_by(run, name, judge)))
     return {task.name: task for task in found}
+
+
+def questions(run: Saved) -> list[Answered]:
+    """The tasks of a run that ask EmoReAlM's questions."""
+    return [
+        Answered(task.name, QUESTIONS, task.benchmark, task.part, task.task, task.records, reread)
+        for task in (run.questions.tasks if run.questions else ())
+    ]
 
 
 def _points_by(run: Saved, name: str, judge: str) -> Callable[[Record], Record]:
@@ -107,9 +116,19 @@ def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:
     """
     ours = tasks(first, judge)
     theirs = tasks(second, judge or _judge_of(first))
-    pairs = [_pair(task, theirs[name]) for name, task in ours.items() if name in theirs]
-    if not any(pair.first for pair in pairs):
+    try:
+        pairs = in_common(ours.values(), theirs.values())
+    except Unlike as error:
+        stop(f"{error}; they did not answer the same benchmark")
+    if not pairs:
         stop(f"{first.folder} and {second.folder} have no question in common; name two runs of the same tasks")
+    return pairs
+
+
+def in_common(first: Iterable[Answered], second: Iterable[Answered]) -> list[Pair]:
+    """The tasks of both that have questions in common. Raises Unlike where such a question is not the same in both."""
+    theirs = {task.name: task for task in second}
+    pairs = [_pair(task, theirs[task.name]) for task in first if task.name in theirs]
     return [pair for pair in pairs if pair.first]
 
 
@@ -123,10 +142,7 @@ def _pair(first: Answered, second: Answered) -> Pair:
     for identity in common:
         changed = [name for name in _SAME[first.kind] if ours[identity][name] != theirs[identity][name]]
         if changed:
-            stop(
-                f"{first.name}: question {identity} differs between the runs in {', '.join(changed)}; they did not "
-                "answer the same benchmark"
-            )
+            raise Unlike(f"{first.name}: question {identity} differs between the runs in {', '.join(changed)}")
     read = [(first.read(ours[identity]), second.read(theirs[identity])) for identity in common]
     if first.kind == DESCRIPTIONS:  # the few that either run's judge left out
         read = [both for both in read if both[0]["points"] and both[1]["points"]]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from emorealm_results.compare import pairs
 from emorealm_results.console.markdown import table
@@ -68,9 +68,30 @@ def _mcnemar(pair: pairs.Pair, reading: str) -> dict[str, float | int]:
 
 def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
     """The report as Markdown, with the first changed questions."""
-    level = f"{100 * report['interval']['level']:.0f}%"
-    head = ["task", "questions / clips", "score", "first", "second", f"difference [{level}]"]
-    rows = [[*head, "only first", "only second", "McNemar p"]]
+    blocks = [f"# {report['first']} (first), {report['second']} (second), {report['reading']} reading"]
+    blocks += [*asked_lines(report), table([head(report), *(line.cells for line in lines(report))])]
+    blocks += [*left_out(report), method(report)]
+    blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
+    return "\n\n".join([*blocks, *changed(report["changes"], shown)]) + "\n"
+
+
+class Line(NamedTuple):
+    """A line of the report's table: its cells as text, the task or group that it is of, and its score."""
+
+    of: str
+    score: str
+    cells: list[str]
+
+
+def head(report: Mapping[str, Any]) -> list[str]:
+    """The headings above the cells of :func:`lines`."""
+    named = ["task", "questions / clips", "score", "first", "second", f"difference [{_level(report)}]"]
+    return [*named, "only first", "only second", "McNemar p"]
+
+
+def lines(report: Mapping[str, Any]) -> list[Line]:
+    """Every score of both runs, its difference, and McNemar's test beside the shares of right answers."""
+    found = []
     for name, task in report["tasks"].items():
         for place, (score, numbers) in enumerate(task["scores"].items()):
             about = ["", ""] if place else [name, f"{task['n']} / {task['n_clips']}"]
@@ -78,24 +99,33 @@ def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
             flips = ["", "", ""] if tested is None else [str(tested["only_first"]), str(tested["only_second"])]
             flips += [] if tested is None else [f"{tested['p']:.3g}"]
             cells = _numbers(numbers, 2 if task["kind"] == pairs.DESCRIPTIONS else 1)
-            rows.append([*about, score_name(task["kind"], score), *cells, *flips])
+            found.append(Line(name, score, [*about, score_name(task["kind"], score), *cells, *flips]))
     for name, group in report["groups"].items():
         for score, numbers in group.items():
-            rows.append([name, "", GROUP_COLUMNS[score], *_numbers(numbers, 1), "", "", ""])
-    blocks = [f"# {report['first']} (first), {report['second']} (second), {report['reading']} reading"]
-    blocks += [*asked_lines(report), table(rows)]
-    blocks += [
+            found.append(Line(name, score, [name, "", GROUP_COLUMNS[score], *_numbers(numbers, 1), "", "", ""]))
+    return found
+
+
+def left_out(report: Mapping[str, Any]) -> list[str]:
+    """A sentence for each task with questions that only one run answered."""
+    return [
         f"{name}: {task['only_first']} question(s) only in the first, {task['only_second']} only in the second run."
         for name, task in report["tasks"].items()
         if task["only_first"] or task["only_second"]
     ]
+
+
+def method(report: Mapping[str, Any]) -> str:
+    """How the intervals and p were made."""
     about = report["interval"]
-    blocks.append(
-        f"Intervals: {level} percentile bootstrap of the difference; clips are drawn, for both runs at once; "
+    return (
+        f"Intervals: {_level(report)} percentile bootstrap of the difference; clips are drawn, for both runs at once; "
         f"{about['resamples']} resamples, seed {about['seed']}. McNemar: exact, on right answers."
     )
-    blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
-    return "\n\n".join([*blocks, *changed(report["changes"], shown)]) + "\n"
+
+
+def _level(report: Mapping[str, Any]) -> str:
+    return f"{100 * report['interval']['level']:.0f}%"
 
 
 def asked_lines(report: Mapping[str, Any]) -> list[str]:
@@ -115,10 +145,15 @@ def score_name(kind: str, score: str) -> str:
     return NAMES.get(score, score) if kind == pairs.QUESTIONS else _AVERAGES.get(score, score.replace("_", " "))
 
 
+def counted(changes: Sequence[Mapping[str, Any]]) -> str:
+    """How many questions changed, in words."""
+    counts = [f"{sum(c['change'] == kind for c in changes)} {kind}" for kind in ("gained", "lost", "other answer")]
+    return f"Changed answers: {', '.join(counts)}."
+
+
 def changed(changes: Sequence[Mapping[str, Any]], shown: int) -> list[str]:
     """How many questions changed, and the first of them, as blocks of Markdown."""
-    counts = [f"{sum(c['change'] == kind for c in changes)} {kind}" for kind in ("gained", "lost", "other answer")]
-    blocks = [f"Changed answers: {', '.join(counts)}."]
+    blocks = [counted(changes)]
     if changes:
         rows = [["change", "task", "question", "clip", "gold", "first", "second"]]
         fields = ("change", "task", "id", "clip", "gold")

@@ -89,7 +89,7 @@ def _mark_other_questions(found: Sequence[Measured], studied: dict[int, set[Any]
     """Keep a study's rows out of the ranking where a run beside them was asked other questions."""
     asked = set()
     for run in found:
-        for task in run.run.tasks if run.run else ():
+        for task in run.run.questions.tasks if run.run and run.run.questions else ():
             if (task.benchmark, task.part) == (_MINI, samples.FULL):
                 asked |= {(record["id"], record["clip"], record["gold"]) for record in task.records}
     for number, questions in studied.items():

@@ -6,10 +6,11 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from emorealm_results.leaderboard import ranking, sample_browser
+from emorealm_results.leaderboard import paired, ranking, sample_browser
 from emorealm_results.leaderboard.rows import Measured, Row
 from emorealm_results.paper import printed
 from emorealm_results.paper.layouts import LAYOUTS, SCALES
@@ -23,8 +24,9 @@ _SCRIPTS = ("dom", "scores", "plots", "paired", "samples")
 _LEGEND = (
     "Percent; EMER: a judge's scores. Bars: value with its 95% interval (over clips), and in orange what is "
     "reached without the clip (the run's own blind score, else chance). Click a score for what stands behind it. Runs "
-    "with --limit or missing clips and unfinished studies are marked and never ranked. A study's rows are means over "
-    "its trainings, with intervals over clips and seeds."
+    "with --limit or missing clips and unfinished studies are marked and never ranked. Ranks are among all rows of the "
+    "benchmark that can be ranked, also those that a filter hides. A study's rows are means over its trainings, with "
+    "intervals over clips and seeds."
 )
 _CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing", "table", "note")
 
@@ -49,12 +51,17 @@ def survey_rows(path: Path) -> list[Row]:
 
 
 def page_data(
-    rows: Sequence[Row], runs: Sequence[Measured], cells: Sequence[printed.Cell], settings: Settings, most_clips: int
+    rows: Sequence[Row],
+    runs: Sequence[Measured],
+    cells: Sequence[printed.Cell],
+    settings: Settings,
+    most_clips: int,
+    most_pairs: int,
 ) -> dict[str, Any]:
     """Everything the page shows, as plain JSON types."""
     abouts = [run.about for run in runs]
     sources = {name: sample_browser.source(name, settings) for name in ("emorealm", "emorealm_mini")} if runs else {}
-    found = sample_browser.collect([run.run for run in runs], sources)
+    found = sample_browser.collect([run.run.questions if run.run else None for run in runs], sources)
     clips = {}
     for benchmark, clip in sample_browser.choose_clips(found, most_clips):
         if (clip in sources[benchmark].files) and (drawn := sample_browser.draw(*sources[benchmark].files[clip])):
@@ -68,11 +75,12 @@ def page_data(
         "names": {key: name.removeprefix("- ") for key, name in NAMES.items()} | {"emorealm": "all five tasks"},
         "scales": SCALES,
         "layouts": [dataclasses.asdict(layout) for layout in LAYOUTS],
-        "lines": _page_lines(rows, cells),
+        "lines": _ranked(_page_lines(rows, cells), abouts),
         "runs": abouts,
         "comparisons": ranking.comparisons(rows, abouts),
         "samples": found,
         "clips": clips,
+        "pairs": paired.compared(runs, most_pairs),
     }
 
 
@@ -89,6 +97,28 @@ def _page_lines(rows: Sequence[Row], cells: Sequence[printed.Cell]) -> list[dict
             cell |= {"value": row.value, "floor": floors.of(row)}
             line["cells"].setdefault(f"{row.task}/{row.metric}", {}).setdefault(row.reading, cell)
     return list(found.values())
+
+
+def _ranked(lines: list[dict[str, Any]], abouts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The lines with their ``ranks``: reading -> column -> rank among all lines of the same benchmark."""
+    for line in lines:
+        line["ranks"] = {reading: {} for reading in READINGS}
+    marked = {number for number, about in enumerate(abouts) if about["marks"]}
+    able = [line for line in lines if line["part"] == "full" and line["run"] not in marked]
+    columns = {(column.task, column.metric): column.lower for layout in LAYOUTS for column in layout.columns}
+    for (task, metric), lower in columns.items():
+        name = f"{task}/{metric}"
+        for mini, reading in product((False, True), READINGS):
+            beside = [line for line in able if line["mini"] == mini]
+            values = [_value(line, name, reading) for line in beside]
+            for line, rank in zip(beside, ranking.places(values, lower), strict=True):
+                line["ranks"][reading] |= {} if rank is None else {name: rank}
+    return lines
+
+
+def _value(line: Mapping[str, Any], name: str, reading: str) -> float | None:
+    readings: dict[str, dict[str, float | None]] = line["cells"].get(name, {})
+    return readings.get("official" if line["source"] == "published" else reading, {}).get("value")
 
 
 def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:

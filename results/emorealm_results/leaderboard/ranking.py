@@ -73,10 +73,15 @@ def _ranked(made: Sequence[Line], layout: Layout) -> list[Line]:
         return float("-inf") if value is None else (-value if column.lower else value)
 
     ordered = sorted(made, key=key, reverse=True)
-    able = [line for line in ordered if rankable(line) and _value(line, layout.rank_by) is not None]
-    ranks = {id(line): 1 + sum(key(other) > key(line) for other in able) for line in able}
-    numbered = [Line(**vars(line) | {"rank": ranks.get(id(line))}) for line in ordered]
+    ranks = places([_value(line, layout.rank_by) if rankable(line) else None for line in ordered], column.lower)
+    numbered = [Line(**vars(line) | {"rank": rank}) for line, rank in zip(ordered, ranks, strict=True)]
     return sorted(numbered, key=lambda line: line.rank is None)
+
+
+def places(values: Sequence[float | None], lower: bool) -> list[int | None]:
+    """The rank of each value, 1 the best; equal values share one, and None has none. ``lower``: less is better."""
+    able = sorted((value for value in values if value is not None), reverse=not lower)
+    return [None if value is None else 1 + able.index(value) for value in values]
 
 
 def rankable(line: Line) -> bool:

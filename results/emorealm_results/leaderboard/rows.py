@@ -97,7 +97,7 @@ class Measured:
 
     about: dict[str, Any]
     rows: tuple[Row, ...]
-    run: samples.Run | None
+    run: saved.Saved | None
 
 
 def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
@@ -113,7 +113,7 @@ def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
         stop(f"{folder}: no scores of these tasks; run lmms-eval with --output_path {folder} --log_samples")
     about = _about(name, RUN, folder, [samples.read_header(path) for path in paths], models)
     about["notes"] = scored.get("notes", [])
-    return _measured(about, rows, number, scored.get("input", ""), kept.questions if kept else None)
+    return _measured(about, rows, number, scored.get("input", ""), kept)
 
 
 def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int, models: list[Model]) -> Measured:
@@ -131,7 +131,7 @@ def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int
 
 
 def _measured(
-    about: dict[str, Any], rows: Sequence[Mapping[str, Any]], number: int, modality: str, run: samples.Run | None
+    about: dict[str, Any], rows: Sequence[Mapping[str, Any]], number: int, modality: str, run: saved.Saved | None
 ) -> Measured:
     missing = sum({(row["task"], row["part"], row["mini"]): row.get("missing") or 0 for row in rows}.values())
     about["marks"] = [*about["marks"], *([f"{missing} questions missing"] if missing else [])]

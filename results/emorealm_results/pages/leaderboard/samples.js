@@ -13,13 +13,11 @@ const FILTERS = {
   changed: ["different answers", (sample) => sample.answers[browse.b] && sample.answers[browse.a] && sample.answers[browse.a].strict !== sample.answers[browse.b].strict],
 };
 
-const chosen = () => data.samples.filter((sample) =>
-  (browse.task === "all" || sample.task === browse.task) &&
-  (browse.subtask === "all" || sample.subtask === browse.subtask));
-
 function found() {
   const words = browse.words.toLowerCase();
-  return chosen().filter((sample) =>
+  return data.samples.filter((sample) =>
+    (browse.task === "all" || sample.task === browse.task) &&
+    (browse.subtask === "all" || sample.subtask === browse.subtask) &&
     FILTERS[browse.show][1](sample) &&
     (!words || [sample.id, sample.clip, sample.question, ...sample.choices, ...Object.values(sample.answers).map((answer) => answer.raw)].some((text) => text.toLowerCase().includes(words))));
 }
@@ -27,7 +25,7 @@ function found() {
 function showSamples() {
   const samples = found();
   byId("sample-count").textContent = `${samples.length} of ${data.samples.length} questions`;
-  byId("sample-paired").textContent = browse.b ? pairedText(chosen(), browse.a, browse.b) : "";
+  showPaired();
   byId("sample-list").replaceChildren(...samples.slice(0, browse.shown).map((sample) => {
     const dots = el("span", { class: "dots" });
     for (const run of Object.keys(sample.answers)) {

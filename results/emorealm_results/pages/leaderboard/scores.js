@@ -19,7 +19,7 @@ function shownLines(layout) {
 
 const originOf = (line) => (line.source === "published" ? "paper" : line.run === null ? "survey" : data.runs[line.run].origin);
 const marksOf = (line) => (line.run === null ? [] : data.runs[line.run].marks);
-const rankable = (line) => line.part === "full" && marksOf(line).length === 0;
+const rankOf = (line, column) => (column ? line.ranks[state.reading]?.[`${column.task}/${column.metric}`] ?? "" : "");
 
 function valueOf(line, column) {
   const value = cellOf(line, column, state.reading)?.value;
@@ -38,13 +38,11 @@ function showScores() {
   const column = index >= 0 ? layout.columns[index] : null;
   const lines = shownLines(layout);
   lines.sort((a, b) => (column ? compare(a, b, column) : a.model.localeCompare(b.model) * (state.descending ? -1 : 1)));
-  const ranks = ranksBy(lines, column);
-  const best = layout.columns.map((one) => bestOf(lines, one));
   const sorted = (place) => (place === index ? (state.descending ? "descending" : "ascending") : "none");
   const head = [el("th", {}, "rank"), heading("model", -1, sorted(-1), "name"), el("th", { class: "name" }, "input"),
     ...layout.columns.map((one, place) => heading(one.label, place, sorted(place), ""))];
-  const body = lines.map((line) => el("tr", { class: line.source }, el("td", {}, ranks.get(line) ?? ""), nameCell(line),
-    el("td", { class: "name" }, line.modality || DASH), ...layout.columns.map((one, place) => scoreCell(line, one, best[place]))));
+  const body = lines.map((line) => el("tr", { class: line.source }, el("td", {}, rankOf(line, column)), nameCell(line),
+    el("td", { class: "name" }, line.modality || DASH), ...layout.columns.map((one) => scoreCell(line, one))));
   fill(byId("scores"), head, body);
   byId("score-legend").textContent = data.legend;
 }
@@ -59,22 +57,6 @@ function heading(label, place, sort, kind) {
   return el("th", { "aria-sort": sort, class: kind, scope: "col" }, el("button", { type: "button", onclick: turn }, label));
 }
 
-function ranksBy(lines, column) {
-  const ranks = new Map();
-  if (!column) return ranks;
-  const able = lines.filter((line) => rankable(line) && valueOf(line, column) !== null);
-  for (const line of able) {
-    const better = (other) => (column.lower ? valueOf(other, column) < valueOf(line, column) : valueOf(other, column) > valueOf(line, column));
-    ranks.set(line, 1 + able.filter(better).length);
-  }
-  return ranks;
-}
-
-function bestOf(lines, column) {
-  const values = lines.filter(rankable).map((line) => valueOf(line, column)).filter((value) => value !== null);
-  return values.length ? (column.lower ? Math.min(...values) : Math.max(...values)) : null;
-}
-
 function nameCell(line) {
   const cell = el("td", { class: "name" }, line.model);
   cell.append(el("span", { class: "tag" }, [originOf(line), line.part === "full" ? "" : line.part].filter(Boolean).join(", ")));
@@ -82,10 +64,10 @@ function nameCell(line) {
   return cell;
 }
 
-function scoreCell(line, column, best) {
+function scoreCell(line, column) {
   const cell = cellOf(line, column, state.reading);
   if (!cell || cell.value === null) return el("td", {}, DASH);
-  const kind = rankable(line) && cell.value === best ? "score best" : "score";
+  const kind = rankOf(line, column) === 1 ? "score best" : "score";
   const open = () => showDetail(line, column, cell);
   return el("td", {}, el("button", { type: "button", class: kind, onclick: open, "aria-label": `${line.model}, ${column.label}: ${fixed(cell.value)}` },
     fixed(cell.value, line.source === "published" && Math.round(cell.value * 10) / 10 !== cell.value ? 2 : 1)), bar(cell, column));

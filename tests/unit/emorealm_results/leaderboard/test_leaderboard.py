@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 import board_folders
 import run_folders
 from emorealm_results import cli
-from emorealm_results.leaderboard import page, ranking, sample_browser
+from emorealm_results.leaderboard import page, paired, ranking, sample_browser
 from emorealm_results.leaderboard import rows as leaderboard_rows
 from emorealm_results.pages import build
 from emorealm_results.paper import printed
@@ -70,6 +71,67 @@ def test_a_limited_run_is_marked_and_never_ranked(made):
     assert line.startswith("|      |")
     assert "--limit 8" in line
     assert re.match(r"\| \d+ ", next(line for line in table.splitlines() if "**good**" in line))
+
+
+def test_pairs_hold_what_compare_prints(made, capsys):
+    out, data = made
+    assert set(data["pairs"]) == {"0/1", "0/2", "1/2"}
+    pair = data["pairs"]["0/1"]
+    report = out / "compared.json"
+    assert cli.main(["compare", *(data["runs"][run]["folder"] for run in (0, 1)), "--json", str(report)]) == 0
+    printed_lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    shown = {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in printed_lines}
+    assert {tuple(line["cells"]) for line in pair["lines"]} <= shown
+    assert tuple(pair["head"]) in shown
+    compared = json.loads(report.read_text())
+    accuracy = compared["tasks"][f"emorealm_{TASKS[3]}"]["scores"]["accuracy"]
+    line = next(line for line in pair["lines"] if (line["task"], line["score"]) == (TASKS[3], "accuracy"))
+    assert line["cells"][5] == f"{accuracy['difference']:+.1f} [{accuracy['low']:+.1f}, {accuracy['high']:+.1f}]"
+    assert len([line for line in pair["lines"] if not line["task"]]) == len(compared["groups"]["emorealm full"])
+    counts = Counter(change["change"] for change in compared["changes"])
+    said = f"Changed answers: {counts['gained']} gained, {counts['lost']} lost, {counts['other answer']} other answer."
+    assert pair["changed"]["all"] == said
+
+
+def test_pairs_beyond_the_limit_and_of_other_questions_say_so(tmp_path):
+    folders = [run_folders.write(tmp_path / name, run_folders.whole()) for name in "ab"]
+    changed = {name: [row | {"clip": "other.mp4"} for row in rows] for name, rows in run_folders.whole().items()}
+    folders += [
+        run_folders.write(tmp_path / "c", changed),
+        run_folders.write(tmp_path / "d", run_folders.whole("emorealm")),
+    ]
+    runs = [leaderboard_rows.read(folder, folder.name, number, []) for number, folder in enumerate(folders)]
+    found = paired.compared(runs, 28)
+    assert set(found) == {"0/1", "0/2", "1/2"}
+    assert "lines" in found["0/1"]
+    assert (
+        found["0/2"]["why"]
+        == f"Not compared: emorealm_mini_{TASKS[0]}: question {TASKS[0]}_0 differs between the runs in clip."
+    )
+    assert paired.compared(runs, 0)["0/1"]["why"].startswith("Not compared here: emorealm compare ")
+
+
+def test_page_ranks_as_the_markdown_does(made):
+    out, data = made
+    layout = data["layouts"][0]
+    column = layout["columns"][layout["rank_by"]]
+    ranks = {
+        line["model"]: line["ranks"]["official"].get(f"{column['task']}/{column['metric']}")
+        for line in lines_of(data, layout, mini=False, part="full", source="measured")
+    }  # fmt: skip
+    table = (out / "leaderboard.md").read_text(encoding="utf-8").split("## EmoReAlM, all scores")[1].split("##")[0]
+    rows = [[cell.strip(" *") for cell in line.split("|")] for line in table.splitlines() if "**" in line]
+    assert ranks == {row[2]: int(row[1]) if row[1] else None for row in rows if "blind" not in row[4]}
+    assert ranks["partial"] is None
+
+
+@given(st.lists(st.none() | st.integers(0, 5)), st.booleans())
+def test_a_place_is_one_more_than_the_better_ones(values, lower):
+    for value, place in zip(values, ranking.places(values, lower), strict=True):
+        better = [
+            one for one in values if one is not None and value is not None and one != value and (one < value) == lower
+        ]
+        assert place == (None if value is None else 1 + len(better))
 
 
 def test_missing_clips_keep_a_run_out_of_the_ranking(tmp_path):

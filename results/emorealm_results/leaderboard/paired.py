@@ -1,0 +1,68 @@
+"""Every two runs that answered the same questions, as `emorealm compare` compares them; the page shows it as it is."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+from emorealm_results.compare import pairs, report
+from emorealm_results.leaderboard.rows import Measured
+from emorealm_results.runs.samples import FULL
+from emorealm_results.runs.saved import Saved
+
+READING = "strict"
+"""The samples that the page shows beside the comparison are read so."""
+
+
+def compared(runs: Sequence[Measured], most: int) -> dict[str, dict[str, Any]]:
+    """``A/B``, numbers of two runs, A before B -> what :func:`_shown` makes of them, or ``why`` they have none.
+
+    Of ``most`` pairs, in the order of the runs' names on the command line: the first run beside each other one, then
+    the second. Runs without a question in common have no entry; beyond ``most`` an entry says what to type.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    done = 0
+    for (a, first), (b, second) in combinations(_asked(runs), 2):
+        if done == most:
+            found[f"{a}/{b}"] = {"why": f"Not compared here: emorealm compare {first.folder} {second.folder}"}
+            continue
+        try:
+            common = pairs.in_common(_in_full(first), _in_full(second))
+        except pairs.Unlike as error:
+            found[f"{a}/{b}"] = {"why": f"Not compared: {error}."}
+            continue
+        if common:
+            names = [runs[number].about["name"] for number in (a, b)]
+            found[f"{a}/{b}"] = _shown(common, first, second, names)
+            done += 1
+    return found
+
+
+def _asked(runs: Sequence[Measured]) -> Iterator[tuple[int, Saved]]:
+    for number, run in enumerate(runs):
+        if run.run and run.run.questions:
+            yield number, run.run
+
+
+def _in_full(run: Saved) -> list[pairs.Answered]:
+    return [task for task in pairs.questions(run) if task.part == FULL]
+
+
+def _shown(common: Sequence[pairs.Pair], first: Saved, second: Saved, names: Sequence[str]) -> dict[str, Any]:
+    """``about``, ``notes`` and ``method``: sentences; ``head`` and ``lines`` of the table; ``changed`` by task.
+
+    A line has its ``task`` as samples have it ("" = a group), its ``score``, and ``cells`` as `emorealm compare`
+    prints them. ``changed``: counts of changed answers in words, by task and, under "all", of all tasks.
+    """
+    made = report.compare_pairs(common, first, second, READING)
+    tasks = {pair.name: pair.task for pair in common}
+    changes = {task: [one for one in made["changes"] if tasks[one["task"]] == task] for task in tasks.values()}
+    return {
+        "about": f"{names[0]} (first), {names[1]} (second), {READING} reading",
+        "notes": [note.replace("**", "") for note in (*report.asked_lines(made), *report.left_out(made))],
+        "head": report.head(made),
+        "lines": [
+            {"task": tasks.get(line.of, ""), "score": line.score, "cells": line.cells} for line in report.lines(made)
+        ],
+        "changed": {task: report.counted(found) for task, found in (changes | {"all": made["changes"]}).items()},
+        "method": report.method(made),
+    }

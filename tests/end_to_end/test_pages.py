@@ -118,15 +118,17 @@ def test_samples_filter_open_and_keep_markup_as_text(board, open_page, capsys):
     page = open_page(board)
     page.click("#tab-samples")
     assert page.locator("#sample-count").inner_text() == "60 of 60 questions"
-    shown = [row.split("\t") for row in page.locator("#paired tbody tr").all_inner_texts()]
-    assert shown == printed
-    assert page.locator("#paired-about").inner_text().startswith("good (first), weak (second), strict reading")
+    headline = page.locator("#paired-headline")
+    assert headline.inner_text().startswith("good (first), weak (second), strict reading: task emorealm full, score ")
+    headline.click()
+    assert [row.split("\t") for row in page.locator("#paired tbody tr").all_inner_texts()] == printed
     assert "Changed answers: 0 gained, 20 lost, 0 other answer." in page.locator("#paired-legend").inner_text()
     page.select_option("#sample-show", "only_a")
     assert page.locator("#sample-count").inner_text() == f"{4 * len(TASKS)} of 60 questions"
     page.select_option("#sample-task", TASKS[3])
     page.select_option("#sample-subtask", "spurious")
     assert page.locator("#sample-list li").count() == 1
+    assert "score - spurious cue, first " in headline.inner_text()
     shown = page.locator("#paired tbody tr td:nth-child(3)").all_inner_texts()
     assert shown == ["accuracy", "- spurious cue"]  # of the task and kind that are chosen
     page.select_option("#sample-subtask", "all")

@@ -7,6 +7,7 @@ from typing import Any
 
 from avem_train import config
 from emorealm_tasks import versions
+from emorealm_tasks.errors import ends_with_its_reader
 from emorealm_tasks.untrusted import brief
 
 
@@ -59,6 +60,7 @@ def _describe(path: str) -> str:
         return next(lines).lstrip("# ").strip()
 
 
+@ends_with_its_reader
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status, 2 for a recipe that cannot be used."""
     args = _parser().parse_args(argv)

@@ -1,8 +1,19 @@
-"""How a user's mistake ends: one clear line, no traceback, exit code 2; and how one that costs little is told."""
+"""How a user's mistake ends: one clear line, no traceback, exit code 2; and how one that costs little is told.
 
+And how a command ends whose output nobody reads any longer.
+"""
+
+import functools
+import os
+import select
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, ParamSpec
 
+_Arguments = ParamSpec("_Arguments")
+_STDOUT = 1
+_UNREAD = 141
+"""What a shell says of a program that SIGPIPE ended."""
 _LONGEST = 2000
 """Characters of a line: a message may quote what somebody else wrote."""
 
@@ -15,6 +26,35 @@ def stop(message: str) -> NoReturn:
     """
     print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
     raise SystemExit(2)
+
+
+def ends_with_its_reader(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
+    """A command's ``main`` that ends quietly, with 141, when the reader of its output has gone (``| head``).
+
+    SIGPIPE itself stays ignored: a worker or a server that hangs up is an error to be told.
+    """
+
+    @functools.wraps(main)
+    def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> int:
+        try:
+            try:
+                return main(*args, **kwargs)
+            finally:
+                if sys.stdout is not None:
+                    sys.stdout.flush()
+        except BrokenPipeError:
+            if not _unread():
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), _STDOUT)  # where the interpreter flushes what is left
+            return _UNREAD
+
+    return run
+
+
+def _unread() -> bool:
+    output = select.poll()
+    output.register(_STDOUT, select.POLLOUT)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in output.poll(0))
 
 
 def warn_once(what: str, message: str) -> None:

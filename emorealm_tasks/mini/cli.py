@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from emorealm_tasks import versions
+from emorealm_tasks.errors import ends_with_its_reader
 from emorealm_tasks.mini.language.preferences import FILE, LETTERS
 from emorealm_tasks.mini.world.sampling import SPLITS, TEST_CLIPS
 
@@ -28,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@ends_with_its_reader
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     args = _parser().parse_args(argv)

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from emorealm_results.console.arguments import Parser
 from emorealm_tasks import versions
+from emorealm_tasks.errors import ends_with_its_reader
 
 _VERBS = {
     "table": ("emorealm_results.commands.table", "print a run's tables and write them to its table.md"),
@@ -39,6 +40,7 @@ _VERBS = {
 """Verbs that read their own arguments: their module (its ``main(argv)`` returns the exit code) and what they do."""
 
 
+@ends_with_its_reader
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code (user mistakes leave with 2)."""
     versions.check()

@@ -22,7 +22,7 @@ def compared(runs: Sequence[Measured], most: int) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     done = 0
     for (a, first), (b, second) in combinations(_asked(runs), 2):
-        if done == most:
+        if done >= most:
             found[f"{a}/{b}"] = {"why": f"Not compared here: emorealm compare {first.folder} {second.folder}"}
             continue
         try:

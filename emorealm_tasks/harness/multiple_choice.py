@@ -4,29 +4,24 @@ lmms-eval calls `process_results` for each question and one aggregation for each
 from `emorealm_tasks.metrics` and `emorealm_tasks.metrics.intervals`; here they only get names. A score has the rows
 `<score>_<reading>`, `<score>_low_<reading>`, `<score>_high_<reading>` (percent, and the ends of its 95% interval over
 clips). The accuracy of the official reading is called `emorealm_score`: it is the row that carries each sample's
-record. No name contains another, because lmms-eval's groups pick metrics by substring.
+record.
 """
 
-import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from emorealm_tasks import answers, metrics
 from emorealm_tasks.answers import choices
-from emorealm_tasks.benchmarks.availability import KINDS
 from emorealm_tasks.benchmarks.emorealm import SUBTASKS, YES_NO_TASKS
 from emorealm_tasks.benchmarks.rows import Row
-from emorealm_tasks.harness import media_log
-from emorealm_tasks.harness.samples import FAILURES, Reply
+from emorealm_tasks.harness import columns, failures, samples
+from emorealm_tasks.harness.columns import Column
+from emorealm_tasks.harness.samples import Read, Reply
 from emorealm_tasks.metrics import Record, intervals
-from emorealm_tasks.metrics.types import Given
 
 READINGS = ("official", "strict")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)\b", re.IGNORECASE)
-_BOUNDS = ("", "low", "high")
-_LEFT_OUT = {**{f"clips_{kind}": kind for kind in KINDS}, "questions_left_out": "questions"}
 _TABLE5 = {  # columns of the paper's Table 5 (Section D.5) that are no other row: which tasks, which of their scores
     "table5_basic": ("basic", "accuracy"),
     "table5_agree": ("agreement", "f1"),
@@ -34,12 +29,12 @@ _TABLE5 = {  # columns of the paper's Table 5 (Section D.5) that are no other ro
 }
 
 
-def process_results(doc: Row, results: Sequence[str]) -> dict[str, Any]:
+def process_results(doc: Row, results: Sequence[str]) -> dict[str, Read[Record] | Reply]:
     """Score one reply in all readings: {metric: value}, the record being inside `emorealm_score`."""
-    return _scored(doc, (results[0] or "") if results else "")
+    return _scored(doc, samples.said(results))
 
 
-def process_likelihoods(doc: Row, results: Sequence[tuple[float, bool] | str]) -> dict[str, Any]:
+def process_likelihoods(doc: Row, results: Sequence[tuple[float, bool] | str]) -> dict[str, Read[Record] | Reply]:
     """Score the most likely option as if the model had answered with its letter.
 
     `results` holds (likelihood, is greedy) per option, or its text: lmms-eval 0.7.3 turns every response that is no
@@ -48,7 +43,7 @@ def process_likelihoods(doc: Row, results: Sequence[tuple[float, bool] | str]) -
     """
     values = [_likelihood(result) for result in results]
     if len(values) != len(doc["choices"]) or not all(map(math.isfinite, values)):
-        return _scored(doc, f"{FAILURES[0]}] likelihoods: {', '.join(map(str, results))}")
+        return _scored(doc, failures.FAILED.format(f"likelihoods: {', '.join(map(str, results))}"))
     likeliest = min(range(len(values)), key=lambda option: abs(values[option]))
     return _scored(doc, choices.split_choice(doc["choices"][likeliest])[0])
 
@@ -64,8 +59,8 @@ def make_record(doc: Row, raw: str) -> Record:
 
     A request that failed has an `error` and counts as no answer in every reading, whatever letters its message holds.
     """
-    failed = raw.startswith(FAILURES)
-    said = "" if failed else raw
+    error = failures.error(raw)
+    said = "" if error else raw
     record: Record = {
         "id": doc["id"],
         "clip": doc["clip"],
@@ -78,33 +73,33 @@ def make_record(doc: Row, raw: str) -> Record:
         "official": False,
         "official_lenient": False,
         "strict": "",
-        "error": raw if failed else "",
+        "error": error,
         "given_clip": doc["given_clip"],
-        "media": _media(doc),
+        "media": samples.media(doc),
     }
     try:
         record["official"] = answers.is_correct(said, doc["answer"], doc["choices"], "official")
         record["official_lenient"] = answers.is_correct(said, doc["answer"], doc["choices"], "official_lenient")
         record["strict"] = answers.choose_option(said, doc["choices"], "strict") or ""
-    except Exception as error:  # lmms-eval would repeat the call for 20 minutes, then lose the run
-        record["error"] = f"could not be scored: {error!r}"
+    except Exception as fault:  # lmms-eval would repeat the call for 20 minutes, then lose the run
+        record["error"] = f"could not be scored: {fault!r}"
     return record
 
 
-def accuracy(values: Sequence[Mapping[str, Any]]) -> float | None:
+def accuracy(values: Sequence[Read[Record]]) -> float | None:
     """`emorealm_score` of a task: percent right in the official reading."""
     return metrics.accuracy([value["record"]["official"] for value in values])
 
 
 def aggregate(replies: Sequence[Reply]) -> float | None:
     """The value of the metric that the replies belong to; None where it is undefined."""
-    name = replies[0].metric
-    if name in _LEFT_OUT:
-        return float(replies[0].record[name])
-    records: list[Record] = [reply.record for reply in replies]
-    score, bound, reading = _PARTS[name]
+    return columns.aggregate(replies, _value)
+
+
+def _value(name: str, records: list[Record]) -> float | None:
+    score, bound, reading = _COLUMNS[name]
     if bound:
-        return _intervals(records, reading)[score][_BOUNDS.index(bound) - 1]
+        return columns.end(_intervals(records, reading)[score], bound)
     return metrics.task_scores(records, reading)[score]
 
 
@@ -114,53 +109,25 @@ def unweighted_mean(values: Sequence[float | None], sizes: Sequence[int], weight
     return sum(known) / len(known) if len(known) == len(values) else None
 
 
-def _rows() -> dict[str, tuple[str, str, str]]:
-    """Metric name -> (score of `metrics.task_scores`, "", "low" or "high", reading); a sub-task's score is accuracy."""
-    rows = {}
+def _columns() -> dict[str, Column]:
+    """Metric name -> column; a sub-task's score is accuracy."""
     named = {"accuracy": "accuracy", **{score: score for score in metrics.YES_NO_SCORES}}
     named |= {f"sub_{subtask}": "accuracy" for subtask in SUBTASKS}
-    for reading in READINGS:
-        for name, score in named.items():
-            for bound in _BOUNDS:
-                rows["_".join(filter(None, (name, bound, reading)))] = score, bound, reading
-    del rows["accuracy_official"]  # it is emorealm_score
-    rows |= {name: (score, "", "official") for name, (_, score) in _TABLE5.items()}
-    rows |= {f"unparsed_{bound or 'rate'}": ("unparsed_rate", bound, "strict") for bound in _BOUNDS}
-    return rows | {"errors_count": ("errors", "", "strict")}
+    found = {name: column for reading in READINGS for name, column in columns.bounded(named, reading).items()}
+    del found["accuracy_official"]  # it is emorealm_score
+    found |= {name: Column(score, "", "official") for name, (_, score) in _TABLE5.items()}
+    return found | columns.UNPARSED | {"errors_count": Column("errors")}
 
 
-def _better(name: str) -> bool | None:
-    if name.startswith("yes_rate"):
-        return None  # half is right
-    return not name.startswith(("unparsed", "errors", *_LEFT_OUT))
+_COLUMNS = _columns()
+METRIC_LIST = columns.metric_list("emorealm_score", accuracy, _COLUMNS, aggregate)
+_intervals = columns.Kept(intervals.score_intervals)
 
 
-_PARTS = _rows()
-METRIC_LIST = [
-    {"metric": "emorealm_score", "aggregation": accuracy, "higher_is_better": True},
-    *({"metric": name, "aggregation": aggregate, "higher_is_better": _better(name)} for name in [*_PARTS, *_LEFT_OUT]),
-]
-
-
-def _scored(doc: Row, raw: str) -> dict[str, Any]:
+def _scored(doc: Row, raw: str) -> dict[str, Read[Record] | Reply]:
     record = make_record(doc, raw)
-    right = int(record["official"])
-    scored: dict[str, Any] = {
-        "emorealm_score": {
-            "score": right,
-            "points": 100 * right,  # so that the table's standard errors are in percent as its values are
-            "clip": doc["clip"],
-            "pred_answer": record["strict"] or "none",
-            "answer": doc["answer"],
-            "record": record,
-        }
-    }
-    scored |= {name: _reply(name, record) for name in _PARTS if _concerns(name, doc)}
-    left_out = json.loads(doc["left_out"])
-    if any(left_out.values()):
-        counts = {name: left_out[key] for name, key in _LEFT_OUT.items()}
-        scored |= {name: _reply(name, counts) for name in counts}
-    return scored
+    replies = {name: samples.reply(name, record) for name in _COLUMNS if _concerns(name, doc)}
+    return {"emorealm_score": samples.read(doc, record, record["official"]), **replies, **samples.left_out(doc)}
 
 
 def _concerns(name: str, doc: Row) -> bool:
@@ -169,28 +136,4 @@ def _concerns(name: str, doc: Row) -> bool:
         return _TABLE5[name][0] in doc["task"]
     if name.startswith("sub_"):
         return bool(doc["subtask"]) and name.startswith(f"sub_{doc['subtask']}_")
-    return _PARTS[name][0] not in metrics.YES_NO_SCORES or doc["task"] in YES_NO_TASKS
-
-
-def _reply(name: str, record: Mapping[str, Any]) -> Reply:
-    reply = Reply(record.get("strict", record.get(name, "")))
-    reply.metric, reply.record = name, record
-    return reply
-
-
-def _media(doc: Row) -> Given | str:
-    """What the model was given of the clip: "none" where nothing was to be, "unknown" if its adapter does not say."""
-    if not doc["video"]:
-        return "none"
-    return media_log.find(doc["video"], doc["audio"] or doc["video"]) or "unknown"
-
-
-_last: tuple[str, list[Record], dict[str, intervals.Interval]] = ("", [], {})
-
-
-def _intervals(records: list[Record], reading: str) -> dict[str, intervals.Interval]:
-    """All intervals of a task, computed once for the metrics that ask one after the other."""
-    global _last
-    if (reading, records) != _last[:2]:
-        _last = reading, records, intervals.score_intervals(records, reading)
-    return _last[2]
+    return _COLUMNS[name][0] not in metrics.YES_NO_SCORES or doc["task"] in YES_NO_TASKS

@@ -26,6 +26,7 @@ from emorealm_tasks import settings
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import warn_once
 from emorealm_tasks.harness import request_settings
+from emorealm_tasks.harness.failures import is_failure
 
 _FAULTS = (OSError, sqlite3.Error)
 """What a folder or database that cannot be used raises."""
@@ -176,9 +177,7 @@ def _behind(text: str, request: Any) -> Any:
 
 def _failed(answer: object) -> bool:
     """Whether a model's answer to a request says that there is none."""
-    from emorealm_tasks.harness.samples import FAILURES
-
     text = getattr(answer, "text", answer)
     if isinstance(text, str):
-        return text.startswith(FAILURES)
+        return is_failure(text)
     return isinstance(text, list | tuple) and not math.isfinite(text[0])

@@ -1,8 +1,17 @@
-"""What one sample adds to lmms-eval's metrics."""
+"""What one sample gives to lmms-eval's metrics, whatever its kind of task: replies, media, and what was left out."""
 
-from typing import Any
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypedDict, TypeVar
 
-FAILURES = ("[LMMS_EVAL_REQUEST_FAILED", "[LMMS_EVAL_BUDGET_EXCEEDED", "[SAFETY_BLOCKED")
+from emorealm_tasks.benchmarks.availability import KINDS
+from emorealm_tasks.benchmarks.rows import Row
+from emorealm_tasks.harness import media_log
+from emorealm_tasks.metrics import recognition, types
+
+LEFT_OUT = {**{f"clips_{kind}": kind for kind in KINDS}, "questions_left_out": "questions"}
+"""Metric -> its count in a row's `left_out`."""
+Record = TypeVar("Record", types.Record, recognition.Record)
 
 
 class Reply(str):
@@ -11,3 +20,55 @@ class Reply(str):
     metric: str
     record: Any
     """Of the task's own kind; for what was left out, its counts by metric."""
+
+
+class Read(TypedDict, Generic[Record]):
+    """What one sample adds to the main metric of a task whose replies are read as a letter or a class."""
+
+    score: int
+    points: int
+    clip: str
+    pred_answer: str
+    answer: str
+    record: Record
+
+
+def said(results: Sequence[str]) -> str:
+    """The one reply among what lmms-eval hands over, "" for none."""
+    return (results[0] or "") if results else ""
+
+
+def media(doc: Row) -> types.Given | str:
+    """What the model was given of the clip: "none" where nothing was to be, "unknown" if its adapter does not say."""
+    seen, heard = doc["video"], "" if doc.get("silent") else doc["audio"] or doc["video"]
+    if not seen and not heard:
+        return "none"
+    return media_log.find(seen or None, heard or None) or "unknown"
+
+
+def reply(metric: str, record: Mapping[str, Any]) -> Reply:
+    """What a sample adds to one of the columns."""
+    made = Reply(record.get("strict", record.get(metric, "")))
+    made.metric, made.record = metric, record
+    return made
+
+
+def read(doc: Row, record: Record, right: bool) -> Read[Record]:
+    """What a sample adds to the main metric, `right` in the reading that this one stands for."""
+    return {
+        "score": int(right),
+        "points": 100 * right,  # so that the table's standard errors are in percent as its values are
+        "clip": doc["clip"],
+        "pred_answer": record["strict"] or "none",
+        "answer": doc["answer"],
+        "record": record,
+    }
+
+
+def left_out(doc: Row) -> dict[str, Reply]:
+    """How much a task leaves out, as metrics; {} where it leaves nothing out."""
+    found = json.loads(doc["left_out"])
+    if not any(found.values()):
+        return {}
+    counts = {name: found[key] for name, key in LEFT_OUT.items()}
+    return {name: reply(name, counts) for name in counts}

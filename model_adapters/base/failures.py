@@ -3,11 +3,8 @@
 from loguru import logger
 
 from emorealm_tasks.errors import shown, stop
+from emorealm_tasks.harness.failures import FAILED
 from emorealm_tasks.untrusted import brief, clean
-
-FAILED = "[LMMS_EVAL_REQUEST_FAILED] {}"
-"""In the place of an answer: no reader of answers takes it for a letter, and the scores count it as an error."""
-
 
 _LONGEST = 2000
 """Characters of a message in an answer's place."""

@@ -22,13 +22,14 @@ from loguru import logger
 from emorealm_tasks import media, settings
 from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness.failures import BLOCKED
 from model_adapters.base import arguments
 from model_adapters.base.chat import Asked
 from model_adapters.base.media_refs import Clip
 from model_adapters.engines import payloads
 
 from .cost import Answer
-from .served import ARGUMENTS, BLOCKED, Once, ServedChat, read_key
+from .served import ARGUMENTS, Once, ServedChat, read_key
 
 if TYPE_CHECKING:
     from google.genai import types

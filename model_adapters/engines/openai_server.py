@@ -13,6 +13,7 @@ import soundfile
 from emorealm_tasks import media
 from emorealm_tasks.chat_client import ChatClient, RequestFailed
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness.failures import BLOCKED
 from model_adapters.base import arguments
 from model_adapters.base.chat import Asked
 from model_adapters.base.frame_sampling import Sampling
@@ -20,7 +21,7 @@ from model_adapters.base.media_refs import Clip
 from model_adapters.engines import payloads
 
 from .cost import Answer
-from .served import ARGUMENTS, BLOCKED, Once, ServedChat, read_key
+from .served import ARGUMENTS, Once, ServedChat, read_key
 
 _VIDEO_AS = ("frames", "video")
 _KEPT = 16  # encoded clips, for the questions about the same one

@@ -20,13 +20,13 @@ from tqdm import tqdm
 from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
+from emorealm_tasks.harness.failures import OUT_OF_TOKENS
 from model_adapters.base import arguments
 from model_adapters.base.chat import Asked, ChatAV
 from model_adapters.base.failures import ErrorBudget, cut
 
 from .cost import Answer, Cost, prices
 
-BLOCKED = "[SAFETY_BLOCKED:{}]"
 ARGUMENTS = (
     "model",
     "system",
@@ -42,7 +42,6 @@ ARGUMENTS = (
     "batch_size",
     "device",
 )
-_OUT_OF_TOKENS = "[LMMS_EVAL_BUDGET_EXCEEDED]"  # lmms-eval's mark, for its option --max_tokens
 
 
 class ServedChat(ChatAV):
@@ -124,7 +123,7 @@ class ServedChat(ChatAV):
 
     def _result(self, answer: Answer | Exception | None, asked: Asked, budget: ErrorBudget) -> GenerationResult:
         if answer is None:
-            return GenerationResult(_OUT_OF_TOKENS)
+            return GenerationResult(OUT_OF_TOKENS)
         if isinstance(answer, Exception):
             return GenerationResult(budget.spend(self.said(answer)))
         self.cost.add(answer, asked.task)

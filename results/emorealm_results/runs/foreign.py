@@ -24,7 +24,7 @@ from emorealm_tasks.benchmarks import emorealm
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.benchmarks.suite import TASK_NAMES
 from emorealm_tasks.errors import stop
-from emorealm_tasks.harness.samples import FAILURES
+from emorealm_tasks.harness import failures
 from emorealm_tasks.metrics import TASKS, Unread
 
 _ANY_TASK = re.compile(".+")
@@ -105,7 +105,6 @@ def join(sample: Mapping[str, Any], rows: Mapping[str, Row]) -> Unread | str:
     raw = ours.get("raw", next((said for key in _REPLIES if (said := _text(sample.get(key))) is not None), None))
     if raw is None:
         return NO_REPLY
-    error = ours.get("error", raw if raw.startswith(FAILURES) else "")
     joined: Any = {
         "media": "unknown",
         **ours,  # of any fields: other evaluations are joined too
@@ -117,7 +116,7 @@ def join(sample: Mapping[str, Any], rows: Mapping[str, Row]) -> Unread | str:
         "question": row["question"],
         "gold": row["answer"],
         "raw": raw,
-        "error": error,
+        "error": ours.get("error", failures.error(raw)),
     }
     record: Unread = joined
     return record

@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from avere_requests import chat_requests, texts
-from model_adapters.base.failures import FAILED
+from emorealm_tasks.harness.failures import FAILED
 from model_adapters.base.media_refs import Clip
 from model_adapters.external_worker.adapter import ExternalWorker
 from model_adapters.external_worker.environment import SCRIPTS, worker_environment

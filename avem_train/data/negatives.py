@@ -11,7 +11,7 @@ import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -193,16 +193,10 @@ def _has(clip: Clip, modalities: Sequence[str]) -> bool:
     """Whether a clip has all of `modalities`: a sound alone has no picture, many a video no sound."""
     video, audio = clip
     seen, heard = video is not None, audio is not None
-    return all(seen if modality == "video" else heard or (seen and has_sound(video)) for modality in modalities)
-
-
-@cache
-def has_sound(video: Path) -> bool:
-    """Whether a video can be heard. True for one that cannot be read: whoever decodes it says so, and what to do."""
-    try:
-        return media.probe(video).has_audio
-    except media.MediaError:
-        return True
+    return all(
+        seen if modality == "video" else heard or (seen and media.has_sound(video, unreadable=True))
+        for modality in modalities
+    )
 
 
 def given(record: "Preference", modality: str) -> Path | None:

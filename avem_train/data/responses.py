@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from avem_train.data.negatives import Medium, Negatives, RejectedMedia, draw, has_sound
+from avem_train.data.negatives import Medium, Negatives, RejectedMedia, draw
 from avem_train.data.records import Preference
 from avem_train.objectives import Objective, record_weights
+from emorealm_tasks import media
 
 OWN = Medium()
 
@@ -56,7 +57,9 @@ def sources(record: Preference) -> dict[str, Source]:
     found = {}
     if record.video is not None:
         found["video"] = Source("video", str(record.video))
-    sound = record.audio or (record.video if record.video is not None and has_sound(record.video) else None)
+    sound = record.audio
+    if sound is None and record.video is not None and media.has_sound(record.video, unreadable=True):
+        sound = record.video
     if sound is not None:
         found["audio"] = Source("audio", str(sound))
     return found

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from emorealm_tasks.sequences import common_prefix
+
 IGNORE = -100
 
 
@@ -25,18 +27,6 @@ class Packed:
     labels: list[int]
 
 
-def common_prefix(prompts: list[list[int]]) -> int:
-    """Number of leading ids that all prompts share, leaving each at least one id of its own (the last one predicts the
-    response's first token).
-    """
-    shortest = min(map(len, prompts)) - 1
-    first = prompts[0]
-    for i in range(shortest):
-        if any(prompt[i] != first[i] for prompt in prompts):
-            return i
-    return shortest
-
-
 def pack(prompts: list[list[int]], responses: list[list[int]], labels: list[list[int]] | None = None) -> Packed:
     """Pack token ids of prompts and of the responses to them (closing token included).
 
@@ -45,7 +35,7 @@ def pack(prompts: list[list[int]], responses: list[list[int]], labels: list[list
     """
     if not prompts or len(prompts) != len(responses) or not all(responses):
         raise ValueError("pack needs prompts and as many responses, none of them empty")
-    shared = common_prefix(prompts)
+    shared = common_prefix(prompts, own=1)
     ids, branch = list(prompts[0][:shared]), [0] * shared
     positions, learnt = list(range(shared)), [IGNORE] * shared
     for number, (prompt, response, targets) in enumerate(zip(prompts, responses, labels or responses, strict=True), 1):

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import torch
 
+from emorealm_tasks.sequences import common_prefix
+
 Position = int | tuple[int, int, int]
 """Where a token stands: a number, or one each for time, height and width (Qwen2.5-Omni)."""
 
@@ -52,7 +54,7 @@ def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Row]:
     lengths: list[int] = []
     for number, sequence in enumerate(sequences):
         for place, group in enumerate(groups if share else []):
-            common = _common(sequences[group[0]], sequence)
+            common = common_prefix([sequences[group[0]], sequence])
             grown = lengths[place] + len(sequence) - common
             if 2 * common >= len(sequence) and grown <= limit:
                 group.append(number)
@@ -64,11 +66,6 @@ def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Row]:
     return [_plant(sequences, group) for group in groups]
 
 
-def _common(left: Sequence[Token], right: Sequence[Token]) -> int:
-    shortest = min(len(left), len(right))
-    return next((i for i in range(shortest) if left[i] != right[i]), shortest)
-
-
 def _plant(sequences: Sequence[Sequence[Token]], group: list[int]) -> Row:
     row = Row(places={number: [] for number in group})
     _grow(row, sequences, group, 0, -1)
@@ -78,7 +75,7 @@ def _plant(sequences: Sequence[Sequence[Token]], group: list[int]) -> Row:
 def _grow(row: Row, sequences: Sequence[Sequence[Token]], group: list[int], start: int, parent: int) -> None:
     """Append what the group's sequences, equal up to `start`, still share; then every branch."""
     first = sequences[group[0]]
-    end = min(_common(first, sequences[number]) for number in group)
+    end = common_prefix([sequences[number] for number in group])
     if end > start:
         places = range(len(row.tokens), len(row.tokens) + end - start)
         row.tokens += first[start:end]

@@ -15,21 +15,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from emorealm_tasks.answers import released
 from emorealm_tasks.answers.choices import split_choice, yes_no_letters
+from emorealm_tasks.answers.released import SUBTASKS
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import absent, stop
 from emorealm_tasks.settings import Settings
 from emorealm_tasks.untrusted import brief, clean, inside, read_json
 
-TASKS: dict[str, str] = {
-    "modality_agreement": "do picture and sound convey the same emotion? (yes/no)",
-    "reasoning_basic_audio": "which audible cue supports the emotion? (multiple choice)",
-    "reasoning_basic_video": "which visible cue supports the emotion? (multiple choice)",
-    "reasoning_stress_audio": "does this audible cue support the emotion? (yes/no; spurious and invented cues)",
-    "reasoning_stress_video": "does this visible cue support the emotion? (yes/no; spurious and invented cues)",
-}
+TASKS: dict[str, str] = dict(
+    zip(
+        released.TASKS,
+        (
+            "do picture and sound convey the same emotion? (yes/no)",
+            "which audible cue supports the emotion? (multiple choice)",
+            "which visible cue supports the emotion? (multiple choice)",
+            "does this audible cue support the emotion? (yes/no; spurious and invented cues)",
+            "does this visible cue support the emotion? (yes/no; spurious and invented cues)",
+        ),
+        strict=True,
+    )
+)
+"""Name -> what it asks."""
 YES_NO_TASKS = frozenset(task for task in TASKS if "basic" not in task)
-SUBTASKS = ("no_hallucination", "spurious", "hallucination")
 PUBLISHED = {
     "modality_agreement": 456,
     "reasoning_basic_audio": 972,

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 from emorealm_tasks import answers, metrics
 from emorealm_tasks.answers import choices
-from emorealm_tasks.benchmarks.emorealm import SUBTASKS, YES_NO_TASKS
+from emorealm_tasks.answers.released import SUBTASKS
+from emorealm_tasks.benchmarks.emorealm import YES_NO_TASKS
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.harness import columns, failures, samples
 from emorealm_tasks.harness.columns import Column

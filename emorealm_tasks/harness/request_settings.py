@@ -7,6 +7,8 @@ Only our own adapters note it; of other models' runs it is not known.
 from collections.abc import Mapping
 from typing import Any
 
+from emorealm_tasks.sequences import common_prefix
+
 Ways = dict[str, Any]
 """What a request's answer depends on beside question, clip and weights, by name; plain JSON types."""
 _AROUND = 20
@@ -62,7 +64,7 @@ def _shown(first: Any, second: Any) -> tuple[str, str]:
     one, other = (" ".join(str(value).split()) for value in (first, second))
     if max(len(one), len(other)) <= _LONGEST:
         return one, other
-    same = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    same = common_prefix((one, other))
     start = max(0, same - _AROUND)
     cut = [text[start : same + _AROUND] for text in (one, other)]
     return f"...{cut[0]}...", f"...{cut[1]}..."

@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from emorealm_tasks.emotions import ADJECTIVES
+from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 from emorealm_tasks.metrics.description import CRITERIA, HIGHEST, LOWEST, Verdict
-from emorealm_tasks.mini.world.cues import BY_NAME, CUES, EMOTIONS, FEELINGS
+from emorealm_tasks.mini.world.cues import BY_NAME, CUES, FEELINGS
 
 NAME = "cues"
 """What this judge is called in results."""

@@ -15,7 +15,7 @@ by `report`.
 
 from emorealm_tasks.media.audio import AUDIO_RATE, as_wav, read_audio, separate_wav
 from emorealm_tasks.media.container import MediaError, copied_picture
-from emorealm_tasks.media.facts import ClipInfo, Examined, examine, probe
+from emorealm_tasks.media.facts import ClipInfo, Examined, examine, has_sound, probe
 from emorealm_tasks.media.tally import Report, report
 from emorealm_tasks.media.video import frame_indices, read_frames
 
@@ -29,6 +29,7 @@ __all__ = [
     "copied_picture",
     "examine",
     "frame_indices",
+    "has_sound",
     "probe",
     "read_audio",
     "read_frames",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -61,6 +62,15 @@ def probe(path: str | Path) -> ClipInfo:
     return ClipInfo(
         str(path), max(seconds, length), frames, fps, width, height, rate, film is not None, heard is not None
     )
+
+
+@cache
+def has_sound(path: str | Path, unreadable: bool) -> bool:
+    """Whether a file can be heard; `unreadable` answers for one that cannot be read: its decoder will report it."""
+    try:
+        return probe(path).has_audio
+    except MediaError:
+        return unreadable
 
 
 def examine(path: str | Path) -> Examined:

@@ -1,9 +1,8 @@
 """Pure scores and their intervals, in percent; each kind of task has its module."""
 
+from emorealm_tasks.answers.released import SUBTASKS, TASKS
 from emorealm_tasks.metrics.multiple_choice import (
     GROUP_SCORES,
-    SUBTASKS,
-    TASKS,
     YES_NO_SCORES,
     Share,
     ablation_columns,

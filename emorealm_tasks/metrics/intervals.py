@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, t
 
+from emorealm_tasks.answers.released import TASKS
 from emorealm_tasks.metrics import multiple_choice
 from emorealm_tasks.metrics.types import Array, Flags, Record, ScoreFunction
 
@@ -100,12 +101,12 @@ def group_bounds(records: Sequence[Record], reading: str, level: float = LEVEL) 
     """The intervals :func:`of_shares` of :func:`metrics.group_scores`."""
     parts = {
         (task, name): of
-        for task in multiple_choice.TASKS
+        for task in TASKS
         for name, of in _answers([record for record in records if record["task"] == task], reading).items()
     }
-    agreement, basic, stress = multiple_choice.TASKS[:1], multiple_choice.TASKS[1:3], multiple_choice.TASKS[3:]
+    agreement, basic, stress = TASKS[:1], TASKS[1:3], TASKS[3:]
     made: dict[str, tuple[Sequence[str], Sequence[str], Callable[[Array], float]]] = {
-        "accuracy": (multiple_choice.TASKS, ("accuracy",), np.mean),
+        "accuracy": (TASKS, ("accuracy",), np.mean),
         "basic": (basic, ("accuracy",), np.mean),
         "agree": (agreement, ("precision", "recall"), _harmonic),
         "stress": (stress, ("precision", "recall"), lambda values: (_harmonic(values[:2]) + _harmonic(values[2:])) / 2),

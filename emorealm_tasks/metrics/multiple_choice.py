@@ -14,6 +14,7 @@ import numpy as np
 
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.answers.choices import yes_no_letters
+from emorealm_tasks.answers.released import SUBTASKS, TASKS
 from emorealm_tasks.metrics.types import Array, Flags, Record, ScoreFunction
 
 
@@ -24,14 +25,6 @@ class Share(NamedTuple):
     right: Flags
 
 
-TASKS = (
-    "modality_agreement",
-    "reasoning_basic_audio",
-    "reasoning_basic_video",
-    "reasoning_stress_audio",
-    "reasoning_stress_video",
-)
-SUBTASKS = ("no_hallucination", "spurious", "hallucination")
 YES_NO_SCORES = ("precision", "recall", "f1", "yes_rate")
 GROUP_SCORES = ("accuracy", "basic", "agree", "stress", "spur", "hall")
 

@@ -46,16 +46,6 @@ class Rows:
     """(rows, width)"""
 
 
-def shared_length(prompts: Sequence[Sequence[int]]) -> int:
-    """How many leading ids all prompts share, leaving every prompt at least one id of its own.
-
-    The first and last prompt in lexicographic order differ at the earliest place any two differ.
-    """
-    first, last = min(prompts, key=tuple), max(prompts, key=tuple)
-    most = min(map(len, prompts)) - 1
-    return next((i for i in range(most) if first[i] != last[i]), most)
-
-
 @torch.inference_mode()
 def run_prefix(
     model: PreTrainedModel,

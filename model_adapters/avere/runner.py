@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from emorealm_tasks.sequences import common_prefix
 from model_adapters.base.finite import NO_NUMBERS
 from model_adapters.base.media_refs import AnyMedium, Clip
 from model_adapters.decoding.contrastive import Contrast
 
 from .clips import MediaEncoder
 from .modeling import AvereForConditionalGeneration
-from .prefix import Prefix, generate, run_prefix, score, shared_length
+from .prefix import Prefix, generate, run_prefix, score
 
 _AHEAD = 2  # batches of clips decoded while the model works on one; on a CPU none, as both want the same cores
 
@@ -87,7 +88,7 @@ class Runner:
     def _run(self, questions: Sequence[Question], work: Callable[..., list[Any]]) -> Iterator[tuple[int, Any]]:
         """Questions with the same modalities share the ids of their prefix, and so can share a batch."""
         for numbers in _by_modalities(questions):
-            length = shared_length([questions[number].ids for number in numbers])
+            length = common_prefix([questions[number].ids for number in numbers], own=1)
             batches = clip_batches(questions, numbers, self.batch_size)
             for position, batch in enumerate(batches):
                 self.encoder.prefetch(self._media(batches[position : position + 1 + self.ahead]))

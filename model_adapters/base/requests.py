@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -48,18 +47,9 @@ def from_visuals(context: str, visuals: Sequence[Any] | None, task: str, owner: 
     sounds = [path for path in paths if Path(path).suffix.lower() in _SOUND_SUFFIXES]
     videos = [path for path in paths if path not in sounds]
     clip = _clip(videos, sounds, task, owner)
-    if clip.video and not clip.audio and _has_sound(clip.video):
+    if clip.video and not clip.audio and media.has_sound(clip.video, unreadable=False):
         clip = clip._replace(audio=clip.video)
     return Ask(clip, context)
-
-
-@cache
-def _has_sound(path: str) -> bool:
-    """Whether a video can be heard; an unreadable one is left to the decoder, which reports it with its remedy."""
-    try:
-        return media.probe(path).has_audio
-    except media.MediaError:
-        return False
 
 
 def _path(value: Any, task: str, owner: str) -> str:

@@ -18,7 +18,7 @@ LAYOUTS = ("dfew", "ravdess", "mer2023", "emer")
 BEGUN = "layouts.partial"
 """Where layouts are made, before they take their places."""
 _FILES = {QUESTIONS, CUES, "build.json", "floor.json", "instructions.json", "preferences.jsonl", files.MARK}
-_CLIP = re.compile(r"videos/part_1/(\d{1,9})\.(?:mp4|partial)")
+_CLIP = re.compile(r"videos/part_1/(\d{1,9})\.(?:mp4|partial)")  # partial: of an earlier version that was killed
 _EARLIER = re.compile(r"(?:dfew|ravdess|mer2023|emer)/.+\.(?:mp4|csv|json)")
 _MOST_EARLIER = 800
 """More files than the layouts of an earlier version could have: 7 emotions, 24 clips, 4 layouts, and what goes with."""

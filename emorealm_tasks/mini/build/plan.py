@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.mini.language import questions
 from emorealm_tasks.mini.language.questions import Option, Question
-from emorealm_tasks.mini.world.cues import BY_NAME, EMOTIONS, affect_cues, scene_cues
+from emorealm_tasks.mini.world.cues import BY_NAME, affect_cues, scene_cues
 from emorealm_tasks.mini.world.sampling import Clip, other_emotion, sample_audio, sample_video
 
 Item = TypeVar("Item")

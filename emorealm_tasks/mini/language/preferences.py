@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from emorealm_tasks import files
+from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.mini.language import instructions, questions, wording
-from emorealm_tasks.mini.world.cues import BY_NAME, EMOTIONS, affect_cues
+from emorealm_tasks.mini.world.cues import BY_NAME, affect_cues
 from emorealm_tasks.mini.world.sampling import SPLITS, TYPICAL, Clip, sample_clip
 
 FILE = "preferences.jsonl"

@@ -5,6 +5,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from emorealm_tasks.files import draft
 from emorealm_tasks.mini.render.canvas import SIZE
 from emorealm_tasks.mini.render.picture import draw_frame
 from emorealm_tasks.mini.render.sound import RATE, synthesise
@@ -23,8 +24,7 @@ def write_clip(clip: Clip, path: Path) -> None:
     wave = synthesise(clip)
     pictures = frames(clip, round(len(wave) / RATE * FPS))
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with av.open(str(partial), "w", format="mp4") as out:
+    with draft(path) as beside, av.open(str(beside), "w", format="mp4") as out:
         # one thread and no B-frames: same bytes every time, and every frame in the order it was drawn
         video = out.add_stream("h264", rate=FPS, options={"crf": "16", "preset": "veryfast", "threads": "1", "bf": "0"})
         video.width, video.height, video.pix_fmt = SIZE, SIZE, "yuv420p"
@@ -37,4 +37,3 @@ def write_clip(clip: Clip, path: Path) -> None:
         sound.sample_rate = RATE
         out.mux(audio.encode(sound))
         out.mux(audio.encode(None))
-    partial.replace(path)

@@ -11,9 +11,6 @@ three different slots, so any subset of them can be shown together.
 
 from dataclasses import dataclass
 
-EMOTIONS = ("happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear")
-"""The seven classes, in DFEW's label order."""
-
 FEELINGS = {
     "happiness": ("happiness", "joy"),
     "sadness": ("sadness", "sorrow"),

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from emorealm_tasks.mini.world.cues import CUES, EMOTIONS, affect_cues, scene_cues
+from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.mini.world.cues import CUES, affect_cues, scene_cues
 
 SPLITS = ("train", "validation", "test")
 TEST_CLIPS = 800

@@ -11,7 +11,7 @@ ROOMS = {
     "avem_train": "cli study nano dpo backbones packing data objectives config",
     "model_adapters": "manifests workers engines in_process external_worker avere decoding base catalogue",
     "emorealm_tasks": "plugin harness benchmarks judge metrics chat_client chat_reply mini mini.build mini.language "
-    "mini.render mini.world media answers emotions schemas files settings versions untrusted errors",
+    "mini.render mini.world media answers emotions schemas files settings versions untrusted errors sequences",
 }
 """Packages, and the rooms and root modules of each: every one may import those behind it, and none before it."""
 PURE = {
@@ -19,9 +19,9 @@ PURE = {
     "emorealm_tasks.answers": {"emorealm_tasks.untrusted"},
     "emorealm_tasks.emotions": {"emorealm_tasks.errors", "emorealm_tasks.untrusted"},
     "emorealm_tasks.media": {"emorealm_tasks.errors", "emorealm_tasks.files", "emorealm_tasks.settings"},
-    "emorealm_tasks.mini.world": set(),
+    "emorealm_tasks.mini.world": {"emorealm_tasks.emotions"},
     "avem_train.objectives": set(),
-    "avem_train.packing": set(),
+    "avem_train.packing": {"emorealm_tasks.sequences"},
 }
 """Rooms that are kept small: the only ones of ours that they may know."""
 

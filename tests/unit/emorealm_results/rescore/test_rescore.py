@@ -66,13 +66,6 @@ def test_a_model_without_a_name_leaves_its_files_in_the_folder_itself(tmp_path):
     assert len(samples.load(tmp_path).tasks) == 5
 
 
-def test_the_task_lists_of_reader_and_scores_agree():
-    from emorealm_tasks.benchmarks import emorealm
-
-    assert tuple(emorealm.TASKS) == metrics.TASKS
-    assert emorealm.SUBTASKS == metrics.SUBTASKS
-
-
 def stopped(capsys, folder):
     with pytest.raises(SystemExit) as error:
         cli.main(["rescore", str(folder)])

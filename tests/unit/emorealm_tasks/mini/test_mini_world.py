@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.mini.build import text_floor
 from emorealm_tasks.mini.build.plan import CHANCE, plan, sizes
 from emorealm_tasks.mini.build.split import items
@@ -13,7 +14,7 @@ from emorealm_tasks.mini.language import instructions, questions
 from emorealm_tasks.mini.render.canvas import SIZE
 from emorealm_tasks.mini.render.picture import draw_frame
 from emorealm_tasks.mini.render.sound import LENGTHS, RATE, synthesise
-from emorealm_tasks.mini.world.cues import CUES, EMOTIONS, affect_cues, scene_cues
+from emorealm_tasks.mini.world.cues import CUES, affect_cues, scene_cues
 from emorealm_tasks.mini.world.sampling import companion, cue_records, generator, sample_clip
 
 seeds = st.integers(0, 2**31)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_adapters.avere.clips import FeatureStore
-from model_adapters.avere.prefix import before, shared_length
+from model_adapters.avere.prefix import before
 from model_adapters.avere.runner import Question, clip_batches
 from model_adapters.base.media_refs import Clip, Medium
 from model_adapters.base.requests import from_messages, from_visuals
@@ -93,20 +93,6 @@ def test_prompts_of_like_length_share_a_batch_the_longest_first():
     questions = [Question(Clip(name, None), [0] * length) for name, each in lengths.items() for length in each]
     batches = clip_batches(questions, range(len(questions)), 4)
     assert [[clip.video for clip, _ in batch] for batch in batches] == [["a", "c"], ["d", "b"]]
-
-
-IDS = st.integers(0, 2)
-
-
-@given(st.lists(IDS, max_size=5), st.lists(st.lists(IDS, min_size=1), min_size=1, max_size=6))
-def test_shared_length_is_the_longest_prefix_that_leaves_each_prompt_something(head, tails):
-    prompts = [head + tail for tail in tails]
-    length = shared_length(prompts)
-    assert len(head) <= length or length == min(map(len, prompts)) - 1
-    assert length < min(map(len, prompts))
-    assert len({tuple(prompt[:length]) for prompt in prompts}) == 1
-    longer = {tuple(prompt[: length + 1]) for prompt in prompts}
-    assert len(longer) > 1 or length + 1 == min(map(len, prompts))
 
 
 def test_ids_before_the_end():

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import beta, t
 
 from emorealm_tasks.answers.released import TASKS
-from emorealm_tasks.metrics import multiple_choice
+from emorealm_tasks.metrics import multiple_choice, unparsed
 from emorealm_tasks.metrics.types import Array, Flags, Record, ScoreFunction
 
 
@@ -63,17 +63,10 @@ def score_intervals(
     Counts have none; ``unparsed_rate`` has one. A sub-task's is of its own clips.
     """
     names, function = multiple_choice.score_function(records, reading)
-    unparsed = np.array([not r["strict"] and not r["error"] for r in records], dtype=float)
-
-    def statistic(weights: Array) -> Array:
-        with np.errstate(invalid="ignore"):
-            rate = 100 * (weights @ unparsed) / weights.sum(axis=1)
-        return np.column_stack([function(weights), rate])
-
-    found = dict(
-        zip((*names, "unparsed_rate"), clip_bootstraps(records, statistic, resamples, seed, level), strict=True)
-    )
-    exact = task_bounds(records, reading, level) | {"unparsed_rate": share(unparsed > 0, _clips(records), level)}
+    names, function = unparsed.with_rate(names, function, records)
+    found = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
+    exact = task_bounds(records, reading, level)
+    exact[unparsed.RATE] = share(unparsed.unparsed(records), _clips(records), level)
     if "f1" in exact:
         exact["f1"] = wider(found["f1"], exact["f1"])
     return found | exact

@@ -16,6 +16,7 @@ from emorealm_tasks.answers import MODES
 from emorealm_tasks.answers.choices import yes_no_letters
 from emorealm_tasks.answers.released import SUBTASKS, TASKS
 from emorealm_tasks.metrics.types import Array, Flags, Record, ScoreFunction
+from emorealm_tasks.metrics.unparsed import unparsed
 
 
 class Share(NamedTuple):
@@ -29,7 +30,7 @@ YES_NO_SCORES = ("precision", "recall", "f1", "yes_rate")
 GROUP_SCORES = ("accuracy", "basic", "agree", "stress", "spur", "hall")
 
 
-def accuracy(correct: Sequence[bool]) -> float | None:
+def accuracy(correct: Sequence[bool] | Flags) -> float | None:
     """Share of right answers in percent; None without any."""
     # as _share computes it, so that a score is the same number to the last digit wherever it is made
     return 100.0 * float(np.sum(correct)) / len(correct) if len(correct) else None
@@ -69,10 +70,10 @@ def task_scores(records: Sequence[Record], reading: str) -> dict[str, float | in
     names, function = score_function(records, reading)
     scores: dict[str, float | int | None] = dict(zip(names, _values(function, records), strict=True))
     errors = sum(bool(record["error"]) for record in records)
-    unparsed = [not record["strict"] and not record["error"] for record in records]
+    none_read = unparsed(records)
     return scores | {
-        "unparsed": sum(unparsed),
-        "unparsed_rate": accuracy(unparsed),
+        "unparsed": int(none_read.sum()),
+        "unparsed_rate": accuracy(none_read),
         "errors": errors,
         "n": len(records),
         "n_clips": len({record["clip"] for record in records}),

@@ -19,6 +19,7 @@ import numpy as np
 from emorealm_tasks.metrics import intervals
 from emorealm_tasks.metrics.multiple_choice import accuracy
 from emorealm_tasks.metrics.types import Array, Given, ScoreFunction
+from emorealm_tasks.metrics.unparsed import unparsed
 
 
 def recall_scores(gold: Sequence[str], predicted: Sequence[str | None], labels: Sequence[str]) -> dict[str, Any]:
@@ -121,8 +122,8 @@ def score_intervals(records: Sequence[Record], reading: str) -> dict[str, interv
     if reading == "strict" and members:  # the mean of the recalls; the official one averages over other classes too
         by_class = [(right[is_], clips[is_]) for is_ in members.values()]
         found["uar"] = intervals.wider(found["uar"], intervals.of_shares(np.mean, by_class))
-    unparsed = intervals.share([_unparsed(record) for record in records], [record["clip"] for record in records])
-    found |= {"war": intervals.share(right, clips), "unparsed_rate": unparsed}
+    rate = intervals.share(unparsed(records), [record["clip"] for record in records])
+    found |= {"war": intervals.share(right, clips), "unparsed_rate": rate}
     return found | {name: intervals.share(right[is_], clips[is_]) for name, is_ in members.items()}
 
 
@@ -130,12 +131,12 @@ def counts(records: Sequence[Record]) -> dict[str, Any]:
     """``n``, ``n_clips``, ``unparsed`` (a reply without a class), ``unparsed_rate`` (percent), ``errors`` (no reply),
     ``dropped`` (questions that the official reading leaves out) and ``by_class`` (gold class -> samples).
     """
-    unparsed = sum(map(_unparsed, records))
+    none_read = unparsed(records)
     return {
         "n": len(records),
         "n_clips": len({record["clip"] for record in records}),
-        "unparsed": unparsed,
-        "unparsed_rate": 100 * unparsed / len(records) if records else None,
+        "unparsed": int(none_read.sum()),
+        "unparsed_rate": accuracy(none_read),
         "errors": sum(bool(record["error"]) for record in records),
         "dropped": sum(_dropped(record) for record in records),
         "by_class": {label: sum(record["gold"] == label for record in records) for label in _labels(records)},
@@ -198,10 +199,6 @@ def _ratio(part: Array, whole: Array) -> Array:
     """The quotient, NaN where ``whole`` is 0."""
     ratio: Array = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
     return ratio
-
-
-def _unparsed(record: Record) -> bool:
-    return not record["strict"] and not record["error"]
 
 
 def _dropped(record: Record) -> bool:

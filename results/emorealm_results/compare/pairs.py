@@ -20,9 +20,10 @@ from emorealm_results.runs.saved import Saved
 from emorealm_tasks import metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import recognition
-from emorealm_tasks.metrics import Array, ScoreFunction, description, intervals
+from emorealm_tasks.metrics import ScoreFunction, description, intervals
 from emorealm_tasks.metrics import recognition as recognition_metrics
 from emorealm_tasks.metrics.description import CRITERIA
+from emorealm_tasks.metrics.unparsed import with_rate
 
 Record = Any
 """Of one of three kinds, which `kind` beside it names: `metrics.Record`, `recognition_metrics.Record`, or
@@ -184,15 +185,10 @@ def score_function(kind: str, records: Sequence[Record], reading: str) -> tuple[
         return (*CRITERIA, "mean"), lambda weights: weights @ points / weights.sum(axis=1, keepdims=True)
     if kind == RECOGNITION:
         known = reading if reading in recognition_metrics.READINGS else "official"
-        names, scores = recognition_metrics.score_function(records, known)
+        scores = recognition_metrics.score_function(records, known)
     else:
-        names, scores = metrics.score_function(records, reading)
-    unparsed = np.array([not record["strict"] and not record["error"] for record in records])
-
-    def function(weights: Array) -> Array:
-        return np.column_stack([scores(weights), 100 * (weights @ unparsed) / weights.sum(axis=1)])
-
-    return (*names, "unparsed_rate"), function
+        scores = metrics.score_function(records, reading)
+    return with_rate(*scores, records)
 
 
 def group_differences(pairs: Sequence[Pair], reading: str, level: float = intervals.LEVEL) -> dict[str, Difference]:

@@ -40,6 +40,11 @@ def fit(value: Any, pattern: Any, place: str = "") -> None:
         _kind(value, pattern, place)
 
 
+def required(kind: type) -> list[str]:
+    """The fields that a TypedDict must have, in order."""
+    return [name for name in kind.__annotations__ if name in vars(kind)["__required_keys__"]]
+
+
 def _fits(value: Any, pattern: Any) -> bool:
     try:
         fit(value, pattern)

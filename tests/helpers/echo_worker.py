@@ -27,16 +27,10 @@ def first_time(name):
     return True
 
 
-def answer(request):
-    fault, _, rest = request["prompt"].partition(" ")
-    once = rest.startswith("once")
-    reply = {"id": request["id"], "text": None, "error": None}
-    if once and not first_time(fault):
-        return reply | {"text": f"recovered from {fault}"}
+def act(fault, reply):
+    """The faults that are more than a wrong answer."""
     if fault == "silence":
         time.sleep(60)
-    elif fault == "garbage":
-        return "Loading checkpoint shards: 100%\n"
     elif fault == "half":
         write('{"id": 1, "te')
         os._exit(3)
@@ -47,28 +41,36 @@ def answer(request):
     elif fault == "late_exit":  # answers, and is gone when asked again
         write(reply | {"text": "a last answer"})
         os._exit(0)
-    elif fault == "wrong_id":
-        return reply | {"id": request["id"] + 1, "text": "of another"}
-    elif fault == "neither":
-        return reply
-    elif fault == "error":
-        return reply | {"error": "ValueError: no face in it"}
-    elif fault == "big":
-        return reply | {"text": "x" * (1 << 20)}
-    elif fault == "deep":
-        return '{"id": ' + "[" * 100_000 + "]" * 100_000 + "}\n"
-    elif fault == "half_an_emoji":
-        return reply | {"text": "a smile \ud83d"}
-    elif fault == "odd_media":
-        return reply | {"text": "seen", "media": rest and json.loads(rest)}
     elif fault in ("orphan", "escaped"):  # a child of it holds its stdout when it is gone
         command = [sys.executable, "-c", "import time; time.sleep(60)"]
         child = subprocess.Popen(command, start_new_session=fault == "escaped")
         (pathlib.Path(START["marks"]) / "child").write_text(str(child.pid))
         os._exit(5)
-    elif fault == "environment":
-        return reply | {"text": json.dumps(dict(os.environ))}
-    return reply | {"text": json.dumps(request)}
+
+
+def answer(request):
+    fault, _, rest = request["prompt"].partition(" ")
+    once = rest.startswith("once")
+    reply = {"id": request["id"], "text": None, "error": None}
+    if once and not first_time(fault):
+        return reply | {"text": f"recovered from {fault}"}
+    act(fault, reply)
+    lines = {
+        "garbage": "Loading checkpoint shards: 100%\n",
+        "deep": '{"id": ' + "[" * 100_000 + "]" * 100_000 + "}\n",
+    }
+    if fault in lines:
+        return lines[fault]
+    parts = {
+        "wrong_id": {"id": request["id"] + 1, "text": "of another"},
+        "neither": {},
+        "error": {"error": "ValueError: no face in it"},
+        "big": {"text": "x" * (1 << 20)},
+        "half_an_emoji": {"text": "a smile \ud83d"},
+        "odd_media": {"text": "seen", "media": fault == "odd_media" and rest and json.loads(rest)},
+        "environment": {"text": json.dumps(dict(os.environ))},
+    }
+    return reply | parts.get(fault, {"text": json.dumps(request)})
 
 
 def main():

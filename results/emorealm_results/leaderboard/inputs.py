@@ -12,6 +12,7 @@ from emorealm_results.leaderboard import study_rows
 from emorealm_results.leaderboard.rows import Measured
 from emorealm_results.paper.printed import Model
 from emorealm_results.runs import request_settings, samples
+from emorealm_results.runs.headers import read_header
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import read_json
 
@@ -76,7 +77,7 @@ def _runs(place: Path) -> Iterator[tuple[str, Path]]:
 
 def _output(home: Path) -> Path:
     """The --output_path that results lie in: lmms-eval adds a folder with the model's name, where it has one."""
-    header = samples.read_header(next(home.glob(_RESULTS)))
+    header = read_header(next(home.glob(_RESULTS)))
     return home.parent if home.name == header["model_folder"] else home
 
 

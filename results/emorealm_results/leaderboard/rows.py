@@ -15,6 +15,7 @@ from emorealm_results.paper.layouts import GROUP
 from emorealm_results.paper.printed import Model
 from emorealm_results.rescore import report as rescore_run
 from emorealm_results.runs import request_settings, samples, saved
+from emorealm_results.runs.headers import read_header
 from emorealm_tasks import schemas
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.benchmarks.suite import TASK_NAMES
@@ -111,7 +112,7 @@ def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
     rows = [*report_rows(scored), *_results_rows(paths, again)]
     if not rows:
         stop(f"{folder}: no scores of these tasks; run lmms-eval with --output_path {folder} --log_samples")
-    about = _about(name, RUN, folder, [samples.read_header(path) for path in paths], models)
+    about = _about(name, RUN, folder, [read_header(path) for path in paths], models)
     about["notes"] = scored.get("notes", [])
     return _measured(about, rows, number, scored.get("input", ""), kept)
 
@@ -142,7 +143,7 @@ def _measured(
 def _about(
     name: str, origin: str, place: Path, headers: Sequence[Mapping[str, Any]], models: list[Model]
 ) -> dict[str, Any]:
-    """``headers``: what `samples.read_header` says of each invocation; the last by date speaks for the run."""
+    """``headers``: what `read_header` says of each invocation; the last by date speaks for the run."""
     last = max(headers, key=_date)
     arguments = str(last["model_args"])
     checkpoint = re.search(r"pretrained=([^,]+)", arguments)

@@ -13,7 +13,8 @@ from typing import Any
 
 from emorealm_results.console.markdown import interval, table
 from emorealm_results.runs import agreement
-from emorealm_results.runs.samples import newest_files, read_header, read_records
+from emorealm_results.runs.headers import Header, read_header
+from emorealm_results.runs.samples import newest_files, read_records
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge import dispatch, live, true_cues
 from emorealm_tasks.metrics import description, intervals
@@ -22,7 +23,6 @@ from emorealm_tasks.settings import Settings
 
 CUES = true_cues.NAME
 TASK_NAME = re.compile("emer|emer_mini")
-_FIELDS = ("id", "clip", "task", "reference", "raw", "error", "truth", "judge", "verdicts")
 LEGEND = (
     "Means over judged clips on the judge's scale of 1 to 10, higher is better, with percentile bootstrap intervals "
     "over clips. spread: mean standard deviation between repeats. unjudged: verdicts that could not be had; beyond "
@@ -35,7 +35,7 @@ class Descriptions:
     """The descriptions of a run: task -> records, and task -> what its results file says."""
 
     records: dict[str, list[Record]]
-    headers: dict[str, dict[str, Any]]
+    headers: dict[str, Header]
 
 
 def load(folder: Path, required: bool = True) -> Descriptions:
@@ -44,7 +44,7 @@ def load(folder: Path, required: bool = True) -> Descriptions:
     if required and not newest:
         stop(f"{folder}: no samples of emer or emer_mini; run lmms-eval with --output_path {folder} --log_samples")
     headers = {task: read_header(path.parent / f"{date}_results.json") for task, (date, path) in newest.items()}
-    return Descriptions({task: read_records(path, _FIELDS) for task, (_, path) in newest.items()}, headers)
+    return Descriptions({task: read_records(path, Record) for task, (_, path) in newest.items()}, headers)
 
 
 def judge_again(descriptions: Descriptions, settings: Settings, mode: str) -> list[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from emorealm_results.runs.headers import Header, read_header
 from emorealm_results.runs.samples import (
     FLOORS,
     FULL,
@@ -17,7 +18,6 @@ from emorealm_results.runs.samples import (
     TaskRun,
     check_whole,
     newest_files,
-    read_header,
     read_samples,
 )
 from emorealm_tasks.benchmarks import emorealm
@@ -135,10 +135,20 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return found
 
 
-def _header(path: Path) -> dict[str, Any]:
+def _header(path: Path) -> Header:
     """The results file's header; other evaluations may have written none."""
     if path.is_file():
         return read_header(path)
-    unknown: dict[str, Any] = {"date": path.name.removesuffix("_results.json"), "model": "unknown model"}
-    unknown |= {"model_name": "", "model_folder": "", "model_args": "", "limit": None, "seeds": {}, "git_hash": None}
-    return unknown | {"lmms_eval_version": None, "task_versions": {}, "missing": {}}
+    return {
+        "date": path.name.removesuffix("_results.json"),
+        "model": "unknown model",
+        "model_name": "",
+        "model_folder": "",
+        "model_args": "",
+        "limit": None,
+        "seeds": {},
+        "git_hash": None,
+        "lmms_eval_version": None,
+        "task_versions": {},
+        "missing": {},
+    }

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console.markdown import interval, table, value
-from emorealm_results.runs.samples import newest_files, read_header, read_records
+from emorealm_results.runs.headers import Header, read_header
+from emorealm_results.runs.samples import newest_files, read_records
 from emorealm_tasks.benchmarks import suite
 from emorealm_tasks.emotions import EMOTIONS, Words
 from emorealm_tasks.harness import recognition
@@ -16,7 +17,6 @@ from emorealm_tasks.metrics import recognition as metrics
 
 _NAMES = [name for name, asked in suite.TASK_NAMES.items() if asked.benchmark in suite.PROMPTED]
 TASK_NAME = re.compile("|".join(sorted(_NAMES, key=len, reverse=True)))
-_FIELDS = ("id", "clip", "task", "labels", "gold", "raw", "error")
 READINGS = {"strict": "strict", "official": "official (approximate)"}
 SHORT = {emotion: f"{emotion[:3].capitalize()}." for emotion in EMOTIONS}
 LEGEND = (
@@ -34,8 +34,8 @@ CONFUSION_LEGEND = "Rows: the clip's class; columns: the class read in the reply
 class Recognised:
     """The replies of a run: task -> records, and task -> what its results file says."""
 
-    records: dict[str, list[metrics.Record]]
-    headers: dict[str, dict[str, Any]]
+    records: dict[str, list[metrics.Unread]]
+    headers: dict[str, Header]
 
 
 def load(folder: Path) -> Recognised:
@@ -43,7 +43,7 @@ def load(folder: Path) -> Recognised:
     newest, _ = newest_files(folder, TASK_NAME)
     newest = {task: newest[task] for task in _NAMES if task in newest}
     headers = {task: read_header(path.parent / f"{date}_results.json") for task, (date, path) in newest.items()}
-    return Recognised({task: read_records(path, _FIELDS) for task, (_, path) in newest.items()}, headers)
+    return Recognised({task: read_records(path, metrics.Unread) for task, (_, path) in newest.items()}, headers)
 
 
 def score(replies: Recognised, words: Words | None = None) -> dict[str, Any]:

@@ -13,8 +13,8 @@ UNKNOWN = "how it was asked is not known"
 def of_run(run: Saved) -> dict[str, Ways]:
     """Task -> how it was asked, {} where its results file does not say."""
     headers = {**run.replies.headers, **run.descriptions.headers}
-    for task in run.questions.tasks if run.questions else ():
-        headers[task.name] = run.questions.headers[task.date] if run.questions else {}
+    if run.questions:
+        headers |= {task.name: run.questions.headers[task.date] for task in run.questions.tasks}
     return {task: of_header(header).get(task, {}) for task, header in headers.items()}
 
 

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
+from emorealm_results.runs.headers import Header, read_header
 from emorealm_tasks import schemas
 from emorealm_tasks.answers.choices import split_choice
 from emorealm_tasks.errors import stop
@@ -24,10 +25,8 @@ from emorealm_tasks.untrusted import (
     lines,
     parse_json,
     read_bytes,
-    read_json,
     read_text,
     typed,
-    without_secrets,
 )
 
 BENCHMARKS = ("emorealm", "emorealm_mini")
@@ -36,7 +35,6 @@ FLOORS = ("blind", "shuffled", "likelihood")
 _SAMPLES_FILE = re.compile(r"(?P<date>.+?)_samples_(?P<task>.+)\.jsonl")
 TASK_NAME = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
 _JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json --json OUT (emorealm leaderboard takes OUT)"
-_FIELDS = ("id", "clip", "task", "subtask", "gold", "choices", "raw", "error")
 _VERDICT = {"scores": dict.fromkeys(CRITERIA, float), "reasons?": {str: str}}
 _TRUTH = {"present": [str], "relevant": [str], "emotions": [str]}
 _SHAPES: dict[str, Any] = {
@@ -48,15 +46,7 @@ _SHAPES: dict[str, Any] = {
     "question?": str,
 }
 """Of a record's fields (`emorealm_tasks.schemas`); all others are text."""
-_PARTS = ("config", "results", "versions")
-_RESULTS = {
-    "config?": ({"limit?": (float, None)}, None),
-    "results?": ({str: dict}, None),
-    "versions?": ({str: (float, str, None)}, None),
-    "n-samples?": ({str: {"effective?": (int, None)}}, None),
-}
-"""A results file of lmms-eval, as far as it is read here (`emorealm_tasks.schemas`)."""
-_SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
+Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ class Run:
 
     folder: Path
     tasks: tuple[TaskRun, ...]
-    headers: dict[str, dict[str, Any]]
+    headers: dict[str, Header]
     notes: tuple[str, ...]
 
 
@@ -126,59 +116,22 @@ def _files(folder: Path, task_names: re.Pattern[str]) -> Iterator[tuple[str, str
             yield match["date"], match["task"], path
 
 
-def read_header(path: Path) -> dict[str, Any]:
-    """What a results file says about the run, every key present."""
-    try:
-        exists = path.exists()
-    except OSError:
-        exists = False
-    if not exists:
-        stop(f"{path}: missing beside its samples; lmms-eval writes it at the end of a run, so run again")
-    results = read_json(path, dict, "it is not what lmms-eval writes; run again")
-    schemas.require(path, results, _RESULTS, "it is not what lmms-eval writes; run again")
-    config, scores, versions = (results.get(name) or {} for name in _PARTS)
-    return {
-        "date": path.name.removesuffix("_results.json"),
-        "model": str(config.get("model") or "unknown model"),
-        "model_name": str(results.get("model_name") or ""),
-        "model_folder": str(results.get("model_name_sanitized") or ""),
-        "model_args": _shown_arguments(config.get("model_args") or ""),
-        "limit": config.get("limit"),
-        "seeds": {seed: config[seed] for seed in _SEEDS if config.get(seed) is not None},
-        "git_hash": results.get("git_hash"),
-        "lmms_eval_version": results.get("lmms_eval_version"),
-        "task_versions": versions,
-        "asked": results.get("asked") or {},
-        "missing": {name: _missing(of_task) for name, of_task in scores.items()},
-    }
-
-
-def _shown_arguments(given: Any) -> Any:
-    """The model's arguments without the password of an address; earlier versions published it."""
-    return without_secrets(given) if isinstance(given, str) else given
-
-
-def _missing(scores: dict[str, Any]) -> int:
-    """How many questions had no usable clip; the tasks report it only when some had none."""
-    counts = (value for key, value in scores.items() if key.split(",")[0] == "questions_left_out")
-    return int(next((count for count in counts if isinstance(count, int | float)), 0))
-
-
-def _task_run(name: str, date: str, path: Path, header: dict[str, Any]) -> TaskRun:
+def _task_run(name: str, date: str, path: Path, header: Header) -> TaskRun:
     match = TASK_NAME.fullmatch(name)
     if match is None:
         raise ValueError(f"{name!r} is no task of EmoReAlM")
     benchmark, part, task = match.groups()
-    records = read_records(path, _FIELDS)
+    records = read_records(path, Unread)
     return TaskRun(name, benchmark, part or FULL, task, date, tuple(records), header["missing"].get(name, 0))
 
 
-def read_records(path: Path, fields: Sequence[str]) -> list[Any]:
-    """The record in each line of a samples file; stops at the first that is damaged or lacks one of the fields.
+def read_records(path: Path, kind: type[Kind]) -> list[Kind]:
+    """The record in each line of a samples file; stops at the first that is damaged or lacks a field of its kind.
 
-    They are of the kind that the task's metrics module describes: what a file holds, no type checker can see.
+    ``kind``: the TypedDict in which the task's metrics module says what its records hold.
     """
-    records = [_record(sample, fields, where) for where, sample in read_samples(path)]
+    fields = schemas.required(kind)
+    records: list[Any] = [_record(sample, fields, where) for where, sample in read_samples(path)]
     if not records:
         stop(f"{path}: empty; run the task again")
     repeated = next((name for name, times in Counter(record["id"] for record in records).items() if times > 1), None)

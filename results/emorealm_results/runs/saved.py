@@ -15,7 +15,7 @@ from emorealm_tasks import metrics
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import description, recognition
 
-Record = metrics.Unread | recognition.Record | description.Record
+Record = metrics.Unread | recognition.Unread | description.Record
 _OURS = re.compile("|".join(tasks.pattern for tasks in (samples.TASK_NAME, recognised.TASK_NAME, judged.TASK_NAME)))
 
 

@@ -1,0 +1,79 @@
+"""What a results file of lmms-eval says of the run beside its scores."""
+
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from emorealm_tasks import schemas
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import read_json, without_secrets
+
+_PARTS = ("config", "results", "versions")
+_RESULTS = {
+    "config?": ({"limit?": (float, None)}, None),
+    "results?": ({str: dict}, None),
+    "versions?": ({str: (float, str, None)}, None),
+    "n-samples?": ({str: {"effective?": (int, None)}}, None),
+}
+"""A results file of lmms-eval, as far as it is read here (`emorealm_tasks.schemas`)."""
+_SEEDS = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
+
+
+class Header(TypedDict):
+    """Of one invocation; what lmms-eval wrote down as it came is Any."""
+
+    date: str
+    model: str
+    """lmms-eval's name of the adapter."""
+    model_name: str
+    """The checkpoint, "" where it has no name."""
+    model_folder: str
+    """The folder below --output_path that is named after it."""
+    model_args: Any
+    limit: float | None
+    seeds: dict[str, Any]
+    git_hash: Any
+    """Of the working directory, not of the release that ran."""
+    lmms_eval_version: Any
+    task_versions: dict[str, Any]
+    asked: NotRequired[Any]
+    """Task -> how it was asked (`emorealm_tasks.harness.request_settings`); absent of other evaluations."""
+    missing: dict[str, int]
+    """Task -> questions without a usable clip."""
+
+
+def read_header(path: Path) -> Header:
+    """What a results file says about the run, every key present."""
+    try:
+        exists = path.exists()
+    except OSError:
+        exists = False
+    if not exists:
+        stop(f"{path}: missing beside its samples; lmms-eval writes it at the end of a run, so run again")
+    results = read_json(path, dict, "it is not what lmms-eval writes; run again")
+    schemas.require(path, results, _RESULTS, "it is not what lmms-eval writes; run again")
+    config, scores, versions = (results.get(name) or {} for name in _PARTS)
+    return {
+        "date": path.name.removesuffix("_results.json"),
+        "model": str(config.get("model") or "unknown model"),
+        "model_name": str(results.get("model_name") or ""),
+        "model_folder": str(results.get("model_name_sanitized") or ""),
+        "model_args": _shown_arguments(config.get("model_args") or ""),
+        "limit": config.get("limit"),
+        "seeds": {seed: config[seed] for seed in _SEEDS if config.get(seed) is not None},
+        "git_hash": results.get("git_hash"),
+        "lmms_eval_version": results.get("lmms_eval_version"),
+        "task_versions": versions,
+        "asked": results.get("asked") or {},
+        "missing": {name: _missing(of_task) for name, of_task in scores.items()},
+    }
+
+
+def _shown_arguments(given: Any) -> Any:
+    """The model's arguments without the password of an address; earlier versions published it."""
+    return without_secrets(given) if isinstance(given, str) else given
+
+
+def _missing(scores: dict[str, Any]) -> int:
+    """How many questions had no usable clip; the tasks report it only when some had none."""
+    counts = (value for key, value in scores.items() if key.split(",")[0] == "questions_left_out")
+    return int(next((count for count in counts if isinstance(count, int | float)), 0))

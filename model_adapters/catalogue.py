@@ -280,7 +280,7 @@ MODELS: tuple[Model, ...] = (
         note="`model=gemini-2.5-pro` is the paper's other row; `thinking=N` tokens, of which the paper says nothing",
     ),
 )
-"""In the order of the README's table: audiovisual in this process, then ears, then eyes; workers; engines."""
+"""In the order of the README's table: in this process audio-visual, audio only, vision only; workers; engines."""
 
 
 def find(name: str) -> Model:

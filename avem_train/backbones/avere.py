@@ -17,7 +17,7 @@ from avem_train.packing.tree import Token
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, loading
 from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel
-from model_adapters.base.media_refs import Medium
+from model_adapters.base.media_refs import MediaFile
 
 _KEPT_TEXTS = 1 << 16
 _PARTS = ("video_tower", "video_projector", "audio_tower", "audio_projector")
@@ -106,5 +106,5 @@ class AvereBackbone:
 
 def read(processor: AvereProcessor, source: Source) -> Decoded:
     """One source as its tower takes it, with the noise it asks for; raises MediaError."""
-    decoded = decode(processor, Medium(source.kind, source.path))
+    decoded = decode(processor, MediaFile(source.kind, source.path))
     return replace(decoded, values=altered(decoded.values, source.noise))

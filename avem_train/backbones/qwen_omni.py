@@ -25,7 +25,7 @@ from model_adapters.avere.clips import FeatureStore
 from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
 from model_adapters.base.frame_sampling import QWEN, read
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.system_prompts import QWEN_OMNI
 from model_adapters.base.training_prompt import Answering
 from model_adapters.in_process.prompts import omni_inputs, templated
@@ -101,13 +101,13 @@ class QwenBackbone:
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Nothing to do: a medium is read when it is encoded."""
 
-    def _read(self, prompt: str, clip: Clip) -> BatchFeature:
+    def _read(self, prompt: str, clip: ClipFiles) -> BatchFeature:
         """What the processor makes of a clip with one medium. Raises MediaError."""
         given = read(clip, self._sampling)
         return omni_inputs(self.processor, prompt, given, self._sampling.rate, ANSWERING.interleave)
 
     def _video(self, source: Source) -> torch.Tensor:
-        made = self._read(self.processor.video_token, Clip(source.path, None))
+        made = self._read(self.processor.video_token, ClipFiles(source.path, None))
         visual, grid = self._towers.visual, made["video_grid_thw"]
         pixels = altered(made["pixel_values_videos"], source.noise)
         features = visual(pixels.to(self.model.device, visual.dtype), grid_thw=grid.to(self.model.device)).pooler_output
@@ -117,7 +117,7 @@ class QwenBackbone:
         return features
 
     def _sound(self, source: Source) -> torch.Tensor:
-        made = self._read(self.processor.audio_token, Clip(None, source.path))
+        made = self._read(self.processor.audio_token, ClipFiles(None, source.path))
         mel = altered(made["input_features"][0][:, made["feature_attention_mask"][0].bool()], source.noise)
         tower = self._towers.audio_tower
         length = torch.tensor([mel.shape[1]], device=self.model.device)

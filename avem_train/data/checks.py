@@ -125,7 +125,7 @@ def _faults(
     """The problems of each record."""
     seen: set[str] = set()
     files = [_files(record, negatives) for record in records]
-    held = availability.held(
+    held = availability.probe_files(
         sorted({str(file) for named in files for file, _ in named.values()}), settings.load().cache
     )
     faults = []

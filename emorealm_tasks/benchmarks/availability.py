@@ -44,7 +44,7 @@ def find_problems(rows: Sequence[Row], cache: Path) -> dict[str, Problem]:
     """
     clips = {row["clip"]: (row["video"], row["audio"], bool(row.get("silent"))) for row in rows}
     files = sorted({file for video, audio, _ in clips.values() for file in (video, audio) if file})
-    found = held(files, cache)
+    found = probe_files(files, cache)
     judged = {clip: _judge(*asked, found) for clip, asked in clips.items()}
     return {clip: problem for clip, problem in judged.items() if problem is not None}
 
@@ -95,13 +95,13 @@ def _unusable(file: str, what: Mapping[str, Any], needed: str) -> Problem | None
     return Problem("soundless", file, f"{file}: there is no sound in it")
 
 
-def held(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
+def probe_files(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     """What each file holds: {"kind": "", "missing" or "unreadable", "reason"}, and as `media.guard.examine_all`.
 
     A file that was never looked at is decoded from end to end, in a process of its own.
     """
-    kept_in = cache / PROBES
-    kept = _read(kept_in)
+    path = cache / PROBES
+    kept = _read(path)
     stamps = {file: stamp(file) for file in files}
     known = {file: kept[file] for file in files if file in kept and kept[file]["stamp"] == stamps[file] is not None}
     fresh = [file for file in files if file not in known]
@@ -109,8 +109,8 @@ def held(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     examined = guard.examine_all(there)
     for file in fresh:
         known[file] = {"stamp": stamps[file], **_outcome(file, examined.get(file))}
-    if there and (kept_in.is_file() or not kept_in.exists()):  # a pipe there would be waited for
-        _write(kept_in, kept | {file: known[file] for file in there})
+    if there and (path.is_file() or not path.exists()):  # a pipe there would be waited for
+        _write(path, kept | {file: known[file] for file in there})
     return known
 
 
@@ -123,7 +123,7 @@ def _outcome(file: str, examined: dict[str, Any] | None) -> dict[str, Any]:
 
 def incomplete(files: Iterable[str], cache: Path) -> list[str]:
     """A line for each readable file that does not decode from end to end: which share does, and what is wrong."""
-    found = held(sorted(set(files)), cache)
+    found = probe_files(sorted(set(files)), cache)
     lines = []
     for file, what in found.items():
         if what["video"] or what["audio"]:

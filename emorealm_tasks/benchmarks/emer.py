@@ -85,13 +85,13 @@ def note(benchmark: str, rows: list[Row]) -> str:
     return f"emer: {CSV_FILE} names {len(rows)} clips; it was published with {PUBLISHED_CLIPS}"
 
 
-def fill(dataset: Dataset) -> Dataset:
+def process_docs(dataset: Dataset) -> Dataset:
     """lmms-eval's `process_docs`: replace the packaged placeholder by the rows; `dataset_name` is the benchmark."""
     from datasets import Dataset
 
     benchmark, settings = dataset.config_name, load()
-    kept, left_out = registry.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
-    return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in kept])
+    found, left_out = registry.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
+    return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in found])
 
 
 def _row(benchmark: str, folder: Path, name: str, reason: str, truths: Mapping[str, Any]) -> Row:

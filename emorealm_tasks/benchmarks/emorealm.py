@@ -148,8 +148,8 @@ def notes(rows: Sequence[Row]) -> list[str]:
     differing = [f"{task} {questions[task]} instead of {count}" for task, count in PUBLISHED.items()
                  if questions[task] != count]  # fmt: skip
     differing += [f"{clips} clips instead of {PUBLISHED_CLIPS}"] if clips != PUBLISHED_CLIPS else []
-    told = f"differs from the paper's Table 1: {', '.join(differing)}" if differing else "as in the paper's Table 1"
-    lines = [f"emorealm: {told}"]
+    finding = f"differs from the paper's Table 1: {', '.join(differing)}" if differing else "as in the paper's Table 1"
+    lines = [f"emorealm: {finding}"]
     stress = [row for row in rows if "stress" in row["task"]]
     unnamed = sum(not row["subtask"] for row in stress)
     if unnamed:
@@ -216,9 +216,9 @@ def _from_hub(revision: str | None) -> Path:
         HfApi().dataset_info(HUB_DATASET, revision=revision, timeout=HUB_SECONDS)
         return Path(hf_hub_download(HUB_DATASET, HUB_FILE, repo_type="dataset", revision=revision))
     except Exception as error:  # whichever HTTP library the client uses, the meaning is: not reachable
-        kept = try_to_load_from_cache(HUB_DATASET, HUB_FILE, revision=revision, repo_type="dataset")
-        if isinstance(kept, str):
-            return Path(kept)
+        cached = try_to_load_from_cache(HUB_DATASET, HUB_FILE, revision=revision, repo_type="dataset")
+        if isinstance(cached, str):
+            return Path(cached)
         absent(
             f"EMOREALM_JSON is not set and {at} cannot be fetched from the hub ({error}). Download {HUB_FILE} "
             f"from https://huggingface.co/datasets/{HUB_DATASET} and set EMOREALM_JSON to it."

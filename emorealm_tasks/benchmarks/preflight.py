@@ -54,7 +54,7 @@ def _by_benchmark(names: Iterable[str]) -> dict[str, list[str]]:
     """Benchmark -> those of its tasks among `names` whose clips are needed."""
     found: dict[str, list[str]] = {}
     for name in names:
-        asked = suite.TASK_NAMES.get(name) or registry.TASK_NAMES.get(name)
-        if asked is not None and asked.variant != "blind":
-            found.setdefault(asked.benchmark, []).append(name)
+        parts = suite.TASK_NAMES.get(name) or registry.TASK_NAMES.get(name)
+        if parts is not None and parts.variant != "blind":
+            found.setdefault(parts.benchmark, []).append(name)
     return found

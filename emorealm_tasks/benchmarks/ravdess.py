@@ -1,4 +1,4 @@
-"""RAVDESS's published layout -> rows: everything that is told about a file is in its name.
+"""RAVDESS's published layout -> rows: all that is known of a file is in its name.
 
 `Actor_07/01-01-06-01-02-01-07.mp4`: modality (01 picture and sound, 02 picture, 03 sound), channel (01 speech, 02
 song), emotion, intensity, statement, repetition, actor. Calm is left out. The archives may be unpacked into one folder

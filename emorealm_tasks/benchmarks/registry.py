@@ -29,7 +29,7 @@ VARIANTS: dict[str, str] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class TaskParts:
     """What a task's name asks for."""
 
     benchmark: str
@@ -38,15 +38,15 @@ class Asked:
     """Released name, e.g. reasoning_basic_audio."""
 
 
-TASK_NAMES: dict[str, Asked] = {
-    "_".join(filter(None, (benchmark, variant, task))): Asked(benchmark, variant, task)
+TASK_NAMES: dict[str, TaskParts] = {
+    "_".join(filter(None, (benchmark, variant, task))): TaskParts(benchmark, variant, task)
     for benchmark in BENCHMARKS
     for variant in VARIANTS
     for task in emorealm.TASKS
 }
 
 
-def fill(dataset: Dataset) -> Dataset:
+def process_docs(dataset: Dataset) -> Dataset:
     """lmms-eval's `process_docs`: replace the packaged placeholder by the rows of the task it stands for.
 
     The placeholder's configuration name (`dataset_name` in the YAML) is the benchmark and, where media are withheld or
@@ -54,17 +54,17 @@ def fill(dataset: Dataset) -> Dataset:
     """
     from datasets import Dataset
 
-    asked = TASK_NAMES[f"{dataset.config_name}_{dataset.split}"]
-    return Dataset.from_list(rows(asked, load()))
+    parts = TASK_NAMES[f"{dataset.config_name}_{dataset.split}"]
+    return Dataset.from_list(rows(parts, load()))
 
 
-def rows(asked: Asked, settings: Settings) -> list[Row]:
+def rows(parts: TaskParts, settings: Settings) -> list[Row]:
     """The rows of one task as the model shall be asked about them.
 
     Beside a reader's keys: `given_clip` (whose media are handed out, "" = none) and `left_out`, a JSON object of how
     many clips of each kind of problem, and how many questions for it, are missing from this task.
     """
-    benchmark, variant, task = asked.benchmark, asked.variant, asked.task
+    benchmark, variant, task = parts.benchmark, parts.variant, parts.task
     if variant == "blind":
         kept, left_out = of_tasks(benchmark, [task], settings, media=False), dict.fromkeys(availability.KINDS, 0)
         left_out["questions"] = 0

@@ -49,7 +49,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class TaskParts:
     """What a task's name asks for."""
 
     benchmark: str
@@ -61,8 +61,8 @@ BENCHMARKS: dict[str, str] = {
     for name, reader in RECOGNITION.items()
     for mini in ("", "_mini")
 } | emer.BENCHMARKS
-TASK_NAMES: dict[str, Asked] = {
-    "_".join(filter(None, (benchmark, variant))): Asked(benchmark, variant)
+TASK_NAMES: dict[str, TaskParts] = {
+    "_".join(filter(None, (benchmark, variant))): TaskParts(benchmark, variant)
     for benchmark in BENCHMARKS
     for variant in (VARIANTS if benchmark in PROMPTED else ("",))
 }
@@ -81,7 +81,7 @@ def read(benchmark: str, settings: Settings) -> list[Row]:
 
 
 def usable(benchmark: str, settings: Settings) -> tuple[list[Row], dict[str, int]]:
-    """The rows that can be asked, and what had to be left out; see `readers.with_clips`."""
+    """The rows that can be asked, and what had to be left out; see `registry.with_clips`."""
     return registry.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
 
 
@@ -112,7 +112,7 @@ def note(benchmark: str, rows: list[Row], settings: Settings) -> str:
     return RECOGNITION[benchmark].note(rows, root, settings) if root else ""
 
 
-def fill(dataset: Dataset) -> Dataset:
+def process_docs(dataset: Dataset) -> Dataset:
     """lmms-eval's `process_docs` for recognition: replace the packaged placeholder by the rows of the task.
 
     The placeholder's configuration name (`dataset_name` in the YAML) is the benchmark, its split (`test_split`) the
@@ -120,9 +120,9 @@ def fill(dataset: Dataset) -> Dataset:
     """
     from datasets import Dataset
 
-    kept, left_out = usable(dataset.config_name, load())
-    asked = recognition_rows.ask(kept, str(dataset.split))
-    return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in asked])
+    usable_rows, left_out = usable(dataset.config_name, load())
+    prompted = recognition_rows.ask(usable_rows, str(dataset.split))
+    return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in prompted])
 
 
 def _plain(benchmark: str) -> str:

@@ -60,7 +60,7 @@ def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[Verdi
         if any(key in left for state in under_way for key in state["chats"]):
             named = ", ".join(f"{state['id']} ({len(state['chats'])} requests)" for state in under_way)
             raise Pending(f"under way: {named}; finished within {_WINDOW}. Run the same again to collect")
-    return live.kept(items, settings)
+    return live.cached(items, settings)
 
 
 def _submit_new(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:

@@ -27,7 +27,7 @@ _unwritten: dict[Path, str] = {}
 
 
 class Cache:
-    """Verdicts by key below a folder; `reply` is kept as the judge wrote it and read anew each time."""
+    """Verdicts by key below a folder; `reply` is kept as the judge wrote it and parsed again each time."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -39,14 +39,14 @@ class Cache:
         if self._path(name) in _unwritten:
             return parse_verdict(_unwritten[self._path(name)])
         try:
-            kept = parse_json(read_bytes(self._path(name)))
+            entry = parse_json(read_bytes(self._path(name)))
         except Unreadable:  # not judged yet, or cut short: asking again is all it costs
             return None
-        reply = kept.get("reply") if isinstance(kept, dict) else None
+        reply = entry.get("reply") if isinstance(entry, dict) else None
         return parse_verdict(reply) if isinstance(reply, str) else None
 
     def put(self, name: str, reply: str, about: Mapping[str, Any]) -> None:
-        """Keep a reply and what is known of it: in this process, where its folder cannot be written, which is told."""
+        """Keep a reply and what is known of it: in this process, where its folder cannot be written, with a warning."""
         try:
             files.write_json(self._path(name), {"reply": reply, **about}, indent=None)
         except OSError as error:

@@ -28,56 +28,56 @@ def mode(settings: Settings, embedded: bool) -> str:
 
 def check(settings: Settings, embedded: bool) -> None:
     """Stop if the judge cannot work as set; nothing is asked. To be called before any model loads."""
-    asked = mode(settings, embedded)
-    if asked == "cues" and not embedded:
+    judge_mode = mode(settings, embedded)
+    if judge_mode == "cues" and not embedded:
         stop("EMOREALM_JUDGE=cues needs true cues, which only the embedded world has; use live, batch or later")
     if settings.judge_price:
         live.price(settings.judge_price)
-    if asked in ("live", "batch"):
+    if judge_mode in ("live", "batch"):
         try:
             client.Client(settings)
         except JudgeError as error:
             stop(str(error))
 
 
-def judge_records(records: Records, settings: Settings, asked: str) -> str:
-    """Fill in `verdicts` and `judge` of each record, in place; `asked` is one of `settings.JUDGES`.
+def judge_records(records: Records, settings: Settings, judge_mode: str) -> str:
+    """Fill in `verdicts` and `judge` of each record, in place; `judge_mode` is one of `settings.JUDGES`.
 
     Records with true cues are judged by those in any case. Returns "" or what went wrong (the verdicts on disk are
-    filled in nevertheless): the judge failed, or more verdicts are missing than may be. Pending batches and `later` are
-    no failure, and are reported on stderr.
+    filled in nevertheless): the judge failed, or more verdicts are missing than may be. Pending batches and `later`
+    count as success, and are reported on stderr.
     """
     for record in records:
         if record["truth"] is not None:
             exact = true_cues.verdict(said(record), record["truth"])
             record["verdicts"][true_cues.NAME] = description.as_json([exact])
         record["judge"] = true_cues.NAME
-    if asked == "cues":
+    if judge_mode == "cues":
         return ""
     items = [live.Item(record["reference"], said(record)) for record in records]
     reasons: dict[int, str] = {}
     judges: dict[str, Callable[..., list[list[Verdict | None]]]] = {
         "live": partial(live.judge, reasons=reasons),
         "batch": batch.judge_by_batch,
-        "later": live.kept,
+        "later": live.cached,
     }
     failure = ""
     try:
-        verdicts = judges[asked](items, settings)
+        verdicts = judges[judge_mode](items, settings)
     except batch.Pending as pending:
         print(f"emorealm: judging by batch is {pending}", file=sys.stderr, flush=True)
-        asked, verdicts = "later", live.kept(items, settings)
+        judge_mode, verdicts = "later", live.cached(items, settings)
     except JudgeError as error:
-        failure, verdicts = f"the judge failed: {error}", live.kept(items, settings)
+        failure, verdicts = f"the judge failed: {error}", live.cached(items, settings)
     except Exception as error:  # of whatever kind: raised, it would cost the harness all that is not saved yet
-        failure, verdicts = f"the judge failed: {type(error).__name__}: {brief(error)}", live.kept(items, settings)
+        failure, verdicts = f"the judge failed: {type(error).__name__}: {brief(error)}", live.cached(items, settings)
     name = live.name(settings.judge_model)
     for record, given in zip(records, verdicts, strict=True):
         record["judge"] = name
         record["verdicts"][name] = description.as_json(given)
     for number, why in reasons.items():
         records[number]["unjudged"] = records[number].get("unjudged", {}) | {name: why}
-    return failure if failure or asked == "later" else _too_few(records, name)
+    return failure if failure or judge_mode == "later" else _too_few(records, name)
 
 
 def _too_few(records: Records, name: str) -> str:

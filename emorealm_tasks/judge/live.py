@@ -64,7 +64,7 @@ def questions(items: Sequence[Item], model: str, repeats: int) -> list[dict[str,
     return asked
 
 
-def kept(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
+def cached(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
     """The verdicts on disk, for each item one a repeat, None where there is none; nothing is asked."""
     cache, repeats = Cache(folder(settings)), settings.judge_repeats
     asked = questions(items, settings.judge_model, repeats)
@@ -91,7 +91,7 @@ def judge(
                 why = next((cache.reasons[key] for key in keys if key in cache.reasons), "")
                 if why and reasons is not None:
                     reasons[number] = why
-    return kept(items, settings)
+    return cached(items, settings)
 
 
 def unanswered(items: Sequence[Item], settings: Settings) -> dict[str, Chat]:

@@ -32,7 +32,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
-class Asked(TypedDict):
+class QuestionFields(TypedDict):
     """What a record says of the question and of the request."""
 
     id: str
@@ -55,14 +55,14 @@ class Asked(TypedDict):
     """What it was given of them; "none" where nothing was to be, "unknown" if its adapter does not say."""
 
 
-class Unread(Asked):
+class Unread(QuestionFields):
     """One saved reply to a question of EmoReAlM, whatever was read in it before."""
 
     raw: str
     """Word for word."""
 
 
-class Record(Asked):
+class Record(QuestionFields):
     """One scored reply to a question of EmoReAlM, as the samples of a run hold it."""
 
     official: bool

@@ -21,7 +21,7 @@ from emorealm_tasks.harness import media_log, request_settings, response_cache
 from model_adapters.base import arguments
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import Ask, from_messages, from_visuals
 from model_adapters.decoding import contrastive
 
@@ -94,7 +94,7 @@ class _Avere(lmms):
         self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
         rows = arguments.batch_size(batch_size, _OWNER)
         self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
-        self._logged: set[Clip] = set()
+        self._logged: set[ClipFiles] = set()
         self._reported: set[str] = set()
 
     def ways(self) -> dict[str, Any]:
@@ -121,13 +121,11 @@ class _Avere(lmms):
         self._refuse_foreign(requests)
         if self.runner.contrast:
             stop(f"avere: task {requests[0].task_name} asks for likelihoods; vcd_alpha changes answers in words only")
-        asked = []
+        asks = []
         for request in requests:
             context, continuation, to_visual = request.args[:3]
-            asked.append(
-                (from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER), continuation)
-            )
-        return self._score(requests, asked)
+            asks.append((from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER), continuation))
+        return self._score(requests, asks)
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
         """Not offered: AVERE answers single turns."""
@@ -140,7 +138,7 @@ class _Avere(lmms):
             stop(f"avere: {error}")
 
     def _continue(
-        self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, dict[str, Any]]]
+        self, requests: Sequence[Instance], asks: Sequence[tuple[Ask, dict[str, Any]]]
     ) -> list[GenerationResult]:
         """Answer every request in order, which is (ask, generation settings)."""
         request_settings.note(self.ways())
@@ -150,9 +148,9 @@ class _Avere(lmms):
                 self.processor.encode_prompt(self._prompt(ask)),
                 limit=_limit(settings, request.task_name),
             )
-            for request, (ask, settings) in zip(requests, asked, strict=True)
+            for request, (ask, settings) in zip(requests, asks, strict=True)
         ]
-        answers: list[GenerationResult] = [GenerationResult("")] * len(asked)
+        answers: list[GenerationResult] = [GenerationResult("")] * len(asks)
         budget = self._budget(len(questions))
         for number, result in self._progress(self.runner.generate(questions), len(questions)):
             if isinstance(result, Failure):
@@ -160,21 +158,21 @@ class _Avere(lmms):
                 continue
             self._log_media(questions[number].clip)
             text = self.processor.tokenizer.decode(result, skip_special_tokens=True).strip()
-            text = cut(text, asked[number][1].get("until"))
+            text = cut(text, asks[number][1].get("until"))
             answers[number] = GenerationResult(text, TokenCounts(len(questions[number].ids), len(result)))
             response_cache.keep(requests[number], answers[number])
         return answers
 
-    def _score(self, requests: Sequence[Instance], asked: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
+    def _score(self, requests: Sequence[Instance], asks: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
         """Score every request in order, which is (ask, continuation); -inf where that fails."""
         request_settings.note(self.ways())
         questions = []
-        for ask, continuation in asked:
+        for ask, continuation in asks:
             prompt = self._prompt(ask)
             ids = self.processor.encode_prompt(prompt)
             joined = self.processor.encode_prompt(prompt + continuation)
             questions.append(Question(ask.clip, ids, option=joined[len(ids) :]))
-        scores = [(float("-inf"), False)] * len(asked)
+        scores = [(float("-inf"), False)] * len(asks)
         budget = self._budget(len(questions))
         for number, result in self._progress(self.runner.score(questions), len(questions)):
             if isinstance(result, Failure):
@@ -191,8 +189,8 @@ class _Avere(lmms):
     def _budget(self, total: int) -> ErrorBudget:
         return ErrorBudget(_OWNER, self.max_errors, total, self._reported, "")
 
-    def _log_media(self, clip: Clip) -> None:
-        """Tell the side file, once a clip, what of it the model was given."""
+    def _log_media(self, clip: ClipFiles) -> None:
+        """Write to the media log, once a clip, what of it the model was given."""
         if clip not in self._logged:
             self._logged.add(clip)
             given = {key: value for medium in clip.media for key, value in self.encoder.given[medium].items()}
@@ -228,11 +226,11 @@ class AvereChat(_Avere):
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """A greedy answer to each request."""
         self._refuse_foreign(requests)
-        asked = []
+        asks = []
         for request in requests:
             to_messages, settings = request.args[1], request.args[2]
-            asked.append((from_messages(to_messages(self._doc(request)), request.task_name, _OWNER), settings))
-        return self._continue(requests, asked)
+            asks.append((from_messages(to_messages(self._doc(request)), request.task_name, _OWNER), settings))
+        return self._continue(requests, asks)
 
 
 class AvereLikelihood(_Avere):
@@ -243,12 +241,12 @@ class AvereLikelihood(_Avere):
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """A greedy answer to each request."""
         self._refuse_foreign(requests)
-        asked = []
+        asks = []
         for request in requests:
             context, settings, to_visual = request.args[:3]
             ask = from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER)
-            asked.append((ask, settings))
-        return self._continue(requests, asked)
+            asks.append((ask, settings))
+        return self._continue(requests, asks)
 
 
 def _limit(settings: dict[str, Any], task: str) -> int:

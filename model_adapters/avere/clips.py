@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from emorealm_tasks import media
 from emorealm_tasks.untrusted import brief
-from model_adapters.base.media_refs import AnyMedium, NoisedMedium
+from model_adapters.base.media_refs import AnyMediaFile, NoisedMediaFile
 from model_adapters.decoding.contrastive import noise_seed
 from model_adapters.decoding.diffusion import diffused
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 
 
 class TowerInput(Protocol):
-    """What goes through a tower, and names its features where they are kept."""
+    """What goes through an encoder, and names its features where they are kept."""
 
     @property
     def kind(self) -> Literal["video", "audio"]:
-        """Through which tower."""
+        """Through which encoder."""
 
     def __hash__(self) -> int: ...
 
 
 class Towers(Protocol):
-    """AVERE's model, or its towers and projectors alone."""
+    """AVERE's model, or its encoders and projectors alone."""
 
     @property
     def device(self) -> torch.device:
@@ -58,7 +58,7 @@ Model = TypeVar("Model", bound=Towers)
 
 @dataclass(frozen=True)
 class Decoded:
-    """A medium as its tower takes it, and what of it the model is really given."""
+    """A medium as its encoder takes it, and what of it the model is really given."""
 
     values: torch.Tensor
     """Pixels (frames, 3, size, size) or log-mel (bins, mel frames), float32."""
@@ -134,17 +134,17 @@ class MediaEncoder(Generic[Model, Input]):
         fresh = [medium for medium in wanted if medium not in features]
         self.prefetch(fresh)
         decoded = {medium: values for medium in fresh if (values := self._decoded(medium)) is not None}
-        for kind, tower in (("video", self.model.get_video_features), ("audio", self.model.get_audio_features)):
+        for kind, encoder in (("video", self.model.get_video_features), ("audio", self.model.get_audio_features)):
             batch = [medium for medium in decoded if medium.kind == kind]
             if batch:
-                features |= zip(batch, self._through(tower, [decoded[medium] for medium in batch]), strict=True)
+                features |= zip(batch, self._through(encoder, [decoded[medium] for medium in batch]), strict=True)
         for medium in decoded:
             self.store.put(medium, features[medium])
         return features
 
     @torch.inference_mode()
-    def _through(self, tower: Callable[[torch.Tensor], torch.Tensor], batch: list[torch.Tensor]) -> torch.Tensor:
-        return tower(torch.stack(batch).to(self.model.device, self.model.dtype))
+    def _through(self, encoder: Callable[[torch.Tensor], torch.Tensor], batch: list[torch.Tensor]) -> torch.Tensor:
+        return encoder(torch.stack(batch).to(self.model.device, self.model.dtype))
 
     def _decoded(self, medium: Input) -> torch.Tensor | None:
         """Wait for a decoding; None after noting why it failed (now or before)."""
@@ -176,15 +176,15 @@ def _use_one_thread() -> None:
     threadpool_limits(1, user_api="openmp")
 
 
-def decode(processor: "AvereProcessor", medium: AnyMedium) -> Decoded:
-    """Read one medium from disk and prepare it for its tower, noise included; raises MediaError."""
+def decode(processor: "AvereProcessor", medium: AnyMediaFile) -> Decoded:
+    """Read one medium from disk and prepare it for its encoder, noise included; raises MediaError."""
     decoded = _decode_clean(processor, medium)
-    if isinstance(medium, NoisedMedium):
+    if isinstance(medium, NoisedMediaFile):
         decoded = replace(decoded, values=diffused(decoded.values, medium.step, noise_seed(medium.kind)))
     return decoded
 
 
-def _decode_clean(processor: "AvereProcessor", medium: AnyMedium) -> Decoded:
+def _decode_clean(processor: "AvereProcessor", medium: AnyMediaFile) -> Decoded:
     if medium.kind == "video":
         frames, times = media.read_frames(medium.path, processor.config.vision_config.num_frames)
         return Decoded(processor.pixel_values(frames), {"frames": len(frames), "times": times.tolist()})

@@ -2,7 +2,7 @@
 
 Every prompt is a prefix (system text and media, the same ids for every clip with the same modalities) and a suffix
 (the question). The prefix of each clip of a batch goes through the language model once; its keys and values are then
-repeated for each of the clip's questions, and all suffixes run in one left-padded batch behind them:
+repeated for each of the clip's questions, and all suffixes run in one left-padded batch after them:
 
     [prefix of clip 0] [pad pad  question 0]        positions: the prefix counts 0 .. P-1, a suffix goes on from P;
     [prefix of clip 0] [pad      question 1]        padding is masked, so that a row sees what it would see alone.
@@ -36,7 +36,7 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Rows:
-    """Suffixes behind their prefixes, left-padded to one width."""
+    """Suffixes after their prefixes, left-padded to one width."""
 
     input_ids: torch.Tensor
     """(rows, width)"""
@@ -62,8 +62,8 @@ def run_prefix(
     media = (model.config.video_token_id, model.config.audio_token_id)
     alike = next((place for place, id_ in enumerate(ids) if id_ in media), len(ids))
 
-    def behind(cache: DynamicCache, rows: int, start: int, end: int, **features: torch.Tensor | None) -> DynamicCache:
-        """`cache` with `ids[start:end]` run behind what it holds, in each of its `rows`."""
+    def extend(cache: DynamicCache, rows: int, start: int, end: int, **features: torch.Tensor | None) -> DynamicCache:
+        """`cache` with `ids[start:end]` run after what it holds, in each of its `rows`."""
         return model(
             input_ids=torch.tensor([list(ids[start:end])] * rows, device=model.device),
             attention_mask=torch.ones(rows, end, dtype=torch.long, device=model.device),
@@ -75,9 +75,9 @@ def run_prefix(
 
     cache = DynamicCache()
     if alike:
-        cache = _take_rows(behind(cache, 1, 0, alike), [0] * clips)
+        cache = _take_rows(extend(cache, 1, 0, alike), [0] * clips)
     if alike < len(ids):
-        cache = behind(cache, clips, alike, len(ids), video_features=video_features, audio_features=audio_features)
+        cache = extend(cache, clips, alike, len(ids), video_features=video_features, audio_features=audio_features)
     return Prefix(cache, len(ids))
 
 
@@ -133,7 +133,7 @@ def score(
     suffixes: Sequence[Sequence[int]],
     options: Sequence[Sequence[int]],
 ) -> list[tuple[float, bool] | None]:
-    """Each row's option behind its suffix: (summed log-probability <= 0, is it what greedy decoding would say?).
+    """Each row's option after its suffix: (summed log-probability <= 0, is it what greedy decoding would say?).
 
     None where the logits are no numbers.
     Options are non-empty id lists; log-probabilities are taken in float32 over the whole vocabulary.
@@ -159,10 +159,10 @@ def score(
 
 def _take_rows(cache: DynamicCache, rows: Sequence[int]) -> DynamicCache:
     """A new cache holding `rows` (repeats allowed) of `cache`, which stays as it is."""
-    held = [_keys_and_values(layer) for layer in cache.layers]
-    index = torch.tensor(rows, device=held[0][0].device)
+    tensors = [_keys_and_values(layer) for layer in cache.layers]
+    index = torch.tensor(rows, device=tensors[0][0].device)
     taken = DynamicCache()
-    for number, (keys, values) in enumerate(held):
+    for number, (keys, values) in enumerate(tensors):
         taken.update(keys[index], values[index], number)
     return taken
 

@@ -9,7 +9,7 @@ import torch
 
 from emorealm_tasks.sequences import common_prefix
 from model_adapters.base.finite import NO_NUMBERS
-from model_adapters.base.media_refs import AnyMedium, Clip
+from model_adapters.base.media_refs import AnyMediaFile, ClipFiles
 from model_adapters.decoding.contrastive import Contrast
 
 from .clips import MediaEncoder
@@ -23,7 +23,7 @@ _AHEAD = 2  # batches of clips decoded while the model works on one; on a CPU no
 class Question:
     """One row of work: a prompt about a clip, to be continued or to be scored with an option."""
 
-    clip: Clip
+    clip: ClipFiles
     ids: Sequence[int]
     """The whole prompt with expanded placeholders."""
     limit: int = 0
@@ -39,8 +39,8 @@ class Failure:
     message: str
 
 
-Encoder = MediaEncoder[AvereForConditionalGeneration, AnyMedium]
-Batch = list[tuple[Clip, list[int]]]
+Encoder = MediaEncoder[AvereForConditionalGeneration, AnyMediaFile]
+Batch = list[tuple[ClipFiles, list[int]]]
 """Clips, each with the numbers of its questions."""
 Suffixes = list[Sequence[int]]
 """What a chunk of questions adds to their prefix: ids, a row each."""
@@ -94,7 +94,7 @@ class Runner:
                 self.encoder.prefetch(self._media(batches[position : position + 1 + self.ahead]))
                 features = self.encoder.encode(self._media([batch]))
                 yield from self._unreadable(batch, features)
-                readable = [(clip, asked) for clip, asked in batch if all(m in features for m in clip.media)]
+                readable = [(clip, numbers) for clip, numbers in batch if all(m in features for m in clip.media)]
                 if readable:
                     yield from self._answer(questions, readable, length, features, work)
 
@@ -103,7 +103,7 @@ class Runner:
         questions: Sequence[Question],
         batch: Batch,
         length: int,
-        features: dict[AnyMedium, torch.Tensor],
+        features: dict[AnyMediaFile, torch.Tensor],
         work: Callable[..., list[Any]],
     ) -> Iterator[tuple[int, Any]]:
         """Run the prefixes of a batch of clips, then its questions, `batch_size` at a time."""
@@ -111,25 +111,25 @@ class Runner:
         media = self._media([batch])
         noised = len(batch) if self.contrast and media else 0
         prefix = replace(run_prefix(self.model, ids, len(batch) + noised, *_stacked(media, features)), noised=noised)
-        rows = [(row, number) for row, (_, asked) in enumerate(batch) for number in asked]
+        rows = [(row, number) for row, (_, numbers) in enumerate(batch) for number in numbers]
         for start in range(0, len(rows), self.batch_size):
             clip_rows, numbers = zip(*rows[start : start + self.batch_size], strict=True)
             chunk = [questions[number] for number in numbers]
             results = work(prefix, clip_rows, chunk, [question.ids[length:] for question in chunk])
-            told = (Failure(NO_NUMBERS) if result is None else result for result in results)
-            yield from zip(numbers, told, strict=True)
+            checked = (Failure(NO_NUMBERS) if result is None else result for result in results)
+            yield from zip(numbers, checked, strict=True)
 
-    def _media(self, batches: Sequence[Batch]) -> list[AnyMedium]:
-        """Media of the batches, and behind all of them what stands for each in the noised branch."""
+    def _media(self, batches: Sequence[Batch]) -> list[AnyMediaFile]:
+        """Media of the batches, and after all of them what stands for each in the noised branch."""
         clean = [medium for batch in batches for clip, _ in batch for medium in clip.media]
         return [*clean, *(map(self.contrast.medium, clean) if self.contrast else ())]
 
-    def _unreadable(self, batch: Batch, features: dict[AnyMedium, torch.Tensor]) -> Iterator[tuple[int, Failure]]:
-        for clip, asked in batch:
+    def _unreadable(self, batch: Batch, features: dict[AnyMediaFile, torch.Tensor]) -> Iterator[tuple[int, Failure]]:
+        for clip, numbers in batch:
             missing = [medium for medium in clip.media if medium not in features]
             if missing:
                 failure = Failure("; ".join(self.encoder.failures[medium] for medium in missing))
-                yield from ((number, failure) for number in asked)
+                yield from ((number, failure) for number in numbers)
 
 
 def clip_batches(questions: Sequence[Question], numbers: Sequence[int], batch_size: int) -> list[Batch]:
@@ -139,13 +139,13 @@ def clip_batches(questions: Sequence[Question], numbers: Sequence[int], batch_si
     clip is never split over batches, so its prefix runs once; one with more questions than `batch_size` is a batch of
     its own.
     """
-    asked: dict[Clip, list[int]] = {}
+    by_clip: dict[ClipFiles, list[int]] = {}
     for number in numbers:
-        asked.setdefault(questions[number].clip, []).append(number)
+        by_clip.setdefault(questions[number].clip, []).append(number)
     batches: list[Batch] = []
     room = 0
-    longest = {clip: max(len(questions[number].ids) for number in group) for clip, group in asked.items()}
-    for group in sorted(asked.items(), key=lambda group: -longest[group[0]]):
+    longest = {clip: max(len(questions[number].ids) for number in group) for clip, group in by_clip.items()}
+    for group in sorted(by_clip.items(), key=lambda group: -longest[group[0]]):
         if len(group[1]) > room:
             batches.append([])
             room = batch_size
@@ -165,7 +165,7 @@ def _by_modalities(questions: Sequence[Question]) -> list[list[int]]:
 
 
 def _stacked(
-    media: Sequence[AnyMedium], features: dict[AnyMedium, torch.Tensor]
+    media: Sequence[AnyMediaFile], features: dict[AnyMediaFile, torch.Tensor]
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Video and audio features, each (clips, tokens, hidden) in the order of the media, or None where absent."""
     stacked = []

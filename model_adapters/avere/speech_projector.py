@@ -41,7 +41,7 @@ class AvereSpeechProjector(PreTrainedModel):
     def read(self, states: torch.Tensor) -> torch.Tensor:
         """(clips, states, width) -> what the queries read, (clips, windows x queries, the Q-Former's width).
 
-        States behind the last window are unused.
+        States after the last window are unused.
         """
         config = self.config
         windows = self.state_norm(states).unfold(1, config.window_states, config.stride_states)

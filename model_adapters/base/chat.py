@@ -17,15 +17,15 @@ from model_adapters import catalogue
 from model_adapters.base import arguments
 from model_adapters.base.frame_sampling import QWEN, Given, Sampling
 from model_adapters.base.generation import generation_settings
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import Ask, from_messages
 
 
-class Asked(NamedTuple):
+class ChatRequest(NamedTuple):
     """One request: what is asked, what of its clip the model is given, how to generate, and for which task."""
 
     ask: Ask
-    clip: Clip
+    clip: ClipFiles
     generation: dict[str, Any]
     until: str | list[str] | None
     task: str
@@ -57,7 +57,7 @@ class ChatAV(lmms):
         self.system = self._resolve_system_prompt(system) or self.default_system
         self.sees, self.hears = self._modalities(modalities)
         self._set_sampling(fps, frames)
-        self._logged: set[Clip] = set()
+        self._logged: set[ClipFiles] = set()
         self._reported: set[str] = set()
 
     def ways(self) -> dict[str, Any]:
@@ -66,12 +66,12 @@ class ChatAV(lmms):
         of_video = {"fps": self.sampling.fps, "frames": self.sampling.most, "least_frames": self.sampling.least}
         return {"system": self.system, "modalities": given, **of_video}
 
-    def asked(self, request: Instance) -> Asked:
+    def read_request(self, instance: Instance) -> ChatRequest:
         """A request, without the media that this model is not given."""
-        to_messages, settings, doc_id, task, split = request.args[1:6]
-        ask = from_messages(to_messages(self.task_dict[task][split][doc_id]), request.task_name, self.name)
-        clip = Clip(ask.clip.video if self.sees else None, ask.clip.audio if self.hears else None)
-        return Asked(ask, clip, generation_settings(settings), settings.get("until"), task)
+        to_messages, settings, doc_id, task, split = instance.args[1:6]
+        ask = from_messages(to_messages(self.task_dict[task][split][doc_id]), instance.task_name, self.name)
+        clip = ClipFiles(ask.clip.video if self.sees else None, ask.clip.audio if self.hears else None)
+        return ChatRequest(ask, clip, generation_settings(settings), settings.get("until"), task)
 
     def loglikelihood(self, requests: list[Instance]) -> NoReturn:
         """Not offered: these models answer in words."""
@@ -81,8 +81,8 @@ class ChatAV(lmms):
         """Not offered: single turns only."""
         stop(f"{self.name}: task {requests[0].task_name} is a dialogue of several rounds; it answers single turns only")
 
-    def log_media(self, clip: Clip, times: Sequence[float], audio_seconds: float) -> None:
-        """Tell the side file, once a clip of the task, what of it the model was given."""
+    def log_media(self, clip: ClipFiles, times: Sequence[float], audio_seconds: float) -> None:
+        """Write to the media log, once a clip of the task, what of it the model was given."""
         if clip not in self._logged:
             self._logged.add(clip)
             media_log.append(
@@ -95,7 +95,7 @@ class ChatAV(lmms):
                 }
             )
 
-    def log_given(self, clip: Clip, given: Given, rate: int) -> None:
+    def log_given(self, clip: ClipFiles, given: Given, rate: int) -> None:
         """As `log_media`, of what was decoded; `rate`: Hz of its waveform."""
         times = given.seen.times.tolist() if given.seen else []
         self.log_media(clip, times, 0.0 if given.heard is None else len(given.heard) / rate)

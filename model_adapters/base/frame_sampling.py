@@ -1,7 +1,7 @@
 """A clip on disk -> the frames and the waveform that a processor of transformers is handed.
 
-Clips are decoded one behind the other in order of the questions; the last few are kept, so that the questions about one
-clip decode it once.
+Clips are decoded one after the other in order of the questions; the last few stay in memory, so that the questions
+about one clip decode it once.
 """
 
 from collections import OrderedDict
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emorealm_tasks import media
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 
 _KEPT = 4
 
@@ -56,7 +56,7 @@ class Given(NamedTuple):
     heard: np.ndarray | None
 
 
-def read(clip: Clip, sampling: Sampling) -> Given:
+def read(clip: ClipFiles, sampling: Sampling) -> Given:
     """Decode a clip. Raises MediaError."""
     return Given(
         _frames(clip.video, sampling) if clip.video else None,
@@ -77,9 +77,9 @@ class ClipReader:
 
     def __init__(self, sampling: Sampling) -> None:
         self.sampling = sampling
-        self._kept: OrderedDict[Clip, Given] = OrderedDict()
+        self._kept: OrderedDict[ClipFiles, Given] = OrderedDict()
 
-    def __call__(self, clip: Clip) -> Given:
+    def __call__(self, clip: ClipFiles) -> Given:
         """The clip's media. Raises MediaError."""
         if clip not in self._kept:
             self._kept[clip] = read(clip, self.sampling)

@@ -1,4 +1,4 @@
-"""A task's generation settings -> what `generate` of transformers is told."""
+"""A task's generation settings -> the arguments of transformers' `generate`."""
 
 from collections.abc import Mapping
 from typing import Any

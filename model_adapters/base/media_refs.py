@@ -3,32 +3,32 @@
 from typing import Literal, NamedTuple
 
 
-class Medium(NamedTuple):
-    """One file through one tower."""
+class MediaFile(NamedTuple):
+    """A file for one encoder."""
 
     kind: Literal["video", "audio"]
     path: str
 
 
-class NoisedMedium(NamedTuple):
-    """One file through one tower, with diffusion noise of a `step` on what the tower takes."""
+class NoisedMediaFile(NamedTuple):
+    """A file for one encoder, with diffusion noise of a `step` on the encoder's input."""
 
     kind: Literal["video", "audio"]
     path: str
     step: int
 
 
-AnyMedium = Medium | NoisedMedium
+AnyMediaFile = MediaFile | NoisedMediaFile
 
 
-class Clip(NamedTuple):
+class ClipFiles(NamedTuple):
     """A video and a sound (which may live in the same file), either or neither."""
 
     video: str | None
     audio: str | None
 
     @property
-    def media(self) -> list[Medium]:
+    def media(self) -> list[MediaFile]:
         """The one or two files, video first; empty for a blind question."""
-        seen = [] if self.video is None else [Medium("video", self.video)]
-        return seen if self.audio is None else [*seen, Medium("audio", self.audio)]
+        seen = [] if self.video is None else [MediaFile("video", self.video)]
+        return seen if self.audio is None else [*seen, MediaFile("audio", self.audio)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 
 _SOUND_SUFFIXES = {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"}
 
@@ -17,7 +17,7 @@ _SOUND_SUFFIXES = {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"}
 class Ask(NamedTuple):
     """One question and the clip it is about."""
 
-    clip: Clip
+    clip: ClipFiles
     text: str
 
 
@@ -58,7 +58,7 @@ def _path(value: Any, task: str, owner: str) -> str:
     return str(value)
 
 
-def _clip(videos: list[str], sounds: list[str], task: str, owner: str) -> Clip:
+def _clip(videos: list[str], sounds: list[str], task: str, owner: str) -> ClipFiles:
     if len(videos) > 1 or len(sounds) > 1:
         stop(f"{owner}: task {task} sends {len(videos)} videos and {len(sounds)} sounds; it takes at most one of each")
-    return Clip(video=next(iter(videos), None), audio=next(iter(sounds), None))
+    return ClipFiles(video=next(iter(videos), None), audio=next(iter(sounds), None))

@@ -17,7 +17,7 @@ _SHOWN = 3
 
 
 class Unusable(Exception):
-    """Weights that make no whole model; the message says why, to stand behind their name."""
+    """Weights that make no whole model; the message says why, to follow their name."""
 
 
 def load_whole(model_class: "type[Model]", checkpoint: str, **options: Any) -> "Model":
@@ -37,13 +37,13 @@ def load_whole(model_class: "type[Model]", checkpoint: str, **options: Any) -> "
 def _lacking(missing: list[str], unexpected: Iterable[str]) -> str:
     """How many tensors are not there, the first of them, and under which other prefix they seem to be."""
     shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-    told = f"it lacks {len(missing)} tensor(s): {shown}"
+    problem = f"it lacks {len(missing)} tensor(s): {shown}"
     for name in missing:
         for found in unexpected:
             end = _common_end(name, found)
             if end.count(".") > 1:  # more than "q_proj.weight", which many tensors end in
-                return f"{told}; {found} is there instead: are its names those of another layout?"
-    return told
+                return f"{problem}; {found} is there instead: are its names those of another layout?"
+    return problem
 
 
 def _common_end(first: str, second: str) -> str:

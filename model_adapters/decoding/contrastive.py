@@ -13,7 +13,7 @@ from torch import Tensor
 
 from emorealm_tasks.errors import stop
 from model_adapters.base import arguments
-from model_adapters.base.media_refs import Medium, NoisedMedium
+from model_adapters.base.media_refs import MediaFile, NoisedMediaFile
 from model_adapters.decoding.diffusion import DIFFUSION_STEPS, diffused
 
 ARGUMENTS = ("vcd_alpha", "vcd_beta", "vcd_step", "vcd_modalities")
@@ -53,9 +53,9 @@ class Contrast:
         clean, noised = logits.chunk(2)
         return contrasted(clean, noised, self.alpha, self.beta).repeat(2, 1)
 
-    def medium(self, medium: Medium) -> Medium | NoisedMedium:
+    def medium(self, medium: MediaFile) -> MediaFile | NoisedMediaFile:
         """What stands in a medium's place in the noised branch."""
-        return NoisedMedium(*medium, self.step) if _KINDS[medium.kind] in self.modalities else medium
+        return NoisedMediaFile(*medium, self.step) if _KINDS[medium.kind] in self.modalities else medium
 
     def noised(self, row: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One question's inputs with noise on its pixels or mel features; the same noise at every batch size."""

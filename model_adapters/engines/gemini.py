@@ -24,8 +24,8 @@ from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness.failures import BLOCKED
 from model_adapters.base import arguments
-from model_adapters.base.chat import Asked
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.chat import ChatRequest
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.engines import payloads
 
 from .cost import Answer
@@ -95,17 +95,19 @@ class GeminiAV(ServedChat):
         """As `ChatAV.ways`; Google's server takes the frames of the mp4."""
         return super().ways() | dict.fromkeys(("fps", "frames", "least_frames")) | {"thinking": self.thinking}
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, request: ChatRequest) -> Answer:
         """One call of generateContent. See `ServedChat.answer`."""
-        contents: list[types.PartUnionDict] = [*self._media(asked.clip), asked.ask.text]
+        contents: list[types.PartUnionDict] = [*self._media(request.clip), request.ask.text]
         call = self.client.models.generate_content
-        response = self._send(lambda: call(model=self.model, contents=contents, config=self._config(asked.generation)))
+        response = self._send(
+            lambda: call(model=self.model, contents=contents, config=self._config(request.generation))
+        )
         answer = _answer(response)
-        if asked.clip.audio and not asked.clip.video:
-            self.log_media(asked.ask.clip, [], soundfile.info(str(payloads.wav(asked.clip.audio))).duration)
+        if request.clip.audio and not request.clip.video:
+            self.log_media(request.ask.clip, [], soundfile.info(str(payloads.wav(request.clip.audio))).duration)
         return answer
 
-    def _media(self, clip: Clip) -> "list[types.Part]":
+    def _media(self, clip: ClipFiles) -> "list[types.Part]":
         """The clip's parts of a request. Raises RequestFailed, MediaError."""
         from google.genai import types
 
@@ -177,17 +179,17 @@ class GeminiAV(ServedChat):
     def _delete_uploads(self) -> None:
         done = [file.result() for file in self._uploaded.made.values() if file.done() and not file.exception()]
         self._uploaded = Once(self._upload)
-        kept = 0
+        left = 0
         for file in done:
             try:
                 self.client.files.delete(name=file.name)
             except Exception:  # the server deletes it within two days
-                kept += 1
-        if kept:
-            logger.warning(f"{self.name}: {kept} of {len(done)} uploaded clips could not be deleted from the server")
+                left += 1
+        if left:
+            logger.warning(f"{self.name}: {left} of {len(done)} uploaded clips could not be deleted from the server")
 
 
-def own_sound(clip: Clip) -> bool:
+def own_sound(clip: ClipFiles) -> bool:
     """Whether the sound of a question is the track in its video: the same file, or the wav made of it.
 
     Raises MediaError where the video cannot be decoded.

@@ -20,7 +20,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import catalogue
 from model_adapters.base import arguments, lora_folders
-from model_adapters.base.chat import Asked, ChatAV
+from model_adapters.base.chat import ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.frame_sampling import ClipReader, Given
@@ -105,22 +105,22 @@ class Qwen25OmniVLLM(ChatAV):
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request."""
         request_settings.note(self.ways())
-        asked = [self.asked(request) for request in requests]
-        budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")
-        order = sorted(range(len(asked)), key=lambda number: str(asked[number].clip))
+        chats = [self.read_request(request) for request in requests]
+        budget = ErrorBudget(self.name, self.max_errors, len(chats), self._reported, "")
+        order = sorted(range(len(chats)), key=lambda number: str(chats[number].clip))
         answers: dict[int, GenerationResult] = {}
         for start in range(0, len(order), self.queue):
             submitted = []
             for number in tqdm(order[start : start + self.queue], desc=f"{self.name}: decoding"):
                 try:
-                    self.engine.enqueue(*self.prompt(asked[number]), use_tqdm=False)
+                    self.engine.enqueue(*self.prompt(chats[number]), use_tqdm=False)
                     submitted.append(number)
                 except Exception as error:
                     answers[number] = GenerationResult(budget.spend(self.said(error)))
             for number, output in zip(submitted, self._finished(), strict=True):
-                answers[number] = _result(output, asked[number])
+                answers[number] = _result(output, chats[number])
                 response_cache.keep(requests[number], answers[number])
-        return [answers[number] for number in range(len(asked))]
+        return [answers[number] for number in range(len(chats))]
 
     def ways(self) -> dict[str, Any]:
         """As `ChatAV.ways`, with the whole prompt about a clip; the engine says its precision in its own messages."""
@@ -130,35 +130,35 @@ class Qwen25OmniVLLM(ChatAV):
         of_clip = {"interleave": self.interleave, "picture": picture_limits(self.processor)}
         return super().ways() | of_clip | {"prompt": prompt, "contrastive": None}
 
-    def asked(self, request: Instance) -> Asked:
-        """As `ChatAV.asked`; stops where a task wants beams, which the engine's queue does not offer."""
-        asked = super().asked(request)
-        if asked.generation["num_beams"] > 1:
-            stop(f"{self.name}: task {asked.task} asks for beams; it decodes greedily or samples (num_beams=1)")
-        return asked
+    def read_request(self, instance: Instance) -> ChatRequest:
+        """As `ChatAV.read_request`; stops where a task wants beams, which the engine's queue does not offer."""
+        request = super().read_request(instance)
+        if request.generation["num_beams"] > 1:
+            stop(f"{self.name}: task {request.task} asks for beams; it decodes greedily or samples (num_beams=1)")
+        return request
 
-    def prompt(self, asked: Asked) -> "tuple[dict[str, Any], SamplingParams]":
+    def prompt(self, request: ChatRequest) -> "tuple[dict[str, Any], SamplingParams]":
         """A question as the engine takes it, and how to decode. Raises MediaError."""
-        given = self.reader(asked.clip)
+        given = self.reader(request.clip)
         together = self.interleave and given.seen is not None and given.heard is not None
-        self.log_given(asked.ask.clip, given, self.reader.sampling.rate)
+        self.log_given(request.ask.clip, given, self.reader.sampling.rate)
         data: dict[str, Any] = {}
         if given.seen:
             data["video"] = [given.seen.frames]
         if given.heard is not None:
             data["audio"] = [(given.heard, self.reader.sampling.rate)]
         blocks = ["video"] if together else list(data)
-        prompt: dict[str, Any] = {"prompt": templated(self.processor, blocks, asked.ask.text, self.system)}
+        prompt: dict[str, Any] = {"prompt": templated(self.processor, blocks, request.ask.text, self.system)}
         if data:
             prompt |= {"multi_modal_data": data, "mm_processor_kwargs": _processing(given, together)}
-        return prompt, self._sampling(asked)
+        return prompt, self._sampling(request)
 
-    def _sampling(self, asked: Asked) -> "SamplingParams":
+    def _sampling(self, request: ChatRequest) -> "SamplingParams":
         """Decoding as the task asks for it; of the checkpoint's own settings the repetition penalty counts."""
         params = self.engine.get_default_sampling_params()
-        params.max_tokens = asked.generation["max_new_tokens"]
-        params.temperature = asked.generation["temperature"] or 0.0
-        params.top_p, params.top_k = asked.generation["top_p"] or 1.0, 0
+        params.max_tokens = request.generation["max_new_tokens"]
+        params.temperature = request.generation["temperature"] or 0.0
+        params.top_p, params.top_k = request.generation["top_p"] or 1.0, 0
         return params
 
     def _finished(self) -> "list[RequestOutput]":
@@ -175,17 +175,19 @@ def _processing(given: Given, together: bool) -> dict[str, Any]:
     vLLM lays an interleaved prompt out by `second_per_grid_ts`, which must say the same as `fps` (a pair of frames
     is one step of the grid); without it, it assumes two frames a second.
     """
-    told: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     if given.seen:
-        told = {"fps": given.seen.fps, "do_sample_frames": False}
+        settings = {"fps": given.seen.fps, "do_sample_frames": False}
         if together:
-            told |= {"use_audio_in_video": True, "second_per_grid_ts": [2.0 / given.seen.fps]}
-    return told
+            settings |= {"use_audio_in_video": True, "second_per_grid_ts": [2.0 / given.seen.fps]}
+    return settings
 
 
-def _result(output: "RequestOutput", asked: Asked) -> GenerationResult:
+def _result(output: "RequestOutput", request: ChatRequest) -> GenerationResult:
     said = output.outputs[0]
-    return GenerationResult(cut(said.text, asked.until), TokenCounts(len(output.prompt_token_ids), len(said.token_ids)))
+    return GenerationResult(
+        cut(said.text, request.until), TokenCounts(len(output.prompt_token_ids), len(said.token_ids))
+    )
 
 
 def _refuse_adapters(owner: str, checkpoint: str, given: Mapping[str, Any]) -> None:

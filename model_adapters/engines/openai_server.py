@@ -15,9 +15,9 @@ from emorealm_tasks.chat_client import ChatClient, RequestFailed
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness.failures import BLOCKED
 from model_adapters.base import arguments
-from model_adapters.base.chat import Asked
+from model_adapters.base.chat import ChatRequest
 from model_adapters.base.frame_sampling import Sampling
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.engines import payloads
 
 from .cost import Answer
@@ -73,23 +73,23 @@ class OpenAIAV(ServedChat):
         theirs = dict.fromkeys(("fps", "frames", "least_frames")) if self.video_as == "video" else {}
         return super().ways() | theirs | {"video_as": self.video_as}
 
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, request: ChatRequest) -> Answer:
         """One request of the chat API. See `ServedChat.answer`."""
-        content, times, seconds = self._content(asked.clip)
-        reply = self.client.answer(self._chat(asked, content), **_options(asked.generation))
+        content, times, seconds = self._content(request.clip)
+        reply = self.client.answer(self._chat(request, content), **_options(request.generation))
         if reply.finish in _BLOCKED:
             return Answer(BLOCKED.format(reply.finish), reply.tokens_in, reply.tokens_out, reply.tokens_thought)
         if not reply.text:
             raise RequestFailed(f"{reply.lacks}; a model that thinks needs a larger max_new_tokens (--gen_kwargs)")
-        if self.video_as == "frames" or not asked.clip.video:
-            self.log_media(asked.ask.clip, times, seconds)
+        if self.video_as == "frames" or not request.clip.video:
+            self.log_media(request.ask.clip, times, seconds)
         return Answer(reply.text, reply.tokens_in, reply.tokens_out, reply.tokens_thought, reply.tokens_sound)
 
-    def _chat(self, asked: Asked, content: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _chat(self, request: ChatRequest, content: list[dict[str, Any]]) -> list[dict[str, Any]]:
         chat = [{"role": "system", "content": self.system}] if self.system else []
-        return [*chat, {"role": "user", "content": [*content, {"type": "text", "text": asked.ask.text}]}]
+        return [*chat, {"role": "user", "content": [*content, {"type": "text", "text": request.ask.text}]}]
 
-    def _encode(self, clip: Clip) -> tuple[list[dict[str, Any]], list[float], float]:
+    def _encode(self, clip: ClipFiles) -> tuple[list[dict[str, Any]], list[float], float]:
         """Content items of a clip, the times of its frames and the seconds of its sound. Raises MediaError."""
         items, times, seconds = [], [], 0.0
         if clip.video and self.video_as == "video":

@@ -22,7 +22,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from emorealm_tasks.harness.failures import OUT_OF_TOKENS
 from model_adapters.base import arguments
-from model_adapters.base.chat import Asked, ChatAV
+from model_adapters.base.chat import ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
 
 from .cost import Answer, Cost, prices
@@ -77,22 +77,22 @@ class ServedChat(ChatAV):
         self.fingerprint = model
 
     @abstractmethod
-    def answer(self, asked: Asked) -> Answer:
+    def answer(self, request: ChatRequest) -> Answer:
         """Ask the server. Raises RequestFailed or MediaError, and ServerRefuses where nothing can be asked."""
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request; requests about one clip follow one another."""
         request_settings.note(self.ways())
-        asked = [self.asked(request) for request in requests]
-        answers: list[GenerationResult | None] = [None] * len(asked)
-        budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")
+        chats = [self.read_request(request) for request in requests]
+        answers: list[GenerationResult | None] = [None] * len(chats)
+        budget = ErrorBudget(self.name, self.max_errors, len(chats), self._reported, "")
         with ThreadPoolExecutor(self.concurrency) as pool:
-            order = sorted(range(len(asked)), key=lambda number: str(asked[number].clip))
-            under_way = {pool.submit(self._try, asked[number]): number for number in order}
+            order = sorted(range(len(chats)), key=lambda number: str(chats[number].clip))
+            under_way = {pool.submit(self._try, chats[number]): number for number in order}
             try:
-                for done in tqdm(as_completed(under_way), total=len(asked), disable=self.rank != 0, desc=self.name):
+                for done in tqdm(as_completed(under_way), total=len(chats), disable=self.rank != 0, desc=self.name):
                     number = under_way[done]
-                    answers[number] = self._result(done.result(), asked[number], budget)
+                    answers[number] = self._result(done.result(), chats[number], budget)
                     response_cache.keep(requests[number], answers[number])
             except ServerRefuses as error:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -103,33 +103,33 @@ class ServedChat(ChatAV):
         logger.info(f"{self.name}: {self.cost}")
         return answers
 
-    def asked(self, request: Instance) -> Asked:
-        """As `ChatAV.asked`; stops where a task wants beams, which servers do not offer."""
-        asked = super().asked(request)
-        if asked.generation["num_beams"] > 1:
-            stop(f"{self.name}: task {asked.task} asks for beams; servers decode greedily or sample (num_beams=1)")
-        return asked
+    def read_request(self, instance: Instance) -> ChatRequest:
+        """As `ChatAV.read_request`; stops where a task wants beams, which servers do not offer."""
+        request = super().read_request(instance)
+        if request.generation["num_beams"] > 1:
+            stop(f"{self.name}: task {request.task} asks for beams; servers decode greedily or sample (num_beams=1)")
+        return request
 
-    def _try(self, asked: Asked) -> Answer | Exception | None:
+    def _try(self, request: ChatRequest) -> Answer | Exception | None:
         """None beyond lmms-eval's budget of tokens."""
         if is_budget_exceeded():
             return None
         try:
-            return self.answer(asked)
+            return self.answer(request)
         except ServerRefuses:
             raise
         except Exception as error:  # counted and reported by the caller
             return error
 
-    def _result(self, answer: Answer | Exception | None, asked: Asked, budget: ErrorBudget) -> GenerationResult:
+    def _result(self, answer: Answer | Exception | None, request: ChatRequest, budget: ErrorBudget) -> GenerationResult:
         if answer is None:
             return GenerationResult(OUT_OF_TOKENS)
         if isinstance(answer, Exception):
             return GenerationResult(budget.spend(self.said(answer)))
-        self.cost.add(answer, asked.task)
+        self.cost.add(answer, request.task)
         shown = answer.tokens_out - answer.tokens_thought
         return GenerationResult(
-            cut(answer.text, asked.until), TokenCounts(answer.tokens_in, shown, answer.tokens_thought)
+            cut(answer.text, request.until), TokenCounts(answer.tokens_in, shown, answer.tokens_thought)
         )
 
     @staticmethod

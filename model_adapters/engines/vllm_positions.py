@@ -15,7 +15,7 @@ def with_marks(positions: np.ndarray, start: int) -> np.ndarray:
     """Positions (3, tokens) of interleaved media that begin at `start` -> (3, tokens + 3), those of their marks too.
 
     <vision_bos> and <audio_bos> share a position, the one before `start`; <audio_eos> and <vision_eos> share the one
-    behind the last.
+    after the last.
     """
     opening = np.full((3, 1), start - 1, positions.dtype)
     closing = np.full((3, 2), positions.max() + 1, positions.dtype)

@@ -26,7 +26,7 @@ from emorealm_tasks.harness import media_log, request_settings, response_cache
 from model_adapters.base import arguments
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import of_files
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import Ask, from_messages
 
 from .client import Client
@@ -102,7 +102,7 @@ class ExternalWorker(lmms):
         environment = worker_environment(command[0], device, _list(env))
         self._log, self._keep_log = _log_file(log), bool(log)
         self._reported: set[str] = set()
-        self._logged: set[Clip] = set()
+        self._logged: set[ClipFiles] = set()
 
         def start() -> WorkerProcess:
             return WorkerProcess(command, environment, self._log, seconds["start_timeout"])
@@ -171,8 +171,8 @@ class ExternalWorker(lmms):
         except (Refused, Fault, OSError) as error:
             self._give_up(error)
 
-    def _log_media(self, clip: Clip, given: dict[str, Any] | None) -> None:
-        """Tell the side file, once a clip, what the worker says the model was given of it."""
+    def _log_media(self, clip: ClipFiles, given: dict[str, Any] | None) -> None:
+        """Write to the media log, once a clip, what the worker says the model was given of it."""
         if given and clip not in self._logged:
             self._logged.add(clip)
             media_log.append(

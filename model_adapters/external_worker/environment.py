@@ -38,13 +38,13 @@ def worker_environment(
     missing = [name for name in added if name not in environ]
     if missing:
         stop(f"external_worker: env={missing[0]}: this variable is not set here, so it cannot be passed on")
-    kept = {name: value for name, value in environ.items() if name in added or _passes(name)}
-    kept["PYTHONPATH"] = str(SCRIPTS)
-    kept["PATH"] = os.pathsep.join(filter(None, [str(Path(python).parent), kept.get("PATH")]))
+    passed = {name: value for name, value in environ.items() if name in added or _passes(name)}
+    passed["PYTHONPATH"] = str(SCRIPTS)
+    passed["PATH"] = os.pathsep.join(filter(None, [str(Path(python).parent), passed.get("PATH")]))
     if "HF_TOKEN" not in added:
-        kept[_NO_TOKEN_FILE] = "1"
+        passed[_NO_TOKEN_FILE] = "1"
     gpus = _visible_gpus(device, environ)
-    return kept if gpus is None else kept | {_GPUS: gpus}
+    return passed if gpus is None else passed | {_GPUS: gpus}
 
 
 def _passes(name: str) -> bool:

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection
 
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 
 _BOTH, _TEXT = "video+audio", "text"
 
 
-def what_to_give(clip: Clip, modalities: Collection[str]) -> Clip:
+def what_to_give(clip: ClipFiles, modalities: Collection[str]) -> ClipFiles:
     """The part of `clip` that a model of these modalities takes: all of it, else the one part it has a sense for.
 
     A model that sees gets a sounding clip's picture alone, one that hears its sound alone. Raises ValueError where
@@ -19,7 +19,7 @@ def what_to_give(clip: Clip, modalities: Collection[str]) -> Clip:
         return clip
     fitting = [kind for kind in present if kind in modalities]
     if wanted == _BOTH and len(fitting) == 1:
-        return Clip(clip.video, None) if fitting == ["video"] else Clip(None, clip.audio)
+        return ClipFiles(clip.video, None) if fitting == ["video"] else ClipFiles(None, clip.audio)
     takes = " or ".join(modalities)
     if len(fitting) == 2:
         raise ValueError(f"the worker takes {takes}, one at a time, and cannot choose; narrow it with options=")

@@ -195,8 +195,8 @@ def _read_hello(message: dict[str, Any]) -> Hello:
     versions = message.get("versions") or {}
     if not isinstance(versions, dict):
         raise Fault("the versions in its hello are no object")
-    told = {brief(name): None if version is None else brief(version) for name, version in versions.items()}
-    return Hello(brief(message.get("model")), told, tuple(map(brief, modalities)))
+    all_versions = {brief(name): None if version is None else brief(version) for name, version in versions.items()}
+    return Hello(brief(message.get("model")), all_versions, tuple(map(brief, modalities)))
 
 
 def _check_reply(message: dict[str, Any], number: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from model_adapters.base.frame_sampling import Given
 from model_adapters.in_process.base import InProcessChat
 
 
-class EarsAV(InProcessChat):
+class AudioOnlyAV(InProcessChat):
     """See `InProcessChat`."""
 
     def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
@@ -23,7 +23,7 @@ class EarsAV(InProcessChat):
         return self.processor(text=[prompt], return_tensors="pt", **heard)
 
 
-class Qwen2AudioAV(EarsAV):
+class Qwen2AudioAV(AudioOnlyAV):
     """Qwen2-Audio with its default conversation template (Appendix D.4); of longer sounds it hears the first 30 s."""
 
     name = "qwen2_audio_av"
@@ -32,7 +32,7 @@ class Qwen2AudioAV(EarsAV):
     model_types = ("qwen2_audio",)
 
 
-class AudioFlamingo3AV(EarsAV):
+class AudioFlamingo3AV(AudioOnlyAV):
     """Audio Flamingo 3 with its default template (Appendix D.4); windows of 30 s, ten minutes at most."""
 
     name = "audio_flamingo3_av"

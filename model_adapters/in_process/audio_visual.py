@@ -1,7 +1,7 @@
 """Models that see and hear at once: the thinkers of Qwen2.5-Omni and Qwen3-Omni, which answer in text.
 
 By default a clip's sound is interleaved with its picture in time (`interleave=true`: the official code's
-use_audio_in_video), wherever the file with the sound lies; `interleave=false` puts it in a block of its own behind the
+use_audio_in_video), wherever the file with the sound lies; `interleave=false` puts it in a block of its own after the
 video. A trained model is asked as it was trained, unless an argument says otherwise (see `answering`). The whole model
 with its talker is never loaded: a thinker reads its own part of the same checkpoint.
 """
@@ -20,7 +20,7 @@ from transformers import (
 from emorealm_tasks.errors import stop
 from model_adapters.base import training_prompt
 from model_adapters.base.frame_sampling import Given
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.system_prompts import QWEN_OMNI
 from model_adapters.in_process.base import InProcessChat
 from model_adapters.in_process.prompts import omni_inputs
@@ -47,7 +47,7 @@ class OmniAV(InProcessChat):
         """As `InProcessChat.ways`, and whether sound and picture are interleaved."""
         return super().ways() | {"interleave": self.interleave}
 
-    def blocks(self, clip: Clip) -> list[str]:
+    def blocks(self, clip: ClipFiles) -> list[str]:
         """Interleaved sound has no block of its own: it stands in the video's."""
         return ["video"] if self._interleaved(clip) else super().blocks(clip)
 
@@ -55,11 +55,11 @@ class OmniAV(InProcessChat):
         """What the processor makes of both at once, aligned in time."""
         return omni_inputs(self.processor, prompt, given, self.reader.sampling.rate, self.interleave)
 
-    def forward_settings(self, clip: Clip) -> dict[str, Any]:
+    def forward_settings(self, clip: ClipFiles) -> dict[str, Any]:
         """The positions must be computed the way the prompt was laid out."""
         return {"use_audio_in_video": self._interleaved(clip)}
 
-    def _interleaved(self, clip: Clip) -> bool:
+    def _interleaved(self, clip: ClipFiles) -> bool:
         return self.interleave and clip.video is not None and clip.audio is not None
 
 

@@ -26,10 +26,10 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import catalogue
 from model_adapters.base import arguments, finite, training_prompt
-from model_adapters.base.chat import Asked, ChatAV
+from model_adapters.base.chat import ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.frame_sampling import ClipReader, Given
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import Ask
 from model_adapters.decoding import contrastive
 from model_adapters.in_process import loading
@@ -129,26 +129,26 @@ class InProcessChat(ChatAV):
         """The model's inputs for one question: what the family's own processor makes of a prompt and media."""
 
     def _as_trained(self, checkpoint: str) -> training_prompt.Answering | None:
-        """How the folder of a training asks to be asked, said once; its sampling becomes the default."""
+        """How the folder of a training asks to be chats, said once; its sampling becomes the default."""
         trained = training_prompt.read(checkpoint)
         if trained:
             self.sampling = trained.sampling(self.sampling)
             logger.info(f"{self.name}: {checkpoint} is asked as it was trained, where no argument differs: {trained}")
         return trained
 
-    def forward_settings(self, clip: Clip) -> dict[str, Any]:
-        """What `forward` must be told about clips with these modalities, the same for a whole batch."""
+    def forward_settings(self, clip: ClipFiles) -> dict[str, Any]:
+        """Arguments of `forward` for clips with these modalities, the same for a whole batch."""
         return {}
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """An answer to each request."""
         request_settings.note(self.ways())
-        asked = [self.asked(request) for request in requests]
-        answers: list[GenerationResult | None] = [None] * len(asked)
-        budget = ErrorBudget(self.name, self.max_errors, len(asked), self._reported, "")
-        with tqdm(total=len(asked), disable=self.rank != 0, desc=self.name) as progress:
-            for numbers, prepared in self._prepared(asked):
-                for number, answer in zip(numbers, self._answer(asked, numbers, prepared), strict=True):
+        chats = [self.read_request(request) for request in requests]
+        answers: list[GenerationResult | None] = [None] * len(chats)
+        budget = ErrorBudget(self.name, self.max_errors, len(chats), self._reported, "")
+        with tqdm(total=len(chats), disable=self.rank != 0, desc=self.name) as progress:
+            for numbers, prepared in self._prepared(chats):
+                for number, answer in zip(numbers, self._answer(chats, numbers, prepared), strict=True):
                     if isinstance(answer, Exception):
                         answer = GenerationResult(budget.spend(self.said(answer)))
                     answers[number] = answer
@@ -158,7 +158,7 @@ class InProcessChat(ChatAV):
 
     def ways(self) -> dict[str, Any]:
         """As `ChatAV.ways`, with the whole prompt about a clip, and what the weights are computed in."""
-        clip = Clip("video" if self.sees else None, "audio" if self.hears else None)
+        clip = ClipFiles("video" if self.sees else None, "audio" if self.hears else None)
         prompt = self.prompt(Ask(clip, "{question}"), clip)
         contrast = asdict(self.contrast) if self.contrast else None
         return super().ways() | {
@@ -168,15 +168,15 @@ class InProcessChat(ChatAV):
             "dtype": arguments.dtype_name(self.model.dtype),
         }
 
-    def prompt(self, ask: Ask, clip: Clip) -> str:
-        """The checkpoint's own chat template around the media that are given, the text behind them."""
+    def prompt(self, ask: Ask, clip: ClipFiles) -> str:
+        """The checkpoint's own chat template around the media that are given, the text after them."""
         return templated(self.processor, self.blocks(clip), ask.text, self.system)
 
-    def blocks(self, clip: Clip) -> list[str]:
+    def blocks(self, clip: ClipFiles) -> list[str]:
         """Kinds of the media blocks in the prompt, in order."""
         return [medium.kind for medium in clip.media]
 
-    def inputs(self, ask: Ask, clip: Clip) -> tuple[Mapping[str, Tensor], Given]:
+    def inputs(self, ask: Ask, clip: ClipFiles) -> tuple[Mapping[str, Tensor], Given]:
         """The model's inputs for one question, on the CPU, and the media they were made of. Raises MediaError."""
         given = self.reader(clip)
         return self.process(self.prompt(ask, clip), given), given
@@ -187,36 +187,36 @@ class InProcessChat(ChatAV):
         dtypes = dict.fromkeys(_MEDIA_INPUTS, self.model.dtype)
         return {name: value.to(self.model.device, dtypes.get(name)) for name, value in joined.items()}
 
-    def asked(self, request: Instance) -> Asked:
-        """As `ChatAV.asked`; stops where contrastive decoding cannot do what a task asks for."""
-        asked = super().asked(request)
-        if self.contrast and (asked.generation["do_sample"] or asked.generation["num_beams"] > 1):
-            stop(f"{self.name}: task {request.task_name} asks for sampling or beams; vcd_alpha decodes greedily")
-        return asked
+    def read_request(self, instance: Instance) -> ChatRequest:
+        """As `ChatAV.read_request`; stops where contrastive decoding cannot do what a task asks for."""
+        request = super().read_request(instance)
+        if self.contrast and (request.generation["do_sample"] or request.generation["num_beams"] > 1):
+            stop(f"{self.name}: task {request.task} asks for sampling or beams; vcd_alpha decodes greedily")
+        return request
 
-    def _prepared(self, asked: Sequence[Asked]) -> Iterator[tuple[list[int], list[Prepared]]]:
+    def _prepared(self, chats: Sequence[ChatRequest]) -> Iterator[tuple[list[int], list[Prepared]]]:
         """Numbers of each batch and, for each, its inputs or why there are none; made ahead by one thread."""
-        pending = batches([(one.clip, one.generation) for one in asked], self.batch_size)
+        pending = batches([(one.clip, one.generation) for one in chats], self.batch_size)
         pool = ThreadPoolExecutor(1, thread_name_prefix="prepare")
         try:
             waiting = iter(pending)
-            jobs = deque(pool.submit(self._prepare, [asked[n] for n in ahead]) for ahead in islice(waiting, _AHEAD))
+            jobs = deque(pool.submit(self._prepare, [chats[n] for n in ahead]) for ahead in islice(waiting, _AHEAD))
             for numbers in pending:
-                jobs.extend(pool.submit(self._prepare, [asked[n] for n in ahead]) for ahead in islice(waiting, 1))
+                jobs.extend(pool.submit(self._prepare, [chats[n] for n in ahead]) for ahead in islice(waiting, 1))
                 yield numbers, jobs.popleft().result()
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
-    def _prepare(self, asked: Sequence[Asked]) -> list[Prepared]:
+    def _prepare(self, chats: Sequence[ChatRequest]) -> list[Prepared]:
         prepared: list[Prepared] = []
-        for one in asked:
+        for one in chats:
             try:
                 prepared.append(self.inputs(one.ask, one.clip))
             except Exception as error:  # counted and reported by the caller
                 prepared.append(error)
         return prepared
 
-    def _answer(self, asked: Sequence[Asked], numbers: Sequence[int], prepared: Sequence[Prepared]) -> list[Any]:
+    def _answer(self, chats: Sequence[ChatRequest], numbers: Sequence[int], prepared: Sequence[Prepared]) -> list[Any]:
         """A result or an exception for each number."""
         answers: dict[int, Any] = {}
         rows: dict[int, Mapping[str, Tensor]] = {}
@@ -225,35 +225,35 @@ class InProcessChat(ChatAV):
                 answers[number] = one
             else:
                 rows[number], given = one
-                self.log_given(asked[number].ask.clip, given, self.reader.sampling.rate)
-        answers |= self._generate(asked, rows) if rows else {}
+                self.log_given(chats[number].ask.clip, given, self.reader.sampling.rate)
+        answers |= self._generate(chats, rows) if rows else {}
         return [answers[number] for number in numbers]
 
-    def _generate(self, asked: Sequence[Asked], rows: Mapping[int, Mapping[str, Tensor]]) -> dict[int, Any]:
+    def _generate(self, chats: Sequence[ChatRequest], rows: Mapping[int, Mapping[str, Tensor]]) -> dict[int, Any]:
         """Results by number. What fails together is tried alone, so that a question fails for its own reasons."""
-        first = asked[next(iter(rows))]
+        first = chats[next(iter(rows))]
         try:
             contrast = self.contrast if first.clip.media else None
             noised = [contrast.noised(row) for row in rows.values()] if contrast else []
             inputs = self.batch([*rows.values(), *noised])
-            return dict(zip(rows, self._continue(inputs, first, [asked[n].until for n in rows]), strict=True))
+            return dict(zip(rows, self._continue(inputs, first, [chats[n].until for n in rows]), strict=True))
         except Exception as error:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             if len(rows) == 1:
                 return dict.fromkeys(rows, error)
             logger.warning(f"{self.name}: {len(rows)} questions at once failed ({self.said(error)}); one by one now")
-        return {number: result for n, row in rows.items() for number, result in self._generate(asked, {n: row}).items()}
+        return {number: result for n, row in rows.items() for number, result in self._generate(chats, {n: row}).items()}
 
     @torch.inference_mode()
-    def _continue(self, inputs: dict[str, Tensor], like: Asked, untils: Sequence[Any]) -> list[GenerationResult]:
+    def _continue(self, inputs: dict[str, Tensor], like: ChatRequest, untils: Sequence[Any]) -> list[GenerationResult]:
         """Generate for a batch whose questions share `like`'s modalities and settings."""
         start = inputs["input_ids"].shape[1]
-        told = {**self.forward_settings(like.clip), **like.generation, "logits_processor": [finite.check]}
+        settings = {**self.forward_settings(like.clip), **like.generation, "logits_processor": [finite.check]}
         if len(inputs["input_ids"]) > len(untils):
-            told["logits_processor"].append(self.contrast)
+            settings["logits_processor"].append(self.contrast)
         generate: Any = self.model.generate  # of the family's class, not of PreTrainedModel
-        ids = generate(**inputs, **told, pad_token_id=self.pad)[: len(untils)]
+        ids = generate(**inputs, **settings, pad_token_id=self.pad)[: len(untils)]
         results = []
         lengths = inputs["attention_mask"].sum(1).tolist()[: len(untils)]
         for row, until, asked_for in zip(ids[:, start:], untils, lengths, strict=True):

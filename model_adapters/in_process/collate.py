@@ -1,4 +1,4 @@
-"""Inputs of single questions -> the inputs of a batch: prompts padded on the left, media one behind the other.
+"""Inputs of single questions -> the inputs of a batch: prompts padded on the left, media one after the other.
 
 Each question goes through its processor alone, because processors of transformers take one frame rate a call while
 clips differ; what they return is put together here.

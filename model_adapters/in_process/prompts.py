@@ -10,7 +10,7 @@ from model_adapters.base.frame_sampling import Given
 
 
 def templated(processor: ProcessorMixin, blocks: Sequence[str], text: str, system: str | None) -> str:
-    """A checkpoint's own chat template around media blocks (`video`, `audio`), the text behind them."""
+    """A checkpoint's own chat template around media blocks (`video`, `audio`), the text after them."""
     content = [{"type": kind} for kind in blocks] + [{"type": "text", "text": text}]
     messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
     if system:
@@ -23,15 +23,15 @@ def omni_inputs(processor: ProcessorMixin, prompt: str, given: Given, rate: int,
 
     rate: Hz of the waveform. interleave: the sound has no block in the prompt and belongs into the video's.
     """
-    asked: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     if given.seen:
         frames = torch.from_numpy(given.seen.frames).permute(0, 3, 1, 2)
-        asked |= {"videos": [frames], "fps": given.seen.fps, "do_sample_frames": False}
+        arguments |= {"videos": [frames], "fps": given.seen.fps, "do_sample_frames": False}
     if given.heard is not None:
-        asked |= {"audio": [given.heard], "sampling_rate": rate}
+        arguments |= {"audio": [given.heard], "sampling_rate": rate}
     if given.seen and given.heard is not None and interleave:
-        asked |= interleaving(processor)
-    return processor(text=[prompt], return_tensors="pt", **asked)
+        arguments |= interleaving(processor)
+    return processor(text=[prompt], return_tensors="pt", **arguments)
 
 
 def picture_limits(processor: ProcessorMixin) -> dict[str, int] | None:

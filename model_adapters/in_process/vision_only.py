@@ -22,7 +22,7 @@ _INTERN_SYSTEM = (
 )
 
 
-class EyesAV(InProcessChat):
+class VisionOnlyAV(InProcessChat):
     """See `InProcessChat`."""
 
     def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
@@ -38,7 +38,7 @@ class EyesAV(InProcessChat):
         return self.processor(text=[prompt], return_tensors="pt", **seen)
 
 
-class VideoLlama3AV(EyesAV):
+class VideoLlama3AV(VisionOnlyAV):
     """VideoLLaMA3 with its default system prompt (Appendix D.4), one frame a second, 180 at most.
 
     Its published 7B weights need code of their own; this class takes them in transformers' layout.
@@ -51,7 +51,7 @@ class VideoLlama3AV(EyesAV):
     sampling = Sampling(fps=1.0, most=180, least=1)
 
 
-class Qwen25VLAV(EyesAV):
+class Qwen25VLAV(VisionOnlyAV):
     """Qwen2.5-VL with its default system prompt (Appendix D.4); two frames a second, as officially."""
 
     name = "qwen2_5_vl_av"
@@ -60,7 +60,7 @@ class Qwen25VLAV(EyesAV):
     model_types = ("qwen2_5_vl",)
 
 
-class InternVL35AV(EyesAV):
+class InternVL35AV(VisionOnlyAV):
     """InternVL3.5 with its official code's system prompt and number of frames, eight; evenly spaced over the clip."""
 
     name = "internvl3_5_av"

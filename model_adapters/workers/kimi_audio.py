@@ -1,7 +1,7 @@
 """Kimi-Audio-7B-Instruct: github.com/MoonshotAI/Kimi-Audio.
 
 As its infer.py does: the text first, then the sound, no system message, text out (the speech decoder is not loaded),
-temperature 0. It has no eyes: of a clip it gets the sound.
+temperature 0. It takes sound only.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ class OneLlm(protocol.Worker):
 def _take_both(network: Any) -> None:
     """Let `encode_image` take a pair (picture, sound) as the modality BOTH.
 
-    The caller puts BOTH's start tag before what it returns and BOTH's end tag behind, so BOTH starts as a picture does
-    and ends as a sound does.
+    The caller puts BOTH's start tag before what it returns and BOTH's end tag after it, so BOTH starts as a picture
+    does and ends as a sound does.
     """
     import torch
 

@@ -64,7 +64,7 @@ class Worker(abc.ABC):
     """One model. A subclass names it, loads it in `load` and answers in `answer`.
 
     `modalities`: the combinations it takes, of "video", "audio", "video+audio" and "text"; `load` may narrow them.
-    `packages`: distributions whose versions are told in the hello line. `defaults`: the options a user
+    `packages`: distributions whose versions stand in the hello line. `defaults`: the options a user
     may set; None stands for "must be given". `options` holds what was set.
     """
 
@@ -255,7 +255,7 @@ def _versions(worker: Worker) -> dict[str, str | None]:
 
 
 def _commit(git: str) -> str | None:
-    """The commit that a checkout is at, read without git; None where that cannot be told."""
+    """The commit that a checkout is at, read without git; None where it is unknown."""
     try:
         head = _text(os.path.join(git, "HEAD"))
         if not head.startswith("ref: "):

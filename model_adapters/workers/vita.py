@@ -2,7 +2,7 @@
 
 As its video_audio_demo.py does: one frame a second, 4 to 16 of them (the repository's constant), template
 qwen2p5_instruct, greedy. The model's sound slot was made for a spoken question: `sound=clip` (default) puts the clip's
-own sound there, behind the written question, which the demo never does and which the paper does not describe;
+own sound there, after the written question, which the demo never does and which the paper does not describe;
 `sound=none` leaves VITA deaf, as it is in lmms-eval.
 """
 

@@ -34,7 +34,7 @@ from emorealm_tasks import settings
 from model_adapters.avere import clips, loading
 from model_adapters.avere.runner import Question
 from model_adapters.base.arguments import choose_device, choose_dtype
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 
 RATIOS = (1.0, 1.5, 3.0, 5.0)  # questions a clip; 1.5 is the benchmark's own
 ROOT = Path(__file__).resolve().parents[2]
@@ -108,7 +108,7 @@ def _equal(left: list, right: list) -> float:
     return sum(a == b for a, b in zip(left, right, strict=True)) / len(right)
 
 
-def decode_seconds(processor, chosen: Sequence[Clip]) -> float:
+def decode_seconds(processor, chosen: Sequence[ClipFiles]) -> float:
     """Median seconds to decode and prepare one clip's video and sound, one after the other."""
     spent = []
     for clip in chosen:

@@ -10,7 +10,7 @@ from model_adapters.avere import clips
 from model_adapters.avere.clips import MediaEncoder
 from model_adapters.avere.prefix import before
 from model_adapters.avere.runner import Question, Runner
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 
 LIMIT = 5  # new tokens, as released for the benchmark's questions
 
@@ -68,18 +68,18 @@ class Bench:
         return [answers[number] for number in range(len(questions))]
 
 
-def load_questions(data: Path, processor) -> dict[Clip, list[Question]]:
+def load_questions(data: Path, processor) -> dict[ClipFiles, list[Question]]:
     """The mini benchmark's questions by clip, in the order of its file."""
-    by_clip: dict[Clip, list[Question]] = {}
+    by_clip: dict[ClipFiles, list[Question]] = {}
     for item in json.loads((data / "emorealm_v1.json").read_text()):
         path = str(data / "videos" / item["video"])
         prompt = processor.prompt(item["question"] + " " + " ".join(item["choices"]), video=True, audio=True)
-        question = Question(Clip(path, path), processor.encode_prompt(prompt), limit=LIMIT)
+        question = Question(ClipFiles(path, path), processor.encode_prompt(prompt), limit=LIMIT)
         by_clip.setdefault(question.clip, []).append(question)
     return by_clip
 
 
-def take(by_clip: dict[Clip, list[Question]], ratio: float, clip_count: int) -> list[Question]:
+def take(by_clip: dict[ClipFiles, list[Question]], ratio: float, clip_count: int) -> list[Question]:
     """`clip_count` clips with `ratio` questions each on average (1.5 = one and two in turn).
 
     A clip with too few questions of its own is asked those of the clips after it: their wording is what costs time.

@@ -2,7 +2,7 @@
 
 Questions come first. Each text is asked of several clips, one for every answer it could have: a stress or agreement
 question of two clips (yes and no), a Basic question of four (each option is right in one). So whoever reads only the
-text can do no better than chance, exactly 50% and 25%. Wording and option order are drawn anew each time.
+text can do no better than chance, exactly 50% and 25%. Wording and option order are drawn again each time.
 """
 
 from collections.abc import Iterator, Sequence

@@ -178,12 +178,12 @@ def _description(rng: np.random.Generator, clip: Clip, modality: str) -> Answers
     hidden = {where: cue for where, cue in found.items() if cue}
     if len(hidden) < len(found):
         return None
-    told = {where: list(clip.shown(where)) for where in instructions.MODALITIES}
+    true = {where: list(clip.shown(where)) for where in instructions.MODALITIES}
     spurious, hallucinated = (
-        {where: _replaced(rng, told[where], cue(where)) for where in told}
+        {where: _replaced(rng, true[where], cue(where)) for where in true}
         for cue in (lambda where: idle_cue(rng, clip, where), hidden.__getitem__)
     )
-    strangers = {where: _stranger(rng, clip, where) for where in told}
+    strangers = {where: _stranger(rng, clip, where) for where in true}
 
     def describe(cues: dict[str, list[str]], video: str, audio: str) -> str:
         words = {where: [wording.phrase(rng, name) for name in names] for where, names in cues.items()}
@@ -193,7 +193,13 @@ def _description(rng: np.random.Generator, clip: Clip, modality: str) -> Answers
     irrelevant = describe(
         {where: [cue] for where, (cue, _) in strangers.items()}, strangers["video"][1], strangers["audio"][1]
     )
-    return wording.DESCRIBE, describe(told, *own), describe(spurious, *own), describe(hallucinated, *own), irrelevant
+    return (
+        wording.DESCRIBE,
+        describe(true, *own),
+        describe(spurious, *own),
+        describe(hallucinated, *own),
+        irrelevant,
+    )
 
 
 def _replaced(rng: np.random.Generator, names: list[str], name: str) -> list[str]:

@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     descriptions, current = judged.load(arguments.run_dir), settings.load()
     named = [name.removesuffix(live.name("")) for name in arguments.judges or [current.judge_model]]
-    judged.add_kept(descriptions, current, [name for name in named if name != judged.CUES])
+    judged.add_cached(descriptions, current, [name for name in named if name != judged.CUES])
     people = agreement.read_people(arguments.human) if arguments.human else None
     found = {task: _pairs(records, arguments.judges, people) for task, records in descriptions.records.items()}
     for task, pairs in found.items():

@@ -1,4 +1,4 @@
-"""``emorealm regress``: did a run fall behind its baseline? For CI: status 0 no, 1 yes, 2 cannot be said.
+"""``emorealm regress``: did a run get worse than its baseline? For CI: status 0 no, 1 yes, 2 cannot be said.
 
 Judged are the scores that the paper prints, of full tasks (:mod:`emorealm_results.compare.losses`); floors, groups and
 other scores are reported. A score regresses when "it fell by no more than its tolerance" is rejected: by the one-sided
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.compare import losses, pairs
-from emorealm_results.compare.gate import REGRESSED, REPORTED, UNDECIDED, Rule, check_comparable, judge, render
+from emorealm_results.compare.gate import REGRESSED, REPORTED, UNDECIDED, Rule, check_comparable, decide, render
 from emorealm_results.compare.junit import junit, junit_error
 from emorealm_results.compare.report import (
     JUDGE_HELP,
@@ -62,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     found = pairs.pair(baseline, run, by)
     report = compare_pairs(found, baseline, run, arguments.reading)
     check_comparable(baseline, run, report, arguments.asked_otherwise)
-    verdicts = judge(report, found, rule)
+    verdicts = decide(report, found, rule)
     judged = {verdict.score for verdict in verdicts if verdict.outcome != REPORTED}
     if not judged:
         stop(f"{run.folder}: only floors, which are never judged; name runs of full tasks")

@@ -33,16 +33,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     current = settings.load()
     if arguments.judge_model:
         current = dataclasses.replace(current, judge_model=arguments.judge_model)
-    kept = saved.load(arguments.run_dir, arguments.questions)
-    if (arguments.judge or arguments.estimate) and not kept.descriptions.records:
+    run = saved.load(arguments.run_dir, arguments.questions)
+    if (arguments.judge or arguments.estimate) and not run.descriptions.records:
         judged.load(arguments.run_dir)  # which stops and says how to get some
     if arguments.estimate:
-        print("\n".join(judged.estimates(kept.descriptions, current)))
+        print("\n".join(judged.estimates(run.descriptions, current)))
         return 0
-    status = _judge(kept.descriptions, current, arguments.judge)
+    status = _judge(run.descriptions, current, arguments.judge)
     words = words_of(lexicon.read(arguments.lexicon)) if arguments.lexicon else None
     bootstrap = scores.Bootstrap(arguments.resamples, arguments.seed, arguments.level)
-    text = json.dumps(report(kept, bootstrap, words), indent=2, ensure_ascii=False)
+    text = json.dumps(report(run, bootstrap, words), indent=2, ensure_ascii=False)
     if arguments.json is None:
         print(text)
     else:
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _judge(descriptions: judged.Descriptions, current: settings.Settings, mode: str | None) -> int:
     if mode is None:
-        judged.add_kept(descriptions, current, [current.judge_model])
+        judged.add_cached(descriptions, current, [current.judge_model])
         return 0
     truths = [records[0]["truth"] is not None for records in descriptions.records.values()]
     dispatch.check(dataclasses.replace(current, judge=mode), any(truths))

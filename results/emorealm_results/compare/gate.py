@@ -47,7 +47,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Decision:
     """One score of one task (or group) against its baseline, in percent or a judge's points; ``fell`` > 0 is worse.
 
     ``outcome`` is one of REGRESSED, UNDECIDED, PASSED, REPORTED; ``p`` is Holm's and ``found_from`` the smallest loss
@@ -69,7 +69,7 @@ class Verdict:
 
     @property
     def regressed(self) -> bool:
-        """Whether it fell behind."""
+        """Whether it got worse."""
         return self.outcome == REGRESSED
 
     @property
@@ -85,7 +85,7 @@ class Verdict:
         return f"{said}; a loss is found from {self.found_from:.2f} on, so one of {self.tolerance:g} may be missed"
 
 
-def judge(report: Mapping[str, Any], found: Sequence[pairs.Pair], rule: Rule) -> list[Verdict]:
+def decide(report: Mapping[str, Any], found: Sequence[pairs.Pair], rule: Rule) -> list[Decision]:
     """A verdict for each score of :func:`emorealm_results.compare.report.compare_pairs`, made of the tasks ``found``.
 
     A judged score that was defined in the baseline and no longer is counts as regressed.
@@ -107,7 +107,7 @@ def _scores(part: str, scores: Mapping[str, Any], rule: Rule, primary: Sequence[
     return tuple(name for name in scores if part == FULL and name not in _NOT_JUDGED)
 
 
-def _tested(verdicts: Sequence[Verdict], found: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Verdict]:
+def _tested(verdicts: Sequence[Decision], found: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Decision]:
     """The verdicts with the outcomes of the tests, made as one family over all that is judged."""
     tests = {(test.task, test.score): test for pair in found for test in losses.losses(pair, reading)}
     places = [i for i, one in enumerate(verdicts) if one.outcome == PASSED and (one.task, one.score) in tests]
@@ -135,7 +135,7 @@ def _flips(name: str, task: Mapping[str, Any], changes: Sequence[Mapping[str, An
     return f"; {task['mcnemar']['only_first']} right answers lost, {task['mcnemar']['only_second']} gained"
 
 
-def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule: Rule, flips: str) -> list[Verdict]:
+def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule: Rule, flips: str) -> list[Decision]:
     """The scores' verdicts by tolerance alone, those to be tested as PASSED."""
     found = []
     for score, numbers in scores.items():
@@ -146,7 +146,7 @@ def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule:
         if numbers["second"] is None:
             nan = float("nan")
             outcome = REGRESSED if score in judged else REPORTED
-            found.append(Verdict(*about, nan, nan, nan, nan, tolerance, flips, outcome))
+            found.append(Decision(*about, nan, nan, nan, nan, tolerance, flips, outcome))
             continue
         fell, low, high = numbers["difference"], numbers["low"], numbers["high"]
         low, high = (fell, fell) if low is None else (low, high)
@@ -155,7 +155,7 @@ def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule:
         outcome = PASSED if score in judged else REPORTED
         if outcome == PASSED and rule.exact and fell > tolerance:
             outcome = REGRESSED
-        found.append(Verdict(*about, numbers["second"], fell, low, high, tolerance, flips, outcome))
+        found.append(Decision(*about, numbers["second"], fell, low, high, tolerance, flips, outcome))
     return found
 
 
@@ -190,7 +190,7 @@ def names(run: saved.Saved) -> set[str]:
     return asked | set(run.replies.records) | set(run.descriptions.records)
 
 
-def render(verdicts: Sequence[Verdict], report: Mapping[str, Any], rule: Rule) -> str:
+def render(verdicts: Sequence[Decision], report: Mapping[str, Any], rule: Rule) -> str:
     """The verdicts as Markdown: the outcome first, then what is judged, the changed answers, and what is reported."""
     judged = sorted(
         (verdict for verdict in verdicts if verdict.outcome != REPORTED),
@@ -230,12 +230,12 @@ def _about(rule: Rule) -> str:
     )
 
 
-def _digits(verdict: Verdict, report: Mapping[str, Any]) -> int:
+def _digits(verdict: Decision, report: Mapping[str, Any]) -> int:
     task = report["tasks"].get(verdict.task)
     return 2 if task and task["judge"] else 1
 
 
-def _cells(verdict: Verdict, report: Mapping[str, Any], digits: int) -> list[str]:
+def _cells(verdict: Decision, report: Mapping[str, Any], digits: int) -> list[str]:
     task = report["tasks"].get(verdict.task)
     name = score_name(task["kind"], verdict.score) if task else GROUP_COLUMNS[verdict.score]
     numbers = [f"{value:.{digits}f}" for value in (verdict.baseline, verdict.value)]

@@ -4,10 +4,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from itertools import groupby
 
-from emorealm_results.compare.gate import _MARKS, REGRESSED, REPORTED, UNDECIDED, Verdict
+from emorealm_results.compare.gate import _MARKS, REGRESSED, REPORTED, UNDECIDED, Decision
 
 
-def junit(verdicts: Sequence[Verdict]) -> str:
+def junit(verdicts: Sequence[Decision]) -> str:
     """The verdicts as JUnit XML: a suite a task, a case a score; those that are not judged are skipped."""
     root = ET.Element("testsuites", name="emorealm regress")
     for name, members in groupby(verdicts, lambda verdict: verdict.task):

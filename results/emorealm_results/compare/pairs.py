@@ -45,7 +45,7 @@ class Unlike(Exception):
 
 @dataclass(frozen=True)
 class Answered:
-    """One task of one run: ``kind`` says how it is scored, ``read`` reads a record anew."""
+    """One task of one run: ``kind`` says how it is scored, ``read`` reads a record again."""
 
     name: str
     kind: str
@@ -110,7 +110,7 @@ def _points_by(run: Saved, name: str, judge: str) -> Callable[[Record], Record]:
 
 
 def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:
-    """The tasks that both runs answered, their questions matched by id and read anew.
+    """The tasks that both runs answered, their questions matched by id and read again.
 
     Both runs' descriptions are taken as ``judge`` scored them, "" for the judge of the first. Ends with status 2 when
     no question is in both, or when a question differs between them in more than its answer.

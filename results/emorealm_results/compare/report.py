@@ -179,7 +179,7 @@ def load(first: Path, second: Path, judge: str | None) -> tuple[saved.Saved, sav
         return *runs, judge
     model = judge.removesuffix(judge_name(""))
     for run in runs:
-        descriptions.add_kept(run.descriptions, settings.load(), [model])
+        descriptions.add_cached(run.descriptions, settings.load(), [model])
     return *runs, judge_name(model)
 
 

@@ -10,23 +10,23 @@ from emorealm_tasks import settings
 from emorealm_tasks.emotions import Words
 
 
-def report(kept: saved.Saved, bootstrap: scores.Bootstrap | None = None, words: Words | None = None) -> dict[str, Any]:
+def report(run: saved.Saved, bootstrap: scores.Bootstrap | None = None, words: Words | None = None) -> dict[str, Any]:
     """What :func:`rescore.score` says of the run's questions; ``recognition`` and ``descriptions`` where it has those.
 
     ``input`` is what :func:`saved.given` says. ``bootstrap`` makes the questions' intervals, ``words`` reads the
     emotions.
     """
-    scored = scores.score(kept.questions, bootstrap) if kept.questions else {}
-    scored |= {"input": saved.given(kept)}
-    scored |= {"recognition": recognition.score(kept.replies, words)} if kept.replies.records else {}
-    return scored | ({"descriptions": descriptions.score(kept.descriptions)} if kept.descriptions.records else {})
+    scored = scores.score(run.questions, bootstrap) if run.questions else {}
+    scored |= {"input": saved.given(run)}
+    scored |= {"recognition": recognition.score(run.replies, words)} if run.replies.records else {}
+    return scored | ({"descriptions": descriptions.score(run.descriptions)} if run.descriptions.records else {})
 
 
 def read(run_dir: Path) -> saved.Saved:
     """The run's samples, with the verdicts that the disk has of the judge that is set; no judge is asked."""
-    kept, current = saved.load(run_dir), settings.load()
-    descriptions.add_kept(kept.descriptions, current, [current.judge_model])
-    return kept
+    run, current = saved.load(run_dir), settings.load()
+    descriptions.add_cached(run.descriptions, current, [current.judge_model])
+    return run
 
 
 def render(said: Mapping[str, Any]) -> str:

@@ -58,7 +58,7 @@ def score(run: Run, bootstrap: Bootstrap | None = None) -> Report:
 
 
 def reread(record: metrics.Unread) -> metrics.Record:
-    """The record with its raw reply read anew in all three ways; a failed request is wrong in each."""
+    """The record with its raw reply read again in all three ways; a failed request is wrong in each."""
     raw, gold, choices = record["raw"], record["gold"], record["choices"]
     if record["error"]:
         return {**record, "official": False, "official_lenient": False, "strict": ""}

@@ -58,7 +58,7 @@ def judge_again(descriptions: Descriptions, settings: Settings, mode: str) -> li
     return failures
 
 
-def add_kept(descriptions: Descriptions, settings: Settings, models: Sequence[str]) -> None:
+def add_cached(descriptions: Descriptions, settings: Settings, models: Sequence[str]) -> None:
     """Fill in, in place, what these models' verdicts on disk say; nothing is asked.
 
     A model that has none there leaves the records as they were.

@@ -92,8 +92,8 @@ def join(sample: Mapping[str, Any], rows: Mapping[str, Row]) -> Unread | str:
     The id stands in our record, in the line's ``doc``, or in the line; the reply in our record, or in what lmms-eval
     saves of responses.
     """
-    held = (value["record"] for value in sample.values() if isinstance(value, dict) and "record" in value)
-    ours: dict[str, Any] = next((record for record in held if isinstance(record, dict)), {})
+    records = (value["record"] for value in sample.values() if isinstance(value, dict) and "record" in value)
+    ours: dict[str, Any] = next((record for record in records if isinstance(record, dict)), {})
     doc = sample.get("doc")
     places = (ours, doc if isinstance(doc, dict) else {}, sample)
     identity = next((str(place[key]) for place in places for key in _IDS if place.get(key) is not None), None)

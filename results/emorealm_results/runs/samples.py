@@ -213,8 +213,8 @@ def read_samples(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[str, Any]:
     metrics = [value for value in sample.values() if isinstance(value, dict)]
-    held = (value["record"] for value in metrics if isinstance(value.get("record"), dict))
-    record: dict[str, Any] | None = next(held, None)
+    records = (value["record"] for value in metrics if isinstance(value.get("record"), dict))
+    record: dict[str, Any] | None = next(records, None)
     if record is None:
         stop(f"{where}: holds no record; was it written by other tasks? Join it: {_JOIN}")
     if lacking := [field for field in fields if field not in record]:

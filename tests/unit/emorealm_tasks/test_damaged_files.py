@@ -202,10 +202,10 @@ def build_record(world, study):
 
 def probes(world, study):
     files, cache = [str(world / "data/videos/part_1/0.mp4")], world / "cache"
-    availability.held(files, cache)
+    availability.probe_files(files, cache)
     return (
         cache / availability.PROBES,
-        lambda: 0 if availability.held(files, cache)[files[0]]["audio"] is not None else 1,
+        lambda: 0 if availability.probe_files(files, cache)[files[0]]["audio"] is not None else 1,
     )
 
 

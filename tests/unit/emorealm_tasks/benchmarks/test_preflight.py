@@ -116,7 +116,7 @@ def test_rows_name_their_prompt(here):
     from emorealm_tasks.benchmarks import suite
 
     placeholder = Dataset.from_list([{"a": 1}], split="classes", info=DatasetInfo(config_name="mer2023_mini"))
-    filled = suite.fill(placeholder)
+    filled = suite.process_docs(placeholder)
     assert "happiness, sadness, neutral, anger or surprise?" in filled[0]["question"]
     assert json.loads(filled[0]["left_out"])["questions"] == 0
     assert filled[0]["choices"] == []

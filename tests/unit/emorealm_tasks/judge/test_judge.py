@@ -197,7 +197,7 @@ def test_a_dead_server_is_given_up_and_what_it_said_before_is_kept(serve):
     with pytest.raises(JudgeError, match="in a row failed"):
         live.judge(items(60), settings)
     assert len(server.asked) < 40
-    assert sum(verdict is not None for [verdict] in live.kept(items(60), settings)) == 5
+    assert sum(verdict is not None for [verdict] in live.cached(items(60), settings)) == 5
     server.stop()
     with pytest.raises(JudgeError, match="no answer from http://127"):
         live.judge(items(60), settings)

@@ -12,7 +12,7 @@ from avere_requests import TASK, chat_requests, inputs_of, option_requests, text
 from emorealm_tasks import media
 from model_adapters.avere.adapter import AvereChat, AvereLikelihood
 from model_adapters.avere.runner import Question
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.decoding.contrastive import contrasted, noise_seed
 from model_adapters.decoding.diffusion import diffused
 
@@ -68,7 +68,7 @@ def test_option_scores_are_those_of_the_whole_sequence(tiny_avere, docs, batch_s
 
 def test_what_greedy_decoding_says_is_greedy(tiny_avere, docs):
     model = AvereLikelihood(pretrained=str(tiny_avere))
-    clip = Clip(docs[0]["video"], docs[0]["video"])
+    clip = ClipFiles(docs[0]["video"], docs[0]["video"])
     ids = inputs_of(model, docs[0])["input_ids"][0].tolist()
     said = dict(model.runner.generate([Question(clip, ids, limit=3)]))[0]
     options = [said, said[:1], [*said[:2], said[2] + 1], [said[0] + 1]]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from model_adapters.avere.clips import FeatureStore
 from model_adapters.avere.prefix import before
 from model_adapters.avere.runner import Question, clip_batches
-from model_adapters.base.media_refs import Clip, Medium
+from model_adapters.base.media_refs import ClipFiles, MediaFile
 from model_adapters.base.requests import from_messages, from_visuals
 
 VIDEO = {"type": "video", "url": "/d/1.mp4"}
@@ -23,11 +23,11 @@ def user(*content: dict) -> list[dict]:
 @pytest.mark.parametrize(
     ("content", "clip"),
     [
-        ([VIDEO, AUDIO, TEXT], Clip("/d/1.mp4", "/d/1.wav")),
-        ([VIDEO, {"type": "audio", "url": "/d/1.mp4"}, TEXT], Clip("/d/1.mp4", "/d/1.mp4")),
-        ([VIDEO, TEXT], Clip("/d/1.mp4", None)),
-        ([AUDIO, TEXT], Clip(None, "/d/1.wav")),
-        ([TEXT], Clip(None, None)),
+        ([VIDEO, AUDIO, TEXT], ClipFiles("/d/1.mp4", "/d/1.wav")),
+        ([VIDEO, {"type": "audio", "url": "/d/1.mp4"}, TEXT], ClipFiles("/d/1.mp4", "/d/1.mp4")),
+        ([VIDEO, TEXT], ClipFiles("/d/1.mp4", None)),
+        ([AUDIO, TEXT], ClipFiles(None, "/d/1.wav")),
+        ([TEXT], ClipFiles(None, None)),
     ],
 )
 def test_messages_become_a_clip_and_a_text(content, clip):
@@ -56,22 +56,22 @@ def test_what_avere_cannot_take_is_one_line_naming_the_task(messages, said, caps
 def test_visuals_of_simple_tasks(make_clip, tmp_path):
     sounding = str(make_clip(tmp_path / "a.mp4", seconds=1))
     mute = str(make_clip(tmp_path / "b.mp4", seconds=1, sound=False))
-    assert from_visuals("q", [mute, "/d/1.wav"], "t", "avere").clip == Clip(mute, "/d/1.wav")
-    assert from_visuals("q", [sounding], "t", "avere").clip == Clip(sounding, sounding)
-    assert from_visuals("q", [mute], "t", "avere").clip == Clip(mute, None)
-    assert from_visuals("q", [], "t", "avere").clip == Clip(None, None)
-    assert from_visuals("q", None, "t", "avere").clip == Clip(None, None)
+    assert from_visuals("q", [mute, "/d/1.wav"], "t", "avere").clip == ClipFiles(mute, "/d/1.wav")
+    assert from_visuals("q", [sounding], "t", "avere").clip == ClipFiles(sounding, sounding)
+    assert from_visuals("q", [mute], "t", "avere").clip == ClipFiles(mute, None)
+    assert from_visuals("q", [], "t", "avere").clip == ClipFiles(None, None)
+    assert from_visuals("q", None, "t", "avere").clip == ClipFiles(None, None)
 
 
 def test_media_of_a_clip():
-    assert Clip("v", "a").media == [Medium("video", "v"), Medium("audio", "a")]
-    assert Clip(None, "a").media == [Medium("audio", "a")]
-    assert Clip(None, None).media == []
+    assert ClipFiles("v", "a").media == [MediaFile("video", "v"), MediaFile("audio", "a")]
+    assert ClipFiles(None, "a").media == [MediaFile("audio", "a")]
+    assert ClipFiles(None, None).media == []
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=60), st.integers(1, 9))
 def test_batches_hold_every_question_once_and_never_split_a_clip(clips, batch_size):
-    questions = [Question(Clip(str(clip), None), [0]) for clip in clips]
+    questions = [Question(ClipFiles(str(clip), None), [0]) for clip in clips]
     batches = clip_batches(questions, range(len(questions)), batch_size)
     numbers = [number for batch in batches for _, asked in batch for number in asked]
     assert sorted(numbers) == list(range(len(questions)))
@@ -83,14 +83,14 @@ def test_batches_hold_every_question_once_and_never_split_a_clip(clips, batch_si
 
 
 def test_batches_are_filled_before_a_new_one_begins():
-    questions = [Question(Clip(name, None), [0]) for name in "aabbcd"]
+    questions = [Question(ClipFiles(name, None), [0]) for name in "aabbcd"]
     batches = clip_batches(questions, range(6), 4)
     assert [[clip.video for clip, _ in batch] for batch in batches] == [["a", "b"], ["c", "d"]]
 
 
 def test_prompts_of_like_length_share_a_batch_the_longest_first():
     lengths = {"a": [2, 9], "b": [3], "c": [8, 1], "d": [4]}
-    questions = [Question(Clip(name, None), [0] * length) for name, each in lengths.items() for length in each]
+    questions = [Question(ClipFiles(name, None), [0] * length) for name, each in lengths.items() for length in each]
     batches = clip_batches(questions, range(len(questions)), 4)
     assert [[clip.video for clip, _ in batch] for batch in batches] == [["a", "c"], ["d", "b"]]
 
@@ -102,7 +102,7 @@ def test_ids_before_the_end():
 
 def test_feature_store_stays_inside_its_budget_and_drops_the_least_recently_used():
     store = FeatureStore(budget=2 * 4 * 10)  # two tensors of ten floats
-    first, second, third = (Medium("video", name) for name in "abc")
+    first, second, third = (MediaFile("video", name) for name in "abc")
     store.put(first, torch.zeros(10))
     store.put(second, torch.ones(10))
     assert store.get(first) is not None  # now the more recent one
@@ -119,5 +119,5 @@ def test_feature_store_stays_inside_its_budget_and_drops_the_least_recently_used
 def test_feature_store_keeps_a_row_not_the_batch_it_came_from():
     store = FeatureStore(budget=1000)
     batch = torch.zeros(100, 10)
-    store.put(Medium("video", "a"), batch[3])
-    assert store.get(Medium("video", "a")).untyped_storage().nbytes() == 40
+    store.put(MediaFile("video", "a"), batch[3])
+    assert store.get(MediaFile("video", "a")).untyped_storage().nbytes() == 40

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from avere_requests import chat_requests, texts
 from emorealm_tasks.harness.failures import FAILED
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.external_worker.adapter import ExternalWorker
 from model_adapters.external_worker.environment import SCRIPTS, worker_environment
 from model_adapters.external_worker.modalities import what_to_give
@@ -272,10 +272,10 @@ def test_more_ranks_than_gpus_is_an_error(capsys):
 )
 def test_a_model_gets_the_part_it_has_a_sense_for(modalities, expected):
     if isinstance(expected, tuple):
-        assert what_to_give(Clip("v", "a"), modalities) == expected
+        assert what_to_give(ClipFiles("v", "a"), modalities) == expected
     else:
         with pytest.raises(ValueError, match=expected):
-            what_to_give(Clip("v", "a"), modalities)
+            what_to_give(ClipFiles("v", "a"), modalities)
 
 
 def test_a_question_that_the_model_has_no_sense_for_fails(start, clip):

@@ -13,7 +13,7 @@ from emorealm_tasks.harness import media_log
 from model_adapters import catalogue, manifests
 from model_adapters.base.frame_sampling import Sampling
 from model_adapters.base.generation import generation_settings
-from model_adapters.base.media_refs import Clip
+from model_adapters.base.media_refs import ClipFiles
 from model_adapters.in_process.audio_only import AudioFlamingo3AV, Qwen2AudioAV
 from model_adapters.in_process.audio_visual import Qwen3OmniAV, Qwen25OmniAV
 from model_adapters.in_process.batches import batches
@@ -54,7 +54,7 @@ def load(folder_of):
 
 def logits(model, *doc):
     """Next-token logits of one question, by the adapter's own way from request to inputs."""
-    asked = model.asked(requests_for(model, [doc])[0])
+    asked = model.read_request(requests_for(model, [doc])[0])
     inputs = model.batch([model.inputs(asked.ask, asked.clip)[0]])
     with torch.inference_mode():
         return model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
@@ -241,9 +241,9 @@ def test_number_of_frames(sampling, seconds, count):
 
 
 def test_batches_share_settings_and_modalities_and_keep_clips_together():
-    film, other = Clip("f", "f"), Clip("o", "o")
+    film, other = ClipFiles("f", "f"), ClipFiles("o", "o")
     short, long = {"max_new_tokens": 4}, {"max_new_tokens": 9}
-    asked = [(film, short), (other, short), (film, short), (Clip("f", None), short), (film, long)]
+    asked = [(film, short), (other, short), (film, short), (ClipFiles("f", None), short), (film, long)]
     assert batches(asked, 2) == [[0, 2], [1], [3], [4]]
 
 

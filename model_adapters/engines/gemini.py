@@ -146,13 +146,16 @@ class GeminiAV(ServedChat):
         def upload() -> "types.File":
             return files.upload(file=path if data is None else io.BytesIO(data), config={"mime_type": "video/mp4"})
 
-        file = self._send(upload, f"{path}: ")
+        return self._processed(self._send(upload, f"{path}: "), path)
+
+    def _processed(self, file: "types.File", path: str) -> "types.File":
+        """An uploaded file once the server has processed it. Raises RequestFailed where it fails, or is late."""
         latest = time.monotonic() + self.upload_timeout
         while file.state and file.state.name == "PROCESSING":
             if time.monotonic() > latest:
                 raise RequestFailed(f"{path}: uploaded, and not processed within upload_timeout={self.upload_timeout}")
             time.sleep(_POLL)
-            file = self._send(partial(files.get, name=file.name), f"{path}: ")
+            file = self._send(partial(self.client.files.get, name=file.name), f"{path}: ")
         if file.state and file.state.name == "FAILED":
             why = file.error.message if file.error else "no reason given"
             raise RequestFailed(f"{path}: the server cannot process it ({why})")
@@ -201,7 +204,23 @@ def own_sound(clip: ClipFiles) -> bool:
 
 def _answer(response: "types.GenerateContentResponse") -> Answer:
     """The response's text; a mark where it was blocked. Raises RequestFailed where there is neither."""
-    usage = response.usage_metadata
+    counts = _tokens(response.usage_metadata)
+    candidate = response.candidates[0] if response.candidates else None
+    parts = (candidate.content.parts or []) if candidate and candidate.content else []
+    text = "".join(part.text for part in parts if part.text and not part.thought)
+    if text:
+        return Answer(text, *counts)
+    reason = candidate.finish_reason if candidate else getattr(response.prompt_feedback, "block_reason", None)
+    named = getattr(reason, "name", None) or "no reason given"
+    if named == "MAX_TOKENS":
+        raise RequestFailed("it thought until its tokens were used up; set thinking=0, or a larger thinking=N")
+    if named == "STOP" or reason is None:
+        raise RequestFailed(f"the server answered without a text ({named})")
+    return Answer(BLOCKED.format(named), *counts)
+
+
+def _tokens(usage: "types.GenerateContentResponseUsageMetadata | None") -> tuple[int, int, int, int]:
+    """Tokens in, tokens out with the thought ones, the thought ones, those of the sound; 0 for what is not counted."""
     thought = getattr(usage, "thoughts_token_count", 0) or 0
     out = (getattr(usage, "candidates_token_count", 0) or 0) + thought
     sound = sum(
@@ -209,19 +228,7 @@ def _answer(response: "types.GenerateContentResponse") -> Answer:
         for part in getattr(usage, "prompt_tokens_details", None) or []
         if part.modality and part.modality.name == "AUDIO"
     )
-    counts = (getattr(usage, "prompt_token_count", 0) or 0, out, thought, sound)
-    candidate = response.candidates[0] if response.candidates else None
-    parts = (candidate.content.parts or []) if candidate and candidate.content else []
-    text = "".join(part.text for part in parts if part.text and not part.thought)
-    reason = candidate.finish_reason if candidate else getattr(response.prompt_feedback, "block_reason", None)
-    named = getattr(reason, "name", None) or "no reason given"
-    if text:
-        return Answer(text, *counts)
-    if named == "MAX_TOKENS":
-        raise RequestFailed("it thought until its tokens were used up; set thinking=0, or a larger thinking=N")
-    if named == "STOP" or reason is None:
-        raise RequestFailed(f"the server answered without a text ({named})")
-    return Answer(BLOCKED.format(named), *counts)
+    return getattr(usage, "prompt_token_count", 0) or 0, out, thought, sound
 
 
 def _refuses(error: Exception) -> bool:

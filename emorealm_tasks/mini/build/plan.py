@@ -39,21 +39,24 @@ QUESTIONS_PER_CLIP = 4000 / 2649
 
 @dataclass
 class Side:
-    """One modality's half of a clip, with what must be true in it, and the question that needs it.
-
-    shown, hidden: affect cues that must and must not be there; there, absent: the same of scene cues; matters: the
-    scene cue the person reacts to ("" for none of those named).
-    """
+    """One modality's half of a clip, with what must be true in it, and the question that needs it."""
 
     modality: str
     emotion: str
     shown: tuple[str, ...] = ()
+    """Affect cues that must be there."""
     hidden: tuple[str, ...] = ()
+    """Affect cues that must be absent."""
     there: tuple[str, ...] = ()
+    """Scene cues that must be there."""
     absent: tuple[str, ...] = ()
+    """Scene cues that must be absent."""
     matters: str = ""
+    """The scene cue the person reacts to; "" for none of those named."""
     options: list[Option] = field(default_factory=list)
+    """Options of the Basic question; empty for a stress question."""
     cue: str = ""
+    """The cue that the stress question asks about."""
 
     def ask(self, rng: np.random.Generator, clip: Clip) -> Question:
         """The question this half was made for."""
@@ -202,16 +205,29 @@ def sizes(clips: int) -> dict[str, int]:
 
 @dataclass
 class _Draft:
-    """A clip being planned: its halves, and the emotion of an agreement question if it has one."""
+    """A clip being planned."""
 
     video: Side
     audio: Side
     agreement: str = ""
+    """The emotion of its agreement question; "" where it has none."""
     asked: tuple[str, ...] = ()
+    """The modalities whose halves are asked about."""
 
 
-def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
-    counts = sizes(clips)
+def _other_modality(modality: str) -> str:
+    return "audio" if modality == "video" else "video"
+
+
+def _draft(side: Side, second_emotion: str, agreement: str = "", asked: tuple[str, ...] = ()) -> _Draft:
+    """A clip of `side`, whose other half shows an emotion and needs nothing more."""
+    other = Side(_other_modality(side.modality), second_emotion)
+    video, audio = (side, other) if side.modality == "video" else (other, side)
+    return _Draft(video, audio, agreement, asked)
+
+
+def _pools(rng: np.random.Generator, counts: dict[str, int]) -> dict[str, list[Side]]:
+    """Modality -> the halves that its Basic and stress questions need, in random order."""
     pools = {}
     for modality in ("video", "audio"):
         sides = [
@@ -219,35 +235,51 @@ def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
             *stress_sides(rng, modality, counts[f"reasoning_stress_{modality}"]),
         ]
         pools[modality] = [sides[i] for i in rng.permutation(len(sides))]
+    return pools
+
+
+def _agreement_draft(rng: np.random.Generator, pool: list[Side], modality: str, emotion: str, agree: bool) -> _Draft:
+    """A clip to ask about agreement, with a half taken out of `pool` where one fits."""
+    own = emotion if agree or rng.random() < 0.5 else None
+    fits = (i for i, side in enumerate(pool) if (side.emotion == own if own else side.emotion != emotion))
+    at = next(fits, None)
+    side = pool.pop(at) if at is not None else Side(modality, own or other_emotion(rng, emotion))
+    other = emotion if agree or own is None else other_emotion(rng, emotion)
+    return _draft(side, other, emotion, (modality,) if at is not None else ())
+
+
+def _agreement_drafts(rng: np.random.Generator, pools: dict[str, list[Side]], count: int) -> list[_Draft]:
+    """Clips for `count` agreement questions: each emotion named is right in one clip, wrong in the next."""
     drafts = []
     named = _cycle(rng, list(EMOTIONS))
-    for number in range(counts["modality_agreement"] // 2):
+    for number in range(count // 2):
         emotion = next(named)
         for agree in (True, False):
-            modality, second = ("video", "audio") if number % 2 else ("audio", "video")
-            own = emotion if agree or rng.random() < 0.5 else None
-            at = next(
-                (
-                    i
-                    for i, side in enumerate(pools[modality])
-                    if (side.emotion == own if own else side.emotion != emotion)
-                ),
-                None,
-            )
-            side = pools[modality].pop(at) if at is not None else Side(modality, own or other_emotion(rng, emotion))
-            other = emotion if agree or own is None else other_emotion(rng, emotion)
-            halves = {modality: side, second: Side(second, other)}
-            drafts.append(_Draft(halves["video"], halves["audio"], emotion, (modality,) if at is not None else ()))
+            modality = "video" if number % 2 else "audio"
+            drafts.append(_agreement_draft(rng, pools[modality], modality, emotion, agree))
+    return drafts
+
+
+def _single_drafts(rng: np.random.Generator, sides: Sequence[Side]) -> list[_Draft]:
+    """A clip for each half, its other half of the same emotion as often as of another."""
+    drafts = []
+    for side in sides:
+        other = side.emotion if rng.random() < 0.5 else other_emotion(rng, side.emotion)
+        drafts.append(_draft(side, other, asked=(side.modality,)))
+    return drafts
+
+
+def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
+    """All clips, in random order; as many have a question about each half as `clips` makes necessary."""
+    counts = sizes(clips)
+    pools = _pools(rng, counts)
+    drafts = _agreement_drafts(rng, pools, counts["modality_agreement"])
     left = {modality: len(pool) for modality, pool in pools.items()}
     pairs = int(np.clip(len(drafts) + sum(left.values()) - clips, 0, min(left.values())))
     for video, audio in zip(pools["video"][:pairs], pools["audio"][:pairs], strict=True):
         drafts.append(_Draft(video, audio, asked=("video", "audio")))
-    for modality in pools:
-        for side in pools[modality][pairs:]:
-            second = "audio" if modality == "video" else "video"
-            other = side.emotion if rng.random() < 0.5 else other_emotion(rng, side.emotion)
-            halves = {modality: side, second: Side(second, other)}
-            drafts.append(_Draft(halves["video"], halves["audio"], asked=(modality,)))
+    for pool in pools.values():
+        drafts += _single_drafts(rng, pool[pairs:])
     return [drafts[i] for i in rng.permutation(len(drafts))]
 
 

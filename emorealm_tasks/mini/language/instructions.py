@@ -20,43 +20,76 @@ Example = tuple[str, str]
 
 @dataclass(frozen=True)
 class Bias:
-    """How the biased stage of training errs, as a model fed on uneven data would.
-
-    no: share of the stress questions whose answer is no. confounded: chance that a companion object or sound that is
-    merely there is said to matter. hallucinated: chance that a cue of the emotion that is absent is said to be there.
-    """
+    """How the biased stage of training errs, as a model fed on uneven data would."""
 
     no: float = 0.5
+    """Share of the stress questions whose answer is no."""
     confounded: float = 0.0
+    """Chance that a companion object or sound that is merely there is said to matter."""
     hallucinated: float = 0.0
+    """Chance that an absent cue of the emotion is said to be there."""
 
 
 BALANCED = Bias()
 
 
+@dataclass(frozen=True)
+class _Cues:
+    """Cues of one modality of a clip, sorted by what a wrong or right option can be made of them."""
+
+    shown: list[str]
+    """Affect cues that are there."""
+    hidden: list[str]
+    """Affect cues of the clip's emotion that are absent."""
+    idle: list[str]
+    """Scene cues that are there without mattering."""
+    absent: list[str]
+    """Scene cues that are absent."""
+
+    @classmethod
+    def of(cls, clip: Clip, modality: str) -> "_Cues":
+        """Sort the cues of a clip."""
+        shown, scene, matters = clip.shown(modality), clip.scene(modality), clip.matters(modality)
+        return cls(
+            list(shown),
+            [cue.name for cue in affect_cues(modality, clip.emotion(modality)) if cue.name not in shown],
+            [name for name in scene if name != matters],
+            [cue.name for cue in scene_cues(modality) if cue.name not in scene],
+        )
+
+
 def basic_options(rng: np.random.Generator, clip: Clip, modality: str) -> list[questions.Option]:
-    """Four options, exactly one right: affect and scene cues that matter, are merely there, or absent (Section 3.1)."""
-    emotion, shown = clip.emotion(modality), clip.shown(modality)
-    matters, scene = clip.matters(modality), clip.scene(modality)
-    hidden = [c.name for c in affect_cues(modality, emotion) if c.name not in shown]
-    idle = [name for name in scene if name != matters]
-    absent = [c.name for c in scene_cues(modality) if c.name not in scene]
+    """Four options, exactly one right: affect and scene cues that matter, are merely there, or absent (Section 3.1).
+
+    The first is right. About half of the questions offer two options of another emotion.
+    """
+    emotion, matters, cues = clip.emotion(modality), clip.matters(modality), _Cues.of(clip, modality)
     other = other_emotion(rng, emotion)
-    strangers = [c.name for c in affect_cues(modality, other)]
-    spurious = str(rng.choice(idle)) if idle and rng.random() < 0.7 else str(rng.choice(absent))
-    by_scene = bool(matters) and bool(hidden) and rng.random() < 0.5
+    by_idle = bool(cues.idle) and rng.random() < 0.7
+    spurious = str(rng.choice(cues.idle if by_idle else cues.absent))
+    by_scene = bool(matters) and bool(cues.hidden) and rng.random() < 0.5
     if by_scene:
-        options = [(matters, emotion), (str(rng.choice(hidden)), emotion)]
+        first, second = matters, str(rng.choice(cues.hidden))
     else:
-        options = [(str(rng.choice(shown)), emotion), (spurious, emotion)]
-    unused = [name for name in absent if name != spurious]
-    if rng.random() < 0.5 or len(hidden) <= by_scene:
-        rest = spurious if by_scene else str(rng.choice(unused))
-        return [*options, (str(rng.choice(strangers)), other), (rest, other)]
-    if by_scene:
-        lacking = [name for name in hidden if name != options[1][0]]
-        return [*options, (str(rng.choice(lacking)), emotion), (spurious, emotion)]
-    return [*options, (str(rng.choice(hidden)), emotion), (str(rng.choice(unused)), emotion)]
+        first, second = str(rng.choice(cues.shown)), spurious
+    unused = [spurious] if by_scene else [name for name in cues.absent if name != spurious]
+    if rng.random() < 0.5 or len(cues.hidden) <= by_scene:
+        return [(first, emotion), (second, emotion), *_of_other_emotion(rng, modality, other, unused)]
+    lacking = [name for name in cues.hidden if name != second]
+    return [
+        (first, emotion),
+        (second, emotion),
+        (str(rng.choice(lacking)), emotion),
+        (str(rng.choice(unused)), emotion),
+    ]
+
+
+def _of_other_emotion(
+    rng: np.random.Generator, modality: str, emotion: str, scene: list[str]
+) -> list[questions.Option]:
+    """The last two options where they name another emotion: one of `scene`, and an affect cue, drawn after it."""
+    rest = str(rng.choice(scene))
+    return [(str(rng.choice([cue.name for cue in affect_cues(modality, emotion)])), emotion), (rest, emotion)]
 
 
 def stress_cue(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> tuple[str, bool]:
@@ -64,9 +97,8 @@ def stress_cue(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) 
 
     Unbiased, yes and no, and affect and scene cues, are equally frequent where the clip allows.
     """
-    emotion, shown, matters = clip.emotion(modality), clip.shown(modality), clip.matters(modality)
-    idle = [name for name in clip.scene(modality) if name != matters]
-    hidden = [c.name for c in affect_cues(modality, emotion) if c.name not in shown]
+    emotion, matters, cues = clip.emotion(modality), clip.matters(modality), _Cues.of(clip, modality)
+    idle, hidden = cues.idle, cues.hidden
     confounded = [name for name in idle if name == companion(modality, BY_NAME[name].kind, emotion)]
     if confounded and rng.random() < bias.confounded:
         return str(rng.choice(confounded)), True
@@ -80,7 +112,7 @@ def stress_cue(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) 
             return str(rng.choice(hidden)), False
     if scene and matters:
         return matters, True
-    return str(rng.choice(shown)), True
+    return str(rng.choice(cues.shown)), True
 
 
 def _letters_basic(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:

@@ -31,14 +31,16 @@ _IDLE = re.compile(r"\b(?:merely there|without bearing)\b")
 
 
 class Claims(NamedTuple):
-    """What a description says: cues (those said to have no bearing too, in `idle`), emotions, and the cues given as
-    reasons with the emotions of their sentence.
-    """
+    """What a description says."""
 
     cues: frozenset[str]
+    """All cues it names."""
     idle: frozenset[str]
+    """Those of them said to have no bearing."""
     emotions: frozenset[str]
+    """The emotions it names."""
     reasons: frozenset[tuple[str, frozenset[str]]]
+    """The cues given as reasons, with the emotions of their sentence."""
 
 
 def verdict(description: str, truth: Mapping[str, Sequence[str]]) -> Verdict:

@@ -7,7 +7,7 @@ the run stops with a non-zero code once more than `max_errors` of its requests f
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,71 +31,64 @@ from .runner import Encoder, Failure, Question, Runner
 
 Result = TypeVar("Result")
 _OWNER = "avere"
-ARGUMENTS = (
-    "pretrained",
-    "batch_size",
-    "device",
-    "dtype",
-    "attn_implementation",
-    "adapter",
-    "nano_anyway",
-    "max_errors",
-    "feature_cache_gb",
-)
 _DEFAULT_NEW_TOKENS = 512
 
 
+@dataclass(frozen=True)
+class Arguments:
+    """`--model_args` of both classes; `contrastive` lists those of contrastive decoding."""
+
+    pretrained: str | None = None
+    """A converted folder, or one that training wrote; default EMOREALM_AVERE, else the embedded avere-nano."""
+    batch_size: int | str = 1
+    """Rows through the language model at once, 1.2 GB each at 7B in bfloat16 (--batch_size); `auto` is 16."""
+    device: str | None = None
+    """`auto` is this process's GPU, else the CPU."""
+    dtype: str = "auto"
+    """`auto` is bfloat16 on a GPU, float32 on the CPU."""
+    attn_implementation: str | None = None
+    """As in transformers."""
+    adapter: str | None = None
+    """A LoRA folder that works on the weights."""
+    nano_anyway: bool = False
+    """Let the embedded avere-nano answer other tasks than the mini ones."""
+    max_errors: float = 0.01
+    """The share of requests, 0 to 1, that may fail."""
+    feature_cache_gb: float = 2.0
+    """Host memory for features of clips that a later call may ask for."""
+
+
 class _Avere(lmms):
-    """What both classes share: arguments, the model, and answering lists of questions.
+    """What both classes share: arguments (see `Arguments`), the model, and answering lists of questions."""
 
-    pretrained: a converted folder, or one that training wrote; default EMOREALM_AVERE, else the embedded avere-nano.
-    batch_size: rows through the language model at once (--batch_size), 1.2 GB each at 7B in bfloat16; `auto` is 16.
-    device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32.
-    attn_implementation: as in transformers.
-    adapter: a LoRA folder that works on the weights.
-    nano_anyway: let the embedded avere-nano answer other tasks than the mini ones.
-    max_errors: the share of requests, 0 to 1, that may fail.
-    feature_cache_gb: host memory for features of clips that a later call may ask for.
-    vcd_alpha, vcd_beta, vcd_step, vcd_modalities: contrastive decoding, off without vcd_alpha (see `contrastive`).
-    """
-
-    def __init__(
-        self,
-        pretrained: str | None = None,
-        batch_size: int | str = 1,
-        device: str | None = None,
-        dtype: str = "auto",
-        attn_implementation: str | None = None,
-        adapter: str | None = None,
-        nano_anyway: bool = False,
-        max_errors: float = 0.01,
-        feature_cache_gb: float = 2.0,
-        **unknown: object,
-    ) -> None:
+    def __init__(self, **given: Any) -> None:
         super().__init__()
-        contrast = contrastive.from_arguments(unknown, _OWNER)
-        arguments.refuse_unknown(unknown, (*ARGUMENTS, *contrastive.ARGUMENTS), _OWNER)
-        weights = loading.find_weights(pretrained)
-        self.device = arguments.choose_device(device, _OWNER)
-        self.max_errors = arguments.number("max_errors", max_errors, 0.0, 1.0, _OWNER)
-        budget = arguments.number("feature_cache_gb", feature_cache_gb, 0.0, float("inf"), _OWNER)
-        self.nano_only = weights.embedded and not nano_anyway
-        if weights.embedded:
-            logger.info("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
-        chosen = arguments.choose_dtype(dtype, self.device, _OWNER)
-        if adapter and weights.adapter:
-            stop(f"avere: {weights.adapter} holds adapters, so adapter={adapter} has no whole weights to go on")
-        added = adapter or weights.adapter
-        self.model = loading.load_model(weights.folder, self.device, chosen, attn_implementation, added)
-        self.processor = loading.load_processor(weights.folder)
-        self.fingerprint = "+".join(
-            fingerprint(Path(folder).expanduser()) for folder in (weights.folder, added) if folder
-        )
-        self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(budget * 2**30))
-        rows = arguments.batch_size(batch_size, _OWNER)
+        contrast = contrastive.from_arguments(given, _OWNER)
+        chosen = arguments.parse(Arguments, given, _OWNER, contrastive.ARGUMENTS)
+        weights = loading.find_weights(chosen.pretrained)
+        self.device = arguments.choose_device(chosen.device, _OWNER)
+        self.max_errors = arguments.number("max_errors", chosen.max_errors, 0.0, 1.0, _OWNER)
+        cache_gb = arguments.number("feature_cache_gb", chosen.feature_cache_gb, 0.0, float("inf"), _OWNER)
+        self.nano_only = weights.embedded and not chosen.nano_anyway
+        self._load(weights, chosen)
+        self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(cache_gb * 2**30))
+        rows = arguments.batch_size(chosen.batch_size, _OWNER)
         self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
         self._logged: set[ClipFiles] = set()
         self._reported: set[str] = set()
+
+    def _load(self, weights: loading.Weights, chosen: Arguments) -> None:
+        """Load model and processor, and note which weights they are."""
+        if weights.embedded:
+            logger.info("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
+        dtype = arguments.choose_dtype(chosen.dtype, self.device, _OWNER)
+        if chosen.adapter and weights.adapter:
+            stop(f"avere: {weights.adapter} holds adapters, so adapter={chosen.adapter} has no whole weights to go on")
+        adapter = chosen.adapter or weights.adapter
+        self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
+        self.processor = loading.load_processor(weights.folder)
+        folders = (folder for folder in (weights.folder, adapter) if folder)
+        self.fingerprint = "+".join(fingerprint(Path(folder).expanduser()) for folder in folders)
 
     def ways(self) -> dict[str, Any]:
         """How clips and questions are put to the model, for the run's record (`harness.request_settings`)."""

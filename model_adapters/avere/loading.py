@@ -24,11 +24,13 @@ _CONVERT = "python -m model_adapters.avere.convert --source CHECKPOINT --out FOL
 
 @dataclass(frozen=True)
 class Weights:
-    """Where the weights are, whether they are the embedded ones because none were named, and what adapts them."""
+    """Where the weights are."""
 
     folder: Path
     embedded: bool
+    """Whether they are the embedded ones, because none were named."""
     adapter: Path | None = None
+    """The folder of what adapts them."""
 
 
 def whole(named: str) -> Path:

@@ -24,14 +24,14 @@ from .modeling import CACHE
 
 @dataclass(frozen=True)
 class Prefix:
-    """Keys and values of the prefixes of a batch of clips: one row a clip, `length` tokens each.
-
-    `noised`: as many rows at the end are the same clips under noise.
-    """
+    """Keys and values of the prefixes of a batch of clips."""
 
     cache: DynamicCache
+    """One row a clip."""
     length: int
+    """Tokens of each row."""
     noised: int = 0
+    """How many rows at the end are the same clips under noise."""
 
 
 @dataclass(frozen=True)

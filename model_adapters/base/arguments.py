@@ -4,14 +4,16 @@
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from emorealm_tasks.errors import stop
 
+Form = TypeVar("Form")
 _AUTO_BATCH = 16
 _DTYPES = {
     "bfloat16": torch.bfloat16,
@@ -57,6 +59,16 @@ def refuse_unknown(unknown: Collection[str], known: Collection[str], owner: str)
         near = get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
         stop(f"{owner}: unknown model argument {name!r}; {hint}")
+
+
+def parse(form: type[Form], given: Mapping[str, Any], owner: str, others: Collection[str] = ()) -> Form:
+    """The model arguments as an instance of the dataclass `form`; stops at one that has no field there.
+
+    others: names of arguments that were taken out of `given` before, for the message.
+    """
+    known = [field.name for field in fields(form)]  # type: ignore[arg-type]
+    refuse_unknown([name for name in given if name not in known], [*known, *others], owner)
+    return form(**given)
 
 
 def number(name: str, value: Any, low: float, high: float, owner: str) -> float:

@@ -22,12 +22,15 @@ from model_adapters.base.requests import Ask, from_messages
 
 
 class ChatRequest(NamedTuple):
-    """One request: what is asked, what of its clip the model is given, how to generate, and for which task."""
+    """One request, as a model is asked it."""
 
     ask: Ask
     clip: ClipFiles
+    """What of the clip the model is given."""
     generation: dict[str, Any]
+    """How to generate (`generation_settings`)."""
     until: str | list[str] | None
+    """Where the answer is cut."""
     task: str
 
 

@@ -18,17 +18,18 @@ _KEPT = 4
 
 @dataclass(frozen=True)
 class Sampling:
-    """How many frames of a video are taken, evenly spaced over all of it.
-
-    fps: frames a second of video, between `least` and `most` of them; 0 = always `most`. multiple: their number is the
-    multiple of it below that (models that merge frames in pairs). rate: Hz of the sound.
-    """
+    """How many frames of a video are taken, evenly spaced over all of it."""
 
     fps: float
+    """Frames a second of video; 0 = always `most`."""
     most: int
+    """The most frames."""
     least: int = 1
+    """The fewest frames."""
     multiple: int = 1
+    """Their number is rounded down to a multiple of it, for models that merge frames in pairs."""
     rate: int = media.AUDIO_RATE
+    """Hz of the sound."""
 
     def count(self, seconds: float) -> int:
         """Frames taken of a video that lasts `seconds`."""
@@ -42,11 +43,14 @@ QWEN = Sampling(fps=2.0, most=768, least=4, multiple=2)
 
 
 class Seen(NamedTuple):
-    """Frames of a video: uint8 (frames, height, width, 3), their times in seconds, and how many a second they are."""
+    """Frames of a video."""
 
     frames: np.ndarray
+    """uint8 (frames, height, width, 3)."""
     times: np.ndarray
+    """In seconds."""
     fps: float
+    """How many of them there are a second."""
 
 
 class Given(NamedTuple):

@@ -16,12 +16,16 @@ KEY = "answering"
 
 @dataclass(frozen=True)
 class Answering:
-    """interleave: whether the sound stands in the video's block. fps, frames, least: see `Sampling` (frames = most)."""
+    """How a model was asked in training."""
 
     interleave: bool
+    """Whether the sound stands in the video's block."""
     fps: float
+    """As in `Sampling`."""
     frames: int
+    """`most` of `Sampling`."""
     least: int
+    """As in `Sampling`."""
 
     def sampling(self, like: Sampling) -> Sampling:
         """A model's own sampling with these numbers."""

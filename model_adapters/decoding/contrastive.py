@@ -34,19 +34,20 @@ def contrasted(clean: Tensor, noised: Tensor, alpha: float, beta: float) -> Tens
 
 @dataclass(frozen=True)
 class Contrast:
-    """How to contrast.
+    """How to contrast: a logits processor of `generate`.
 
-    alpha: strength; beta: plausibility, 0 to 1; step: of the diffusion, 0 to 999; modalities: what is
-    noised, av, a or v.
-
-    A logits processor of `generate`: the first half of the rows is clean, the second half the same rows noised; both
-    halves get the contrasted logits, so that both go on with the same token.
+    The first half of the rows is clean, the second half the same rows noised; both halves get the contrasted logits, so
+    that both go on with the same token.
     """
 
     alpha: float
+    """Strength."""
     beta: float = 0.1
+    """Plausibility, 0 to 1."""
     step: int = 500
+    """Of the diffusion, 0 to 999."""
     modalities: str = "av"
+    """What is noised: av, a or v."""
 
     def __call__(self, input_ids: Tensor | None, logits: Tensor) -> Tensor:
         """(2 rows, vocabulary) -> the same shape, both halves alike."""

@@ -10,14 +10,13 @@ from emorealm_tasks.errors import stop
 
 
 class Answer(NamedTuple):
-    """A model's text, and the tokens it took (0 where the server does not count).
-
-    tokens_out holds tokens_thought, tokens_in holds tokens_sound.
-    """
+    """A model's text, and the tokens it took (0 where the server does not count)."""
 
     text: str
     tokens_in: int = 0
+    """Those of the sound included."""
     tokens_out: int = 0
+    """Those of its thinking included."""
     tokens_thought: int = 0
     tokens_sound: int = 0
 

@@ -150,12 +150,13 @@ class GeminiAV(ServedChat):
 
     def _processed(self, file: "types.File", path: str) -> "types.File":
         """An uploaded file once the server has processed it. Raises RequestFailed where it fails, or is late."""
+        look: Callable[..., types.File] = self.client.files.get
         latest = time.monotonic() + self.upload_timeout
         while file.state and file.state.name == "PROCESSING":
             if time.monotonic() > latest:
                 raise RequestFailed(f"{path}: uploaded, and not processed within upload_timeout={self.upload_timeout}")
             time.sleep(_POLL)
-            file = self._send(partial(self.client.files.get, name=file.name), f"{path}: ")
+            file = self._send(partial(look, name=file.name), f"{path}: ")
         if file.state and file.state.name == "FAILED":
             why = file.error.message if file.error else "no reason given"
             raise RequestFailed(f"{path}: the server cannot process it ({why})")

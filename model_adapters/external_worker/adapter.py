@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
@@ -35,86 +36,77 @@ from .modalities import what_to_give
 from .process import Fault, Refused, WorkerProcess
 
 _OWNER = "external_worker"
-ARGUMENTS = (
-    "worker",
-    "python",
-    "repo",
-    "checkpoint",
-    "options",
-    "env",
-    "timeout",
-    "start_timeout",
-    "retries",
-    "max_errors",
-    "log",
-    "batch_size",
-    "device",
-)
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """`--model_args` of `external_worker`."""
+
+    worker: str | None = None
+    """The name of a shipped script (videollama2, ola, ...) or the path of another one."""
+    python: str | None = None
+    """The interpreter of the environment that the model needs; default this one."""
+    repo: str | None = None
+    """The checkout of the official repository; the worker's working directory."""
+    checkpoint: str | None = None
+    """The weights, as the script says."""
+    options: str | None = None
+    """The script's own settings, NAME=VALUE;NAME=VALUE."""
+    env: str | None = None
+    """Names of environment variables to pass on beyond those every program needs, NAME;NAME."""
+    timeout: float = 300.0
+    """Seconds that an answer may take."""
+    start_timeout: float = 1800.0
+    """Seconds that the loading of the model may take."""
+    retries: int = 1
+    """How often a question is asked again of a fresh worker after one died, was late or spoke nonsense."""
+    max_errors: float = 0.01
+    """The share of requests, 0 to 1, that may fail."""
+    log: str | None = None
+    """A file for what the worker prints; default one that is deleted unless something went wrong."""
+    batch_size: int | str = 1
+    """Must be 1."""
+    device: str | None = None
+    """`cpu` hides the GPUs from the worker, cuda:N shows it one; default the rank's."""
 
 
 class ExternalWorker(lmms):
-    """Chat tasks, answered by a worker process.
-
-    worker: the name of a shipped script (videollama2, ola, ...) or the path of another one.
-    python: the interpreter of the environment that the model needs; default this one.
-    repo: the checkout of the official repository; the worker's working directory.
-    checkpoint: the weights, as the script says.
-    options: the script's own settings, NAME=VALUE;NAME=VALUE.
-    env: names of environment variables to pass on beyond those every program needs, NAME;NAME.
-    timeout, start_timeout: seconds that an answer and the loading of the model may take.
-    retries: how often a question is asked again of a fresh worker after one died, was late or spoke nonsense.
-    max_errors: the share of requests, 0 to 1, that may fail.
-    log: a file for what the worker prints; default one that is kept only if something went wrong.
-    batch_size: must be 1.
-    device: `cpu` hides the GPUs from the worker, cuda:N shows it one; default the rank's.
-    """
+    """Chat tasks, answered by a worker process. See `Arguments` for its arguments."""
 
     is_simple = False
 
-    def __init__(
-        self,
-        worker: str | None = None,
-        python: str | None = None,
-        repo: str | None = None,
-        checkpoint: str | None = None,
-        options: str | None = None,
-        env: str | None = None,
-        timeout: float = 300.0,
-        start_timeout: float = 1800.0,
-        retries: int = 1,
-        max_errors: float = 0.01,
-        log: str | None = None,
-        batch_size: int | str = 1,
-        device: str | None = None,
-        **unknown: object,
-    ) -> None:
+    def __init__(self, **given: Any) -> None:
         super().__init__()
-        arguments.refuse_unknown(unknown, ARGUMENTS, _OWNER)
-        if arguments.batch_size(batch_size, _OWNER) != 1:
-            stop(f"{_OWNER}: batch_size={batch_size}: a worker answers one question at a time; leave it at 1")
-        self.device = arguments.choose_device(device, _OWNER)  # where lmms-eval exchanges counts between ranks
-        self.max_errors = arguments.number("max_errors", max_errors, 0.0, 1.0, _OWNER)
-        waits = {"timeout": timeout, "start_timeout": start_timeout}
-        seconds = {name: arguments.number(name, value, 0.001, 1e6, _OWNER) for name, value in waits.items()}
-        again = int(arguments.number("retries", retries, 0, 100, _OWNER))
-        self.options = _list(options)
-        command = _command(worker, python, repo, checkpoint, self.options)
-        environment = worker_environment(command[0], device, _list(env))
-        self._log, self._keep_log = _log_file(log), bool(log)
+        chosen = arguments.parse(Arguments, given, _OWNER)
+        if arguments.batch_size(chosen.batch_size, _OWNER) != 1:
+            stop(f"{_OWNER}: batch_size={chosen.batch_size}: a worker answers one question at a time; leave it at 1")
+        self.device = arguments.choose_device(chosen.device, _OWNER)  # where lmms-eval exchanges counts between ranks
+        self.max_errors = arguments.number("max_errors", chosen.max_errors, 0.0, 1.0, _OWNER)
+        self.options = _list(chosen.options)
         self._reported: set[str] = set()
         self._logged: set[ClipFiles] = set()
-
-        def start() -> WorkerProcess:
-            return WorkerProcess(command, environment, self._log, seconds["start_timeout"])
-
-        try:
-            self.client = Client(start, seconds["timeout"], again)
-        except (Refused, Fault, OSError) as error:
-            self._give_up(error)
+        self.client = self._start(chosen)
         hello = self.client.hello
-        files = [Path(path).expanduser() for path in (command[1], checkpoint) if path]
+        files = [Path(path).expanduser() for path in (_script(chosen.worker), chosen.checkpoint) if path]
         self.fingerprint = str([hello, *map(of_files, files)])
         logger.info(f"{_OWNER}: {hello.model} takes {', '.join(hello.modalities)}; {hello.versions}")
+
+    def _start(self, chosen: Arguments) -> Client:
+        """The client of a worker that has loaded its model; stops where none starts."""
+        timeout = arguments.number("timeout", chosen.timeout, 0.001, 1e6, _OWNER)
+        start_timeout = arguments.number("start_timeout", chosen.start_timeout, 0.001, 1e6, _OWNER)
+        retries = int(arguments.number("retries", chosen.retries, 0, 100, _OWNER))
+        command = _command(chosen.worker, chosen.python, chosen.repo, chosen.checkpoint, self.options)
+        environment = worker_environment(command[0], chosen.device, _list(chosen.env))
+        self._log, self._keep_log = _log_file(chosen.log), bool(chosen.log)
+
+        def start() -> WorkerProcess:
+            return WorkerProcess(command, environment, self._log, start_timeout)
+
+        try:
+            return Client(start, timeout, retries)
+        except (Refused, Fault, OSError) as error:
+            self._give_up(error)
 
     def ways(self) -> dict[str, Any]:
         """What its script is told, for the run's record (`harness.request_settings`); the rest is its own."""

@@ -35,11 +35,11 @@ class OmniAV(InProcessChat):
 
     own_arguments: ClassVar[tuple[str, ...]] = ("interleave",)
 
-    def __init__(self, *args: Any, interleave: bool | None = None, **kwargs: Any) -> None:
+    def __init__(self, interleave: bool | None = None, **given: Any) -> None:
         if not isinstance(interleave, bool | None):
             stop(f"{self.name}: interleave={interleave!r}; use true or false")
-        training_prompt.require(self.name, kwargs.get("pretrained"), interleave=interleave)
-        super().__init__(*args, **kwargs)
+        training_prompt.require(self.name, given.get("pretrained"), interleave=interleave)
+        super().__init__(**given)
         default = self.trained.interleave if self.trained else True
         self.interleave = default if interleave is None else interleave
 

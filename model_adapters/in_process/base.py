@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -39,37 +39,41 @@ from .collate import collate
 from .prompts import picture_limits, templated
 
 _AHEAD = 2  # batches prepared while the model works on one
-ARGUMENTS = (
-    "pretrained",
-    "batch_size",
-    "device",
-    "device_map",
-    "dtype",
-    "attn_implementation",
-    "system",
-    "modalities",
-    "fps",
-    "frames",
-    "max_errors",
-)
 Prepared = tuple[Mapping[str, Tensor], Given] | Exception
 """The inputs of a question and the media in them, or why there are none."""
 _MEDIA_INPUTS = ("pixel_values", "pixel_values_videos", "input_features")
 
 
-class InProcessChat(ChatAV):
-    """A chat model; subclasses fill in the class attributes and `process`.
+@dataclass(frozen=True)
+class Arguments:
+    """`--model_args` of every model here; `contrastive` lists those of contrastive decoding."""
 
-    pretrained: hub id or folder, also one with adapters alone, as training leaves it; default the published checkpoint
-    (see the catalogue).
-    batch_size: questions at once (--batch_size); `auto` is 16.
-    device, dtype: `auto` is this process's GPU in bfloat16, else the CPU in float32. device_map: as in transformers;
-    `auto` spreads one model over several GPUs, in a single process.
-    attn_implementation: as in transformers (flash_attention_2 is the paper's where it says so).
-    system, modalities, fps, frames, max_errors: see `ChatAV`; the system prompt is the paper's by default, frames are
-    taken as in training by a model whose folder says how.
-    vcd_alpha, vcd_beta, vcd_step, vcd_modalities: contrastive decoding, off without vcd_alpha (see `contrastive`).
-    """
+    pretrained: str | None = None
+    """Hub id or folder, also one with adapters alone, as training leaves it; default the catalogue's checkpoint."""
+    batch_size: int | str = 1
+    """Questions at once (--batch_size); `auto` is 16."""
+    device: str | None = None
+    """`auto` is this process's GPU, else the CPU."""
+    device_map: str | dict[str, int | str] | None = None
+    """As in transformers; `auto` spreads one model over several GPUs, in a single process."""
+    dtype: str = "auto"
+    """`auto` is bfloat16 on a GPU, float32 on the CPU."""
+    attn_implementation: str | None = None
+    """As in transformers (flash_attention_2 is the paper's where it says so)."""
+    system: str | None = None
+    """System prompt, text or the name of a file; default the paper's."""
+    modalities: str | None = None
+    """`av`, `a` or `v`; default all that the model takes."""
+    fps: float | None = None
+    """Frames a second of video, 0 = always `frames`; default as in training, where a model's folder says how."""
+    frames: int | None = None
+    """The most frames; default as for `fps`."""
+    max_errors: float = 0.01
+    """The share of requests, 0 to 1, that may fail."""
+
+
+class InProcessChat(ChatAV):
+    """A chat model; subclasses fill in the class attributes and `process`. See `Arguments` for its arguments."""
 
     model_class: ClassVar[type[PreTrainedModel]]
     processor_class: ClassVar[type[ProcessorMixin]]
@@ -77,46 +81,19 @@ class InProcessChat(ChatAV):
     own_arguments: ClassVar[tuple[str, ...]] = ()
     """Arguments of a family beyond those of the base."""
 
-    def __init__(
-        self,
-        pretrained: str | None = None,
-        batch_size: int | str = 1,
-        device: str | None = None,
-        device_map: str | dict[str, int | str] | None = None,
-        dtype: str = "auto",
-        attn_implementation: str | None = None,
-        system: str | None = None,
-        modalities: str | None = None,
-        fps: float | None = None,
-        frames: int | None = None,
-        max_errors: float = 0.01,
-        **unknown: object,
-    ) -> None:
-        self.contrast = contrastive.from_arguments(unknown, self.name)
-        known = (*ARGUMENTS, *contrastive.ARGUMENTS, *self.own_arguments)
-        arguments.refuse_unknown(unknown, known, self.name)
+    def __init__(self, **given: Any) -> None:
+        self.contrast = contrastive.from_arguments(given, self.name)
+        chosen = arguments.parse(Arguments, given, self.name, (*contrastive.ARGUMENTS, *self.own_arguments))
         entry = catalogue.find(self.name)
-        checkpoint = pretrained or entry.checkpoint
+        checkpoint = chosen.pretrained or entry.checkpoint
         if not checkpoint:
             stop(f"{self.name}: name its weights with pretrained=...: {entry.note}")
-        training_prompt.require(self.name, checkpoint, fps=fps, frames=frames)
+        training_prompt.require(self.name, checkpoint, fps=chosen.fps, frames=chosen.frames)
         self.trained = self._as_trained(checkpoint)
-        super().__init__(system, modalities, fps, frames, max_errors)
-        self.device = arguments.choose_device(device, self.name)
-        self.batch_size = arguments.batch_size(batch_size, self.name)
-        weights = loading.find(self.name, checkpoint)
-        self.model, self.processor = loading.load(
-            self.name,
-            self.model_class,
-            self.processor_class,
-            weights,
-            self.model_types,
-            dtype=arguments.choose_dtype(dtype, self.device, self.name),
-            attn_implementation=attn_implementation,
-            device_map=device_map,
-        )
-        self.fingerprint = loading.identify(weights)
-        self.model = loading.place(self.model, self.device, device_map)
+        super().__init__(chosen.system, chosen.modalities, chosen.fps, chosen.frames, chosen.max_errors)
+        self.device = arguments.choose_device(chosen.device, self.name)
+        self.batch_size = arguments.batch_size(chosen.batch_size, self.name)
+        self._load(checkpoint, chosen)
         self.tokenizer = self.processor.tokenizer
         pad = self.tokenizer.pad_token_id
         self.pad = self.tokenizer.eos_token_id if pad is None else pad
@@ -124,12 +101,28 @@ class InProcessChat(ChatAV):
         rate = extractor.sampling_rate if extractor else media.AUDIO_RATE
         self.reader = ClipReader(replace(self.sampling, rate=rate))
 
+    def _load(self, checkpoint: str, chosen: Arguments) -> None:
+        """Load model and processor, and note which weights they are."""
+        weights = loading.find(self.name, checkpoint)
+        self.model, self.processor = loading.load(
+            self.name,
+            self.model_class,
+            self.processor_class,
+            weights,
+            self.model_types,
+            dtype=arguments.choose_dtype(chosen.dtype, self.device, self.name),
+            attn_implementation=chosen.attn_implementation,
+            device_map=chosen.device_map,
+        )
+        self.fingerprint = loading.identify(weights)
+        self.model = loading.place(self.model, self.device, chosen.device_map)
+
     @abstractmethod
     def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
         """The model's inputs for one question: what the family's own processor makes of a prompt and media."""
 
     def _as_trained(self, checkpoint: str) -> training_prompt.Answering | None:
-        """How the folder of a training asks to be chats, said once; its sampling becomes the default."""
+        """How the folder of a training asks to be asked, said once; its sampling becomes the default."""
         trained = training_prompt.read(checkpoint)
         if trained:
             self.sampling = trained.sampling(self.sampling)

@@ -24,13 +24,14 @@ _LOADING = Exception
 
 @dataclass(frozen=True)
 class Weights:
-    """whole: the hub id or folder of a whole model and its processor. adapter: folder of adapters that work on it.
-    revision: the commit of the hub id that these were trained on, None = the newest.
-    """
+    """Where weights come from."""
 
     whole: str
+    """Hub id or folder of a whole model and its processor."""
     adapter: Path | None = None
+    """Folder of adapters that work on it."""
     revision: str | None = None
+    """Commit of the hub id that the adapters were trained on; None = the newest."""
 
 
 def find(owner: str, checkpoint: str) -> Weights:

@@ -63,15 +63,16 @@ class Request:
 class Worker(abc.ABC):
     """One model. A subclass names it, loads it in `load` and answers in `answer`.
 
-    `modalities`: the combinations it takes, of "video", "audio", "video+audio" and "text"; `load` may narrow them.
-    `packages`: distributions whose versions stand in the hello line. `defaults`: the options a user
-    may set; None stands for "must be given". `options` holds what was set.
+    `options` holds what the user set.
     """
 
     model: str = ""
     modalities: tuple[str, ...] = ()
+    """Combinations it takes, of "video", "audio", "video+audio" and "text"; `load` may narrow them."""
     packages: tuple[str, ...] = ()
+    """Distributions whose versions stand in the hello line."""
     defaults: ClassVar[dict[str, str | None]] = {}
+    """Options a user may set; None stands for "must be given"."""
 
     def __init__(self, repo: str | None, checkpoint: str | None, options: dict[str, str]) -> None:
         self.repo = repo

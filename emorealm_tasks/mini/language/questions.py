@@ -14,16 +14,17 @@ Option = tuple[str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """One question. answer is a letter; subtask "no_hallucination", "spurious", "hallucination" or ""; emotion is the
-    asked modality's (agreement: the emotion named).
-    """
+    """One question."""
 
     task: str
     text: str
     choices: list[str]
     answer: str
+    """A letter."""
     subtask: str
+    """One of "no_hallucination", "spurious", "hallucination" or ""."""
     emotion: str
+    """The emotion of the modality asked about; of an agreement question, the emotion it names."""
 
     @property
     def prompt(self) -> str:

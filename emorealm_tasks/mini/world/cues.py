@@ -25,19 +25,20 @@ FEELINGS = {
 
 @dataclass(frozen=True)
 class Cue:
-    """One thing that can be seen or heard.
-
-    name: identifier, unique in the world. modality: "video" or "audio". kind: "face", "body", "voice", "nonspeech",
-    "object", "clothes" or "background". emotion: the emotion it supports, "" for scene cues. slot: what it occupies;
-    two cues of one slot are never shown together. phrases: noun phrases for questions and answers.
-    """
+    """One thing that can be seen or heard."""
 
     name: str
+    """Identifier, unique in the world."""
     modality: str
+    """Either "video" or "audio"."""
     kind: str
+    """One of "face", "body", "voice", "nonspeech", "object", "clothes" or "background"."""
     emotion: str
+    """The emotion it supports, "" for scene cues."""
     slot: str
+    """What it occupies; a clip shows at most one cue of a slot."""
     phrases: tuple[str, ...]
+    """Noun phrases for questions and answers."""
 
 
 def _affect(modality: str, emotion: str, *rows: tuple[str, str, str, tuple[str, ...]]) -> list[Cue]:

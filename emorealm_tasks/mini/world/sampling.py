@@ -27,24 +27,26 @@ MATTERS = 0.4
 
 @dataclass(frozen=True)
 class Clip:
-    """Everything that is shown and sounded in one clip.
-
-    seed: decides what means nothing (skin, hair, position, pitch of the voice, where sounds fall). left, right: objects
-    beside the person, "" for none. looks_at, reacts_to: the scene cue that matters in the picture, in the sound, or "".
-    seen, heard: names of the affect cues shown, all of the modality's own emotion.
-    """
+    """Everything that is shown and sounded in one clip."""
 
     seed: int
+    """Decides what means nothing: skin, hair, position, pitch of the voice, where sounds fall."""
     emotion_video: str
     emotion_audio: str
     seen: tuple[str, ...]
+    """Names of the affect cues shown, all of the picture's emotion."""
     heard: tuple[str, ...]
+    """Names of the affect cues heard, all of the sound's emotion."""
     left: str
+    """Object beside the person, "" for none."""
     right: str
+    """As `left`."""
     clothes: str
     looks_at: str
+    """The scene cue that matters in the picture, or ""."""
     sounds: tuple[str, ...]
     reacts_to: str
+    """The scene cue that matters in the sound, or ""."""
 
     def emotion(self, modality: str) -> str:
         """Emotion that the modality ("video" or "audio") conveys."""

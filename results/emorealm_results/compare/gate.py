@@ -29,17 +29,16 @@ _MARKS = {REGRESSED: "REGRESSED", UNDECIDED: "cannot be said", PASSED: "", REPOR
 
 @dataclass(frozen=True)
 class Rule:
-    """How losses are judged.
-
-    ``tolerances`` are in points, a judge's or of a percentage, by score name; "" is that of all others (0 without it).
-    ``error_rate`` is the family-wise one and ``power`` what a loss of the tolerance's size must be found with, both as
-    shares. ``exact``: by tolerance alone.
-    """
+    """How losses are judged."""
 
     tolerances: Mapping[str, float] = field(default_factory=dict)
+    """By score name, in points of a judge or of a percentage; "" is that of all others (0 without it)."""
     error_rate: float = losses.LEVEL
+    """The family-wise error rate, as a share."""
     power: float = losses.POWER
+    """With which a loss of the tolerance's size must be found, as a share."""
     exact: bool = False
+    """By tolerance alone."""
 
     def tolerance(self, score: str) -> float:
         """The tolerance of a score."""
@@ -48,24 +47,24 @@ class Rule:
 
 @dataclass(frozen=True)
 class Decision:
-    """One score of one task (or group) against its baseline, in percent or a judge's points; ``fell`` > 0 is worse.
-
-    ``outcome`` is one of REGRESSED, UNDECIDED, PASSED, REPORTED; ``p`` is Holm's and ``found_from`` the smallest loss
-    that is found with the power asked for; both None where no test was made.
-    """
+    """One score of one task (or group) against its baseline, in percent or a judge's points."""
 
     task: str
     score: str
     baseline: float
     value: float
     fell: float
+    """Above 0 is worse."""
     low: float
     high: float
     tolerance: float
     flips: str
     outcome: str
+    """One of REGRESSED, UNDECIDED, PASSED, REPORTED."""
     p: float | None = None
+    """Holm's; None where no test was made."""
     found_from: float | None = None
+    """The smallest loss that is found with the power asked for; None as for `p`."""
 
     @property
     def regressed(self) -> bool:

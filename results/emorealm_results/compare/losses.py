@@ -30,12 +30,14 @@ _BY_F1 = "mer2023"
 
 @dataclass(frozen=True)
 class Loss:
-    """What is tested of one score. ``p`` is one-sided; ``unit``: what a clip's single answer, or point, weighs."""
+    """What is tested of one score."""
 
     task: str
     score: str
     p: float
+    """One-sided."""
     unit: float
+    """What a clip's single answer, or point, weighs."""
 
 
 def primary(pair: pairs.Pair) -> tuple[str, ...]:

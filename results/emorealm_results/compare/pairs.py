@@ -58,10 +58,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Pair:
-    """One task in both runs: ``first[i]`` and ``second[i]`` answer the same question.
-
-    Scores of DESCRIPTIONS are points of 1 to 10, all others percent.
-    """
+    """One task in both runs. Scores of DESCRIPTIONS are points of 1 to 10, all others percent."""
 
     name: str
     kind: str
@@ -69,9 +66,12 @@ class Pair:
     part: str
     task: str
     first: tuple[Record, ...]
+    """Records of the first run; `second[i]` answers the same question as `first[i]`."""
     second: tuple[Record, ...]
     only_first: tuple[str, ...]
+    """Ids of the questions that the first run alone answered."""
     only_second: tuple[str, ...]
+    """Ids of the questions that the second run alone answered."""
 
 
 def tasks(run: Saved, judge: str = "") -> dict[str, Answered]:

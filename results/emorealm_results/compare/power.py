@@ -17,18 +17,20 @@ from emorealm_tasks.metrics import intervals
 
 @dataclass(frozen=True)
 class Design:
-    """What is compared: accuracy of the first model (share), correlation of the two models' right/wrong answers.
-
-    ``level`` is the two-sided test's, ``power`` the chance to see the difference; ``per_clip`` questions stand on one
-    clip and correlate by ``icc``.
-    """
+    """What is compared."""
 
     accuracy: float
+    """Of the first model, as a share."""
     correlation: float
+    """Of the two models' right and wrong answers."""
     power: float = 0.8
+    """The chance to see the difference."""
     level: float = 0.05
+    """Of the two-sided test."""
     per_clip: float = 1.0
+    """Questions about one clip."""
     icc: float = 0.0
+    """How these correlate."""
 
     def variance(self, difference: float) -> float:
         """Variance of one question's difference (second - first), in squared shares, clips accounted for."""

@@ -64,11 +64,12 @@ class TaskRun:
 
 @dataclass(frozen=True)
 class Run:
-    """All tasks of one model in an output folder; ``headers`` are their results files without the scores, by date."""
+    """All tasks of one model in an output folder."""
 
     folder: Path
     tasks: tuple[TaskRun, ...]
     headers: dict[str, Header]
+    """Date -> the results file without its scores."""
     notes: tuple[str, ...]
 
 

@@ -1,4 +1,4 @@
-"""How much of a score needs no eyes or ears: the same questions without the clip, or with another clip's media.
+"""How much of a score is reached without the clip: the same questions with text alone, or with another clip's media.
 
 Both keep the questions as they are and change only which files a row hands to the model.
 """

@@ -103,7 +103,7 @@ def with_clips(wanted: Sequence[Row], settings: Settings, looked: str, remedy: s
 
 
 def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bool = True) -> list[Row]:
-    """Rows of `tasks`, unchecked; without `media` nobody needs to have the clips. Stops at a task without an item."""
+    """Rows of `tasks`, unchecked; with `media` false the clips may be absent. Stops at a task without an item."""
     if not tasks:
         return []
     found = [row for row in emorealm.read(benchmark, settings, media) if row["task"] in tasks]

@@ -116,7 +116,7 @@ def _collect(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
 
 
 def _replies(client: Client, file: str | None) -> dict[str, str]:
-    """Key -> reply of a batch's output; requests that failed are not in it, and a batch may have no output at all."""
+    """Key -> reply of a batch's output; failed requests are left out, and the output may be empty."""
     if file is None:
         return {}
     replies = {}

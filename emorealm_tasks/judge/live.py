@@ -26,7 +26,7 @@ from emorealm_tasks.settings import Settings
 NOTHING_SAID = Verdict(
     dict.fromkeys(CRITERIA, LOWEST) | {"halluc": HIGHEST}, dict.fromkeys(CRITERIA, "nothing was said")
 )
-"""Verdict on an empty description, which no judge needs to be asked about: it names nothing and invents nothing.
+"""Verdict on an empty description, given without a judge: it names nothing, so it invents nothing.
 
 Hallucination is HIGHEST by the prompt's own scale ("10: nothing is invented"), as the embedded world's judge has it.
 """

@@ -32,7 +32,7 @@ _VERBS = {
         "two runs on the same questions: paired differences, changed answers",
     ),
     "study": ("emorealm_results.commands.study", "the record of `avem-train study` as the paper's tables and figure"),
-    "regress": ("emorealm_results.commands.regress", "for CI: did a run fall behind its baseline?"),
+    "regress": ("emorealm_results.commands.regress", "for CI: did a run get worse than its baseline?"),
     "audit": ("emorealm_results.commands.audit", "recompute the paper's tables and print what disagrees"),
     "survey": ("emorealm_results.commands.survey", "export a user study of captions, and tally its answers"),
     "power": ("emorealm_results.commands.power", "questions needed to see a difference"),

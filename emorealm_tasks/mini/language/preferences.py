@@ -117,7 +117,7 @@ def _other(modality: str) -> str:
 
 
 def _stranger(rng: np.random.Generator, clip: Clip, modality: str) -> tuple[str, str]:
-    """A cue that is not there, and its emotion, which neither picture nor sound conveys."""
+    """An absent cue of an emotion that both picture and sound lack, and that emotion."""
     emotion = _absent_emotion(rng, clip)
     return str(rng.choice([cue.name for cue in affect_cues(modality, emotion)])), emotion
 

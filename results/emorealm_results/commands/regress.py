@@ -18,7 +18,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.compare import losses, pairs
-from emorealm_results.compare.gate import REGRESSED, REPORTED, UNDECIDED, Rule, check_comparable, decide, render
+from emorealm_results.compare.gate import (
+    REGRESSED,
+    REPORTED,
+    UNDECIDED,
+    Decision,
+    Rule,
+    check_comparable,
+    decide,
+    render,
+)
 from emorealm_results.compare.junit import junit, junit_error
 from emorealm_results.compare.report import (
     JUDGE_HELP,
@@ -33,24 +42,7 @@ from emorealm_tasks.errors import stop
 
 def main(argv: Sequence[str]) -> int:
     """The verb; returns 0, 1 or, where a loss could have gone unseen, 2; leaves with 2 if nothing can be compared."""
-    parser = Parser(prog="emorealm regress", description=__doc__.splitlines()[0])
-    parser.add_argument("--baseline", type=Path, required=True, metavar="RUN", help="the run to hold against")
-    parser.add_argument(
-        "--run", type=Path, required=True, metavar="RUN", help="the run to judge, on the same questions"
-    )
-    parser.add_argument("--reading", choices=MODES, default="strict")
-    parser.add_argument("--tolerance", action="append", default=[], metavar="[SCORE=]POINTS",
-                        help="how much a score may fall; may be repeated, e.g. 1.0 or f1=2.5 (default 0)")  # fmt: skip
-    parser.add_argument("--judge", metavar="NAME", help=JUDGE_HELP)
-    parser.add_argument("--error-rate", type=float, default=100 * losses.LEVEL, metavar="PERCENT",
-                        help="chance of a false alarm, over all judged scores together (%(default)g)")  # fmt: skip
-    sees = "needed to see a loss of the tolerance's size, else it ends with 2 (%(default)g)"
-    parser.add_argument("--power", type=float, default=100 * losses.POWER, metavar="PERCENT", help=sees)
-    parser.add_argument("--exact", action="store_true", help="judge every score by its tolerance alone, without a test")
-    parser.add_argument("--asked-otherwise", action="append", default=[], metavar="NAME",
-                        help="accept that the runs were not asked alike in this (frames, dtype, ...)")  # fmt: skip
-    parser.add_argument("--junit", type=Path, metavar="OUT", help="write JUnit XML there")
-    parser.add_argument("--markdown", type=Path, metavar="OUT", help="write the summary there instead of printing it")
+    parser = _parser()
     arguments = parser.parse_args(argv)
     if arguments.junit:  # what an earlier run left must not stand when this one cannot finish
         output.write(arguments.junit, junit_error("the comparison could not be made; see the log"))
@@ -74,11 +66,38 @@ def main(argv: Sequence[str]) -> int:
         output.write(arguments.markdown, render(verdicts, report, rule))
     else:
         print(render(verdicts, report, rule), end="")
+    return _status(verdicts)
+
+
+def _status(verdicts: Sequence[Decision]) -> int:
+    """1 where a score regressed, 2 where one could have fallen unseen, else 0."""
     outcomes = {verdict.outcome for verdict in verdicts}
     if REGRESSED not in outcomes and UNDECIDED in outcomes:
         print("emorealm regress: too few questions to see a loss of the tolerance's size", file=sys.stderr)
         return 2
     return int(REGRESSED in outcomes)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="emorealm regress", description=__doc__.splitlines()[0])
+    parser.add_argument("--baseline", type=Path, required=True, metavar="RUN", help="the run to hold against")
+    parser.add_argument(
+        "--run", type=Path, required=True, metavar="RUN", help="the run to judge, on the same questions"
+    )
+    parser.add_argument("--reading", choices=MODES, default="strict")
+    parser.add_argument("--tolerance", action="append", default=[], metavar="[SCORE=]POINTS",
+                        help="how much a score may fall; may be repeated, e.g. 1.0 or f1=2.5 (default 0)")  # fmt: skip
+    parser.add_argument("--judge", metavar="NAME", help=JUDGE_HELP)
+    parser.add_argument("--error-rate", type=float, default=100 * losses.LEVEL, metavar="PERCENT",
+                        help="chance of a false alarm, over all judged scores together (%(default)g)")  # fmt: skip
+    sees = "needed to see a loss of the tolerance's size, else it ends with 2 (%(default)g)"
+    parser.add_argument("--power", type=float, default=100 * losses.POWER, metavar="PERCENT", help=sees)
+    parser.add_argument("--exact", action="store_true", help="judge every score by its tolerance alone, without a test")
+    parser.add_argument("--asked-otherwise", action="append", default=[], metavar="NAME",
+                        help="accept that the runs were not asked alike in this (frames, dtype, ...)")  # fmt: skip
+    parser.add_argument("--junit", type=Path, metavar="OUT", help="write JUnit XML there")
+    parser.add_argument("--markdown", type=Path, metavar="OUT", help="write the summary there instead of printing it")
+    return parser
 
 
 def _tolerance(parser: Parser, text: str) -> tuple[str, float]:

@@ -39,7 +39,7 @@ class Descriptions:
 
 
 def load(folder: Path, required: bool = True) -> Descriptions:
-    """Read a run's descriptions. Stops when there are none, unless not `required`, and when a file is damaged."""
+    """Read a run's descriptions. Stops when a file is damaged, and where `required` also when there are none."""
     newest, _ = newest_files(folder, TASK_NAME)
     if required and not newest:
         stop(f"{folder}: no samples of emer or emer_mini; run lmms-eval with --output_path {folder} --log_samples")

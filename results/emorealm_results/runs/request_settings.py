@@ -19,7 +19,7 @@ def of_run(run: Saved) -> dict[str, Ways]:
 
 
 def of_header(header: Mapping[str, Any]) -> dict[str, Ways]:
-    """Task -> how it was asked, of a results file; without what is not laid out so."""
+    """Task -> how it was asked, of a results file; anything laid out otherwise is left out."""
     found = header.get("asked")
     return {task: ways for task, ways in found.items() if isinstance(ways, dict)} if isinstance(found, dict) else {}
 

@@ -14,7 +14,7 @@ from typing import Any
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.paper.printed import Model
 from emorealm_results.rescore import report as rescore_run
-from emorealm_results.runs import request_settings, samples, saved
+from emorealm_results.runs import request_settings, saved
 from emorealm_results.runs.headers import read_header
 from emorealm_tasks import schemas
 from emorealm_tasks.answers import MODES

@@ -14,20 +14,20 @@ from emorealm_tasks.untrusted import brief
 def _mini_base(content: dict[str, Any]) -> None:
     from avem_train.nano import train
 
-    train.run(config.fill(train.MiniBase, content))
+    train.run(config.from_mapping(train.MiniBase, content))
 
 
 def _preference(content: dict[str, Any]) -> None:
     from avem_train.dpo import settings
     from avem_train.dpo import train as dpo
 
-    dpo.run(config.fill(settings.Settings, content))
+    dpo.run(config.from_mapping(settings.Settings, content))
 
 
 def _study(content: dict[str, Any]) -> None:
     from avem_train.study import program as study
 
-    study.run(config.fill(study.Study, content))
+    study.run(config.from_mapping(study.Study, content))
 
 
 PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {

@@ -80,7 +80,7 @@ def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return both
 
 
-def fill(settings: type[Settings], content: dict[str, Any], where: str = "") -> Settings:
+def from_mapping(settings: type[Settings], content: dict[str, Any], where: str = "") -> Settings:
     """An instance of the dataclass `settings` with the content's values; nested dataclasses are filled likewise.
 
     Raises RecipeError for an unknown key (naming the nearest known one), a missing one, or a value of the wrong type.
@@ -95,7 +95,7 @@ def fill(settings: type[Settings], content: dict[str, Any], where: str = "") -> 
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             if not isinstance(value, dict):
                 raise RecipeError(f"{where + key} must hold keys and values, got {value!r}")
-            values[key] = fill(kind, value, f"{where}{key}.")
+            values[key] = from_mapping(kind, value, f"{where}{key}.")
         else:
             values[key] = _typed(kind, value, where + key)
     lacking = [name for name, field in fields.items() if name not in values and _required(field)]

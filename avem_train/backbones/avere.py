@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from avem_train.backbones.base import Prompt, Towers, UnreadableMedium
+from avem_train.backbones.base import FrozenEncoders, Prompt, UnreadableMedium
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -19,12 +19,12 @@ from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel
 from model_adapters.base.media_refs import MediaFile
 
-_KEPT_TEXTS = 1 << 16
+_CACHED_TEXTS = 1 << 16
 _PARTS = ("video_tower", "video_projector", "audio_tower", "audio_projector")
 
 
-class AvereTowers(Towers):
-    """AVERE's towers and projectors, in the form that `MediaEncoder` takes."""
+class AvereEncoders(FrozenEncoders):
+    """AVERE's encoders and projectors, in the form that `MediaEncoder` takes."""
 
     get_video_features = AvereModel.get_video_features
     get_audio_features = AvereModel.get_audio_features
@@ -35,7 +35,7 @@ class AvereTowers(Towers):
 
 
 class AvereBackbone:
-    """See `backbone.Backbone`."""
+    """See `base.Backbone`."""
 
     answering: Mapping[str, Any] = MappingProxyType({})
 
@@ -46,11 +46,13 @@ class AvereBackbone:
         self.processor = processor
         self.folder = folder
         self.template = processor.prompt("?", video=True, audio=True)
-        self._towers = AvereTowers(model)
+        self._encoders = AvereEncoders(model)
         attention.install(model.model.language_model)
-        self._encoder: MediaEncoder[AvereTowers, Source] = MediaEncoder(self._towers, processor, cache_bytes, read=read)
-        self._prompt_ids = lru_cache(_KEPT_TEXTS)(self._encode_prompt)
-        self._response_ids = lru_cache(_KEPT_TEXTS)(self._encode_response)
+        self._media: MediaEncoder[AvereEncoders, Source] = MediaEncoder(
+            self._encoders, processor, cache_bytes, read=read
+        )
+        self._prompt_ids = lru_cache(_CACHED_TEXTS)(self._encode_prompt)
+        self._response_ids = lru_cache(_CACHED_TEXTS)(self._encode_response)
 
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "AvereBackbone":
@@ -63,14 +65,14 @@ class AvereBackbone:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
         features: dict[Source, torch.Tensor] = {}
         for source in sources:  # each alone: in a batch its values would depend, in the last digits, on its company
-            features |= self._encoder.encode([source])
+            features |= self._media.encode([source])
             if source not in features:
-                raise UnreadableMedium(self._encoder.failures[source])
+                raise UnreadableMedium(self._media.failures[source])
         return features
 
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start decoding in threads."""
-        self._encoder.prefetch(sources)
+        self._media.prefetch(sources)
 
     def prompt(self, text: str, sources: Sequence[Source]) -> Prompt:
         """The evaluation's prompt; positions count from 0."""
@@ -98,13 +100,13 @@ class AvereBackbone:
         return [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
 
     def close(self) -> None:
-        """Put the towers back; end the decoding threads."""
-        self._encoder.close()
-        self._towers.put_back()
+        """Put the encoders back; end the decoding threads."""
+        self._media.close()
+        self._encoders.put_back()
         attention.remove(self.model.model.language_model)
 
 
 def read(processor: AvereProcessor, source: Source) -> Decoded:
-    """One source as its tower takes it, with the noise it asks for; raises MediaError."""
+    """One source as its encoder takes it, with the noise it asks for; raises MediaError."""
     decoded = decode(processor, MediaFile(source.kind, source.path))
     return replace(decoded, values=altered(decoded.values, source.noise))

@@ -1,8 +1,8 @@
-"""What preference training must know of a model family: how it asks, and what its towers make of a medium.
+"""What preference training must know of a model family: how it asks, and what its encoders make of a medium.
 
-All else (LoRA, packing, log-probabilities, the loop) is the same for every family. A family's towers and projectors are
-frozen, so they are taken out of the model for the time of training and run beside it, in eval mode, without gradients
-and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone.
+All else (LoRA, packing, log-probabilities, the loop) is the same for every family. A family's encoders and projectors
+are frozen, so they are taken out of the model for the time of training and run beside it, in eval mode, without
+gradients and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,34 +30,33 @@ class UnreadableMedium(Exception):
 
 @dataclass(frozen=True)
 class Prompt:
-    """A prompt as the language model's inputs. `next`: the position of the first token of a response to it."""
+    """A prompt as the language model's inputs."""
 
     tokens: tuple[Token, ...]
+    """All of it, media included."""
     next: int
+    """The position of the first token of a response to it."""
 
 
 class Backbone(Protocol):
-    """A model with its towers beside it, from construction until `close`.
-
-    model: the language model with its head, and whatever holds them. processor: what makes its inputs. folder: where
-    the weights came from. template: text that changes with whatever else the prompt's form depends on. answering: what
-    the harness must be told to ask as this does (`model_adapters.base.training_prompt`), {} where it does so by itself.
-    """
+    """A model with its encoders beside it, from construction until `close`."""
 
     folder: Path
+    """Where the weights came from."""
     template: str
+    """Text that changes with whatever else the prompt's form depends on."""
 
     @property
     def model(self) -> "PreTrainedModel":
-        """See above."""
+        """The language model with its head, and whatever holds them."""
 
     @property
     def processor(self) -> "ProcessorMixin":
-        """See above."""
+        """What makes the model's inputs."""
 
     @property
     def answering(self) -> Mapping[str, Any]:
-        """See above."""
+        """What makes the harness ask as this does (`model_adapters.base.training_prompt`), {} where it does already."""
 
     def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
@@ -72,10 +71,10 @@ class Backbone(Protocol):
         """Ids of a response, its closing token included."""
 
     def close(self) -> None:
-        """Put the towers back into the model; drop features and threads."""
+        """Put the encoders back into the model; drop features and threads."""
 
 
-class Towers:
+class FrozenEncoders:
     """Frozen modules taken out of their owner: `names` of them, each an attribute here until `put_back`."""
 
     def __init__(self, owner: nn.Module, names: Sequence[str]) -> None:
@@ -96,7 +95,7 @@ class Towers:
             setattr(self.owner, name, module)
 
 
-def still(model: nn.Module) -> None:
+def disable_dropout(model: nn.Module) -> None:
     """Switch all dropout off, as preference training has it: policy and reference then differ by the adapters alone."""
     for module in model.modules():
         if isinstance(module, nn.Dropout):
@@ -106,7 +105,7 @@ def still(model: nn.Module) -> None:
                 setattr(module, name, 0.0)
 
 
-def towers(backbone: Backbone) -> list[nn.Module]:
-    """The frozen modules that stand beside a backbone's model, in no order; none where a backbone has no towers."""
-    held = [part for part in vars(backbone).values() if isinstance(part, Towers)]
-    return [module for part in held for module in part.modules.values()]
+def encoders(backbone: Backbone) -> list[nn.Module]:
+    """The frozen modules that stand beside a backbone's model, in no order; none where a backbone has no encoders."""
+    parts = [part for part in vars(backbone).values() if isinstance(part, FrozenEncoders)]
+    return [module for part in parts for module in part.modules.values()]

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import BatchFeature, Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
-from avem_train.backbones.base import Prompt, Towers, UnreadableMedium
+from avem_train.backbones.base import FrozenEncoders, Prompt, UnreadableMedium
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -31,23 +31,25 @@ from model_adapters.base.training_prompt import Answering
 from model_adapters.in_process.prompts import omni_inputs, templated
 
 ANSWERING = Answering(interleave=False, fps=QWEN.fps, frames=16, least=QWEN.least)
-"""How prompts are made here: as in evaluation, but for blocks of their own, and for fewer frames, which memory asks."""
+"""How prompts are made here: as in evaluation, but for blocks of their own, and for fewer frames, for memory."""
 
 
 @dataclass(frozen=True)
 class Extent:
-    """How long a medium is: `tokens` in the prompt; a video's grid (time, height, width) in patches and the seconds a
-    step of it stands for; a sound's mel frames.
-    """
+    """How long a medium is."""
 
     tokens: int
+    """In the prompt."""
     grid: tuple[int, int, int] = (0, 0, 0)
+    """Of a video: time, height and width in patches."""
     seconds: float = 0.0
+    """Of a video: what a step of the grid's time stands for."""
     mel: int = 0
+    """Of a sound: mel frames."""
 
 
 class QwenBackbone:
-    """See `backbone.Backbone`."""
+    """See `base.Backbone`."""
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class QwenBackbone:
         self._sampling = replace(ANSWERING.sampling(QWEN), rate=processor.feature_extractor.sampling_rate)
         self.template = f"{self._chat('?', ('video', 'audio'))} {self._sampling} {processor.video_processor.to_dict()}"
         owner = model.model if hasattr(model.model, "visual") else model  # transformers up to 5.20 has them outside
-        self._towers = Towers(owner, ("visual", "audio_tower"))
+        self._encoders = FrozenEncoders(owner, ("visual", "audio_tower"))
         attention.install(model.get_decoder())
         self._store = FeatureStore[Source](cache_bytes)
         self._extents: dict[Source, Extent] = {}
@@ -88,14 +90,14 @@ class QwenBackbone:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
         features = {}
         for source in sources:
-            kept = self._store.get(source)
-            if kept is None:
+            cached = self._store.get(source)
+            if cached is None:
                 try:
-                    kept = self._video(source) if source.kind == "video" else self._sound(source)
+                    cached = self._video(source) if source.kind == "video" else self._sound(source)
                 except media.MediaError as error:
                     raise UnreadableMedium(str(error)) from error
-                self._store.put(source, kept)
-            features[source] = kept.to(self.model.device)
+                self._store.put(source, cached)
+            features[source] = cached.to(self.model.device)
         return features
 
     def prefetch(self, sources: Sequence[Source]) -> None:
@@ -108,7 +110,7 @@ class QwenBackbone:
 
     def _video(self, source: Source) -> torch.Tensor:
         made = self._read(self.processor.video_token, ClipFiles(source.path, None))
-        visual, grid = self._towers.visual, made["video_grid_thw"]
+        visual, grid = self._encoders.visual, made["video_grid_thw"]
         pixels = altered(made["pixel_values_videos"], source.noise)
         features = visual(pixels.to(self.model.device, visual.dtype), grid_thw=grid.to(self.model.device)).pooler_output
         step = float(made["video_second_per_grid"][0])
@@ -119,11 +121,11 @@ class QwenBackbone:
     def _sound(self, source: Source) -> torch.Tensor:
         made = self._read(self.processor.audio_token, ClipFiles(None, source.path))
         mel = altered(made["input_features"][0][:, made["feature_attention_mask"][0].bool()], source.noise)
-        tower = self._towers.audio_tower
+        audio = self._encoders.audio_tower
         length = torch.tensor([mel.shape[1]], device=self.model.device)
-        after_cnn, _ = tower._get_feat_extract_output_lengths(length)
-        features = tower(
-            mel.to(self.model.device, tower.dtype), feature_lens=length, aftercnn_lens=after_cnn
+        after_cnn, _ = audio._get_feat_extract_output_lengths(length)
+        features = audio(
+            mel.to(self.model.device, audio.dtype), feature_lens=length, aftercnn_lens=after_cnn
         ).last_hidden_state
         self._extents[source] = Extent(len(features), mel=mel.shape[1])
         return features
@@ -173,7 +175,7 @@ class QwenBackbone:
         return [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
 
     def close(self) -> None:
-        """Put the towers back; forget the features."""
+        """Put the encoders back; forget the features."""
         self._store = FeatureStore[Source](0)
-        self._towers.put_back()
+        self._encoders.put_back()
         attention.remove(self.model.get_decoder())

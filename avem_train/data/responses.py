@@ -1,8 +1,8 @@
-"""Preference records -> the replies whose log-probabilities the losses are made of.
+"""Preference records -> the responses whose log-probabilities the losses are made of.
 
-A reply is a response to a prompt about some media, or about none. Policy and reference are asked for the same replies:
-each response under the record's media, and the chosen one under the rejected media. The text prior is asked for the
-same responses with the media taken out of the prompt (Section 4.2).
+A response answers a prompt about some media, or about none. Policy and reference score the same ones: each response
+under the record's media, and the chosen one under the rejected media. The text prior scores the responses with the
+media taken out of the prompt (Section 4.2).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ OWN = Medium()
 
 
 class Source(NamedTuple):
-    """What goes through a tower: a file, as it is or with noise on what the tower takes."""
+    """What goes through an encoder: a file, as it is or with noise on what the encoder takes."""
 
     kind: Literal["video", "audio"]
     path: str
@@ -26,30 +26,32 @@ class Source(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Reply:
-    """A response to a prompt about `sources` (at most a video, then at most a sound)."""
+class Response:
+    """A response to a prompt about some media."""
 
     sources: tuple[Source, ...]
+    """At most a video, then at most a sound."""
     prompt: str
-    response: str
+    """The text of the prompt, without media tags."""
+    text: str
+    """The response's own."""
 
 
 @dataclass(frozen=True)
-class Replies:
-    """The replies of one record by what they are for (field names of `objectives.PreferenceLogps`).
+class Responses:
+    """The responses of one record by what they are for (field names of `objectives.PreferenceLogps`)."""
 
-    media: what policy and reference are asked. text: what the text prior is asked, empty without TPD. weights: of the
-    rejected responses that this record has.
-    """
-
-    media: dict[str, Reply]
-    text: dict[str, Reply]
+    media: dict[str, Response]
+    """What policy and reference score."""
+    text_only: dict[str, Response]
+    """What the text prior scores; empty without TPD."""
     weights: dict[str, float]
+    """Of the rejected responses that this record has."""
 
     @property
-    def all(self) -> list[Reply]:
-        """Every reply, those about media first."""
-        return [*self.media.values(), *self.text.values()]
+    def all(self) -> list[Response]:
+        """Every response, those about media first."""
+        return [*self.media.values(), *self.text_only.values()]
 
 
 def sources(record: Preference) -> dict[str, Source]:
@@ -77,23 +79,23 @@ def rejected_sources(own: Mapping[str, Source], rejected: RejectedMedia) -> dict
     return changed
 
 
-def of(record: Preference, objective: Objective, seed: int, rejected: RejectedMedia | None) -> Replies:
-    """The replies that an objective needs of a record; `rejected` None: no preference over media."""
+def of(record: Preference, objective: Objective, seed: int, rejected: RejectedMedia | None) -> Responses:
+    """The responses that an objective needs of a record; `rejected` None: no preference over media."""
     weights = record_weights(objective, record.id, seed)
     responses = {name: record.response(name) for name in ("chosen", *weights)}
     own = sources(record)
-    about = {name: Reply(tuple(own.values()), record.prompt, text) for name, text in responses.items()}
+    about = {name: Response(tuple(own.values()), record.prompt, text) for name, text in responses.items()}
     if rejected is not None:
         other = tuple(rejected_sources(own, rejected).values())
-        about["rejected_media"] = Reply(other, record.prompt, record.chosen)
+        about["rejected_media"] = Response(other, record.prompt, record.chosen)
     blind = {name: replace(about[name], sources=()) for name in responses} if objective.gamma_tpd else {}
-    return Replies(about, blind, weights)
+    return Responses(about, blind, weights)
 
 
 def plan(
     records: Sequence[Preference], objective: Objective, negatives: Negatives, seed: int, epoch: int
-) -> list[Replies]:
-    """The replies of every record, in order; rejected media as drawn for `epoch`."""
+) -> list[Responses]:
+    """The responses of every record, in order; rejected media as drawn for `epoch`."""
     drawn: list[Any] = [None] * len(records)
     if objective.lambda_av:
         drawn = draw(records, negatives, seed, epoch)

@@ -1,17 +1,18 @@
-"""What a training will take, told before it begins: steps, tokens, parameters, memory."""
+"""What a training will take, printed before it begins: steps, tokens, parameters, memory."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
 
-from avem_train.backbones.base import towers
+from avem_train.backbones.base import encoders
 from avem_train.dpo import logprobs, memory
 from avem_train.packing import tree
 
 if TYPE_CHECKING:
+    from avem_train.dpo.dataset import PreferenceDataset
     from avem_train.dpo.settings import Settings
-    from avem_train.dpo.trainer import Lesson, PreferenceTrainer
+    from avem_train.dpo.trainer import PreferenceTrainer
 
 
 _SAMPLE = 8
@@ -19,33 +20,35 @@ _SAMPLE = 8
 
 def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
     """What trains, on how much, for how long, in about how much memory."""
-    lesson, arguments = trainer.lesson, trainer.args
+    dataset, arguments = trainer.dataset, trainer.args
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
     whole = sum(p.numel() for p in parameters(trainer))
-    packed, plain = tokens(lesson, True), tokens(lesson, False)
-    update = trainer.order.update
-    steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(lesson.records) // update)
-    taken = packed if lesson.packed else plain
-    most = needed(settings, trainer, memory.largest(lesson, arguments.train_batch_size, lesson.packed))
+    packed, plain = tokens(dataset, True), tokens(dataset, False)
+    update = trainer.sampler.update
+    steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(dataset.records) // update)
+    taken = packed if dataset.packed else plain
+    most = needed(settings, trainer, memory.largest(dataset, arguments.train_batch_size, dataset.packed))
     return (
-        f"training {trained:,} of {whole:,} parameters (LoRA, rank {settings.lora.rank}) on {len(lesson.records):,} "
+        f"training {trained:,} of {whole:,} parameters (LoRA, rank {settings.lora.rank}) on {len(dataset.records):,} "
         f"records: {steps:,} steps of {update} records, about {taken * update:,.0f} tokens each "
         f"({plain / taken:.1f}x less than one row a response), about "
         f"{size(most.total)} on {arguments.device} -> {settings.out}"
     )
 
 
-def tokens(lesson: "Lesson", packed: bool) -> float:
+def tokens(dataset: "PreferenceDataset", packed: bool) -> float:
     """Tokens of the policy's rows for a record, on average over the first records."""
     count = 0
-    asked = lesson.replies(0)[:_SAMPLE]
-    for one in asked:
-        replies = list(dict.fromkeys(one.media.values()))
+    records = dataset.responses(0)[:_SAMPLE]
+    for one in records:
+        responses = list(dict.fromkeys(one.media.values()))
         with torch.no_grad():
-            lesson.backbone.encode(list(dict.fromkeys(source for reply in replies for source in reply.sources)))
-        rows = tree.rows(logprobs.sequences(lesson.backbone, replies).tokens, packed)
+            dataset.backbone.encode(
+                list(dict.fromkeys(source for response in responses for source in response.sources))
+            )
+        rows = tree.rows(logprobs.sequences(dataset.backbone, responses).tokens, packed)
         count += sum(len(row.tokens) for row in rows)
-    return count / len(asked)
+    return count / len(records)
 
 
 def size(number: float) -> str:
@@ -55,18 +58,18 @@ def size(number: float) -> str:
 
 
 def parameters(trainer: "PreferenceTrainer") -> Iterator[torch.nn.Parameter]:
-    """Of the model with its adapters, and of the towers beside it."""
-    for module in (trainer.model, *towers(trainer.lesson.backbone)):
+    """Of the model with its adapters, and of the encoders beside it."""
+    for module in (trainer.model, *encoders(trainer.dataset.backbone)):
         yield from module.parameters()
 
 
 def needed(settings: "Settings", trainer: "PreferenceTrainer", batch: memory.Batch) -> memory.Memory:
     """What the training takes with batches of that size."""
     given = list(parameters(trainer))
-    running = memory.Running(
+    running = memory.ComputeOptions(
         settings.lora.rank,
         half=trainer.args.bf16,
-        half_weights=trainer.lesson.backbone.model.dtype == torch.bfloat16,
+        half_weights=trainer.dataset.backbone.model.dtype == torch.bfloat16,
         on_cpu=trainer.args.device.type == "cpu",
         checkpointing=settings.running.checkpointing,
     )

@@ -1,4 +1,4 @@
-"""Replies -> log-probabilities: the plain way, a row each, and the packed way, every common beginning once.
+"""Responses -> log-probabilities: the plain way, a row each, and the packed way, every common prefix once.
 
 Both run the same forward pass of the language model. Media enter where their placeholders stand, right behind the
 embedding table, and only the places that predict a response go through the head: two hooks, which work for every model
@@ -16,70 +16,70 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from avem_train.backbones.base import Backbone, Prompt
-from avem_train.data.responses import Reply, Source
+from avem_train.data.responses import Response, Source
 from avem_train.packing import attention, tree
 from avem_train.packing.tree import Token
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Log-probabilities of replies in nats.
-
-    total: of the whole response, closing token included, (replies,). watched: of each watched id as the response's
-    first token, (replies, ids).
-    """
+    """Log-probabilities of responses in nats."""
 
     total: torch.Tensor
+    """Summed over the whole response, closing token included, (responses,)."""
     watched: torch.Tensor
+    """Of each watched id as the response's first token, (responses, ids)."""
 
 
 @dataclass(frozen=True)
 class Sequences:
-    """Replies as inputs: tokens[i] up to the last but one of response i (the last predicts nothing)."""
+    """Responses as inputs and targets."""
 
     tokens: list[tuple[Token, ...]]
-    responses: list[list[int]]
+    """Of each, the prompt and the response up to its last token but one (the last predicts nothing)."""
+    targets: list[list[int]]
+    """The ids of each response."""
 
 
-def sequences(backbone: Backbone, replies: Sequence[Reply]) -> Sequences:
-    """The inputs of each reply; its sources must be encoded."""
-    tokens, responses = [], []
+def sequences(backbone: Backbone, responses: Sequence[Response]) -> Sequences:
+    """The inputs of each response; its sources must be encoded."""
+    tokens, targets = [], []
     prompts: dict[tuple[Any, ...], Prompt] = {}
-    for reply in replies:
-        asked = (reply.prompt, reply.sources)
-        if asked not in prompts:
-            prompts[asked] = backbone.prompt(*asked)
-        prompt, response = prompts[asked], backbone.response(reply.response)
+    for response in responses:
+        about = (response.prompt, response.sources)
+        if about not in prompts:
+            prompts[about] = backbone.prompt(*about)
+        prompt, target = prompts[about], backbone.response(response.text)
         flat = isinstance(prompt.tokens[0].position, int)
-        places = range(prompt.next, prompt.next + len(response) - 1)
-        said = [Token(id_, place if flat else (place,) * 3) for id_, place in zip(response, places, strict=False)]
-        tokens.append((*prompt.tokens, *said))
-        responses.append(response)
-    return Sequences(tokens, responses)
+        places = range(prompt.next, prompt.next + len(target) - 1)
+        answer = [Token(id_, place if flat else (place,) * 3) for id_, place in zip(target, places, strict=False)]
+        tokens.append((*prompt.tokens, *answer))
+        targets.append(target)
+    return Sequences(tokens, targets)
 
 
 def score(
-    model: nn.Module, backbone: Backbone, replies: Sequence[Reply], packed: bool = True, watch: Sequence[int] = ()
+    model: nn.Module, backbone: Backbone, responses: Sequence[Response], packed: bool = True, watch: Sequence[int] = ()
 ) -> Scored:
-    """Log-probabilities of the replies, with gradients where `model` has them.
+    """Log-probabilities of the responses, with gradients where `model` has them.
 
-    model: the backbone's language model, or what wraps it. packed: share common beginnings; the values are those of the
-    plain way to rounding (1e-5 in float32). Equal replies are computed once.
+    model: the backbone's language model, or what wraps it. packed: share common prefixes; the values are those of the
+    plain way to rounding (1e-5 in float32). Equal responses are computed once.
     """
-    unique = list(dict.fromkeys(replies))
-    number = {reply: i for i, reply in enumerate(unique)}
+    unique = list(dict.fromkeys(responses))
+    number = {response: i for i, response in enumerate(unique)}
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
-        features = backbone.encode(list(dict.fromkeys(source for reply in unique for source in reply.sources)))
-    asked = sequences(backbone, unique)
-    rows = tree.rows(asked.tokens, share=packed)
-    row_of, place, lengths = _predicting(rows, asked)
+        features = backbone.encode(list(dict.fromkeys(source for response in unique for source in response.sources)))
+    scored = sequences(backbone, unique)
+    rows = tree.rows(scored.tokens, share=packed)
+    row_of, place, lengths = _predicting(rows, scored)
     with _media_filled_in(backbone.model, rows, features), _head_only_at(backbone.model, row_of, place):
         logits = model(**inputs(backbone.model, rows)).logits
     logps = logits.float().log_softmax(-1)
-    wanted = torch.tensor([id_ for response in asked.responses for id_ in response], device=logps.device)
-    taken = logps.gather(-1, wanted[:, None])[:, 0].split(lengths)
+    targets = torch.tensor([id_ for target in scored.targets for id_ in target], device=logps.device)
+    taken = logps.gather(-1, targets[:, None])[:, 0].split(lengths)
     watched = logps[_starts(lengths)][:, list(watch)].detach()
-    back = torch.tensor([number[reply] for reply in replies], device=logps.device)
+    back = torch.tensor([number[response] for response in responses], device=logps.device)
     return Scored(torch.stack([part.sum() for part in taken])[back], watched[back])
 
 
@@ -107,19 +107,19 @@ def inputs(model: PreTrainedModel, rows: Sequence[tree.Row]) -> dict[str, Any]:
     }
     given: dict[str, Any] = {name: value.to(table.device) for name, value in made.items()} | {"use_cache": False}
     if allowed.ndim == 4 and attention.installed(model.get_decoder()):
-        given["causal_until"] = min(tree.trunk(row) for row in rows)
+        given["causal_until"] = min(tree.prefix_length(row) for row in rows)
     return given
 
 
-def _predicting(rows: Sequence[tree.Row], asked: Sequences) -> tuple[list[int], list[int], list[int]]:
+def _predicting(rows: Sequence[tree.Row], scored: Sequences) -> tuple[list[int], list[int], list[int]]:
     """Row and place of every token that predicts one of a response, one response after the other; their lengths."""
     where = {number: (row, places) for row, made in enumerate(rows) for number, places in made.places.items()}
     row_of, place, lengths = [], [], []
-    for number, response in enumerate(asked.responses):
+    for number, target in enumerate(scored.targets):
         row, places = where[number]
-        place += places[-len(response) :]
-        row_of += [row] * len(response)
-        lengths.append(len(response))
+        place += places[-len(target) :]
+        row_of += [row] * len(target)
+        lengths.append(len(target))
     return row_of, place, lengths
 
 

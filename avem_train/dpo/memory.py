@@ -17,8 +17,8 @@ from avem_train.packing import tree
 from emorealm_tasks import media
 
 if TYPE_CHECKING:
-    from avem_train.data.responses import Replies
-    from avem_train.dpo.trainer import Lesson
+    from avem_train.data.responses import Responses
+    from avem_train.dpo.dataset import PreferenceDataset
 
 _TRIED = 4  # records of each ranking that are looked at
 _LINEARS = 7  # with adapters, in a layer
@@ -26,17 +26,18 @@ _LINEARS = 7  # with adapters, in a layer
 
 @dataclass(frozen=True)
 class Batch:
-    """The size of a batch.
-
-    rows: of `length` tokens each. trunk: tokens that stand in all rows before the first branch; None where no row has
-    branches. padded: whether some row is shorter than the others. places: that predict a token of a response.
-    """
+    """The size of a batch."""
 
     rows: int
+    """Number of rows."""
     length: int
-    trunk: int | None
+    """Tokens of each row."""
+    prefix: int | None
+    """Tokens that stand in all rows before the first branch; None where no row has branches."""
     padded: bool
+    """Whether some row is shorter than the others."""
     places: int
+    """How many predict a token of a response."""
 
     @property
     def tokens(self) -> int:
@@ -45,17 +46,19 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Running:
-    """How it is computed. rank: of the adapters. half: in bfloat16, on weights in it or in float32 (half_weights).
-
-    checkpointing: every layer keeps its input alone, and one at a time all else.
-    """
+class ComputeOptions:
+    """How a training is computed."""
 
     rank: int
+    """Of the adapters."""
     half: bool
+    """In bfloat16, whatever the weights are in."""
     half_weights: bool
+    """The weights are in bfloat16, else in float32."""
     on_cpu: bool
+    """On a CPU, else on a GPU."""
     checkpointing: bool
+    """Every layer keeps its input alone, and one at a time all else."""
 
     @property
     def wide(self) -> int:
@@ -70,15 +73,18 @@ class Running:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes at the peak: weights, gradients and AdamW's moments, what the layers keep, the mask that they share, and
-    what the logits take.
-    """
+    """Bytes at the peak."""
 
     weights: int
+    """Of the whole model."""
     optimiser: int
+    """Gradients and AdamW's moments."""
     layers: int
+    """What the layers keep for the backward pass."""
     mask: int
+    """The one that the layers share."""
     logits: int
+    """Log-probabilities, their gradient and that of the logits."""
 
     @property
     def total(self) -> int:
@@ -86,38 +92,38 @@ class Memory:
         return self.weights + self.optimiser + self.layers + self.mask + self.logits
 
 
-def largest(lesson: "Lesson", records: int, packed: bool) -> Batch:
+def largest(dataset: "PreferenceDataset", count: int, packed: bool) -> Batch:
     """A batch of so many of the longest records.
 
     Media are encoded only of those that may be it: the longest clips, the longest texts, and what is long in both.
     """
-    asked = lesson.replies(0)
-    seconds = {path: _seconds(path) for path in {source.path for one in asked for source in _sources(one)}}
-    clip = [sum(seconds[source.path] for source in _sources(one)) for one in asked]
-    text = [sum(len(reply.prompt) + len(reply.response) for reply in one.media.values()) for one in asked]
+    records = dataset.responses(0)
+    seconds = {path: _seconds(path) for path in {source.path for one in records for source in _sources(one)}}
+    clip = [sum(seconds[source.path] for source in _sources(one)) for one in records]
+    text = [sum(len(response.prompt) + len(response.text) for response in one.media.values()) for one in records]
     both = [c / (max(clip) or 1) + t / (max(text) or 1) for c, t in zip(clip, text, strict=True)]
-    count = max(_TRIED, records)
-    order = range(len(asked))
-    tried = {i for ranking in (clip, text, both) for i in sorted(order, key=ranking.__getitem__)[-count:]}
-    sizes = {i: _batch(lesson, [asked[i]], packed).tokens for i in sorted(tried)}
-    chosen = sorted(sizes, key=sizes.__getitem__)[-records:]
-    return _batch(lesson, [asked[i] for i in chosen], packed)
+    tried_each = max(_TRIED, count)
+    order = range(len(records))
+    tried = {i for ranking in (clip, text, both) for i in sorted(order, key=ranking.__getitem__)[-tried_each:]}
+    sizes = {i: _batch(dataset, [records[i]], packed).tokens for i in sorted(tried)}
+    chosen = sorted(sizes, key=sizes.__getitem__)[-count:]
+    return _batch(dataset, [records[i] for i in chosen], packed)
 
 
-def _batch(lesson: "Lesson", asked: Sequence["Replies"], packed: bool) -> Batch:
-    replies = list(dict.fromkeys(reply for one in asked for reply in one.media.values()))
+def _batch(dataset: "PreferenceDataset", records: Sequence["Responses"], packed: bool) -> Batch:
+    responses = list(dict.fromkeys(response for one in records for response in one.media.values()))
     with torch.no_grad():
-        lesson.backbone.encode(list(dict.fromkeys(source for reply in replies for source in reply.sources)))
-    made = logprobs.sequences(lesson.backbone, replies)
+        dataset.backbone.encode(list(dict.fromkeys(source for response in responses for source in response.sources)))
+    made = logprobs.sequences(dataset.backbone, responses)
     rows = tree.rows(made.tokens, packed)
     branched = any(len(row.parents) > 1 for row in rows)
     lengths = [len(row.tokens) for row in rows]
-    trunk = min(map(tree.trunk, rows)) if branched else None
-    return Batch(len(rows), max(lengths), trunk, len(set(lengths)) > 1, sum(map(len, made.responses)))
+    prefix = min(map(tree.prefix_length, rows)) if branched else None
+    return Batch(len(rows), max(lengths), prefix, len(set(lengths)) > 1, sum(map(len, made.targets)))
 
 
-def _sources(one: "Replies") -> list[Any]:
-    return list(dict.fromkeys(source for reply in one.media.values() for source in reply.sources))
+def _sources(one: "Responses") -> list[Any]:
+    return list(dict.fromkeys(source for response in one.media.values() for source in response.sources))
 
 
 @cache
@@ -128,7 +134,7 @@ def _seconds(path: str) -> float:
         return 0.0
 
 
-def layers(config: Any, batch: Batch, running: Running) -> int:
+def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
     """Bytes that all layers keep for the backward pass. config: of the language model."""
     hidden, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
     queries, keys = _widths(config)
@@ -137,7 +143,7 @@ def layers(config: Any, batch: Batch, running: Running) -> int:
     # cast for each adapter apart in half precision; else queries, keys and values share one, and so do gate and up
     inputs = wide * (5 * hidden + queries + inner) if running.half else wide * (2 * hidden + inner)
     attended = seen * (2 * queries + 2 * keys) + 4 * heads
-    if batch.trunk is not None:  # prefix and branches are joined again; with a mask, keys and values go to every head
+    if batch.prefix is not None:  # prefix and branches are joined again; with a mask, keys and values go to every head
         attended += (0 if running.half else wide * queries) + (2 * seen * queries if keys < queries else 0)
     one = batch.tokens * (norms + inputs + attended + wide * (3 * inner + _LINEARS * running.rank))
     one += _mask(batch, running)
@@ -148,20 +154,20 @@ def layers(config: Any, batch: Batch, running: Running) -> int:
     return one + count * batch.tokens * hidden * wide if running.checkpointing else count * one
 
 
-def _mask(batch: Batch, running: Running) -> int:
+def _mask(batch: Batch, running: ComputeOptions) -> int:
     """Bytes of a layer's own copy of the mask."""
     square = batch.rows * batch.length**2
-    if batch.trunk is None:
+    if batch.prefix is None:
         return running.seen * square if batch.padded else 0
     if running.half and not running.half_weights:
-        return 2 * batch.rows * (batch.length - batch.trunk) * batch.length
+        return 2 * batch.rows * (batch.length - batch.prefix) * batch.length
     return 4 * square if running.half and running.on_cpu else 0
 
 
-def taken(config: Any, parameters: Sequence[torch.nn.Parameter], batch: Batch, running: Running) -> Memory:
-    """What training takes. parameters: of the model with its adapters and of its towers."""
+def taken(config: Any, parameters: Sequence[torch.nn.Parameter], batch: Batch, running: ComputeOptions) -> Memory:
+    """What training takes. parameters: of the model with its adapters and of its encoders."""
     trained = sum(p.numel() for p in parameters if p.requires_grad)
-    mask = batch.rows * batch.length**2 * (2 if running.half_weights else 4) if batch.trunk is not None else 0
+    mask = batch.rows * batch.length**2 * (2 if running.half_weights else 4) if batch.prefix is not None else 0
     weights = sum(p.numel() * p.element_size() for p in parameters)
     # log-probabilities, their gradient and that of the logits, all in float32
     logits = 12 * batch.places * config.vocab_size

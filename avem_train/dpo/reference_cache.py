@@ -1,7 +1,7 @@
-"""Log-probabilities of the frozen model, computed once and kept: the reference's, and the text prior's.
+"""Log-probabilities of the frozen model, computed once and cached: the reference's, and the text prior's.
 
-Both are the model before training (adapters off), asked about media or about none, so one store holds both, reply by
-reply. A value's key covers all that it depends on: weights, tokenizer and feature extractor, precision, prompt
+Both are the model before training (adapters off), with media or without, so one cache holds both, response by
+response. A value's key covers all that it depends on: weights, tokenizer and feature extractor, precision, prompt
 template, the files (a sample of what they hold, size, time of change; not where they lie) or the noise on them, prompt
 and response. Whatever changes has another key and is computed; a sweep over losses, seeds or learning rates, or a move
 of the files, computes nothing twice.
@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from avem_train.backbones.base import Backbone
-from avem_train.data.responses import Reply
+from avem_train.data.responses import Response
 from avem_train.dpo import logprobs
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
@@ -25,8 +25,8 @@ from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes
 from model_adapters.base.fingerprint import fingerprint, of_processor, sample
 
 
-class KeptLogps:
-    """A folder of values: `<key of model and template>/<process>.jsonl`, a reply a line.
+class CachedLogps:
+    """A folder of values: `<key of model and template>/<process>.jsonl`, a response a line.
 
     Every process writes a file of its own and reads all; a line cut short by a kill is left out.
     """
@@ -37,26 +37,26 @@ class KeptLogps:
         self.process = process
         self._file = self.folder / f"{process}.jsonl"
         self._values: dict[str, float] = {}
-        self._keys: dict[Reply, str] = {}
+        self._keys: dict[Response, str] = {}
         self._stamps: dict[str, list[int | str]] = {}
         for path in sorted(self.folder.glob("*.jsonl")):
             self._values |= dict(_whole_lines(path))
 
-    def __contains__(self, reply: Reply) -> bool:
-        return self._key(reply) in self._values
+    def __contains__(self, response: Response) -> bool:
+        return self._key(response) in self._values
 
-    def __getitem__(self, reply: Reply) -> float:
-        return self._values[self._key(reply)]
+    def __getitem__(self, response: Response) -> float:
+        return self._values[self._key(response)]
 
-    def add(self, values: dict[Reply, float]) -> None:
-        """Keep values, on disk too."""
-        lines = {self._key(reply): value for reply, value in values.items()}
-        self.take(lines)
+    def add(self, values: dict[Response, float]) -> None:
+        """Add values, on disk too."""
+        lines = {self._key(response): value for response, value in values.items()}
+        self.merge(lines)
         text = "".join(json.dumps([key, value]) + "\n" for key, value in lines.items())
         self._append("\n" + text if _cut_short(self._file) else text)
 
-    def check(self) -> None:
-        """Stop where nothing can be kept, before anything is computed."""
+    def check_writable(self) -> None:
+        """Stop where nothing can be cached, before anything is computed."""
         self._append("")
 
     def _append(self, text: str) -> None:
@@ -67,23 +67,23 @@ class KeptLogps:
         except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path
             why = getattr(error, "strerror", None) or error
             stop(
-                f"{self.folder}: the frozen model's values cannot be kept there ({why}); name another folder with "
-                "running.reference=, or compute them anew at every step with running.keep_reference=false"
+                f"{self.folder}: the frozen model's values cannot be cached there ({why}); name another folder with "
+                "running.reference=, or compute them again at every step with running.keep_reference=false"
             )
 
-    def take(self, values: dict[str, float]) -> None:
-        """Keep values by key, in memory only: what another process computed and wrote."""
+    def merge(self, values: dict[str, float]) -> None:
+        """Add values by key, in memory only: what another process computed and wrote."""
         self._values |= values
 
-    def of(self, replies: Iterable[Reply]) -> dict[str, float]:
+    def by_key(self, responses: Iterable[Response]) -> dict[str, float]:
         """Values by key, to hand to other processes."""
-        return {self._key(reply): self[reply] for reply in replies}
+        return {self._key(response): self[response] for response in responses}
 
-    def _key(self, reply: Reply) -> str:
-        if reply not in self._keys:
-            media = [[source.kind, str(source.noise), *self._stamp(source.path)] for source in reply.sources]
-            self._keys[reply] = _digest([media, reply.prompt, reply.response])
-        return self._keys[reply]
+    def _key(self, response: Response) -> str:
+        if response not in self._keys:
+            media = [[source.kind, str(source.noise), *self._stamp(source.path)] for source in response.sources]
+            self._keys[response] = _digest([media, response.prompt, response.text])
+        return self._keys[response]
 
     def _stamp(self, path: str) -> list[int | str]:
         """What tells a file from another, wherever it lies; looked at once."""
@@ -95,26 +95,28 @@ class KeptLogps:
         return self._stamps[path]
 
 
-def fill(kept: KeptLogps, backbone: Backbone, groups: Sequence[Sequence[Reply]], batch: int, packed: bool) -> int:
-    """Compute what is not kept yet; returns how many values that was.
+def compute_missing(
+    cached: CachedLogps, backbone: Backbone, groups: Sequence[Sequence[Response]], batch: int, packed: bool
+) -> int:
+    """Compute what is not cached yet; returns how many values that was.
 
-    groups: the replies of each record, which share media. batch: records at once; the same ones in every run, so that
+    groups: the responses of each record, which share media. batch: records at once; the same ones in every run, so that
     one that was stopped goes on to the same values in the last digit. The first process shows a bar of its own share.
     """
     chunks = [groups[start : start + batch] for start in range(0, len(groups), batch)]
-    lacking = [[r for r in dict.fromkeys(r for group in chunk for r in group) if r not in kept] for chunk in chunks]
+    lacking = [[r for r in dict.fromkeys(r for group in chunk for r in group) if r not in cached] for chunk in chunks]
     lacking = [chunk for chunk in lacking if chunk]
     if lacking:
-        kept.check()
-    hidden = not lacking or kept.process > 0
-    bar = tqdm(total=sum(map(len, lacking)), desc="reference", unit="reply", disable=hidden, mininterval=1)
-    for number, asked in enumerate(lacking):
+        cached.check_writable()
+    hidden = not lacking or cached.process > 0
+    bar = tqdm(total=sum(map(len, lacking)), desc="reference", unit="response", disable=hidden, mininterval=1)
+    for number, chunk in enumerate(lacking):
         for ahead in lacking[number : number + 2]:
-            backbone.prefetch([source for reply in ahead for source in reply.sources])
+            backbone.prefetch([source for response in ahead for source in response.sources])
         with torch.no_grad():
-            total = logprobs.score(backbone.model, backbone, asked, packed).total
-        kept.add(dict(zip(asked, total.tolist(), strict=True)))
-        bar.update(len(asked))
+            total = logprobs.score(backbone.model, backbone, chunk, packed).total
+        cached.add(dict(zip(chunk, total.tolist(), strict=True)))
+        bar.update(len(chunk))
     bar.close()
     return sum(map(len, lacking))
 
@@ -126,7 +128,7 @@ def _digest(about: list[Any]) -> str:
 def _whole_lines(path: Path) -> Iterator[tuple[str, float]]:
     try:
         text = read_bytes(path).decode(errors="replace")
-    except Unreadable:  # no file, say: what is kept is a help, and computed again
+    except Unreadable:  # no file, say: the cache is a help, and computed again
         return
     for _, line in lines(text):
         try:

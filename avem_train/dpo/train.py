@@ -21,20 +21,24 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, TrainingArguments
 
     from avem_train.backbones.base import Backbone
-    from avem_train.dpo.reference_cache import KeptLogps
+    from avem_train.dpo.dataset import PreferenceDataset
+    from avem_train.dpo.reference_cache import CachedLogps
     from avem_train.dpo.run_folder import RunFolder
     from avem_train.dpo.termination import Termination
-    from avem_train.dpo.trainer import Lesson
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """out: the folder written. steps: updates made. seconds: of this call. metrics: the last logged ones."""
+    """What a training came to."""
 
     out: Path
+    """The folder written."""
     steps: int
+    """Updates made."""
     seconds: float
+    """Of this call."""
     metrics: dict[str, float]
+    """The last logged ones."""
 
 
 def run(settings: Settings) -> None:
@@ -51,7 +55,7 @@ def run(settings: Settings) -> None:
             train(settings, termination=termination)
     except LossNotFinite as error:
         _, checkpoint = last_checkpoint(settings.out)
-        begins = f"goes on from {checkpoint}" if checkpoint else "begins anew"
+        begins = f"goes on from {checkpoint}" if checkpoint else "begins again"
         stop(
             f"{error}; the same command with optimiser.learning_rate below {settings.optimiser.learning_rate:g} "
             f"{begins}; where a record is at fault, take it out of {settings.data} and name another out"
@@ -179,18 +183,19 @@ def _run(
     from transformers import PrinterCallback
 
     from avem_train.dpo import callbacks
-    from avem_train.dpo.trainer import Lesson, PreferenceTrainer
+    from avem_train.dpo.dataset import PreferenceDataset
+    from avem_train.dpo.trainer import PreferenceTrainer
 
     watch = (backbone.response("Yes")[0], backbone.response("No")[0])
-    lesson = Lesson(
+    dataset = PreferenceDataset(
         records, settings.objective, settings.negatives, settings.seed, backbone, None, watch, settings.running.packed
     )
-    lesson.kept = kept_values(settings, arguments, lesson)
+    dataset.cached = cached_logps(settings, arguments, dataset)
     done, checkpoint = folder.last_checkpoint()
     with adapters(settings, backbone) as model:
-        told = callbacks.callbacks(settings, done) if arguments.should_save else []
+        reporting = callbacks.callbacks(settings, done) if arguments.should_save else []
         ending = [termination] if termination else []
-        trainer = PreferenceTrainer(model, lesson, args=arguments, callbacks=[*told, *ending])
+        trainer = PreferenceTrainer(model, dataset, args=arguments, callbacks=[*reporting, *ending])
         trainer.remove_callback(PrinterCallback)
         if arguments.should_save:
             print(estimate.opening(settings, trainer), flush=True)
@@ -198,27 +203,29 @@ def _run(
         folder.save_adapters(trainer)
 
 
-def kept_values(settings: Settings, arguments: "TrainingArguments", lesson: "Lesson") -> "KeptLogps | None":
-    """The frozen model's values of every reply, each process computing its share; None where they are to be live."""
+def cached_logps(
+    settings: Settings, arguments: "TrainingArguments", dataset: "PreferenceDataset"
+) -> "CachedLogps | None":
+    """The frozen model's values of every response, each process computing its share; None where they are to be live."""
     if not settings.running.keep_reference or settings.negatives.redraw:
         return None
     import torch
     from accelerate.utils import gather_object
 
-    from avem_train.dpo.reference_cache import KeptLogps, fill
+    from avem_train.dpo.reference_cache import CachedLogps, compute_missing
     from emorealm_tasks import settings as roots
 
     place = Path(settings.running.reference) if settings.running.reference else roots.load().cache / "reference"
-    precision = f"{lesson.backbone.model.dtype}{', computed in bfloat16' * arguments.bf16}"
-    kept = KeptLogps(place, lesson.backbone, precision, arguments.process_index)
-    groups = [one.all for one in lesson.replies(0)]
+    precision = f"{dataset.backbone.model.dtype}{', computed in bfloat16' * arguments.bf16}"
+    cached = CachedLogps(place, dataset.backbone, precision, arguments.process_index)
+    groups = [one.all for one in dataset.responses(0)]
     mine = groups[arguments.process_index :: arguments.world_size]
     with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
-        fill(kept, lesson.backbone, mine, 4 * settings.optimiser.batch, settings.running.packed)
+        compute_missing(cached, dataset.backbone, mine, 4 * settings.optimiser.batch, settings.running.packed)
     if arguments.world_size > 1:
-        for part in gather_object([kept.of(reply for group in mine for reply in group)]):
-            kept.take(part)
-    return kept
+        for part in gather_object([cached.by_key(response for group in mine for response in group)]):
+            cached.merge(part)
+    return cached
 
 
 def _checkpoint_activations(model: "PreTrainedModel") -> None:
@@ -243,11 +250,11 @@ def adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
-    from avem_train.backbones.base import LINEARS, still
+    from avem_train.backbones.base import LINEARS, disable_dropout
 
     set_seed(settings.seed)
     model = backbone.model.requires_grad_(False)
-    still(model)
+    disable_dropout(model)
     if settings.running.checkpointing:
         _checkpoint_activations(model)
     config = LoraConfig(

@@ -1,134 +1,46 @@
-"""`transformers.Trainer` on preference records: which replies a batch needs of which model, and what is logged.
+"""`transformers.Trainer` on a preference dataset: which responses a batch needs of which model, and what is logged.
 
 No loss mathematics here: `objectives` has it. Policy = the model with its adapters; reference = the same with adapters
-off; text prior = the reference asked without media. The last two are looked up where they are kept, else computed live.
+off; text prior = the reference without media. The last two are looked up where they are cached, else computed live.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from avem_train.backbones.base import Backbone
-from avem_train.data import responses
-from avem_train.data.negatives import Negatives
-from avem_train.data.records import Preference
-from avem_train.data.responses import Replies, Reply
+from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
+from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.finite import Finite, LossNotFinite, check_numbers, set_rate
 from avem_train.dpo.model_card import settle
-from avem_train.dpo.reference_cache import KeptLogps
-from avem_train.objectives import Objective, PreferenceLogps, preference_loss
+from avem_train.objectives import PreferenceLogps, preference_loss
 
 if TYPE_CHECKING:
     from peft import PeftModel
 
 
-class Draw(NamedTuple):
-    """A place in a batch: a record by number, its weight in the batch's mean, and the epoch."""
-
-    record: int
-    weight: float
-    epoch: int
-
-
-class Epoch(Sampler[Draw]):
-    """Every record once, in an order that epoch and seed give; whole batches on every process.
-
-    Where the last update of an epoch has fewer than `update` records, it is filled up to a multiple of `slice_`, what
-    all processes take at once, with fillers of weight 0; the others weigh more, so that its mean is that of its
-    records. An update is then the same however it is divided into processes and accumulation.
-    """
-
-    def __init__(self, records: int, slice_: int, update: int, seed: int) -> None:
-        self.records, self.slice, self.update, self.seed, self.epoch = records, slice_, update, seed, 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Take the order of an epoch, counted from 0, from the next pass on."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return -(-self.records // self.slice) * self.slice
-
-    def __iter__(self) -> Iterator[Draw]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(self.records, generator=generator).tolist()
-        last = (self.records - 1) // self.update * self.update
-        real, slots = self.records - last, len(self) - last
-        for number in range(len(self)):
-            weight = 1.0 if number < last else slots / real if number < self.records else 0.0
-            yield Draw(order[number % self.records], weight, self.epoch)
-
-
-class Draws(Dataset[Draw]):
-    """What the sampler draws is what the batch holds: records are looked up where the loss is computed."""
-
-    def __init__(self, records: int) -> None:
-        self.records = records
-
-    def __len__(self) -> int:
-        return self.records
-
-    def __getitem__(self, draw: Draw) -> Draw:
-        return draw
-
-
-@dataclass
-class Lesson:
-    """What is taught: the records, the objective, and how replies are scored.
-
-    kept: values of the frozen model; None: computed live. watch: first ids of "Yes" and "No". packed: share common
-    beginnings.
-    """
-
-    records: Sequence[Preference]
-    objective: Objective
-    negatives: Negatives
-    seed: int
-    backbone: Backbone
-    kept: KeptLogps | None = None
-    watch: tuple[int, ...] = ()
-    packed: bool = True
-
-    def __post_init__(self) -> None:
-        self._planned: dict[int, list[Replies]] = {}
-        self.text_roles = ("chosen", *self.objective.responses)
-        self.media_roles = (*self.text_roles, "rejected_media") if self.objective.lambda_av else self.text_roles
-
-    def replies(self, epoch: int) -> list[Replies]:
-        """The replies of every record in an epoch: the same in each, unless rejected media are drawn anew."""
-        epoch = epoch if self.negatives.redraw else 0
-        if epoch not in self._planned:
-            self._planned = {epoch: responses.plan(self.records, self.objective, self.negatives, self.seed, epoch)}
-        return self._planned[epoch]
-
-    def collate(self, draws: Sequence[Draw]) -> dict[str, list[tuple[int, float, int]]]:
-        """A batch; starts reading its media."""
-        asked = [self.replies(draw.epoch)[draw.record] for draw in draws]
-        media = [source for one in asked for reply in one.media.values() for source in reply.sources]
-        self.backbone.prefetch(list(dict.fromkeys(media)))
-        return {"draws": [(draw.record, draw.weight, draw.epoch) for draw in draws]}
-
-
-class Meter:
+class MetricMeans:
     """Means of logged values over records, also over those of other processes."""
 
     def __init__(self) -> None:
         self.sums: dict[str, torch.Tensor] = {}
 
-    def add(self, values: Mapping[str, torch.Tensor], counted: Mapping[str, torch.Tensor], real: torch.Tensor) -> None:
-        """Values (batch,) of the records that are `real` and, where `counted` has the name, counted."""
+    def update(
+        self, values: Mapping[str, torch.Tensor], counted: Mapping[str, torch.Tensor], real: torch.Tensor
+    ) -> None:
+        """Add values (batch,) of the records that are `real` and, where `counted` has the name, counted."""
         for name, value in values.items():
             use = real & counted[name] if name in counted else real
             pair = torch.stack([value.masked_fill(~use, 0).sum().double(), use.sum().double()])
             self.sums[name] = self.sums[name] + pair if name in self.sums else pair
 
-    def means(self, accelerator: Any) -> dict[str, float]:
+    def compute(self, accelerator: Any) -> dict[str, float]:
         """Means since the last call, of names that any record had."""
         names = sorted(self.sums)
         if not names:
@@ -138,21 +50,21 @@ class Meter:
         return {name: value / count for name, (value, count) in zip(names, total, strict=True) if count}
 
 
-class Ordered(TrainerCallback):
-    """Tells the sampler which epoch begins.
+class SetEpoch(TrainerCallback):
+    """Sets the sampler's epoch when one begins.
 
     accelerate and transformers do so through what wraps a sampler, but not where a run of several processes goes on in
     the middle of an epoch: that epoch would have the order of the first.
     """
 
-    def __init__(self, order: Epoch) -> None:
-        self.order = order
+    def __init__(self, sampler: EpochSampler) -> None:
+        self.sampler = sampler
 
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """`state.epoch` is the share of epochs done, the one that a run goes on in included."""
-        self.order.set_epoch(int(state.epoch or 0))
+        self.sampler.set_epoch(int(state.epoch or 0))
 
 
 class PreferenceTrainer(Trainer):
@@ -160,21 +72,21 @@ class PreferenceTrainer(Trainer):
 
     model: "PeftModel"
 
-    def __init__(self, model: "PeftModel", lesson: Lesson, **kwargs: Any) -> None:
+    def __init__(self, model: "PeftModel", dataset: PreferenceDataset, **kwargs: Any) -> None:
         arguments: TrainingArguments = kwargs["args"]
         slice_ = arguments.per_device_train_batch_size * arguments.world_size
         update = slice_ * arguments.gradient_accumulation_steps
-        self.order = Epoch(len(lesson.records), slice_, update, arguments.data_seed or 0)
-        super().__init__(model=model, train_dataset=Draws(len(lesson.records)), data_collator=lesson.collate, **kwargs)
-        self.add_callback(Ordered(self.order))
+        self.sampler = EpochSampler(len(dataset.records), slice_, update, arguments.data_seed or 0)
+        super().__init__(model=model, train_dataset=dataset, data_collator=dataset.collate, **kwargs)
+        self.add_callback(SetEpoch(self.sampler))
         self.add_callback(Finite())
-        self.lesson = lesson
-        self.meter = Meter()
+        self.dataset = dataset
+        self.metrics = MetricMeans()
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
         self.model_accepts_loss_kwargs = False
 
-    def _get_train_sampler(self, train_dataset: Dataset[Draw] | None = None) -> Epoch:
-        return self.order
+    def _get_train_sampler(self, train_dataset: Dataset[Sample] | None = None) -> EpochSampler:
+        return self.sampler
 
     def compute_loss(
         self,
@@ -183,14 +95,14 @@ class PreferenceTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """The loss of a batch of draws, a scalar."""
-        draws = [Draw(*draw) for draw in inputs["draws"]]
-        asked = [self.lesson.replies(draw.epoch)[draw.record] for draw in draws]
-        reference, text = self._frozen(model, asked)
-        policy = self._policy(model, asked)
-        objective = self.lesson.objective
+        """The loss of a batch, a scalar."""
+        samples = [Sample(*sample) for sample in inputs["samples"]]
+        batch = self.dataset.of(samples)
+        reference, text = self._reference_logps(model, batch)
+        policy = self._policy_logps(model, batch)
+        objective = self.dataset.objective
         weights = {
-            name: torch.tensor([one.weights.get(name, 0.0) for one in asked], device=self.args.device)
+            name: torch.tensor([one.weights.get(name, 0.0) for one in batch], device=self.args.device)
             for name in objective.responses
         }
         loss, parts = preference_loss(
@@ -202,43 +114,45 @@ class PreferenceTrainer(Trainer):
             gamma_tpd=objective.gamma_tpd,
             lambda_av=objective.lambda_av,
         )
-        self._refuse_what_is_no_number(draws, loss)
-        self._note(draws, asked, policy, parts, weights)
-        return (loss * torch.tensor([draw.weight for draw in draws], device=loss.device)).mean()
+        self._check_finite(samples, loss)
+        self._update_metrics(samples, batch, policy, parts, weights)
+        return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
 
-    def _policy(self, model: nn.Module, asked: Sequence[Replies]) -> "Columns":
-        roles = [one.media for one in asked]
-        flat = [reply for of_record in roles for reply in of_record.values()]
-        scored = logprobs.score(model, self.lesson.backbone, flat, self.lesson.packed, self.lesson.watch)
-        return Columns.of(self.lesson.media_roles, roles, scored.total, scored.watched)
+    def _policy_logps(self, model: nn.Module, batch: Sequence[Responses]) -> "BatchLogps":
+        roles = [one.media for one in batch]
+        flat = [response for of_record in roles for response in of_record.values()]
+        scored = logprobs.score(model, self.dataset.backbone, flat, self.dataset.packed, self.dataset.watch)
+        return BatchLogps.of(self.dataset.media_roles, roles, scored.total, scored.watched)
 
-    def _frozen(self, model: nn.Module, asked: Sequence[Replies]) -> tuple[PreferenceLogps, PreferenceLogps | None]:
+    def _reference_logps(
+        self, model: nn.Module, batch: Sequence[Responses]
+    ) -> tuple[PreferenceLogps, PreferenceLogps | None]:
         """Reference, and text prior where the objective has one."""
-        media, text = [one.media for one in asked], [one.text for one in asked]
-        flat = [reply for of_record in (*media, *text) for reply in of_record.values()]
-        if self.lesson.kept is not None:
-            total = torch.tensor([self.lesson.kept[reply] for reply in flat], device=self.args.device)
+        media, text = [one.media for one in batch], [one.text_only for one in batch]
+        flat = [response for of_record in (*media, *text) for response in of_record.values()]
+        if self.dataset.cached is not None:
+            total = torch.tensor([self.dataset.cached[response] for response in flat], device=self.args.device)
         else:
             with torch.no_grad(), self.accelerator.unwrap_model(model).disable_adapter():
-                total = logprobs.score(model, self.lesson.backbone, flat, self.lesson.packed).total
+                total = logprobs.score(model, self.dataset.backbone, flat, self.dataset.packed).total
         count = sum(map(len, media))
-        reference = Columns.of(self.lesson.media_roles, media, total[:count]).logps
-        if not self.lesson.objective.gamma_tpd:
+        reference = BatchLogps.of(self.dataset.media_roles, media, total[:count]).logps
+        if not self.dataset.objective.gamma_tpd:
             return reference, None
-        return reference, Columns.of(self.lesson.text_roles, text, total[count:]).logps
+        return reference, BatchLogps.of(self.dataset.text_roles, text, total[count:]).logps
 
-    def _refuse_what_is_no_number(self, draws: Sequence[Draw], loss: torch.Tensor) -> None:
+    def _check_finite(self, samples: Sequence[Sample], loss: torch.Tensor) -> None:
         finite = loss.isfinite().tolist()
-        bad = [draw for draw, fine in zip(draws, finite, strict=True) if not fine]
+        bad = [sample for sample, fine in zip(samples, finite, strict=True) if not fine]
         if bad:
-            names = ", ".join(repr(self.lesson.records[draw.record].id) for draw in bad)
+            names = ", ".join(repr(self.dataset.records[sample.record].id) for sample in bad)
             raise LossNotFinite(f"the loss of record {names} is no number at step {self.state.global_step + 1}")
 
-    def _note(
+    def _update_metrics(
         self,
-        draws: Sequence[Draw],
-        asked: Sequence[Replies],
-        policy: "Columns",
+        samples: Sequence[Sample],
+        batch: Sequence[Responses],
+        policy: "BatchLogps",
         parts: Mapping[str, torch.Tensor],
         weights: Mapping[str, torch.Tensor],
     ) -> None:
@@ -249,21 +163,22 @@ class PreferenceTrainer(Trainer):
             counted |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
         values["logps/chosen"] = policy.logps.chosen.detach()
         if policy.watched is not None:
-            margin, has = self._yes_no(asked, policy.watched)
+            margin, has = self._yes_no(batch, policy.watched)
             values["margins/yes_no"], counted["margins/yes_no"] = margin, has
-        self.meter.add(values, counted, torch.tensor([draw.weight > 0 for draw in draws], device=self.args.device))
+        real = torch.tensor([sample.weight > 0 for sample in samples], device=self.args.device)
+        self.metrics.update(values, counted, real)
 
-    def _yes_no(self, asked: Sequence[Replies], watched: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _yes_no(self, batch: Sequence[Responses], watched: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Log p(right word) - log p(other) at a chosen response that begins with "Yes" or "No", and where one does."""
-        first = [self.lesson.backbone.response(one.media["chosen"].response)[0] for one in asked]
-        sign = [1 if id_ == self.lesson.watch[0] else -1 if id_ == self.lesson.watch[1] else 0 for id_ in first]
+        first = [self.dataset.backbone.response(one.media["chosen"].text)[0] for one in batch]
+        sign = [1 if id_ == self.dataset.watch[0] else -1 if id_ == self.dataset.watch[1] else 0 for id_ in first]
         signs = torch.tensor(sign, device=watched.device)
         return (watched[:, 0] - watched[:, 1]) * signs, signs != 0
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the means of the losses' parts over the records since the last log."""
         if "loss" in logs:
-            logs |= self.meter.means(self.accelerator)
+            logs |= self.metrics.compute(self.accelerator)
         super().log(logs, start_time)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
@@ -271,7 +186,7 @@ class PreferenceTrainer(Trainer):
         check_numbers(self.model, self.state.global_step)
         super().save_model(output_dir, _internal_call)
         if self.args.should_save:
-            settle(Path(output_dir or str(self.args.output_dir)), self.lesson.backbone.folder)
+            settle(Path(output_dir or str(self.args.output_dir)), self.dataset.backbone.folder)
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """As transformers', but at the learning rate of now: a training may go on with a lower one."""
@@ -284,24 +199,26 @@ class PreferenceTrainer(Trainer):
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Scored replies of a batch by what they are for. watched: of the chosen ones, (batch, ids)."""
+class BatchLogps:
+    """One model's log-probabilities of a batch."""
 
     logps: PreferenceLogps
+    """By what the responses are for, each (batch,)."""
     watched: torch.Tensor | None = None
+    """Of the watched ids as the chosen responses' first token, (batch, ids)."""
 
     @classmethod
     def of(
         cls,
         names: Sequence[str],
-        asked: Sequence[Mapping[str, Reply]],
+        batch: Sequence[Mapping[str, Response]],
         total: torch.Tensor,
         watched: torch.Tensor | None = None,
-    ) -> "Columns":
-        """From values in the order of the records and their replies; 0 where a record lacks a reply of `names`."""
+    ) -> "BatchLogps":
+        """From values in the order of the records and their responses; 0 where a record lacks a response of `names`."""
         places: dict[str, list[int]] = {name: [] for name in names}
         number = 0
-        for roles in asked:
+        for roles in batch:
             at = {name: number + place for place, name in enumerate(roles)}
             for name in names:
                 places[name].append(at.get(name, len(total)))

@@ -1,4 +1,4 @@
-"""Several prompts about one clip, with their responses, in one sequence that holds their common beginning once.
+"""Several prompts about one clip, with their responses, in one sequence that holds their common prefix once.
 
 A packed sequence is the common prefix (system text and media) followed by branches (question and response). A branch
 sees the prefix and itself; its positions go on from the prefix's end. So every branch has the log-probabilities that it
@@ -16,15 +16,16 @@ IGNORE = -100
 
 @dataclass(frozen=True)
 class Packed:
-    """One packed sequence, each list as long as the sequence.
-
-    branch: 0 in the prefix, 1.. in the branches. labels: ids of the responses, IGNORE elsewhere.
-    """
+    """One packed sequence, each list as long as the sequence."""
 
     ids: list[int]
+    """Token ids."""
     positions: list[int]
+    """Of each token."""
     branch: list[int]
+    """0 in the prefix, 1.. in the branches."""
     labels: list[int]
+    """Ids of the responses, IGNORE elsewhere."""
 
 
 def pack(prompts: list[list[int]], responses: list[list[int]], labels: list[list[int]] | None = None) -> Packed:

@@ -1,9 +1,9 @@
-"""Sequences that begin alike in rows that hold every common beginning once, as a tree of segments.
+"""Sequences with common prefixes in rows that hold every prefix once: a prefix tree of segments.
 
-`packing` has one prefix and its branches; here branches branch again. Replies to one prompt share media and prompt; the
-same reply under another sound shares the picture before it; two responses share the words they begin with. A token sees
-its own segment and the segments before it on the way to the root, at the positions that it would have alone, so every
-sequence has the log-probabilities of a row of its own.
+`prefix` has one prefix and its branches; here branches branch again. Responses to one prompt share media and prompt;
+the same response under another sound shares the picture before it; two responses share the words they begin with. A
+token sees its own segment and the segments before it on the way to the root, at the positions that it would have alone,
+so every sequence has the log-probabilities of a row of its own.
 """
 
 from collections.abc import Hashable, Sequence
@@ -19,26 +19,30 @@ Position = int | tuple[int, int, int]
 
 
 class Token(NamedTuple):
-    """One input: a vocabulary id, or row `row` of the features of `medium`. Equal tokens are the same input."""
+    """One input. Equal tokens are the same input."""
 
     id: int
+    """In the vocabulary."""
     position: Position
+    """Where it stands in its sequence."""
     medium: Hashable = None
+    """What the input is a feature of; None for one of the embedding table."""
     row: int = 0
+    """Which of the medium's features."""
 
 
 @dataclass
 class Row:
-    """One row of a batch.
-
-    tokens: what stands in it. segment: of each token. parents: of each segment, -1 at a root; smaller than its own
-    number. places: sequence number -> where its tokens are.
-    """
+    """One row of a batch: a prefix tree."""
 
     tokens: list[Token] = field(default_factory=list)
+    """What stands in it."""
     segment: list[int] = field(default_factory=list)
+    """Of each token."""
     parents: list[int] = field(default_factory=list)
+    """Of each segment, -1 at a root; smaller than its own number."""
     places: dict[int, list[int]] = field(default_factory=dict)
+    """Sequence number -> where its tokens are."""
 
 
 def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Row]:
@@ -55,24 +59,24 @@ def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Row]:
     for number, sequence in enumerate(sequences):
         for place, group in enumerate(groups if share else []):
             common = common_prefix([sequences[group[0]], sequence])
-            grown = lengths[place] + len(sequence) - common
-            if 2 * common >= len(sequence) and grown <= limit:
+            longer = lengths[place] + len(sequence) - common
+            if 2 * common >= len(sequence) and longer <= limit:
                 group.append(number)
-                lengths[place] = grown
+                lengths[place] = longer
                 break
         else:
             groups.append([number])
             lengths.append(len(sequence))
-    return [_plant(sequences, group) for group in groups]
+    return [_build(sequences, group) for group in groups]
 
 
-def _plant(sequences: Sequence[Sequence[Token]], group: list[int]) -> Row:
+def _build(sequences: Sequence[Sequence[Token]], group: list[int]) -> Row:
     row = Row(places={number: [] for number in group})
-    _grow(row, sequences, group, 0, -1)
+    _extend(row, sequences, group, 0, -1)
     return row
 
 
-def _grow(row: Row, sequences: Sequence[Sequence[Token]], group: list[int], start: int, parent: int) -> None:
+def _extend(row: Row, sequences: Sequence[Sequence[Token]], group: list[int], start: int, parent: int) -> None:
     """Append what the group's sequences, equal up to `start`, still share; then every branch."""
     first = sequences[group[0]]
     end = common_prefix([sequences[number] for number in group])
@@ -89,10 +93,10 @@ def _grow(row: Row, sequences: Sequence[Sequence[Token]], group: list[int], star
         if len(sequences[number]) > end:
             branches.setdefault(sequences[number][end], []).append(number)
     for branch in branches.values():
-        _grow(row, sequences, branch, end, parent)
+        _extend(row, sequences, branch, end, parent)
 
 
-def trunk(row: Row) -> int:
+def prefix_length(row: Row) -> int:
     """How many tokens stand before a row's first branch."""
     return row.segment.count(0) if len(row.parents) > 1 else len(row.tokens)
 

@@ -1,6 +1,6 @@
 """The mini world's questions answered through lmms-eval's Python entry, time and again in one process.
 
-An `lmms-eval` command takes 17 s to start. Here the harness, its tasks, the decoded clips and what the frozen towers
+An `lmms-eval` command takes 17 s to start. Here the harness, its tasks, the decoded clips and what the frozen encoders
 make of them stay from one model to the next; only weights are exchanged.
 """
 
@@ -29,7 +29,7 @@ class Candidate(AvereChat):
         """Stay."""
 
     def put(self, weights: Path) -> None:
-        """Take other weights of the same base; its towers, and so their features, are the same in all of them."""
+        """Take other weights of the same base; its encoders, and so their features, are the same in all of them."""
         found = loading.find_weights(str(weights))
         loaded = loading.load_model(found.folder, self.device, self.model.dtype, None, found.adapter)
         self.model.load_state_dict(loaded.state_dict())

@@ -115,7 +115,7 @@ def trainings(study: Study, arm: Arm, data: Path) -> list[dpo_settings.Settings]
     content = config.merged(content, config.changes(arm.changes))
     content.pop("program")
     content |= {"data": str(data), "out": "", "model": study.model}
-    return [config.fill(dpo_settings.Settings, content | {"seed": seed}) for seed in range(study.seeds)]
+    return [config.from_mapping(dpo_settings.Settings, content | {"seed": seed}) for seed in range(study.seeds)]
 
 
 def plan(

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from avem_train.backbones import base, loading
-from avem_train.data.responses import Reply
+from avem_train.data.responses import Response
 from avem_train.dpo import logprobs
 from emorealm_results.console.markdown import table
 from model_adapters.avere.loading import NANO
@@ -36,7 +36,7 @@ def priors(model: base.Backbone, records: list[dict]) -> torch.Tensor:
     """Log-probabilities (records, RESPONSES) without media."""
     parts = []
     for start in range(0, len(records), _BATCH):
-        asked = [Reply((), r["prompt"], r[name]) for r in records[start : start + _BATCH] for name in RESPONSES]
+        asked = [Response((), r["prompt"], r[name]) for r in records[start : start + _BATCH] for name in RESPONSES]
         with torch.no_grad():
             parts.append(logprobs.score(model.model, model, asked).total.view(-1, len(RESPONSES)))
     return torch.cat(parts)

@@ -3,11 +3,11 @@
     OMP_NUM_THREADS=2 python tests/benchmarks/training.py    # a small language model, prompts as long as AVERE-7B's
     python tests/benchmarks/training.py --shape 7b --device cuda --batch 2    # 7B-shaped random weights, bfloat16
 
-(plain) every reply in a row of its own; (packed) common beginnings once. (live) the frozen model's values are computed
-in every step; (kept) they are looked up. Each of the four makes the same step on the same records through the trainer
-itself; the losses must be equal (in float32). Media are random features: clips are encoded once and kept, so decoding
-and towers are no part of a step. Two kinds of rejected media: a picture of another clip (nothing of the media is
-shared) and only another sound (the picture in front of it is shared).
+(plain) every response in a row of its own; (packed) common prefixes once. (live) the frozen model's values are
+computed in every step; (kept) they are looked up. Each of the four makes the same step on the same records through the
+trainer itself; the losses must be equal (in float32). Media are random features: clips are encoded once and cached, so
+decoding and encoders are no part of a step. Two kinds of rejected media: a picture of another clip (nothing of the
+media is shared) and only another sound (the picture in front of it is shared).
 Work is floating-point operations counted by torch; utilisation is work / time / --peak-tflops. Peak memory is the
 device's, or on a CPU the process's. Writes NAME.json and NAME.md to results/performance/.
 """
@@ -33,8 +33,9 @@ from avem_train.data.negatives import Negatives
 from avem_train.data.records import Preference
 from avem_train.data.responses import Source
 from avem_train.dpo import train
+from avem_train.dpo.dataset import PreferenceDataset, Sample
 from avem_train.dpo.settings import Optimiser, Running, Settings
-from avem_train.dpo.trainer import Draw, Lesson, PreferenceTrainer
+from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.packing import attention
 from avem_train.packing.tree import Token
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration
@@ -96,7 +97,7 @@ class Bench:
         for number in range(2 * arguments.batch):
             clip = [folder / f"{number}.{kind}" for kind in ("mp4", "wav")]
             for path in clip:
-                path.write_text(path.name)  # kept values go by content
+                path.write_text(path.name)  # cached values go by content
             said = [f"{text} {number}" for text in ("chosen a", "relevant bb", "hallucinated ccc")]
             records.append(Preference(str(number), *clip, "Why?", about, ("anger", "fear")[number % 2], *said))
         self.settings = Settings(
@@ -112,17 +113,18 @@ class Bench:
         )
         self.args = train.training_arguments(self.settings)
         self.backbone = RandomMedia(build(arguments), folder, arguments.prefix, arguments.response)
-        self.lessons = {}
+        self.datasets = {}
         for mode, (packed, keep) in MODES.items():
-            lesson = Lesson(records, self.settings.objective, Negatives(), 0, self.backbone, None, (3, 4), packed)
+            settings = self.settings.objective, Negatives()
+            dataset = PreferenceDataset(records, *settings, 0, self.backbone, None, (3, 4), packed)
             running = replace(self.settings.running, keep_reference=keep)
-            lesson.kept = train.kept_values(replace(self.settings, running=running), self.args, lesson)
-            self.lessons[mode] = lesson
+            dataset.cached = train.cached_logps(replace(self.settings, running=running), self.args, dataset)
+            self.datasets[mode] = dataset
         self.model = stack.enter_context(train.adapters(self.settings, self.backbone))
         self.trainers = {
-            mode: PreferenceTrainer(self.model, lesson, args=self.args) for mode, lesson in self.lessons.items()
+            mode: PreferenceTrainer(self.model, dataset, args=self.args) for mode, dataset in self.datasets.items()
         }
-        self.batch = {"draws": [tuple(Draw(number, 1.0, 0)) for number in range(arguments.batch)]}
+        self.batch = {"samples": [tuple(Sample(number, 1.0, 0)) for number in range(arguments.batch)]}
 
     def step(self, mode: str) -> float:
         """Forward and backward pass of one batch; the loss. No update, so that every mode has the same weights."""
@@ -136,13 +138,13 @@ class Bench:
 
 
 def build(arguments: argparse.Namespace) -> AvereForConditionalGeneration:
-    """Random weights of the shape asked for; towers as small as they can be, since none is run."""
-    tower = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
+    """Random weights of the shape asked for; encoders as small as they can be, since none is run."""
+    encoder = {"hidden_size": 8, "intermediate_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1}
     config = AvereConfig(
         text_config={"vocab_size": 32000 if arguments.shape == "7b" else 1000, **SHAPES[arguments.shape]},
-        vision_config=tower,
+        vision_config=encoder,
         audio_config={"d_model": 8, "encoder_layers": 1, "encoder_attention_heads": 1, "encoder_ffn_dim": 8},
-        qformer_config=tower,
+        qformer_config=encoder,
         vision_feature_layer=-1,
     )
     torch.manual_seed(0)

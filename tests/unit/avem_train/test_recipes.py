@@ -22,7 +22,7 @@ class Outer:
 def test_values_reach_nested_settings(tmp_path):
     recipe = tmp_path / "r.yaml"
     recipe.write_text("out: somewhere\ninner: {rate: 1e-3}\n")
-    filled = config.fill(Outer, config.read(str(recipe), ["inner.steps=7", "bf16=true"]))
+    filled = config.from_mapping(Outer, config.read(str(recipe), ["inner.steps=7", "bf16=true"]))
     assert filled == Outer(Path("somewhere"), Inner(7, 0.001), True)
 
 
@@ -39,7 +39,7 @@ def test_values_reach_nested_settings(tmp_path):
 )
 def test_mistakes_are_named(content, message):
     with pytest.raises(config.RecipeError, match=message):
-        config.fill(Outer, content)
+        config.from_mapping(Outer, content)
 
 
 def test_a_recipe_names_only_what_differs(tmp_path):
@@ -61,7 +61,7 @@ def test_every_shipped_recipe_fills_its_program():
         content = config.read(name, [])
         form = settings[content.pop("program")]
         given = {"data": "preferences.jsonl", "out": "out"} if form is dpo_settings.Settings else {}
-        config.fill(form, given | content)
+        config.from_mapping(form, given | content)
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_what_is_trained_on_a_model_of_the_hub_names_it_there(hub, tiny_avere, p
             raise SystemExit(1)
 
     with monkeypatch.context() as broken:
-        broken.setattr(PreferenceTrainer, "_refuse_what_is_no_number", fail)
+        broken.setattr(PreferenceTrainer, "_check_finite", fail)
         with pytest.raises(SystemExit):
             cli.main([*command, f"data={data / 'preferences.jsonl'}", f"out={tmp_path / 'out'}"])
     (tmp_path / "cache").mkdir()

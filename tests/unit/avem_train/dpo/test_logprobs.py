@@ -9,7 +9,7 @@ import torch
 from avem_train.backbones import loading
 from avem_train.backbones.base import LINEARS, UnreadableMedium
 from avem_train.data.negatives import Medium
-from avem_train.data.responses import Reply, Source
+from avem_train.data.responses import Response, Source
 from avem_train.dpo import logprobs
 from avem_train.objectives import PreferenceLogps, avem_dpo_loss
 from avem_train.packing import attention
@@ -36,21 +36,21 @@ def own(clips, number=0):
     return Source("video", clips[number]), Source("audio", clips[number])
 
 
-def replies(clips):
+def responses(clips):
     """As a batch of two records asks for them: shared prompts, another sound, other clips, noise, no media."""
     picture, sound = own(clips)
-    asked = [Reply((picture, sound), QUESTION, text) for text in ("A hat", "A hat and tears", "laughter")]
-    asked.append(Reply((picture, own(clips, 1)[1]), QUESTION, "A hat"))
-    asked.append(Reply(own(clips, 1), QUESTION, "A hat"))
-    asked.append(Reply((picture._replace(noise=Medium("random", seed=3)), sound), QUESTION, "A hat"))
-    asked += [Reply((), QUESTION, "A hat"), Reply((sound,), QUESTION, "A hat"), asked[0]]
+    asked = [Response((picture, sound), QUESTION, text) for text in ("A hat", "A hat and tears", "laughter")]
+    asked.append(Response((picture, own(clips, 1)[1]), QUESTION, "A hat"))
+    asked.append(Response(own(clips, 1), QUESTION, "A hat"))
+    asked.append(Response((picture._replace(noise=Medium("random", seed=3)), sound), QUESTION, "A hat"))
+    asked += [Response((), QUESTION, "A hat"), Response((sound,), QUESTION, "A hat"), asked[0]]
     return asked
 
 
 def test_packed_equals_plain(backbone, clips):
     with torch.no_grad():
         packed, plain = (
-            logprobs.score(backbone.model, backbone, replies(clips), packed, watch=(5, 6)) for packed in (True, False)
+            logprobs.score(backbone.model, backbone, responses(clips), packed, watch=(5, 6)) for packed in (True, False)
         )
     torch.testing.assert_close(packed.total, plain.total, atol=2e-5, rtol=1e-5)
     torch.testing.assert_close(packed.watched, plain.watched, atol=1e-5, rtol=1e-5)
@@ -75,13 +75,13 @@ def adapted(backbone):
 def test_packed_gives_the_loss_and_the_gradients_of_plain(backbone, adapted, clips):
     """AVEm-DPO's loss of two records; of every adapter matrix, to 1e-5 of its gradient's norm, in float32."""
     said = ("A hat", "A hat and tears", "laughter")
-    other = Reply((own(clips)[0], own(clips, 1)[1]), QUESTION, "A hat"), Reply(own(clips), "How?", "A hat")
+    other = Response((own(clips)[0], own(clips, 1)[1]), QUESTION, "A hat"), Response(own(clips), "How?", "A hat")
     asked = [
-        [*(Reply(own(clips, number), text, response) for response in said), other[number]]
+        [*(Response(own(clips, number), text, response) for response in said), other[number]]
         for number, text in enumerate((QUESTION, "How?"))
     ]
-    flat = [reply for of_record in asked for reply in of_record]
-    blind = [replace(reply, sources=()) for of_record in asked for reply in of_record[:3]]
+    flat = [response for of_record in asked for response in of_record]
+    blind = [replace(response, sources=()) for of_record in asked for response in of_record[:3]]
 
     def step(packed):
         def scored(of, shape):
@@ -104,12 +104,12 @@ def test_packed_gives_the_loss_and_the_gradients_of_plain(backbone, adapted, cli
 
 def test_the_prefix_needs_no_mask(backbone, clips):
     """Values with the split attention are those with the whole mask, and it is used."""
-    asked = replies(clips)[:4]
+    asked = responses(clips)[:4]
     with torch.no_grad():
         split = logprobs.score(backbone.model, backbone, asked).total
         sequences = logprobs.sequences(backbone, asked)
         (row,) = logprobs.tree.rows(sequences.tokens)
-        assert logprobs.inputs(backbone.model, [row])["causal_until"] == logprobs.tree.trunk(row) > 10
+        assert logprobs.inputs(backbone.model, [row])["causal_until"] == logprobs.tree.prefix_length(row) > 10
         attention.remove(backbone.model.get_decoder())
         try:
             assert "causal_until" not in logprobs.inputs(backbone.model, [row])
@@ -121,15 +121,15 @@ def test_the_prefix_needs_no_mask(backbone, clips):
 
 def test_every_medium_counts_and_noise_too(backbone, clips):
     with torch.no_grad():
-        total = logprobs.score(backbone.model, backbone, replies(clips)).total
+        total = logprobs.score(backbone.model, backbone, responses(clips)).total
     for other in (3, 4, 5, 6, 7):
         assert (total[0] - total[other]).abs() > 1e-4
 
 
 def test_equals_the_models_own_forward(backbone, clips):
-    reply = Reply(own(clips), QUESTION, "A hat")
+    response = Response(own(clips), QUESTION, "A hat")
     with torch.no_grad():
-        ours = logprobs.score(backbone.model, backbone, [reply], watch=tuple(backbone.response("A hat")[:1]))
+        ours = logprobs.score(backbone.model, backbone, [response], watch=tuple(backbone.response("A hat")[:1]))
         backbone.close()
         try:
             ids, made = native(backbone, clips[0], backbone.response("A hat"))

@@ -50,7 +50,9 @@ def test_what_a_layer_keeps_is_told_within_a_tenth(shape, dtype, mixed, branched
     made, sizes = SHAPES[shape]
     one, two = (made(vocab_size=16, num_hidden_layers=count, **sizes) for count in (1, 2))
     measured = saved(two, getattr(torch, dtype), mixed, branched) - saved(one, getattr(torch, dtype), mixed, branched)
-    running = memory.Running(RANK, half=mixed, half_weights=dtype == "bfloat16", on_cpu=True, checkpointing=False)
+    running = memory.ComputeOptions(
+        RANK, half=mixed, half_weights=dtype == "bfloat16", on_cpu=True, checkpointing=False
+    )
     batch = memory.Batch(1, TOKENS, TRUNK if branched else None, padded=False, places=0)
     assert memory.layers(one, batch, running) / measured == pytest.approx(1, abs=0.1)
 
@@ -59,5 +61,7 @@ def test_checkpointing_keeps_the_inputs_of_all_layers_and_the_rest_of_one():
     made, sizes = SHAPES["qwen2.5"]
     config = made(vocab_size=16, num_hidden_layers=28, **sizes)
     batch = memory.Batch(2, TOKENS, None, padded=False, places=0)
-    whole, less = (memory.layers(config, batch, memory.Running(RANK, True, True, False, on)) for on in (False, True))
+    whole, less = (
+        memory.layers(config, batch, memory.ComputeOptions(RANK, True, True, False, on)) for on in (False, True)
+    )
     assert less == whole // 28 + 28 * 2 * TOKENS * config.hidden_size * 2

@@ -31,7 +31,7 @@ def stopped(backbone, tiny_avere, preference_file, tmp_path, monkeypatch):
             raise LossNotFinite
 
     with monkeypatch.context() as broken:
-        broken.setattr(PreferenceTrainer, "_refuse_what_is_no_number", fail)
+        broken.setattr(PreferenceTrainer, "_check_finite", fail)
         with pytest.raises(LossNotFinite):
             train.train(settings, backbone)
     return settings

@@ -22,8 +22,9 @@ from avem_train.backbones import loading
 from avem_train.data import checks, responses
 from avem_train.data.negatives import Negatives
 from avem_train.dpo import estimate, logprobs, memory, reference_cache, train
+from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.settings import SCHEDULES, Optimiser, Running, Settings
-from avem_train.dpo.trainer import Columns, Draw, Epoch, Lesson, PreferenceTrainer
+from avem_train.dpo.trainer import BatchLogps, PreferenceTrainer
 from avem_train.objectives import Objective, avem_dpo_loss
 from model_adapters.avere import AvereForConditionalGeneration
 
@@ -49,17 +50,17 @@ def lines(folder):
 @given(st.integers(1, 40), st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(0, 3))
 def test_an_epoch_is_every_record_once_however_it_is_divided(records, batch, processes, accumulation, epoch):
     update = batch * processes * accumulation
-    sampler = Epoch(records, batch * processes, update, seed=5)
+    sampler = EpochSampler(records, batch * processes, update, seed=5)
     sampler.set_epoch(epoch)
-    draws = list(sampler)
-    assert len(draws) == len(sampler)
-    assert len(draws) % (batch * processes) == 0
-    assert Counter(draw.record for draw in draws if draw.weight) == dict.fromkeys(range(records), 1)
-    alone = Epoch(records, 1, update, seed=5)
+    samples = list(sampler)
+    assert len(samples) == len(sampler)
+    assert len(samples) % (batch * processes) == 0
+    assert Counter(sample.record for sample in samples if sample.weight) == dict.fromkeys(range(records), 1)
+    alone = EpochSampler(records, 1, update, seed=5)
     alone.set_epoch(epoch)
-    assert [draw.record for draw in alone] == [draw.record for draw in draws if draw.weight]
-    for start in range(0, len(draws), update):
-        weight = [draw.weight for draw in draws[start : start + update]]
+    assert [sample.record for sample in alone] == [sample.record for sample in samples if sample.weight]
+    for start in range(0, len(samples), update):
+        weight = [sample.weight for sample in samples[start : start + update]]
         assert math.isclose(sum(weight), len(weight))
 
 
@@ -83,21 +84,21 @@ def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone, monke
     train.train(settings, backbone)
     first = lines(settings.out)[0]
     records = checks.read(settings.data)
-    drawn = [draw.record for draw in list(Epoch(10, 2, 4, settings.seed))[:4]]
+    drawn = [sample.record for sample in list(EpochSampler(10, 2, 4, settings.seed))[:4]]
     planned = [responses.plan(records, settings.objective, settings.negatives, 0, 0)[number] for number in drawn]
     names = ("chosen", "video_relevant", "emotion_relevant", "rejected_media")
 
     def scored(model, asked, names):
-        flat = [reply for of_record in asked for reply in of_record.values()]
+        flat = [response for of_record in asked for response in of_record.values()]
         with torch.no_grad():
             total = logprobs.score(model, backbone, flat, packed=False).total
-        return Columns.of(names, asked, total).logps
+        return BatchLogps.of(names, asked, total).logps
 
     with moved(settings, backbone) as model:
         policy = scored(model, [one.media for one in planned], names)
         with model.disable_adapter():
             reference = scored(model, [one.media for one in planned], names)
-            text = scored(model, [one.text for one in planned], names[:3])
+            text = scored(model, [one.text_only for one in planned], names[:3])
     given = {"beta": 0.3, "beta_vr": 0.7, "beta_er": 0.3, "gamma_tpd": 0.4, "lambda_av": 1.5}
     loss, parts = avem_dpo_loss(policy, reference, text, **given)
     assert first["loss"] == pytest.approx(loss.mean().item(), abs=1e-5)
@@ -116,24 +117,24 @@ def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone, monke
 
 @pytest.mark.parametrize(("cache", "kept"), [(0, True), (1 << 26, False)])
 def test_a_medium_is_encoded_once_a_batch(cache, kept, settings, tiny_avere):
-    """However many replies are about it; where the reference is live, policy and reference have the same features."""
+    """However many responses are about it; where the reference is live, policy and reference have the same features."""
     loaded = loading.load(tiny_avere, torch.device("cpu"), torch.float32, cache)
     settings = replace(settings, running=replace(settings.running, keep_reference=kept))
     arguments, records = train.training_arguments(settings), checks.read(settings.data)
-    lesson = Lesson(records, settings.objective, settings.negatives, 0, loaded, watch=(5, 6))
-    lesson.kept = train.kept_values(settings, arguments, lesson)
+    dataset = PreferenceDataset(records, settings.objective, settings.negatives, 0, loaded, watch=(5, 6))
+    dataset.cached = train.cached_logps(settings, arguments, dataset)
     calls = Counter()
-    for tower in backbones.towers(loaded):
-        tower.register_forward_pre_hook(lambda module, _given: calls.update([id(module)]))
+    for encoder in backbones.encoders(loaded):
+        encoder.register_forward_pre_hook(lambda module, _given: calls.update([id(module)]))
     with adapters(settings, loaded) as model:
-        trainer = PreferenceTrainer(model, lesson, args=arguments)
-        trainer.compute_loss(model, {"draws": [Draw(number, 1.0, 0) for number in range(4)]}).backward()
+        trainer = PreferenceTrainer(model, dataset, args=arguments)
+        trainer.compute_loss(model, {"samples": [Sample(number, 1.0, 0) for number in range(4)]}).backward()
     loaded.close()
-    asked = [reply for one in lesson.replies(0)[:4] for reply in one.media.values()]
-    sources = [source for reply in asked for source in reply.sources]
+    asked = [response for one in dataset.responses(0)[:4] for response in one.media.values()]
+    sources = [source for response in asked for source in response.sources]
     assert len(sources) == 32
     assert Counter(source.kind for source in set(sources)) == {"video": 4, "audio": 4}
-    assert list(calls.values()) == [4] * 4  # the tower and the projector of either
+    assert list(calls.values()) == [4] * 4  # the encoder and the projector of either
 
 
 def test_every_epoch_of_a_redraw_has_media_of_its_own(settings, backbone, monkeypatch):
@@ -150,7 +151,7 @@ def test_every_epoch_of_a_redraw_has_media_of_its_own(settings, backbone, monkey
     assert len(found) == 10  # five batches an epoch
     records = checks.read(settings.data)
     planned = [responses.plan(records, settings.objective, settings.negatives, 0, epoch) for epoch in (0, 1)]
-    wanted = [{reply for one in of_epoch for reply in one.media.values()} for of_epoch in planned]
+    wanted = [{response for one in of_epoch for response in one.media.values()} for of_epoch in planned]
     assert [set.union(*found[:5]), set.union(*found[5:])] == wanted
     assert len(wanted[0] ^ wanted[1]) > 4
 
@@ -199,19 +200,17 @@ def test_ways_that_must_not_matter_do_not(settings, backbone, tmp_path):
 def test_every_recipe_trains(recipe, settings, backbone, monkeypatch):
     content = config.read(recipe, ["data=x", "out=y"])
     content.pop("program")
-    filled = config.fill(Settings, content)
+    filled = config.from_mapping(Settings, content)
     settings = replace(settings, objective=filled.objective, negatives=filled.negatives)
     asked, scored = [], logprobs.score
 
-    def score(model, given, replies, *rest, **more):
-        asked.extend(replies)
-        return scored(model, given, replies, *rest, **more)
+    def score(model, given, responses, *rest, **more):
+        asked.extend(responses)
+        return scored(model, given, responses, *rest, **more)
 
     monkeypatch.setattr(logprobs, "score", score)
     train.train(replace(settings, optimiser=replace(FAST, steps=1)), backbone)
-    responses = {
-        prompt: {one.response for one in asked if one.prompt == prompt} for prompt in {r.prompt for r in asked}
-    }
+    responses = {prompt: {one.text for one in asked if one.prompt == prompt} for prompt in {r.prompt for r in asked}}
     alone = recipe in ("naive_dpo", "avem_dpo_no_erp")  # the chosen response and one that is rejected
     assert {len(said) for said in responses.values()} == {2 if alone else 3}
     assert len(responses) == 10
@@ -223,7 +222,7 @@ def test_every_recipe_trains(recipe, settings, backbone, monkeypatch):
 def test_recipes_differ_from_the_papers_in_what_they_name():
     paper = config.read("avem_dpo", ["data=x", "out=y"])
     paper.pop("program")
-    filled = config.fill(Settings, paper)
+    filled = config.from_mapping(Settings, paper)
     assert filled == Settings(Path("x"), Path("y"))  # the defaults are the paper's
     assert (filled.optimiser.learning_rate, filled.optimiser.batch, filled.optimiser.accumulation) == (5e-7, 2, 4)
     assert (filled.optimiser.epochs, filled.optimiser.warm_up, filled.optimiser.schedule) == (1, 0.1, "linear")
@@ -238,36 +237,36 @@ def test_recipes_differ_from_the_papers_in_what_they_name():
 
 def test_kept_values_are_used_only_for_what_they_were_computed_for(settings, backbone, tmp_path, make_clip):
     clip = make_clip(tmp_path / "clip.mp4", seconds=0.5)
-    reply = responses.Reply((responses.Source("video", str(clip)),), "Why?", "Yes")
-    blind = responses.Reply((), "Why?", "Yes")
+    response = responses.Response((responses.Source("video", str(clip)),), "Why?", "Yes")
+    blind = responses.Response((), "Why?", "Yes")
 
-    def fill(*asked):
-        kept = reference_cache.KeptLogps(tmp_path / "store", backbone, "float32")
-        return reference_cache.fill(kept, backbone, [asked], 2, True), kept
+    def compute(*asked):
+        cached = reference_cache.CachedLogps(tmp_path / "store", backbone, "float32")
+        return reference_cache.compute_missing(cached, backbone, [asked], 2, True), cached
 
-    assert fill(reply, blind)[0] == 2
-    count, kept = fill(reply, blind)
+    assert compute(response, blind)[0] == 2
+    count, cached = compute(response, blind)
     assert count == 0
-    assert kept[reply] != kept[blind]
-    assert fill(replace(reply, response="No"), replace(reply, prompt="How?"))[0] == 2
+    assert cached[response] != cached[blind]
+    assert compute(replace(response, text="No"), replace(response, prompt="How?"))[0] == 2
     with next((tmp_path / "store").glob("*/0.jsonl")).open("a") as file:
         file.write('["cut sho')
-    assert fill(reply, replace(blind, response="No"))[0] == 1
-    assert fill(reply, replace(blind, response="No"))[0] == 0
+    assert compute(response, replace(blind, text="No"))[0] == 1
+    assert compute(response, replace(blind, text="No"))[0] == 0
     make_clip(clip, seconds=0.9)  # another file under the same name
-    assert fill(reply, blind)[0] == 1
+    assert compute(response, blind)[0] == 1
     same_size_and_time = clip.stat()
     content = clip.read_bytes()
     clip.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     os.utime(clip, ns=(same_size_and_time.st_atime_ns, same_size_and_time.st_mtime_ns))
-    assert fill(reply, blind)[0] == 1
+    assert compute(response, blind)[0] == 1
     clip.rename(tmp_path / "moved.mp4")
-    moved = replace(reply, sources=(responses.Source("video", str(tmp_path / "moved.mp4")),))
-    assert fill(moved, blind)[0] == 0
+    moved = replace(response, sources=(responses.Source("video", str(tmp_path / "moved.mp4")),))
+    assert compute(moved, blind)[0] == 0
     (tmp_path / "moved.mp4").rename(clip)
     backbone.template += " "
     try:
-        assert fill(reply, blind)[0] == 2
+        assert compute(response, blind)[0] == 2
     finally:
         backbone.template = backbone.template[:-1]
 
@@ -279,9 +278,9 @@ def test_kept_values_go_with_the_tokenizer_and_the_feature_extractor(tiny_avere,
 
     def lacking():
         loaded = loading.load(base, torch.device("cpu"), torch.float32, 0)
-        kept = reference_cache.KeptLogps(tmp_path / "store", loaded, "float32")
+        cached = reference_cache.CachedLogps(tmp_path / "store", loaded, "float32")
         loaded.close()
-        return reference_cache.fill(kept, loaded, [[responses.Reply((), "Why?", "Yes")]], 2, True)
+        return reference_cache.compute_missing(cached, loaded, [[responses.Response((), "Why?", "Yes")]], 2, True)
 
     assert [lacking(), lacking()] == [1, 0]
     (base / name).write_text((base / name).read_text() + " ")
@@ -302,15 +301,19 @@ def test_a_store_that_cannot_be_written_ends_in_one_line(settings, tiny_avere, c
 
 def test_the_first_process_alone_shows_how_far_the_reference_is(backbone, tmp_path, capsys):
     for process, shown in ((1, False), (0, True)):
-        kept = reference_cache.KeptLogps(tmp_path / str(process), backbone, "float32", process)
-        assert reference_cache.fill(kept, backbone, [[responses.Reply((), "Why?", "Yes")]], 2, True) == 1
+        cached = reference_cache.CachedLogps(tmp_path / str(process), backbone, "float32", process)
+        assert (
+            reference_cache.compute_missing(cached, backbone, [[responses.Response((), "Why?", "Yes")]], 2, True) == 1
+        )
         assert ("reference" in capsys.readouterr().err) == shown
 
 
 def test_sweeps_compute_the_reference_once(settings, backbone, tmp_path, monkeypatch):
     counts = []
-    filled = reference_cache.fill
-    monkeypatch.setattr(reference_cache, "fill", lambda *given: counts.append(filled(*given)) or counts[-1])
+    computed = reference_cache.compute_missing
+    monkeypatch.setattr(
+        reference_cache, "compute_missing", lambda *given: counts.append(computed(*given)) or counts[-1]
+    )
     one = replace(settings, optimiser=replace(FAST, steps=1))
     train.train(one, backbone)
     train.train(replace(one, out=tmp_path / "b", objective=Objective(gamma_tpd=0.4, beta=0.2)), backbone)
@@ -331,7 +334,7 @@ def test_a_loss_that_is_no_number_names_the_record(settings, backbone, monkeypat
 
     def score(model, backbone, asked, *given, **more):
         result = scored(model, backbone, asked, *given, **more)
-        bad = torch.tensor(["BROKEN" in reply.response for reply in asked])
+        bad = torch.tensor(["BROKEN" in response.text for response in asked])
         return replace(result, total=result.total.masked_fill(bad, float("nan")))
 
     monkeypatch.setattr(logprobs, "score", score)
@@ -361,7 +364,9 @@ def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
     assert {"torch", "transformers", "peft"} <= set(about["versions"])
     recipe = yaml.safe_load((settings.out / "recipe.yaml").read_text())
     assert recipe.pop("program") == "preference"
-    assert config.fill(Settings, recipe) == replace(settings, running=replace(settings.running, tensorboard=True))
+    assert config.from_mapping(Settings, recipe) == replace(
+        settings, running=replace(settings.running, tensorboard=True)
+    )
     adapter = json.loads((settings.out / "adapter_config.json").read_text())
     assert adapter["base_model_name_or_path"] == str(tiny_avere.resolve())
     assert (adapter["r"], adapter["lora_alpha"]) == (8, 32)
@@ -379,12 +384,14 @@ def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("mixed", [False, True])
 def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere, packed, mixed, checkpointing):
-    """Weights with the towers, gradients and AdamW's two moments of the adapters, and what is kept for backward."""
+    """Weights with the encoders, gradients and AdamW's two moments of the adapters, and what is kept for backward."""
     running = replace(settings.running, packed=packed, mixed=mixed, checkpointing=checkpointing)
     settings = replace(settings, running=running)
     arguments, records = train.training_arguments(settings), checks.read(settings.data)
-    lesson = Lesson(records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packed=packed)
-    lesson.kept = train.kept_values(settings, arguments, lesson)
+    dataset = PreferenceDataset(
+        records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packed=packed
+    )
+    dataset.cached = train.cached_logps(settings, arguments, dataset)
     kept = {}
 
     def keep(tensor):
@@ -392,11 +399,11 @@ def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere, pa
         return tensor
 
     with adapters(settings, backbone) as model:
-        trainer = PreferenceTrainer(model, lesson, args=arguments)
-        asked = [lesson.replies(0)[number] for number in range(2)]
-        batch = memory._batch(lesson, asked, packed)
+        trainer = PreferenceTrainer(model, dataset, args=arguments)
+        asked = [dataset.responses(0)[number] for number in range(2)]
+        batch = memory._batch(dataset, asked, packed)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), arguments_autocast(mixed):
-            trainer.compute_loss(model.train(), {"draws": [Draw(number, 1.0, 0) for number in range(2)]})
+            trainer.compute_loss(model.train(), {"samples": [Sample(number, 1.0, 0) for number in range(2)]})
         for parameter in model.parameters():
             kept.pop(parameter.untyped_storage().data_ptr(), None)
         told = estimate.needed(settings, trainer, batch)
@@ -427,9 +434,9 @@ def test_the_memory_told_is_that_of_the_longest_records(settings, backbone, tmp_
     sizes = []
     for data in (settings.data, tmp_path / "long.jsonl"):
         records = checks.read(data, settings.data.parent)
-        lesson = Lesson(records, settings.objective, settings.negatives, 0, backbone)
-        found = memory.largest(lesson, 1, packed=True)
-        of_each = [memory._batch(lesson, [one], True).tokens for one in lesson.replies(0)]
+        dataset = PreferenceDataset(records, settings.objective, settings.negatives, 0, backbone)
+        found = memory.largest(dataset, 1, packed=True)
+        of_each = [memory._batch(dataset, [one], True).tokens for one in dataset.responses(0)]
         assert found.tokens == max(of_each)
         sizes.append(found.tokens)
     assert sizes[1] > sizes[0] + 400

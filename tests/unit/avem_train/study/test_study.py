@@ -21,7 +21,7 @@ from avem_train.study.program import Study
 def shipped():
     content = config.read("study_mini", [])
     assert content.pop("program") == "study"
-    return config.fill(Study, content)
+    return config.from_mapping(Study, content)
 
 
 def settings_of(given, section):

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from avem_train.backbones import loading
 from avem_train.backbones.qwen_omni import ANSWERING
-from avem_train.data.responses import Reply, Source
+from avem_train.data.responses import Response, Source
 from avem_train.dpo import logprobs
 from chat_requests import requests_for
 from model_adapters.in_process.audio_visual import Qwen25OmniAV
@@ -91,7 +91,7 @@ def test_a_reply_has_the_probability_that_the_harness_gives_it(harness, training
     response = training.response("Yes, tears.")
     inputs, told, sources = asked_of_both(harness, training, films[1], "va")
     with torch.no_grad():
-        ours = logprobs.score(training.model, training, [Reply(sources, QUESTION, "Yes, tears.")]).total[0]
+        ours = logprobs.score(training.model, training, [Response(sources, QUESTION, "Yes, tears.")]).total[0]
         whole = torch.cat([inputs["input_ids"], torch.tensor([response])], 1)
         known = {"attention_mask": torch.ones_like(whole), "input_ids": whole}
         logps = harness.model(**inputs | told | known).logits[0].log_softmax(-1)

@@ -1,0 +1,108 @@
+"""The dataset of preference training: its records, which responses are scored of each, and in what order they come.
+
+A sample names a record; the batch's records are looked up where the loss is computed.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch.utils.data import Dataset, Sampler
+
+from avem_train.backbones.base import Backbone
+from avem_train.data import responses
+from avem_train.data.negatives import Negatives
+from avem_train.data.records import Preference
+from avem_train.data.responses import Responses
+from avem_train.dpo.reference_cache import CachedLogps
+from avem_train.objectives import Objective
+
+
+class Sample(NamedTuple):
+    """A place in a batch."""
+
+    record: int
+    """The record's number in the dataset."""
+    weight: float
+    """In the batch's mean; 0 for a filler."""
+    epoch: int
+    """Counted from 0."""
+
+
+class EpochSampler(Sampler[Sample]):
+    """Every record once, in an order that epoch and seed give; whole batches on every process.
+
+    Where the last update of an epoch has fewer than `update` records, it is filled up to a multiple of `slice_`, what
+    all processes take at once, with fillers of weight 0; the others weigh more, so that its mean is that of its
+    records. An update is then the same however it is divided into processes and accumulation.
+    """
+
+    def __init__(self, records: int, slice_: int, update: int, seed: int) -> None:
+        self.records, self.slice, self.update, self.seed, self.epoch = records, slice_, update, seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of an epoch, counted from 0, from the next pass on."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self.records // self.slice) * self.slice
+
+    def __iter__(self) -> Iterator[Sample]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(self.records, generator=generator).tolist()
+        last = (self.records - 1) // self.update * self.update
+        real, slots = self.records - last, len(self) - last
+        for number in range(len(self)):
+            weight = 1.0 if number < last else slots / real if number < self.records else 0.0
+            yield Sample(order[number % self.records], weight, self.epoch)
+
+
+@dataclass(eq=False)
+class PreferenceDataset(Dataset[Sample]):
+    """Preference records, the objective, and how responses are scored."""
+
+    records: Sequence[Preference]
+    """What is trained on."""
+    objective: Objective
+    """Which responses it needs."""
+    negatives: Negatives
+    """How rejected media are drawn."""
+    seed: int
+    """Of all that is drawn at random."""
+    backbone: Backbone
+    """The model, which reads the media too."""
+    cached: CachedLogps | None = None
+    """Log-probabilities of the frozen model; None = computed live."""
+    watch: tuple[int, ...] = ()
+    """First ids of "Yes" and "No"."""
+    packed: bool = True
+    """Share common prefixes."""
+
+    def __post_init__(self) -> None:
+        self._planned: dict[int, list[Responses]] = {}
+        self.text_roles = ("chosen", *self.objective.responses)
+        self.media_roles = (*self.text_roles, "rejected_media") if self.objective.lambda_av else self.text_roles
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, sample: Sample) -> Sample:
+        return sample
+
+    def responses(self, epoch: int) -> list[Responses]:
+        """The responses of every record in an epoch: the same in each, unless rejected media are drawn again."""
+        epoch = epoch if self.negatives.redraw else 0
+        if epoch not in self._planned:
+            self._planned = {epoch: responses.plan(self.records, self.objective, self.negatives, self.seed, epoch)}
+        return self._planned[epoch]
+
+    def of(self, samples: Sequence[Sample]) -> list[Responses]:
+        """The responses of a batch's records."""
+        return [self.responses(sample.epoch)[sample.record] for sample in samples]
+
+    def collate(self, samples: Sequence[Sample]) -> dict[str, list[tuple[int, float, int]]]:
+        """The collator: a batch of samples. Starts reading its media."""
+        scored = [response for record in self.of(samples) for response in record.media.values()]
+        self.backbone.prefetch(list(dict.fromkeys(source for response in scored for source in response.sources)))
+        return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples]}

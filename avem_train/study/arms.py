@@ -10,29 +10,30 @@ from typing import Any
 from avem_train.data.negatives import TABLE_17
 from avem_train.objectives import REJECTED, TABLE_18
 
-BASE = "base"
 AVEM = "AVEm-DPO"
 _OURS = "Our base + AVEm-DPO"
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One row.
-
-    name: unique within its section. recipe: a shipped recipe, "" = nothing is trained. changes: `key=value` for the
-    recipe. letters: share of preference records answered by letter, None = the study's. answering: model arguments of
-    the harness's `avere`, for ways of answering that need no training. published: the model in the paper's tables.
-    axis, value: what a sweep varies, and this row's value of it.
-    """
+    """One row."""
 
     name: str
+    """Unique within its section."""
     recipe: str = ""
+    """A shipped recipe; "" = nothing is trained."""
     changes: tuple[str, ...] = ()
+    """`key=value` for the recipe."""
     letters: float | None = None
+    """Share of preference records answered by letter; None = the study's."""
     answering: tuple[str, ...] = ()
+    """Model arguments of the harness's `avere`, for ways of answering that need no training."""
     published: str = ""
+    """The model in the paper's tables."""
     axis: str = ""
+    """What a sweep varies."""
     value: float | None = None
+    """This row's value of it."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,11 @@ class Choices:
     """Values tried on the validation world in the section `choices`, one at a time around the study's own setting."""
 
     learning_rates: list[Any] = field(default_factory=lambda: [1e-4, 3e-4, 1e-3])
+    """Peaks, for each of three methods."""
     steps: list[Any] = field(default_factory=lambda: [60, 120, 240])
+    """Updates."""
     letters: list[Any] = field(default_factory=lambda: [0.0, 0.2, 0.4])
+    """Shares of preference records answered by letter."""
 
     def __post_init__(self) -> None:
         try:

@@ -2,7 +2,7 @@
 
 Runs go side by side on the cores, one thread each. A finished run is never made again: its folder is named by all that
 it depends on, and so is its place in the record, so a study that was stopped, or that gets a further section or more
-seeds, goes on, on another machine too. `study_record` says what it leaves.
+seeds, goes on, on another machine too. `record` says what it leaves.
 """
 
 import hashlib
@@ -34,16 +34,17 @@ _MOST_WORKERS = 8
 
 @dataclass(frozen=True)
 class Data:
-    """The preference records: about how many clips, which share of them answered by letter, from which seed.
-
-    per_seed: drawn for each training seed anew, from the sum of both seeds, so that what differs between seeds holds
-    what differs between data sets; else one draw for all of them.
-    """
+    """The preference records."""
 
     clips: int = 800
+    """Number of clips that they are about."""
     letters: float = preferences.LETTERS
+    """Share of them answered by letter."""
     seed: int = 0
+    """What they are drawn from."""
     per_seed: bool = True
+    """Draw them again for each training seed, from the sum of both seeds, so that what differs between seeds holds what
+    differs between datasets; else one draw for all of them."""
 
     def drawn_from(self, seed: int) -> int:
         """The seed of the records that a training seed learns from."""
@@ -52,26 +53,32 @@ class Data:
 
 @dataclass(frozen=True)
 class Study:
-    """A study on the mini world.
-
-    out: folder of study.json (study_validation.json). folder: where runs and data are kept, "" = below the settings'
-    cache. model: avere_nano, or a folder with whole weights. split: the world to answer, test or validation. clips,
-    seed: of that world. sections: some of `study_arms.SECTIONS`. seeds: trainings a row.
-    workers: runs side by side, 0 = one a core. training: changes to every recipe. choices: what that section tries.
-    """
+    """A study on the mini world."""
 
     out: Path = Path("results/mini")
+    """Folder of study.json (study_validation.json)."""
     folder: str = ""
+    """Where runs and data are kept; "" = below the settings' cache."""
     model: str = dpo_settings.EMBEDDED
+    """avere_nano, or a folder with whole weights."""
     split: str = "test"
+    """The world to answer, test or validation."""
     clips: int = 800
+    """Of that world."""
     seed: int = 0
+    """Of that world."""
     sections: list[Any] = field(default_factory=lambda: ["main"])
+    """Some of `arms.SECTIONS`."""
     seeds: int = 5
+    """Trainings a row."""
     workers: int = 0
+    """Runs side by side; 0 = one a core."""
     preferences: Data = field(default_factory=Data)
+    """What is trained on."""
     training: dict[str, Any] = field(default_factory=dict)
+    """Changes to every recipe."""
     choices: Choices = field(default_factory=Choices)
+    """What the section `choices` tries."""
 
     def __post_init__(self) -> None:
         if self.split not in SPLITS:
@@ -101,8 +108,8 @@ def run(study: Study) -> None:
         trainings(study, arm, Path("data"))  # a mistake in any of them shows now
     place = Path(study.folder) if study.folder else roots.load().cache / "study"
     sections, jobs, about = plan(study, rows, place.expanduser().resolve())
-    record = carried(study_record.read(study.file), about, study.file)
-    record["sections"] |= {name: with_seeds(record["sections"].get(name, []), rows) for name, rows in sections.items()}
+    record = study_record.resumed(study_record.read(study.file), about, study.file)
+    study_record.add_sections(record, sections)
     _make(study, jobs, record)
     print(
         f"wrote {study.file}; the runs are kept in {place}; tables and figure: emorealm study {study.file}", flush=True
@@ -145,8 +152,8 @@ def plan(
         for arm in arms:
             made = list(_jobs(study, arm, data, keys, print_of, shared))
             jobs |= {job.key: job for job in made if job.key not in jobs}
-            told = {name: getattr(arm, name) for name in ("name", "published", "axis", "value")}
-            sections[section].append(told | {"runs": [job.key for job in made]})
+            row = {name: getattr(arm, name) for name in ("name", "published", "axis", "value")}
+            sections[section].append(row | {"runs": [job.key for job in made]})
     about = {
         "base": {"name": base.name, "fingerprint": print_of},
         "split": study.split,
@@ -216,48 +223,13 @@ def _content(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def carried(found: dict[str, Any] | None, about: dict[str, Any], file: Path) -> dict[str, Any]:
-    """The record to go on with: what `file` holds already, or an empty one.
-
-    Stops where the file is a study of something else: its runs took hours, and are not written over.
-    """
-    now = study_record.versions()
-    if found is None:
-        return {"about": about | {"versions": now}} | {part: {} for part in study_record.PARTS[1:]}
-    differing = [name for name, value in about.items() if found["about"].get(name) != value]
-    if differing:
-        name = differing[0]
-        stop(
-            f"{file} is a study of another {name} ({found['about'].get(name)}, now {about[name]}); move it away, or "
-            "give another out="
-        )
-    before = found["about"]["versions"]
-    versions = {package: _both(before.get(package, ""), version) for package, version in now.items()}
-    return found | {"about": about | {"versions": versions}}
-
-
-def _both(before: str, now: str) -> str:
-    """The versions of a package that a study's runs were made with."""
-    return ", ".join(dict.fromkeys([*(before.split(", ") if before else []), now]))
-
-
-def with_seeds(before: Sequence[Mapping[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A section's rows, each with the further seeds that an earlier call made of the very same training."""
-    known = {row["name"]: row["runs"] for row in before}
-    return [row | {"runs": _longer(known.get(row["name"], []), row["runs"])} for row in rows]
-
-
-def _longer(before: list[str], now: list[str]) -> list[str]:
-    return before if before[: len(now)] == now else now
-
-
 def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None:
-    """Make every job's run, unless it is kept or in the record already; the study is written after each."""
+    """Make every job's run, unless its result or the record has it already; the study is written after each."""
     names = {key: row["name"] for rows in record["sections"].values() for row in rows for key in row["runs"]}
     waiting = []
     for job in jobs.values():
-        if job.kept.is_file():
-            _take(record, job.key, study_record.read_run(job.kept))
+        if job.result.is_file():
+            study_record.add_run(record, job.key, study_record.read_run(job.result))
         elif job.key not in record["runs"]:
             waiting.append(job)
     record["runs"] = {key: made for key, made in record["runs"].items() if key in names}
@@ -265,7 +237,7 @@ def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None
     print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them kept from before", flush=True)
     started = time.monotonic()
     for number, (job, made) in enumerate(_made_by(waiting, study.workers), start=1):
-        _take(record, job.key, made)
+        study_record.add_run(record, job.key, made)
         study_record.write(study.file, record)
         left = (time.monotonic() - started) / number * (len(waiting) - number) / 60
         print(f"[{number}/{len(waiting)}] {_line(names[job.key], made)}; about {left:.0f} min to go", flush=True)
@@ -298,12 +270,6 @@ def _made_by(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, dict[str,
                 pool.shutdown(wait=False, cancel_futures=True)
     except study_run.RunStopped as stopped:
         stop(f"the run {job.key} of the study ended: {stopped}; see {job.folder / study_run.OUTPUT}")
-
-
-def _take(record: dict[str, Any], key: str, made: dict[str, Any]) -> None:
-    asked = made.pop("questions", None)
-    record["questions"] = record["questions"] or asked or {}
-    record["runs"][key] = made
 
 
 def _line(name: str, made: Mapping[str, Any]) -> str:

@@ -27,10 +27,10 @@ _LOGGED = ("loss", "logps/", "margins/", "accuracies/", "rewards/", "tpd", "grad
 PARTS = ("about", "questions", "runs", "sections")
 """What the record of a study has."""
 _COLUMNS: tuple[Literal["id", "clip", "task", "subtask", "gold"], ...] = ("id", "clip", "task", "subtask", "gold")
-_AGAIN = "`avem-train study mini` writes a study anew"
+_AGAIN = "`avem-train study mini` writes a study again"
 _SCORES = {str: (float, None)}
 _OF_READING = {"group": _SCORES, "tasks": dict.fromkeys(metrics.TASKS, _SCORES)}
-_PARTS_ASKED = ("full", "blind", "shuffled")
+_PARTS_ANSWERED = ("full", "blind", "shuffled")
 _RUN = {
     "seed": (int, None),
     "recipe?": str,
@@ -38,8 +38,8 @@ _RUN = {
     "steps?": int,
     "seconds?": float,
     "log?": {str: {"first": float, "last": float}},
-    "scores": {part: dict.fromkeys(READINGS, _OF_READING) for part in _PARTS_ASKED},
-    "answers": {part: dict.fromkeys(READINGS, str) for part in _PARTS_ASKED},
+    "scores": {part: dict.fromkeys(READINGS, _OF_READING) for part in _PARTS_ANSWERED},
+    "answers": {part: dict.fromkeys(READINGS, str) for part in _PARTS_ANSWERED},
 }
 _FAILED = {"seed": (int, None), "failed": str}
 _ROW = {"name": str, "published": str, "axis": str, "value": (float, None), "runs": [str]}
@@ -65,9 +65,9 @@ def versions() -> dict[str, str]:
 
 
 def questions(records: Sequence[metrics.Record]) -> dict[str, list[str]]:
-    """What was asked, as columns."""
-    asked: dict[str, list[str]] = {name: [record[name] for record in records] for name in _COLUMNS}
-    return asked | {"choices": [_short(record["choices"]) for record in records]}
+    """The questions, as columns."""
+    columns: dict[str, list[str]] = {name: [record[name] for record in records] for name in _COLUMNS}
+    return columns | {"choices": [_short(record["choices"]) for record in records]}
 
 
 def _short(choices: Sequence[str]) -> str:
@@ -83,23 +83,23 @@ def _long(choices: str) -> list[str]:
 
 
 def answers(records: Sequence[metrics.Record]) -> dict[str, str]:
-    """Both readings of the replies, a character a question."""
+    """Both readings of the answers, a character a question."""
     return {
         "strict": "".join(record["strict"] or "-" for record in records),
         "official": "".join("01"[bool(record["official"])] for record in records),
     }
 
 
-def records(asked: Mapping[str, Sequence[str]], answered: Mapping[str, str]) -> list[metrics.Record]:
+def records(questions: Mapping[str, Sequence[str]], answered: Mapping[str, str]) -> list[metrics.Record]:
     """The records that `questions` and `answers` were made of, as far as `emorealm_tasks.metrics` needs them.
 
     Stops where their lengths differ.
     """
-    if {len(column) for column in asked.values()} != {len(answered["strict"])} or len(answered["official"]) != len(
+    if {len(column) for column in questions.values()} != {len(answered["strict"])} or len(answered["official"]) != len(
         answered["strict"]
     ):
-        stop(f"a run has {len(answered['strict'])} answers to {len(asked['id'])} questions; make the study again")
-    rows = zip(*(asked[name] for name in _COLUMNS), asked["choices"], *answered.values(), strict=True)
+        stop(f"a run has {len(answered['strict'])} answers to {len(questions['id'])} questions; make the study again")
+    rows = zip(*(questions[name] for name in _COLUMNS), questions["choices"], *answered.values(), strict=True)
     found: list[metrics.Record] = []
     for identity, clip, task, subtask, gold, choices, strict, official in rows:
         found.append(
@@ -166,7 +166,7 @@ def check(path: Path, study: Any) -> None:
 
 
 def read_run(path: Path) -> dict[str, Any]:
-    """A finished run's record, with the questions it was asked; stops where the file holds none."""
+    """A finished run's record, with the questions that it answers; stops where the file holds none."""
     again = "delete it, and the study makes that run again"
     found: dict[str, Any] = read_json(path, dict, again)
     schemas.require(path, found, _FAILED if "failed" in found else _RUN | {"questions?": dict}, again)
@@ -176,3 +176,50 @@ def read_run(path: Path) -> dict[str, Any]:
 def write(path: Path, study: Mapping[str, Any]) -> None:
     """Write a study, whole or not at all."""
     files.write_json(path, study, ensure_ascii=False)
+
+
+def resumed(found: dict[str, Any] | None, about: dict[str, Any], file: Path) -> dict[str, Any]:
+    """The record to go on with: what `file` holds already, or an empty one.
+
+    Stops where the file is a study of something else: its runs took hours, and are not written over.
+    """
+    now = versions()
+    if found is None:
+        return {"about": about | {"versions": now}} | {part: {} for part in PARTS[1:]}
+    differing = [name for name, value in about.items() if found["about"].get(name) != value]
+    if differing:
+        name = differing[0]
+        stop(
+            f"{file} is a study of another {name} ({found['about'].get(name)}, now {about[name]}); move it away, or "
+            "give another out="
+        )
+    before = found["about"]["versions"]
+    merged = {package: _merged_versions(before.get(package, ""), version) for package, version in now.items()}
+    return found | {"about": about | {"versions": merged}}
+
+
+def _merged_versions(before: str, now: str) -> str:
+    """The versions of a package that a study's runs were made with."""
+    return ", ".join(dict.fromkeys([*(before.split(", ") if before else []), now]))
+
+
+def add_sections(study: dict[str, Any], sections: Mapping[str, list[dict[str, Any]]]) -> None:
+    """Put sections into a study, in place; rows that it has already keep their further seeds."""
+    study["sections"] |= {name: with_seeds(study["sections"].get(name, []), rows) for name, rows in sections.items()}
+
+
+def with_seeds(before: Sequence[Mapping[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A section's rows, each with the further seeds that an earlier call made of the very same training."""
+    known = {row["name"]: row["runs"] for row in before}
+    return [row | {"runs": _with_more_seeds(known.get(row["name"], []), row["runs"])} for row in rows]
+
+
+def _with_more_seeds(before: list[str], now: list[str]) -> list[str]:
+    return before if before[: len(now)] == now else now
+
+
+def add_run(study: dict[str, Any], key: str, run: dict[str, Any]) -> None:
+    """Put a run into a study, in place; the questions come with the first."""
+    questions = run.pop("questions", None)
+    study["questions"] = study["questions"] or questions or {}
+    study["runs"][key] = run

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OUTPUT = "output.txt"
 VERSION = 1
 """Of what computes a run, beside what `key` names: raise it with every change to training, to the examiner or to the
-embedded world's media that can change an answer by more than rounding; all runs are then made anew. A hash of the
+embedded world's media that can change an answer by more than rounding; all runs are then made again. A hash of the
 sources would throw hours of runs away for a comment. Runs that were kept before there was a version count as 1."""
 _ADAPTERS = "adapter_model.safetensors"
 
@@ -40,22 +40,28 @@ class RunStopped(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """A run to make.
-
-    key: names it, and its folder below `place`. settings: None = nothing is trained. world, world_key: the split to
-    answer, and what its questions are known by. recipe: for the record.
-    """
+    """A run to make."""
 
     key: str
+    """Names it, and its folder below `place`."""
     recipe: str
+    """For the record."""
     seed: int | None
+    """Of the training."""
     settings: dpo_settings.Settings | None
+    """Of the training; None = nothing is trained."""
     answering: tuple[str, ...]
+    """Further model arguments of the harness."""
     base: Path
+    """Folder of the weights to start from."""
     place: Path
+    """Folder of all runs."""
     world: Path
+    """The split to answer."""
     world_key: str
+    """What its questions are known by."""
     device: str
+    """auto or cpu."""
 
     @property
     def folder(self) -> Path:
@@ -63,7 +69,7 @@ class Job:
         return self.place / self.key
 
     @property
-    def kept(self) -> Path:
+    def result(self) -> Path:
         """The finished run's record."""
         return self.folder / f"examined-{self.world_key}.json"
 
@@ -91,13 +97,13 @@ class Worker:
         self._examiner: tuple[tuple[Any, ...], Examiner] | None = None
 
     def make(self, job: Job) -> dict[str, Any]:
-        """Make a run; returns its record (see `study_record`), and with it the questions.
+        """Make a run; returns its record (see `record`), and with it the questions.
 
         A loss that is no number is an outcome, and comes back as `failed`. Raises RunStopped for anything else that
         ends a command.
         """
         run_folder.claim(job.folder, "folder=")
-        with _told_to(job.folder / OUTPUT):
+        with _output_to(job.folder / OUTPUT):
             record = {"recipe": job.recipe, "seed": job.seed, "answering": list(job.answering), "version": VERSION}
             if job.settings is not None:
                 failed = self._train(job, job.settings)
@@ -105,7 +111,7 @@ class Worker:
                 if failed:
                     return record
             record |= self._examined(job)
-        files.write_json(job.kept, record, indent=None)
+        files.write_json(job.result, record, indent=None)
         return record
 
     def _train(self, job: Job, settings: dpo_settings.Settings) -> str:
@@ -160,7 +166,7 @@ class Worker:
         self._examiner = None
 
     def close(self) -> None:
-        """Free all that is kept."""
+        """Free all that is cached."""
         self.close_examiner()
         if self._backbone:
             self._backbone[1].close()
@@ -168,9 +174,9 @@ class Worker:
 
 
 def _trained(job: Job, failed: str) -> dict[str, Any]:
-    """What is told of a training: settings that decide, steps, seconds, its log in short."""
-    told = ("objective", "negatives", "lora", "optimiser")
-    settings = {name: asdict(getattr(job.settings, name)) for name in told}
+    """What is recorded of a training: settings that decide, steps, seconds, its log in short."""
+    recorded = ("objective", "negatives", "lora", "optimiser")
+    settings = {name: asdict(getattr(job.settings, name)) for name in recorded}
     if failed:
         return {"settings": settings, "failed": failed}
     about = read_json(job.folder / "training.json", dict, "delete the run's folder, and it is made again")
@@ -179,15 +185,15 @@ def _trained(job: Job, failed: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _told_to(path: Path) -> Iterator[None]:
+def _output_to(path: Path) -> Iterator[None]:
     """What a run prints goes to a file: several run at once, and a study shows one line for each."""
     with path.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
         try:
             yield
         except SystemExit as stopped:
             file.flush()
-            said = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-            raise RunStopped(said[-1] if said else f"it ended with status {stopped.code}") from stopped
+            printed = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+            raise RunStopped(printed[-1] if printed else f"it ended with status {stopped.code}") from stopped
 
 
 _worker: Worker | None = None

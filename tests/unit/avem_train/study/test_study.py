@@ -1,4 +1,4 @@
-"""What a study plans, shares and carries over; its runs themselves are tried end to end."""
+"""What a study plans, shares and goes on with; its runs themselves are tried end to end."""
 
 import json
 from dataclasses import replace
@@ -13,6 +13,7 @@ from avem_train.dpo import settings as dpo_settings
 from avem_train.dpo import train
 from avem_train.objectives import Objective
 from avem_train.study import arms, program, worker
+from avem_train.study import record as study_record
 from avem_train.study.arms import Choices
 from avem_train.study.program import Study
 
@@ -137,26 +138,26 @@ def test_mistakes_end_in_one_line_before_anything_is_built(override, said, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_a_study_of_something_else_is_neither_carried_on_nor_written_over(capsys):
+def test_a_study_of_something_else_is_neither_resumed_nor_written_over(capsys):
     about = {"base": {"name": "nano", "fingerprint": "1"}, "training": {}}
     found = {"about": about | {"versions": {"torch": "1"}}, "questions": {"id": ["q"]}, "runs": {"k": {}}}
     found |= {"sections": {"main": []}}
-    same = program.carried(found, about, Path("s.json"))
+    same = study_record.resumed(found, about, Path("s.json"))
     assert same["runs"] == {"k": {}}
     assert same["about"]["versions"]["torch"] == f"1, {torch.__version__.partition('+')[0]}"
-    assert program.carried(same, about, Path("s.json")) == same
-    assert program.carried(None, about, Path("s.json"))["sections"] == {}
+    assert study_record.resumed(same, about, Path("s.json")) == same
+    assert study_record.resumed(None, about, Path("s.json"))["sections"] == {}
     with pytest.raises(SystemExit):
-        program.carried(found, about | {"base": {"name": "nano", "fingerprint": "2"}}, Path("s.json"))
+        study_record.resumed(found, about | {"base": {"name": "nano", "fingerprint": "2"}}, Path("s.json"))
     assert "s.json is a study of another base" in capsys.readouterr().err
 
 
 def test_fewer_seeds_drop_no_runs():
     before = [{"name": "a", "runs": ["1", "2", "3"]}, {"name": "b", "runs": ["4", "5", "6"]}]
     rows = [{"name": "a", "runs": ["1", "2"]}, {"name": "b", "runs": ["7", "8"]}, {"name": "c", "runs": ["9"]}]
-    assert [row["runs"] for row in program.with_seeds(before, rows)] == [["1", "2", "3"], ["7", "8"], ["9"]]
+    assert [row["runs"] for row in study_record.with_seeds(before, rows)] == [["1", "2", "3"], ["7", "8"], ["9"]]
     more = [{"name": "a", "runs": ["1", "2", "3", "0"]}]
-    assert program.with_seeds(before, more) == more
+    assert study_record.with_seeds(before, more) == more
 
 
 def test_a_world_is_built_once_and_again_where_it_is_another(tmp_path, monkeypatch):
@@ -186,7 +187,7 @@ def test_what_ends_a_run_is_its_own_last_line(tmp_path, monkeypatch):
     monkeypatch.setattr(worker.Worker, "_examined", lambda self, job: stop("the clip is broken"))
     with pytest.raises(worker.RunStopped, match="the clip is broken"):
         worker.Worker(0).make(job)
-    assert not job.kept.exists()
+    assert not job.result.exists()
 
 
 def test_a_loss_that_is_no_number_is_an_outcome(tmp_path, monkeypatch):

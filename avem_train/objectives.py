@@ -6,7 +6,8 @@ One formula holds them all (Eqs. 3-12)::
            + lambda (-log sigma( beta (m(y_w | a_w, v_w) - m(y_w | a_l, v_l)) ))                        Eqs. 4, 5
 
 with m = log pi_theta - log pi_ref, t = log pi_text, and i over the rejected responses. The methods differ in their
-`Objective` and in the rejected media (`avem_train.data.negatives`):
+`Objective` and in the rejected media (`avem_train.data.negatives`). A response's log-probabilities are summed over its
+tokens in `avem_train.dpo.logprobs`; no lengths reach the loss.
 
 | method | equations | objective | rejected media |
 | --- | --- | --- | --- |
@@ -36,45 +37,50 @@ REJECTED = ("video_relevant", "emotion_relevant", "irrelevant")
 
 
 _NAIVE = ("rewards/chosen", "rewards/rejected", "accuracies/response", "margins/response", "loss/response")
-"""What `naive_dpo_loss` tells."""
+"""The parts that `naive_dpo_loss` returns."""
 
 
 @dataclass(frozen=True)
 class PreferenceLogps:
     """Log-probabilities of one model, summed over a response's tokens, each of shape (batch,).
 
-    chosen, video_relevant, emotion_relevant, irrelevant: of the responses under the record's own media.
-    rejected_media: of the chosen response under the rejected media. None where an objective has no such term.
+    All are under the record's own media, but for `rejected_media`. None where an objective has no such term.
     """
 
     chosen: Tensor
+    """Of y_w."""
     video_relevant: Tensor | None = None
+    """Of y_l^vr."""
     emotion_relevant: Tensor | None = None
+    """Of y_l^er."""
     rejected_media: Tensor | None = None
+    """Of y_w under the rejected media."""
     irrelevant: Tensor | None = None
+    """Of y_l^irr."""
 
 
 @dataclass(frozen=True)
 class Objective:
     """Settings of the loss; each acts alone, so that an ablation changes one.
 
-    beta: strength of the tie to the reference. video_relevant, emotion_relevant, irrelevant: weights of the rejected
-    responses, at least 0, of sum 1 (Eq. 6); a response of weight 0 is neither needed nor computed. one_response: each
-    record has one of them, drawn once with its weight as its chance (Eqs. 3, 8, 11). gamma_tpd: text prior debiasing
-    (Eq. 7), 0 = none; below 0 it is turned round, for studies of what it does. lambda_av: weight of the preference over
-    media (Eq. 9), 0 = none.
-
-    Raises ValueError for weights that are negative or do not sum to 1, a beta that is not above 0, a lambda_av below 0,
-    and a gamma_tpd that is no finite number.
+    The weights of the rejected responses are at least 0, of sum 1 (Eq. 6); one of weight 0 is left out. Raises
+    ValueError for other weights, a beta of 0 or below, a lambda_av below 0, and a gamma_tpd that is infinite or NaN.
     """
 
     beta: float = 0.1
+    """Strength of the tie to the reference."""
     video_relevant: float = 0.5
+    """Weight of y_l^vr."""
     emotion_relevant: float = 0.5
+    """Weight of y_l^er."""
     irrelevant: float = 0.0
+    """Weight of y_l^irr."""
     one_response: bool = False
+    """Each record has one of them, drawn once with its weight as its chance (Eqs. 3, 8, 11)."""
     gamma_tpd: float = 0.2
+    """Text prior debiasing (Eq. 7), 0 = none; below 0 it is turned round, for studies of what it does."""
     lambda_av: float = 1.0
+    """Weight of the preference over media (Eq. 9), 0 = none."""
 
     def __post_init__(self) -> None:
         weights = self.weights

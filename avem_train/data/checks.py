@@ -17,7 +17,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,21 @@ Files = dict[str, tuple[Path, tuple[str, ...]]]
 """A record's files by field, and which of "video" and "audio" must be in each."""
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a training needs of its records."""
+
+    negatives: Negatives | None = None
+    """How rejected media are drawn; None where the objective has none."""
+    responses: Sequence[str] = ("video_relevant", "emotion_relevant")
+    """The rejected responses that the objective uses (`Objective.responses`)."""
+    marks: Marks = UNMARKED
+    """Of the model to be trained."""
+
+
+NEEDS = Needs()
+
+
 def read(path: Path, root: Path | None = None) -> list[Preference]:
     """All records of a file of either layout, in order; relative paths are taken from `root` (default: its folder).
 
@@ -54,83 +69,70 @@ def load(
     root: Path | None,
     out: Path,
     on_bad_record: str = "stop",
-    negatives: Negatives | None = None,
-    responses: Sequence[str] = ("video_relevant", "emotion_relevant"),
+    needs: Needs = NEEDS,
     first: bool = True,
-    marks: Marks = UNMARKED,
 ) -> list[Preference]:
     """The records to train on: read, checked, and every bad one named in `out`/bad_records.jsonl.
 
     on_bad_record: "stop" prints the report and stops if any record is bad; "skip" prints it and leaves them out. Stops
-    also where no record is left. `negatives`, `responses` and `marks` are those of `problems`. first: whether this is
-    the first of several processes that read the same, which also tells what may not be meant so (`notices`); the
-    others go on, or end, without a word.
+    also where no record is left. first: whether this is the first of several processes that read the same, which also
+    prints what may not be meant so (`notices`); the others go on, or end, without a word.
     """
     if on_bad_record not in ON_BAD_RECORD:
         stop(f"on_bad_record is {on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
     records, unreadable, unknown = _scan(path, root or path.parent)
-    faults = _faults(records, negatives, responses, marks)
+    faults = _faults(records, needs)
     found = [*unreadable, *(problem for faulty in faults for problem in faulty)]
-    kept_in = out / BAD_RECORDS
-    kept_in.unlink(missing_ok=True)
+    listed_in = out / BAD_RECORDS
+    listed_in.unlink(missing_ok=True)
     good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
-    for line in notices.notices(good, unknown, responses, settings.load().cache) if first else []:
+    for line in notices.notices(good, unknown, needs.responses, settings.load().cache) if first else []:
         print(f"{path}: {line}", file=sys.stderr)
     if not found:
         return records
-    files.write(kept_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
+    files.write(listed_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
     going_on = on_bad_record == "skip" and good
     if not first:
         return good if going_on else sys.exit(2)
-    told = f"{report(path, len(records) + len(unreadable), found)}\nAll of them are listed in {kept_in}."
+    message = f"{report(path, len(records) + len(unreadable), found)}\nAll of them are listed in {listed_in}."
     if on_bad_record == "stop":
-        stop(f"{told} Mend them, or go on without them with on_bad_record=skip.")
+        stop(f"{message} Mend them, or go on without them with on_bad_record=skip.")
     if not going_on:
-        stop(f"{told} No record is left to train on.")
-    print(f"{told} Going on with the other {len(good)}.", file=sys.stderr)
+        stop(f"{message} No record is left to train on.")
+    print(f"{message} Going on with the other {len(good)}.", file=sys.stderr)
     return good
 
 
-def problems(
-    records: Sequence[Preference],
-    negatives: Negatives | None = None,
-    responses: Sequence[str] = ("video_relevant", "emotion_relevant"),
-    marks: Marks = UNMARKED,
-) -> list[Problem]:
-    """Everything that keeps records from being trained on, in the records' order.
-
-    negatives: how rejected media are drawn, None where the objective has none. responses: the rejected responses that
-    the objective uses (`Objective.responses`). marks: of the model to be trained.
-    """
-    return [problem for faulty in _faults(records, negatives, responses, marks) for problem in faulty]
+def problems(records: Sequence[Preference], needs: Needs = NEEDS) -> list[Problem]:
+    """Everything that keeps records from being trained on, in the records' order."""
+    return [problem for faulty in _faults(records, needs) for problem in faulty]
 
 
 def report(path: Path, count: int, found: Sequence[Problem]) -> str:
     """The one report: how many of `count` records are bad, and of each kind of fault how often and the first ones."""
     kinds = Counter(problem.kind for problem in found)
     bad = len({problem.id for problem in found})
-    said = [f"{path}: {bad} of {count} records cannot be trained on."]
+    report_lines = [f"{path}: {bad} of {count} records cannot be trained on."]
     for kind, times in kinds.most_common():
-        said.append(f"  {kind}: {times}")
+        report_lines.append(f"  {kind}: {times}")
         of_kind = [problem for problem in found if problem.kind == kind]
-        said += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_SHOWN]]
+        report_lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_SHOWN]]
         if times > _SHOWN:
-            said.append(f"    ... and {times - _SHOWN} more")
-    return "\n".join(said)
+            report_lines.append(f"    ... and {times - _SHOWN} more")
+    return "\n".join(report_lines)
 
 
-def _faults(
-    records: Sequence[Preference], negatives: Negatives | None, responses: Sequence[str], marks: Marks
-) -> list[list[Problem]]:
+def _faults(records: Sequence[Preference], needs: Needs) -> list[list[Problem]]:
     """The problems of each record."""
+    negatives = needs.negatives
     seen: set[str] = set()
     files = [_files(record, negatives) for record in records]
-    held = availability.probe_files(
+    probed = availability.probe_files(
         sorted({str(file) for named in files for file, _ in named.values()}), settings.load().cache
     )
     faults = []
     for record, named in zip(records, files, strict=True):
-        found = [*wrong_texts(record, responses, marks), *_wrong_media(record, negatives, named, held)]
+        found = [*wrong_texts(record, needs.responses, needs.marks), *_wrong_media(record, negatives, named, probed)]
         if record.id in seen:
             found.append(("duplicate id", "an earlier record has the same id"))
         seen.add(record.id)
@@ -148,7 +150,7 @@ def _faults(
 
 
 def _wrong_media(
-    record: Preference, negatives: Negatives | None, files: Files, held: Mapping[str, Mapping[str, Any]]
+    record: Preference, negatives: Negatives | None, files: Files, probed: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[tuple[str, str]]:
     if record.modality not in MODALITIES:
         yield "modality unknown", f"modality is {record.modality!r}: one of {', '.join(MODALITIES)}"
@@ -161,7 +163,7 @@ def _wrong_media(
         known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))
         yield "emotion unknown", f"emotion is {record.emotion!r}; to draw a clip of another one it must be of {known}"
     for name, (file, needed) in files.items():
-        found = held[str(file)]
+        found = probed[str(file)]
         if found["kind"] == "missing":
             yield "missing file", f"{name}: there is no {file}"
         elif found["kind"]:

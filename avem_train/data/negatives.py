@@ -1,7 +1,7 @@
 """Rejected media: which modality of a record's clip changes, and to what (Sections 4.1, E.5).
 
 What is drawn depends on the seed and the record's id alone, never on the records' order, the rank or the epoch; so the
-reference's log-probabilities of it can be computed once and kept. With `redraw` every epoch draws anew.
+reference's log-probabilities of it can be computed once and cached. With `redraw` every epoch draws again.
 
 Noise is put on what the encoders take (normalised pixels, mel features), as VCD does, so a description of it is enough
 to make it again: `altered` does.
@@ -35,20 +35,19 @@ Clip = tuple[Path | None, Path | None]
 class Negatives:
     """Settings of the rejected media.
 
-    kind: "other_emotion", a clip of another emotion (a record's own `rejected_video`, `rejected_audio` come first);
-    "any_clip", any other clip; "diffusion", the record's clip with noise; "random", uniform noise on [0, 1).
-    change: "prompt", only what the prompt is about (PMP, Eq. 5); "both", picture and sound whatever the prompt, each of
-    another emotion as far as the records name it.
-    redraw: draw anew every epoch; the reference is then computed live.
-    diffusion_step: how far the noise goes, 0 to 999 of VCD's schedule; 500 is VCD's default.
-
     Raises ValueError for an unknown kind or change, or a step outside 0 to 999.
     """
 
     kind: str = "other_emotion"
+    """"other_emotion", a clip of another emotion (a record's own `rejected_video`, `rejected_audio` come first);
+    "any_clip", any other clip; "diffusion", the record's clip with noise; "random", uniform noise on [0, 1)."""
     change: str = "prompt"
+    """"prompt", only what the prompt is about (PMP, Eq. 5); "both", picture and sound whatever the prompt, each of
+    another emotion as far as the records name it."""
     redraw: bool = False
+    """Draw again every epoch; the reference is then computed live."""
     diffusion_step: int = 500
+    """How far the noise goes, 0 to 999 of VCD's schedule; 500 is VCD's default."""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -74,16 +73,17 @@ TABLE_17: dict[str, Negatives] = {
 
 @dataclass(frozen=True)
 class Medium:
-    """What stands in one modality's place in the rejected media.
-
-    kind: "own", the record's; "file", that of the file `path` (for the sound a wav, or a clip with its own);
-    "diffusion", the record's with noise of a `step` of VCD's schedule; "random", uniform noise. seed: of the noise.
-    """
+    """What stands in one modality's place in the rejected media."""
 
     kind: str = "own"
+    """"own", the record's; "file", that of the file `path`; "diffusion", the record's with noise of a `step` of VCD's
+    schedule; "random", uniform noise."""
     path: Path | None = None
+    """Of the kind "file": for the sound a wav, or a clip with its own."""
     seed: int = 0
+    """Of the noise."""
     step: int = 0
+    """Of the diffusion."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +91,15 @@ class RejectedMedia:
     """The rejected media of one record. Hashable; equal descriptions give equal media (as long as the files stay)."""
 
     video: Medium
+    """In the picture's place."""
     audio: Medium
+    """In the sound's place."""
 
 
 def draw(records: Sequence["Preference"], settings: Negatives, seed: int, epoch: int = 0) -> list[RejectedMedia]:
     """Rejected media of each record, in the records' order. `epoch` counts only with `settings.redraw`.
 
-    Raises ValueError, naming the record, where there is no clip to draw from; `preferences.problems` finds these first.
+    Raises ValueError, naming the record, where there is no clip to draw from; `checks.problems` finds these first.
     """
     pool = Pool(records)
     salt = f"{seed}/{epoch if settings.redraw else 0}"
@@ -124,13 +126,13 @@ def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
 
 
 class Pool:
-    """The distinct clips of a data set, and which emotions its records name for each."""
+    """The distinct clips of a dataset, and which emotions its records name for each."""
 
     def __init__(self, records: Sequence["Preference"]) -> None:
         self._named: dict[Clip, set[tuple[str, str]]] = {}
         for record in records:
             self._named.setdefault(_clip(record), set()).add((record.modality, record.emotion))
-        self._kept: dict[tuple[Any, ...], list[Clip]] = {}
+        self._cached: dict[tuple[Any, ...], list[Clip]] = {}
 
     @cached_property
     def _clips(self) -> list[Clip]:
@@ -150,10 +152,10 @@ class Pool:
             own = [(modality, frozenset(self._emotions(_clip(record), modality))) for modality in beside]
             wanted = (record.modality, record.emotion, *own)
         key = (changing, *wanted)
-        if key not in self._kept:
+        if key not in self._cached:
             able = [clip for clip in self._clips if _has(clip, changing)]
-            self._kept[key] = self._of_other_emotions(able, *wanted) if wanted else able
-        return self._kept[key]
+            self._cached[key] = self._of_other_emotions(able, *wanted) if wanted else able
+        return self._cached[key]
 
     def _of_other_emotions(
         self, clips: list[Clip], modality: str, emotion: str, *beside: tuple[str, frozenset[str]]
@@ -161,8 +163,8 @@ class Pool:
         """Those of `clips` whose emotion in `modality` is another one, and in each further modality none of its own."""
         if not emotion:
             return []
-        asked = frozenset({emotion})
-        found = self._without(clips, modality, asked) or self._without(clips, None, asked)
+        unwanted = frozenset({emotion})
+        found = self._without(clips, modality, unwanted) or self._without(clips, None, unwanted)
         for further, own in beside:
             if own:
                 found = self._without(found, further, own) or found  # better than none

@@ -1,4 +1,4 @@
-"""What is told of records that can be trained on all the same, though somebody may not have meant them so."""
+"""What is printed of records that can be trained on, though somebody may not have meant them so."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +13,10 @@ _SHOWN = 5  # clips spelled out
 
 
 def notices(records: Sequence["Preference"], unread: Sequence[str], responses: Sequence[str], cache: Path) -> list[str]:
-    """A line for each thing to tell, none where there is nothing.
+    """The lines to print.
 
     unread: what `unknown` says of the file. responses: the rejected responses in use. cache: see
-    `clips.held`.
+    `availability.incomplete`.
     """
     lines = list(unread)
     for kind, pairs in (("repeated", repeated(records)), ("contradictory", contradictory(records, responses))):
@@ -35,8 +35,8 @@ def repeated(records: Sequence["Preference"]) -> list[tuple[str, str]]:
     first: dict[tuple[object, ...], str] = {}
     pairs = []
     for record in records:
-        said = (*_asked(record), record.chosen, record.rejected_video_relevant, record.rejected_emotion_relevant)
-        earlier = first.setdefault((*said, record.rejected_irrelevant), record.id)
+        content = (*_question(record), record.chosen, record.rejected_video_relevant, record.rejected_emotion_relevant)
+        earlier = first.setdefault((*content, record.rejected_irrelevant), record.id)
         if earlier != record.id:
             pairs.append((earlier, record.id))
     return pairs
@@ -46,15 +46,15 @@ def contradictory(records: Sequence["Preference"], responses: Sequence[str]) -> 
     """Ids of records about the same question: one that chooses a response, and one that rejects it; once a record."""
     chosen: dict[tuple[object, ...], str] = {}
     for record in records:
-        chosen.setdefault((*_asked(record), record.chosen.strip()), record.id)
+        chosen.setdefault((*_question(record), record.chosen.strip()), record.id)
     pairs = []
     for record in records:
-        rejected = [(*_asked(record), record.response(name).strip()) for name in responses]
-        by = next((chosen[said] for said in rejected if chosen.get(said, record.id) != record.id), None)
+        rejected = [(*_question(record), record.response(name).strip()) for name in responses]
+        by = next((chosen[content] for content in rejected if chosen.get(content, record.id) != record.id), None)
         if by is not None:
             pairs.append((by, record.id))
     return pairs
 
 
-def _asked(record: "Preference") -> tuple[object, ...]:
+def _question(record: "Preference") -> tuple[object, ...]:
     return record.video, record.audio, record.prompt.strip()

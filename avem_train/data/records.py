@@ -14,7 +14,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, inside, lines, parse_json, read_text
 
 TAG = re.compile(r"<(?:video|audio|image)>")
-"""How data sets write that a medium is to be put there."""
+"""How datasets write that a medium is to be put there."""
 
 
 def unknown(names: Mapping[str, int], known: Sequence[str]) -> list[str]:
@@ -62,29 +62,34 @@ _RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", 
 
 @dataclass(frozen=True)
 class Preference:
-    """One preference record.
-
-    video: the clip, None for a sound alone. audio: a file of its own, None = the video's own sound. prompt: without
-    media tags. modality: what the prompt is about, a key of MODALITIES. emotion: the clip's (in a clip whose picture
-    and sound differ: that of what the prompt is about), "" = unknown. chosen: y_w. rejected_video_relevant: y_l^vr, a
-    cue that is there but does not explain the emotion. rejected_emotion_relevant: y_l^er, a cue of the emotion that is
-    not there. rejected_irrelevant: y_l^irr, neither. rejected_video, rejected_audio: a clip and a sound of another
-    emotion, None = to be drawn. released: read from the released layout, whose fields have other names.
-    """
+    """One preference record."""
 
     id: str
+    """Its name in messages; what is drawn for it depends on it."""
     video: Path | None
+    """The clip; None for a sound alone."""
     audio: Path | None
+    """A file of its own; None = the video's own sound."""
     prompt: str
+    """Without media tags."""
     modality: str
+    """What the prompt is about, a key of MODALITIES."""
     emotion: str
+    """The clip's (in a clip whose picture and sound differ: that of what the prompt is about); "" = unknown."""
     chosen: str
+    """y_w."""
     rejected_video_relevant: str
+    """y_l^vr, a cue that is there but does not explain the emotion."""
     rejected_emotion_relevant: str
+    """y_l^er, a cue of the emotion that is not there."""
     rejected_irrelevant: str = ""
+    """y_l^irr, neither."""
     rejected_video: Path | None = None
+    """A clip of another emotion; None = to be drawn."""
     rejected_audio: Path | None = None
+    """A sound of another emotion; None = to be drawn."""
     released: bool = False
+    """Read from the released layout, whose fields have other names."""
 
     def field(self, name: str) -> str:
         """The name that a field of ours has in the file."""
@@ -97,13 +102,14 @@ class Preference:
 
 @dataclass(frozen=True)
 class Problem:
-    """Why a record cannot be trained on. id: the record's, or "line 7" where it could not be read. kind: short name of
-    the fault, the same for all records that have it. reason: one line that says what to mend.
-    """
+    """Why a record cannot be trained on."""
 
     id: str
+    """The record's, or "line 7" where it could not be read."""
     kind: str
+    """Short name of the fault, the same for all records that have it."""
     reason: str
+    """One line that says what to mend."""
 
 
 def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem], list[str]]:
@@ -133,7 +139,7 @@ def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem], list
 
 
 def _item(row: object) -> Mapping[str, Any]:
-    """A list's item, or what a line's text holds. Raises ValueError for what is no object."""
+    """A list's item, or what a line's text holds. Raises ValueError for anything but an object."""
     item = parse_json(row) if isinstance(row, str) else row
     if not isinstance(item, Mapping):
         raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
@@ -141,7 +147,7 @@ def _item(row: object) -> Mapping[str, Any]:
 
 
 def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
-    """The record that an item is. Raises ValueError for a field that is no text."""
+    """The record that an item is. Raises ValueError where a field that must be text is something else."""
     released = "rejected" in item
     if released:
         named: dict[Any, Any] = {_RELEASED.get(name, name): value for name, value in item.items()}

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 
 class Marks(NamedTuple):
-    """special: all of them. closing: the one that training puts behind every response, "" where it is not known."""
+    """A model's own marks."""
 
     special: tuple[str, ...] = ()
+    """All of them."""
     closing: str = ""
+    """The one that training puts after every response; "" where it is not known."""
 
 
 UNMARKED = Marks()

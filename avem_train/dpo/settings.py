@@ -15,14 +15,12 @@ SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_w
 
 @dataclass(frozen=True)
 class Lora:
-    """The adapters, on every linear layer of the language model and nowhere else.
-
-    rank, alpha: an update is alpha / rank x B A. Section C.3 says "rank 8 and scale 4"; read as that factor, hence
-    alpha 32 (as lora_alpha itself it would be 4).
-    """
+    """The adapters, on every linear layer of the language model and nowhere else: an update is alpha / rank x B A."""
 
     rank: int = 8
+    """Of B and A."""
     alpha: int = 32
+    """Section C.3 says "rank 8 and scale 4"; read as that factor, hence 32 (as lora_alpha itself it would be 4)."""
 
     def __post_init__(self) -> None:
         if min(self.rank, self.alpha) < 1:
@@ -31,23 +29,26 @@ class Lora:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """AdamW and its schedule (Section C.3).
-
-    batch: records a process takes at once. accumulation: batches an update. epochs, or steps where above 0. schedule:
-    one of SCHEDULES. warm_up: share of the steps, 0 to below 1. clip: the gradient's norm at most, 0 = no limit.
-
-    Raises ValueError for a setting outside what is said here.
-    """
+    """AdamW and its schedule (Section C.3). Raises ValueError for a setting outside what is said here."""
 
     learning_rate: float = 5e-7
+    """The peak, above 0."""
     epochs: int = 1
+    """Passes over the records, where steps is 0."""
     steps: int = 0
+    """Updates; above 0 they go before epochs."""
     batch: int = 2
+    """Records that a process takes at once."""
     accumulation: int = 4
+    """Batches an update."""
     schedule: str = "linear"
+    """One of SCHEDULES."""
     warm_up: float = 0.1
+    """Share of the steps, 0 to below 1."""
     weight_decay: float = 0.0
+    """AdamW's, at least 0."""
     clip: float = 1.0
+    """The gradient's norm at most; 0 = no limit."""
 
     def __post_init__(self) -> None:
         if min(self.batch, self.accumulation, self.epochs) < 1 or self.steps < 0 or not 0 <= self.warm_up < 1:
@@ -65,26 +66,30 @@ class Optimiser:
 
 @dataclass(frozen=True)
 class Running:
-    """What changes speed and memory, not the result (beyond rounding).
-
-    device: auto, cpu. dtype: of the weights, auto (bfloat16 on a GPU, else float32), bfloat16, float32. mixed: compute
-    in bfloat16 on float32 weights (faster on a CPU that can). packed: common beginnings once.
-    keep_reference: compute the frozen model's log-probabilities once and keep them in `reference` ("" = the settings'
-    cache). checkpointing: recompute activations. feature_cache_gb: host memory for features of clips. save_every: steps
-    between checkpoints, 0 = none. log_every: steps between logs. tensorboard: write its files too.
-    """
+    """What changes speed and memory, and the result by rounding alone."""
 
     device: str = "auto"
+    """auto or cpu."""
     dtype: str = "auto"
+    """Of the weights: auto (bfloat16 on a GPU, else float32), bfloat16 or float32."""
     mixed: bool = False
+    """Compute in bfloat16 on float32 weights (faster on a CPU that can)."""
     packed: bool = True
+    """Compute common prefixes once."""
     keep_reference: bool = True
+    """Compute the frozen model's log-probabilities once and cache them."""
     reference: str = ""
+    """The folder of that cache; "" = below the settings' cache."""
     checkpointing: bool = False
+    """Compute activations again in the backward pass."""
     feature_cache_gb: float = 4.0
+    """Host memory for features of clips."""
     save_every: int = 50
+    """Steps between checkpoints; 0 = none."""
     log_every: int = 1
+    """Steps between logs."""
     tensorboard: bool = True
+    """Write its files too."""
 
     def __post_init__(self) -> None:
         if self.device not in ("auto", "cpu") or self.dtype not in ("auto", "bfloat16", "float32"):
@@ -95,25 +100,32 @@ class Running:
 
 @dataclass(frozen=True)
 class Settings:
-    """A preference training.
-
-    data: records (see `preferences`). out: folder to write. model: a folder, avere_nano, the embedded model, or a hub
-    id org/name. root: folder that the records' paths start from ("" = the data's). seed: 0 to 2**32 - 1. merge: write
-    whole weights beside the adapter. on_bad_record: stop or skip.
-    """
+    """A preference training."""
 
     data: Path
+    """Records (see `avem_train.data.checks`)."""
     out: Path
+    """Folder to write."""
     model: str = EMBEDDED
+    """A folder, avere_nano, the embedded model, or a hub id org/name."""
     root: str = ""
+    """Folder that the records' paths start from; "" = the data's."""
     seed: int = 0
+    """0 to 2**32 - 1."""
     merge: bool = False
+    """Write whole weights beside the adapter."""
     on_bad_record: str = "stop"
+    """stop or skip."""
     objective: Objective = field(default_factory=Objective)
+    """The loss."""
     negatives: Negatives = field(default_factory=Negatives)
+    """The rejected media."""
     lora: Lora = field(default_factory=Lora)
+    """The adapters."""
     optimiser: Optimiser = field(default_factory=Optimiser)
+    """AdamW and its schedule."""
     running: Running = field(default_factory=Running)
+    """Speed and memory."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:

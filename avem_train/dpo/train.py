@@ -95,23 +95,16 @@ def _trained(
     from model_adapters.base.arguments import choose_dtype
 
     started = time.monotonic()
-    negatives = settings.negatives if settings.objective.lambda_av else None
     root = Path(settings.root) if settings.root else None
-    known = (
+    marks = (
         special_tokens.of(backbone.processor)
         if backbone
         else special_tokens.of_folder(model_folder, loading.family(model_folder))
     )
-    records = checks.load(
-        settings.data,
-        root,
-        settings.out,
-        settings.on_bad_record,
-        negatives,
-        settings.objective.responses,
-        first=arguments.should_save,
-        marks=known,
+    needs = checks.Needs(
+        settings.negatives if settings.objective.lambda_av else None, settings.objective.responses, marks
     )
+    records = checks.load(settings.data, root, settings.out, settings.on_bad_record, needs, first=arguments.should_save)
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
     folder = RunFolder(settings, model_folder, len(records), arguments, dtype)
     if (steps := folder.finished()) is not None:

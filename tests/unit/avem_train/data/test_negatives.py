@@ -70,13 +70,13 @@ def test_a_draw_depends_on_id_and_seed_alone(order, seed, name):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_seed_or_with_redraw_another_epoch_draws_anew(kind):
+def test_another_seed_or_with_redraw_another_epoch_draws_again(kind):
     records = many()
     once = draw(records, Negatives(kind), 0)
     assert draw(records, Negatives(kind), 1) != once
-    anew = Negatives(kind, redraw=True)
-    assert draw(records, anew, 0, epoch=0) == once
-    assert draw(records, anew, 0, epoch=1) != once
+    again = Negatives(kind, redraw=True)
+    assert draw(records, again, 0, epoch=0) == once
+    assert draw(records, again, 0, epoch=1) != once
 
 
 def test_clips_are_drawn_evenly():

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avem_train.data import special_tokens
-from avem_train.data.checks import BAD_RECORDS, load, problems, read
+from avem_train.data.checks import BAD_RECORDS, Needs, load, problems, read
 from avem_train.data.negatives import Negatives, draw
 from avem_train.data.records import FURTHER_EMOTIONS
 from avem_train.data.special_tokens import Marks
@@ -98,8 +98,8 @@ def test_the_released_layout(folder):
     assert (second.rejected_video, second.rejected_audio) == (folder / "l.mp4", folder / "l.wav")
     assert (second.modality, second.emotion) == ("audio", "anger")
     assert first.id != second.id
-    assert {fault.kind for fault in problems([first], Negatives())} == {"emotion unknown"}
-    assert problems([first], Negatives("random")) == problems([second], Negatives()) == []
+    assert {fault.kind for fault in problems([first], Needs(Negatives()))} == {"emotion unknown"}
+    assert problems([first], Needs(Negatives("random"))) == problems([second], Needs(Negatives())) == []
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_released_item_is_about_the_media_it_gives_rejected_ones_of(folder, gi
     path.write_text(json.dumps([released | given_media]))
     (record,) = read(path)
     assert record.modality == modality
-    assert problems([record], Negatives()) == []
+    assert problems([record], Needs(Negatives())) == []
     (drawn,) = draw([record], Negatives(), seed=0)
     assert (drawn.video.path, drawn.audio.path) == tuple(name and folder / name for name in replaced)
 
@@ -136,7 +136,7 @@ def test_emotions_are_read_in_any_usual_spelling(folder):
 def fault(folder, negatives=None, responses=REJECTED[:2], **changes):
     """The problems of one record with something wrong, among good ones."""
     path = good(folder, item("3", **changes))
-    return [(found.kind, found.reason) for found in problems(read(path), negatives or Negatives(), responses)]
+    return [(found.kind, found.reason) for found in problems(read(path), Needs(negatives or Negatives(), responses))]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_what_is_not_used_need_not_be_there(folder):
     ((kind, reason), *rest) = fault(folder, responses=("irrelevant",), rejected_irrelevant="")
     assert (kind, reason) == ("empty text", "rejected_irrelevant is empty")
     assert len(rest) == 0 or {kind for kind, _ in rest} == {"empty text"}
-    naive = problems(read(good(folder, item("3", emotion=""))), None)
+    naive = problems(read(good(folder, item("3", emotion=""))))
     assert naive == []
     audio = {"modality": "audio", "rejected_video": "gone.mp4", "rejected_audio": "l.wav"}
     assert fault(folder, **audio) == []  # only the sound is asked about
@@ -188,7 +188,7 @@ def test_faults_of_the_released_layout_go_by_its_own_names(folder):
     released = {"video": "a.mp4", "prompt": "<video> How?", "chosen": "A", "rejected": "", "rejected_2": "B <video>"}
     path = folder / "prefs.json"
     path.write_text(json.dumps([released | {"video_l": "gone.mp4", "emotion": "anger"}]))
-    found = sorted(fault.reason.split(" ")[0] for fault in problems(read(path), Negatives()))
+    found = sorted(fault.reason.split(" ")[0] for fault in problems(read(path), Needs(Negatives())))
     assert found == ["rejected", "rejected_2", "video_l:"]
 
 
@@ -205,7 +205,7 @@ MARKS = Marks(("<|im_start|>", "<|im_end|>", "<|VIDEO|>"), "<|im_end|>")
     ],
 )
 def test_marks_of_the_model_are_found_in_texts(folder, changes, kind, said):
-    (found,) = problems(read(good(folder, item("3", **changes))), Negatives(), marks=MARKS)
+    (found,) = problems(read(good(folder, item("3", **changes))), Needs(Negatives(), marks=MARKS))
     assert found.kind == kind
     assert said in found.reason
 
@@ -230,30 +230,32 @@ def test_what_may_not_be_meant_so_is_told_and_trained_on(folder, capsys, make_cl
         item("turned", chosen="By the hat.", rejected_video_relevant="By its brows."),
         item("cut", "fear", video="cut.mp4", rejected_vidoe="l.mp4", note="mine"),
     )
-    assert len(load(path, None, folder / "out", negatives=Negatives())) == 5
-    told = capsys.readouterr().err.splitlines()
-    assert f"{path}: unknown field: 'rejected_vidoe' in 1 records is not read; did you mean 'rejected_video'?" in told
-    assert any("unknown field: 'note' in 1 records is not read; known: " in line for line in told)
-    assert f"{path}: repeated: 1 records; the first, 'again', says what '1' says" in told
-    assert f"{path}: contradictory: 3 records; the first, '1', rejects what 'turned' chooses" in told
-    assert any("damaged clip: " in line and "cut.mp4" in line for line in told)
-    assert len(told) == 5
-    load(path, None, folder / "out", negatives=Negatives(), first=False)
+    assert len(load(path, None, folder / "out", needs=Needs(Negatives()))) == 5
+    printed = capsys.readouterr().err.splitlines()
+    assert (
+        f"{path}: unknown field: 'rejected_vidoe' in 1 records is not read; did you mean 'rejected_video'?" in printed
+    )
+    assert any("unknown field: 'note' in 1 records is not read; known: " in line for line in printed)
+    assert f"{path}: repeated: 1 records; the first, 'again', says what '1' says" in printed
+    assert f"{path}: contradictory: 3 records; the first, '1', rejects what 'turned' chooses" in printed
+    assert any("damaged clip: " in line and "cut.mp4" in line for line in printed)
+    assert len(printed) == 5
+    load(path, None, folder / "out", needs=Needs(Negatives()), first=False)
     assert capsys.readouterr().err == ""
 
 
 def test_no_clip_of_another_emotion(folder):
     alike = read(lines(folder / "p.jsonl", item("1"), item("2", video="b.mp4")))
-    assert {(found.id, found.kind) for found in problems(alike, Negatives())} == {
+    assert {(found.id, found.kind) for found in problems(alike, Needs(Negatives()))} == {
         ("1", "no clip of another emotion"),
         ("2", "no clip of another emotion"),
     }
-    assert problems(alike, Negatives("any_clip")) == []
-    single = problems(alike[:1], Negatives("any_clip"))
+    assert problems(alike, Needs(Negatives("any_clip"))) == []
+    single = problems(alike[:1], Needs(Negatives("any_clip")))
     assert [found.kind for found in single] == ["no other clip"]
     # a bad record is nobody's rejected clip: without "2" there is none for "1"
     pair = read(lines(folder / "p.jsonl", item("1"), item("2", "fear", video="gone.mp4")))
-    assert [(found.id, found.kind) for found in problems(pair, Negatives())] == [
+    assert [(found.id, found.kind) for found in problems(pair, Needs(Negatives()))] == [
         ("1", "no clip of another emotion"),
         ("2", "missing file"),
     ]
@@ -263,37 +265,37 @@ def test_training_stops_at_a_bad_record_with_one_report_of_all(folder, capsys):
     many = [item(f"m{i}", video=f"gone{i}.mp4") for i in range(14)]
     path = good(folder, *many, item("t", chosen=""), '{"id": "broken"', '["no object"]', item("n", chosen=7))
     with pytest.raises(SystemExit) as stopped:
-        load(path, None, folder / "out", negatives=Negatives())
+        load(path, None, folder / "out", needs=Needs(Negatives()))
     assert stopped.value.code == 2
-    told = capsys.readouterr().err
-    assert "18 of 20 records" in told
-    assert "missing file: 14" in told
-    assert "m9:" in told
-    assert "m10:" not in told
-    assert "... and 4 more" in told
-    assert "line 18" in told
-    assert "on_bad_record=skip" in told
-    kept = [json.loads(line) for line in (folder / "out" / BAD_RECORDS).read_text().splitlines()]
-    assert {row["id"] for row in kept} == {*(f"m{i}" for i in range(14)), "t", "line 18", "line 19", "line 20"}
+    printed = capsys.readouterr().err
+    assert "18 of 20 records" in printed
+    assert "missing file: 14" in printed
+    assert "m9:" in printed
+    assert "m10:" not in printed
+    assert "... and 4 more" in printed
+    assert "line 18" in printed
+    assert "on_bad_record=skip" in printed
+    listed = [json.loads(line) for line in (folder / "out" / BAD_RECORDS).read_text().splitlines()]
+    assert {row["id"] for row in listed} == {*(f"m{i}" for i in range(14)), "t", "line 18", "line 19", "line 20"}
 
 
 def test_skipping_goes_on_with_the_good_ones_and_keeps_the_list(folder, capsys):
     path = good(folder, item("3", video="gone.mp4"), "{", item("1", chosen="Again."))
-    records = load(path, None, folder / "out", "skip", Negatives())
+    records = load(path, None, folder / "out", "skip", Needs(Negatives()))
     assert [record.id for record in records] == ["1", "2"]
     assert records[0].chosen == "By its brows."
     assert "Going on with the other 2" in capsys.readouterr().err
-    kept = [json.loads(line)["id"] for line in (folder / "out" / BAD_RECORDS).read_text().splitlines()]
-    assert kept == ["line 4", "3", "1"]
-    assert load(good(folder), None, folder / "out", "skip", Negatives()) == records
+    listed = [json.loads(line)["id"] for line in (folder / "out" / BAD_RECORDS).read_text().splitlines()]
+    assert listed == ["line 4", "3", "1"]
+    assert load(good(folder), None, folder / "out", "skip", Needs(Negatives())) == records
     assert not (folder / "out" / BAD_RECORDS).exists()  # of the run before
 
 
 def test_one_of_several_processes_tells_of_bad_records(folder, capsys):
     path = good(folder, item("3", video="gone.mp4"))
-    assert len(load(path, None, folder / "out", "skip", Negatives(), first=False)) == 2
+    assert len(load(path, None, folder / "out", "skip", Needs(Negatives()), first=False)) == 2
     with pytest.raises(SystemExit) as stopped:
-        load(path, None, folder / "out", "stop", Negatives(), first=False)
+        load(path, None, folder / "out", "stop", Needs(Negatives()), first=False)
     assert stopped.value.code == 2
     assert capsys.readouterr().err == ""
 
@@ -314,9 +316,9 @@ def test_a_file_that_is_none_stops_with_its_name(folder, capsys, content, said):
         path.write_text(content)
     with pytest.raises(SystemExit):
         read(path)
-    told = capsys.readouterr().err
-    assert str(path) in told
-    assert said in told
+    printed = capsys.readouterr().err
+    assert str(path) in printed
+    assert said in printed
 
 
 @pytest.mark.parametrize("field", ["video", "audio", "rejected_video", "rejected_audio"])
@@ -327,11 +329,11 @@ def test_a_record_names_no_file_outside_its_folder(folder, field, named, capsys)
     path = good(folder, item("3", **{field: named}))
     with pytest.raises(SystemExit) as stopped:
         read(path)
-    told = capsys.readouterr().err
+    printed = capsys.readouterr().err
     assert stopped.value.code == 2
-    assert f"line 3: field {field!r}" in told
-    assert "root=" in told
-    assert max(map(len, told.splitlines())) < 1000
+    assert f"line 3: field {field!r}" in printed
+    assert "root=" in printed
+    assert max(map(len, printed.splitlines())) < 1000
 
 
 def test_absolute_paths_below_the_root_are_read(folder):
@@ -391,4 +393,4 @@ def test_no_content_ends_in_a_traceback(scratch, content):
     except SystemExit:
         return
     assert {record.id for record in records} >= {"1", "2"}
-    assert {found.id for found in problems(records, Negatives())} <= {record.id for record in records}
+    assert {found.id for found in problems(records, Needs(Negatives()))} <= {record.id for record in records}

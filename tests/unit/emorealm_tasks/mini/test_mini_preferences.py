@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train.data.checks import problems, read
+from avem_train.data.checks import Needs, problems, read
 from avem_train.data.negatives import TABLE_17, Negatives
 from avem_train.objectives import REJECTED
 from emorealm_tasks.media import probe
@@ -189,7 +189,7 @@ def test_the_command_writes_a_set_that_training_accepts(folder):
     rows = read(folder / "preferences.jsonl")
     assert len(rows) == 24 * preferences.RECORDS_PER_CLIP
     for settings_ in (*TABLE_17.values(), None):
-        assert problems(rows, settings_, REJECTED) == []
+        assert problems(rows, Needs(settings_, REJECTED)) == []
     sample = probe(str(rows[0].video))
     assert sample.has_video
     assert sample.has_audio

@@ -1,4 +1,4 @@
-"""What a training tells: one line at the start, a progress bar, log.jsonl and TensorBoard."""
+"""How a training logs: a progress bar, log.jsonl and TensorBoard."""
 
 import json
 from pathlib import Path
@@ -46,8 +46,8 @@ class JsonLines(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Keep the lines up to the step that is resumed from."""
-        kept = [line for line in read_log(self.path) if line["step"] <= state.global_step]
-        files.write(self.path, "".join(json.dumps(line) + "\n" for line in kept))
+        earlier = [line for line in read_log(self.path) if line["step"] <= state.global_step]
+        files.write(self.path, "".join(json.dumps(line) + "\n" for line in earlier))
 
     def on_log(
         self,

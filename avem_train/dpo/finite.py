@@ -1,4 +1,4 @@
-"""A training whose numbers stop being numbers: seen before an update is made of them, and never saved."""
+"""A training whose numbers become NaN or infinite: found before an update is made of them, and never saved."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 
 class LossNotFinite(Exception):
-    """The loss of a record, a gradient or an adapter is no number; the message names it and the step."""
+    """The loss of a record, a gradient or an adapter is NaN or infinite; the message names it and the step."""
 
 
 class Finite(TrainerCallback):
-    """Looks at the gradients of every update before it is made: one that is no number spoils every adapter at once.
+    """Looks at the gradients of every update before it is made: a NaN spoils every adapter at once.
 
-    Where a sharded optimiser holds the gradients there are none to look at, and `check_numbers` alone does it.
+    Where a sharded optimiser holds the gradients there are none to look at, and `check_adapters` alone does it.
     """
 
     def on_pre_optimizer_step(
@@ -26,8 +26,8 @@ class Finite(TrainerCallback):
             raise LossNotFinite(f"the gradient is no number at step {state.global_step + 1}")
 
 
-def check_numbers(model: nn.Module, step: int) -> None:
-    """Raises LossNotFinite where what is trained is no number after so many steps."""
+def check_adapters(model: nn.Module, step: int) -> None:
+    """Raises LossNotFinite where what is trained is NaN or infinite after so many steps."""
     if not _finite([p.detach() for p in model.parameters() if p.requires_grad]):
         raise LossNotFinite(f"the adapters are no numbers after step {step}, and are not saved")
 
@@ -46,6 +46,6 @@ def set_rate(optimiser: Any, schedule: Any, rate: float) -> None:
 
 
 def _finite(tensors: list[torch.Tensor]) -> bool:
-    """Whether all are numbers; of a sharded one this process's part."""
+    """Whether all are finite; of a sharded one this process's part."""
     local = [getattr(tensor, "_local_tensor", tensor) for tensor in tensors]
     return not local or bool(torch.stack([part.isfinite().all() for part in local]).all())

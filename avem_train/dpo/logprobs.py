@@ -1,6 +1,6 @@
 """Responses -> log-probabilities: the plain way, a row each, and the packed way, every common prefix once.
 
-Both run the same forward pass of the language model. Media enter where their placeholders stand, right behind the
+Both run the same forward pass of the language model. Media enter where their placeholders stand, right after the
 embedding table, and only the places that predict a response go through the head: two hooks, which work for every model
 and inside whatever wraps it (PEFT, DDP, ZeRO, FSDP).
 """

@@ -167,7 +167,7 @@ class RunFolder:
             (place / "training_args.bin").unlink(missing_ok=True)
 
     def merge(self, dtype: torch.dtype) -> None:
-        """Write whole weights of a dtype: the model's, loaded anew, with the adapters added."""
+        """Write whole weights of a dtype: the model's, loaded again, with the adapters added."""
         whole = loading.load(self.model_folder, torch.device("cpu"), dtype, 0)
         whole.close()
         lora_folders.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)
@@ -242,20 +242,20 @@ def _deciding(about: dict[str, Any], part: str) -> Any:
     found = {name: value for name, value in found.items() if name not in _PLACES.get(part, ())}
     if not isinstance(found.get("optimiser"), dict):
         return found
-    kept = {name: value for name, value in found["optimiser"].items() if name not in _DIVIDING}
-    return found | {"optimiser": kept}
+    optimiser = {name: value for name, value in found["optimiser"].items() if name not in _DIVIDING}
+    return found | {"optimiser": optimiser}
 
 
 def _anywhere(settings: "Settings") -> "Settings":
     """The settings with paths that mean the same whatever folder the command is given in."""
-    model, kept = settings.model, settings.running.reference
+    model, reference = settings.model, settings.running.reference
     return replace(
         settings,
         data=settings.data.absolute(),
         out=settings.out.absolute(),
         root=str(Path(settings.root).absolute()) if settings.root else "",
         model=str(Path(model).absolute()) if Path(model).is_dir() else model,
-        running=replace(settings.running, reference=str(Path(kept).absolute()) if kept else ""),
+        running=replace(settings.running, reference=str(Path(reference).absolute()) if reference else ""),
     )
 
 

@@ -22,7 +22,7 @@ class Termination(TrainerCallback):
     """Whether SIGTERM came. Before the first update, and at a second signal, the process ends at once."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._updating = False
 
     @contextmanager
@@ -38,9 +38,9 @@ class Termination(TrainerCallback):
             signal.signal(signal.SIGTERM, before)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.asked or not self._updating:
+        if self.requested or not self._updating:
             raise SystemExit(STATUS)
-        self.asked = True
+        self.requested = True
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -49,12 +49,12 @@ class Termination(TrainerCallback):
         self._updating = True
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Save and end, where any process was asked to."""
+        """Save and end, where any process got the signal."""
         if args.world_size > 1:
-            flag = torch.tensor([float(self.asked)], device=args.device)
+            flag = torch.tensor([float(self.requested)], device=args.device)
             torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-            self.asked = bool(flag.item())
-        if self.asked:
+            self.requested = bool(flag.item())
+        if self.requested:
             control.should_save = control.should_training_stop = True
 
     def on_train_end(
@@ -62,7 +62,7 @@ class Termination(TrainerCallback):
     ) -> None:
         """End the process, unless the update was the last one anyway."""
         self._updating = False
-        if self.asked and state.global_step < state.max_steps:
+        if self.requested and state.global_step < state.max_steps:
             if args.should_save:
                 said = f"emorealm: ended by SIGTERM after step {state.global_step} of {state.max_steps}, which is saved"
                 print(f"\n{said}; the same command goes on from there", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
-from avem_train.dpo.finite import Finite, LossNotFinite, check_numbers, set_rate
+from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters, set_rate
 from avem_train.dpo.model_card import settle
 from avem_train.objectives import PreferenceLogps, preference_loss
 
@@ -182,8 +182,8 @@ class PreferenceTrainer(Trainer):
         super().log(logs, start_time)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """As transformers', for a checkpoint too. Raises LossNotFinite for adapters that are no numbers."""
-        check_numbers(self.model, self.state.global_step)
+        """As transformers', for a checkpoint too. Raises LossNotFinite for adapters that are NaN or infinite."""
+        check_adapters(self.model, self.state.global_step)
         super().save_model(output_dir, _internal_call)
         if self.args.should_save:
             settle(Path(output_dir or str(self.args.output_dir)), self.dataset.backbone.folder)

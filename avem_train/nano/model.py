@@ -22,30 +22,42 @@ VOCABULARY_CLIPS = 1500
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of the model.
-
-    frames, image_size, patch: of the picture (pixels); window_seconds: of sound heard; span_seconds: sound a speech
-    token stands for; mel_bins: of the spectrogram; widths, layers, heads: of video tower, audio tower, Q-Former
-    ("query") and language model ("text"); vocabulary: pieces.
-    """
+    """Sizes of the model."""
 
     frames: int = 2
+    """Pictures of a clip."""
     image_size: int = 96
+    """Of a picture, pixels."""
     patch: int = 24
+    """Of a picture, pixels."""
     window_seconds: int = 4
+    """Of sound heard."""
     span_seconds: float = 0.5
+    """Sound that a speech token stands for."""
     mel_bins: int = 64
+    """Of the spectrogram."""
     vision_width: int = 128
+    """Of the video encoder."""
     vision_layers: int = 4
+    """Of the video encoder."""
     audio_width: int = 128
+    """Of the audio encoder."""
     audio_layers: int = 2
+    """Of the audio encoder."""
     query_layers: int = 1
+    """Of the Q-Former."""
     tower_heads: int = 4
+    """Of both encoders and the Q-Former."""
     text_width: int = 192
+    """Of the language model."""
     text_layers: int = 4
+    """Of the language model."""
     text_heads: int = 6
+    """Of the language model."""
     text_mlp: int = 512
+    """Of the language model."""
     vocabulary: int = 1100
+    """Pieces."""
 
 
 def configuration(shape: Shape) -> AvereConfig:
@@ -141,26 +153,29 @@ def response_ids(processor: AvereProcessor, response: str) -> list[int]:
 
 
 def project_video(model: AvereForConditionalGeneration, states: torch.Tensor) -> torch.Tensor:
-    """Kept video tower states (clips, tokens, width) -> embeddings (clips, tokens, hidden)."""
+    """Cached video encoder states (clips, tokens, width) -> embeddings (clips, tokens, hidden)."""
     return model.model.video_projector(states)
 
 
 def project_audio(model: AvereForConditionalGeneration, read: torch.Tensor) -> torch.Tensor:
-    """Kept Q-Former outputs (clips, windows, width) -> embeddings (clips, windows, hidden)."""
+    """Cached Q-Former outputs (clips, windows, width) -> embeddings (clips, windows, hidden)."""
     return model.model.audio_projector.linear(read)
 
 
 @dataclass
 class Media:
-    """Kept tower states of clips, in their order: video (clips, tokens, width), audio (clips, windows, width)."""
+    """Cached encoder states of clips."""
 
     clips: list[Clip]
+    """In the order of their states."""
     video: torch.Tensor
+    """(clips, tokens, width)."""
     audio: torch.Tensor
+    """(clips, windows, width)."""
 
 
 def forward(model: AvereForConditionalGeneration, batch: dict[str, Any]) -> torch.Tensor:
-    """Logits (batch, length, vocabulary) of a packed batch with kept tower features."""
+    """Logits (batch, length, vocabulary) of a packed batch with cached encoder features."""
     return model(
         input_ids=batch["input_ids"],
         attention_mask=batch["attention_mask"],

@@ -1,7 +1,7 @@
 """The optimiser of the embedded model: Muon for matrices, AdamW for everything else, one schedule for both.
 
 Muon (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/) makes each update of a weight matrix orthogonal.
-The video tower needed a third of AdamW's steps to the same loss, which is what keeps the recipe under half an hour.
+The video encoder needed a third of AdamW's steps to the same loss, which is what keeps the recipe under half an hour.
 """
 
 import math
@@ -15,15 +15,18 @@ from transformers import PreTrainedModel
 
 @dataclass(frozen=True)
 class Schedule:
-    """steps; learning_rate: AdamW's peak; matrix_learning_rate: Muon's peak, whose updates have a size of their own;
-    warm_up: steps of linear warm-up, then cosine decay that reaches `floor` of the peak after the last step.
-    """
+    """Linear warm-up, then cosine decay."""
 
     steps: int
+    """Of the whole training."""
     learning_rate: float
+    """AdamW's peak."""
     matrix_learning_rate: float = 0.02
+    """Muon's peak; its updates have a size of their own."""
     warm_up: int = 100
+    """Steps of warm-up."""
     floor: float = 0.0
+    """Share of the peak that is reached after the last step."""
 
     def share(self, step: int) -> float:
         """Share of the peak at a step (from 0), in (0, 1]."""

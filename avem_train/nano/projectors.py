@@ -1,7 +1,7 @@
-"""Aligns the projectors: what a tower hands on comes to lie near the embeddings of the words that name it.
+"""Aligns the projectors: what an encoder hands on comes to lie near the embeddings of the words that name it.
 
-A few seconds on kept tower states, before the language model learns anything. After it a question's word and the medium
-it asks about look alike, so telling whether a cue is there is one act of matching, not a lesson for every cue.
+A few seconds on cached encoder states, before the language model learns anything. After it a question's word and the
+medium it asks about look alike, so telling whether a cue is there is one act of matching, learnt once for all cues.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,14 @@ from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 @dataclass(frozen=True)
 class Alignment:
-    """steps: for each projector; clips: a step; learning_rate: AdamW's peak, linear decay to 0."""
+    """Settings of the training."""
 
     steps: int = 400
+    """For each projector."""
     clips: int = 128
+    """A step."""
     learning_rate: float = 2e-3
+    """AdamW's peak; linear decay to 0."""
 
 
 def named_by(clip: Clip, modality: str) -> list[str]:
@@ -57,9 +60,9 @@ def align_projector(
 ) -> float:
     """Train one projector; returns the loss of the last step.
 
-    project: tower states (clips, tokens, width) -> embeddings (clips, tokens, hidden). words: embeddings of the pieces
-    (pieces, hidden), fixed. truth: (clips, pieces). A piece's logit is the log-sum-exp over the tokens of the scaled
-    cosine between token and piece: one token is enough to show it.
+    project: encoder states (clips, tokens, width) -> embeddings (clips, tokens, hidden). words: embeddings of the
+    pieces (pieces, hidden), fixed. truth: (clips, pieces). A piece's logit is the log-sum-exp over the tokens of the
+    scaled cosine between token and piece: one token is enough to show it.
     """
     words = nn.functional.normalize(words.detach(), dim=-1)
     scale = nn.Parameter(torch.tensor(20.0))

@@ -1,4 +1,4 @@
-"""Clips of the mini world as tensors, rendered without the detour through mp4: what the towers are trained on."""
+"""Clips of the mini world as tensors, rendered without the detour through mp4: what the encoders are trained on."""
 
 from collections.abc import Iterable
 
@@ -37,7 +37,7 @@ def _subsampled(picture: np.ndarray) -> np.ndarray:
 
 
 def rendered(clips: Iterable[Clip], modality: str, processor: AvereProcessor) -> torch.Tensor:
-    """One modality of clips as the tower takes it, float16.
+    """One modality of clips as the encoder takes it, float16.
 
     "video": pixel values (clips, frames, 3, height, width); "audio": mel features (clips, bins, mel frames).
     """

@@ -1,9 +1,9 @@
-"""How the embedded reference model comes to be: towers learn the cues, then the language model learns to answer.
+"""How the embedded reference model comes to be: encoders learn the cues, then the language model learns to answer.
 
-Stages: a vocabulary; the two towers as classifiers of cues; tower features of every training clip, kept; the projectors
-by words; projectors and language model on statements to judge, and on balanced instructions; then a short biased stage,
-which gives the model the weakness that the paper studies (Section 1): it says yes too readily. Where the biased
-stage stops is chosen on the validation world. A run that was stopped goes on after its last finished stage.
+Stages: a vocabulary; the two encoders as classifiers of cues; their features of every training clip, cached; the
+projectors by words; projectors and language model on statements to judge, and on balanced instructions; then a short
+biased stage, which gives the model the weakness that the paper studies (Section 1): it says yes too readily. Where the
+biased stage stops is chosen on the validation world. A run that was stopped goes on after its last finished stage.
 """
 
 import hashlib
@@ -18,12 +18,12 @@ import torch
 from tqdm import tqdm
 
 from avem_train.dpo import run_folder
+from avem_train.nano import encoders
 from avem_train.nano import model as nano
-from avem_train.nano import towers
+from avem_train.nano.encoders import Settings as EncoderSettings
 from avem_train.nano.model import Media
 from avem_train.nano.optimiser import MuonAdamW, Schedule, split
 from avem_train.nano.projectors import Alignment, align
-from avem_train.nano.towers import Settings as TowerSettings
 from avem_train.nano.validation import Exam, Scores, validate
 from avem_train.packing.prefix import IGNORE, Packed, branch_loss, collate, pack
 from emorealm_tasks import files
@@ -36,54 +36,69 @@ from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage of supervised fine-tuning.
-
-    steps: optimiser steps. clips: clips a step. segments: instructions about each clip. learning_rate and
-    matrix_learning_rate: peaks of AdamW and Muon, warm-up over 3% of the steps, cosine decay to `floor` of it. hidden:
-    share of clips whose media are withheld, so that the text prior means something. mix: kind of instruction, or
-    "statements" -> weight. lettered: share of the statements' branches whose verdicts are letters.
-    confounded: share of clips from the confounded world. no_share, confounded_yes, hallucinated_yes: see
-    `instructions.Bias`. stop_between: end as soon as the validation accuracies of both kinds of no (spurious,
-    hallucination) lie between these, in percent; empty = never. every: steps between such looks. bf16: autocast the
-    forward pass.
-    """
+    """One stage of supervised fine-tuning; the learning rates warm up over 3% of the steps, then decay by a cosine."""
 
     steps: int
+    """Optimiser steps."""
     mix: dict[str, Any]
+    """Kind of instruction, or "statements" -> weight."""
     clips: int = 16
+    """Clips a step."""
     segments: int = 6
+    """Instructions about each clip."""
     learning_rate: float = 2e-3
+    """AdamW's peak."""
     matrix_learning_rate: float = 0.02
+    """Muon's peak."""
     floor: float = 0.05
+    """Share of the peak at the end."""
     hidden: float = 0.08
+    """Share of clips whose media are withheld, so that the text prior means something."""
     lettered: float = 0.5
+    """Share of the statements' branches whose verdicts are letters."""
     confounded: float = 0.0
+    """Share of clips from the confounded world."""
     no_share: float = 0.5
+    """See `instructions.Bias`."""
     confounded_yes: float = 0.0
+    """See `instructions.Bias`."""
     hallucinated_yes: float = 0.0
+    """See `instructions.Bias`."""
     stop_between: list[Any] = field(default_factory=list)
+    """End as soon as the validation accuracies of both kinds of no (spurious, hallucination) lie between these, in
+    percent; empty = never."""
     every: int = 250
+    """Steps between such looks."""
     bf16: bool = False
+    """Autocast the forward pass."""
 
 
 @dataclass(frozen=True)
 class MiniBase:
-    """Settings of the program `mini_base`.
-
-    out: folder to write. clips: training clips. validation_clips: clips of the validation world.
-    """
+    """Settings of the program `mini_base`."""
 
     out: Path
+    """Folder to write."""
     statements: Stage
+    """The first stage: statements to judge."""
     letters: Stage
+    """The second: verdicts by letter."""
     balanced: Stage
+    """The third: balanced instructions."""
     biased: Stage
+    """The last: too many a yes."""
     seed: int = 0
+    """Of all that is drawn."""
     clips: int = 6000
+    """Training clips."""
     validation_clips: int = 240
+    """Clips of the validation world."""
     shape: nano.Shape = field(default_factory=nano.Shape)
-    towers: TowerSettings = field(default_factory=TowerSettings)
+    """Sizes of the model."""
+    towers: EncoderSettings = field(default_factory=EncoderSettings)
+    """Training of the encoders."""
     alignment: Alignment = field(default_factory=Alignment)
+    """Training of the projectors."""
 
 
 STAGES = ("statements", "letters", "balanced", "biased")
@@ -116,8 +131,8 @@ def _branch(
 
 def _row(rng: np.random.Generator, clip: Clip, stage: Stage, hidden: bool, processor: AvereProcessor) -> Packed:
     """Instructions about one clip, packed."""
-    asked = drawn(rng, stage.mix, stage.segments)
-    branches = [_branch(rng, clip, stage, kind, modality, processor) for kind, modality in asked]
+    kinds = drawn(rng, stage.mix, stage.segments)
+    branches = [_branch(rng, clip, stage, kind, modality, processor) for kind, modality in kinds]
     prompts, responses, labels = (list(column) for column in zip(*branches, strict=True))
     texts = [processor.prompt(text, video=not hidden, audio=not hidden) for text in prompts]
     return pack([processor.encode_prompt(text) for text in texts], responses, labels)
@@ -126,7 +141,7 @@ def _row(rng: np.random.Generator, clip: Clip, stage: Stage, hidden: bool, proce
 def batches(
     rng: np.random.Generator, media: Media, stage: Stage, processor: AvereProcessor
 ) -> Iterator[dict[str, Any]]:
-    """Endless packed batches: clips drawn at random, instructions drawn anew each time."""
+    """Endless packed batches: clips drawn at random, instructions drawn again each time."""
     half = len(media.clips) // 2
     while True:
         pick = rng.integers(0, half, size=stage.clips) + half * (rng.random(stage.clips) < stage.confounded)
@@ -191,32 +206,34 @@ def _stage_key(settings: MiniBase, processor: AvereProcessor, names: tuple[str, 
     return hashlib.sha256(repr((rest, pieces, [getattr(settings, name) for name in names])).encode()).hexdigest()
 
 
-def _resumed(model: AvereForConditionalGeneration, kept: Path, key: str) -> tuple[Scores, float] | None:
+def _resumed(model: AvereForConditionalGeneration, cached: Path, key: str) -> tuple[Scores, float] | None:
     """Scores and seconds of a stage an earlier run finished with the same settings, its weights put in; else None."""
-    found = towers.read_kept(kept, key)
+    found = encoders.read_cached(cached, key)
     if not found:
         return None
     model.load_state_dict(found["model"])
-    print(f"stage taken from {kept}")
+    print(f"stage taken from {cached}")
     return Scores(**found["scores"]), found["seconds"]
 
 
 def _prepared(
     settings: MiniBase, model: AvereForConditionalGeneration, processor: AvereProcessor, report: dict[str, Any]
 ) -> tuple[Media, Exam]:
-    """Train the towers and align the projectors; returns what the stages learn from and what they are scored on."""
+    """Train the encoders and align the projectors; returns what the stages learn from and what they are scored on."""
     rng = generator("train", settings.seed)
-    (for_towers,) = rng.spawn(1)
+    (for_encoders,) = rng.spawn(1)
     clips = training_clips(rng, settings.clips)
     checked = plan(generator("validation", settings.seed), settings.validation_clips)
     every = [*clips, *(clip for clip, _ in checked)]
-    more_video = training_clips(for_towers, settings.towers.more_video)
-    course = towers.Course(settings.shape, processor, every, len(clips), more_video, settings.towers, settings.seed)
-    learnt = towers.learn(course, settings.out)
-    for modality, tower in learnt.items():
-        model.load_state_dict(tower.weights, strict=False)
-        report["validation"][modality] = tower.scores
-    report["seconds"]["towers"] = max(tower.seconds for tower in learnt.values())  # they train side by side
+    more_video = training_clips(for_encoders, settings.towers.more_video)
+    dataset = encoders.ClipDataset(
+        settings.shape, processor, every, len(clips), more_video, settings.towers, settings.seed
+    )
+    learnt = encoders.learn(dataset, settings.out)
+    for modality, encoder in learnt.items():
+        model.load_state_dict(encoder.weights, strict=False)
+        report["validation"][modality] = encoder.scores
+    report["seconds"]["towers"] = max(encoder.seconds for encoder in learnt.values())  # they train side by side
     count, video, audio = len(clips), learnt["video"].states, learnt["audio"].states
     media = Media(clips, video[:count], audio[:count])
     started = time.monotonic()
@@ -228,7 +245,7 @@ def _prepared(
 def run(settings: MiniBase) -> None:
     """Build the model and write it, its processor and what was measured on the way (`training.json`) to `out`.
 
-    The seconds are those of the run that did the work, whether this one or an earlier one whose result was kept.
+    The seconds are those of the run that did the work, whether this one or an earlier one whose result was cached.
     """
     run_folder.claim(settings.out)
     torch.manual_seed(settings.seed)
@@ -239,14 +256,14 @@ def run(settings: MiniBase) -> None:
     report = {"settings": decided, "seconds": {}, "validation": {}}
     media, exam = _prepared(settings, model, processor, report)
     for number, name in enumerate(STAGES):
-        kept, key = settings.out / f"{name}_stage.pt", _stage_key(settings, processor, STAGES[: number + 1])
-        done = _resumed(model, kept, key)
+        cached, key = settings.out / f"{name}_stage.pt", _stage_key(settings, processor, STAGES[: number + 1])
+        done = _resumed(model, cached, key)
         if done is None:
             started = time.monotonic()
             scores = train_stage(model, media, getattr(settings, name), processor, settings.seed + number, exam, name)
             done = scores, round(time.monotonic() - started)
             whole = {"key": key, "model": model.state_dict(), "scores": asdict(scores), "seconds": done[1]}
-            with files.draft(kept) as beside:
+            with files.draft(cached) as beside:
                 torch.save(whole, beside)
         print(f"{name}: {done[0].line()}")
         report["validation"][name], report["seconds"][name] = asdict(done[0]), done[1]

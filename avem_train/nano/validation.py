@@ -1,4 +1,4 @@
-"""Scores of a model in training on the validation world, from kept tower features: what choices on the way rest on."""
+"""Scores of a model in training on the validation world, from cached features: what choices on the way rest on."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -20,27 +20,30 @@ BATCH = 24
 
 def probes(rng: np.random.Generator, clip: Clip) -> list[Question]:
     """Every stress question that can be asked about a clip: many of each kind, for steady scores."""
-    asked = []
+    found = []
     for modality in ("video", "audio"):
         own = [cue.name for cue in affect_cues(modality, clip.emotion(modality))]
-        asked += [questions.stress(rng, clip, modality, cue) for cue in [*own, *clip.scene(modality)]]
-    return asked
+        found += [questions.stress(rng, clip, modality, cue) for cue in [*own, *clip.scene(modality)]]
+    return found
 
 
 @dataclass
 class Exam:
-    """Validation clips as kept tower states, with the benchmark's questions and the probes of each."""
+    """Validation clips as cached encoder states, with questions about each."""
 
     media: Media
+    """The clips."""
     planned: list[list[Question]]
+    """The benchmark's questions."""
     probes: list[list[Question]]
+    """Of each kind of stress question, many."""
 
     @classmethod
     def of(cls, planned: list[tuple[Clip, list[Question]]], video: torch.Tensor, audio: torch.Tensor) -> "Exam":
-        """The exam on planned clips, from their tower states in the same order."""
+        """The exam on planned clips, from their encoder states in the same order."""
         clips = [clip for clip, _ in planned]
         rng = np.random.default_rng(0)
-        return cls(Media(clips, video, audio), [asked for _, asked in planned], [probes(rng, clip) for clip in clips])
+        return cls(Media(clips, video, audio), [about for _, about in planned], [probes(rng, clip) for clip in clips])
 
 
 @dataclass(frozen=True)
@@ -69,20 +72,20 @@ class Scores:
 
 @torch.no_grad()
 def letters(
-    model: AvereForConditionalGeneration, processor: AvereProcessor, media: Media, asked: list[list[Question]]
+    model: AvereForConditionalGeneration, processor: AvereProcessor, media: Media, planned: list[list[Question]]
 ) -> list[tuple[Question, str]]:
     """Every question with the piece that the model puts first in its answer (greedy), e.g. "A".
 
-    asked: the questions of each clip of `media`, in its order.
+    planned: the questions of each clip of `media`, in its order.
     """
     model.eval()
     answered = []
-    for start in range(0, len(asked), BATCH):
-        part = range(start, min(start + BATCH, len(asked)))
+    for start in range(0, len(planned), BATCH):
+        part = range(start, min(start + BATCH, len(planned)))
         rows = []
         for i in part:
-            prompts = [processor.encode_prompt(processor.prompt(q.prompt, video=True, audio=True)) for q in asked[i]]
-            rows.append(pack(prompts, [nano.response_ids(processor, q.answer) for q in asked[i]]))
+            prompts = [processor.encode_prompt(processor.prompt(q.prompt, video=True, audio=True)) for q in planned[i]]
+            rows.append(pack(prompts, [nano.response_ids(processor, q.answer) for q in planned[i]]))
         batch = collate(rows, processor.tokenizer.pad_token_id)
         batch |= {
             "video": media.video[part.start : part.stop].float(),
@@ -93,7 +96,7 @@ def letters(
         for row, i in enumerate(part):
             at = first[row].nonzero()[:, 0] - 1
             pieces = [processor.tokenizer.decode([token]).strip() for token in best[row, at].tolist()]
-            answered += list(zip(asked[i], pieces, strict=True))
+            answered += list(zip(planned[i], pieces, strict=True))
     return answered
 
 

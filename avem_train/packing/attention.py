@@ -1,6 +1,6 @@
 """Attention for rows that begin with a long shared prefix and end in short branches.
 
-The prefix is plainly causal, which kernels do without a mask and at half the work; only the tokens behind it need the
+The prefix is plainly causal, which kernels do without a mask and at half the work; only the tokens after it need the
 mask of the branches. The values are those of one masked attention over the whole row. On a CPU attention is computed in
 float32 whatever the precision around it: the kernel's backward is 1.5 to 2.7 times slower in bfloat16.
 """
@@ -39,11 +39,11 @@ def attend(
     if not causal_until:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     if attention_mask is None:
-        raise ValueError("what stands behind a shared prefix needs a mask")
+        raise ValueError("what comes after a shared prefix needs a mask")
     first_query, first_key, first_value = (states[:, :, :causal_until] for states in (query, key, value))
     seen, _ = sdpa_attention_forward(module, first_query, first_key, first_value, None, is_causal=True, **kwargs)
-    behind = attention_mask[:, :, causal_until:]
-    rest, _ = sdpa_attention_forward(module, query[:, :, causal_until:], key, value, behind, **kwargs)
+    after = attention_mask[:, :, causal_until:]
+    rest, _ = sdpa_attention_forward(module, query[:, :, causal_until:], key, value, after, **kwargs)
     return torch.cat([seen, rest], dim=1), None
 
 

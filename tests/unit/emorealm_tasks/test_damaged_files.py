@@ -14,7 +14,7 @@ import studies
 from avem_train import cli as avem_train
 from avem_train.data import checks
 from avem_train.dpo import run_folder
-from avem_train.nano import towers
+from avem_train.nano import encoders
 from avem_train.study import record
 from emorealm_results import cli
 from emorealm_tasks.benchmarks import availability, emorealm
@@ -251,7 +251,7 @@ def recipe(world, study):
 def tower(world, study):
     path = world / "tower.pt"
     torch.save({"key": "k", "seconds": 3}, path)
-    return path, lambda: bool(towers.read_kept(path, "k")) and 0
+    return path, lambda: bool(encoders.read_cached(path, "k")) and 0
 
 
 FILES = [sheet_questions, sheet_cues, build_record, probes, media_given, finished_run, training_log, preference_records]
@@ -280,7 +280,7 @@ def test_another_file_in_its_place(kind, broken, world, study, capfd):
 @pytest.mark.parametrize("broken", BROKEN)
 def test_a_kept_tower_that_is_damaged_is_learnt_again(broken, world, study, capfd):
     path, run = tower(world, study)
-    assert towers.read_kept(path, "k") == {"seconds": 3}
+    assert encoders.read_cached(path, "k") == {"seconds": 3}
     put(path, broken)
     assert ends_well(run, capfd)
 

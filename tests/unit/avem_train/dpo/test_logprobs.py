@@ -175,7 +175,7 @@ def test_adapters_sit_on_the_language_model_alone(backbone):
     assert len(names) == 2 * 7 * backbone.model.config.get_text_config().num_hidden_layers
 
 
-def test_towers_leave_and_come_back(backbone):
+def test_encoders_leave_and_come_back(backbone):
     before = set(backbone.model.state_dict())
     language_model = backbone.model.get_decoder()
     assert attention.installed(language_model)

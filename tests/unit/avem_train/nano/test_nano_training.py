@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from avem_train import cli
+from avem_train.nano import encoders, validation
 from avem_train.nano import model as nano
-from avem_train.nano import towers, validation
 from avem_train.nano.model import Media, forward
 from avem_train.nano.optimiser import Schedule, split
 from avem_train.nano.projectors import Alignment, align
@@ -33,10 +33,10 @@ def small():
     processor, model = nano.build_processor(SHAPE, 0), nano.build_model(SHAPE)
     rng = generator("train", 1)
     clips = [sample_clip(rng) for _ in range(12)]
-    kept = {}
+    cached = {}
     for modality in ("video", "audio"):
-        kept[modality] = towers.encode(model, modality, rendered(clips, modality, processor))
-    return processor, model, Media(clips, kept["video"], kept["audio"])
+        cached[modality] = encoders.encode(model, modality, rendered(clips, modality, processor))
+    return processor, model, Media(clips, cached["video"], cached["audio"])
 
 
 def stage(**changes):
@@ -67,22 +67,22 @@ def test_targets_have_a_name_each(small):
         assert present == {*clip.shown(modality), *clip.scene(modality)}
 
 
-def test_kept_features_give_the_logits_of_the_media(small):
-    """Tower states, kept and projected, equal what the model computes from pixels and mel features."""
+def test_cached_features_give_the_logits_of_the_media(small):
+    """Encoder states, cached and projected, equal what the model computes from pixels and mel features."""
     processor, model, media = small
     batch = next(batches(np.random.default_rng(0), media, stage(hidden=0.0, clips=2), processor))
     model.eval()
     rows = [next(i for i in range(12) if torch.equal(media.video[i].float(), video)) for video in batch["video"]]
     chosen = [media.clips[i] for i in rows]
     with torch.no_grad():
-        kept = forward(model, batch)
+        cached = forward(model, batch)
         whole = model(
             **{name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")},
             pixel_values_videos=rendered(chosen, "video", processor).float(),
             input_features=rendered(chosen, "audio", processor).float(),
         ).logits
     labelled = batch["labels"] != -100
-    torch.testing.assert_close(kept[labelled], whole[labelled], atol=5e-3, rtol=0)  # kept as float16
+    torch.testing.assert_close(cached[labelled], whole[labelled], atol=5e-3, rtol=0)  # cached as float16
 
 
 def test_withheld_media_leave_no_placeholder(small):
@@ -147,7 +147,7 @@ def test_a_stage_trains_the_language_side_only(small):
     assert not [name for name in moved if "_tower" in name or "audio_projector.encoder" in name]
 
 
-def test_the_towers_learn_to_tell_cues_apart():
+def test_the_encoders_learn_to_tell_cues_apart():
     """A few steps tell two sweaters apart on clips not learnt from."""
     torch.manual_seed(0)
     model, processor = nano.build_model(SHAPE), nano.build_processor(SHAPE, 0)
@@ -156,9 +156,9 @@ def test_the_towers_learn_to_tell_cues_apart():
     clips = [dataclasses.replace(sample_clip(rng), clothes=name, looks_at="") for name in worn]
     inputs = rendered(clips, "video", processor)
     truth = torch.from_numpy(np.stack([targets(clip, "video") for clip in clips]))
-    settings = towers.Settings(video_steps=300, batch=32)
-    head = towers.train(model, "video", inputs[:64], truth[:64], settings)
-    scores = towers.cue_scores(head, towers.encode(model, "video", inputs[64:]), truth[64:], "video")
+    settings = encoders.Settings(video_steps=300, batch=32)
+    head = encoders.train(model, "video", inputs[:64], truth[:64], settings)
+    scores = encoders.cue_scores(head, encoders.encode(model, "video", inputs[64:]), truth[64:], "video")
     assert scores["red_sweater"] >= 80  # a head that learnt nothing has 50
     assert scores["black_sweater"] >= 80
 
@@ -166,14 +166,14 @@ def test_the_towers_learn_to_tell_cues_apart():
 def test_validation_reads_letters(small):
     processor, model, media = small
     checked = plan(generator("validation", 0), 25)[:12]
-    answered = validation.letters(model, processor, media, [asked for _, asked in checked])
-    assert [question for question, _ in answered] == [question for _, asked in checked for question in asked]
+    answered = validation.letters(model, processor, media, [about for _, about in checked])
+    assert [question for question, _ in answered] == [question for _, about in checked for question in about]
 
 
 def test_balanced_accuracy_by_hand():
     logits = torch.tensor([[1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, 1.0]])
     truth = torch.tensor([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
-    ours = towers.balanced_accuracy(logits, truth)
+    ours = encoders.balanced_accuracy(logits, truth)
     assert ours[0] == pytest.approx((1 + 2 / 3) / 2)
     assert ours[1] == 0
 
@@ -197,5 +197,5 @@ def test_the_recipe_runs_and_its_folder_loads(tmp_path, capfd):
     assert model.generate(ids, max_new_tokens=2, do_sample=False).shape[1] <= ids.shape[1] + 2
     assert cli.main(["run", "mini_base", f"out={out}", *sizes, *little, *stages]) == 0
     printed = capfd.readouterr().out
-    assert "video tower taken from" in printed
+    assert "video encoder taken from" in printed
     assert printed.count("stage taken from") == 4

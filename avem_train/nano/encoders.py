@@ -1,7 +1,8 @@
-"""Trains the two towers as classifiers of cues, and keeps what they hand on.
+"""Trains the two encoders as classifiers of cues, and caches what they hand on.
 
-A linear head reads every token that a tower hands on; a cue's logit is the log-sum-exp over the tokens, so one token is
-enough to show it. After this the towers are frozen. The two share nothing, so each is trained in a process of its own.
+A linear head reads every token that an encoder hands on; a cue's logit is the log-sum-exp over the tokens, so one
+token is enough to show it. After this the encoders are frozen. The two share nothing, so each is trained in a process
+of its own.
 """
 
 import hashlib
@@ -31,24 +32,27 @@ _OTHER = {"video": "audio", "audio": "video"}
 
 @dataclass(frozen=True)
 class Settings:
-    """Steps, and clips a step; learning rates: AdamW's peak, warm-up 100 steps, cosine to 0 (see `muon`).
-
-    more_video: further clips that only the video tower learns from: pictures are drawn in no time, sounds are not.
-    """
+    """Of both trainings; the learning rates have a warm-up of 100 steps and go to 0 as a cosine (see `optimiser`)."""
 
     video_steps: int = 1050
+    """Updates of the video encoder."""
     audio_steps: int = 480
+    """Updates of the audio encoder."""
     batch: int = 64
+    """Clips a step."""
     video_learning_rate: float = 3e-3
+    """AdamW's peak."""
     audio_learning_rate: float = 2e-3
+    """AdamW's peak."""
     more_video: int = 10000
+    """Further clips, for the video encoder alone: pictures are drawn in no time, sounds take long."""
 
 
 def views(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> list[torch.Tensor]:
-    """What the heads read, each (clips, tokens, width); the first is what the tower hands on.
+    """What the heads read, each (clips, tokens, width); the first is what the encoder hands on.
 
     Video: all tokens of all frames before the projector. Audio: the Q-Former's outputs before its last linear map, and
-    the means of the audio tower's own states over the same windows, since through the Q-Former alone it learns slowly.
+    the means of the audio encoder's own states over the same windows, since through the Q-Former alone it is slow.
     """
     inner = model.model
     if modality == "video":
@@ -62,8 +66,8 @@ def _trained(model: AvereForConditionalGeneration, modality: str) -> list[nn.Par
     inner = model.model
     if modality == "video":
         return list(inner.video_tower.parameters())
-    kept = [p for name, p in inner.audio_projector.named_parameters() if not name.startswith("linear")]
-    return [*(p for p in inner.audio_tower.parameters() if p.requires_grad), *kept]
+    projector = [p for name, p in inner.audio_projector.named_parameters() if not name.startswith("linear")]
+    return [*(p for p in inner.audio_tower.parameters() if p.requires_grad), *projector]
 
 
 def balanced_accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -74,7 +78,7 @@ def balanced_accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor
 
 @torch.no_grad()
 def encode(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> torch.Tensor:
-    """Tower states of all clips, float16 (clips, tokens, width)."""
+    """Encoder states of all clips, float16 (clips, tokens, width)."""
     model.eval()
     return torch.cat([views(model, modality, part.float())[0].half() for part in inputs.split(128)])
 
@@ -86,9 +90,9 @@ def _cue_loss(head: nn.Linear, view: torch.Tensor, truth: torch.Tensor) -> torch
 def train(
     model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor, truth: torch.Tensor, settings: Settings
 ) -> nn.Linear:
-    """Train one tower in place; returns the head that reads what the tower hands on.
+    """Train one encoder in place; returns the head that reads what the encoder hands on.
 
-    inputs: float16 pixel values or mel features of the clips; truth: (clips, cues), see `mini_clips.targets`.
+    inputs: float16 pixel values or mel features of the clips; truth: (clips, cues), see `rendered_clips.targets`.
     """
     with torch.no_grad():
         widths = [view.shape[-1] for view in views(model, modality, inputs[:1].float())]
@@ -101,7 +105,7 @@ def train(
     of_heads = [parameter for head in heads for parameter in head.parameters()]
     optimiser = MuonAdamW(matrices, [*rest, *of_heads], Schedule(steps, peak))
     model.train()
-    bar = tqdm(range(steps), desc=f"{modality} tower", unit="step", mininterval=5)
+    bar = tqdm(range(steps), desc=f"{modality} encoder", unit="step", mininterval=5)
     order: list[torch.Tensor] = []
     for step in bar:
         order = order or list(torch.randperm(len(inputs)).split(settings.batch))
@@ -116,59 +120,64 @@ def train(
 
 @torch.no_grad()
 def cue_scores(head: nn.Linear, states: torch.Tensor, truth: torch.Tensor, modality: str) -> dict[str, float]:
-    """Balanced accuracy of each cue in percent, from tower states (clips, tokens, width) and truth (clips, cues)."""
+    """Balanced accuracy of each cue in percent, from encoder states (clips, tokens, width) and truth (clips, cues)."""
     scores = balanced_accuracy(torch.logsumexp(head(states.float()), dim=1), truth)
     named = dict(zip(target_names(modality), (100 * scores).round(decimals=1).tolist(), strict=True))
     worst = sorted(named.items(), key=lambda item: item[1])[:5]
-    print(f"{modality} tower: balanced accuracy {100 * scores.mean():.1f}%; lowest: {worst}")
+    print(f"{modality} encoder: balanced accuracy {100 * scores.mean():.1f}%; lowest: {worst}")
     return named
 
 
 @dataclass(frozen=True)
-class Course:
-    """What the towers learn from.
-
-    clips: the first `count` are learnt from, the rest are for the scores; the states of all are kept. more_video:
-    clips whose pictures are learnt from, too: they are drawn in no time, sounds are not.
-    """
+class ClipDataset:
+    """What the encoders learn from."""
 
     shape: nano.Shape
+    """Of the model that they are part of."""
     processor: AvereProcessor
+    """What makes their inputs."""
     clips: list[Clip]
+    """The first `count` are learnt from, the rest are for the scores; the states of all are cached."""
     count: int
+    """See `clips`."""
     more_video: list[Clip]
+    """Further clips whose pictures are learnt from."""
     settings: Settings
+    """Steps, batch and learning rates."""
     seed: int
+    """Of the weights and the batches."""
 
     def learnt_from(self, modality: str) -> list[Clip]:
-        """The clips that a tower is trained on."""
+        """The clips that an encoder is trained on."""
         return [*self.clips[: self.count], *(self.more_video if modality == "video" else [])]
 
     def key(self, modality: str) -> str:
-        """What a trained tower depends on."""
+        """What a trained encoder depends on."""
         mine = {name: value for name, value in vars(self.settings).items() if not name.startswith(_OTHER[modality])}
         made_from = (modality, self.shape, self.clips, self.learnt_from(modality), mine, self.seed)
         return hashlib.sha256(repr(made_from).encode()).hexdigest()
 
 
 @dataclass
-class Tower:
-    """A trained tower: its part of the model's weights, its states of the course's clips, its scores by cue, and the
-    seconds it took.
-    """
+class Encoder:
+    """A trained encoder."""
 
     weights: dict[str, torch.Tensor]
+    """Its part of the model's."""
     states: torch.Tensor
+    """Of the dataset's clips."""
     scores: dict[str, float]
+    """By cue."""
     seconds: int
+    """That the training took."""
 
 
 def _truth(clips: list[Clip], modality: str) -> torch.Tensor:
     return torch.from_numpy(np.stack([targets(clip, modality) for clip in clips]))
 
 
-def read_kept(path: Path, key: str) -> dict[str, Any]:
-    """What an earlier run kept under that key; {} where there is none, or a damaged file: then it is made again."""
+def read_cached(path: Path, key: str) -> dict[str, Any]:
+    """What an earlier run cached under that key; {} where there is nothing or a damaged file: then it is made again."""
     try:
         found = torch.load(path, weights_only=True) if path.is_file() else None
     except Exception as error:  # of whatever kind the file is broken in
@@ -179,37 +188,39 @@ def read_kept(path: Path, key: str) -> dict[str, Any]:
     return {name: value for name, value in found.items() if name != "key"}
 
 
-def _learn(modality: str, course: Course, kept: Path) -> Tower:
-    key = course.key(modality)
-    if found := read_kept(kept, key):
-        print(f"{modality} tower taken from {kept}")
-        return Tower(**found)
+def _learn(modality: str, dataset: ClipDataset, cached: Path) -> Encoder:
+    key = dataset.key(modality)
+    if found := read_cached(cached, key):
+        print(f"{modality} encoder taken from {cached}")
+        return Encoder(**found)
     started = time.monotonic()
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
-    torch.manual_seed(course.seed)
-    model = nano.build_model(course.shape)
-    learnt_from = course.learnt_from(modality)
-    held_out = course.clips[course.count :]
-    inputs = rendered([*learnt_from, *held_out], modality, course.processor)
+    torch.manual_seed(dataset.seed)
+    model = nano.build_model(dataset.shape)
+    learnt_from = dataset.learnt_from(modality)
+    held_out = dataset.clips[dataset.count :]
+    inputs = rendered([*learnt_from, *held_out], modality, dataset.processor)
     fitted, checked = inputs.tensor_split([len(learnt_from)])
-    head = train(model, modality, fitted, _truth(learnt_from, modality), course.settings)
-    states = torch.cat([encode(model, modality, part) for part in (fitted[: course.count], checked)])
-    scores = cue_scores(head, states[course.count :], _truth(held_out, modality), modality)
+    head = train(model, modality, fitted, _truth(learnt_from, modality), dataset.settings)
+    states = torch.cat([encode(model, modality, part) for part in (fitted[: dataset.count], checked)])
+    scores = cue_scores(head, states[dataset.count :], _truth(held_out, modality), modality)
     parts = ("model.video_tower.",) if modality == "video" else ("model.audio_tower.", "model.audio_projector.")
     weights = {name: value for name, value in model.state_dict().items() if name.startswith(parts)}
-    tower = Tower(weights, states, scores, round(time.monotonic() - started))
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with files.draft(kept) as beside:
-        torch.save({"key": key, **vars(tower)}, beside)
-    return tower
+    encoder = Encoder(weights, states, scores, round(time.monotonic() - started))
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with files.draft(cached) as beside:
+        torch.save({"key": key, **vars(encoder)}, beside)
+    return encoder
 
 
-def learn(course: Course, folder: Path) -> dict[str, Tower]:
-    """Train both towers side by side.
+def learn(dataset: ClipDataset, folder: Path) -> dict[str, Encoder]:
+    """Train both encoders side by side.
 
-    folder: where each tower is kept (`video_tower.pt`, `audio_tower.pt`), so that a run that was stopped later need not
-    train it again; a kept tower is used if it was made from the same course. Returns "video" and "audio" -> tower.
+    folder: where each encoder is cached (`video_tower.pt`, `audio_tower.pt`), so that a run that was stopped later goes
+    on with it; a cached encoder is used if it was made from the same dataset. Returns "video" and "audio" -> encoder.
     """
     with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
-        work = {modality: pool.submit(_learn, modality, course, folder / f"{modality}_tower.pt") for modality in _OTHER}
+        work = {
+            modality: pool.submit(_learn, modality, dataset, folder / f"{modality}_tower.pt") for modality in _OTHER
+        }
         return {modality: future.result() for modality, future in work.items()}

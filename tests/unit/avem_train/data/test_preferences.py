@@ -221,7 +221,7 @@ def test_marks_are_those_of_the_tokenizer(tiny_avere, tiny_omni, backbone):
     assert special_tokens.of(backbone.processor) == avere
 
 
-def test_what_may_not_be_meant_so_is_told_and_trained_on(folder, capsys, make_clip):
+def test_what_may_not_be_meant_so_is_printed_and_trained_on(folder, capsys, make_clip):
     whole = make_clip(folder / "cut.mp4", faststart=True).read_bytes()
     (folder / "cut.mp4").write_bytes(whole[: len(whole) * 7 // 10])
     path = good(

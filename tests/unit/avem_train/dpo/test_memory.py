@@ -1,4 +1,4 @@
-"""What a layer keeps for the backward pass, told and measured, in layers with the proportions of 7-billion models."""
+"""What a layer keeps for the backward pass, estimated and measured, in layers proportioned as 7-billion models."""
 
 import pytest
 import torch
@@ -46,7 +46,7 @@ def saved(config, dtype, mixed, branched):
 @pytest.mark.parametrize("branched", [False, True])
 @pytest.mark.parametrize(("dtype", "mixed"), [("float32", False), ("float32", True), ("bfloat16", True)])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_what_a_layer_keeps_is_told_within_a_tenth(shape, dtype, mixed, branched):
+def test_what_a_layer_keeps_is_estimated_within_a_tenth(shape, dtype, mixed, branched):
     made, sizes = SHAPES[shape]
     one, two = (made(vocab_size=16, num_hidden_layers=count, **sizes) for count in (1, 2))
     measured = saved(two, getattr(torch, dtype), mixed, branched) - saved(one, getattr(torch, dtype), mixed, branched)

@@ -1,4 +1,4 @@
-"""A training that was stopped and goes on: what must be the same for that, and what is told twice."""
+"""A training that was stopped and goes on: what must be the same for that, and what is logged twice."""
 
 import json
 import os
@@ -89,7 +89,7 @@ def test_a_folder_from_before_the_update_was_recorded_goes_on(stopped, backbone)
     assert about(stopped)["update"]["records"] == 4
 
 
-def test_a_step_made_again_is_told_once(stopped, backbone):
+def test_a_step_made_again_is_logged_once(stopped, backbone):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     train.train(stopped, backbone)

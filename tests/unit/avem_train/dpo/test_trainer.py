@@ -383,7 +383,7 @@ def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("mixed", [False, True])
-def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere, packed, mixed, checkpointing):
+def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_avere, packed, mixed, checkpointing):
     """Weights with the encoders, gradients and AdamW's two moments of the adapters, and what is kept for backward."""
     running = replace(settings.running, packed=packed, mixed=mixed, checkpointing=checkpointing)
     settings = replace(settings, running=running)
@@ -406,18 +406,18 @@ def test_the_memory_told_is_what_a_step_holds(settings, backbone, tiny_avere, pa
             trainer.compute_loss(model.train(), {"samples": [Sample(number, 1.0, 0) for number in range(2)]})
         for parameter in model.parameters():
             kept.pop(parameter.untyped_storage().data_ptr(), None)
-        told = estimate.needed(settings, trainer, batch)
+        estimated = estimate.needed(settings, trainer, batch)
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     whole = sum(p.numel() for p in AvereForConditionalGeneration.from_pretrained(tiny_avere).parameters()) + trained
-    assert told.weights == 4 * whole
-    assert told.optimiser == 3 * 4 * trained
+    assert estimated.weights == 4 * whole
+    assert estimated.optimiser == 3 * 4 * trained
     saved = sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
     if not checkpointing:
-        shared = 0 if mixed else told.mask  # else it is alive, but its copies are saved
-        assert (told.layers + shared + told.logits / 3) / saved == pytest.approx(1, abs=0.1)
+        shared = 0 if mixed else estimated.mask  # else it is alive, but its copies are saved
+        assert (estimated.layers + shared + estimated.logits / 3) / saved == pytest.approx(1, abs=0.1)
     else:
-        assert saved < told.layers
-    assert estimate.size(told.total) == f"{told.total / 2**20:.1f} MiB"
+        assert saved < estimated.layers
+    assert estimate.size(estimated.total) == f"{estimated.total / 2**20:.1f} MiB"
     assert estimate.size(3.25 * 2**30) == "3.2 GiB"
 
 
@@ -425,7 +425,7 @@ def arguments_autocast(mixed):
     return torch.autocast("cpu", torch.bfloat16, enabled=mixed)
 
 
-def test_the_memory_told_is_that_of_the_longest_records(settings, backbone, tmp_path):
+def test_the_memory_estimated_is_that_of_the_longest_records(settings, backbone, tmp_path):
     rows = [json.loads(line) for line in settings.data.read_text().splitlines()]
     rows[9]["chosen"] = "A " * 200
     for row in rows:

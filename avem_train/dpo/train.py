@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from avem_train.backbones import loading
 from avem_train.data import checks, special_tokens
 from avem_train.data import records as preference_records
-from avem_train.dpo import estimate
+from avem_train.dpo import start_report
 from avem_train.dpo.settings import Settings
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def _run(
         trainer = PreferenceTrainer(model, dataset, args=arguments, callbacks=[*reporting, *ending])
         trainer.remove_callback(PrinterCallback)
         if arguments.should_save:
-            print(estimate.opening(settings, trainer), flush=True)
+            print(start_report.opening(settings, trainer), flush=True)
         trainer.train(resume_from_checkpoint=checkpoint)
         folder.save_adapters(trainer)
 
@@ -243,7 +243,8 @@ def adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
-    from avem_train.backbones.base import LINEARS, disable_dropout
+    from avem_train.backbones.base import disable_dropout
+    from avem_train.backbones.lora_targets import LINEARS
 
     set_seed(settings.seed)
     model = backbone.model.requires_grad_(False)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from emorealm_results.compare import losses, pairs
+from emorealm_results.compare import pairs, permutation_tests
 from emorealm_results.console.markdown import table
 from emorealm_tasks.metrics import TASKS
 
@@ -95,7 +95,7 @@ def render(alarms: int, rounds: int, losing: int, resamples: int, power: Sequenc
         " ".join(__doc__.split("\n\n")[2].split()).removesuffix(" Writes gate.md to results/performance/."),
         f"**False alarms** of runs that differ by chance alone, over all scores together: {100 * rate:.1f}% "
         f"(± {100 * error:.1f}, a standard error) of {rounds} pairs of runs; "
-        f"asked for: {100 * losses.LEVEL:g}% at most.",
+        f"asked for: {100 * permutation_tests.LEVEL:g}% at most.",
         "**Power**: how often a true loss in one task (the other four as before) is found in that task, by accuracy or "
         f"F1; {losing} pairs of runs each, {resamples} resamples of the permutation test.",
         table(power),

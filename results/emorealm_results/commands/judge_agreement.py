@@ -7,8 +7,8 @@ from typing import Any
 
 from emorealm_results.console import output
 from emorealm_results.console.arguments import Parser
-from emorealm_results.runs import agreement
 from emorealm_results.runs import descriptions as judged
+from emorealm_results.runs import judge_agreement
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge import live
@@ -23,11 +23,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     descriptions, current = judged.load(arguments.run_dir), settings.load()
     named = [name.removesuffix(live.name("")) for name in arguments.judges or [current.judge_model]]
     judged.add_cached(descriptions, current, [name for name in named if name != judged.CUES])
-    people = agreement.read_people(arguments.human) if arguments.human else None
+    people = judge_agreement.read_people(arguments.human) if arguments.human else None
     found = {task: _pairs(records, arguments.judges, people) for task, records in descriptions.records.items()}
     for task, pairs in found.items():
-        print(f"# {task}\n\n{agreement.render(pairs)}\n")
-    print(agreement.LEGEND)
+        print(f"# {task}\n\n{judge_agreement.render(pairs)}\n")
+    print(judge_agreement.LEGEND)
     if arguments.json:
         output.write(arguments.json, json.dumps(found, indent=2) + "\n")
     return 0
@@ -44,17 +44,19 @@ def _parser() -> Parser:
     return parser
 
 
-def _pairs(records: Sequence[Record], named: Sequence[str] | None, people: agreement.Scores | None) -> dict[str, Any]:
+def _pairs(
+    records: Sequence[Record], named: Sequence[str] | None, people: judge_agreement.Scores | None
+) -> dict[str, Any]:
     """Pair of judges -> criterion -> agreement: the named judges or all, or people with each of them."""
     found = judged.judges(records)
     names = [name if name in found else live.name(name) for name in named or found]
     if unknown := [name for name in names if name not in found]:
         stop(f"no verdicts by {', '.join(unknown)}; there are verdicts by {', '.join(found) or 'nobody'}")
-    scores: dict[str, agreement.Scores] = {name: agreement.clip_scores(records, name) for name in names}
+    scores: dict[str, judge_agreement.Scores] = {name: judge_agreement.clip_scores(records, name) for name in names}
     pairs = [(a, b) for position, a in enumerate(names) for b in names[position + 1 :]]
     if people is not None:
         scores[_PEOPLE], pairs = people, [(_PEOPLE, name) for name in names]
-    compared = {f"{a}, {b}": agreement.compare(scores[a], scores[b]) for a, b in pairs}
+    compared = {f"{a}, {b}": judge_agreement.compare(scores[a], scores[b]) for a, b in pairs}
     if not any(compared.values()):
         stop(
             f"nothing to compare: there are verdicts by {', '.join(found) or 'nobody'} and the clips must be the same. "

@@ -1,12 +1,12 @@
 """``emorealm regress``: did a run get worse than its baseline? For CI: status 0 no, 1 yes, 2 cannot be said.
 
-Judged are the scores that the paper prints, of full tasks (:mod:`emorealm_results.compare.losses`); floors, groups and
-other scores are reported. A score regresses when "it fell by no more than its tolerance" is rejected: by the one-sided
-test of paired answers, with Holm's correction over all judged scores, so that ``--error-rate`` bounds the chance of any
-false alarm. With a tolerance above 0 a loss of that size must be rejected too, by the interval's standard error. Where
-neither a regression is found nor the interval ends within the tolerance, the check must have had ``--power`` to find a
-loss of the tolerance's size; else it ends with 2. With tolerance 0 every loss counts and none can be ruled out: the
-table says from which size on a loss is found.
+Judged are the scores that the paper prints, of full tasks (:mod:`emorealm_results.compare.permutation_tests`); floors,
+groups and other scores are reported. A score regresses when "it fell by no more than its tolerance" is rejected: by the
+one-sided test of paired answers, with Holm's correction over all judged scores, so that ``--error-rate`` bounds the
+chance of any false alarm. With a tolerance above 0 a loss of that size must be rejected too, by the interval's standard
+error. Where neither a regression is found nor the interval ends within the tolerance, the check must have had
+``--power`` to find a loss of the tolerance's size; else it ends with 2. With tolerance 0 every loss counts and none can
+be ruled out: the table says from which size on a loss is found.
 
 ``--exact`` judges every score by its tolerance alone, for runs that repeat to the digit. Yes-rate has no better side
 and is never judged. lmms-eval ends with status 0 even when an evaluation failed, so an absent or smaller result is
@@ -17,7 +17,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from emorealm_results.compare import losses, pairs
+from emorealm_results.compare import pairs, permutation_tests
 from emorealm_results.compare.gate import (
     REGRESSED,
     REPORTED,
@@ -88,10 +88,10 @@ def _parser() -> Parser:
     parser.add_argument("--tolerance", action="append", default=[], metavar="[SCORE=]POINTS",
                         help="how much a score may fall; may be repeated, e.g. 1.0 or f1=2.5 (default 0)")  # fmt: skip
     parser.add_argument("--judge", metavar="NAME", help=JUDGE_HELP)
-    parser.add_argument("--error-rate", type=float, default=100 * losses.LEVEL, metavar="PERCENT",
+    parser.add_argument("--error-rate", type=float, default=100 * permutation_tests.LEVEL, metavar="PERCENT",
                         help="chance of a false alarm, over all judged scores together (%(default)g)")  # fmt: skip
     sees = "needed to see a loss of the tolerance's size, else it ends with 2 (%(default)g)"
-    parser.add_argument("--power", type=float, default=100 * losses.POWER, metavar="PERCENT", help=sees)
+    parser.add_argument("--power", type=float, default=100 * permutation_tests.POWER, metavar="PERCENT", help=sees)
     parser.add_argument("--exact", action="store_true", help="judge every score by its tolerance alone, without a test")
     parser.add_argument("--asked-otherwise", action="append", default=[], metavar="NAME",
                         help="accept that the runs were not asked alike in this (frames, dtype, ...)")  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from scipy.stats import norm
 
-from emorealm_results.compare import losses, pairs
+from emorealm_results.compare import pairs, permutation_tests
 from emorealm_results.compare.report import (
     asked_lines,
     changed,
@@ -33,9 +33,9 @@ class Rule:
 
     tolerances: Mapping[str, float] = field(default_factory=dict)
     """By score name, in points of a judge or of a percentage; "" is that of all others (0 without it)."""
-    error_rate: float = losses.LEVEL
+    error_rate: float = permutation_tests.LEVEL
     """The family-wise error rate, as a share."""
-    power: float = losses.POWER
+    power: float = permutation_tests.POWER
     """With which a loss of the tolerance's size must be found, as a share."""
     exact: bool = False
     """By tolerance alone."""
@@ -92,7 +92,7 @@ def decide(report: Mapping[str, Any], found: Sequence[pairs.Pair], rule: Rule) -
     verdicts = []
     for pair in found:
         task = report["tasks"][pair.name]
-        scores = _scores(pair.part, task["scores"], rule, losses.primary(pair))
+        scores = _scores(pair.part, task["scores"], rule, permutation_tests.primary(pair))
         verdicts += _verdicts(pair.name, task["scores"], scores, rule, _flips(pair.name, task, report["changes"]))
     for name, group in report["groups"].items():
         verdicts += _verdicts(name, group, _scores(name.split()[-1], group, rule, ()), rule, "")
@@ -108,16 +108,16 @@ def _scores(part: str, scores: Mapping[str, Any], rule: Rule, primary: Sequence[
 
 def _tested(verdicts: Sequence[Decision], found: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Decision]:
     """The verdicts with the outcomes of the tests, made as one family over all that is judged."""
-    tests = {(test.task, test.score): test for pair in found for test in losses.losses(pair, reading)}
+    tests = {(test.task, test.score): test for pair in found for test in permutation_tests.losses(pair, reading)}
     places = [i for i, one in enumerate(verdicts) if one.outcome == PASSED and (one.task, one.score) in tests]
     chances, froms = [], []
     for one, test in ((verdicts[i], tests[verdicts[i].task, verdicts[i].score]) for i in places):
         error = (one.high - one.low) / (2 * float(norm.ppf((1 + intervals.LEVEL) / 2)))
-        beyond = losses.p_beyond(one.fell, error, one.tolerance) if one.tolerance else 0.0
+        beyond = permutation_tests.p_beyond(one.fell, error, one.tolerance) if one.tolerance else 0.0
         chances.append(max(test.p, beyond))
-        froms.append(losses.found_from(error, test.unit, len(places), rule.error_rate, rule.power))
+        froms.append(permutation_tests.found_from(error, test.unit, len(places), rule.error_rate, rule.power))
     done = list(verdicts)
-    for i, p, found_from in zip(places, losses.holm(chances), froms, strict=True):
+    for i, p, found_from in zip(places, permutation_tests.holm(chances), froms, strict=True):
         one = replace(verdicts[i], p=p, found_from=found_from)
         if p <= rule.error_rate:
             one = replace(one, outcome=REGRESSED)

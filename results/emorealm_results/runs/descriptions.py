@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console.markdown import interval, table
-from emorealm_results.runs import agreement
+from emorealm_results.runs import judge_agreement
 from emorealm_results.runs.headers import Header, read_header
 from emorealm_results.runs.samples import newest_files, read_records
 from emorealm_tasks.errors import stop
@@ -107,7 +107,7 @@ def score(descriptions: Descriptions) -> dict[str, Any]:
     for task, records in descriptions.records.items():
         header = descriptions.headers[task]
         names = judges(records)
-        by_judge = {name: agreement.clip_scores(records, name) for name in names}
+        by_judge = {name: judge_agreement.clip_scores(records, name) for name in names}
         report[task] = {
             "run": {key: value for key, value in header.items() if key != "missing"},
             "n": len(records),
@@ -122,7 +122,7 @@ def score(descriptions: Descriptions) -> dict[str, Any]:
                 for name in names
             },
             "agreement": {
-                f"{a}, {b}": agreement.compare(by_judge[a], by_judge[b])
+                f"{a}, {b}": judge_agreement.compare(by_judge[a], by_judge[b])
                 for position, a in enumerate(names)
                 for b in names[position + 1 :]
             },
@@ -151,7 +151,7 @@ def render(report: Mapping[str, Any]) -> str:
             limit = f"--limit {of['run']['limit']:g}"
             blocks.append(f"**LIMITED RUN**: {limit} was used; not comparable to full runs.")
         if of["agreement"]:
-            blocks += [agreement.render(of["agreement"]), agreement.LEGEND]
+            blocks += [judge_agreement.render(of["agreement"]), judge_agreement.LEGEND]
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 

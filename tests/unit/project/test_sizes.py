@@ -27,6 +27,10 @@ def test_no_function_is_longer_than_a_screen(package):
     assert [(name, names) for name, names in found if names] == []
 
 
+def test_files_fit_three_hundred_lines():
+    assert [str(path) for path in FILES if len(path.read_text(encoding="utf-8").splitlines()) > 300] == []
+
+
 def test_a_long_function_is_noticed():
     text = "class A:\n    def f(self):\n        return (\n            1\n        )\n"
     assert (long_functions(text, 3), long_functions(text, 4)) == (["f"], [])

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from avem_train.backbones import loading
-from avem_train.backbones.base import LINEARS, UnreadableMedium
+from avem_train.backbones.base import UnreadableMedium
+from avem_train.backbones.lora_targets import LINEARS
 from avem_train.data.negatives import Medium
 from avem_train.data.responses import Response, Source
 from avem_train.dpo import logprobs

@@ -21,7 +21,7 @@ from avem_train.backbones import base as backbones
 from avem_train.backbones import loading
 from avem_train.data import checks, responses
 from avem_train.data.negatives import Negatives
-from avem_train.dpo import estimate, logprobs, memory, reference_cache, train
+from avem_train.dpo import logprobs, memory_estimate, reference_cache, start_report, train
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.settings import SCHEDULES, Optimiser, Running, Settings
 from avem_train.dpo.trainer import BatchLogps, PreferenceTrainer
@@ -401,12 +401,12 @@ def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_aver
     with adapters(settings, backbone) as model:
         trainer = PreferenceTrainer(model, dataset, args=arguments)
         asked = [dataset.responses(0)[number] for number in range(2)]
-        batch = memory._batch(dataset, asked, packed)
+        batch = memory_estimate._batch(dataset, asked, packed)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), arguments_autocast(mixed):
             trainer.compute_loss(model.train(), {"samples": [Sample(number, 1.0, 0) for number in range(2)]})
         for parameter in model.parameters():
             kept.pop(parameter.untyped_storage().data_ptr(), None)
-        estimated = estimate.needed(settings, trainer, batch)
+        estimated = start_report.needed(settings, trainer, batch)
         trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     whole = sum(p.numel() for p in AvereForConditionalGeneration.from_pretrained(tiny_avere).parameters()) + trained
     assert estimated.weights == 4 * whole
@@ -417,8 +417,8 @@ def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_aver
         assert (estimated.layers + shared + estimated.logits / 3) / saved == pytest.approx(1, abs=0.1)
     else:
         assert saved < estimated.layers
-    assert estimate.size(estimated.total) == f"{estimated.total / 2**20:.1f} MiB"
-    assert estimate.size(3.25 * 2**30) == "3.2 GiB"
+    assert start_report.size(estimated.total) == f"{estimated.total / 2**20:.1f} MiB"
+    assert start_report.size(3.25 * 2**30) == "3.2 GiB"
 
 
 def arguments_autocast(mixed):
@@ -435,8 +435,8 @@ def test_the_memory_estimated_is_that_of_the_longest_records(settings, backbone,
     for data in (settings.data, tmp_path / "long.jsonl"):
         records = checks.read(data, settings.data.parent)
         dataset = PreferenceDataset(records, settings.objective, settings.negatives, 0, backbone)
-        found = memory.largest(dataset, 1, packed=True)
-        of_each = [memory._batch(dataset, [one], True).tokens for one in dataset.responses(0)]
+        found = memory_estimate.largest(dataset, 1, packed=True)
+        of_each = [memory_estimate._batch(dataset, [one], True).tokens for one in dataset.responses(0)]
         assert found.tokens == max(of_each)
         sizes.append(found.tokens)
     assert sizes[1] > sizes[0] + 400

@@ -8,7 +8,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Qwen2_5OmniThinkerForConditionalGeneration
 
-from avem_train.backbones.base import LINEARS
+from avem_train.backbones.lora_targets import LINEARS
 from model_adapters.base import lora_folders
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.in_process import loading

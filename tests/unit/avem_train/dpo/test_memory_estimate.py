@@ -5,8 +5,8 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
-from avem_train.backbones.base import LINEARS
-from avem_train.dpo import memory
+from avem_train.backbones.lora_targets import LINEARS
+from avem_train.dpo import memory_estimate
 from avem_train.packing import attention
 
 RANK, TOKENS, TRUNK = 8, 96, 72
@@ -50,18 +50,19 @@ def test_what_a_layer_keeps_is_estimated_within_a_tenth(shape, dtype, mixed, bra
     made, sizes = SHAPES[shape]
     one, two = (made(vocab_size=16, num_hidden_layers=count, **sizes) for count in (1, 2))
     measured = saved(two, getattr(torch, dtype), mixed, branched) - saved(one, getattr(torch, dtype), mixed, branched)
-    running = memory.ComputeOptions(
+    running = memory_estimate.ComputeOptions(
         RANK, half=mixed, half_weights=dtype == "bfloat16", on_cpu=True, checkpointing=False
     )
-    batch = memory.Batch(1, TOKENS, TRUNK if branched else None, padded=False, places=0)
-    assert memory.layers(one, batch, running) / measured == pytest.approx(1, abs=0.1)
+    batch = memory_estimate.Batch(1, TOKENS, TRUNK if branched else None, padded=False, places=0)
+    assert memory_estimate.layers(one, batch, running) / measured == pytest.approx(1, abs=0.1)
 
 
 def test_checkpointing_keeps_the_inputs_of_all_layers_and_the_rest_of_one():
     made, sizes = SHAPES["qwen2.5"]
     config = made(vocab_size=16, num_hidden_layers=28, **sizes)
-    batch = memory.Batch(2, TOKENS, None, padded=False, places=0)
+    batch = memory_estimate.Batch(2, TOKENS, None, padded=False, places=0)
     whole, less = (
-        memory.layers(config, batch, memory.ComputeOptions(RANK, True, True, False, on)) for on in (False, True)
+        memory_estimate.layers(config, batch, memory_estimate.ComputeOptions(RANK, True, True, False, on))
+        for on in (False, True)
     )
     assert less == whole // 28 + 28 * 2 * TOKENS * config.hidden_size * 2

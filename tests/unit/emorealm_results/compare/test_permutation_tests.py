@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest, permutation_test
 
 import run_folders
-from emorealm_results.compare import losses as gate_losses
-from emorealm_results.compare import pairs
+from emorealm_results.compare import pairs, permutation_tests
 from emorealm_tasks.metrics import TASKS
 
 SIZES = (972, 1024, 456, 820, 728)
@@ -30,9 +29,9 @@ def paired(task, before, after, clips, part="full"):
 
 def test_losses_of_single_questions_are_mcnemars_test():
     lost = [1] * 12 + [-1] * 4 + [0] * 900
-    assert gate_losses.sign_flip_p(lost) == pytest.approx(binomtest(12, 16, alternative="greater").pvalue)
-    assert gate_losses.sign_flip_p([1] * 4 + [0] * 968) == 1 / 16  # two-sided 0.125
-    assert gate_losses.sign_flip_p([0, 0]) == gate_losses.sign_flip_p([]) == 1
+    assert permutation_tests.sign_flip_p(lost) == pytest.approx(binomtest(12, 16, alternative="greater").pvalue)
+    assert permutation_tests.sign_flip_p([1] * 4 + [0] * 968) == 1 / 16  # two-sided 0.125
+    assert permutation_tests.sign_flip_p([0, 0]) == permutation_tests.sign_flip_p([]) == 1
 
 
 @given(st.lists(st.integers(-3, 3), min_size=2, max_size=9))
@@ -43,29 +42,29 @@ def test_losses_of_clips_are_scipys_permutation_test(losses):
         (array, np.zeros_like(array)), lambda a, b, axis: (a - b).sum(axis=axis), permutation_type="samples",
         vectorized=True, alternative="greater", n_resamples=np.inf,
     )  # fmt: skip
-    assert gate_losses.sign_flip_p(losses) == pytest.approx(theirs.pvalue)
+    assert permutation_tests.sign_flip_p(losses) == pytest.approx(theirs.pvalue)
 
 
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 4)), min_size=4, max_size=12))
 def test_swapping_clips_gives_accuracy_the_exact_p(answers):
     before, after, clips = zip(*answers, strict=True)
     pair = paired(TASKS[0], before, after, clips)
-    assert gate_losses._swap_p(pair, "accuracy", "strict", 9999) == pytest.approx(
-        gate_losses.p_of_loss(pair, "accuracy", "strict")
+    assert permutation_tests._swap_p(pair, "accuracy", "strict", 9999) == pytest.approx(
+        permutation_tests.p_of_loss(pair, "accuracy", "strict")
     )
 
 
 def test_holm_by_hand():
-    assert gate_losses.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert gate_losses.holm([0.5, 0.001]) == pytest.approx([0.5, 0.002])
-    assert gate_losses.holm([]) == []
+    assert permutation_tests.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert permutation_tests.holm([0.5, 0.001]) == pytest.approx([0.5, 0.002])
+    assert permutation_tests.holm([]) == []
 
 
 def test_what_is_judged_is_what_the_paper_prints():
     right = [True] * 4
-    assert gate_losses.primary(paired(TASKS[0], right, right, range(4))) == ("accuracy", "f1")
-    assert gate_losses.primary(paired(TASKS[1], right, right, range(4))) == ("accuracy",)
-    assert gate_losses.primary(paired(TASKS[1], right, right, range(4), "blind")) == ()
+    assert permutation_tests.primary(paired(TASKS[0], right, right, range(4))) == ("accuracy", "f1")
+    assert permutation_tests.primary(paired(TASKS[1], right, right, range(4))) == ("accuracy",)
+    assert permutation_tests.primary(paired(TASKS[1], right, right, range(4), "blind")) == ()
 
 
 def test_a_trade_of_yes_for_no_at_equal_accuracy_is_seen_in_f1():
@@ -77,10 +76,10 @@ def test_a_trade_of_yes_for_no_at_equal_accuracy_is_seen_in_f1():
     balanced = np.where(gold_yes, np.arange(200) >= 46, np.arange(200) >= 44)
     pair = paired(TASKS[0], balanced, worse, range(200))
     assert before.sum() == after.sum()
-    assert gate_losses.p_of_loss(pair, "accuracy", "strict") > 0.05
-    assert gate_losses.p_of_loss(pair, "f1", "strict") < 0.05
+    assert permutation_tests.p_of_loss(pair, "accuracy", "strict") > 0.05
+    assert permutation_tests.p_of_loss(pair, "f1", "strict") < 0.05
     assert (
-        gate_losses.p_of_loss(paired(TASKS[0], before, after, range(200)), "f1", "strict") > 0.1
+        permutation_tests.p_of_loss(paired(TASKS[0], before, after, range(200)), "f1", "strict") > 0.1
     )  # mirrored: F1 stands
 
 
@@ -104,8 +103,8 @@ def test_runs_that_differ_by_chance_raise_a_false_alarm_in_five_percent_at_most(
     random = np.random.default_rng(0)
     times = 1500
     alarms = sum(
-        min(gate_losses.holm([gate_losses.sign_flip_p(clip_losses(random, n, per_clip)) for n in SIZES]))
-        <= gate_losses.LEVEL
+        min(permutation_tests.holm([permutation_tests.sign_flip_p(clip_losses(random, n, per_clip)) for n in SIZES]))
+        <= permutation_tests.LEVEL
         for _ in range(times)
     )
     assert alarms / times <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / times)
@@ -119,11 +118,12 @@ def test_a_loss_of_the_size_that_is_named_is_found_with_the_power_that_is_named(
     loss = 0.03
     for _ in range(20):  # a loss adds to the flips it is seen among
         error = 100 * np.sqrt((flips + loss - loss**2) / n)
-        loss = gate_losses.found_from(error, 100 / n, len(SIZES)) / 100
+        loss = permutation_tests.found_from(error, 100 / n, len(SIZES)) / 100
     hits = 0
     for _ in range(times):
         chances = [
-            gate_losses.sign_flip_p(clip_losses(random, m, 1, flips, loss * (i == place))) for i, m in enumerate(SIZES)
+            permutation_tests.sign_flip_p(clip_losses(random, m, 1, flips, loss * (i == place)))
+            for i, m in enumerate(SIZES)
         ]
-        hits += gate_losses.holm(chances)[place] <= gate_losses.LEVEL
-    assert hits / times >= gate_losses.POWER - 2 * np.sqrt(0.16 / times)
+        hits += permutation_tests.holm(chances)[place] <= permutation_tests.LEVEL
+    assert hits / times >= permutation_tests.POWER - 2 * np.sqrt(0.16 / times)

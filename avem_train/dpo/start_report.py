@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from avem_train.backbones.base import encoders
-from avem_train.dpo import logprobs, memory
+from avem_train.dpo import logprobs, memory_estimate
 from avem_train.packing import tree
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
     update = trainer.sampler.update
     steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(dataset.records) // update)
     taken = packed if dataset.packed else plain
-    most = needed(settings, trainer, memory.largest(dataset, arguments.train_batch_size, dataset.packed))
+    most = needed(settings, trainer, memory_estimate.largest(dataset, arguments.train_batch_size, dataset.packed))
     return (
         f"training {trained:,} of {whole:,} parameters (LoRA, rank {settings.lora.rank}) on {len(dataset.records):,} "
         f"records: {steps:,} steps of {update} records, about {taken * update:,.0f} tokens each "
@@ -63,14 +63,14 @@ def parameters(trainer: "PreferenceTrainer") -> Iterator[torch.nn.Parameter]:
         yield from module.parameters()
 
 
-def needed(settings: "Settings", trainer: "PreferenceTrainer", batch: memory.Batch) -> memory.Memory:
+def needed(settings: "Settings", trainer: "PreferenceTrainer", batch: memory_estimate.Batch) -> memory_estimate.Memory:
     """What the training takes with batches of that size."""
     given = list(parameters(trainer))
-    running = memory.ComputeOptions(
+    running = memory_estimate.ComputeOptions(
         settings.lora.rank,
         half=trainer.args.bf16,
         half_weights=trainer.dataset.backbone.model.dtype == torch.bfloat16,
         on_cpu=trainer.args.device.type == "cpu",
         checkpointing=settings.running.checkpointing,
     )
-    return memory.taken(trainer.model.config.get_text_config(), given, batch, running)
+    return memory_estimate.taken(trainer.model.config.get_text_config(), given, batch, running)

@@ -10,7 +10,7 @@ from sklearn.metrics import cohen_kappa_score
 
 import run_folders
 from emorealm_results import cli
-from emorealm_results.runs import agreement
+from emorealm_results.runs import judge_agreement
 from emorealm_tasks.metrics.description import CRITERIA
 from judged_records import record
 
@@ -25,7 +25,7 @@ def scores(values):
 @given(PAIRS)
 def test_the_interval_s_formula_is_scikit_learn_s_kappa(pairs):
     a, b = np.array(pairs, dtype=float).T
-    ours = agreement.quadratic(np.ones((1, len(a))), a, b)[0]
+    ours = judge_agreement.quadratic(np.ones((1, len(a))), a, b)[0]
     if np.isnan(ours):
         assert len(set(a) | set(b)) == 1
     else:
@@ -36,22 +36,22 @@ def test_kappa_by_hand():
     # observed: mean (a - b)^2 = (0 + 1 + 0 + 1) / 4 = 0.5; variances 1.25 and 0.75, means 2.5 and 2.5
     # kappa = 1 - 0.5 / (1.25 + 0.75) = 0.75
     a, b = np.array([1.0, 2, 3, 4]), np.array([1.0, 3, 3, 3])
-    assert agreement.quadratic(np.ones((1, 4)), a, b)[0] == pytest.approx(0.75)
+    assert judge_agreement.quadratic(np.ones((1, 4)), a, b)[0] == pytest.approx(0.75)
 
 
 def test_scores_that_nobody_gave_count_as_distance():
     a, b = [1, 2, 1, 9], [9, 1, 1, 9]  # 3 to 8 are never given, and yet 1 and 9 are eight apart
-    expected = agreement.quadratic(np.ones((1, 4)), np.array(a, float), np.array(b, float))[0]
-    assert agreement.compare(scores(a), scores(b))["clue"]["kappa"] == pytest.approx(expected)
+    expected = judge_agreement.quadratic(np.ones((1, 4)), np.array(a, float), np.array(b, float))[0]
+    assert judge_agreement.compare(scores(a), scores(b))["clue"]["kappa"] == pytest.approx(expected)
 
 
 def test_only_clips_that_both_judged_are_compared():
-    found = agreement.compare(scores([1, 5, 9, 7]), scores([1, 6, 9]))["clue"]
+    found = judge_agreement.compare(scores([1, 5, 9, 7]), scores([1, 6, 9]))["clue"]
     assert (found["n"], found["near"], found["higher_by"]) == (3, 100, pytest.approx(1 / 3))
     assert found["equal"] == pytest.approx(200 / 3)
     assert found["low"] <= found["kappa"] <= found["high"]
-    assert agreement.compare(scores([5, 5]), scores([5, 5]))["clue"]["kappa"] is None
-    assert agreement.compare(scores([1]), {}) == {}
+    assert judge_agreement.compare(scores([5, 5]), scores([5, 5]))["clue"]["kappa"] is None
+    assert judge_agreement.compare(scores([1]), {}) == {}
 
 
 @pytest.fixture

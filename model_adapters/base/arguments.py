@@ -12,9 +12,11 @@ from typing import Any, TypeVar
 import torch
 
 from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import brief
 
 Form = TypeVar("Form")
 _AUTO_BATCH = 16
+_DIGITS = 9  # of a number of processes
 _DTYPES = {
     "bfloat16": torch.bfloat16,
     "bf16": torch.bfloat16,
@@ -25,9 +27,17 @@ _DTYPES = {
 }
 
 
+def launched(name: str, default: int, owner: str) -> int:
+    """A number that a launcher sets in the environment: RANK, LOCAL_RANK or WORLD_SIZE. Stops at anything else."""
+    value = os.environ.get(name, "").strip() or str(default)
+    if not value.isascii() or not value.isdecimal() or len(value) > _DIGITS:
+        stop(f"{owner}: {name}={brief(value)}: a launcher (accelerate, torchrun) sets it to a number; unset it")
+    return int(value)
+
+
 def choose_device(name: str | None, owner: str) -> torch.device:
     """`auto` or None: this process's own GPU when there is one, else the CPU."""
-    local_rank = os.environ.get("LOCAL_RANK", "0")
+    local_rank = launched("LOCAL_RANK", 0, owner)
     if name in (None, "auto"):
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

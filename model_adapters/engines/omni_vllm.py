@@ -6,7 +6,6 @@ another, so that its media are prepared, encoded (encoder cache) and attended to
 GPUs by itself: `tensor_parallel_size=N`.
 """
 
-import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -77,7 +76,7 @@ class Qwen25OmniVLLM(ChatAV):
         **engine: Any,
     ) -> None:
         super().__init__(system, modalities, fps, frames, max_errors)
-        if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        if arguments.launched("WORLD_SIZE", 1, self.name) > 1:
             stop(f"{self.name}: start it once, without accelerate launch: tensor_parallel_size=N uses N GPUs")
         if not isinstance(interleave, bool):
             stop(f"{self.name}: interleave={interleave!r}; use true or false")

@@ -230,7 +230,7 @@ def _log_file(named: str | None) -> Path:
             os.close(handle)
             return Path(fresh)
         path = Path(named).expanduser()
-        rank = int(os.environ.get("RANK", 0))
+        rank = arguments.launched("RANK", 0, _OWNER)
         path = path.with_name(f"{path.stem}.{rank}{path.suffix}") if rank else path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.open("a").close()

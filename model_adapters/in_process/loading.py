@@ -4,7 +4,6 @@ A checkpoint may be a folder of LoRA adapters, as training leaves them: then the
 the adapters are put on it (`model_adapters.base.lora_folders.attach`).
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,7 +13,7 @@ from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
 from model_adapters.base import hub, lora_folders, weight_checks
-from model_adapters.base.arguments import first_line
+from model_adapters.base.arguments import first_line, launched
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.hub import HUB_ID, named_revision
 
@@ -66,7 +65,7 @@ def load(
     `expected` are the model types that this adapter can run; `options` go to `from_pretrained` where they are not None.
     Stops at another model type, at a checkpoint that leaves weights at random, at a device_map in several processes.
     """
-    if options.get("device_map") and int(os.environ.get("WORLD_SIZE", 1)) > 1:
+    if options.get("device_map") and launched("WORLD_SIZE", 1, owner) > 1:
         stop(
             f"{owner}: device_map={options['device_map']} spreads one model over all GPUs; each of several processes "
             "has one GPU; leave it out, or start a single process"

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from avem_train.data import record_notes
+from avem_train.data import record_warnings
 from avem_train.data.negatives import Negatives, changed, given, needs_clip, undrawable
 from avem_train.data.records import _SPELLINGS, FURTHER_EMOTIONS, MODALITIES, Preference, Problem, _scan
 from avem_train.data.special_tokens import UNMARKED, Marks, wrong_texts
@@ -86,7 +86,7 @@ def load(
     listed_in = out / BAD_RECORDS
     listed_in.unlink(missing_ok=True)
     good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
-    for line in record_notes.notices(good, unknown, needs.responses, settings.load().cache) if first else []:
+    for line in record_warnings.notices(good, unknown, needs.responses, settings.load().cache) if first else []:
         print(f"{path}: {line}", file=sys.stderr)
     if not found:
         return records

@@ -1,12 +1,12 @@
 """The command `avem-train`: runs a training recipe, and lists the recipes that ship with the package."""
 
-import argparse
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from avem_train import config
 from emorealm_tasks import versions
+from emorealm_tasks.command_line import Parser, of_command, parsed
 from emorealm_tasks.errors import ends_with_its_reader
 from emorealm_tasks.untrusted import brief
 
@@ -38,8 +38,8 @@ PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {
 """What a recipe's key `program` can name."""
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="avem-train", description=__doc__)
+def _parser() -> Parser:
+    parser = of_command("avem-train", __doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="run a recipe")
     run.add_argument("recipe", help="a YAML file, or the name of a shipped recipe")
@@ -63,7 +63,7 @@ def _describe(path: str) -> str:
 @ends_with_its_reader
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status, 2 for a recipe that cannot be used."""
-    args = _parser().parse_args(argv)
+    args = parsed(_parser(), sys.argv[1:] if argv is None else argv)
     versions.check()
     if args.verb == "list":
         for name, path in config.shipped().items():

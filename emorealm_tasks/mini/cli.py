@@ -1,38 +1,38 @@
 """The command `emorealm-mini`: builds the embedded benchmark, and draws a contact sheet of its clips."""
 
-import argparse
 import sys
 from pathlib import Path
 
 from emorealm_tasks import versions
+from emorealm_tasks.command_line import Parser, count, of_command, parsed
 from emorealm_tasks.errors import ends_with_its_reader
 from emorealm_tasks.mini.language.preferences import FILE, LETTERS
 from emorealm_tasks.mini.world.sampling import SPLITS, TEST_CLIPS
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="emorealm-mini", description=__doc__)
+def _parser() -> Parser:
+    parser = of_command("emorealm-mini", __doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     build = verbs.add_parser("build", help="render clips and write their questions")
     build.add_argument("--out", type=Path, help="folder to write (default: where the emorealm_mini tasks look)")
     build.add_argument("--split", choices=SPLITS, default="test")
     size = f"number of clips (default {TEST_CLIPS}: about 1,200 questions)"
-    build.add_argument("--clips", type=int, default=TEST_CLIPS, help=size)
-    build.add_argument("--seed", type=int, default=0)
+    build.add_argument("--clips", type=count(), default=TEST_CLIPS, help=size)
+    build.add_argument("--seed", type=count(0), default=0)
     letters = f"train split: preference records instead of instructions, a SHARE of them by letter (default {LETTERS})"
     build.add_argument("--preferences", type=float, nargs="?", const=LETTERS, metavar="SHARE", help=letters)
     build.add_argument("--if-missing", action="store_true", help="do nothing where the folder is complete")
     sheet = verbs.add_parser("sheet", help="draw clips, their sound and their questions as one PNG")
     sheet.add_argument("--data", type=Path, help="a built folder (default: where the emorealm_mini tasks look)")
     sheet.add_argument("--out", type=Path, required=True, help="PNG to write")
-    sheet.add_argument("--clips", type=int, default=6)
+    sheet.add_argument("--clips", type=count(), default=6)
     return parser
 
 
 @ends_with_its_reader
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    args = _parser().parse_args(argv)
+    args = parsed(_parser(), sys.argv[1:] if argv is None else argv)
     versions.check()
     from emorealm_tasks import settings
 
@@ -60,8 +60,8 @@ def main(argv: list[str] | None = None) -> int:
         )
         return 2
     print(f"wrote {args.clips} clips to {out}")
-    for task, count in sorted(counts.items()):
-        print(f"  {task:26s} {count:5d} {'questions' if args.preferences is None else 'records'}")
+    for task, number in sorted(counts.items()):
+        print(f"  {task:26s} {number:5d} {'questions' if args.preferences is None else 'records'}")
     return 0
 
 

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from emorealm_results.console.arguments import Parser
 from emorealm_tasks import versions
+from emorealm_tasks.command_line import Parser, of_command, parsed
 from emorealm_tasks.errors import ends_with_its_reader
 
 _VERBS = {
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv and argv[0] in _VERBS:
         code: int = import_module(_VERBS[argv[0]][0]).main(argv[1:])
         return code
-    _build_parser().parse_args(argv)  # of the other verbs only `tasks` is known
+    parsed(_build_parser(), argv)  # of the other verbs only `tasks` is known
     from emorealm_tasks.plugin import print_tasks
 
     print_tasks()
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _build_parser() -> Parser:
-    parser = Parser(prog="emorealm", description="Checks, tables and scores around lmms-eval runs of EmoReAlM.")
+    parser = of_command("emorealm", "Checks, tables and scores around lmms-eval runs of EmoReAlM.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, (_, does) in _VERBS.items():
         verbs.add_parser(verb, add_help=False, help=does)

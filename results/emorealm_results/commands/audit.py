@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from emorealm_results.console.arguments import Parser
 from emorealm_results.paper import printed
 from emorealm_results.paper.audit import check, render
+from emorealm_tasks.command_line import Parser
 
 
 def main(argv: Sequence[str]) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from emorealm_results.compare.report import _SHOWN, JUDGE_HELP, compare, load, render
 from emorealm_results.console import output
-from emorealm_results.console.arguments import Parser
 from emorealm_tasks.answers import MODES
+from emorealm_tasks.command_line import Parser
 
 
 def main(argv: Sequence[str]) -> int:

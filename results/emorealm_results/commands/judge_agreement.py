@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console import output
-from emorealm_results.console.arguments import Parser
 from emorealm_results.runs import descriptions as judged
 from emorealm_results.runs import judge_agreement
 from emorealm_tasks import settings
+from emorealm_tasks.command_line import Parser
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge import live
 from emorealm_tasks.metrics.description import CRITERIA, Record

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.console import output
-from emorealm_results.console.arguments import Parser
 from emorealm_results.leaderboard import inputs, markdown, plots, ranking
 from emorealm_results.leaderboard.page import _SCRIPTS, _counted, heat_rows, page_data, survey_rows, to_csv
 from emorealm_results.leaderboard.rows import Row
 from emorealm_results.pages import build
 from emorealm_results.paper import printed
 from emorealm_results.rescore.table import READINGS
+from emorealm_tasks.command_line import Parser, count
 from emorealm_tasks.settings import load
 
 _DEFAULT = ("results/runs", "results/mini/study.json")
@@ -32,9 +32,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--reading", choices=READINGS, default="official", help="of the Markdown (default: %(default)s)"
     )
-    parser.add_argument("--clips", type=int, default=120, help="clips to show in the page, 0 for none (%(default)s)")
+    parser.add_argument("--clips", type=count(0), default=120, help="clips shown in the page, 0 for none (%(default)s)")
     pairs = "pairs of runs to compare in the page, 0 for none (%(default)s, all pairs of 8; seconds each)"
-    parser.add_argument("--pairs", type=int, default=28, help=pairs)
+    parser.add_argument("--pairs", type=count(0), default=28, help=pairs)
     arguments = parser.parse_args(argv)
     cells = printed.load(arguments.published)
     named = arguments.runs or [place for place in _DEFAULT if Path(place).exists()]

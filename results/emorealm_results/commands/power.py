@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.compare.power import Design, detectable, measured, questions
-from emorealm_results.console.arguments import Parser
 from emorealm_results.console.markdown import table
 from emorealm_results.paper import printed
+from emorealm_tasks.command_line import Parser
 from emorealm_tasks.metrics import TASKS
 
 

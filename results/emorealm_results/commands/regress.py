@@ -35,8 +35,8 @@ from emorealm_results.compare.report import (
     load,
 )
 from emorealm_results.console import output
-from emorealm_results.console.arguments import Parser
 from emorealm_tasks.answers import MODES
+from emorealm_tasks.command_line import Parser
 from emorealm_tasks.errors import stop
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.console import output
-from emorealm_results.console.arguments import Parser
 from emorealm_results.rescore import scores
 from emorealm_results.rescore.report import report
 from emorealm_results.runs import descriptions as judged
 from emorealm_results.runs import saved
 from emorealm_tasks import settings
+from emorealm_tasks.command_line import Parser
 from emorealm_tasks.emotions import lexicon, words_of
 from emorealm_tasks.judge import dispatch, live
 from emorealm_tasks.metrics.description import MOST_UNJUDGED, unjudged

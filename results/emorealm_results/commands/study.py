@@ -5,10 +5,10 @@ from pathlib import Path
 
 from avem_train.study import record
 from emorealm_results.console import output
-from emorealm_results.console.arguments import Parser
 from emorealm_results.study import scores
 from emorealm_results.study.scores import Scored
 from emorealm_results.study.tables import render
+from emorealm_tasks.command_line import Parser
 from emorealm_tasks.errors import stop
 
 

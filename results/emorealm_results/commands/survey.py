@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.console import output
-from emorealm_results.console.arguments import Parser
 from emorealm_results.survey.export import _FORM, export, read_items
 from emorealm_results.survey.tally import load_key, read_answers, render, tally
+from emorealm_tasks.command_line import Parser, count
 
 
 def main(argv: Sequence[str]) -> int:
@@ -23,14 +23,14 @@ def main(argv: Sequence[str]) -> int:
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
     where = "the folder that the clips lie below (default: that of JSON)"
     exporting.add_argument("--clips", type=Path, metavar="DIR", help=where)
-    exporting.add_argument("--versions", type=int, default=1, help="pages, each shuffled anew (%(default)s)")
-    exporting.add_argument("--checks", type=int, default=1, help="attention checks a page (%(default)s)")
-    exporting.add_argument("--seed", type=int, default=0)
+    exporting.add_argument("--versions", type=count(), default=1, help="pages, each shuffled anew (%(default)s)")
+    exporting.add_argument("--checks", type=count(0), default=1, help="attention checks a page (%(default)s)")
+    exporting.add_argument("--seed", type=count(0), default=0)
     exporting.add_argument("--title", default="Emotions in short clips")
     counting = verbs.add_parser("tally", help="the participants' CSV files -> the table")
     counting.add_argument("answers", type=Path, nargs="+", metavar="CSV", help="what the page's button saved")
     counting.add_argument("--key", type=Path, required=True, help="key.json of the export")
-    counting.add_argument("--max-failed", type=int, default=0, help="failed checks that still count (%(default)s)")
+    counting.add_argument("--max-failed", type=count(0), default=0, help="failed checks that still count (%(default)s)")
     counting.add_argument("--json", type=Path, metavar="OUT", help="write the shares there too")
     arguments = parser.parse_args(argv)
     if arguments.verb == "export":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.console import output
-from emorealm_results.console.arguments import Parser
+from emorealm_tasks.command_line import Parser
 
 
 def main(argv: Sequence[str]) -> int:

@@ -11,7 +11,8 @@ ROOMS = {
     "avem_train": "cli study nano dpo backbones packing data objectives config",
     "model_adapters": "manifests workers engines in_process external_worker avere decoding base catalogue",
     "emorealm_tasks": "plugin harness benchmarks judge metrics chat_client chat_reply mini mini.build mini.language "
-    "mini.render mini.world media answers emotions schemas files settings versions untrusted errors sequences",
+    "mini.render mini.world media answers emotions schemas command_line files settings versions untrusted errors "
+    "sequences",
 }
 """Packages, and the rooms and root modules of each: every one may import those behind it, and none before it."""
 PURE = {

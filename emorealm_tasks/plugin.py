@@ -43,12 +43,6 @@ def register(models: Iterable[str] = ()) -> None:
     TaskManager._get_config = _shortening(TaskManager._get_config)
 
 
-def print_tasks() -> None:
-    """Print every task and group with a line on what it asks (`emorealm tasks`)."""
-    for name, line in describe().items():
-        print(f"{name:<48}{line}")
-
-
 def describe() -> dict[str, str]:
     """Task or group name -> one line on what it asks; groups come before their members."""
     from emorealm_tasks.benchmarks import suite

@@ -36,8 +36,10 @@ _VERBS = {
     "audit": ("emorealm_results.commands.audit", "recompute the paper's tables and print what disagrees"),
     "survey": ("emorealm_results.commands.survey", "export a user study of captions, and tally its answers"),
     "power": ("emorealm_results.commands.power", "questions needed to see a difference"),
+    "tasks": ("emorealm_results.commands.tasks", "list the tasks that lmms-eval gets from this package"),
+    "models": ("emorealm_results.commands.models", "list the models that have an adapter here"),
 }
-"""Verbs that read their own arguments: their module (its ``main(argv)`` returns the exit code) and what they do."""
+"""Verb -> its module, whose ``main(argv)`` returns the exit code, and what it does."""
 
 
 @ends_with_its_reader
@@ -48,11 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if argv and argv[0] in _VERBS:
         code: int = import_module(_VERBS[argv[0]][0]).main(argv[1:])
         return code
-    parsed(_build_parser(), argv)  # of the other verbs only `tasks` is known
-    from emorealm_tasks.plugin import print_tasks
-
-    print_tasks()
-    return 0
+    parsed(_build_parser(), argv)  # --help, --version, or no verb of ours: it ends here
+    return 2
 
 
 def _build_parser() -> Parser:
@@ -60,7 +59,6 @@ def _build_parser() -> Parser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, (_, does) in _VERBS.items():
         verbs.add_parser(verb, add_help=False, help=does)
-    verbs.add_parser("tasks", help="list the tasks that lmms-eval gets from this package")
     return parser
 
 

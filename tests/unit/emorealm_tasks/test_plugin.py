@@ -121,13 +121,6 @@ def test_the_manifest_module_may_be_imported_first_and_imports_nothing_heavy():
     assert done.stdout.strip() == "True"
 
 
-def test_print_tasks_has_a_line_each(capsys):
-    plugin.print_tasks()
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(plugin.describe())
-    assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
-
-
 def test_half_an_emoji_costs_no_samples_and_a_password_is_not_published(tmp_path):
     from lmms_eval.loggers import EvaluationTracker
 

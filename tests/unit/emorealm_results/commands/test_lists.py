@@ -1,0 +1,27 @@
+"""`emorealm tasks` and `emorealm models`: a line each."""
+
+from emorealm_results import cli
+from emorealm_tasks import plugin
+from model_adapters.catalogue import MODELS
+
+
+def printed(capsys, verb):
+    assert cli.main([verb]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_every_task_has_a_line(capsys):
+    lines = printed(capsys, "tasks")
+    assert len(lines) == len(plugin.describe())
+    assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
+
+
+def test_every_model_has_a_line_that_says_how_it_is_named_and_what_it_is_given(capsys):
+    head, *lines = printed(capsys, "models")
+    assert head.split() == ["--model", "is", "given", "weights"]
+    assert len(lines) == len(MODELS)
+    found = {line.split("  ")[0]: " ".join(line.split()) for line in lines}
+    assert found["avere"] == "avere picture + sound chaubeyG/AVERE-7B"
+    assert "sound Qwen/Qwen2-Audio" in found["qwen2_audio_av"]
+    assert "+" not in found["qwen2_audio_av"]
+    assert "external_worker (worker=ola)" in found

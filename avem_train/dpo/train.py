@@ -44,15 +44,19 @@ class TrainResult:
 def run(settings: Settings) -> None:
     """The program `preference`: train; what goes wrong with a record or a file ends in one line."""
     from avem_train.backbones.base import UnreadableMedium
+    from avem_train.backbones.loading import family, find
     from avem_train.dpo.finite import LossNotFinite
     from avem_train.dpo.run_folder import last_checkpoint
     from avem_train.dpo.termination import Termination
     from emorealm_tasks.errors import stop
+    from model_adapters.base.arguments import launched
 
     termination = Termination()
     try:
         with termination.heard():
-            train(settings, termination=termination)
+            result = train(settings, termination=termination)
+        if launched("RANK", 0, "avem-train") == 0:
+            print(closing(result, family(find(settings.model))), flush=True)
     except LossNotFinite as error:
         _, checkpoint = last_checkpoint(settings.out)
         begins = f"goes on from {checkpoint}" if checkpoint else "begins again"
@@ -62,6 +66,13 @@ def run(settings: Settings) -> None:
         )
     except UnreadableMedium as error:
         stop(str(error))
+
+
+def closing(result: TrainResult, model_type: str) -> str:
+    """The last line of a training: what it made, and how that is evaluated."""
+    model = "avere" if model_type == "avere" else "qwen2_5_omni_av"
+    asked = f"emorealm eval --tasks emorealm --model {model} --model_args pretrained={result.out}"
+    return f"{result.out}: {result.steps} steps are done, {result.seconds / 60:.0f} min in this call; next: {asked}"
 
 
 def train(

@@ -212,11 +212,14 @@ def test_adapters_of_other_weights_are_refused(unbroken, tmp_path, capsys):
     assert "were trained on other weights" in capsys.readouterr().err
 
 
-def test_the_embedded_model_trained_answers_the_benchmark(preference_file, make_clip, tmp_path):
+def test_the_embedded_model_trained_answers_the_benchmark(preference_file, make_clip, tmp_path, capsys):
     """The two commands of the README, on clips of the test's own."""
     out = tmp_path / "trained"
     arguments = ["run", "avem_dpo", "optimiser.steps=2", "running.device=cpu", f"running.reference={tmp_path}"]
     assert cli.main([*arguments, f"data={preference_file}", f"out={out}", "optimiser.learning_rate=1e-3"]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"{out}: 2 steps are done, ")
+    assert last.endswith(f"emorealm eval --tasks emorealm --model avere --model_args pretrained={out}")
     assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == "avere_nano"
     mini = tmp_path / "mini"
     make_clip(mini / "videos/part_1/1.mp4", seconds=0.5)

@@ -55,10 +55,10 @@ def found(random: np.random.Generator, clip_of: dict[str, Any], losses: dict[str
     tested = [
         test
         for task, clips in clip_of.items()
-        for test in losses.losses(pair(random, task, clips, losses.get(task, 0.0)), "strict", resamples)
+        for test in permutation_tests.losses(pair(random, task, clips, losses.get(task, 0.0)), "strict", resamples)
     ]
-    adjusted = losses.holm([test.p for test in tested])
-    return {test.task for test, p in zip(tested, adjusted, strict=True) if p <= losses.LEVEL}
+    adjusted = permutation_tests.holm([test.p for test in tested])
+    return {test.task for test, p in zip(tested, adjusted, strict=True) if p <= permutation_tests.LEVEL}
 
 
 def pair(random: np.random.Generator, task: str, clips: Sequence[int], loss: float) -> pairs.Pair:

@@ -49,7 +49,7 @@ def model(whole):
 def first_token(model, *doc):
     """Log-probabilities of the likeliest first tokens of an answer, and the engine's output."""
     [request] = requests_for(model, [doc])
-    prompt, params = model.prompt(model.asked(request))
+    prompt, params = model.prompt(model.read_request(request))
     params.logprobs = 5
     [output] = model.engine.generate([prompt], params, use_tqdm=False)
     return {token: found.logprob for token, found in output.outputs[0].logprobs[0].items()}, output
@@ -67,7 +67,7 @@ def test_prompt_and_numbers_are_those_of_transformers(model, whole, clips, kind,
     model.interleave = interleave
     found, output = first_token(model, *doc)
     model.interleave = True
-    asked = other.asked(requests_for(other, [doc])[0])
+    asked = other.read_request(requests_for(other, [doc])[0])
     inputs = other.batch([other.inputs(asked.ask, asked.clip)[0]])
     assert output.prompt_token_ids == inputs["input_ids"][0].tolist()
     with torch.inference_mode():

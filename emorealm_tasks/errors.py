@@ -3,6 +3,7 @@
 And how a command ends whose output nobody reads any longer.
 """
 
+import atexit
 import functools
 import os
 import select
@@ -24,7 +25,7 @@ def stop(message: str) -> NoReturn:
     `message` says what is wrong, where, and what to do. Inside lmms-eval this must be SystemExit: a plain exception
     raised while tasks load is retried five times, wrapped, and ends with exit code 0.
     """
-    print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
+    _tell(message)
     raise SystemExit(2)
 
 
@@ -61,7 +62,7 @@ def warn_once(what: str, message: str) -> None:
     """Print `message` on stderr, the first time only that there is one about `what` in this process."""
     if what not in _warned:
         _warned.add(what)
-        print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
+        _tell(message)
 
 
 _warned: set[str] = set()
@@ -73,8 +74,12 @@ class DataAbsent(SystemExit):
 
 def absent(message: str) -> NoReturn:
     """As `stop`, because a whole data set cannot be used."""
-    print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
+    _tell(message)
     raise DataAbsent(2)
+
+
+def _tell(message: str) -> None:
+    print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
 
 
 def shown(message: str) -> str:
@@ -91,3 +96,27 @@ def _cut(line: str) -> str:
     """The line without its middle, where it is too long: where and what to do stand at its ends."""
     half = _LONGEST // 2
     return line if len(line) <= _LONGEST else f"{line[:half]} [...] {line[-half:]}"
+
+
+_failures: list[str] = []
+
+
+def fail_at_end(message: str) -> None:
+    """Say it now, and when the process ends say it again and exit with status 2.
+
+    Raised at once, an error would cost the harness everything it has not saved yet, other tasks' answers included.
+    """
+    _tell(message)
+    if not _failures:
+        atexit.register(_exit)
+    _failures.append(message)
+
+
+def _exit() -> None:
+    for message in _failures:
+        print(f"emorealm: FAILED: {message}", file=sys.stderr)
+    atexit.unregister(_exit)
+    atexit._run_exitfuncs()  # the others' last duties: nothing but leaving at once sets the status from here
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)

@@ -135,7 +135,8 @@ def _guard() -> None:
 
 def _concerns(model: Any, tasks: Iterable[Any]) -> bool:
     """Whether a run is ours: its model, or one of its tasks."""
-    return model in _models or any(isinstance(task, str) and task in describe() for task in tasks)
+    ours = describe()
+    return model in _models or any(isinstance(task, str) and task in ours for task in tasks)
 
 
 def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,12 +8,9 @@ from avem_train.backbones.base import Backbone
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.avere.loading import whole
-from model_adapters.base.arguments import first_line
-from model_adapters.base.hub import HUB_ID, NEEDED, named_revision
+from model_adapters.base.hub import HUB_ID, fetched, named_revision
 
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
-
-
 _FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
 
 
@@ -25,22 +22,10 @@ def find(named: str) -> Path:
     """
     folder = whole(named)
     if not folder.exists() and HUB_ID.fullmatch(named):
-        folder = _from_hub(named)
+        refusal = f"model={named}: there is no such folder, and the hub gives no such model ({{}}); name a folder, or"
+        folder = fetched(*named_revision(named), refusal)
     family(folder)
     return folder
-
-
-def _from_hub(named: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    try:
-        name, revision = named_revision(named)
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(NEEDED)))
-    except (OSError, ValueError) as error:  # no such repository, no access, no network and nothing in the cache
-        stop(
-            f"model={named}: there is no such folder, and the hub gives no such model ({first_line(error)}); name a "
-            f"folder, or fetch it first: hf download {named}"
-        )
 
 
 def family(folder: Path) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from avem_train import config
-from avem_train.data import records as preference_records
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, inside, lines, parse_json, read_text
@@ -28,35 +27,21 @@ def unknown(names: Mapping[str, int], known: Sequence[str]) -> list[str]:
 
 FURTHER_EMOTIONS = ("contempt", "anxiety", "helplessness", "disappointment", "worry")
 """Classes of MAFW and MER2025, the paper's sources (Section 4.3), beside the seven."""
-
-
 _SPELLINGS = (
     {adjective: noun for noun, adjective in ADJECTIVES.items()}
     | {noun: noun for noun in (*EMOTIONS, *FURTHER_EMOTIONS)}
     | {"worried": "worry"}
 )
-
-
 _LEADING_TAGS = re.compile(rf"^(?:\s*{TAG.pattern})+\s*")
-
-
 _RELEASED = {
     "rejected": "rejected_video_relevant",
     "rejected_2": "rejected_emotion_relevant",
     "video_l": "rejected_video",
     "audio_l": "rejected_audio",
 }
-
-
 _THERE = {ours: theirs for theirs, ours in _RELEASED.items()}
-
-
 _PATHS = ("video", "audio", "rejected_video", "rejected_audio")
-
-
 _FURTHER = ("id", "prompt", "modality", "emotion", "form")  # form: the embedded world's, for its tables
-
-
 _RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", "rejected_irrelevant")
 
 
@@ -135,7 +120,7 @@ def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem], list
             unreadable.append(Problem(where, "unreadable", str(error)))
     if not records and not unreadable:
         stop(f"{path}: there is no record in it")
-    return records, unreadable, preference_records.unknown(names, [*_FURTHER, *_PATHS, *_RESPONSES, *_RELEASED])
+    return records, unreadable, unknown(names, [*_FURTHER, *_PATHS, *_RESPONSES, *_RELEASED])
 
 
 def _item(row: object) -> Mapping[str, Any]:

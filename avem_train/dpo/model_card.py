@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 
-from avem_train.dpo import model_card
 from emorealm_tasks import files
 from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
 from model_adapters.avere.loading import NANO
@@ -18,9 +17,9 @@ def settle(adapters: Path, base: Path) -> None:
     """Make a folder that PEFT wrote one for others: it names the base as anybody may have it, and can be read."""
     config = adapters / lora_folders.CONFIG
     content = json.loads(config.read_text(encoding="utf-8"))
-    content["base_model_name_or_path"], content["revision"] = model_card.of_base(base)
+    content["base_model_name_or_path"], content["revision"] = of_base(base)
     files.write_json(config, content)
-    (adapters / model_card.NAME).unlink(missing_ok=True)  # PEFT's, which says nothing
+    (adapters / NAME).unlink(missing_ok=True)  # PEFT's, which says nothing
     files.readable(adapters)
 
 

@@ -3,7 +3,7 @@
 about      base (name, fingerprint), split, world and preferences (their build.json), training, versions
 questions  columns of equal length, by task: id, clip, task, subtask, gold, and choices ("AB yes A": letters, and
            which one says yes)
-runs       key -> recipe, seed, version (of the code, `study_run.VERSION`; 1 where it is not there), settings, steps,
+runs       key -> recipe, seed, version (of the code, `worker.VERSION`; 1 where it is not there), settings, steps,
            seconds, log (first and last tenth of every logged value), scores (part -> reading -> group and tasks) and
            answers (part -> a letter a question as the strict reading has it, "-" for none, and 1 or 0 as the official
            one); or failed, and why

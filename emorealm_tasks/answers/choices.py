@@ -4,8 +4,6 @@ import re
 from collections.abc import Sequence
 
 _CHOICE = re.compile(r"\s*[(\[]?([A-Za-z])[)\].:]\s*(.*?)\s*$", re.DOTALL)
-
-
 _YES_NO = re.compile(r"(yes|no)\b", re.IGNORECASE)
 
 

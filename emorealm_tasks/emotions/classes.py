@@ -2,8 +2,6 @@
 
 EMOTIONS: tuple[str, ...] = ("happiness", "sadness", "neutral", "anger", "surprise", "disgust", "fear")
 """In DFEW's label order."""
-
-
 ADJECTIVES: dict[str, str] = {
     "happiness": "happy",
     "sadness": "sad",

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import NotRequired, TypedDict
 
 from emorealm_tasks.benchmarks.rows import Row
+from emorealm_tasks.errors import fail_at_end
 from emorealm_tasks.harness import columns, failures, samples
 from emorealm_tasks.harness.samples import Reply
 from emorealm_tasks.judge import dispatch
@@ -91,7 +92,7 @@ def _judge(records: list[Record]) -> tuple[list[Record], dict[str, description.S
     mode = dispatch.mode(settings, records[0]["truth"] is not None)
     if failure := dispatch.judge_records(records, settings, mode):
         task = records[0]["task"]
-        dispatch.fail_at_end(f"{task}: {failure}. With --log_samples the descriptions are saved; {_REMEDY}")
+        fail_at_end(f"{task}: {failure}. With --log_samples the descriptions are saved; {_REMEDY}")
     return records, description.scores(records, records[0]["judge"])
 
 

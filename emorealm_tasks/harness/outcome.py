@@ -8,18 +8,17 @@ results are claimed. `emorealm eval` sees to the status itself (`leave_status`),
 import contextlib
 import datetime
 import functools
-import json
 import os
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import brief
+from emorealm_tasks.errors import fail_at_end, stop
+from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 
 _TIME = "%Y%m%d_%H%M%S"  # in lmms-eval's names of files
-_REMEDY = "is there room, and may this user write there?"
+REMEDY = "is there room, and may this user write there?"
 _status_is_ours = True
 
 
@@ -59,28 +58,30 @@ def claimed(output_path: str | None, model: str, date: str) -> str:
 
     Its results file is made, empty, so that it is nobody else's; lmms-eval writes over it.
     """
-    folder = Path(output_path, model) if output_path else None
-    while folder is not None:
-        file = folder / f"{date.replace(':', '-')}_results.json"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        except FileExistsError:
-            if not folder.is_dir():
-                break
+    if not output_path:
+        return date
+    folder = Path(output_path, model)
+    with contextlib.suppress(OSError):  # lmms-eval cannot write there either, which `tell_unwritten` tells
+        folder.mkdir(parents=True, exist_ok=True)
+        while not _made(folder / f"{date.replace(':', '-')}_results.json"):
             later = datetime.datetime.strptime(date, _TIME) + datetime.timedelta(seconds=1)
             date = later.strftime(_TIME)
-            continue
-        except OSError:
-            pass  # lmms-eval cannot write there either, which `tell_unwritten` tells
-        break
     return date
+
+
+def _made(file: Path) -> bool:
+    """Make an empty file; False where there is one of that name. Raises OSError."""
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    except FileExistsError:
+        return False
+    return True
 
 
 def release(tracker: Any) -> None:
     """Remove a claimed file that nothing was written to: it would pass for a damaged run."""
     if tracker.output_path:
-        file = _place(tracker, "results.json")
+        file = place(tracker, "results.json")
         with contextlib.suppress(OSError):
             if not file.stat().st_size:
                 file.unlink()
@@ -89,33 +90,34 @@ def release(tracker: Any) -> None:
 def tell_unwritten(tracker: Any, results: Mapping[str, Any]) -> None:
     """End with status 2, once everything else is saved, where the results are not on disk."""
     if tracker.output_path and _status_is_ours:
-        file = _place(tracker, "results.json")
+        file = place(tracker, "results.json")
         try:
-            written = json.loads(file.read_text(encoding="utf-8"))["results"].keys()
-        except (OSError, ValueError, KeyError, AttributeError):
-            written = ()
-        if not results.keys() <= set(written):
-            _fail_at_end(f"{file}: the results could not be written; {_REMEDY}")
+            written = read_results(file)
+        except Unreadable:
+            written = {}
+        if not results.keys() <= written.keys():
+            fail_at_end(f"{file}: the results could not be written; {REMEDY}")
+
+
+def read_results(file: Path) -> dict[str, Any]:
+    """Task -> its results in a results file. Raises Unreadable."""
+    found: dict[str, Any] = typed(typed(parse_json(read_bytes(file)), dict).get("results"), dict)
+    return found
 
 
 def tell_unsaved(tracker: Any, task: str, samples: int) -> None:
     """End with status 2, once everything else is saved, where not all samples of a task are on disk."""
     if tracker.output_path and _status_is_ours:
-        file = _place(tracker, f"samples_{task}.jsonl")
+        file = place(tracker, f"samples_{task}.jsonl")
         try:
             written = file.read_bytes().count(b"\n")
         except OSError:
             written = 0
         if written != samples:
-            _fail_at_end(f"{file}: {written} of {samples} answers could be saved; {_REMEDY}")
+            fail_at_end(f"{file}: {written} of {samples} answers could be saved; {REMEDY}")
 
 
-def _fail_at_end(message: str) -> None:
-    from emorealm_tasks.judge import dispatch  # imported here: heavy, and hardly a run fails
-
-    dispatch.fail_at_end(message)
-
-
-def _place(tracker: Any, name: str) -> Path:
+def place(tracker: Any, name: str) -> Path:
+    """Where a run's file is: the time of the run is part of its name, so an earlier run's is another file."""
     folder = Path(tracker.output_path, tracker.general_config_tracker.model_name_sanitized)
     return folder / f"{getattr(tracker, 'date_id', '(no time)')}_{name}"

@@ -4,8 +4,6 @@ Whatever goes wrong with the judge, the descriptions are not lost: the harness s
 judged later (`emorealm rescore`). A run whose verdicts fail shows no scores and ends with exit status 2, after saving.
 """
 
-import atexit
-import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -91,27 +89,3 @@ def _too_few(records: Records, name: str) -> str:
 def said(record: Record) -> str:
     """What a record's model said; nothing where its request failed, whatever the error's words are."""
     return "" if record["error"] else record["raw"]
-
-
-_failures: list[str] = []
-
-
-def fail_at_end(message: str) -> None:
-    """Say it now, and when the process ends say it again and exit with status 2.
-
-    Raised at once, an error would cost the harness everything it has not saved yet, other tasks' answers included.
-    """
-    print(f"emorealm: {message}", file=sys.stderr, flush=True)
-    if not _failures:
-        atexit.register(_exit)
-    _failures.append(message)
-
-
-def _exit() -> None:
-    for message in _failures:
-        print(f"emorealm: FAILED: {message}", file=sys.stderr)
-    atexit.unregister(_exit)
-    atexit._run_exitfuncs()  # the others' last duties: nothing but leaving at once sets the status from here
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(2)

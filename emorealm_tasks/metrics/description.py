@@ -14,8 +14,6 @@ from emorealm_tasks.metrics.types import Array
 
 CRITERIA = ("clue", "label", "spurious", "halluc")
 """The columns of the paper's Table 2; 1 to 10, higher is better."""
-
-
 LOWEST, HIGHEST = 1, 10
 
 

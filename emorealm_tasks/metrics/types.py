@@ -27,8 +27,6 @@ class Given(TypedDict):
 
 
 Array = NDArray[np.float64]
-
-
 Flags = NDArray[np.bool_]
 
 

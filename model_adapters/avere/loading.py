@@ -59,7 +59,8 @@ def _adapted(adapter: Path) -> Path:
     named = lora_folders.base_name("avere", adapter)
     folder = NANO if named == NANO.name else adapter / named  # an absolute path stays what it is
     if not folder.is_dir() and hub.HUB_ID.fullmatch(named):
-        folder = hub.fetched("avere", named, lora_folders.base_revision(adapter))
+        refusal = f"avere: the hub does not give {named} ({{}});"
+        folder = hub.fetched(named, lora_folders.base_revision(adapter), refusal)
     lora_folders.check_base("avere", adapter, folder)
     return folder
 

@@ -9,7 +9,7 @@ from model_adapters.base.arguments import first_line
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+(@[\w./-]+)?")
 """org/name, or org/name@revision."""
-NEEDED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+_NEEDED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 """Files of a hub's repository that a model is made of: weights, tokenizer, configurations."""
 
 
@@ -21,8 +21,8 @@ class Published(NamedTuple):
 
 
 def named_revision(named: str) -> tuple[str, str | None]:
-    """Hub id and revision (commit, tag or branch; None = the newest) of "org/name@revision"; a folder is itself."""
-    if Path(named).expanduser().exists():
+    """Hub id and revision (commit, tag or branch; None = the newest) of "org/name@revision"; a path is itself."""
+    if not HUB_ID.fullmatch(named) or Path(named).expanduser().exists():
         return named, None
     name, _, revision = named.partition("@")
     return name, revision or None
@@ -44,12 +44,15 @@ def commit(named: str, revision: str | None) -> str:
     return Path(file).parent.name if isinstance(file, str) else ""
 
 
-def fetched(owner: str, named: str, revision: str | None) -> Path:
-    """The folder of a hub id at a commit, downloaded unless the cache has it. Stops where the hub does not give it."""
+def fetched(named: str, revision: str | None, refusal: str) -> Path:
+    """The folder of a hub id at a revision, downloaded unless the cache has it.
+
+    Stops where the hub does not give it; `refusal` then begins the line, with {} for the reason.
+    """
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(named, revision=revision, allow_patterns=list(NEEDED)))
+        return Path(snapshot_download(named, revision=revision, allow_patterns=list(_NEEDED)))
     except (OSError, ValueError) as error:  # no such repository, no access, no network and nothing in the cache
         at = f" --revision {revision}" if revision else ""
-        stop(f"{owner}: the hub does not give {named} ({first_line(error)}); fetch it first: hf download {named}{at}")
+        stop(f"{refusal.format(first_line(error))} fetch it first: hf download {named}{at}")

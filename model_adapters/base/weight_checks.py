@@ -6,6 +6,7 @@ transformers only warns about tensors that no file holds, and leaves them at ran
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emorealm_tasks.sequences import common_prefix
 from model_adapters.base.arguments import first_line
 
 if TYPE_CHECKING:
@@ -49,7 +50,5 @@ def _lacking(missing: list[str], unexpected: Iterable[str]) -> str:
 def _common_end(first: str, second: str) -> str:
     """The dotted parts with which both names end."""
     one, other = first.split("."), second.split(".")
-    same = 0
-    while same < min(len(one), len(other)) and one[-1 - same] == other[-1 - same]:
-        same += 1
+    same = common_prefix((one[::-1], other[::-1]))
     return ".".join(one[len(one) - same :])

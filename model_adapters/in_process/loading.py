@@ -15,7 +15,6 @@ from emorealm_tasks.errors import stop
 from model_adapters.base import hub, lora_folders, weight_checks
 from model_adapters.base.arguments import first_line, launched
 from model_adapters.base.fingerprint import fingerprint
-from model_adapters.base.hub import HUB_ID, named_revision
 
 _LOADING = Exception
 """What transformers raises on files that are broken is of every kind."""
@@ -39,8 +38,8 @@ def find(owner: str, checkpoint: str) -> Weights:
     Stops at adapters whose weights are gone or have changed since.
     """
     adapter = Path(checkpoint).expanduser()
-    if not adapter.exists() and HUB_ID.fullmatch(checkpoint):
-        name, revision = named_revision(checkpoint)
+    name, revision = hub.named_revision(checkpoint)
+    if revision:
         return Weights(name, revision=revision)
     if not lora_folders.alone(adapter):
         return Weights(checkpoint)

@@ -28,8 +28,6 @@ RAVDESS_CODES = {
     "surprise": "08",
 }
 MER_NAMES = {"happiness": "happy", "sadness": "sad", "neutral": "neutral", "anger": "angry", "surprise": "surprise"}
-
-
 Writer = Callable[[Path, Sequence[Shown]], None]
 """Writes one layout: the folder to fill (it exists, empty), and the pool, in the order of the clips."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import outcome
-from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
+from emorealm_tasks.untrusted import Unreadable
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Evaluation:
         elif self.results is not None:
             yield from _without_results(self.tasks, self.results)
             if self.tracker is not None and self.tracker.output_path:
-                yield from _not_written(self.tasks, results_file(self.tracker), self.log_samples)
+                yield from _not_written(self.tasks, outcome.place(self.tracker, "results.json"), self.log_samples)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -82,12 +82,12 @@ def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callabl
         evaluation = Evaluation(log_samples=bool(args.log_samples or args.predict_only))
         noted.append(evaluation)
         try:
-            outcome: tuple[Any, ...] = run(args)
+            returned: tuple[Any, ...] = run(args)
         except Exception as error:
             evaluation.error = f"the evaluation failed: {type(error).__name__}: {error}"
             raise
-        evaluation.results = outcome[0]
-        return outcome
+        evaluation.results = returned[0]
+        return returned
 
     return cli_evaluate_single
 
@@ -119,12 +119,6 @@ def leaves(task_dict: Mapping[Any, Any]) -> Iterator[str]:
             yield name
 
 
-def results_file(tracker: Any) -> Path:
-    """Where this call's results are: the time of the run is part of the name, so an earlier run's are another file."""
-    folder: Path = Path(tracker.output_path) / tracker.general_config_tracker.model_name_sanitized
-    return folder / f"{getattr(tracker, 'date_id', '(no time)')}_results.json"
-
-
 def _without_results(tasks: Sequence[str], results: Mapping[str, Any]) -> Iterator[str]:
     lacking = [task for task in tasks if not results.get("results", {}).get(task)]
     if lacking or not tasks:
@@ -135,9 +129,9 @@ def _without_results(tasks: Sequence[str], results: Mapping[str, Any]) -> Iterat
 
 def _not_written(tasks: Sequence[str], path: Path, with_samples: bool) -> Iterator[str]:
     try:
-        written = typed(typed(parse_json(read_bytes(path)), dict).get("results"), dict)
+        written = outcome.read_results(path)
     except Unreadable as error:
-        yield f"{path} was not written ({error}); is there room, and may this user write there?"
+        yield f"{path} was not written ({error}); {outcome.REMEDY}"
         return
     lacking = [task for task in tasks if task not in written]
     if lacking:
@@ -146,4 +140,4 @@ def _not_written(tasks: Sequence[str], path: Path, with_samples: bool) -> Iterat
         name = path.name.removesuffix("_results.json")
         unsaved = [task for task in tasks if not path.with_name(f"{name}_samples_{task}.jsonl").is_file()]
         if unsaved:
-            yield f"no samples of {', '.join(unsaved)} in {path.parent}; is there room, and may this user write there?"
+            yield f"no samples of {', '.join(unsaved)} in {path.parent}; {outcome.REMEDY}"

@@ -19,8 +19,6 @@ from emorealm_tasks.metrics.description import MOST_UNJUDGED, unjudged
 
 NOT_FINISHED = 3
 """Exit status while a batch of verdicts is under way."""
-
-
 _JUDGES = tuple(name for name in settings.JUDGES if name != "later")
 
 

@@ -25,7 +25,7 @@ def of_header(header: Mapping[str, Any]) -> dict[str, Ways]:
 
 
 def compared(first: Saved, second: Saved, tasks: Iterable[str]) -> dict[str, dict[str, str] | None]:
-    """Task -> what differs (`asked_log.differences`), {} = asked alike, None = of one run or both it is not known."""
+    """Task -> what differs (`request_settings.differences`), {} = asked alike, None = not known of one or both."""
     one, other = of_run(first), of_run(second)
     return {task: differing(one.get(task), other.get(task)) for task in tasks}
 

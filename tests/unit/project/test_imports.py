@@ -49,7 +49,7 @@ def imported(name, file, known):
             above = own[: len(own) - node.level + 1] if node.level else []
             module = ".".join([*above, *filter(None, [node.module])])
             found |= {f"{module}.{alias.name}" if f"{module}.{alias.name}" in known else module for alias in node.names}
-    return (found & known.keys()) - {name}
+    return found & known.keys()
 
 
 def room(name, known):

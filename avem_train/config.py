@@ -2,8 +2,9 @@
 
 import dataclasses
 import difflib
+import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -32,16 +33,17 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
 
 
-def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
+def read(recipe: str, overrides: list[str], known: Mapping[str, Path] | None = None) -> dict[str, Any]:
     """A recipe's content, with `a.b=value` overrides (values are YAML) put in.
 
-    recipe: path of a YAML file, or the name of a shipped recipe. A recipe that has `base: NAME` starts from that one; a
-    path there counts from the recipe's own folder. Raises RecipeError for a missing recipe, broken YAML or an argument
-    without "=".
+    recipe: path of a YAML file, or the name of a recipe in `known` (default: those that are shipped for training). A
+    recipe that has `base: NAME` starts from that one; a path there counts from the recipe's own folder. Raises
+    RecipeError for a missing recipe, broken YAML or an argument without "=".
     """
-    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else shipped().get(recipe)
+    named = shipped() if known is None else known
+    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else named.get(recipe)
     if path is None or not path.exists():
-        raise RecipeError(f"no recipe {recipe!r}: {nearest(recipe, list(shipped()))}")
+        raise RecipeError(f"no recipe {recipe!r}: {nearest(recipe, list(named))}")
     try:
         content = parse_yaml(read_text(path)) or {}
     except Unreadable as error:
@@ -50,7 +52,7 @@ def read(recipe: str, overrides: list[str]) -> dict[str, Any]:
         raise RecipeError(f"{path} must hold keys and values")
     if base := content.pop("base", None):
         beside = path.parent / str(base)
-        content = merged(read(str(beside) if beside.is_file() else str(base), []), content)
+        content = merged(read(str(beside) if beside.is_file() else str(base), [], known), content)
     return merged(content, changes(overrides))
 
 
@@ -85,13 +87,13 @@ def from_mapping(settings: type[Settings], content: dict[str, Any], where: str =
 
     Raises RecipeError for an unknown key (naming the nearest known one), a missing one, or a value of the wrong type.
     """
-    types = typing.get_type_hints(settings)
+    kinds = typing.get_type_hints(settings)
     fields = {field.name: field for field in dataclasses.fields(settings)}
     values = {}
     for key, value in content.items():
         if key not in fields:
             raise RecipeError(f"unknown key {where + str(key)!r}: {nearest(str(key), list(fields))}")
-        kind = types[key]
+        kind = kinds[key]
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             if not isinstance(value, dict):
                 raise RecipeError(f"{where + key} must hold keys and values, got {value!r}")
@@ -112,6 +114,10 @@ def _required(field: dataclasses.Field[Any]) -> bool:
 
 
 def _typed(kind: Any, value: Any, key: str) -> Any:
+    if typing.get_origin(kind) is types.UnionType and type(None) in typing.get_args(kind):
+        if value is None:
+            return None
+        (kind,) = (one for one in typing.get_args(kind) if one is not type(None))
     if kind is float and isinstance(value, str | int) and not isinstance(value, bool):
         try:
             return float(value)  # YAML reads 1e-3 as text

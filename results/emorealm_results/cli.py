@@ -35,6 +35,10 @@ _VERBS = {
     "regress": ("emorealm_results.commands.regress", "for CI: did a run get worse than its baseline?"),
     "audit": ("emorealm_results.commands.audit", "recompute the paper's tables and print what disagrees"),
     "survey": ("emorealm_results.commands.survey", "export a user study of captions, and tally its answers"),
+    "curate": (
+        "emorealm_results.commands.curate",
+        "from labelled clips to a benchmark, preference data and instruction data",
+    ),
     "power": ("emorealm_results.commands.power", "questions needed to see a difference"),
     "tasks": ("emorealm_results.commands.tasks", "list the tasks that lmms-eval gets from this package"),
     "models": ("emorealm_results.commands.models", "list the models that have an adapter here"),

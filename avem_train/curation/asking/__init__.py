@@ -1,0 +1,1 @@
+"""How a model is asked: requests, replies kept on disk, costs, and the form of a reply."""

@@ -1,0 +1,44 @@
+"""Replies kept on disk, so that asking again costs nothing: one JSON file a reply, named by its request's key.
+
+Several processes, on several machines, may use a folder at once.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ValidationError
+
+from emorealm_tasks import files
+from emorealm_tasks.untrusted import Unreadable, read_text
+
+
+class CachedReply(BaseModel):
+    """A reply as the model wrote it, and what it took."""
+
+    model: str
+    prompt: str
+    text: str
+    tokens_in: int
+    tokens_out: int
+    dollars: float
+    seconds: float
+
+
+class ReplyCache:
+    """Replies by key below a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, key: str) -> CachedReply | None:
+        """The reply of that key; None where there is none yet, or where its file is damaged."""
+        try:
+            return CachedReply.model_validate_json(read_text(self._path(key)))
+        except (Unreadable, ValidationError):
+            return None
+
+    def put(self, key: str, reply: CachedReply) -> None:
+        """Keep a reply. Raises OSError: a reply that is paid for and lost would be paid for twice."""
+        files.write(self._path(key), reply.model_dump_json() + "\n")
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.json"

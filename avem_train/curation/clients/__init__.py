@@ -1,0 +1,1 @@
+"""Who is asked: servers, Gemini, and the adapters of this package."""

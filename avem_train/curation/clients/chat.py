@@ -1,0 +1,66 @@
+"""Any server that speaks OpenAI's chat API (vLLM, Ollama, OpenAI itself) as a client of the stages."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from avem_train.curation.asking.client import Completion
+from avem_train.curation.asking.requests import Medium, Picture, Request
+from emorealm_tasks.chat_client import ChatClient, RequestFailed
+from emorealm_tasks.media import MediaError, read_frames
+from model_adapters.engines import payloads
+
+
+class ChatServer:
+    """Asks one model. Structured output is asked for by JSON schema, else as any JSON, else in words alone."""
+
+    def __init__(
+        self, model: str, key: str, base_url: str | None, *, timeout: float, retries: int, max_tokens: int, seed: int
+    ) -> None:
+        self._model = model
+        self._options = {"temperature": 0, "seed": seed, "max_tokens": max_tokens}
+        self._open = partial(ChatClient, model, key, base_url, timeout=timeout, retries=retries, options=self._options)
+        self._clients: dict[str, ChatClient] = {}
+        self._lock = Lock()
+
+    @property
+    def identity(self) -> Mapping[str, Any]:
+        """Model and generation settings; not the address: the same model on another machine answers the same."""
+        return {"kind": "openai", "model": self._model, **self._options}
+
+    def complete(self, request: Request[Any], repair: Sequence[str] = ()) -> Completion:
+        """See `Client`."""
+        try:
+            media = [part for medium in request.media for part in _parts(medium)]
+        except MediaError as error:
+            raise RequestFailed(str(error)) from None
+        chat: list[dict[str, Any]] = [{"role": "user", "content": [*media, _text(request)] if media else request.text}]
+        for role, text in zip(("assistant", "user"), repair, strict=False):
+            chat.append({"role": role, "content": text})
+        reply = self._client(request).answer(chat)
+        return Completion(reply.text, reply.tokens_in, reply.tokens_out, reply.seconds, reply.lacks)
+
+    def _client(self, request: Request[Any]) -> ChatClient:
+        """The client for replies of that form: what a server supports is found out once for each."""
+        name = request.reply.__name__
+        with self._lock:
+            if name not in self._clients:
+                schema = {"name": name, "strict": True, "schema": request.schema}
+                formats = ({"type": "json_schema", "json_schema": schema}, {"type": "json_object"}, None)
+                self._clients[name] = self._open(formats=formats)
+            return self._clients[name]
+
+
+def _text(request: Request[Any]) -> dict[str, Any]:
+    return {"type": "text", "text": request.text}
+
+
+def _parts(medium: Medium) -> list[dict[str, Any]]:
+    """A medium as parts of a chat message: JPEG frames, or a wav. Raises MediaError."""
+    if isinstance(medium, Picture):
+        frames, _ = read_frames(medium.path, medium.frames)
+        uris = [payloads.data_uri("image/jpeg", payloads.jpeg(frame)) for frame in frames]
+        return [{"type": "image_url", "image_url": {"url": uri}} for uri in uris]
+    sound = payloads.base64(payloads.wav(str(medium.path)).read_bytes())
+    return [{"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}}]

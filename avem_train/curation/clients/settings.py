@@ -1,0 +1,45 @@
+"""A model that stages may ask, as a recipe describes it."""
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+from avem_train.curation.asking.spending import Price
+
+
+@dataclass(frozen=True)
+class ClientSettings:
+    """A model that stages may ask."""
+
+    kind: str
+    """openai (any server of its chat API), gemini, or adapter (a model of this package)."""
+    model: str
+    """Its name there; for an adapter, its name in `emorealm models`."""
+    base_url: str = ""
+    """The server, ending in /v1; "" = the provider's own."""
+    key_env: str = ""
+    """The environment variable that holds the key; "" = the provider's usual one."""
+    args: dict[str, Any] = field(default_factory=dict)
+    """For an adapter: its --model_args."""
+    price_in: float = 0.0
+    """Dollars for a million tokens in."""
+    price_out: float = 0.0
+    concurrency: int = 8
+    """Requests under way at once."""
+    per_minute: float = 0.0
+    """Requests that may start in a minute; 0 = any number."""
+    timeout: float = 300.0
+    """Seconds to wait for a reply."""
+    retries: int = 6
+    """How often a request is sent again after a fault that may pass."""
+    max_tokens: int = 2048
+    """Length of a reply."""
+
+    @property
+    def price(self) -> Price:
+        """What a reply costs."""
+        return Price(self.price_in, self.price_out)
+
+    def key(self, usual: str) -> str:
+        """The key, from its environment variable (`usual` where none is named); "" where that is not set."""
+        return os.environ.get(self.key_env or usual, "")

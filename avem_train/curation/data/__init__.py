@@ -1,0 +1,1 @@
+"""The rows that stages read and write, and their files."""

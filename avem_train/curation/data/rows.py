@@ -1,0 +1,153 @@
+"""The rows that stages read and write: JSON objects, checked against these models wherever they enter or leave a stage.
+
+A stage's row has all fields of the row it was made from. `provenance` grows with every stage: which model was asked
+with which prompt, and the key of its reply in the cache.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Modality = Literal["video", "audio"]
+Row = dict[str, Any]
+"""A row as plain values, between stages."""
+
+
+class Model(BaseModel):
+    """Unknown fields are errors: a misspelt one must not be lost in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Asked(Model):
+    """One request that a row rests on."""
+
+    stage: str
+    client: str
+    """Its name in the recipe."""
+    model: str
+    prompt: str
+    """Name, version and hash."""
+    key: str
+    """Of the reply in the cache."""
+
+
+class Clip(Model):
+    """A labelled clip: a row of the manifest."""
+
+    id: str
+    video: str | None
+    """Path of the clip below `root`; None for a sound alone."""
+    audio: str | None = None
+    """Path of a sound file below `root`; None = the video's own sound."""
+    emotion: str
+    subtitle: str = ""
+    split: str = ""
+    licence: str = ""
+    source: str = ""
+    """The dataset it comes from."""
+    provenance: list[Asked] = Field(default_factory=list)
+    """What was asked for this row, in the stages' order."""
+
+
+class Cue(Model):
+    """Something seen or heard."""
+
+    modality: Modality
+    kind: str
+    """Face, body, voice, words, nonspeech sound, object, clothes, background, ..."""
+    text: str
+    start: float | None = None
+    """Seconds, where known."""
+    end: float | None = None
+    relevant: bool
+    """Whether it tells of the person's emotion."""
+
+
+class Captioned(Clip):
+    """A clip described, picture and sound apart (stage `captions`)."""
+
+    caption_video: str
+    """"" where there is no picture."""
+    caption_audio: str
+    """"" where there is no sound."""
+    transcript: str
+    language: str = ""
+    """ISO 639-1 code of what is said, "" where unknown."""
+    cues: list[Cue]
+
+
+class Guessed(Captioned):
+    """A clip whose emotion was guessed from each caption alone (stage `emotions`, Fig. 3)."""
+
+    guess_video: str
+    """One of the recipe's emotions, "" where the caption is not sufficient."""
+    guess_audio: str
+    explained_by: list[Modality]
+    """The modalities whose caption alone gives the label: never empty."""
+
+
+Role = Literal["right", "irrelevant", "hallucinated", "yes", "no"]
+
+
+class Question(Clip):
+    """A multiple-choice question about a clip (stage `questions`); `id` is the question's, `clip` the clip's."""
+
+    clip: str
+    task: str
+    """Name of the task, as in `emorealm_v1.json`."""
+    subtask: str = ""
+    """Of stress questions: no_hallucination, spurious or hallucination."""
+    modality: Literal["video", "audio", "audiovisual"]
+    question: str
+    choices: list[str]
+    """Texts of the options, without letters."""
+    roles: list[Role]
+    """What each option is."""
+    answer: int
+    """Index of the right option."""
+    cue: str = ""
+    """The cue that the right answer, or a stress question, names."""
+    caption_video: str = ""
+    caption_audio: str = ""
+
+
+class Description(Clip):
+    """A description of the emotion and what tells of it, from both captions (stage `descriptions`, C.2)."""
+
+    clip: str
+    modality: Literal["video", "audio", "audiovisual"]
+    prompt: str
+    description: str
+    caption_video: str
+    caption_audio: str
+
+
+class PreferenceRow(Clip):
+    """Chosen and rejected responses to one prompt (stage `preferences`, Section 4.3), which `avem-train` reads."""
+
+    clip: str
+    prompt: str
+    modality: Literal["video", "audio", "audiovisual"]
+    form: str
+    """The task that it comes from, or `description`."""
+    chosen: str
+    rejected_video_relevant: str
+    """A cue that is there and does not explain the emotion."""
+    rejected_emotion_relevant: str
+    """A cue of the emotion that is not there."""
+    rejected_irrelevant: str = ""
+    """Neither (Table 18)."""
+
+
+class Reject(Model):
+    """A row that a stage left out."""
+
+    stage: str
+    id: str
+    kind: str
+    """Short name of the reason, the same for all rows that share it."""
+    reason: str
+    """One line, in words."""
+    row: str
+    """What was left out, as far as it had come: JSON."""

@@ -1,0 +1,229 @@
+"""Runs the stages of a recipe, each from the file of the one before to a file of its own.
+
+An output folder holds `STAGE.jsonl`, `STAGE.rejects.jsonl` and `STAGE.json` (counts, cost, and what the rows were made
+from) of every stage, and `replies/` and `spent.txt` beside them. A stage whose input, settings, prompts and models are
+those of its files is not run again. Where anything ends a run, replies that came are in the cache: the same command
+goes on and pays for none of them twice.
+"""
+
+import dataclasses
+import hashlib
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from avem_train.curation import manifests, prompts
+from avem_train.curation.asking.asker import Asker, Counts
+from avem_train.curation.asking.reply_cache import ReplyCache
+from avem_train.curation.asking.spending import BudgetSpent, Ledger
+from avem_train.curation.clients import setup
+from avem_train.curation.data import row_files
+from avem_train.curation.data.rows import Clip, Reject, Row
+from avem_train.curation.engines import local
+from avem_train.curation.recipe import Recipe
+from avem_train.curation.stages import STAGES
+from avem_train.curation.stages.base import Stage, clients
+from avem_train.curation.stages.work import Result, RowWork, result
+from emorealm_tasks import files
+from emorealm_tasks.chat_client import ServerRefuses
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
+
+MAKER = "emorealm curate"
+MANIFEST = "manifest"
+GIVE_UP = 12
+"""Rows in a row whose requests failed, after which a server counts as gone."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What a stage did: the content of its `STAGE.json`."""
+
+    stage: str
+    made_from: Mapping[str, Any]
+    """What decides its rows: the input's hash, settings, versions, prompts and models."""
+    rows_in: int
+    rows: int
+    rejects: Mapping[str, int]
+    """Kind -> how many."""
+    counts: Mapping[str, Any]
+    """Requests, tokens and dollars (`Counts`) of the run that made the files."""
+    seconds: float
+    output: str
+    """SHA-256 of the file of rows."""
+
+
+def run(recipe: Recipe, names: Sequence[str] = ()) -> list[Report]:
+    """Run the named stages, or all of the recipe's, in order. Stops where a stage cannot be finished."""
+    unknown = [name for name in names if name not in recipe.stages]
+    if unknown:
+        stop(f"the recipe has no stage {unknown[0]!r}; it has {', '.join(recipe.stages) or 'none'}")
+    files.claim(recipe.out, MAKER, "out=")
+    with files.locked(recipe.out, "out="):
+        write_manifest(recipe)
+        return [_stage(recipe, STAGES[name]) for name in recipe.stages if not names or name in names]
+
+
+def path(recipe: Recipe, stage: str) -> Path:
+    """The file of a stage's rows; "" = the manifest's."""
+    return recipe.out / f"{stage or MANIFEST}.{recipe.format}"
+
+
+def write_manifest(recipe: Recipe) -> None:
+    """The clips of the recipe's dataset as rows, in the output folder. Stops where none can be read."""
+    with row_files.writer(path(recipe, ""), Clip) as put:
+        for clip in manifests.read(recipe.manifest):
+            put(clip.model_dump())
+
+
+def _stage(recipe: Recipe, stage: Stage) -> Report:
+    """Run a stage, or find its files made already."""
+    source = path(recipe, stage.reads)
+    if not source.exists():
+        stop(f"{source}: is not there; run the stage {stage.reads!r} first")
+    asker = _asker(recipe, stage)
+    made_from = _made_from(recipe, stage, asker, source)
+    if report := _finished(recipe, stage, made_from):
+        print(f"{stage.name}: made already, {_summary(report)}", file=sys.stderr)
+        return report
+    work = RowWork(stage, recipe.context(stage), asker)
+    reader: type = STAGES[stage.reads].model if stage.reads else Clip
+    started = time.monotonic()
+    rows_in, kinds, count = _write(recipe, work, row_files.read(source, reader))
+    report = Report(
+        stage.name,
+        made_from,
+        rows_in,
+        count,
+        dict(kinds),
+        dataclasses.asdict(asker.counts),
+        round(time.monotonic() - started, 1),
+        _sha256(path(recipe, stage.name)),
+    )
+    files.write_json(_report_path(recipe, stage), dataclasses.asdict(report))
+    print(f"{stage.name}: {_summary(report)}", file=sys.stderr)
+    return report
+
+
+def _write(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> tuple[int, Counter[str], int]:
+    """Write a stage's rows and rejects. Returns the rows read, rejects by kind, and rows written."""
+    stage = work.stage
+    rejects = recipe.out / f"{stage.name}.rejects.{recipe.format}"
+    kinds: Counter[str] = Counter()
+    rows_in, written = 0, 0
+    gathered: list[Row] = []
+    with row_files.writer(path(recipe, stage.name), stage.model) as put, row_files.writer(rejects, Reject) as put_away:
+
+        def take(one: Result) -> None:
+            nonlocal written
+            for row in one.rows:
+                put(row)
+            for reject in one.rejects:
+                put_away(reject)
+                kinds[reject["kind"]] += 1
+            written += len(one.rows)
+
+        for one in _results(recipe, work, rows):
+            rows_in += 1
+            if stage.whole:
+                gathered += one.rows
+                one = Result([], one.rejects)
+            take(one)
+        if stage.whole:
+            take(result(stage, stage.whole(gathered, work.context), []))
+    return rows_in, kinds, written
+
+
+def _results(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> Iterator[Result]:
+    """Each row's result, with a bar; stops where rows could not be asked about, or nothing can be asked."""
+    failures: list[str] = []
+    in_a_row = 0
+    bar = tqdm(_engine(recipe, work, rows), desc=work.stage.name, unit="row", disable=None)
+    try:
+        for one in bar:
+            bar.set_postfix_str(f"${work.asker.ledger.dollars:.2f}", refresh=False)
+            in_a_row = in_a_row + 1 if one.failure else 0
+            if one.failure:
+                failures.append(one.failure)
+            if in_a_row >= GIVE_UP:
+                stop(f"{work.stage.name}: {in_a_row} rows in a row could not be asked about; the last: {one.failure}")
+            yield _failed(recipe, work.stage, one) if one.failure else one
+    except (BudgetSpent, ServerRefuses) as error:
+        stop(f"{work.stage.name}: {error}")
+    except OSError as error:
+        stop(f"{work.stage.name}: {error.filename or recipe.out}: {error.strerror or error}; the same command goes on")
+    if failures and recipe.failed == "stop":
+        stop(
+            f"{work.stage.name}: {len(failures)} rows could not be asked about; the last: {failures[-1]}. The same "
+            "command asks these again; failed=reject goes on without them"
+        )
+
+
+def _engine(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> Iterator[Result]:
+    names = clients(recipe.stages[work.stage.name])
+    threads = max((recipe.clients[name].concurrency for name in names), default=1)
+    return local.run(rows, work, threads)
+
+
+def _failed(recipe: Recipe, stage: Stage, one: Result) -> Result:
+    """A failed row as a reject, where the recipe goes on without such rows."""
+    if recipe.failed != "reject":
+        return Result()
+    name, _, reason = one.failure.partition(": ")
+    return Result([], [{"stage": stage.name, "id": name, "kind": "failed", "reason": reason, "row": "{}"}])
+
+
+def _asker(recipe: Recipe, stage: Stage) -> Asker:
+    names = clients(recipe.stages[stage.name])
+    sources = {name: setup.source(recipe.clients[name], recipe.seed) for name in sorted(names)}
+    return Asker(
+        sources, ReplyCache(recipe.out / "replies"), Ledger(recipe.out / "spent.txt", recipe.budget), recipe.seed
+    )
+
+
+def _made_from(recipe: Recipe, stage: Stage, asker: Asker, source: Path) -> dict[str, Any]:
+    about = {
+        "version": stage.version,
+        "input": _sha256(source),
+        "settings": dataclasses.asdict(recipe.stages[stage.name]),
+        "emotions": list(recipe.emotions),
+        "seed": recipe.seed,
+        "clients": {name: dict(one.client.identity) for name, one in asker.sources.items()},
+        "prompts": [str(prompts.load(name)) for name in stage.prompts],
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(about))
+    return plain
+
+
+def _finished(recipe: Recipe, stage: Stage, made_from: Mapping[str, Any]) -> Report | None:
+    """The report of a stage whose files were made from the same and are still what was written."""
+    try:
+        report = Report(**parse_json(read_bytes(_report_path(recipe, stage))))
+    except (Unreadable, TypeError):
+        return None
+    rows = path(recipe, stage.name)
+    return report if report.made_from == made_from and rows.exists() and _sha256(rows) == report.output else None
+
+
+def _report_path(recipe: Recipe, stage: Stage) -> Path:
+    return recipe.out / f"{stage.name}.json"
+
+
+def _summary(report: Report) -> str:
+    counts = Counts(**report.counts)
+    rejects = ", ".join(f"{count} {kind}" for kind, count in sorted(report.rejects.items()))
+    return (
+        f"{report.rows_in} rows -> {report.rows}; rejected: {rejects or 'none'}; asked {counts.asked}, from the cache "
+        f"{counts.cached}, repaired {counts.repaired}; ${counts.dollars:.2f}, {report.seconds:.0f} s"
+    )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

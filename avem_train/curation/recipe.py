@@ -1,0 +1,124 @@
+"""A recipe of `emorealm curate`: where the clips are, who is asked, and what each stage does."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from avem_train import config
+from avem_train.config import RecipeError
+from avem_train.curation import stages
+from avem_train.curation.clients.settings import ClientSettings
+from avem_train.curation.engines import ENGINES
+from avem_train.curation.manifests.settings import Manifest
+from avem_train.curation.stages.base import Context, Stage, clients
+from emorealm_tasks.emotions import EMOTIONS
+
+FAILED = ("stop", "reject")
+FORMATS = ("jsonl", "parquet")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that `emorealm curate run` needs."""
+
+    manifest: Manifest
+    out: Path
+    clients: dict[str, ClientSettings]
+    stages: dict[str, Any]
+    """Stage -> its settings, frozen dataclasses of the stages' own; in this order they run."""
+    emotions: tuple[str, ...] = EMOTIONS
+    """The labels there are."""
+    seed: int = 0
+    budget: float | None = None
+    """Dollars over the output folder's whole life; None = no limit."""
+    failed: str = "stop"
+    """What a row becomes whose request failed beyond the retries: `stop` ends the stage, whose rows so far are kept;
+    `reject` goes on without it."""
+    engine: str = "local"
+    """`local` (threads) or `ray`."""
+    address: str = ""
+    """Of a Ray cluster; "" = one on this machine."""
+    format: str = "jsonl"
+    """Of the stages' files: jsonl or parquet."""
+
+    @property
+    def root(self) -> Path:
+        """The folder that media paths count from."""
+        path = Path(self.manifest.path).expanduser()
+        beside = path if path.is_dir() else path.parent
+        return Path(self.manifest.root).expanduser() if self.manifest.root else beside
+
+    def context(self, stage: Stage) -> Context:
+        """What a stage knows beside its rows."""
+        return Context(self.root, self.emotions, self.seed, self.stages[stage.name])
+
+
+def shipped() -> dict[str, Path]:
+    """Name -> file of the recipes that come with the package."""
+    folder = Path(str(resources.files("avem_train.curation.recipes")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def load(recipe: str, overrides: list[str]) -> Recipe:
+    """The recipe of that file or name, with `a.b=value` overrides. Raises RecipeError."""
+    return from_content(config.read(recipe, overrides, shipped()))
+
+
+def from_content(content: Mapping[str, Any]) -> Recipe:
+    """The recipe that nested keys and values describe. Raises RecipeError."""
+    values = dict(content)
+    named = _mapping(values.get("clients", {}), "clients")
+    values["clients"] = {
+        name: config.from_mapping(ClientSettings, _mapping(about, f"clients.{name}"), f"clients.{name}.")
+        for name, about in named.items()
+    }
+    values["stages"] = _stages(_mapping(values.get("stages", {}), "stages"))
+    if isinstance(values.get("emotions"), list):
+        values["emotions"] = tuple(map(str, values["emotions"]))
+    recipe: Recipe = config.from_mapping(Recipe, values)
+    _check(recipe)
+    return recipe
+
+
+def content(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as plain keys and values, from which `from_content` makes it again."""
+    made: dict[str, Any] = dataclasses.asdict(recipe)
+    made["out"] = str(recipe.out)
+    made["emotions"] = list(recipe.emotions)
+    return made
+
+
+def _stages(named: Mapping[str, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    for name, about in named.items():
+        stage = stages.STAGES.get(name)
+        if stage is None:
+            raise RecipeError(f"no stage {name!r}: {config.nearest(str(name), list(stages.STAGES))}")
+        settings[name] = config.from_mapping(stage.settings, _mapping(about or {}, f"stages.{name}"), f"stages.{name}.")
+    return settings
+
+
+def _check(recipe: Recipe) -> None:
+    for key, value, known in (
+        ("failed", recipe.failed, FAILED),
+        ("engine", recipe.engine, ENGINES),
+        ("format", recipe.format, FORMATS),
+    ):
+        if value not in known:
+            raise RecipeError(f"{key} is {value!r}: one of {', '.join(known)}")
+    for name, settings in recipe.stages.items():
+        for client in sorted(clients(settings)):
+            if client not in recipe.clients:
+                raise RecipeError(
+                    f"stages.{name} asks {client!r}, which is none of the recipe's clients "
+                    f"({', '.join(recipe.clients) or 'there are none'})"
+                )
+
+
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RecipeError(f"{where} must hold keys and values, got {value!r}")
+    return value

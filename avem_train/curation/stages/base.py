@@ -1,0 +1,115 @@
+"""What a stage is: a pure function from a row to rows, given a way to ask; and the result for one row."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from avem_train.curation.asking.asker import Ask, Rejected
+from avem_train.curation.data.rows import Row
+from emorealm_tasks.untrusted import Unreadable, inside
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """Something that a stage leaves out, with the reason."""
+
+    id: str
+    kind: str
+    """Short name of the reason, the same for all that share it."""
+    reason: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one row, or of all of them."""
+
+    rows: Sequence[Row] = ()
+    dropped: Sequence[Dropped] = ()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Requests of a stage for one row, for the estimate."""
+
+    client: str
+    """Its name in the recipe."""
+    tokens_in: int
+    """Of the prompt and the media, by a rule of thumb."""
+    tokens_out: int
+    count: float = 1.0
+    """How many such requests a row takes on average."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a stage knows beside its row."""
+
+    root: Path
+    """The folder that media paths count from."""
+    emotions: tuple[str, ...]
+    """The labels there are."""
+    seed: int
+    settings: Any
+    """The stage's own."""
+
+    def file(self, row: Row, medium: str) -> Path | None:
+        """The file of a row's "video" or "audio"; None where it has none. Raises Rejected for one outside `root`."""
+        named = row.get(medium) or (row.get("video") if medium == "audio" else None)
+        if not named:
+            return None
+        try:
+            return inside(self.root, named, medium)
+        except Unreadable as error:
+            raise Rejected(
+                "bad path", f"{error}: name the folder that all media lie below with manifest.root="
+            ) from None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the pipeline.
+
+    `each` is pure but for what it asks: the same row and the same replies give the same rows, in any order and on any
+    machine. `whole`, where a stage has one, sees the rows that `each` gave, all of them in order.
+    """
+
+    name: str
+    reads: str
+    """The stage whose rows it takes; "" = the manifest."""
+    model: type[BaseModel]
+    """Of its rows."""
+    settings: type
+    """A frozen dataclass, filled from the recipe's `stages.NAME`."""
+    each: Callable[[Row, Ask, Context], Outcome]
+    """What became of a row. A `Rejected` that `ask` raises drops the row."""
+    prompts: tuple[str, ...] = ()
+    """Names of the prompts it asks with."""
+    whole: Callable[[Sequence[Row], Context], Outcome] | None = None
+    expected: Callable[[Any], Sequence[Expected]] = lambda settings: ()
+    """The stage's settings -> the requests for each row."""
+    yields: float = 1.0
+    """Rows that one row gives on average, for the estimate."""
+    version: int = 1
+    """Raised when the same replies would give other rows."""
+
+
+def clients(settings: Any) -> set[str]:
+    """The names of clients that a stage's settings hold: its fields whose metadata say `client`."""
+    names: set[str] = set()
+    for one in dataclasses.fields(settings):
+        if one.metadata.get("client"):
+            value = getattr(settings, one.name)
+            names.update([value] if isinstance(value, str) else value)
+    return names - {""}
+
+
+def client(default: Any = "") -> Any:
+    """A field that names a client, or several (a list)."""
+    if isinstance(default, str):
+        return field(default=default, metadata={"client": True})
+    return field(default_factory=lambda: list(default), metadata={"client": True})

@@ -16,6 +16,7 @@ _LARGEST = 16 << 20
 """Bytes of an answer; what is larger is none."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0  # seconds before a request is sent again; each wait is twice the last
 _REFUSALS = (401, 403, 404)
+_OPTIONAL = ("temperature", "seed")  # options that an answer can do without
 
 
 class ServerRefuses(Exception):
@@ -163,8 +164,8 @@ class ChatClient:
         if "max_tokens" in body and "max_completion_tokens" in str(error):
             self._limit = "max_completion_tokens"
             return True
-        if "temperature" in body and "temperature" in str(error):
-            self._refused.add("temperature")
+        if refused := next((name for name in _OPTIONAL if name in body and name in str(error)), ""):
+            self._refused.add(refused)
             return True
         if "response_format" not in body:
             self._format = 0  # it was not the format

@@ -6,7 +6,10 @@ from avem_train.curation.clients.chat import ChatServer
 from avem_train.curation.clients.settings import ClientSettings
 from emorealm_tasks.errors import stop
 
-KINDS = ("openai",)
+GEMINI = "https://generativelanguage.googleapis.com/v1beta/openai/"
+"""Where Gemini speaks the chat API."""
+_KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
+KINDS = (*_KEYS, "adapter")
 
 
 def source(settings: ClientSettings, seed: int) -> Source:
@@ -15,17 +18,26 @@ def source(settings: ClientSettings, seed: int) -> Source:
 
 
 def _client(settings: ClientSettings, seed: int) -> Client:
-    if settings.kind == "openai":
-        key = settings.key("OPENAI_API_KEY")
-        if not key and not settings.base_url:
-            stop(f"no key for {settings.model}: set {settings.key_env or 'OPENAI_API_KEY'}, or name a server: base_url")
-        return ChatServer(
-            settings.model,
-            key,
-            settings.base_url or None,
-            timeout=settings.timeout,
-            retries=settings.retries,
-            max_tokens=settings.max_tokens,
-            seed=seed,
-        )
+    if settings.kind in _KEYS:
+        return _server(settings, seed)
+    if settings.kind == "adapter":
+        from avem_train.curation.clients.adapter import AdapterModel
+
+        return AdapterModel(settings)
     stop(f"a client's kind is {settings.kind!r}: one of {', '.join(KINDS)}")
+
+
+def _server(settings: ClientSettings, seed: int) -> ChatServer:
+    usual = _KEYS[settings.kind]
+    key = settings.key(usual)
+    if not key and not settings.base_url:
+        stop(f"no key for {settings.model}: set {settings.key_env or usual}, or name a server of your own: base_url")
+    return ChatServer(
+        settings.model,
+        key,
+        settings.base_url or (GEMINI if settings.kind == "gemini" else None),
+        timeout=settings.timeout,
+        retries=settings.retries,
+        max_tokens=settings.max_tokens,
+        seed=seed,
+    )

@@ -19,9 +19,12 @@ def main(argv: Sequence[str]) -> int:
         chosen = recipe.load(args.recipe, overrides)
     except RecipeError as error:
         stop(str(error))
-    from avem_train.curation import pipeline
+    from avem_train.curation import estimate, pipeline
 
-    pipeline.run(chosen, names)
+    if args.estimate:
+        print(estimate.table(estimate.estimate(chosen, names)))
+    else:
+        pipeline.run(chosen, names)
     return 0
 
 
@@ -31,6 +34,7 @@ def _parser() -> Parser:
     run = actions.add_parser("run", help="run a recipe's stages, all or those named; goes on where it was stopped")
     run.add_argument("recipe", help="a YAML file, or the name of a recipe that is shipped")
     run.add_argument("words", nargs="*", metavar="STAGE | key=value", help="stages to run, and settings to change")
+    run.add_argument("--estimate", action="store_true", help="ask nothing; say what it will take")
     actions.add_parser("list", help="list the recipes and the stages")
     return parser
 

@@ -33,7 +33,7 @@ class Estimate:
 
 def estimate(recipe: Recipe, names: Sequence[str] = ()) -> list[Estimate]:
     """The estimate of each stage of the recipe, or of the named ones, in order."""
-    rows: dict[str, float] = {"": float(sum(1 for _ in manifests.read(recipe.manifest)))}
+    rows: dict[str, float] = {"": float(sum(1 for _ in manifests.read(recipe.manifest, recipe.emotions)))}
     estimates = []
     for name in recipe.stages:
         stage = STAGES[name]

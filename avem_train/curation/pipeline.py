@@ -78,7 +78,7 @@ def path(recipe: Recipe, stage: str) -> Path:
 def write_manifest(recipe: Recipe) -> None:
     """The clips of the recipe's dataset as rows, in the output folder. Stops where none can be read."""
     with row_files.writer(path(recipe, ""), Clip) as put:
-        for clip in manifests.read(recipe.manifest):
+        for clip in manifests.read(recipe.manifest, recipe.emotions):
             put(clip.model_dump())
 
 

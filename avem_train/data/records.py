@@ -32,6 +32,13 @@ _SPELLINGS = (
     | {noun: noun for noun in (*EMOTIONS, *FURTHER_EMOTIONS)}
     | {"worried": "worry"}
 )
+
+
+def emotion_noun(word: str) -> str:
+    """The emotion that a label names, as a noun ("happy" -> "happiness"); a label that is not known, as it is."""
+    return _SPELLINGS.get(word.strip().lower(), word.strip())
+
+
 _LEADING_TAGS = re.compile(rf"^(?:\s*{TAG.pattern})+\s*")
 _RELEASED = {
     "rejected": "rejected_video_relevant",
@@ -140,14 +147,13 @@ def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
     for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
         if not isinstance(item.get(name) or "", str):
             raise ValueError(f"field {name!r}: expected text, found {brief(repr(item[name]))}")
-    emotion = (item.get("emotion") or "").strip()
     texts: dict[str, Any] = {name: item.get(name) or "" for name in _RESPONSES}
     paths: dict[str, Any] = {name: _file(root, item[name], name) if item.get(name) else None for name in _PATHS}
     return Preference(
         id=str(item["id"] if item.get("id") not in (None, "") else where),
         prompt=_LEADING_TAGS.sub("", item.get("prompt") or ""),
         modality=item.get("modality") or "audiovisual",
-        emotion=_SPELLINGS.get(emotion.lower(), emotion),
+        emotion=emotion_noun(item.get("emotion") or ""),
         released=released,
         **paths,
         **texts,

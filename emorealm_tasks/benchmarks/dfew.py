@@ -48,7 +48,7 @@ def read(root: Path, settings: Settings) -> list[Row]:
         stop(f"EMOREALM_DFEW_FOLD is {fold}; DFEW has the folds {', '.join(map(str, TEST_FOLDS))}")
     wanted = [f"{split}/test(single-labeled)/set_{fold}.csv".removeprefix("./") for split in SPLITS]
     labels = recognition_rows.first_file(root, wanted, f"label file of test fold {fold}", REMEDY)
-    clips = _clips([root, *([settings.videos] if settings.videos else [])])
+    clips = clips_below([root, *([settings.videos] if settings.videos else [])])
     rows: list[Row] = []
     seen: set[str] = set()
     for number, line in enumerate(recognition_rows.read_csv(labels, ("video_name", "label")), start=2):
@@ -70,7 +70,7 @@ def note(rows: list[Row], root: Path, settings: Settings) -> str:
     return recognition_rows.count_note(rows, published, f"dfew, test fold {settings.dfew_fold}")
 
 
-def _clips(roots: list[Path]) -> dict[int, Path]:
+def clips_below(roots: list[Path]) -> dict[int, Path]:
     """Number -> file, from the first folder that holds parts, else `original`, with clips in it."""
     for pattern in ("part_*/*.mp4", "original/*.mp4"):
         for root in roots:

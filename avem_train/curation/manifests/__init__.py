@@ -1,41 +1,58 @@
 """Labelled clips of public datasets, and of one's own, as rows of one form."""
 
-import csv
-from collections.abc import Callable, Iterator
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from avem_train.curation.data.rows import Clip
+from avem_train.curation.manifests import layouts, own
 from avem_train.curation.manifests.settings import Manifest
 from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import brief
+
+READERS: dict[str, Callable[[Path], Iterator[Clip]]] = {
+    "csv": own.csv_file,
+    "mini": own.mini,
+    "mafw": layouts.mafw,
+    "mer2025": layouts.mer2025,
+    "dfew": layouts.dfew,
+    "ravdess": layouts.ravdess,
+}
+"""Layout -> its reader, from the manifest's file or folder."""
 
 
-def _csv(path: Path) -> Iterator[Clip]:
-    """A CSV file with the columns id, video, emotion, and optionally audio, subtitle, split, licence, source."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        for number, row in enumerate(csv.DictReader(file), 2):
-            try:
-                values = {name: value for name, value in row.items() if value}
-                yield Clip.model_validate({"video": None, **values})
-            except ValidationError as error:
-                fault = error.errors()[0]
-                stop(f"{path}: line {number}: {'.'.join(map(str, fault['loc']))}: {brief(fault['msg'])}")
+def read(manifest: Manifest, emotions: Sequence[str]) -> Iterator[Clip]:
+    """The clips of a manifest, as its split and limit say, without those of other labels, which are counted and told.
 
-
-READERS: dict[str, Callable[[Path], Iterator[Clip]]] = {"csv": _csv}
-"""Layout -> its reader."""
-
-
-def read(manifest: Manifest) -> Iterator[Clip]:
-    """The clips of a manifest, as its split and limit say. Stops where the file cannot be read."""
+    Stops where the file cannot be read, an id stands twice, or no clip is left.
+    """
     if manifest.reader not in READERS:
         stop(f"manifest.reader is {manifest.reader!r}: one of {', '.join(READERS)}")
     path = Path(manifest.path).expanduser()
     if not path.exists():
         stop(f"{path}: is not there; name the dataset's file or folder with manifest.path=")
-    clips = READERS[manifest.reader](path)
-    wanted = (clip for clip in clips if not manifest.split or clip.split == manifest.split)
-    yield from islice(wanted, manifest.limit or None)
+    others: Counter[str] = Counter()
+    count = 0
+    for clip in islice(_labelled(manifest, path, emotions, others), manifest.limit or None):
+        count += 1
+        yield clip
+    if others:
+        labels = ", ".join(f"{label} {times}" for label, times in others.most_common())
+        print(f"manifest: left out, as their labels are none of the recipe's emotions: {labels}", file=sys.stderr)
+    if not count:
+        stop(f"{path}: no clip is left{f' of the split {manifest.split!r}' if manifest.split else ''}")
+
+
+def _labelled(manifest: Manifest, path: Path, emotions: Sequence[str], others: Counter[str]) -> Iterator[Clip]:
+    seen: set[str] = set()
+    for clip in READERS[manifest.reader](path):
+        if clip.id in seen:
+            stop(f"{path}: the clip {clip.id!r} stands in it twice; a clip has one label: remove one")
+        seen.add(clip.id)
+        if manifest.split and clip.split != manifest.split:
+            continue
+        if clip.emotion not in emotions:
+            others[clip.emotion] += 1
+            continue
+        yield clip

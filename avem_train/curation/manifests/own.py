@@ -1,0 +1,59 @@
+"""Clips of one's own, and those of the embedded world."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from avem_train.curation.data.rows import Clip
+from avem_train.data.records import emotion_noun
+from emorealm_tasks.benchmarks import recognition_rows
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, read_text
+
+_NEEDED = ("id", "emotion")
+_OPTIONAL = ("video", "audio", "subtitle", "split", "licence", "source")
+
+
+def csv_file(path: Path) -> Iterator[Clip]:
+    """A CSV file with the columns id, emotion, video or audio or both, and optionally subtitle, split, licence, source.
+
+    Stops at a file that cannot be read, an unknown column, or a row without a clip.
+    """
+    header = [name.strip() for name in _first_line(path).split(",")]
+    unknown = [name for name in header if name not in (*_NEEDED, *_OPTIONAL)]
+    if unknown:
+        stop(f"{path}: unknown column {unknown[0]!r}; known: {', '.join((*_NEEDED, *_OPTIONAL))}")
+    columns = [*_NEEDED, *(name for name in _OPTIONAL if name in header)]
+    for number, row in enumerate(recognition_rows.read_csv(path, columns, "mend it"), 2):
+        if not row["id"] or not (row.get("video") or row.get("audio")):
+            stop(f"{path}, line {number}: a clip has an id, and a video or an audio file")
+        fields = {"video": None, **{name: value for name, value in row.items() if value}}
+        try:
+            yield Clip.model_validate(fields | {"emotion": emotion_noun(row["emotion"])})
+        except ValidationError as error:
+            stop(f"{path}, line {number}: {brief(error.errors()[0]['msg'])}")
+
+
+def _first_line(path: Path) -> str:
+    try:
+        return read_text(path).lstrip("\ufeff").partition("\n")[0].replace('"', "")
+    except Unreadable as error:
+        stop(f"{path}: {error}; manifest.path names a CSV file")
+
+
+def mini(folder: Path) -> Iterator[Clip]:
+    """A split of the embedded world, by its truth. The emotion is the picture's where picture and sound differ."""
+    try:
+        clips = parse_json(read_bytes(folder / "cues.json"))
+        for clip in clips:
+            number = Path(clip["clip"]).stem
+            yield Clip(
+                id=number,
+                video=f"videos/{clip['clip']}",
+                emotion=clip["emotion_video"],
+                licence="Apache-2.0",
+                source="EmoReAlM-Mini",
+            )
+    except (Unreadable, KeyError, TypeError, ValidationError) as error:
+        stop(f"{folder}: its cues.json cannot be read ({brief(error)}); build it anew with emorealm-mini build")

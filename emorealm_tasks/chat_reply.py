@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emorealm_tasks.answers import thinking
-from emorealm_tasks.untrusted import brief, said
+from emorealm_tasks.untrusted import brief, reply_text
 
 _PASSING_CODES = (408, 409, 425, 429)
 _PASSING_WORDS = re.compile(
@@ -31,13 +31,17 @@ class ErrorBody(Exception):
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What came back: the text, tokens in and out (0 where the server does not count), seconds it took."""
+class ChatReply:
+    """What a server answered."""
 
     text: str
+    """The text, without the thoughts."""
     tokens_in: int
+    """Tokens of the request, 0 where the server does not count."""
     tokens_out: int
+    """Tokens of the answer, 0 where the server does not count."""
     seconds: float
+    """How long it took."""
     finish: str = ""
     """Why the text ends where it does, in the server's word; `refusal` where the model refuses."""
     tokens_sound: int = 0
@@ -50,7 +54,7 @@ class Reply:
     """Why there is no text, in words; "" where there is one."""
 
 
-def read(body: Any, seconds: float = 0.0) -> Reply:
+def read(body: Any, seconds: float = 0.0) -> ChatReply:
     """The reply in the body of an answer, thoughts taken out of its text. Raises ErrorBody."""
     answer = _object(body)
     choice = _object(_first(answer.get("choices")))
@@ -66,7 +70,7 @@ def read(body: Any, seconds: float = 0.0) -> Reply:
     usage = _object(answer.get("usage"))
     finish = choice.get("finish_reason")
     finish = "refusal" if refusal else finish if isinstance(finish, str) else ""
-    return Reply(
+    return ChatReply(
         text=text,
         tokens_in=_count(usage.get("prompt_tokens")),
         tokens_out=_count(usage.get("completion_tokens")),
@@ -98,10 +102,10 @@ def _error(body: Any, answer: Mapping[str, Any], choice: Mapping[str, Any]) -> E
 
 
 def _lacks(message: Mapping[str, Any], written: str, finish: str) -> str:
-    called = message.get("tool_calls") or message.get("function_call")
-    if called:
-        named = _object(_object(_first(called)).get("function") or called).get("name")
-        return f"it called the tool {brief(named)!r} instead of answering"
+    tool_call = message.get("tool_calls") or message.get("function_call")
+    if tool_call:
+        tool_name = _object(_object(_first(tool_call)).get("function") or tool_call).get("name")
+        return f"it called the tool {brief(tool_name)!r} instead of answering"
     thought = written or message.get("reasoning_content") or message.get("reasoning")
     ended = f"finish_reason={finish or 'none'}"
     if thought:
@@ -112,8 +116,8 @@ def _lacks(message: Mapping[str, Any], written: str, finish: str) -> str:
 def _text(content: Any) -> str:
     """Content as text: a list's parts joined, without those that are no part of the answer."""
     if isinstance(content, list | dict):
-        return "".join(said(part.get("text")) for part in _parts(content) if part.get("type", "") in _TEXT_PARTS)
-    return said(content)
+        return "".join(reply_text(part.get("text")) for part in _parts(content) if part.get("type", "") in _TEXT_PARTS)
+    return reply_text(content)
 
 
 def _parts(content: Any) -> Iterator[Mapping[str, Any]]:

@@ -1,6 +1,6 @@
-"""How a user's mistake ends: one clear line, no traceback, exit code 2; and how one that costs little is told.
+"""Error messages: one clear line, no traceback, exit code 2; and warnings that let a run go on.
 
-And how a command ends whose output nobody reads any longer.
+Also how a command ends whose output nobody reads any longer.
 """
 
 import atexit
@@ -32,7 +32,7 @@ def stop(message: str) -> NoReturn:
 def ends_with_its_reader(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
     """A command's ``main`` that ends quietly, with 141, when the reader of its output has gone (``| head``).
 
-    SIGPIPE itself stays ignored: a worker or a server that hangs up is an error to be told.
+    SIGPIPE itself stays ignored: a worker or a server that hangs up is an error, which must be reported.
     """
 
     @functools.wraps(main)

@@ -92,12 +92,12 @@ def check(folder: Path, maker: str, option: str, earlier: Callable[[Path], bool]
             return
         if not folder.is_dir():
             stop(f"{folder}: is no folder; name another place with {option}")
-        held = next(entries(folder), None)
+        first_entry = next(entries(folder), None)
     except (OSError, ValueError) as error:
         stop(f"{folder}: cannot be used ({getattr(error, 'strerror', None) or error}); name another with {option}")
-    if held is None or marked(folder).get("made_by") == maker or (not marked(folder) and earlier(folder)):
+    if first_entry is None or marked(folder).get("made_by") == maker or (not marked(folder) and earlier(folder)):
         return
-    refuse(folder, held.name, maker, option)
+    refuse(folder, first_entry.name, maker, option)
 
 
 @contextlib.contextmanager
@@ -137,10 +137,10 @@ def locked(folder: Path, option: str) -> Iterator[None]:
                     folder.rmdir()
 
 
-def refuse(folder: Path, held: str, maker: str, option: str) -> NoReturn:
+def refuse(folder: Path, entry: str, maker: str, option: str) -> NoReturn:
     """Stop because a folder holds something that the maker did not make."""
     stop(
-        f"{folder}: holds {held!r}, which `{maker}` did not make and would not spare; "
+        f"{folder}: holds {entry!r}, which `{maker}` did not make and would not spare; "
         f"name a new or empty folder with {option}"
     )
 

@@ -56,9 +56,9 @@ def describe() -> dict[str, str]:
             lines[group] = "; ".join(filter(None, (f"the five tasks of {title}", how)))
             lines |= {f"{group}_{task}": "; ".join(filter(None, (line, how))) for task, line in TASKS.items()}
     lines |= {group: f"all of {', '.join(parts)}" for group, parts in suite.SUITES.items()}
-    for name, asked in suite.TASK_NAMES.items():
-        how = suite.VARIANTS[asked.variant] if asked.benchmark in suite.PROMPTED else ""
-        lines[name] = "; ".join(filter(None, (suite.BENCHMARKS[asked.benchmark], how)))
+    for name, task_name in suite.TASK_NAMES.items():
+        how = suite.VARIANTS[task_name.variant] if task_name.benchmark in suite.PROMPTED else ""
+        lines[name] = "; ".join(filter(None, (suite.BENCHMARKS[task_name.benchmark], how)))
     return lines
 
 
@@ -135,8 +135,8 @@ def _guard() -> None:
 
 def _concerns(model: Any, tasks: Iterable[Any]) -> bool:
     """Whether a run is ours: its model, or one of its tasks."""
-    ours = describe()
-    return model in _models or any(isinstance(task, str) and task in ours for task in tasks)
+    task_lines = describe()
+    return model in _models or any(isinstance(task, str) and task in task_lines for task in tasks)
 
 
 def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:

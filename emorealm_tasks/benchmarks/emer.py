@@ -63,18 +63,18 @@ def read(benchmark: str, settings: Settings) -> list[Row]:
     if not (folder / CSV_FILE).is_file():
         absent(f"{folder / CSV_FILE}: no such file. {where(benchmark, settings)[1]}")
     truths = _truths(folder / TRUTH_FILE) if benchmark == "emer_mini" else {}
-    rows, seen = [], set()
+    rows, seen_names = [], set()
     for number, line in enumerate(recognition_rows.read_csv(folder / CSV_FILE, ("name", "reason")), start=1):
         name, reason = line["name"], line["reason"]
         try:
             if not name or not reason:
                 raise ValueError("name and reason must not be empty")
-            if name in seen:
+            if name in seen_names:
                 raise ValueError(f"{name!r} occurs twice")
             rows.append(_row(benchmark, folder, name, reason, truths))
         except ValueError as error:
             stop(f"{folder / CSV_FILE}, clip {number}: {error}; download the file again")
-        seen.add(name)
+        seen_names.add(name)
     return rows
 
 

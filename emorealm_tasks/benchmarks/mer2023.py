@@ -36,10 +36,10 @@ def read(root: Path, settings: Settings) -> list[Row]:
     labels = recognition_rows.first_file(root, _LABELS, "label file of test3", REMEDY)
     folders = [folder for pattern in _SEARCHED for folder in sorted(root.absolute().glob(pattern))]
     rows: list[Row] = []
-    seen: set[str] = set()
+    seen_names: set[str] = set()
     for number, line in enumerate(recognition_rows.read_csv(labels, ("name", "discrete")), start=2):
         name, label = line["name"], line["discrete"].lower()
-        recognition_rows.refuse_twice(labels, number, name, seen)
+        recognition_rows.refuse_twice(labels, number, name, seen_names)
         if label in LEFT_OUT:
             continue
         if label not in CLASSES or Path(name).name != name or not name:

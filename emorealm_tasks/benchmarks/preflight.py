@@ -17,24 +17,24 @@ def find_absent(names: Iterable[str]) -> set[str]:
     one is there.
     """
     settings = load()
-    wanted = _by_benchmark(names)
+    tasks_by_benchmark = _by_benchmark(names)
     absent = []
-    for benchmark, tasks in wanted.items():
+    for benchmark, tasks in tasks_by_benchmark.items():
         try:
             look(benchmark, tasks, settings)
         except DataAbsent:
-            if len(wanted) == 1:
+            if len(tasks_by_benchmark) == 1:
                 raise  # its report has said everything
             absent.append(benchmark)
     if not absent:
         return set()
-    tally = f"{len(absent)} of {len(wanted)} data sets cannot be used: {', '.join(absent)}."
-    if len(absent) == len(wanted):
+    tally = f"{len(absent)} of {len(tasks_by_benchmark)} data sets cannot be used: {', '.join(absent)}."
+    if len(absent) == len(tasks_by_benchmark):
         stop(f"{tally} Nothing is left to ask about.")
     if not settings.allow_missing:
         stop(f"{tally} EMOREALM_ALLOW_MISSING=1 runs the rest.")
     print(f"emorealm: {tally} Going on without them (EMOREALM_ALLOW_MISSING).", file=sys.stderr, flush=True)
-    return {task for benchmark in absent for task in wanted[benchmark]}
+    return {task for benchmark in absent for task in tasks_by_benchmark[benchmark]}
 
 
 def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:

@@ -66,40 +66,44 @@ def rows(parts: TaskParts, settings: Settings) -> list[Row]:
     """
     benchmark, variant, task = parts.benchmark, parts.variant, parts.task
     if variant == "blind":
-        kept, left_out = of_tasks(benchmark, [task], settings, media=False), dict.fromkeys(availability.KINDS, 0)
+        usable_rows, left_out = of_tasks(benchmark, [task], settings, media=False), dict.fromkeys(availability.KINDS, 0)
         left_out["questions"] = 0
     else:
-        kept, left_out = usable(benchmark, [task], settings)
+        usable_rows, left_out = usable(benchmark, [task], settings)
     try:
-        handed = {"blind": controls.blind, "shuffled": controls.shuffled}.get(variant, _own)(kept)
+        variant_rows = {"blind": controls.blind, "shuffled": controls.shuffled}.get(variant, _with_own_clip)(
+            usable_rows
+        )
     except ValueError as error:
         stop(f"{benchmark}_{variant}_{task}: {error}")
-    return [{**row, "left_out": json.dumps(left_out)} for row in handed]
+    return [{**row, "left_out": json.dumps(left_out)} for row in variant_rows]
 
 
 def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
     """The rows of `tasks` that can be asked, and what had to be left out; see `with_clips`."""
-    wanted = of_tasks(benchmark, list(tasks), settings)
-    return with_clips(wanted, settings, *emorealm.where(benchmark, settings))
+    task_rows = of_tasks(benchmark, list(tasks), settings)
+    return with_clips(task_rows, settings, *emorealm.where(benchmark, settings))
 
 
-def with_clips(wanted: Sequence[Row], settings: Settings, looked: str, remedy: str) -> tuple[list[Row], dict[str, int]]:
+def with_clips(
+    task_rows: Sequence[Row], settings: Settings, location: str, remedy: str
+) -> tuple[list[Row], dict[str, int]]:
     """Rows whose clips can be seen and heard, and what had to be left out: clips by kind, and questions.
 
     With any problem it stops with the report, unless `settings.allow_missing`: then the report is only printed.
-    `looked` and `remedy` say in it where the clips were looked for and how to get them.
+    location, remedy: for the report, where the clips were looked for and how to get them.
     """
-    problems = availability.find_problems(wanted, settings.cache)
-    kept = [row for row in wanted if row["clip"] not in problems]
+    problems = availability.find_problems(task_rows, settings.cache)
+    usable_rows = [row for row in task_rows if row["clip"] not in problems]
     if problems:
-        total = len({row["clip"] for row in wanted})
-        text = availability.report(problems, total, looked, remedy)
+        total = len({row["clip"] for row in task_rows})
+        text = availability.report(problems, total, location, remedy)
         if not settings.allow_missing:
             absent(f"{text}\nEMOREALM_ALLOW_MISSING=1 goes on without them and counts them beside the scores.")
-        if not kept:
+        if not usable_rows:
             absent(f"{text}\nNothing is left to ask about.")
         print(f"emorealm: {text}\nGoing on without them (EMOREALM_ALLOW_MISSING).", file=sys.stderr, flush=True)
-    return kept, {**availability.count(problems.values()), "questions": len(wanted) - len(kept)}
+    return usable_rows, {**availability.count(problems.values()), "questions": len(task_rows) - len(usable_rows)}
 
 
 def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bool = True) -> list[Row]:
@@ -113,5 +117,5 @@ def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bo
     return found
 
 
-def _own(rows: Sequence[Row]) -> list[Row]:
+def _with_own_clip(rows: Sequence[Row]) -> list[Row]:
     return [{**row, "given_clip": row["clip"]} for row in rows]

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emorealm_tasks.chat_client import ChatClient, RequestFailed, ServerRefuses
-from emorealm_tasks.chat_reply import Reply
+from emorealm_tasks.chat_reply import ChatReply
 from emorealm_tasks.judge.prompt import SCHEMA
 from emorealm_tasks.settings import Settings
 
@@ -65,7 +65,7 @@ class Client(ChatClient):
             "temperature": self.option("temperature"),
         }
 
-    def ask(self, chat: Sequence[Mapping[str, str]]) -> Reply | None:
+    def ask(self, chat: Sequence[Mapping[str, str]]) -> ChatReply | None:
         """The judge's reply; None when the server fails beyond the retries (see `last_error`).
 
         Raises JudgeError when it never will answer: a wrong key, address or model.

@@ -145,20 +145,20 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _verdict(found: Mapping[str, Any]) -> Verdict | None:
     scores, reasons = {}, {}
     for name in CRITERIA:
-        given = found.get(name)
-        score = _score(given.get("score") if isinstance(given, Mapping) else given)
+        criterion = found.get(name)
+        score = _score(criterion.get("score") if isinstance(criterion, Mapping) else criterion)
         if score is None:
             return None
         scores[name] = score
-        reason = given.get("reason") if isinstance(given, Mapping) else ""
+        reason = criterion.get("reason") if isinstance(criterion, Mapping) else ""
         reasons[name] = reason if isinstance(reason, str) else ""
     return Verdict(scores, reasons)
 
 
-def _score(given: object) -> int | None:
-    if isinstance(given, str):
-        match = _NUMBER.fullmatch(given.strip())
-        given = int(match[1]) if match else None
-    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+def _score(value: object) -> int | None:
+    if isinstance(value, str):
+        match = _NUMBER.fullmatch(value.strip())
+        value = int(match[1]) if match else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return int(given) if given == int(given) and LOWEST <= given <= HIGHEST else None
+    return int(value) if value == int(value) and LOWEST <= value <= HIGHEST else None

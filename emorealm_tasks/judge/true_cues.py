@@ -45,21 +45,21 @@ class Claims(NamedTuple):
 
 def verdict(description: str, truth: Mapping[str, Sequence[str]]) -> Verdict:
     """Score a description against the truth that :func:`emorealm_tasks.mini.build.emer_layout.truth` writes."""
-    said = claims(description)
+    claimed = claims(description)
     present, relevant = set(truth["present"]), set(truth["relevant"])
-    apt = [pair for pair in said.reasons if _speaks_for(*pair, relevant)]
-    invented = said.cues - present
+    apt = [pair for pair in claimed.reasons if _speaks_for(*pair, relevant)]
+    invented = claimed.cues - present
     fractions = {
-        "clue": _f1(said.cues - said.idle, relevant),
-        "label": _f1(said.emotions, set(truth["emotions"])),
-        "spurious": len(apt) / len(said.reasons) if said.reasons else 0.0,
-        "halluc": 1 - len(invented) / len(said.cues) if said.cues else 1.0,
+        "clue": _f1(claimed.cues - claimed.idle, relevant),
+        "label": _f1(claimed.emotions, set(truth["emotions"])),
+        "spurious": len(apt) / len(claimed.reasons) if claimed.reasons else 0.0,
+        "halluc": 1 - len(invented) / len(claimed.cues) if claimed.cues else 1.0,
     }
-    unapt = sorted({cue for cue, _ in said.reasons - set(apt)})
+    unapt = sorted({cue for cue, _ in claimed.reasons - set(apt)})
     reasons = {
-        "clue": f"named {_names(said.cues & relevant)}; left out {_names(relevant - said.cues)}",
-        "label": f"named {_names(said.emotions)}; conveyed {_names(truth['emotions'])}",
-        "spurious": f"do not speak for it: {_names(unapt)}" if said.reasons else "no cue is given as a reason",
+        "clue": f"named {_names(claimed.cues & relevant)}; left out {_names(relevant - claimed.cues)}",
+        "label": f"named {_names(claimed.emotions)}; conveyed {_names(truth['emotions'])}",
+        "spurious": f"do not speak for it: {_names(unapt)}" if claimed.reasons else "no cue is given as a reason",
         "halluc": f"not there: {_names(invented)}",
     }
     return Verdict({name: _score(fractions[name]) for name in CRITERIA}, reasons)
@@ -73,14 +73,14 @@ def claims(description: str) -> Claims:
     reasons: set[tuple[str, frozenset[str]]] = set()
     for sentence in _SENTENCE.split(_plain(description)):
         found = {_WORDS[match[0]] for match in _PATTERN.finditer(sentence) if not _denied(sentence, match)}
-        named = frozenset(name for name in found if name in EMOTIONS)
-        here = found - named
-        cues |= here
-        emotions |= named
+        named_emotions = frozenset(name for name in found if name in EMOTIONS)
+        named_cues = found - named_emotions
+        cues |= named_cues
+        emotions |= named_emotions
         if _IDLE.search(sentence):
-            idle |= here
-        elif named:
-            reasons |= {(cue, named) for cue in here}
+            idle |= named_cues
+        elif named_emotions:
+            reasons |= {(cue, named_emotions) for cue in named_cues}
     return Claims(frozenset(cues), frozenset(idle), frozenset(emotions), frozenset(reasons))
 
 
@@ -90,8 +90,8 @@ def _speaks_for(cue: str, emotions: frozenset[str], relevant: set[str]) -> bool:
 
 def _denied(sentence: str, match: re.Match[str]) -> bool:
     start = match.start()
-    before = _DENIED_BEFORE.search(sentence, max(0, start - _REACH), start)
-    return bool(before or _DENIED_AFTER.match(sentence, match.end()))
+    denial = _DENIED_BEFORE.search(sentence, max(0, start - _REACH), start)
+    return bool(denial or _DENIED_AFTER.match(sentence, match.end()))
 
 
 def _f1(claimed: frozenset[str], true: set[str]) -> float:

@@ -27,7 +27,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def examine_all(files: Sequence[str], patience: float = PATIENCE) -> dict[str, dict[str, Any]]:
-    """What each file holds: the fields of `Examined`, its report's among them, and `unreadable`: why, or ""."""
+    """What each file holds: the fields of `Examination`, its report's among them, and `unreadable`: why, or ""."""
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for file in files:
         waiting.put(file)
@@ -46,10 +46,10 @@ def examine_all(files: Sequence[str], patience: float = PATIENCE) -> dict[str, d
 def looked_at(file: str) -> dict[str, Any]:
     """As `examine_all`, of one file, in this process."""
     try:
-        examined = dataclasses.asdict(examine(file))
+        facts = dataclasses.asdict(examine(file))
     except MediaError as error:
         return unreadable(str(error))
-    return {**examined.pop("report"), **examined, "unreadable": ""}
+    return {**facts.pop("report"), **facts, "unreadable": ""}
 
 
 def unreadable(reason: str) -> dict[str, Any]:
@@ -58,16 +58,16 @@ def unreadable(reason: str) -> dict[str, Any]:
 
 
 class Worker:
-    """A process that examines files one by one; it is started anew after a crash."""
+    """A process that examines files one by one; it is started again after a crash."""
 
     def __init__(self) -> None:
-        known = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        python_path = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # FFmpeg's own words; what matters comes back as a reason
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(known)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(python_path)},
             start_new_session=True,  # an interrupt from the keyboard reaches us alone, and we end it
         )
 

@@ -37,17 +37,17 @@ def read_frames(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
         with opened(path) as source:
             film = Film(source)
             if not expected and (skimmed := film.skim(count)):
-                wanted, kept = skimmed
+                indices, decoded = skimmed
                 break
             expected = expected or film.promised() or _packets(path)
-            wanted = frame_indices(expected, count)
-            kept = film.decode(set(wanted.tolist()))
+            indices = frame_indices(expected, count)
+            decoded = film.decode(set(indices.tolist()))
         if film.shown == expected:
             break
         expected = film.shown
     tally.keep("picture", path, film.tally)
     times = film.times()
-    return np.stack([kept[number] for number in wanted]), times[wanted]
+    return np.stack([decoded[number] for number in indices]), times[indices]
 
 
 class Film:
@@ -76,19 +76,19 @@ class Film:
         """Frames as the header states them; 0 = it does not."""
         return self.stream.frames
 
-    def decode(self, wanted: set[int]) -> dict[int, np.ndarray]:
+    def decode(self, indices: set[int]) -> dict[int, np.ndarray]:
         """Decode the whole track; the frames of these numbers, uint8 RGB (height, width, 3), all of one size.
 
         Raises MediaError where there is not one.
         """
         painter = Painter()
-        kept = {}
+        decoded = {}
         most = self.source.settings.max_frames
         for frame in self._visible():
             if not self.shown:
                 painter.size = frame.width, frame.height
-            if self.shown in wanted:
-                kept[self.shown] = painter.paint(frame)
+            if self.shown in indices:
+                decoded[self.shown] = painter.paint(frame)
             self.shown += 1
             if self.shown > most:
                 raise MediaError(
@@ -98,7 +98,7 @@ class Film:
             raise MediaError(
                 f"{self.source.path}: not one frame of its video can be decoded; copy or download it again"
             )
-        return kept
+        return decoded
 
     def skim(self, count: int) -> tuple[np.ndarray, dict[int, np.ndarray]] | None:
         """Indices of `count` frames and the frames, decoding no stretch without one of them; None = decode it all."""
@@ -108,22 +108,22 @@ class Film:
             return None
         stamps = [self._seconds(time) for time in times]
         indices = frame_indices(len(times), count)
-        wanted = set(indices.tolist())
+        selected = set(indices.tolist())
         ends = np.cumsum([len(part) for part in parts]).tolist()
         needed = [
-            any(end - len(part) <= index < end for index in wanted) for part, end in zip(parts, ends, strict=True)
+            any(end - len(part) <= index < end for index in selected) for part, end in zip(parts, ends, strict=True)
         ]
         if all(needed) or (stamps[0] or 0) < -_UNIT:
             return None
-        painter, kept = Painter(), {}
-        last = {end: max((index for index in wanted if index < end), default=-1) for end in ends}
+        painter, decoded = Painter(), {}
+        last = {end: max((index for index in selected if index < end), default=-1) for end in ends}
         try:
             for part, end, need in zip(parts, ends, needed, strict=True):
                 frames = skipping.frames_of(self._decoding, part) if need else iter(())
                 for index, frame in enumerate(frames, end - len(part)):
                     painter.size = painter.size if any(painter.size) else (frame.width, frame.height)
-                    if index in wanted:
-                        kept[index] = painter.paint(frame)
+                    if index in selected:
+                        decoded[index] = painter.paint(frame)
                     if index == last[end]:
                         break  # what follows is as good as skipped
         except ValueError:
@@ -131,7 +131,7 @@ class Film:
             return None
         self.shown, self._stamps = len(times), stamps
         self._decoding.skipped()
-        return indices, kept
+        return indices, decoded
 
     def size(self) -> tuple[int, int]:
         """Width and height of the first frame, upright, when nothing else was decoded; (0, 0) = there is none."""

@@ -32,7 +32,9 @@ class Clip:
     seed: int
     """Decides what means nothing: skin, hair, position, pitch of the voice, where sounds fall."""
     emotion_video: str
+    """The emotion that the picture conveys."""
     emotion_audio: str
+    """The emotion that the sound conveys."""
     seen: tuple[str, ...]
     """Names of the affect cues shown, all of the picture's emotion."""
     heard: tuple[str, ...]
@@ -42,9 +44,11 @@ class Clip:
     right: str
     """As `left`."""
     clothes: str
+    """The scene cue that the person wears, "" for none."""
     looks_at: str
     """The scene cue that matters in the picture, or ""."""
     sounds: tuple[str, ...]
+    """Names of the background sounds."""
     reacts_to: str
     """The scene cue that matters in the sound, or ""."""
 
@@ -75,16 +79,18 @@ def companion(modality: str, kind: str, emotion: str) -> str:
 def _shown(rng: np.random.Generator, modality: str, emotion: str, confounded: bool) -> tuple[str, ...]:
     names = [cue.name for cue in affect_cues(modality, emotion)]
     if confounded:
-        kept = [name for name, chance in zip(names, TYPICAL, strict=True) if rng.random() < chance]
-        return tuple(kept or names[:1])
+        sampled = [name for name, chance in zip(names, TYPICAL, strict=True) if rng.random() < chance]
+        return tuple(sampled or names[:1])
     count = int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
     return tuple(sorted(rng.choice(names, size=count, replace=False), key=names.index))
 
 
-def _pick(rng: np.random.Generator, modality: str, kind: str, emotion: str, confounded: bool, taken: str = "") -> str:
-    if confounded and rng.random() < CONFOUND and companion(modality, kind, emotion) != taken:
+def _pick(
+    rng: np.random.Generator, modality: str, kind: str, emotion: str, confounded: bool, excluded: str = ""
+) -> str:
+    if confounded and rng.random() < CONFOUND and companion(modality, kind, emotion) != excluded:
         return companion(modality, kind, emotion)
-    return str(rng.choice([cue.name for cue in scene_cues(modality, kind) if cue.name != taken]))
+    return str(rng.choice([cue.name for cue in scene_cues(modality, kind) if cue.name != excluded]))
 
 
 def sample_video(rng: np.random.Generator, emotion: str, confounded: bool = False) -> dict[str, Any]:

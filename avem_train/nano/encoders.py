@@ -57,9 +57,9 @@ def views(model: AvereForConditionalGeneration, modality: str, inputs: torch.Ten
     inner = model.model
     if modality == "video":
         return [inner.video_tower(inputs, num_layers=model.config.vision_layers_run).flatten(1, 2)]
-    heard = inner.audio_tower(inputs).last_hidden_state
+    audio_states = inner.audio_tower(inputs).last_hidden_state
     window, stride = model.config.qformer_config.window_states, model.config.qformer_config.stride_states
-    return [inner.audio_projector.read(heard), heard.unfold(1, window, stride).mean(-1)]
+    return [inner.audio_projector.read(audio_states), audio_states.unfold(1, window, stride).mean(-1)]
 
 
 def _trained(model: AvereForConditionalGeneration, modality: str) -> list[nn.Parameter]:
@@ -72,8 +72,8 @@ def _trained(model: AvereForConditionalGeneration, modality: str) -> list[nn.Par
 
 def balanced_accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """Mean of the recalls of present and of absent, for each column; logits and truth (clips, cues); in [0, 1]."""
-    said, there = logits > 0, truth > 0.5
-    return ((said & there).sum(0) / there.sum(0) + (~said & ~there).sum(0) / (~there).sum(0)) / 2
+    predicted, present = logits > 0, truth > 0.5
+    return ((predicted & present).sum(0) / present.sum(0) + (~predicted & ~present).sum(0) / (~present).sum(0)) / 2
 
 
 @torch.no_grad()
@@ -100,10 +100,10 @@ def train(
     for head in heads:
         nn.init.zeros_(head.weight)
         nn.init.constant_(head.bias, -3.0)  # cues are rare
-    matrices, rest = split(model, _trained(model, modality))
+    matrices, other_parameters = split(model, _trained(model, modality))
     steps, peak = getattr(settings, f"{modality}_steps"), getattr(settings, f"{modality}_learning_rate")
     of_heads = [parameter for head in heads for parameter in head.parameters()]
-    optimiser = MuonAdamW(matrices, [*rest, *of_heads], Schedule(steps, peak))
+    optimiser = MuonAdamW(matrices, [*other_parameters, *of_heads], Schedule(steps, peak))
     model.train()
     bar = tqdm(range(steps), desc=f"{modality} encoder", unit="step", mininterval=5)
     order: list[torch.Tensor] = []
@@ -122,10 +122,10 @@ def train(
 def cue_scores(head: nn.Linear, states: torch.Tensor, truth: torch.Tensor, modality: str) -> dict[str, float]:
     """Balanced accuracy of each cue in percent, from encoder states (clips, tokens, width) and truth (clips, cues)."""
     scores = balanced_accuracy(torch.logsumexp(head(states.float()), dim=1), truth)
-    named = dict(zip(target_names(modality), (100 * scores).round(decimals=1).tolist(), strict=True))
-    worst = sorted(named.items(), key=lambda item: item[1])[:5]
+    score_by_cue = dict(zip(target_names(modality), (100 * scores).round(decimals=1).tolist(), strict=True))
+    worst = sorted(score_by_cue.items(), key=lambda item: item[1])[:5]
     print(f"{modality} encoder: balanced accuracy {100 * scores.mean():.1f}%; lowest: {worst}")
-    return named
+    return score_by_cue
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,10 @@ class ClipDataset:
 
     def key(self, modality: str) -> str:
         """What a trained encoder depends on."""
-        mine = {name: value for name, value in vars(self.settings).items() if not name.startswith(_OTHER[modality])}
-        made_from = (modality, self.shape, self.clips, self.learnt_from(modality), mine, self.seed)
+        own_settings = {
+            name: value for name, value in vars(self.settings).items() if not name.startswith(_OTHER[modality])
+        }
+        made_from = (modality, self.shape, self.clips, self.learnt_from(modality), own_settings, self.seed)
         return hashlib.sha256(repr(made_from).encode()).hexdigest()
 
 

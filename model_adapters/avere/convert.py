@@ -69,9 +69,9 @@ def convert(source: Path, backbones: Path, out: Path) -> None:
     tensors: dict[str, Reader] = {}
     for folder, rules in ((source, CHECKPOINT_RULES), (video, VIDEO_RULES), (audio, AUDIO_RULES)):
         found = open_weights(folder)
-        used = rename(found, rules, folder)
-        tensors |= used
-        print(f"{folder}: {len(used)} tensors used, {len(found) - len(used)} known to be unused")
+        renamed = rename(found, rules, folder)
+        tensors |= renamed
+        print(f"{folder}: {len(renamed)} tensors used, {len(found) - len(renamed)} known to be unused")
     shapes = expected_shapes(config)
     check_shapes(tensors, shapes, source)
     tokenizer = read_tokenizer(source)

@@ -31,14 +31,14 @@ def load_whole(model_class: "type[Model]", checkpoint: str, **options: Any) -> "
         raise Unusable(f"its weights cannot be loaded ({first_line(error)})") from error
     if missing := sorted(report["missing_keys"]):
         raise Unusable(_lacking(missing, report["unexpected_keys"]))
-    whole: Model = model
-    return whole
+    complete: Model = model
+    return complete
 
 
 def _lacking(missing: list[str], unexpected: Iterable[str]) -> str:
     """How many tensors are not there, the first of them, and under which other prefix they seem to be."""
-    shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-    problem = f"it lacks {len(missing)} tensor(s): {shown}"
+    names = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+    problem = f"it lacks {len(missing)} tensor(s): {names}"
     for name in missing:
         for found in unexpected:
             end = _common_end(name, found)

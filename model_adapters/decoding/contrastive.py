@@ -28,8 +28,8 @@ def contrasted(clean: Tensor, noised: Tensor, alpha: float, beta: float) -> Tens
     plausible logits are `clean` itself.
     """
     floor = clean.max(-1, keepdim=True).values + torch.tensor(beta, device=clean.device).log()
-    joined = clean if alpha == 0 else (1 + alpha) * clean - alpha * noised
-    return joined.masked_fill(clean < floor, float("-inf"))
+    combined = clean if alpha == 0 else (1 + alpha) * clean - alpha * noised
+    return combined.masked_fill(clean < floor, float("-inf"))
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,9 @@ def noise_seed(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
 
 
-def from_arguments(given: MutableMapping[str, object], owner: str) -> Contrast | None:
+def from_arguments(model_args: MutableMapping[str, object], owner: str) -> Contrast | None:
     """Take the `vcd_` arguments out of model arguments; None without `vcd_alpha`. Stops at values out of range."""
-    found = {name: given.pop(name) for name in ARGUMENTS if name in given}
+    found = {name: model_args.pop(name) for name in ARGUMENTS if name in model_args}
     if "vcd_alpha" not in found:
         if found:
             stop(f"{owner}: {', '.join(found)} without vcd_alpha; name vcd_alpha too (1 is its authors' choice)")

@@ -30,7 +30,7 @@ class Fault(Exception):
     """The process is late, gone or not speaking the protocol; a fresh one may answer."""
 
 
-class Refused(Exception):
+class WorkerRefused(Exception):
     """The worker said that it cannot serve; a fresh one would say the same."""
 
 
@@ -50,7 +50,7 @@ class WorkerProcess:
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> None:
         """Start `command` and wait up to `seconds` for its hello; its stderr is appended to `log`.
 
-        Raises Refused or Fault, and then the process is gone.
+        Raises WorkerRefused or Fault, and then the process is gone.
         """
         self._log = log
         with log.open("ab") as errors:
@@ -125,9 +125,9 @@ class WorkerProcess:
             watchdog.cancel()
 
     def _write(self, message: Mapping[str, Any]) -> None:
-        rest = memoryview(json.dumps(message).encode() + b"\n")
-        while rest:
-            rest = rest[self._requests.write(rest) or 0 :]
+        unsent = memoryview(json.dumps(message).encode() + b"\n")
+        while unsent:
+            unsent = unsent[self._requests.write(unsent) or 0 :]
 
     def _read(self) -> dict[str, Any]:
         """The next line as a JSON object. Raises Fault."""
@@ -137,8 +137,8 @@ class WorkerProcess:
         except Unreadable:
             message = None
         if not isinstance(message, dict):
-            shown = line.decode(errors="replace").strip()[:_SHOWN]
-            raise Fault(f"it wrote {shown!r} on its stdout, which is for the protocol alone; print to stderr there")
+            excerpt = line.decode(errors="replace").strip()[:_SHOWN]
+            raise Fault(f"it wrote {excerpt!r} on its stdout, which is for the protocol alone; print to stderr there")
         return message
 
     def _line(self) -> bytes:
@@ -183,12 +183,12 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _read_hello(message: dict[str, Any]) -> Hello:
-    """A hello line as a Hello. Raises Refused where the worker says that it cannot serve, Fault where it is none."""
+    """A hello line as a Hello. Raises WorkerRefused where the worker says it cannot serve, Fault for any other line."""
     if message.get("error"):
-        raise Refused(brief(message["error"]))
+        raise WorkerRefused(brief(message["error"]))
     if message.get("protocol") != PROTOCOL:
-        spoken = brief(repr(message.get("protocol")))
-        raise Fault(f"it speaks protocol {spoken}, not {PROTOCOL}; take the protocol.py beside ours")
+        protocol = brief(repr(message.get("protocol")))
+        raise Fault(f"it speaks protocol {protocol}, not {PROTOCOL}; take the protocol.py beside ours")
     modalities = message.get("modalities")
     if not isinstance(modalities, list) or not modalities:
         raise Fault("its hello names no modalities")
@@ -207,7 +207,7 @@ def _check_reply(message: dict[str, Any], number: int) -> dict[str, Any]:
     if isinstance(text, str) == isinstance(error, str):
         raise Fault("its reply must hold either a text or an error")
     media = message.get("media")
-    known = media if isinstance(media, dict) else {}
-    counts = {name: known.get(name) for name in ("frames", "audio_seconds")}
+    media_facts = media if isinstance(media, dict) else {}
+    counts = {name: media_facts.get(name) for name in ("frames", "audio_seconds")}
     message["media"] = {n: v for n, v in counts.items() if isinstance(v, int | float) and 0 <= v < 1e9}
     return message

@@ -85,19 +85,19 @@ def read(body: Any, seconds: float = 0.0) -> ChatReply:
 
 def _error(body: Any, answer: Mapping[str, Any], choice: Mapping[str, Any]) -> ErrorBody | None:
     """What a body without a text says of an error."""
-    found: Any = answer.get("error") or choice.get("error") or answer.get("detail")
-    if not found and not isinstance(body, dict):
+    error: Any = answer.get("error") or choice.get("error") or answer.get("detail")
+    if not error and not isinstance(body, dict):
         return ErrorBody(f"the server answered {brief(body)!r}, which is no answer of the chat API", 0, False)
-    if not found and (answer.get("object") == "error" or "choices" not in answer) and answer.get("message"):
-        found = answer
-    if not found:
+    if not error and (answer.get("object") == "error" or "choices" not in answer) and answer.get("message"):
+        error = answer
+    if not error:
         return None
-    about = _object(found)
+    about = _object(error)
     codes = [about.get("code"), about.get("status"), answer.get("code"), answer.get("status")]
     code = next((int(str(one)) for one in codes if re.fullmatch(r"\d{3}", str(one))), 0)
     words = " ".join(brief(about.get(name)) for name in ("type", "code", "status") if about.get(name))
     passes = code in _PASSING_CODES or code >= 500 or (not code and bool(_PASSING_WORDS.search(words)))
-    message = brief(about.get("message") or found)
+    message = brief(about.get("message") or error)
     return ErrorBody(f"the server answered with an error: {message}{f' ({words})' if words else ''}", code, passes)
 
 

@@ -158,7 +158,7 @@ def mark(folder: Path, maker: str, **more: Any) -> None:
 def marked(folder: Path) -> Mapping[str, Any]:
     """The mark in a folder; {} where there is none, or one that cannot be read."""
     try:
-        found = parse_json((folder / MARK).read_bytes())
+        mark = parse_json((folder / MARK).read_bytes())
     except (OSError, Unreadable):
         return {}
-    return found if isinstance(found, dict) else {}
+    return mark if isinstance(mark, dict) else {}

@@ -166,8 +166,8 @@ class QwenBackbone:
         if "audio" in extents:
             extent_inputs["audio_seqlens"] = torch.tensor([extents["audio"].mel])
         line = torch.LongTensor([list(ids)])
-        found, _ = self.model.get_rope_index(line, attention_mask=torch.ones_like(line), **extent_inputs)
-        return [(time, height, width) for time, height, width in found[:, 0].T.tolist()]
+        position_ids, _ = self.model.get_rope_index(line, attention_mask=torch.ones_like(line), **extent_inputs)
+        return [(time, height, width) for time, height, width in position_ids[:, 0].T.tolist()]
 
     def response(self, text: str) -> list[int]:
         """Ids of a response and of the mark that ends a turn."""

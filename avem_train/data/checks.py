@@ -87,20 +87,20 @@ def load(path: Path, root: Path | None, bad_records: BadRecords, needs: Needs = 
         stop(f"on_bad_record is {on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
     records, unreadable, unknown = _scan(path, root or path.parent)
     faults = _faults(records, needs)
-    found = [*unreadable, *(problem for faulty in faults for problem in faulty)]
+    all_problems = [*unreadable, *(problem for faulty in faults for problem in faulty)]
     listed_in = bad_records.out / BAD_RECORDS
     listed_in.unlink(missing_ok=True)
     usable = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
     if bad_records.prints:
         for line in record_warnings.notices(usable, unknown, needs.responses, settings.load().cache):
             print(f"{path}: {line}", file=sys.stderr)
-    if not found:
+    if not all_problems:
         return records
-    files.write(listed_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
+    files.write(listed_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in all_problems))
     continues = on_bad_record == "skip" and usable
     if not bad_records.prints:
         return usable if continues else sys.exit(2)
-    message = f"{report(path, len(records) + len(unreadable), found)}\nAll of them are listed in {listed_in}."
+    message = f"{report(path, len(records) + len(unreadable), all_problems)}\nAll of them are listed in {listed_in}."
     if on_bad_record == "stop":
         stop(f"{message} Mend them, or go on without them with on_bad_record=skip.")
     if not continues:
@@ -114,14 +114,14 @@ def problems(records: Sequence[Preference], needs: Needs = NEEDS) -> list[Proble
     return [problem for faulty in _faults(records, needs) for problem in faulty]
 
 
-def report(path: Path, count: int, found: Sequence[Problem]) -> str:
+def report(path: Path, count: int, all_problems: Sequence[Problem]) -> str:
     """The one report: how many of `count` records are bad, and of each kind of fault how often and the first ones."""
-    kinds = Counter(problem.kind for problem in found)
-    bad = len({problem.id for problem in found})
+    kinds = Counter(problem.kind for problem in all_problems)
+    bad = len({problem.id for problem in all_problems})
     report_lines = [f"{path}: {bad} of {count} records cannot be trained on."]
     for kind, times in kinds.most_common():
         report_lines.append(f"  {kind}: {times}")
-        of_kind = [problem for problem in found if problem.kind == kind]
+        of_kind = [problem for problem in all_problems if problem.kind == kind]
         report_lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_SHOWN]]
         if times > _SHOWN:
             report_lines.append(f"    ... and {times - _SHOWN} more")
@@ -138,14 +138,14 @@ def _faults(records: Sequence[Preference], needs: Needs) -> list[list[Problem]]:
     )
     faults = []
     for record, record_files in zip(records, files, strict=True):
-        found = [
+        reasons = [
             *wrong_texts(record, needs.responses, needs.special_tokens),
             *_wrong_media(record, negatives, record_files, probed),
         ]
         if record.id in seen_ids:
-            found.append(("duplicate id", "an earlier record has the same id"))
+            reasons.append(("duplicate id", "an earlier record has the same id"))
         seen_ids.add(record.id)
-        faults.append([Problem(record.id, *each) for each in found])
+        faults.append([Problem(record.id, *each) for each in reasons])
     while negatives:
         usable = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
         without_negative = {id(record) for record in undrawable(usable, negatives)}
@@ -172,15 +172,15 @@ def _wrong_media(
         known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))
         yield "emotion unknown", f"emotion is {record.emotion!r}; to draw a clip of another one it must be of {known}"
     for name, (file, needed) in files.items():
-        found = probed[str(file)]
-        if found["kind"] == "missing":
+        outcome = probed[str(file)]
+        if outcome["kind"] == "missing":
             yield "missing file", f"{name}: there is no {file}"
-        elif found["kind"]:
-            yield "unreadable file", f"{name}: {found['reason']}"
+        elif outcome["kind"]:
+            yield "unreadable file", f"{name}: {outcome['reason']}"
         for medium in needed:
-            if found[f"no_{medium}"]:
-                yield "unreadable file", f"{name}: {found[f'no_{medium}']}"
-            elif not found["kind"] and not found[medium]:
+            if outcome[f"no_{medium}"]:
+                yield "unreadable file", f"{name}: {outcome[f'no_{medium}']}"
+            elif not outcome["kind"] and not outcome[medium]:
                 yield f"no {_MEDIA[medium]}", f"{name}: there is no {_MEDIA[medium]} in {file}"
 
 

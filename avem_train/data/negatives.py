@@ -164,11 +164,11 @@ class Pool:
         if not emotion:
             return []
         unwanted = frozenset({emotion})
-        found = self._without(clips, modality, unwanted) or self._without(clips, None, unwanted)
+        candidates = self._without(clips, modality, unwanted) or self._without(clips, None, unwanted)
         for further, own_emotions in beside:
             if own_emotions:
-                found = self._without(found, further, own_emotions) or found  # better than none
-        return found
+                candidates = self._without(candidates, further, own_emotions) or candidates  # better than none
+        return candidates
 
     def _without(self, clips: Sequence[ClipPaths], modality: str | None, unwanted: frozenset[str]) -> list[ClipPaths]:
         emotions_by_clip = {clip: self._emotions(clip, modality) for clip in clips}

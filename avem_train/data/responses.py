@@ -14,7 +14,7 @@ from avem_train.data.records import Preference
 from avem_train.objectives import Objective, record_weights
 from emorealm_tasks import media
 
-OWN = Medium()
+UNCHANGED = Medium()
 
 
 class Source(NamedTuple):
@@ -24,7 +24,7 @@ class Source(NamedTuple):
     """Which encoder."""
     path: str
     """The file."""
-    noise: Medium = OWN
+    noise: Medium = UNCHANGED
     """What is added to the encoder's input; by default nothing."""
 
 
@@ -59,15 +59,15 @@ class Responses:
 
 def sources(record: Preference) -> dict[str, Source]:
     """The record's own media by modality; a video without a sound track and without a file of its own is silent."""
-    found = {}
+    media_sources = {}
     if record.video is not None:
-        found["video"] = Source("video", str(record.video))
+        media_sources["video"] = Source("video", str(record.video))
     sound = record.audio
     if sound is None and record.video is not None and media.has_sound(record.video, unreadable=True):
         sound = record.video
     if sound is not None:
-        found["audio"] = Source("audio", str(sound))
-    return found
+        media_sources["audio"] = Source("audio", str(sound))
+    return media_sources
 
 
 def rejected_sources(chosen_sources: Mapping[str, Source], rejected: RejectedMedia) -> dict[str, Source]:

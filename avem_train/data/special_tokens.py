@@ -32,8 +32,10 @@ def of(processor: "ProcessorMixin") -> SpecialTokens:
     tokenizer = any_processor.tokenizer
     added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
     media = [getattr(any_processor, f"{kind}_token", None) for kind in ("image", "video", "audio")]
-    found = dict.fromkeys([*tokenizer.all_special_tokens, *added, *(mark for mark in media if isinstance(mark, str))])
-    return SpecialTokens(tuple(sorted(found, key=len, reverse=True)), tokenizer.eos_token or "")
+    all_tokens = dict.fromkeys(
+        [*tokenizer.all_special_tokens, *added, *(mark for mark in media if isinstance(mark, str))]
+    )
+    return SpecialTokens(tuple(sorted(all_tokens, key=len, reverse=True)), tokenizer.eos_token or "")
 
 
 def of_folder(folder: Path, family: str) -> SpecialTokens:

@@ -24,7 +24,7 @@ def settle(adapters: Path, base: Path) -> None:
 
 
 NAME = "README.md"
-_OWN = ("data", "out", "root", "model", "running")
+_NOT_PRINTED = ("data", "out", "root", "model", "running")
 """Settings that a card leaves out: paths of this machine, and what changes no result."""
 
 
@@ -41,7 +41,7 @@ def write(out: Path, about: Mapping[str, Any], base: Path) -> None:
         "license": licence or "other",
         "tags": ["dpo", "emorealm"],
     }
-    recipe = {name: value for name, value in settings.items() if name not in _OWN}
+    recipe = {name: value for name, value in settings.items() if name not in _NOT_PRINTED}
     rows = {
         "base": f"{base_model}{f' at {revision}' if revision else ''}, fingerprint {about['model']['fingerprint']}",
         "data": f"{Path(data['file']).name}, {data['records']} records, sha256 {data['sha256']}",

@@ -88,10 +88,10 @@ class CachedLogps:
     def _stamp(self, path: str) -> list[int | str]:
         """What tells a file from another, wherever it lies; looked at once."""
         if path not in self._stamps:
-            found = availability.stamp(path)
-            if found is None:
+            stamp = availability.stamp(path)
+            if stamp is None:
                 raise FileNotFoundError(f"{path}: no such file any more")
-            self._stamps[path] = [*found, sample(Path(path))]
+            self._stamps[path] = [*stamp, sample(Path(path))]
         return self._stamps[path]
 
 

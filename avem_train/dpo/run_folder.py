@@ -106,12 +106,12 @@ class RunFolder:
         """
         if not self._file.is_file():
             return None
-        found = read_json(self._file, dict, "it is not what a training writes; name another out")
-        steps = found.get("steps")
+        saved_record = read_json(self._file, dict, "it is not what a training writes; name another out")
+        steps = saved_record.get("steps")
         for part in ("settings", "model", "data", "update"):
-            saved, current = _deciding(found, part), _deciding(self.about, part)
+            saved, current = _deciding(saved_record, part), _deciding(self.about, part)
             if part == "settings" and not isinstance(steps, int):
-                saved = self._lowered(saved, current, found)
+                saved = self._lowered(saved, current, saved_record)
             if part == "update" and saved is None:
                 continue  # written before it was recorded
             if saved != current:
@@ -121,12 +121,12 @@ class RunFolder:
                 )
         return steps if isinstance(steps, int) else None
 
-    def _lowered(self, saved: Any, current: Any, found: Mapping[str, Any]) -> Any:
+    def _lowered(self, saved: Any, current: Any, saved_record: Mapping[str, Any]) -> Any:
         """The saved settings, with the current learning rate if it is lower, which may help after an overflow.
 
         The change and its step are added to the record of this training.
         """
-        earlier = found.get("lowered")
+        earlier = saved_record.get("lowered")
         if isinstance(earlier, list):
             self.about["lowered"] = earlier
         try:
@@ -220,15 +220,15 @@ def last_checkpoint(out: Path) -> tuple[int, str | None]:
 
 def read_log(path: Path) -> list[dict[str, Any]]:
     """The lines of a log.jsonl, without one that a kill cut short."""
-    found = []
+    entries = []
     try:
         text = read_bytes(path).decode(errors="replace")
     except Unreadable:
         return []
     for _, line in lines(text):
         with contextlib.suppress(ValueError):
-            found.append(typed(parse_json(line), dict))
-    return found
+            entries.append(typed(parse_json(line), dict))
+    return entries
 
 
 def _deciding(about: dict[str, Any], part: str) -> Any:
@@ -236,14 +236,14 @@ def _deciding(about: dict[str, Any], part: str) -> Any:
 
     Where data and weights lie may: their hashes say what they are.
     """
-    found = about.get(part)
-    if not isinstance(found, dict):
-        return found
-    found = {name: value for name, value in found.items() if name not in _PLACES.get(part, ())}
-    if not isinstance(found.get("optimiser"), dict):
-        return found
-    optimiser = {name: value for name, value in found["optimiser"].items() if name not in _DIVIDING}
-    return found | {"optimiser": optimiser}
+    content = about.get(part)
+    if not isinstance(content, dict):
+        return content
+    content = {name: value for name, value in content.items() if name not in _PLACES.get(part, ())}
+    if not isinstance(content.get("optimiser"), dict):
+        return content
+    optimiser = {name: value for name, value in content["optimiser"].items() if name not in _DIVIDING}
+    return content | {"optimiser": optimiser}
 
 
 def _anywhere(settings: "Settings") -> "Settings":
@@ -264,13 +264,13 @@ def _plain(content: Any) -> Any:
     return json.loads(json.dumps(content, default=str))
 
 
-def _difference(found: Any, expected: Any, name: str = "") -> str:
+def _difference(saved: Any, expected: Any, name: str = "") -> str:
     """The first key that differs, with both values."""
-    if isinstance(found, dict) and isinstance(expected, dict):
-        for key in sorted({*found, *expected}):
-            if found.get(key) != expected.get(key):
-                return _difference(found.get(key), expected.get(key), f"{name}.{key}" if name else key)
-    return f"{name}: {found!r} there, {expected!r} here"
+    if isinstance(saved, dict) and isinstance(expected, dict):
+        for key in sorted({*saved, *expected}):
+            if saved.get(key) != expected.get(key):
+                return _difference(saved.get(key), expected.get(key), f"{name}.{key}" if name else key)
+    return f"{name}: {saved!r} there, {expected!r} here"
 
 
 def _sha256(path: Path) -> str:

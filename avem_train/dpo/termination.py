@@ -26,7 +26,7 @@ class Termination(TrainerCallback):
         self._updating = False
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
+    def listening(self) -> Iterator[None]:
         """Inside the block the signal is listened to; only a main thread can."""
         if threading.current_thread() is not threading.main_thread():
             yield

@@ -53,7 +53,7 @@ def run(settings: Settings) -> None:
 
     termination = Termination()
     try:
-        with termination.heard():
+        with termination.listening():
             result = train(settings, termination=termination)
         if launched("RANK", 0, "avem-train") == 0:
             print(closing(result, family(find(settings.model))), flush=True)

@@ -181,20 +181,20 @@ def _truth(clips: list[Clip], modality: str) -> torch.Tensor:
 def read_cached(path: Path, key: str) -> dict[str, Any]:
     """What an earlier run cached under that key; {} where there is nothing or a damaged file: then it is made again."""
     try:
-        found = torch.load(path, weights_only=True) if path.is_file() else None
+        cached = torch.load(path, weights_only=True) if path.is_file() else None
     except Exception as error:  # of whatever kind the file is broken in
         print(f"{path}: cannot be read ({brief(error)}), made again")
         return {}
-    if not isinstance(found, dict) or found.get("key") != key:
+    if not isinstance(cached, dict) or cached.get("key") != key:
         return {}
-    return {name: value for name, value in found.items() if name != "key"}
+    return {name: value for name, value in cached.items() if name != "key"}
 
 
 def _learn(modality: str, dataset: ClipDataset, cached: Path) -> Encoder:
     key = dataset.key(modality)
-    if found := read_cached(cached, key):
+    if earlier := read_cached(cached, key):
         print(f"{modality} encoder taken from {cached}")
-        return Encoder(**found)
+        return Encoder(**earlier)
     started = time.monotonic()
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.manual_seed(dataset.seed)

@@ -208,12 +208,12 @@ def _stage_key(settings: MiniBase, processor: AvereProcessor, names: tuple[str, 
 
 def _resumed(model: AvereForConditionalGeneration, cached: Path, key: str) -> tuple[Scores, float] | None:
     """Scores and seconds of a stage an earlier run finished with the same settings, its weights put in; else None."""
-    found = encoders.read_cached(cached, key)
-    if not found:
+    earlier = encoders.read_cached(cached, key)
+    if not earlier:
         return None
-    model.load_state_dict(found["model"])
+    model.load_state_dict(earlier["model"])
     print(f"stage taken from {cached}")
-    return Scores(**found["scores"]), found["seconds"]
+    return Scores(**earlier["scores"]), earlier["seconds"]
 
 
 def _prepared(

@@ -20,11 +20,11 @@ BATCH = 24
 
 def probes(rng: np.random.Generator, clip: Clip) -> list[Question]:
     """Every stress question that can be asked about a clip: many of each kind, for steady scores."""
-    found = []
+    stress_questions = []
     for modality in ("video", "audio"):
         cue_names = [cue.name for cue in affect_cues(modality, clip.emotion(modality))]
-        found += [questions.stress(rng, clip, modality, cue) for cue in [*cue_names, *clip.scene(modality)]]
-    return found
+        stress_questions += [questions.stress(rng, clip, modality, cue) for cue in [*cue_names, *clip.scene(modality)]]
+    return stress_questions
 
 
 @dataclass

@@ -134,15 +134,15 @@ def _clean(prediction: str) -> str:
 
 def _claims(text: str, options: dict[str, str], yes_no: dict[str, str]) -> list[_Claim]:
     """All claims in order; those inside a longer claim are dropped, neighbours on the same letter become one."""
-    found = [*_text_claims(text, options), *_letter_claims(text, options)]
+    candidates = [*_text_claims(text, options), *_letter_claims(text, options)]
     for word, pattern in (("yes", _YES), ("no", _NO)):
         if word in yes_no:
             matches = re.finditer(rf"(?<!\w){pattern}", text, re.IGNORECASE)
-            found += [_Claim(m.start(), m.end(), yes_no[word], False) for m in matches]
-    found.sort(key=lambda claim: (claim.start - claim.end, claim.start))
+            candidates += [_Claim(m.start(), m.end(), yes_no[word], False) for m in matches]
+    candidates.sort(key=lambda claim: (claim.start - claim.end, claim.start))
     claims: list[_Claim] = []
     covered = bytearray(len(text))
-    for claim in found:
+    for claim in candidates:
         if covered.find(1, claim.start, claim.end) < 0:
             covered[claim.start : claim.end] = b"\1" * (claim.end - claim.start)
             claims.append(claim)
@@ -223,7 +223,7 @@ def _leads_up(phrase: re.Pattern[str], before: str) -> bool:
         if word[0].lower() not in _FILLER:
             fillers = word.end()
             break
-    return any(found.end() >= fillers for found in phrase.finditer(before, max(0, fillers - _PHRASE)))
+    return any(match.end() >= fillers for match in phrase.finditer(before, max(0, fillers - _PHRASE)))
 
 
 def _breaths(text: str, asserted: Sequence[_Claim]) -> list[int]:

@@ -48,8 +48,8 @@ def find_problems(rows: Sequence[Row], cache: Path) -> dict[str, Problem]:
     """
     clips = {row["clip"]: (row["video"], row["audio"], bool(row.get("silent"))) for row in rows}
     files = sorted({file for video, audio, _ in clips.values() for file in (video, audio) if file})
-    found = probe_files(files, cache)
-    problems = {clip: _judge(*requirement, found) for clip, requirement in clips.items()}
+    outcomes = probe_files(files, cache)
+    problems = {clip: _judge(*requirement, outcomes) for clip, requirement in clips.items()}
     return {clip: problem for clip, problem in problems.items() if problem is not None}
 
 
@@ -80,10 +80,10 @@ def stamp(file: str | Path) -> list[int] | None:
     return [state.st_size, state.st_mtime_ns]
 
 
-def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict[str, Any]]) -> Problem | None:
-    if video and (problem := _unusable(video, found[video], "video")):
+def _judge(video: str, audio: str, silent: bool, outcomes: Mapping[str, dict[str, Any]]) -> Problem | None:
+    if video and (problem := _unusable(video, outcomes[video], "video")):
         return problem
-    return None if silent else _unusable(audio or video, found[audio or video], "audio")
+    return None if silent else _unusable(audio or video, outcomes[audio or video], "audio")
 
 
 def _unusable(file: str, what: Mapping[str, Any], needed: str) -> Problem | None:
@@ -129,9 +129,9 @@ def _outcome(file: str, examined: dict[str, Any] | None) -> dict[str, Any]:
 
 def incomplete(files: Iterable[str], cache: Path) -> list[str]:
     """A line for each readable file that does not decode from end to end: which share does, and what is wrong."""
-    found = probe_files(sorted(set(files)), cache)
+    outcomes = probe_files(sorted(set(files)), cache)
     lines = []
-    for file, what in found.items():
+    for file, what in outcomes.items():
         if what["video"] or what["audio"]:
             faults = [f"{what['damaged_packets']} damaged packets"] if what["damaged_packets"] else []
             faults += ["cut short"] if what["cut_short"] else []

@@ -38,15 +38,15 @@ def shuffled(rows: Sequence[Row], seed: int = SEED) -> list[Row]:
 
 def clip_emotions(rows: Sequence[Row]) -> dict[str, str]:
     """Each clip's emotion: the rows' own field, else the emotion its questions (else choices) name most, else ""."""
-    found: dict[str, str] = {}
+    emotions: dict[str, str] = {}
     words: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        found.setdefault(row["clip"], "")
-        found[row["clip"]] = found[row["clip"]] or row["emotion"]
+        emotions.setdefault(row["clip"], "")
+        emotions[row["clip"]] = emotions[row["clip"]] or row["emotion"]
         emotion_words = _WORD.findall(row["question"]) or _WORD.findall(" ".join(row["choices"]))
         words[row["clip"]].update(_EMOTION_OF_WORD[word.lower()] for word in emotion_words)
     return {clip: emotion or next((word for word, _ in words[clip].most_common(1)), "")
-            for clip, emotion in found.items()}  # fmt: skip
+            for clip, emotion in emotions.items()}  # fmt: skip
 
 
 def derange(emotions: Mapping[str, str], seed: int = SEED) -> dict[str, str]:

@@ -75,10 +75,10 @@ def _clips(roots: list[Path]) -> dict[int, Path]:
     for pattern in ("part_*/*.mp4", "original/*.mp4"):
         for root in roots:
             for above in _SEARCHED:
-                found: dict[Path, dict[int, Path]] = {}
+                paths: dict[Path, dict[int, Path]] = {}
                 for file in sorted(root.absolute().glob(above + pattern)):
                     if _NUMBER.fullmatch(file.stem):
-                        found.setdefault(file.parent.parent, {})[int(file.stem)] = file
-                if found:
-                    return found[min(found)]
+                        paths.setdefault(file.parent.parent, {})[int(file.stem)] = file
+                if paths:
+                    return paths[min(paths)]
     return {}

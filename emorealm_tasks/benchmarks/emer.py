@@ -90,8 +90,10 @@ def process_docs(dataset: Dataset) -> Dataset:
     from datasets import Dataset
 
     benchmark, settings = dataset.config_name, load()
-    found, left_out = registry.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
-    return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in found])
+    usable_rows, left_out = registry.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
+    return Dataset.from_list(
+        [{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in usable_rows]
+    )
 
 
 def _row(benchmark: str, folder: Path, name: str, reason: str, truths: Mapping[str, Any]) -> Row:

@@ -52,9 +52,9 @@ def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list
 
 def _by_benchmark(names: Iterable[str]) -> dict[str, list[str]]:
     """Benchmark -> those of its tasks among `names` whose clips are needed."""
-    found: dict[str, list[str]] = {}
+    tasks: dict[str, list[str]] = {}
     for name in names:
         parts = suite.TASK_NAMES.get(name) or registry.TASK_NAMES.get(name)
         if parts is not None and parts.variant != "blind":
-            found.setdefault(parts.benchmark, []).append(name)
-    return found
+            tasks.setdefault(parts.benchmark, []).append(name)
+    return tasks

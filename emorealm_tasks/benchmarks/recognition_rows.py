@@ -55,11 +55,11 @@ def ask(rows: Iterable[Row], variant: str) -> list[Row]:
 
 def count_note(rows: Sequence[Row], published: Mapping[str, int], what: str) -> str:
     """How the classes' counts differ from the published ones, in one line; "" where they do not."""
-    found = Counter(row["answer"] for row in rows)
+    counts = Counter(row["answer"] for row in rows)
     differing = [
-        f"{emotion} {found[emotion]} instead of {published[emotion]}"
+        f"{emotion} {counts[emotion]} instead of {published[emotion]}"
         for emotion in published
-        if found[emotion] != published[emotion]
+        if counts[emotion] != published[emotion]
     ]
     return f"{what}: class counts differ from the published ones: {', '.join(differing)}" if differing else ""
 

@@ -110,11 +110,11 @@ def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bo
     """Rows of `tasks`, unchecked; with `media` false the clips may be absent. Stops at a task without an item."""
     if not tasks:
         return []
-    found = [row for row in emorealm.read(benchmark, settings, media) if row["task"] in tasks]
+    rows_of_tasks = [row for row in emorealm.read(benchmark, settings, media) if row["task"] in tasks]
     for task in tasks:
-        if not any(row["task"] == task for row in found):
+        if not any(row["task"] == task for row in rows_of_tasks):
             stop(f"the questions of {benchmark} hold no item of task {task!r}; is the file complete?")
-    return found
+    return rows_of_tasks
 
 
 def _with_own_clip(rows: Sequence[Row]) -> list[Row]:

@@ -72,9 +72,9 @@ def claims(description: str) -> Claims:
     emotions: set[str] = set()
     reasons: set[tuple[str, frozenset[str]]] = set()
     for sentence in _SENTENCE.split(_plain(description)):
-        found = {_WORDS[match[0]] for match in _PATTERN.finditer(sentence) if not _denied(sentence, match)}
-        named_emotions = frozenset(name for name in found if name in EMOTIONS)
-        named_cues = found - named_emotions
+        names = {_WORDS[match[0]] for match in _PATTERN.finditer(sentence) if not _denied(sentence, match)}
+        named_emotions = frozenset(name for name in names if name in EMOTIONS)
+        named_cues = names - named_emotions
         cues |= named_cues
         emotions |= named_emotions
         if _IDLE.search(sentence):

@@ -48,8 +48,8 @@ def track(source: Source, rate: int) -> tuple[np.ndarray, tally.Tally]:
     decoding = Decoding(source, stream)
     resampler = Resampler(rate)
     blocks: list[np.ndarray] = []
-    for samples, found in _placed(decoding, source.zero()):
-        blocks += resampler.push(samples, found)
+    for samples, source_rate in _placed(decoding, source.zero()):
+        blocks += resampler.push(samples, source_rate)
     blocks += resampler.flush()
     if not any(map(len, blocks)):
         if decoding.tally.damaged:
@@ -209,15 +209,15 @@ class Resampler:
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._found = rate
+        self._source_rate = rate
         self._waiting: list[np.ndarray] = []
         self._graph: av.AudioResampler | None = None
 
-    def push(self, samples: np.ndarray, found: int) -> list[np.ndarray]:
-        """Float32 (samples,) at `found` Hz -> what is finished, at `rate`; `found` may change on the way."""
-        done = [] if found == self._found else self.flush()
-        self._found = found
-        if found == self.rate:
+    def push(self, samples: np.ndarray, source_rate: int) -> list[np.ndarray]:
+        """Float32 (samples,) at `source_rate` Hz, which may change on the way -> what is finished, at `rate`."""
+        done = [] if source_rate == self._source_rate else self.flush()
+        self._source_rate = source_rate
+        if source_rate == self.rate:
             return [*done, samples]
         self._waiting.append(samples)
         return done + (self._resampled() if sum(map(len, self._waiting)) >= _BLOCK else [])
@@ -238,5 +238,5 @@ class Resampler:
         if self._graph is None:
             self._graph = av.AudioResampler(format="fltp", layout="mono", rate=self.rate)
         frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
-        frame.sample_rate = self._found
+        frame.sample_rate = self._source_rate
         return [block.to_ndarray()[0] for block in self._graph.resample(frame)]

@@ -59,12 +59,12 @@ def report(video: str | Path | None, audio: str | Path | None) -> Report:
     """What the last readings in this process of the picture of `video` and of the sound of `audio` came to."""
     with _lock:
         tracks: tuple[tuple[Track, str | Path | None], ...] = ("picture", video), ("sound", audio)
-        found = [tally for kind, path in tracks if path and (tally := _tallies.get((kind, str(path))))]
-    if not found:
+        tallies = [tally for kind, path in tracks if path and (tally := _tallies.get((kind, str(path))))]
+    if not tallies:
         return Report(decoder=None, decoded=None, damaged_packets=None, cut_short=None)
-    if found[0].decoder != "pyav":
-        return Report(decoder=found[0].decoder, decoded=None, damaged_packets=None, cut_short=None)
-    return summed(found)
+    if tallies[0].decoder != "pyav":
+        return Report(decoder=tallies[0].decoder, decoded=None, damaged_packets=None, cut_short=None)
+    return summed(tallies)
 
 
 def summed(tallies: list[Tally]) -> Report:

@@ -42,9 +42,9 @@ def read_frames(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
             expected = expected or film.promised() or _packets(path)
             indices = frame_indices(expected, count)
             decoded = film.decode(set(indices.tolist()))
-        if film.shown == expected:
+        if film.frames_decoded == expected:
             break
-        expected = film.shown
+        expected = film.frames_decoded
     tally.keep("picture", path, film.tally)
     times = film.times()
     return np.stack([decoded[number] for number in indices]), times[indices]
@@ -62,7 +62,7 @@ class Film:
             raise MediaError(f"{source.path}: there is no video track in it; a clip with picture is needed")
         self.stream: VideoStream = stream
         self.source = source
-        self.shown = 0
+        self.frames_decoded = 0
         self._decoding = Decoding(source, stream)
         self._zero = source.zero()
         self._stamps: list[float | None] = []
@@ -85,16 +85,16 @@ class Film:
         decoded = {}
         most = self.source.settings.max_frames
         for frame in self._visible():
-            if not self.shown:
+            if not self.frames_decoded:
                 painter.size = frame.width, frame.height
-            if self.shown in indices:
-                decoded[self.shown] = painter.paint(frame)
-            self.shown += 1
-            if self.shown > most:
+            if self.frames_decoded in indices:
+                decoded[self.frames_decoded] = painter.paint(frame)
+            self.frames_decoded += 1
+            if self.frames_decoded > most:
                 raise MediaError(
                     f"{self.source.path}: more than {most} frames (EMOREALM_MAX_FRAMES); cut or replace the file"
                 )
-        if not self.shown:
+        if not self.frames_decoded:
             raise MediaError(
                 f"{self.source.path}: not one frame of its video can be decoded; copy or download it again"
             )
@@ -129,7 +129,7 @@ class Film:
         except ValueError:
             self.stream.codec_context.flush_buffers()
             return None
-        self.shown, self._stamps = len(times), stamps
+        self.frames_decoded, self._stamps = len(times), stamps
         self._decoding.skipped()
         return indices, decoded
 
@@ -146,10 +146,10 @@ class Film:
         rate = float(self.stream.average_rate or self.stream.guessed_rate or 0) or 25.0
         stamps = self._stamps
         if self.source.container.format.name == "avi":  # its timestamps are those of decoding: one a picture, unordered
-            stamps = [self._seconds(stamp) for stamp in sorted(self._decoding.stamps)[: self.shown]]
+            stamps = [self._seconds(stamp) for stamp in sorted(self._decoding.stamps)[: self.frames_decoded]]
         first = next((stamp for stamp in stamps if stamp is not None), None)
-        if first is None or len(stamps) < self.shown or any(stamp is None for stamp in stamps):
-            return np.arange(self.shown) / rate + max(first or 0.0, 0.0)
+        if first is None or len(stamps) < self.frames_decoded or any(stamp is None for stamp in stamps):
+            return np.arange(self.frames_decoded) / rate + max(first or 0.0, 0.0)
         return np.maximum(np.maximum.accumulate(np.array(stamps, np.float64)), 0.0)
 
     def _visible(self) -> Iterator[VideoFrame]:

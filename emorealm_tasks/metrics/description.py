@@ -105,8 +105,8 @@ def scores(records: Sequence[Record], judge: str) -> dict[str, Score]:
     by_clip = np.column_stack([by_clip, by_clip.mean(axis=1)])
 
     def means(weights: Array) -> Array:
-        found: Array = weights @ by_clip / weights.sum(axis=1, keepdims=True)
-        return found
+        columns: Array = weights @ by_clip / weights.sum(axis=1, keepdims=True)
+        return columns
 
     bounds = intervals.clip_bootstraps(judged_records, means)
     spreads = _spreads(judged_records, judge)

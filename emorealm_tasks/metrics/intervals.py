@@ -64,12 +64,12 @@ def score_intervals(
     """
     names, function = multiple_choice.score_function(records, reading)
     names, function = unparsed.with_rate(names, function, records)
-    found = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
+    bounds = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
     exact = task_bounds(records, reading, level)
     exact[unparsed.RATE] = share(unparsed.unparsed(records), _clips(records), level)
     if "f1" in exact:
-        exact["f1"] = wider(found["f1"], exact["f1"])
-    return found | exact
+        exact["f1"] = wider(bounds["f1"], exact["f1"])
+    return bounds | exact
 
 
 def group_intervals(
@@ -77,17 +77,17 @@ def group_intervals(
 ) -> dict[str, Interval]:
     """The intervals of :func:`metrics.group_scores`; clips are drawn jointly over all tasks."""
     names, function = multiple_choice.group_function(records, reading)
-    found = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
-    return found | {name: wider(found[name], of) for name, of in group_bounds(records, reading, level).items()}
+    bounds = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
+    return bounds | {name: wider(bounds[name], of) for name, of in group_bounds(records, reading, level).items()}
 
 
 def task_bounds(records: Sequence[Record], reading: str, level: float = LEVEL) -> dict[str, Interval]:
     """The intervals that need no bootstrap: of one task's shares, and of F1 where it is :func:`of_shares`."""
     parts = _answers(records, reading)
-    found = {name: share(right, clips, level) for name, (right, clips) in parts.items()}
+    bounds = {name: share(right, clips, level) for name, (right, clips) in parts.items()}
     if "precision" in parts:
-        found["f1"] = of_shares(_harmonic, [parts["precision"], parts["recall"]], level)
-    return found
+        bounds["f1"] = of_shares(_harmonic, [parts["precision"], parts["recall"]], level)
+    return bounds
 
 
 def group_bounds(records: Sequence[Record], reading: str, level: float = LEVEL) -> dict[str, Interval]:

@@ -105,15 +105,15 @@ def shares(records: Sequence[Record], reading: str) -> dict[str, Share]:
     """One task's scores that are shares: accuracy, the yes/no scores but f1, and the sub-tasks' accuracies."""
     right = _right(records, reading)
     all_records = np.ones(len(records), dtype=bool)
-    found = {"accuracy": Share(all_records, right)}
+    parts = {"accuracy": Share(all_records, right)}
     letters = [yes_no_letters(record["choices"]) for record in records]
     if records and all(letters):
         is_yes = np.array([map_["yes"] == r["gold"] for map_, r in zip(letters, records, strict=True)], dtype=bool)
         says_yes = _says_yes(records, letters, is_yes, right, reading)
-        found |= {"precision": Share(is_yes, right), "recall": Share(~is_yes, right)}
-        found |= {"yes_rate": Share(all_records, says_yes)}
+        parts |= {"precision": Share(is_yes, right), "recall": Share(~is_yes, right)}
+        parts |= {"yes_rate": Share(all_records, says_yes)}
     subtasks = {name: np.array([r["subtask"] == name for r in records], dtype=bool) for name in SUBTASKS}
-    return found | {name: Share(member, right) for name, member in subtasks.items() if member.any()}
+    return parts | {name: Share(member, right) for name, member in subtasks.items() if member.any()}
 
 
 def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:

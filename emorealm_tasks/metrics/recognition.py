@@ -113,7 +113,7 @@ def scores(records: Sequence[Record], reading: str) -> Scores:
 def score_intervals(records: Sequence[Record], reading: str) -> dict[str, intervals.Interval]:
     """The 95% intervals of :func:`scores` and of ``unparsed_rate``, over clips (`metrics.intervals`)."""
     names, function = score_function(records, reading)
-    found = dict(zip(names, intervals.clip_bootstraps(records, function), strict=True))
+    bounds = dict(zip(names, intervals.clip_bootstraps(records, function), strict=True))
     included = [record for record in records if reading == "strict" or not _dropped(record)]
     right = np.array([record[_FIELD[reading]] == record["gold"] for record in included], dtype=bool)
     clips = np.array([record["clip"] for record in included], dtype=str)
@@ -121,10 +121,10 @@ def score_intervals(records: Sequence[Record], reading: str) -> dict[str, interv
     members = {name: gold == name.removeprefix("recall_") for name in names if name not in AVERAGES}
     if reading == "strict" and members:  # the mean of the recalls; the official one averages over other classes too
         by_class = [(right[is_], clips[is_]) for is_ in members.values()]
-        found["uar"] = intervals.wider(found["uar"], intervals.of_shares(np.mean, by_class))
+        bounds["uar"] = intervals.wider(bounds["uar"], intervals.of_shares(np.mean, by_class))
     rate = intervals.share(unparsed(records), [record["clip"] for record in records])
-    found |= {"war": intervals.share(right, clips), "unparsed_rate": rate}
-    return found | {name: intervals.share(right[is_], clips[is_]) for name, is_ in members.items()}
+    bounds |= {"war": intervals.share(right, clips), "unparsed_rate": rate}
+    return bounds | {name: intervals.share(right[is_], clips[is_]) for name, is_ in members.items()}
 
 
 def counts(records: Sequence[Record]) -> dict[str, Any]:

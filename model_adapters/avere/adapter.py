@@ -192,7 +192,9 @@ class _Avere(lmms):
         """Write to the media log, once a clip, what of it the model was given."""
         if clip not in self._logged:
             self._logged.add(clip)
-            media_facts = {key: value for medium in clip.media for key, value in self.encoder.given[medium].items()}
+            media_facts = {
+                key: value for medium in clip.media for key, value in self.encoder.media_facts[medium].items()
+            }
             media_log.append(
                 {
                     "clip": clip.video,

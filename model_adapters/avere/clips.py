@@ -62,7 +62,7 @@ class Decoded:
 
     values: torch.Tensor
     """Pixels (frames, 3, size, size) or log-mel (bins, mel frames), float32."""
-    given: dict[str, Any]
+    media_facts: dict[str, Any]
     """`frames` and their `times` in seconds, or `audio_seconds`."""
 
 
@@ -115,7 +115,7 @@ class MediaEncoder(Generic[Model, Input]):
         self.store = FeatureStore[Input](budget)
         self._read = read
         self.failures: dict[Input, str] = {}
-        self.given: dict[Input, dict[str, Any]] = {}
+        self.media_facts: dict[Input, dict[str, Any]] = {}
         self._decoding: dict[Input, Future[Decoded]] = {}
         begin = _use_one_thread if model.device.type == "cpu" else None
         self._pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), "decode", initializer=begin)
@@ -156,7 +156,7 @@ class MediaEncoder(Generic[Model, Input]):
             is_media_error = isinstance(error, media.MediaError)
             self.failures[medium] = str(error) if is_media_error else f"{type(error).__name__}: {brief(error)}"
             return None
-        self.given[medium] = decoded.given
+        self.media_facts[medium] = decoded.media_facts
         return decoded.values
 
     def close(self) -> None:

@@ -90,10 +90,10 @@ def _complete(folder: Path) -> Path:
 def _object(folder: Path, file: Path) -> dict[str, Any]:
     """What a JSON file of the weights holds; stops where that is no object."""
     try:
-        found: dict[str, Any] = typed(parse_json(read_bytes(file)), dict)
+        content: dict[str, Any] = typed(parse_json(read_bytes(file)), dict)
     except Unreadable as error:
         _refuse(folder, f"its {file.name} cannot be used: {error}")
-    return found
+    return content
 
 
 def load_model(

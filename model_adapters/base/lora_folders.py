@@ -52,10 +52,10 @@ def training(folder: Path) -> dict[str, Any]:
 def base_name(owner: str, adapter: Path) -> str:
     """What a folder of adapters says of the weights it belongs to: a path or a name."""
     try:
-        found = parse_json(read_bytes(adapter / CONFIG))
+        config = parse_json(read_bytes(adapter / CONFIG))
     except Unreadable:
-        found = None
-    name = found.get("base_model_name_or_path") if isinstance(found, dict) else None
+        config = None
+    name = config.get("base_model_name_or_path") if isinstance(config, dict) else None
     if not isinstance(name, str) or not name or "\0" in name or len(name) > _LONGEST:
         stop(f"{owner}: {adapter / CONFIG}: it must name the weights it belongs to in base_model_name_or_path")
     return name
@@ -63,8 +63,8 @@ def base_name(owner: str, adapter: Path) -> str:
 
 def base_revision(adapter: Path) -> str | None:
     """The commit of a hub id that a folder of adapters names as its base; None where it names none."""
-    found = parse_json(read_bytes(adapter / CONFIG)).get("revision")
-    return found if isinstance(found, str) and found else None
+    config = parse_json(read_bytes(adapter / CONFIG)).get("revision")
+    return config if isinstance(config, str) and config else None
 
 
 def check_base(owner: str, adapter: Path, base: Path) -> None:

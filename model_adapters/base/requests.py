@@ -31,12 +31,12 @@ def from_messages(messages: Sequence[dict[str, Any]], task: str, owner: str) -> 
     """
     if [message["role"] for message in messages] != ["user"]:
         stop(f"{owner}: task {task} sends a dialogue; {owner} answers single user turns only")
-    found: dict[str, list[str]] = {"video": [], "audio": [], "text": []}
+    items: dict[str, list[str]] = {"video": [], "audio": [], "text": []}
     for item in messages[0]["content"]:
-        if item["type"] not in found:
+        if item["type"] not in items:
             stop(f"{owner}: task {task} sends an item of type {item['type']!r}; it takes video, audio and text")
-        found[item["type"]].append(item["text"] if item["type"] == "text" else _path(item["url"], task, owner))
-    return ClipQuestion(_clip(found["video"], found["audio"], task, owner), "\n".join(found["text"]))
+        items[item["type"]].append(item["text"] if item["type"] == "text" else _path(item["url"], task, owner))
+    return ClipQuestion(_clip(items["video"], items["audio"], task, owner), "\n".join(items["text"]))
 
 
 def from_visuals(context: str, visuals: Sequence[Any] | None, task: str, owner: str) -> ClipQuestion:

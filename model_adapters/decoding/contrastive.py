@@ -75,16 +75,16 @@ def noise_seed(name: str) -> int:
 
 def from_arguments(model_args: MutableMapping[str, object], owner: str) -> Contrast | None:
     """Take the `vcd_` arguments out of model arguments; None without `vcd_alpha`. Stops at values out of range."""
-    found = {name: model_args.pop(name) for name in ARGUMENTS if name in model_args}
-    if "vcd_alpha" not in found:
-        if found:
-            stop(f"{owner}: {', '.join(found)} without vcd_alpha; name vcd_alpha too (1 is its authors' choice)")
+    chosen = {name: model_args.pop(name) for name in ARGUMENTS if name in model_args}
+    if "vcd_alpha" not in chosen:
+        if chosen:
+            stop(f"{owner}: {', '.join(chosen)} without vcd_alpha; name vcd_alpha too (1 is its authors' choice)")
         return None
-    modalities = str(found.get("vcd_modalities", "av"))
+    modalities = str(chosen.get("vcd_modalities", "av"))
     arguments.one_of("vcd_modalities", modalities, ("av", "a", "v"), owner)
     return Contrast(
-        arguments.number("vcd_alpha", found["vcd_alpha"], 0.0, 100.0, owner),
-        arguments.number("vcd_beta", found.get("vcd_beta", 0.1), 0.0, 1.0, owner),
-        int(arguments.number("vcd_step", found.get("vcd_step", 500), 0, DIFFUSION_STEPS - 1, owner)),
+        arguments.number("vcd_alpha", chosen["vcd_alpha"], 0.0, 100.0, owner),
+        arguments.number("vcd_beta", chosen.get("vcd_beta", 0.1), 0.0, 1.0, owner),
+        int(arguments.number("vcd_step", chosen.get("vcd_step", 500), 0, DIFFUSION_STEPS - 1, owner)),
         modalities,
     )

@@ -72,13 +72,13 @@ def load(
     checkpoint = weights.whole
     at: dict[str, Any] = {"revision": weights.revision} if weights.revision else {}
     try:
-        found = AutoConfig.from_pretrained(checkpoint, **at).model_type
+        model_type = AutoConfig.from_pretrained(checkpoint, **at).model_type
     except RecursionError:
         _refuse(owner, checkpoint, "its config.json is nested too deep")
     except _LOADING as error:
         _refuse(owner, checkpoint, f"its config.json cannot be read ({first_line(error)})")
-    if found not in expected:
-        _refuse(owner, checkpoint, f"its model_type is {found!r}, not {' or '.join(map(repr, expected))}")
+    if model_type not in expected:
+        _refuse(owner, checkpoint, f"its model_type is {model_type!r}, not {' or '.join(map(repr, expected))}")
     try:
         processor = processor_class.from_pretrained(checkpoint, **at)
     except _LOADING as error:

@@ -244,15 +244,15 @@ def _hello(worker: Worker | type[Worker], versions: dict[str, str | None], error
 
 def _versions(worker: Worker) -> dict[str, str | None]:
     """Python, the packages that matter, and the commit of the checkout."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    versions: dict[str, str | None] = {"python": platform.python_version()}
     for name in worker.packages:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = None
+            versions[name] = None
     if worker.repo:
-        found["commit"] = _commit(os.path.join(worker.repo, ".git"))
-    return found
+        versions["commit"] = _commit(os.path.join(worker.repo, ".git"))
+    return versions
 
 
 def _commit(git: str) -> str | None:

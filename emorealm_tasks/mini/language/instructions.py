@@ -171,9 +171,11 @@ def _one_word(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -
 
 
 def _description(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
-    seen = [wording.phrase(rng, name) for name in clip.seen]
-    heard = [wording.phrase(rng, name) for name in clip.heard]
-    return wording.DESCRIBE, wording.description(rng, clip.emotion_video, clip.emotion_audio, seen, heard)
+    seen_phrases = [wording.phrase(rng, name) for name in clip.seen]
+    heard_phrases = [wording.phrase(rng, name) for name in clip.heard]
+    return wording.DESCRIBE, wording.description(
+        rng, clip.emotion_video, clip.emotion_audio, seen_phrases, heard_phrases
+    )
 
 
 def _caption(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:

@@ -174,9 +174,9 @@ def _agreement(rng: np.random.Generator, clip: Clip, modality: str) -> Answers:
 
 
 def _description(rng: np.random.Generator, clip: Clip, modality: str) -> Answers | None:
-    found = {where: hallucinated_cue(rng, clip, where) for where in instructions.MODALITIES}
-    hidden = {where: cue for where, cue in found.items() if cue}
-    if len(hidden) < len(found):
+    absent = {where: hallucinated_cue(rng, clip, where) for where in instructions.MODALITIES}
+    hidden = {where: cue for where, cue in absent.items() if cue}
+    if len(hidden) < len(absent):
         return None
     true = {where: list(clip.shown(where)) for where in instructions.MODALITIES}
     spurious, hallucinated = (

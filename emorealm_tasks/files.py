@@ -1,7 +1,8 @@
-"""What is written: a file whole or not at all, and a folder only where it is the writer's own.
+"""Atomic writes of files, and folders that belong to the command that fills them.
 
-A file is written beside its place and renamed, so that a full disk or a kill leaves the former one as it was. Whoever
-fills a folder claims it first: an empty one gets a mark that says who made it, and any other is refused.
+A file is written under a temporary name and renamed, so that a full disk or a kill leaves the old one as it was. A
+command claims a folder before it fills it: an empty one gets a mark with the command's name, and a folder that holds
+anything else is refused.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}\.new(\.\w+)?")
 def draft(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to; it takes that place when the block ends well, and is gone when it does not.
 
-    Its name ends as the path's does. What is no plain file (a pipe, /dev/stdout) is written to directly.
+    Its name ends as the path's does. Pipes and devices such as /dev/stdout are written to directly.
     """
     if (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc"):
         yield path

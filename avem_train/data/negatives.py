@@ -120,13 +120,13 @@ def undrawable(records: Sequence["Preference"], settings: Negatives) -> list["Pr
 
 
 def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
-    """Which of "video" and "audio" change in a record's rejected media: never one that it does not have."""
+    """Which of "video" and "audio" change in a record's rejected media; only those that the record has."""
     modalities = MODALITIES["audiovisual" if settings.change == "both" else record.modality]
     return tuple(modality for modality in modalities if _has(_clip(record), [modality]))
 
 
 class Pool:
-    """The distinct clips of a dataset, and which emotions its records name for each."""
+    """The distinct clips of a dataset, and the emotions that its records name for each."""
 
     def __init__(self, records: Sequence["Preference"]) -> None:
         self._clip_emotions: dict[ClipPaths, set[tuple[str, str]]] = {}
@@ -160,14 +160,16 @@ class Pool:
     def _of_other_emotions(
         self, clips: list[ClipPaths], modality: str, emotion: str, *beside: tuple[str, frozenset[str]]
     ) -> list[ClipPaths]:
-        """Those of `clips` whose emotion in `modality` is another one, and in each further modality none of its own."""
+        """Those of `clips` with another emotion in `modality`, and in each further modality none of the record's."""
         if not emotion:
             return []
         unwanted = frozenset({emotion})
         candidates = self._without(clips, modality, unwanted) or self._without(clips, None, unwanted)
         for further, own_emotions in beside:
             if own_emotions:
-                candidates = self._without(candidates, further, own_emotions) or candidates  # better than none
+                candidates = (
+                    self._without(candidates, further, own_emotions) or candidates
+                )  # if no clip is left, this condition is dropped
         return candidates
 
     def _without(self, clips: Sequence[ClipPaths], modality: str | None, unwanted: frozenset[str]) -> list[ClipPaths]:
@@ -194,7 +196,7 @@ def _clip(record: "Preference") -> ClipPaths:
 
 
 def _has(clip: ClipPaths, modalities: Sequence[str]) -> bool:
-    """Whether a clip has all of `modalities`: a sound alone has no picture, many a video no sound."""
+    """Whether a clip has all of `modalities`. A sound file has no picture, and some videos have no sound."""
     video, audio = clip
     has_video, has_audio = video is not None, audio is not None
     return all(

@@ -1,4 +1,4 @@
-"""What is printed of records that can be trained on, though somebody may not have meant them so."""
+"""Warnings about records that can be trained on but may be mistakes."""
 
 from collections.abc import Sequence
 from pathlib import Path

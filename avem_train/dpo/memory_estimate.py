@@ -93,9 +93,9 @@ class Memory:
 
 
 def largest(dataset: "PreferenceDataset", count: int, packed: bool) -> Batch:
-    """A batch of so many of the longest records.
+    """A batch of the `count` longest records.
 
-    Media are encoded only of those that may be it: the longest clips, the longest texts, and what is long in both.
+    Only the media of candidates are encoded: the longest clips, the longest texts, and those long in both.
     """
     records = dataset.responses(0)
     seconds = {path: _seconds(path) for path in {source.path for one in records for source in _sources(one)}}

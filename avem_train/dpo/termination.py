@@ -1,6 +1,6 @@
-"""SIGTERM, which a scheduler sends before it takes a machine away: the update is made, saved, and the training ends.
+"""SIGTERM, which a scheduler sends before it stops a job: the update is finished and saved, then the training ends.
 
-On several processes all of them end after the same update, whichever heard of it, so that none waits for another.
+With several processes all end after the same update, whichever of them got the signal.
 """
 
 import signal
@@ -27,7 +27,7 @@ class Termination(TrainerCallback):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Inside the block the signal is listened to; only a main thread can."""
+        """Handle the signal inside the block; only a main thread can."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

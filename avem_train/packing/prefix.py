@@ -31,7 +31,7 @@ class Packed:
 def pack(prompts: list[list[int]], responses: list[list[int]], labels: list[list[int]] | None = None) -> Packed:
     """Pack token ids of prompts and of the responses to them (closing token included).
 
-    labels: of each response's tokens, where not all of them are to be learnt (IGNORE for those that are not).
+    labels: of each response's tokens, IGNORE for those left out of the loss; default all tokens.
     Raises ValueError for an empty list, an empty response or unequal numbers.
     """
     if not prompts or len(prompts) != len(responses) or not all(responses):

@@ -1,13 +1,13 @@
-"""The strict reading of a reply: what a careful human reader takes it to answer, or nothing.
+"""The strict reading of a reply: the letter that a careful human reader takes it to answer, or None.
 
 A reply is scanned for *claims* on a letter: option letters, yes/no words (where the choices are yes and no) and full
 choice texts. A claim may be negated ("not B", "B is wrong"), alone on its line, declared ("the answer is B", "B is
-correct") or a revision ("actually, B", "so B"). Revisions outrank declarations, these a claim on a line of its own,
-and that a mere mention; at the rank that counts, all claims must agree, except that the last revision wins. Otherwise
-there is no answer.
+correct") or a revision ("actually, B", "so B"). These are ranks: a revision outranks a declaration, a declaration a
+claim on a line of its own, and that a mere mention. The claims of the highest rank decide: the last revision, or else
+the letter on which all of them agree. If they disagree the result is None.
 
-A reply that ends inside the text of one option, and of no other, was cut off there, and answers that option. All passes
-take time in proportion to the reply's length: a model that loops writes hundreds of thousands of characters.
+A reply that ends inside the text of exactly one option was cut off there, and answers that option. All passes are
+linear in the length of the reply: a model that loops writes hundreds of thousands of characters.
 """
 
 import re
@@ -96,8 +96,8 @@ class _Claim:
 def read(prediction: str, options: dict[str, str], yes_no: dict[str, str]) -> str | None:
     """The letter that a reply answers, or None.
 
-    ``options`` maps upper-case letters to choice texts, ``yes_no`` maps "yes" and "no" to letters (empty where the
-    choices are no yes and no). Failure marks of lmms-eval ("[LMMS_EVAL_REQUEST_FAILED ...") are no answer.
+    ``options`` maps upper-case letters to choice texts, ``yes_no`` maps "yes" and "no" to letters (empty for other
+    choices). A failure mark of lmms-eval ("[LMMS_EVAL_REQUEST_FAILED ...") gives None.
     """
     if _FAILURE.match(prediction):
         return None

@@ -1,4 +1,4 @@
-"""Are the data sets of a run there? Looked at for all of its tasks at once, before a model is loaded."""
+"""Checks the datasets of all tasks of a run, before a model is loaded."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,10 +11,10 @@ from emorealm_tasks.settings import Settings, load
 
 
 def find_absent(names: Iterable[str]) -> set[str]:
-    """Those of our tasks among `names` that cannot be asked, having no data; names of other tasks are passed over.
+    """Those of our tasks among `names` whose dataset is missing; names of other tasks are ignored.
 
-    Every data set prints its own report. Where one is absent it stops, unless EMOREALM_ALLOW_MISSING is set and another
-    one is there.
+    Prints a report for each dataset. Stops where one is missing, unless EMOREALM_ALLOW_MISSING is set and another one
+    is there.
     """
     settings = load()
     tasks_by_benchmark = _by_benchmark(names)
@@ -38,7 +38,7 @@ def find_absent(names: Iterable[str]) -> set[str]:
 
 
 def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
-    """The rows of a benchmark's tasks that can be asked, and what is left out; reports what is wrong, or unexpected."""
+    """The usable rows of a benchmark's tasks, and the counts of what is left out. Reports problems."""
     if benchmark in registry.BENCHMARKS:
         return registry.usable(benchmark, dict.fromkeys(registry.TASK_NAMES[task].task for task in tasks), settings)
     rows = suite.read(benchmark, settings)

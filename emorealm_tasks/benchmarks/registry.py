@@ -30,7 +30,7 @@ VARIANTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class TaskParts:
-    """What a task's name asks for."""
+    """The parts of a task's name."""
 
     benchmark: str
     variant: str
@@ -59,10 +59,10 @@ def process_docs(dataset: Dataset) -> Dataset:
 
 
 def rows(parts: TaskParts, settings: Settings) -> list[Row]:
-    """The rows of one task as the model shall be asked about them.
+    """The rows of one task in its variant.
 
-    Beside a reader's keys: `given_clip` (whose media are handed out, "" = none) and `left_out`, a JSON object of how
-    many clips of each kind of problem, and how many questions for it, are missing from this task.
+    They have a reader's keys, `given_clip` (whose media the model gets, "" = none) and `left_out` (a JSON object with
+    the number of clips left out for each kind of problem, and of questions).
     """
     benchmark, variant, task = parts.benchmark, parts.variant, parts.task
     if variant == "blind":
@@ -71,16 +71,15 @@ def rows(parts: TaskParts, settings: Settings) -> list[Row]:
     else:
         usable_rows, left_out = usable(benchmark, [task], settings)
     try:
-        variant_rows = {"blind": controls.blind, "shuffled": controls.shuffled}.get(variant, _with_own_clip)(
-            usable_rows
-        )
+        control = {"blind": controls.blind, "shuffled": controls.shuffled}.get(variant, _with_own_clip)
+        variant_rows = control(usable_rows)
     except ValueError as error:
         stop(f"{benchmark}_{variant}_{task}: {error}")
     return [{**row, "left_out": json.dumps(left_out)} for row in variant_rows]
 
 
 def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
-    """The rows of `tasks` that can be asked, and what had to be left out; see `with_clips`."""
+    """The usable rows of `tasks`, and the counts of what is left out; see `with_clips`."""
     task_rows = of_tasks(benchmark, list(tasks), settings)
     return with_clips(task_rows, settings, *emorealm.where(benchmark, settings))
 
@@ -88,7 +87,7 @@ def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[li
 def with_clips(
     task_rows: Sequence[Row], settings: Settings, location: str, remedy: str
 ) -> tuple[list[Row], dict[str, int]]:
-    """Rows whose clips can be seen and heard, and what had to be left out: clips by kind, and questions.
+    """Rows whose clips can be decoded, and the counts of what is left out: clips by kind of problem, and questions.
 
     With any problem it stops with the report, unless `settings.allow_missing`: then the report is only printed.
     location, remedy: for the report, where the clips were looked for and how to get them.

@@ -1,8 +1,8 @@
 """Judging by OpenAI's Batch API: submit, leave, and collect later, at half the price.
 
-A batch only fills the disk with verdicts; whoever wants scores reads them from there. What is known of each batch lies
-in `<cache>/judge/batches/ID.json`: its model, the keys it asks about, which round it is and whether it is collected.
-What a first round does not answer with a verdict is asked once more in a second.
+Collecting a batch writes its verdicts to the cache on disk, from which scores are computed. The state of each batch is
+in `<cache>/judge/batches/ID.json`: its model, its chats by key, its round, and whether it was collected. Chats without
+a verdict after the first round are sent once more in a second.
 """
 
 import hashlib
@@ -41,7 +41,8 @@ class Pending(Exception):
 def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
     """Verdicts as `judge.judge` gives them, once the batches that ask for them are finished.
 
-    Submits what was never asked. Raises Pending while a batch is under way; JudgeError when the server refuses.
+    Submits chats that are in no batch yet. Raises Pending while a batch is under way, and JudgeError when the server
+    refuses.
     """
     missing = live.unanswered(items, settings)
     if missing:
@@ -64,9 +65,9 @@ def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[Verdi
 
 
 def _submit_new(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
-    """A batch for the chats that no batch has asked about.
+    """Submit a batch with the chats that are in no batch yet.
 
-    One of them is asked at once: a batch cannot find out what the server supports.
+    One of them is sent as a live request first: only that shows what the server supports.
     """
     submitted = {key for state in _states(cache.folder, client.model) for key in state["chats"]}
     unsubmitted = {key: chat for key, chat in missing.items() if key not in submitted and cache.get(key) is None}

@@ -53,12 +53,12 @@ def name(model: str) -> str:
 
 
 def folder(settings: Settings) -> Path:
-    """Where verdicts and the state of batches are kept."""
+    """The folder of the cached verdicts and of the batches' state."""
     return settings.cache / "judge"
 
 
 def questions(items: Sequence[Item], model: str, repeats: int) -> list[dict[str, Chat]]:
-    """For each item the chats that ask about it, by key, one a repeat; {} where nothing was said."""
+    """For each item its chats by key, one per repeat; {} for an empty description."""
     chats_by_key = []
     for item in items:
         chat = prompt.messages(item.reference, item.description) if item.description.strip() else []
@@ -67,7 +67,7 @@ def questions(items: Sequence[Item], model: str, repeats: int) -> list[dict[str,
 
 
 def cached(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
-    """The verdicts on disk, for each item one a repeat, None where there is none; nothing is asked."""
+    """The cached verdicts: for each item one per repeat, None where it is missing. Sends no request."""
     cache, repeats = Cache(folder(settings)), settings.judge_repeats
     item_chats = questions(items, settings.judge_model, repeats)
     return [[cache.get(key) for key in keys] if keys else [NOTHING_SAID] * repeats for keys in item_chats]
@@ -76,10 +76,10 @@ def cached(items: Sequence[Item], settings: Settings) -> list[list[Verdict | Non
 def judge(
     items: Sequence[Item], settings: Settings, reasons: dict[int, str] | None = None
 ) -> list[list[Verdict | None]]:
-    """Verdicts for each item, one a repeat; None is one that the judge did not give in two attempts.
+    """Verdicts for each item, one per repeat; None where the judge gave none in two attempts.
 
-    reasons: filled with item number -> why it lacks one, where that is known. Raises JudgeError when the judge cannot
-    be asked, or fails GIVE_UP times in a row; what it gave until then is kept.
+    reasons: filled with item number -> why a verdict is missing, where that is known. Raises JudgeError when the judge
+    cannot be reached, or fails GIVE_UP times in a row; the verdicts until then stay in the cache.
     """
     missing = unanswered(items, settings)
     if missing:
@@ -97,7 +97,7 @@ def judge(
 
 
 def unanswered(items: Sequence[Item], settings: Settings) -> dict[str, Chat]:
-    """The chats whose verdict is not on disk, by key; the same chat asked twice is one."""
+    """The chats without a cached verdict, by key; equal chats have the same key."""
     cache = Cache(folder(settings))
     item_chats = questions(items, settings.judge_model, settings.judge_repeats)
     return {key: chat for keys in item_chats for key, chat in keys.items() if cache.get(key) is None}
@@ -134,9 +134,9 @@ def price(text: str) -> tuple[float, float]:
 
 
 def ask_and_keep(client: Client, cache: Cache, key: str, chat: Chat) -> ChatReply | None:
-    """The judge's reply, its verdict kept on disk; None when the server fails. A reply without one is asked once more.
+    """The judge's reply, whose verdict is cached; None when the server fails. Without a verdict the chat is sent again.
 
-    Why there is no verdict is noted in `cache.reasons`. Raises JudgeError as `Client.ask` does.
+    The reason of a missing verdict is noted in `cache.reasons`. Raises JudgeError as `Client.ask` does.
     """
     reply = client.ask(chat)
     if reply and parse_verdict(reply.written) is None:

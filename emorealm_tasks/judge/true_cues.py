@@ -1,14 +1,14 @@
-"""The deterministic judge of the embedded world: a description held against the cues that are truly there.
+"""The deterministic judge of the embedded world: compares a description with the cues that are truly there.
 
 It reads which cues a description claims and which emotions it names, sentence by sentence, and counts. Fractions become
 whole scores on the language model's scale: 1 + 9 x fraction, halves rounded up.
 
 - clue: F1 of the cues claimed against the cues that matter (those that convey the emotion or are reacted to); cues that
-  are said to have no bearing on it are left aside
+  the description calls irrelevant are left out
 - label: F1 of the emotions named against the emotions conveyed
-- spurious: share of the cues claimed as reasons that speak for the emotion of their sentence; none claimed is 1. An
+- spurious: share of the cues claimed as reasons that speak for the emotion of their sentence, 1 if there are none. An
   affect cue speaks for its own emotion, there or not; a scene cue only where it matters
-- halluc: share of the cues claimed that are there; without any claim nothing is invented, which is 10
+- halluc: share of the cues claimed that are there; 10 if there are none
 """
 
 import math
@@ -36,7 +36,7 @@ class Claims(NamedTuple):
     cues: frozenset[str]
     """All cues it names."""
     idle: frozenset[str]
-    """Those of them said to have no bearing."""
+    """Those of them that it calls irrelevant."""
     emotions: frozenset[str]
     """The emotions it names."""
     reasons: frozenset[tuple[str, frozenset[str]]]

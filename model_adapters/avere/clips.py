@@ -1,7 +1,7 @@
 """Media of a run -> projected features, each file decoded once and encoded once however many questions ask about it.
 
-Files are decoded ahead of the model by a few threads; features are kept under a byte budget, least recently used first
-out, so that memory stays bounded over any number of clips and a later task of the same run finds them again.
+A few threads decode files ahead of the model. Features are cached up to a number of bytes, and the least recently used
+are dropped first: memory stays bounded over any number of clips, and a later task of the run can use them again.
 """
 
 import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class TowerInput(Protocol):
-    """What goes through an encoder, and names its features where they are kept."""
+    """What goes through an encoder; also the key of its features in the cache."""
 
     @property
     def kind(self) -> Literal["video", "audio"]:
@@ -58,7 +58,7 @@ Model = TypeVar("Model", bound=Towers)
 
 @dataclass(frozen=True)
 class Decoded:
-    """A medium as its encoder takes it, and what of it the model is really given."""
+    """A medium as its encoder takes it, and what the media log records of it."""
 
     values: torch.Tensor
     """Pixels (frames, 3, size, size) or log-mel (bins, mel frames), float32."""

@@ -2,7 +2,7 @@
 
 A worker script (a shipped one, see model_adapters/workers/README.md, or the user's) runs under the user's `python` and
 answers one question at a time; each rank of a distributed run has a worker of its own, on that rank's GPU. A question
-that a worker could not answer is asked again of a fresh one; what fails still reads `[LMMS_EVAL_REQUEST_FAILED ...]`
+that a worker could not answer is sent to a new one. If that fails too, the answer is `[LMMS_EVAL_REQUEST_FAILED ...]`
 and counts against `max_errors`, as it does for `avere`.
 """
 

@@ -1,4 +1,4 @@
-"""A worker that is there when it is asked: started once, started again after a fault, its questions asked again."""
+"""A worker that is restarted after a fault, and gets the question again."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,7 @@
-"""One worker process: started, greeted, asked one question at a time, stopped; every way it can fail is a `Fault`.
+"""One worker process: it is started, sent one question at a time, and stopped; every failure is a `Fault`.
 
-What passes over the pipes is stated in model_adapters/workers/protocol.py. A watchdog kills a process that is late, and
-reading looks at the clock, so that no read or write here can hang, whoever holds the other end.
+model_adapters/workers/protocol.py describes the messages on the pipes. A watchdog kills a process that is late, and
+reads have a time-out, so that this side never hangs.
 """
 
 import json
@@ -27,25 +27,27 @@ _GRACE = 10.0  # seconds that a worker has to end by itself
 
 
 class Fault(Exception):
-    """The process is late, gone or not speaking the protocol; a fresh one may answer."""
+    """The process is late, has ended, or breaks the protocol; a new one may answer."""
 
 
 class WorkerRefused(Exception):
-    """The worker said that it cannot serve; a fresh one would say the same."""
+    """The worker said that it cannot serve; a new one would say the same."""
 
 
 @dataclass(frozen=True)
 class Hello:
-    """How a worker introduces itself."""
+    """A worker's first message."""
 
     model: str
+    """The model's name."""
     versions: dict[str, str | None]
+    """Library -> its version."""
     modalities: tuple[str, ...]
     """The combinations it takes, of "video", "audio", "video+audio" and "text"."""
 
 
 class WorkerProcess:
-    """A running worker; `hello` is what it said of itself."""
+    """A running worker; `hello` is its first message."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> None:
         """Start `command` and wait up to `seconds` for its hello; its stderr is appended to `log`.

@@ -167,9 +167,8 @@ class Pool:
         candidates = self._without(clips, modality, unwanted) or self._without(clips, None, unwanted)
         for further, own_emotions in beside:
             if own_emotions:
-                candidates = (
-                    self._without(candidates, further, own_emotions) or candidates
-                )  # if no clip is left, this condition is dropped
+                # where that leaves no clip, the condition is dropped
+                candidates = self._without(candidates, further, own_emotions) or candidates
         return candidates
 
     def _without(self, clips: Sequence[ClipPaths], modality: str | None, unwanted: frozenset[str]) -> list[ClipPaths]:

@@ -72,7 +72,7 @@ TABLE_17: dict[str, Negatives] = {
 
 
 @dataclass(frozen=True)
-class Medium:
+class Medium:  # its name is part of the reference cache's keys
     """What stands in one modality's place in the rejected media."""
 
     kind: str = "own"

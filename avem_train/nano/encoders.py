@@ -31,7 +31,7 @@ _OTHER = {"video": "audio", "audio": "video"}
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings:  # its name is part of the keys of cached stages
     """Of both trainings; the learning rates have a warm-up of 100 steps and go to 0 as a cosine (see `optimiser`)."""
 
     video_steps: int = 1050

@@ -64,7 +64,7 @@ class ChatClient:
         self._format = 0
         self._options = dict(options)
         self._limit = "max_tokens"
-        self._refused: set[str] = set()
+        self._refused_options: set[str] = set()
 
     @property
     def address(self) -> str:
@@ -78,11 +78,13 @@ class ChatClient:
 
     def option(self, name: str) -> Any:
         """What is sent under that name with every request; None where the server refuses it."""
-        return None if name in self._refused else self._options.get(name)
+        return None if name in self._refused_options else self._options.get(name)
 
     def body(self, chat: Sequence[Mapping[str, Any]], **options: Any) -> dict[str, Any]:
         """The request, as it is to be sent to this server; `options` for this request alone."""
-        parameters = {name: value for name, value in (self._options | options).items() if name not in self._refused}
+        parameters = {
+            name: value for name, value in (self._options | options).items() if name not in self._refused_options
+        }
         if "max_tokens" in parameters:
             parameters[self._limit] = parameters.pop("max_tokens")
         form = {"response_format": self.format} if self.format else {}
@@ -96,7 +98,7 @@ class ChatClient:
         while True:
             body = self.body(chat, **options)
             try:
-                reply = self._sent(body)
+                reply = self._send(body)
             except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
                 raise ServerRefuses(self._refusal(error)) from None
             except (ErrorBody, _Broken) as error:  # the client, which sends other faults again, took it for an answer
@@ -115,7 +117,7 @@ class ChatClient:
                 self._works = True
                 return reply
 
-    def _sent(self, body: Mapping[str, Any]) -> ChatReply:
+    def _send(self, body: Mapping[str, Any]) -> ChatReply:
         """The answer to one request, read within its time and size.
 
         Raises openai's errors, _Broken, Unreadable and ErrorBody.
@@ -164,7 +166,7 @@ class ChatClient:
             self._limit = "max_completion_tokens"
             return True
         if "temperature" in body and "temperature" in str(error):
-            self._refused.add("temperature")
+            self._refused_options.add("temperature")
             return True
         if "response_format" not in body:
             self._format = 0  # it was not the format

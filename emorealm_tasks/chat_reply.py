@@ -50,7 +50,7 @@ class ChatReply:
     """Of the tokens out, those not shown."""
     written: str = ""
     """The text with the thoughts in it, where there were any."""
-    lacks: str = ""
+    no_text_reason: str = ""
     """Why there is no text, in words; "" where there is one."""
 
 
@@ -79,7 +79,7 @@ def read(body: Any, seconds: float = 0.0) -> ChatReply:
         tokens_sound=_count(_object(usage.get("prompt_tokens_details")).get("audio_tokens")),
         tokens_thought=_count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
         written=written,
-        lacks="" if text else _lacks(message, written, finish),
+        no_text_reason="" if text else _why_no_text(message, written, finish),
     )
 
 
@@ -101,7 +101,7 @@ def _error(body: Any, answer: Mapping[str, Any], choice: Mapping[str, Any]) -> E
     return ErrorBody(f"the server answered with an error: {message}{f' ({words})' if words else ''}", code, passes)
 
 
-def _lacks(message: Mapping[str, Any], written: str, finish: str) -> str:
+def _why_no_text(message: Mapping[str, Any], written: str, finish: str) -> str:
     tool_call = message.get("tool_calls") or message.get("function_call")
     if tool_call:
         tool_name = _object(_object(_first(tool_call)).get("function") or tool_call).get("name")

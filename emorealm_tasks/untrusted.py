@@ -19,7 +19,7 @@ DEEPEST = 100
 _LARGEST = 1 << 30
 _LARGEST_YAML = 1 << 24
 _MOST_NODES = 1_000_000
-_SHOWN = 200
+_LONGEST_EXCERPT = 200
 _LONGEST_NAME = 255  # bytes, as of most file systems
 _LONGEST_PATH = 4000  # bytes; systems take 4,096 at most
 _USER = re.compile(r"(?<=://)[^/?#@\s]+@")
@@ -55,7 +55,7 @@ def reply_text(value: object) -> str:
 def brief(value: object) -> str:
     """What something says, short and on one line, for a message or a record."""
     text = " ".join(clean(str(value)).split())
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return text if len(text) <= _LONGEST_EXCERPT else text[:_LONGEST_EXCERPT] + "..."
 
 
 def kind_of(value: object) -> str:

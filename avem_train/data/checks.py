@@ -32,7 +32,7 @@ from emorealm_tasks.errors import stop
 
 BAD_RECORDS = "bad_records.jsonl"
 ON_BAD_RECORD = ("stop", "skip")
-_SHOWN = 10  # records of each kind of fault spelled out in a report
+_MOST_LISTED = 10  # records of each kind of fault spelled out in a report
 _MEDIA = {"video": "picture", "audio": "sound"}
 Files = dict[str, tuple[Path, tuple[str, ...]]]
 """A record's files by field, and which of "video" and "audio" must be in each."""
@@ -122,9 +122,9 @@ def report(path: Path, count: int, all_problems: Sequence[Problem]) -> str:
     for kind, times in kinds.most_common():
         report_lines.append(f"  {kind}: {times}")
         of_kind = [problem for problem in all_problems if problem.kind == kind]
-        report_lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_SHOWN]]
-        if times > _SHOWN:
-            report_lines.append(f"    ... and {times - _SHOWN} more")
+        report_lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_MOST_LISTED]]
+        if times > _MOST_LISTED:
+            report_lines.append(f"    ... and {times - _MOST_LISTED} more")
     return "\n".join(report_lines)
 
 

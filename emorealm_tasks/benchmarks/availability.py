@@ -20,7 +20,7 @@ from emorealm_tasks.schemas import fit
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
 
 KINDS = ("missing", "unreadable", "soundless")
-_SHOWN = 5  # problems spelled out in a report
+_MOST_LISTED = 5  # problems spelled out in a report
 PROBES = "probes-2.json"  # under the cache folder; the first kind of file knew less
 _WORDS = dict.fromkeys(("kind", "reason", "no_video", "no_audio"), str)
 _CACHE_PATTERN = {
@@ -58,10 +58,10 @@ def report(problems: Mapping[str, Problem], clips: int, location: str, remedy: s
     counts = count(problems.values())
     kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     lines = [f"{len(problems)} of {clips} clips cannot be used: {kinds}."]
-    first_problems = [problem for _, problem in sorted(problems.items())][:_SHOWN]
+    first_problems = [problem for _, problem in sorted(problems.items())][:_MOST_LISTED]
     lines += [f"  {problem.kind}: {problem.reason}" for problem in first_problems]
-    if len(problems) > _SHOWN:
-        lines.append(f"  ... and {len(problems) - _SHOWN} more")
+    if len(problems) > _MOST_LISTED:
+        lines.append(f"  ... and {len(problems) - _MOST_LISTED} more")
     return "\n".join([*lines, f"Looked under {location}.", remedy])
 
 

@@ -140,11 +140,12 @@ def ask_and_keep(client: Client, cache: Cache, key: str, chat: Chat) -> ChatRepl
     """
     reply = client.ask(chat)
     if reply and parse_verdict(reply.written) is None:
-        reply = client.ask(prompt.asked_again(chat, reply.text or reply.lacks)) or reply
+        reply = client.ask(prompt.asked_again(chat, reply.text or reply.no_text_reason)) or reply
     if reply is None:
         cache.reasons[key] = client.last_error
     elif parse_verdict(reply.written) is None:
-        cache.reasons[key] = reply.lacks or f"its reply holds no verdict (finish_reason={reply.finish or 'none'})"
+        no_verdict = f"its reply holds no verdict (finish_reason={reply.finish or 'none'})"
+        cache.reasons[key] = reply.no_text_reason or no_verdict
     if reply and parse_verdict(reply.written):
         about = {"model": client.model, "prompt": PROMPT_VERSION, **client.about()}
         cache.put(key, reply.written, about | {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})

@@ -71,7 +71,7 @@ def claims(description: str) -> Claims:
     idle: set[str] = set()
     emotions: set[str] = set()
     reasons: set[tuple[str, frozenset[str]]] = set()
-    for sentence in _SENTENCE.split(_plain(description)):
+    for sentence in _SENTENCE.split(_normalised(description)):
         names = {_WORDS[match[0]] for match in _PATTERN.finditer(sentence) if not _denied(sentence, match)}
         named_emotions = frozenset(name for name in names if name in EMOTIONS)
         named_cues = names - named_emotions
@@ -106,7 +106,7 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ") for name in sorted(names)) or "nothing"
 
 
-def _plain(text: str) -> str:
+def _normalised(text: str) -> str:
     return re.sub(r"[^\S\n]+", " ", text.lower().replace("-", " "))
 
 
@@ -115,7 +115,7 @@ def _words() -> dict[str, str]:
     meaning = {}
     for cue in CUES:
         for words in (*cue.phrases, cue.name.replace("_", " ")):
-            meaning[_ARTICLE.sub("", _plain(words))] = cue.name
+            meaning[_ARTICLE.sub("", _normalised(words))] = cue.name
     for emotion in EMOTIONS:
         for words in (emotion, ADJECTIVES[emotion], *FEELINGS[emotion]):
             meaning[words] = emotion

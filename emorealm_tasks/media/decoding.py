@@ -87,9 +87,9 @@ class Decoding:
                 self.tally.missing = 1
                 return
             if packet.size:
-                yield self._measured(packet)
+                yield self._note_times(packet)
 
-    def _measured(self, packet: Packet) -> Packet:
+    def _note_times(self, packet: Packet) -> Packet:
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None:
             self.stamps.append(stamp)

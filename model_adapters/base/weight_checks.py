@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=PreTrainedModel)
 
-_SHOWN = 3
+_MOST_LISTED = 3
 
 
 class Unusable(Exception):
@@ -37,7 +37,7 @@ def load_whole(model_class: "type[Model]", checkpoint: str, **options: Any) -> "
 
 def _missing_keys(missing: list[str], unexpected: Iterable[str]) -> str:
     """How many tensors are not there, the first of them, and under which other prefix they seem to be."""
-    names = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
+    names = ", ".join(missing[:_MOST_LISTED]) + (", ..." if len(missing) > _MOST_LISTED else "")
     problem = f"it lacks {len(missing)} tensor(s): {names}"
     for name in missing:
         for key in unexpected:

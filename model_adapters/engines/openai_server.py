@@ -76,7 +76,9 @@ class OpenAIAV(ServedChat):
         if reply.finish in _BLOCKED:
             return Answer(BLOCKED.format(reply.finish), reply.tokens_in, reply.tokens_out, reply.tokens_thought)
         if not reply.text:
-            raise RequestFailed(f"{reply.lacks}; a model that thinks needs a larger max_new_tokens (--gen_kwargs)")
+            raise RequestFailed(
+                f"{reply.no_text_reason}; a model that thinks needs a larger max_new_tokens (--gen_kwargs)"
+            )
         if self.video_as == "frames" or not request.clip.video:
             self.log_media(request.question.clip, times, seconds)
         return Answer(reply.text, reply.tokens_in, reply.tokens_out, reply.tokens_thought, reply.tokens_sound)

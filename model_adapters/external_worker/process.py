@@ -21,7 +21,7 @@ from emorealm_tasks.untrusted import Unreadable, brief, parse_json
 
 PROTOCOL = 1
 _LONGEST_LINE = 1 << 26  # bytes; what is longer is no answer
-_SHOWN = 80  # characters of an unreadable line
+_LONGEST_EXCERPT = 80  # characters of an unreadable line
 _LOOK = 0.5  # seconds between looks at a process that says nothing
 _GRACE = 10.0  # seconds that a worker has to end by itself
 
@@ -139,7 +139,7 @@ class WorkerProcess:
         except Unreadable:
             message = None
         if not isinstance(message, dict):
-            excerpt = line.decode(errors="replace").strip()[:_SHOWN]
+            excerpt = line.decode(errors="replace").strip()[:_LONGEST_EXCERPT]
             raise Fault(f"it wrote {excerpt!r} on its stdout, which is for the protocol alone; print to stderr there")
         return message
 
@@ -155,7 +155,7 @@ class WorkerProcess:
                 length += len(parts[-1])
                 if parts[-1]:
                     continue
-                ended = self._gone()
+                ended = self._has_ended()
             if ended:  # a child of it may still hold the pipe
                 where = " in the middle of a line" if length else ""
                 raise Fault(f"it ended{where} with status {self._process.returncode}")
@@ -164,7 +164,7 @@ class WorkerProcess:
         line, _, self._unread = b"".join(parts).partition(b"\n")
         return line
 
-    def _gone(self) -> bool:
+    def _has_ended(self) -> bool:
         """Wait for a process that closed its end of the pipe to end."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(max(0.0, self._latest - time.monotonic()))

@@ -76,7 +76,7 @@ def companion(modality: str, kind: str, emotion: str) -> str:
     return scene_cues(modality, kind)[EMOTIONS.index(emotion)].name
 
 
-def _shown(rng: np.random.Generator, modality: str, emotion: str, confounded: bool) -> tuple[str, ...]:
+def _sample_affect_cues(rng: np.random.Generator, modality: str, emotion: str, confounded: bool) -> tuple[str, ...]:
     names = [cue.name for cue in affect_cues(modality, emotion)]
     if confounded:
         sampled = [name for name, chance in zip(names, TYPICAL, strict=True) if rng.random() < chance]
@@ -103,7 +103,7 @@ def sample_video(rng: np.random.Generator, emotion: str, confounded: bool = Fals
     looks_at = str(rng.choice(present)) if rng.random() < MATTERS else ""
     return {
         "emotion_video": emotion,
-        "seen": _shown(rng, "video", emotion, confounded),
+        "seen": _sample_affect_cues(rng, "video", emotion, confounded),
         "left": left,
         "right": right,
         "clothes": clothes,
@@ -121,7 +121,7 @@ def sample_audio(rng: np.random.Generator, emotion: str, confounded: bool = Fals
     reacts_to = str(rng.choice(sounds)) if rng.random() < MATTERS else ""
     return {
         "emotion_audio": emotion,
-        "heard": _shown(rng, "audio", emotion, confounded),
+        "heard": _sample_affect_cues(rng, "audio", emotion, confounded),
         "sounds": tuple(sounds),
         "reacts_to": reacts_to,
     }

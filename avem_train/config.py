@@ -14,7 +14,7 @@ from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Settings = TypeVar("Settings", bound="DataclassInstance")
+Form = TypeVar("Form", bound="DataclassInstance")
 
 
 class RecipeError(Exception):
@@ -75,14 +75,14 @@ def changes(overrides: Sequence[str]) -> dict[str, Any]:
 
 def merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """`under` with the values of `over` put in, key by key at every depth."""
-    both = dict(under)
+    combined = dict(under)
     for key, value in over.items():
-        nested = isinstance(value, dict) and isinstance(both.get(key), dict)
-        both[key] = merged(both[key], value) if nested else value
-    return both
+        nested = isinstance(value, dict) and isinstance(combined.get(key), dict)
+        combined[key] = merged(combined[key], value) if nested else value
+    return combined
 
 
-def from_mapping(settings: type[Settings], content: dict[str, Any], where: str = "") -> Settings:
+def from_mapping(settings: type[Form], content: dict[str, Any], where: str = "") -> Form:
     """An instance of the dataclass `settings` with the content's values; nested dataclasses are filled likewise.
 
     Raises RecipeError for an unknown key (naming the nearest known one), a missing one, or a value of the wrong type.
@@ -100,9 +100,9 @@ def from_mapping(settings: type[Settings], content: dict[str, Any], where: str =
             values[key] = from_mapping(kind, value, f"{where}{key}.")
         else:
             values[key] = _typed(kind, value, where + key)
-    lacking = [name for name, field in fields.items() if name not in values and _required(field)]
-    if lacking:
-        raise RecipeError(f"{', '.join(where + name for name in lacking)} must be given")
+    missing = [name for name, field in fields.items() if name not in values and _required(field)]
+    if missing:
+        raise RecipeError(f"{', '.join(where + name for name in missing)} must be given")
     try:
         return settings(**values)
     except ValueError as error:

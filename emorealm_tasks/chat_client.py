@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emorealm_tasks import chat_reply
-from emorealm_tasks.chat_reply import ErrorBody, Reply
+from emorealm_tasks.chat_reply import ChatReply, ErrorBody
 from emorealm_tasks.untrusted import Unreadable, brief, clean, parse_json, without_secrets
 
 _LARGEST = 16 << 20
@@ -65,7 +65,7 @@ class ChatClient:
         self._format = 0
         self._options = dict(options)
         self._limit = "max_tokens"
-        self._refused: set[str] = set()
+        self._refused_options: set[str] = set()
 
     @property
     def address(self) -> str:
@@ -79,33 +79,35 @@ class ChatClient:
 
     def option(self, name: str) -> Any:
         """What is sent under that name with every request; None where the server refuses it."""
-        return None if name in self._refused else self._options.get(name)
+        return None if name in self._refused_options else self._options.get(name)
 
     def body(self, chat: Sequence[Mapping[str, Any]], **options: Any) -> dict[str, Any]:
         """The request, as it is to be sent to this server; `options` for this request alone."""
-        told = {name: value for name, value in (self._options | options).items() if name not in self._refused}
-        if "max_tokens" in told:
-            told[self._limit] = told.pop("max_tokens")
+        parameters = {
+            name: value for name, value in (self._options | options).items() if name not in self._refused_options
+        }
+        if "max_tokens" in parameters:
+            parameters[self._limit] = parameters.pop("max_tokens")
         form = {"response_format": self.format} if self.format else {}
-        return {"model": self.model, "messages": list(chat), **told, **form}
+        return {"model": self.model, "messages": list(chat), **parameters, **form}
 
-    def answer(self, chat: Sequence[Mapping[str, Any]], **options: Any) -> Reply:
+    def answer(self, chat: Sequence[Mapping[str, Any]], **options: Any) -> ChatReply:
         """The model's reply. Raises RequestFailed, and ServerRefuses at a wrong key, address or model."""
         import openai
 
-        left, wait = self._retries, _FIRST_WAIT
+        retries_left, wait = self._retries, _FIRST_WAIT
         while True:
             body = self.body(chat, **options)
             try:
-                reply = self._sent(body)
+                reply = self._send(body)
             except (openai.AuthenticationError, openai.PermissionDeniedError, openai.NotFoundError) as error:
                 raise ServerRefuses(self._refusal(error)) from None
             except (ErrorBody, _Broken) as error:  # the client, which sends other faults again, took it for an answer
                 if isinstance(error, ErrorBody) and error.code in _REFUSALS and not self._works:
                     raise ServerRefuses(self._refusal(error)) from None
-                if not (error.passes and left):
+                if not (error.passes and retries_left):
                     raise RequestFailed(self._without_key(error)) from None
-                left, wait = left - 1, min(2 * wait, _LONGEST_WAIT)
+                retries_left, wait = retries_left - 1, min(2 * wait, _LONGEST_WAIT)
                 time.sleep(wait / 2)
             except Unreadable as error:
                 raise RequestFailed(f"the server's answer cannot be used: {error}") from None
@@ -116,7 +118,7 @@ class ChatClient:
                 self._works = True
                 return reply
 
-    def _sent(self, body: Mapping[str, Any]) -> Reply:
+    def _send(self, body: Mapping[str, Any]) -> ChatReply:
         """The answer to one request, read within its time and size.
 
         Raises openai's errors, _Broken, Unreadable and ErrorBody.
@@ -146,8 +148,8 @@ class ChatClient:
         return self._without_key(f"{type(error).__name__}: {error}")
 
     def _without_key(self, text: object) -> str:
-        said = without_secrets(str(text))
-        return clean(said.replace(self._key, "***") if self._key else said)[:300]
+        redacted = without_secrets(str(text))
+        return clean(redacted.replace(self._key, "***") if self._key else redacted)[:300]
 
     def _adapt(self, body: Mapping[str, Any], error: Exception) -> bool:
         """Whether the request is worth sending in another form, which is then remembered.
@@ -165,7 +167,7 @@ class ChatClient:
             self._limit = "max_completion_tokens"
             return True
         if refused := next((name for name in _OPTIONAL if name in body and name in str(error)), ""):
-            self._refused.add(refused)
+            self._refused_options.add(refused)
             return True
         if "response_format" not in body:
             self._format = 0  # it was not the format

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emorealm_tasks.answers import thinking
-from emorealm_tasks.untrusted import brief, said
+from emorealm_tasks.untrusted import brief, reply_text
 
 _PASSING_CODES = (408, 409, 425, 429)
 _PASSING_WORDS = re.compile(
@@ -31,13 +31,17 @@ class ErrorBody(Exception):
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What came back: the text, tokens in and out (0 where the server does not count), seconds it took."""
+class ChatReply:
+    """What a server answered."""
 
     text: str
+    """The text, without the thoughts."""
     tokens_in: int
+    """Tokens of the request, 0 where the server does not count."""
     tokens_out: int
+    """Tokens of the answer, 0 where the server does not count."""
     seconds: float
+    """How long it took."""
     finish: str = ""
     """Why the text ends where it does, in the server's word; `refusal` where the model refuses."""
     tokens_sound: int = 0
@@ -46,11 +50,11 @@ class Reply:
     """Of the tokens out, those not shown."""
     written: str = ""
     """The text with the thoughts in it, where there were any."""
-    lacks: str = ""
+    no_text_reason: str = ""
     """Why there is no text, in words; "" where there is one."""
 
 
-def read(body: Any, seconds: float = 0.0) -> Reply:
+def read(body: Any, seconds: float = 0.0) -> ChatReply:
     """The reply in the body of an answer, thoughts taken out of its text. Raises ErrorBody."""
     answer = _object(body)
     choice = _object(_first(answer.get("choices")))
@@ -66,7 +70,7 @@ def read(body: Any, seconds: float = 0.0) -> Reply:
     usage = _object(answer.get("usage"))
     finish = choice.get("finish_reason")
     finish = "refusal" if refusal else finish if isinstance(finish, str) else ""
-    return Reply(
+    return ChatReply(
         text=text,
         tokens_in=_count(usage.get("prompt_tokens")),
         tokens_out=_count(usage.get("completion_tokens")),
@@ -75,33 +79,33 @@ def read(body: Any, seconds: float = 0.0) -> Reply:
         tokens_sound=_count(_object(usage.get("prompt_tokens_details")).get("audio_tokens")),
         tokens_thought=_count(_object(usage.get("completion_tokens_details")).get("reasoning_tokens")),
         written=written,
-        lacks="" if text else _lacks(message, written, finish),
+        no_text_reason="" if text else _why_no_text(message, written, finish),
     )
 
 
 def _error(body: Any, answer: Mapping[str, Any], choice: Mapping[str, Any]) -> ErrorBody | None:
     """What a body without a text says of an error."""
-    found: Any = answer.get("error") or choice.get("error") or answer.get("detail")
-    if not found and not isinstance(body, dict):
+    error: Any = answer.get("error") or choice.get("error") or answer.get("detail")
+    if not error and not isinstance(body, dict):
         return ErrorBody(f"the server answered {brief(body)!r}, which is no answer of the chat API", 0, False)
-    if not found and (answer.get("object") == "error" or "choices" not in answer) and answer.get("message"):
-        found = answer
-    if not found:
+    if not error and (answer.get("object") == "error" or "choices" not in answer) and answer.get("message"):
+        error = answer
+    if not error:
         return None
-    about = _object(found)
+    about = _object(error)
     codes = [about.get("code"), about.get("status"), answer.get("code"), answer.get("status")]
     code = next((int(str(one)) for one in codes if re.fullmatch(r"\d{3}", str(one))), 0)
     words = " ".join(brief(about.get(name)) for name in ("type", "code", "status") if about.get(name))
     passes = code in _PASSING_CODES or code >= 500 or (not code and bool(_PASSING_WORDS.search(words)))
-    message = brief(about.get("message") or found)
+    message = brief(about.get("message") or error)
     return ErrorBody(f"the server answered with an error: {message}{f' ({words})' if words else ''}", code, passes)
 
 
-def _lacks(message: Mapping[str, Any], written: str, finish: str) -> str:
-    called = message.get("tool_calls") or message.get("function_call")
-    if called:
-        named = _object(_object(_first(called)).get("function") or called).get("name")
-        return f"it called the tool {brief(named)!r} instead of answering"
+def _why_no_text(message: Mapping[str, Any], written: str, finish: str) -> str:
+    tool_call = message.get("tool_calls") or message.get("function_call")
+    if tool_call:
+        tool_name = _object(_object(_first(tool_call)).get("function") or tool_call).get("name")
+        return f"it called the tool {brief(tool_name)!r} instead of answering"
     thought = written or message.get("reasoning_content") or message.get("reasoning")
     ended = f"finish_reason={finish or 'none'}"
     if thought:
@@ -112,8 +116,8 @@ def _lacks(message: Mapping[str, Any], written: str, finish: str) -> str:
 def _text(content: Any) -> str:
     """Content as text: a list's parts joined, without those that are no part of the answer."""
     if isinstance(content, list | dict):
-        return "".join(said(part.get("text")) for part in _parts(content) if part.get("type", "") in _TEXT_PARTS)
-    return said(content)
+        return "".join(reply_text(part.get("text")) for part in _parts(content) if part.get("type", "") in _TEXT_PARTS)
+    return reply_text(content)
 
 
 def _parts(content: Any) -> Iterator[Mapping[str, Any]]:

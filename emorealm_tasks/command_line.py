@@ -49,7 +49,7 @@ def count(least: int = 1) -> Callable[[str], int]:
     return read
 
 
-def nearest(given: str, listed: str) -> str:
+def nearest(typed: str, listed: str) -> str:
     """The name in argparse's list of choices (quoted up to Python 3.11, plain since) nearest to one given, or ""."""
     known = [name.strip().strip("'\"") for name in listed.split(",")]
-    return next(iter(get_close_matches(given, known, 1)), "")
+    return next(iter(get_close_matches(typed, known, 1)), "")

@@ -1,6 +1,6 @@
-"""How a user's mistake ends: one clear line, no traceback, exit code 2; and how one that costs little is told.
+"""Error messages: one clear line, no traceback, exit code 2; and warnings that let a run go on.
 
-And how a command ends whose output nobody reads any longer.
+Also how a command ends whose output nobody reads any longer.
 """
 
 import atexit
@@ -25,14 +25,14 @@ def stop(message: str) -> NoReturn:
     `message` says what is wrong, where, and what to do. Inside lmms-eval this must be SystemExit: a plain exception
     raised while tasks load is retried five times, wrapped, and ends with exit code 0.
     """
-    _tell(message)
+    _print(message)
     raise SystemExit(2)
 
 
 def ends_with_its_reader(main: Callable[_Arguments, int]) -> Callable[_Arguments, int]:
     """A command's ``main`` that ends quietly, with 141, when the reader of its output has gone (``| head``).
 
-    SIGPIPE itself stays ignored: a worker or a server that hangs up is an error to be told.
+    SIGPIPE itself stays ignored: a worker or a server that hangs up is an error, which must be reported.
     """
 
     @functools.wraps(main)
@@ -62,7 +62,7 @@ def warn_once(what: str, message: str) -> None:
     """Print `message` on stderr, the first time only that there is one about `what` in this process."""
     if what not in _warned:
         _warned.add(what)
-        _tell(message)
+        _print(message)
 
 
 _warned: set[str] = set()
@@ -74,17 +74,17 @@ class DataAbsent(SystemExit):
 
 def absent(message: str) -> NoReturn:
     """As `stop`, because a whole data set cannot be used."""
-    _tell(message)
+    _print(message)
     raise DataAbsent(2)
 
 
-def _tell(message: str) -> None:
+def _print(message: str) -> None:
     print(f"emorealm: {shown(message)}", file=sys.stderr, flush=True)
 
 
 def shown(message: str) -> str:
     """The message as a terminal may have it: no control characters from outside, and no line without end."""
-    return "\n".join(_cut("".join(map(_printable, line))) for line in message.split("\n"))
+    return "\n".join(_shortened("".join(map(_printable, line))) for line in message.split("\n"))
 
 
 def _printable(character: str) -> str:
@@ -92,7 +92,7 @@ def _printable(character: str) -> str:
     return character if harmless else ascii(character)[1:-1]
 
 
-def _cut(line: str) -> str:
+def _shortened(line: str) -> str:
     """The line without its middle, where it is too long: where and what to do stand at its ends."""
     half = _LONGEST // 2
     return line if len(line) <= _LONGEST else f"{line[:half]} [...] {line[-half:]}"
@@ -106,7 +106,7 @@ def fail_at_end(message: str) -> None:
 
     Raised at once, an error would cost the harness everything it has not saved yet, other tasks' answers included.
     """
-    _tell(message)
+    _print(message)
     if not _failures:
         atexit.register(_exit)
     _failures.append(message)

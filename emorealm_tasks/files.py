@@ -1,7 +1,8 @@
-"""What is written: a file whole or not at all, and a folder only where it is the writer's own.
+"""Atomic writes of files, and folders that belong to the command that fills them.
 
-A file is written beside its place and renamed, so that a full disk or a kill leaves the former one as it was. Whoever
-fills a folder claims it first: an empty one gets a mark that says who made it, and any other is refused.
+A file is written under a temporary name and renamed, so that a full disk or a kill leaves the old one as it was. A
+command claims a folder before it fills it: an empty one gets a mark with the command's name, and a folder that holds
+anything else is refused.
 """
 
 import contextlib
@@ -31,7 +32,7 @@ _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}\.new(\.\w+)?")
 def draft(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to; it takes that place when the block ends well, and is gone when it does not.
 
-    Its name ends as the path's does. What is no plain file (a pipe, /dev/stdout) is written to directly.
+    Its name ends as the path's does. Pipes and devices such as /dev/stdout are written to directly.
     """
     if (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc"):
         yield path
@@ -92,12 +93,12 @@ def check(folder: Path, maker: str, option: str, earlier: Callable[[Path], bool]
             return
         if not folder.is_dir():
             stop(f"{folder}: is no folder; name another place with {option}")
-        held = next(entries(folder), None)
+        first_entry = next(entries(folder), None)
     except (OSError, ValueError) as error:
         stop(f"{folder}: cannot be used ({getattr(error, 'strerror', None) or error}); name another with {option}")
-    if held is None or marked(folder).get("made_by") == maker or (not marked(folder) and earlier(folder)):
+    if first_entry is None or marked(folder).get("made_by") == maker or (not marked(folder) and earlier(folder)):
         return
-    refuse(folder, held.name, maker, option)
+    refuse(folder, first_entry.name, maker, option)
 
 
 @contextlib.contextmanager
@@ -137,10 +138,10 @@ def locked(folder: Path, option: str) -> Iterator[None]:
                     folder.rmdir()
 
 
-def refuse(folder: Path, held: str, maker: str, option: str) -> NoReturn:
+def refuse(folder: Path, entry: str, maker: str, option: str) -> NoReturn:
     """Stop because a folder holds something that the maker did not make."""
     stop(
-        f"{folder}: holds {held!r}, which `{maker}` did not make and would not spare; "
+        f"{folder}: holds {entry!r}, which `{maker}` did not make and would not spare; "
         f"name a new or empty folder with {option}"
     )
 
@@ -158,7 +159,7 @@ def mark(folder: Path, maker: str, **more: Any) -> None:
 def marked(folder: Path) -> Mapping[str, Any]:
     """The mark in a folder; {} where there is none, or one that cannot be read."""
     try:
-        found = parse_json((folder / MARK).read_bytes())
+        mark = parse_json((folder / MARK).read_bytes())
     except (OSError, Unreadable):
         return {}
-    return found if isinstance(found, dict) else {}
+    return mark if isinstance(mark, dict) else {}

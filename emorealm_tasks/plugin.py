@@ -56,9 +56,9 @@ def describe() -> dict[str, str]:
             lines[group] = "; ".join(filter(None, (f"the five tasks of {title}", how)))
             lines |= {f"{group}_{task}": "; ".join(filter(None, (line, how))) for task, line in TASKS.items()}
     lines |= {group: f"all of {', '.join(parts)}" for group, parts in suite.SUITES.items()}
-    for name, asked in suite.TASK_NAMES.items():
-        how = suite.VARIANTS[asked.variant] if asked.benchmark in suite.PROMPTED else ""
-        lines[name] = "; ".join(filter(None, (suite.BENCHMARKS[asked.benchmark], how)))
+    for name, task_name in suite.TASK_NAMES.items():
+        how = suite.VARIANTS[task_name.variant] if task_name.benchmark in suite.PROMPTED else ""
+        lines[name] = "; ".join(filter(None, (suite.BENCHMARKS[task_name.benchmark], how)))
     return lines
 
 
@@ -84,10 +84,10 @@ def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
         request_settings.forget()
         current_run.note_model(getattr(self, "model_name", None))
         _guard()
-        given = [include_path] if isinstance(include_path, str) else list(include_path or [])
-        if str(FOLDER) not in given:
-            given.append(str(FOLDER))
-        index: dict[str, Any] = initialize(self, include_path=given, include_defaults=include_defaults)
+        paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
+        if str(FOLDER) not in paths:
+            paths.append(str(FOLDER))
+        index: dict[str, Any] = initialize(self, include_path=paths, include_defaults=include_defaults)
         return index
 
     initialize_tasks.knows_emorealm = True  # type: ignore[attr-defined]  # a mark on the replaced method
@@ -104,11 +104,11 @@ def _checking(match: Callable[..., Any]) -> Callable[..., Any]:
     def match_tasks(self: Any, task_list: list[str]) -> list[str]:
         from emorealm_tasks.benchmarks.preflight import find_absent
 
-        found = match(self, task_list)
+        matched = match(self, task_list)
         _left_out.clear()
-        _left_out.update(find_absent(_members(self.task_index, found)))
+        _left_out.update(find_absent(_members(self.task_index, matched)))
         task_list[:] = [name for name in task_list if not _is_left_out(name)]
-        return [name for name in found if not _is_left_out(name)]
+        return [name for name in matched if not _is_left_out(name)]
 
     return match_tasks
 
@@ -135,8 +135,8 @@ def _guard() -> None:
 
 def _concerns(model: Any, tasks: Iterable[Any]) -> bool:
     """Whether a run is ours: its model, or one of its tasks."""
-    ours = describe()
-    return model in _models or any(isinstance(task, str) and task in ours for task in tasks)
+    task_lines = describe()
+    return model in _models or any(isinstance(task, str) and task in task_lines for task in tasks)
 
 
 def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:

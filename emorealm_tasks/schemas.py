@@ -1,8 +1,13 @@
-"""What the content of a file must look like, as a pattern: a file that others wrote is held against it before its use.
+"""Patterns for the content of files that others wrote. A value is checked against its pattern before it is used.
 
-A pattern is a type (float: any finite number, which a truth value is not), None, a tuple of patterns of which one must
-fit, a list of one pattern for all items, a dict of a pattern for each key that must be there ("key?": that may be), or
-a dict of one pattern under `str`, for whatever keys there are. Further keys are left alone.
+A pattern is one of
+
+- a type; float stands for any finite number, but not for a bool
+- None
+- a tuple of patterns, of which one must fit
+- a list of one pattern, for all items
+- a dict of key -> pattern; the key must be there, "key?" may be absent, other keys are ignored
+- a dict of `str` -> pattern, for all values whatever their keys
 """
 
 import math
@@ -29,15 +34,15 @@ def fit(value: Any, pattern: Any, place: str = "") -> None:
         if not any(_fits(value, one) for one in pattern):
             fit(value, pattern[0], place)  # the first is what it should be, and says what is wrong
     elif isinstance(pattern, list):
-        _kind(value, list, place)
+        _check_type(value, list, place)
         for number, item in enumerate(value):
             fit(item, pattern[0], f"{place}[{number}]")
     elif isinstance(pattern, dict):
-        _kind(value, dict, place)
-        for key, of_key in _wanted(value, pattern, place).items():
+        _check_type(value, dict, place)
+        for key, of_key in _key_patterns(value, pattern, place).items():
             fit(value[key], of_key, f"{place}.{key}" if place else str(key))
     else:
-        _kind(value, pattern, place)
+        _check_type(value, pattern, place)
 
 
 def required(kind: type) -> list[str]:
@@ -53,18 +58,18 @@ def _fits(value: Any, pattern: Any) -> bool:
     return True
 
 
-def _wanted(value: dict[str, Any], pattern: dict[Any, Any], place: str) -> dict[str, Any]:
-    """The patterns of the keys that are there. Raises Unreadable where one is lacking."""
+def _key_patterns(value: dict[str, Any], pattern: dict[Any, Any], place: str) -> dict[str, Any]:
+    """The patterns of the keys that are present. Raises Unreadable where a required one is missing."""
     if str in pattern:
         return dict.fromkeys(value, pattern[str])
-    lacking = [key for key in pattern if not key.endswith("?") and key not in value]
-    if lacking:
-        raise Unreadable(f"{brief(place) or 'it'} lacks {', '.join(lacking)}")
+    missing = [key for key in pattern if not key.endswith("?") and key not in value]
+    if missing:
+        raise Unreadable(f"{brief(place) or 'it'} lacks {', '.join(missing)}")
     bare = {key.removesuffix("?"): of_key for key, of_key in pattern.items()}
     return {key: of_key for key, of_key in bare.items() if key in value}
 
 
-def _kind(value: Any, kind: Any, place: str) -> None:
+def _check_type(value: Any, kind: Any, place: str) -> None:
     if kind is None:
         right = value is None
     elif kind is float:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 
-def common_prefix(sequences: Sequence[Sequence[Any]], own: int = 0) -> int:
-    """How many leading items all sequences share, leaving each at least `own` of its own. Raises ValueError for none.
+def common_prefix(sequences: Sequence[Sequence[Any]], remainder: int = 0) -> int:
+    """How many leading items all sequences share, leaving each at least `remainder` items. Raises ValueError for none.
 
-    With `own` 1 every prompt keeps the token whose logits predict the first one of its response.
+    With `remainder` 1 every prompt keeps the token whose logits predict the first one of its response.
     """
-    length = min(map(len, sequences)) - own
+    length = min(map(len, sequences)) - remainder
     first = sequences[0]
     for other in sequences[1:]:
         if first[:length] != other[:length]:

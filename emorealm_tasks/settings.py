@@ -110,10 +110,10 @@ def load() -> Settings:
     """Read the settings. An unknown key, file or value stops with one line that names it and the nearest known."""
     file = _settings_file()
     values = _from_file(file)
-    here = file is not None and not os.environ.get("EMOREALM_SETTINGS")
-    if here and (name := values.get("judge_key")) and not _KEY_NAME.fullmatch(str(name)):
+    from_folder = file is not None and not os.environ.get("EMOREALM_SETTINGS")
+    if from_folder and (name := values.get("judge_key")) and not _KEY_NAME.fullmatch(str(name)):
         stop(f"{file}: judge_key is {brief(name)!r}; in a file of the current folder its name must hold JUDGE")
-    values["stranger"] = here and "judge_base_url" in values and not os.environ.get("EMOREALM_JUDGE_BASE_URL")
+    values["stranger"] = from_folder and "judge_base_url" in values and not os.environ.get("EMOREALM_JUDGE_BASE_URL")
     for field in _settable():
         variable = f"EMOREALM_{field.name.upper()}"
         if os.environ.get(variable):
@@ -129,18 +129,18 @@ def _settable() -> list[dataclasses.Field[Any]]:
 
 
 def _settings_file() -> Path | None:
-    named = os.environ.get("EMOREALM_SETTINGS")
-    if named:
+    variable = os.environ.get("EMOREALM_SETTINGS")
+    if variable:
         try:
-            path = Path(named).expanduser()
-            there = path.is_file()
+            path = Path(variable).expanduser()
+            is_file = path.is_file()
         except (OSError, RuntimeError) as error:  # a name too long, ~ of nobody
-            stop(f"EMOREALM_SETTINGS is {brief(named)!r}, which is no path ({brief(error)}); name a file")
-        if not there:
+            stop(f"EMOREALM_SETTINGS is {brief(variable)!r}, which is no path ({brief(error)}); name a file")
+        if not is_file:
             stop(f"{path}: no such settings file; EMOREALM_SETTINGS names it")
         return path
-    here = Path("emorealm.yaml")
-    return here if here.is_file() else None
+    default = Path("emorealm.yaml")
+    return default if default.is_file() else None
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
@@ -158,8 +158,8 @@ def _from_file(path: Path | None) -> dict[str, Any]:
         if key not in fields:
             nearest = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)[0]
             stop(f"{path}: unknown key {key!r}; did you mean {nearest!r}? Known: {', '.join(fields)}")
-    given = {key: value for key, value in content.items() if value is not None}
-    return {key: _parse(fields[key], value, f"{path}: {key}", path.parent) for key, value in given.items()}
+    non_empty = {key: value for key, value in content.items() if value is not None}
+    return {key: _parse(fields[key], value, f"{path}: {key}", path.parent) for key, value in non_empty.items()}
 
 
 def _parse(field: dataclasses.Field[Any], value: object, where: str, base: Path = Path()) -> bool | int | str | Path:

@@ -19,7 +19,7 @@ DEEPEST = 100
 _LARGEST = 1 << 30
 _LARGEST_YAML = 1 << 24
 _MOST_NODES = 1_000_000
-_SHOWN = 200
+_LONGEST_EXCERPT = 200
 _LONGEST_NAME = 255  # bytes, as of most file systems
 _LONGEST_PATH = 4000  # bytes; systems take 4,096 at most
 _USER = re.compile(r"(?<=://)[^/?#@\s]+@")
@@ -45,7 +45,7 @@ def without_secrets(text: str) -> str:
     return _USER.sub("***@", text)
 
 
-def said(value: object) -> str:
+def reply_text(value: object) -> str:
     """A reply as text, whatever its type is."""
     if isinstance(value, str):
         return clean(value)
@@ -55,7 +55,7 @@ def said(value: object) -> str:
 def brief(value: object) -> str:
     """What something says, short and on one line, for a message or a record."""
     text = " ".join(clean(str(value)).split())
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return text if len(text) <= _LONGEST_EXCERPT else text[:_LONGEST_EXCERPT] + "..."
 
 
 def kind_of(value: object) -> str:
@@ -76,7 +76,7 @@ def lines(text: str) -> Iterator[tuple[int, str]]:
 
 
 def parse_json(text: str | bytes) -> Any:
-    """A JSON value. Raises Unreadable for what is none, is not UTF-8 or is nested too deep."""
+    """The value of a JSON text. Raises Unreadable where it is invalid, not UTF-8, or nested too deep."""
     try:
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
@@ -94,7 +94,7 @@ def parse_json(text: str | bytes) -> Any:
 
 
 def parse_yaml(text: str) -> Any:
-    """A YAML value. Raises Unreadable for what is none, is nested too deep, or grows by its aliases."""
+    """The value of a YAML text. Raises Unreadable where it is invalid, nested too deep, or grows by its aliases."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         _check_events(text, loader)
@@ -106,7 +106,7 @@ def parse_yaml(text: str) -> Any:
 
 
 def read_bytes(path: Path, largest: int = _LARGEST) -> bytes:
-    """A file's content. Raises Unreadable for what is missing, no plain file, too large or cannot be read."""
+    """A file's content. Raises Unreadable where it is missing, too large, unreadable, or anything but a plain file."""
     try:
         if not path.is_file():
             raise Unreadable("it is no file" if path.exists() else "there is no such file")
@@ -118,7 +118,7 @@ def read_bytes(path: Path, largest: int = _LARGEST) -> bytes:
 
 
 def read_text(path: Path, largest: int = _LARGEST) -> str:
-    """A text file's content, without a byte order mark. Raises Unreadable as `read_bytes` does, and for no UTF-8."""
+    """A text file's content, without a byte order mark. Raises Unreadable as `read_bytes`, and for other encodings."""
     try:
         return read_bytes(path, largest).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -126,9 +126,9 @@ def read_text(path: Path, largest: int = _LARGEST) -> str:
 
 
 def read_json(path: Path, kind: type | None, remedy: str) -> Any:
-    """What a JSON file holds. Stops where it cannot be read, or holds something else than a dict or list, as asked.
+    """The value in a JSON file. Stops where the file cannot be read, or its value is not of type `kind`.
 
-    remedy: what to do, for the one line.
+    kind: dict, list, or None for any. remedy: what to do, for the error message.
     """
     try:
         return typed(parse_json(read_bytes(path)), kind)
@@ -137,7 +137,7 @@ def read_json(path: Path, kind: type | None, remedy: str) -> Any:
 
 
 def read_yaml(path: Path, kind: type | None, remedy: str) -> Any:
-    """As `read_json`, of a YAML file; an empty one is an empty dict where one is asked for."""
+    """As `read_json`, of a YAML file; an empty file is an empty dict where `kind` is dict."""
     try:
         value = parse_yaml(read_text(path, _LARGEST_YAML))
         return typed({} if value is None and kind is dict else value, kind)
@@ -145,36 +145,36 @@ def read_yaml(path: Path, kind: type | None, remedy: str) -> Any:
         stop(f"{path}: {error}; {remedy}")
 
 
-def below(folder: Path, named: object) -> Path:
+def below(folder: Path, name: object) -> Path:
     """The file that data names, relative to a folder or absolute, all links followed. Raises Unreadable elsewhere."""
-    if not isinstance(named, str) or not named:
-        raise Unreadable(f"a path is text, not {kind_of(named)}")
+    if not isinstance(name, str) or not name:
+        raise Unreadable(f"a path is text, not {kind_of(name)}")
     try:
-        path, root = (folder / named).resolve(), folder.resolve()
+        path, root = (folder / name).resolve(), folder.resolve()
         path.exists()  # which may be refused: a name too long
     except (OSError, ValueError, RuntimeError) as error:
-        raise Unreadable(f"{brief(named)!r} is no path ({brief(error)})") from None
+        raise Unreadable(f"{brief(name)!r} is no path ({brief(error)})") from None
     if not path.is_relative_to(root):
-        raise Unreadable(f"{brief(named)!r} leaves the folder {folder}")
+        raise Unreadable(f"{brief(name)!r} leaves the folder {folder}")
     return path
 
 
-def inside(root: Path, named: str, field: str = "video") -> Path:
+def inside(root: Path, name: str, field: str = "video") -> Path:
     """The file that a field of the data names under `root`, relative or absolute; Unreadable for any other place.
 
     Links below `root` are followed: they were put there by whoever keeps the clips (parts on several disks), not by
     whoever wrote the data.
     """
-    pure = PurePosixPath(named.replace("\\", "/"))
-    for own in (root.absolute(), root.resolve()):
-        if pure.is_absolute() and pure.is_relative_to(own):
-            pure = pure.relative_to(own)
-    if "\0" in named or pure.is_absolute() or ".." in pure.parts:
-        raise Unreadable(f"field {field!r}: {brief(repr(named))} leaves the data folder {root}; refused")
+    pure = PurePosixPath(name.replace("\\", "/"))
+    for root_form in (root.absolute(), root.resolve()):
+        if pure.is_absolute() and pure.is_relative_to(root_form):
+            pure = pure.relative_to(root_form)
+    if "\0" in name or pure.is_absolute() or ".." in pure.parts:
+        raise Unreadable(f"field {field!r}: {brief(repr(name))} leaves the data folder {root}; refused")
     if not pure.parts or any(len(part.encode(errors="replace")) > _LONGEST_NAME for part in pure.parts):
-        raise Unreadable(f"field {field!r}: {brief(repr(named))} is no name of a file")
+        raise Unreadable(f"field {field!r}: {brief(repr(name))} is no name of a file")
     if len(str(root.absolute() / pure).encode(errors="replace")) > _LONGEST_PATH:
-        raise Unreadable(f"field {field!r}: {brief(repr(named))} is too long for the name of a file")
+        raise Unreadable(f"field {field!r}: {brief(repr(name))} is too long for the name of a file")
     return root.absolute() / pure
 
 

@@ -24,9 +24,9 @@ def check() -> None:
         requirements = importlib.metadata.requires(OURS) or []
     except importlib.metadata.PackageNotFoundError:
         return
-    found = unsuitable(requirements, installed) or unpaired(installed)
-    if found:
-        stop(found)
+    problems = unsuitable(requirements, installed) or unpaired(installed)
+    if problems:
+        stop(problems)
 
 
 def installed(name: str) -> str | None:
@@ -49,10 +49,10 @@ def unsuitable(requirements: Iterable[str], version_of: Callable[[str], str | No
         version = version_of(requirement.name)
         if version is not None and requirement.specifier.contains(version, prereleases=True):
             continue
-        wanted = f"{requirement.name}{requirement.specifier}"
-        found = "is not installed" if version is None else f"{version} is installed"
-        wrong.append(f"{requirement.name} {found}, and {OURS} works with {wanted}")
-        remedy.append(f"'{wanted}'")
+        requirement_text = f"{requirement.name}{requirement.specifier}"
+        installed_text = "is not installed" if version is None else f"{version} is installed"
+        wrong.append(f"{requirement.name} {installed_text}, and {OURS} works with {requirement_text}")
+        remedy.append(f"'{requirement_text}'")
     return f"{'; '.join(wrong)}; type: pip install {' '.join(remedy)}" if wrong else ""
 
 

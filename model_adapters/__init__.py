@@ -1,1 +1,1 @@
-"""Who answers: one module a model family."""
+"""Models: one module a model family."""

@@ -14,16 +14,18 @@ _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
 _FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
 
 
-def find(named: str) -> Path:
-    """The folder of the whole model that `named` means: a folder, avere_nano (the embedded one), or a hub id org/name.
+def find(name_or_path: str) -> Path:
+    """The folder of the whole model that a name means: a folder, avere_nano (the embedded one), or a hub id org/name.
 
     What a hub id names is downloaded, or taken from the hub's cache; org/name@revision takes a commit, tag or branch.
     The folder's own name is the commit, and the training notes it. Stops where there is no model that can be trained.
     """
-    folder = whole(named)
-    if not folder.exists() and HUB_ID.fullmatch(named):
-        refusal = f"model={named}: there is no such folder, and the hub gives no such model ({{}}); name a folder, or"
-        folder = fetched(*named_revision(named), refusal)
+    folder = whole(name_or_path)
+    if not folder.exists() and HUB_ID.fullmatch(name_or_path):
+        refusal = (
+            f"model={name_or_path}: there is no such folder, and the hub gives no such model ({{}}); name a folder, or"
+        )
+        folder = fetched(*named_revision(name_or_path), refusal)
     family(folder)
     return folder
 
@@ -32,8 +34,8 @@ def family(folder: Path) -> str:
     """The model_type that a folder's config.json names. Stops where there is none that can be trained."""
     config = folder / "config.json"
     if not config.is_file():
-        lacking = "there is no config.json in it" if folder.is_dir() else "there is no such folder"
-        stop(f"model={folder}: {lacking}; name a folder with a whole model, avere_nano, or a hub id such as {_EXAMPLE}")
+        reason = "there is no config.json in it" if folder.is_dir() else "there is no such folder"
+        stop(f"model={folder}: {reason}; name a folder with a whole model, avere_nano, or a hub id such as {_EXAMPLE}")
     try:
         about = typed(parse_json(read_bytes(config)), dict)
     except Unreadable as error:

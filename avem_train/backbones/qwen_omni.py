@@ -105,22 +105,22 @@ class QwenBackbone:
 
     def _read(self, prompt: str, clip: ClipFiles) -> BatchFeature:
         """What the processor makes of a clip with one medium. Raises MediaError."""
-        given = read(clip, self._sampling)
-        return omni_inputs(self.processor, prompt, given, self._sampling.rate, ANSWERING.interleave)
+        clip_media = read(clip, self._sampling)
+        return omni_inputs(self.processor, prompt, clip_media, self._sampling.rate, ANSWERING.interleave)
 
     def _video(self, source: Source) -> torch.Tensor:
-        made = self._read(self.processor.video_token, ClipFiles(source.path, None))
-        visual, grid = self._encoders.visual, made["video_grid_thw"]
-        pixels = altered(made["pixel_values_videos"], source.noise)
+        inputs = self._read(self.processor.video_token, ClipFiles(source.path, None))
+        visual, grid = self._encoders.visual, inputs["video_grid_thw"]
+        pixels = altered(inputs["pixel_values_videos"], source.noise)
         features = visual(pixels.to(self.model.device, visual.dtype), grid_thw=grid.to(self.model.device)).pooler_output
-        step = float(made["video_second_per_grid"][0])
+        step = float(inputs["video_second_per_grid"][0])
         time, height, width = grid[0].tolist()
         self._extents[source] = Extent(len(features), grid=(time, height, width), seconds=step)
         return features
 
     def _sound(self, source: Source) -> torch.Tensor:
-        made = self._read(self.processor.audio_token, ClipFiles(None, source.path))
-        mel = altered(made["input_features"][0][:, made["feature_attention_mask"][0].bool()], source.noise)
+        inputs = self._read(self.processor.audio_token, ClipFiles(None, source.path))
+        mel = altered(inputs["input_features"][0][:, inputs["feature_attention_mask"][0].bool()], source.noise)
         audio = self._encoders.audio_tower
         length = torch.tensor([mel.shape[1]], device=self.model.device)
         after_cnn, _ = audio._get_feat_extract_output_lengths(length)
@@ -159,15 +159,15 @@ class QwenBackbone:
     def _positions(self, ids: Sequence[int], sources: Sequence[Source]) -> list[tuple[int, int, int]]:
         """Time, height and width of each id."""
         extents = {source.kind: self._extents[source] for source in sources}
-        given: dict[str, Any] = {}
+        extent_inputs: dict[str, Any] = {}
         if "video" in extents:
-            given["video_grid_thw"] = torch.tensor([extents["video"].grid])
-            given["second_per_grids"] = torch.tensor([extents["video"].seconds])
+            extent_inputs["video_grid_thw"] = torch.tensor([extents["video"].grid])
+            extent_inputs["second_per_grids"] = torch.tensor([extents["video"].seconds])
         if "audio" in extents:
-            given["audio_seqlens"] = torch.tensor([extents["audio"].mel])
+            extent_inputs["audio_seqlens"] = torch.tensor([extents["audio"].mel])
         line = torch.LongTensor([list(ids)])
-        found, _ = self.model.get_rope_index(line, attention_mask=torch.ones_like(line), **given)
-        return [(time, height, width) for time, height, width in found[:, 0].T.tolist()]
+        position_ids, _ = self.model.get_rope_index(line, attention_mask=torch.ones_like(line), **extent_inputs)
+        return [(time, height, width) for time, height, width in position_ids[:, 0].T.tolist()]
 
     def response(self, text: str) -> list[int]:
         """Ids of a response and of the mark that ends a turn."""

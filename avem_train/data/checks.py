@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from avem_train.data import record_warnings
-from avem_train.data.negatives import Negatives, changed, given, needs_clip, undrawable
+from avem_train.data.negatives import Negatives, changed, needs_clip, rejected_file, undrawable
 from avem_train.data.records import _SPELLINGS, FURTHER_EMOTIONS, MODALITIES, Preference, Problem, _scan
-from avem_train.data.special_tokens import UNMARKED, Marks, wrong_texts
+from avem_train.data.special_tokens import NO_SPECIAL_TOKENS, SpecialTokens, wrong_texts
 from emorealm_tasks import files, settings
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.emotions import EMOTIONS
@@ -32,7 +32,7 @@ from emorealm_tasks.errors import stop
 
 BAD_RECORDS = "bad_records.jsonl"
 ON_BAD_RECORD = ("stop", "skip")
-_SHOWN = 10  # records of each kind of fault spelled out in a report
+_MOST_LISTED = 10  # records of each kind of fault spelled out in a report
 _MEDIA = {"video": "picture", "audio": "sound"}
 Files = dict[str, tuple[Path, tuple[str, ...]]]
 """A record's files by field, and which of "video" and "audio" must be in each."""
@@ -46,11 +46,23 @@ class Needs:
     """How rejected media are drawn; None where the objective has none."""
     responses: Sequence[str] = ("video_relevant", "emotion_relevant")
     """The rejected responses that the objective uses (`Objective.responses`)."""
-    marks: Marks = UNMARKED
+    special_tokens: SpecialTokens = NO_SPECIAL_TOKENS
     """Of the model to be trained."""
 
 
 NEEDS = Needs()
+
+
+@dataclass(frozen=True)
+class BadRecords:
+    """What is done about records that cannot be trained on."""
+
+    out: Path
+    """The folder of the list of them, bad_records.jsonl."""
+    on_bad_record: str = "stop"
+    """"stop" prints the report and stops if any record is bad; "skip" prints it and leaves them out."""
+    prints: bool = True
+    """Whether this process prints the report; of several that read the same records one does."""
 
 
 def read(path: Path, root: Path | None = None) -> list[Preference]:
@@ -64,43 +76,37 @@ def read(path: Path, root: Path | None = None) -> list[Preference]:
     return records
 
 
-def load(
-    path: Path,
-    root: Path | None,
-    out: Path,
-    on_bad_record: str = "stop",
-    needs: Needs = NEEDS,
-    first: bool = True,
-) -> list[Preference]:
-    """The records to train on: read, checked, and every bad one named in `out`/bad_records.jsonl.
+def load(path: Path, root: Path | None, bad_records: BadRecords, needs: Needs = NEEDS) -> list[Preference]:
+    """The records to train on: read, checked, and every bad one listed in bad_records.jsonl.
 
-    on_bad_record: "stop" prints the report and stops if any record is bad; "skip" prints it and leaves them out. Stops
-    also where no record is left. first: whether this is the first of several processes that read the same, which also
-    prints what may not be meant so (`notices`); the others go on, or end, without a word.
+    Stops at a bad record where `bad_records` says so, and where no record is left. Also prints what is usable but
+    may be a mistake (`record_warnings.notices`).
     """
+    on_bad_record = bad_records.on_bad_record
     if on_bad_record not in ON_BAD_RECORD:
         stop(f"on_bad_record is {on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
     records, unreadable, unknown = _scan(path, root or path.parent)
     faults = _faults(records, needs)
-    found = [*unreadable, *(problem for faulty in faults for problem in faulty)]
-    listed_in = out / BAD_RECORDS
+    all_problems = [*unreadable, *(problem for faulty in faults for problem in faulty)]
+    listed_in = bad_records.out / BAD_RECORDS
     listed_in.unlink(missing_ok=True)
-    good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
-    for line in record_warnings.notices(good, unknown, needs.responses, settings.load().cache) if first else []:
-        print(f"{path}: {line}", file=sys.stderr)
-    if not found:
+    usable = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+    if bad_records.prints:
+        for line in record_warnings.notices(usable, unknown, needs.responses, settings.load().cache):
+            print(f"{path}: {line}", file=sys.stderr)
+    if not all_problems:
         return records
-    files.write(listed_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
-    going_on = on_bad_record == "skip" and good
-    if not first:
-        return good if going_on else sys.exit(2)
-    message = f"{report(path, len(records) + len(unreadable), found)}\nAll of them are listed in {listed_in}."
+    files.write(listed_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in all_problems))
+    continues = on_bad_record == "skip" and usable
+    if not bad_records.prints:
+        return usable if continues else sys.exit(2)
+    message = f"{report(path, len(records) + len(unreadable), all_problems)}\nAll of them are listed in {listed_in}."
     if on_bad_record == "stop":
         stop(f"{message} Mend them, or go on without them with on_bad_record=skip.")
-    if not going_on:
+    if not continues:
         stop(f"{message} No record is left to train on.")
-    print(f"{message} Going on with the other {len(good)}.", file=sys.stderr)
-    return good
+    print(f"{message} Going on with the other {len(usable)}.", file=sys.stderr)
+    return usable
 
 
 def problems(records: Sequence[Preference], needs: Needs = NEEDS) -> list[Problem]:
@@ -108,43 +114,46 @@ def problems(records: Sequence[Preference], needs: Needs = NEEDS) -> list[Proble
     return [problem for faulty in _faults(records, needs) for problem in faulty]
 
 
-def report(path: Path, count: int, found: Sequence[Problem]) -> str:
+def report(path: Path, count: int, all_problems: Sequence[Problem]) -> str:
     """The one report: how many of `count` records are bad, and of each kind of fault how often and the first ones."""
-    kinds = Counter(problem.kind for problem in found)
-    bad = len({problem.id for problem in found})
+    kinds = Counter(problem.kind for problem in all_problems)
+    bad = len({problem.id for problem in all_problems})
     report_lines = [f"{path}: {bad} of {count} records cannot be trained on."]
     for kind, times in kinds.most_common():
         report_lines.append(f"  {kind}: {times}")
-        of_kind = [problem for problem in found if problem.kind == kind]
-        report_lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_SHOWN]]
-        if times > _SHOWN:
-            report_lines.append(f"    ... and {times - _SHOWN} more")
+        of_kind = [problem for problem in all_problems if problem.kind == kind]
+        report_lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_MOST_LISTED]]
+        if times > _MOST_LISTED:
+            report_lines.append(f"    ... and {times - _MOST_LISTED} more")
     return "\n".join(report_lines)
 
 
 def _faults(records: Sequence[Preference], needs: Needs) -> list[list[Problem]]:
     """The problems of each record."""
     negatives = needs.negatives
-    seen: set[str] = set()
+    seen_ids: set[str] = set()
     files = [_files(record, negatives) for record in records]
     probed = availability.probe_files(
-        sorted({str(file) for named in files for file, _ in named.values()}), settings.load().cache
+        sorted({str(file) for record_files in files for file, _ in record_files.values()}), settings.load().cache
     )
     faults = []
-    for record, named in zip(records, files, strict=True):
-        found = [*wrong_texts(record, needs.responses, needs.marks), *_wrong_media(record, negatives, named, probed)]
-        if record.id in seen:
-            found.append(("duplicate id", "an earlier record has the same id"))
-        seen.add(record.id)
-        faults.append([Problem(record.id, *each) for each in found])
+    for record, record_files in zip(records, files, strict=True):
+        reasons = [
+            *wrong_texts(record, needs.responses, needs.special_tokens),
+            *_wrong_media(record, negatives, record_files, probed),
+        ]
+        if record.id in seen_ids:
+            reasons.append(("duplicate id", "an earlier record has the same id"))
+        seen_ids.add(record.id)
+        faults.append([Problem(record.id, *each) for each in reasons])
     while negatives:
-        good = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
-        lacking = {id(record) for record in undrawable(good, negatives)}
-        if not lacking:
+        usable = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+        without_negative = {id(record) for record in undrawable(usable, negatives)}
+        if not without_negative:
             break
         kind = "no other clip" if negatives.kind == "any_clip" else "no clip of another emotion"
         for record, faulty in zip(records, faults, strict=True):
-            if id(record) in lacking:
+            if id(record) in without_negative:
                 faulty.append(Problem(record.id, kind, "among the usable records; add some, or change negatives.kind"))
     return faults
 
@@ -155,23 +164,23 @@ def _wrong_media(
     if record.modality not in MODALITIES:
         yield "modality unknown", f"modality is {record.modality!r}: one of {', '.join(MODALITIES)}"
         return
-    lacking = "video" if "video" in MODALITIES[record.modality] else "audio"
-    if record.video is None and (lacking == "video" or record.audio is None):
-        yield "no medium", f"the prompt is about {record.modality}, and the record has no {lacking}"
+    missing_medium = "video" if "video" in MODALITIES[record.modality] else "audio"
+    if record.video is None and (missing_medium == "video" or record.audio is None):
+        yield "no medium", f"the prompt is about {record.modality}, and the record has no {missing_medium}"
     draws = negatives is not None and negatives.kind == "other_emotion" and needs_clip(record, negatives)
     if draws and record.emotion not in _SPELLINGS.values():
         known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))
         yield "emotion unknown", f"emotion is {record.emotion!r}; to draw a clip of another one it must be of {known}"
     for name, (file, needed) in files.items():
-        found = probed[str(file)]
-        if found["kind"] == "missing":
+        outcome = probed[str(file)]
+        if outcome["kind"] == "missing":
             yield "missing file", f"{name}: there is no {file}"
-        elif found["kind"]:
-            yield "unreadable file", f"{name}: {found['reason']}"
+        elif outcome["kind"]:
+            yield "unreadable file", f"{name}: {outcome['reason']}"
         for medium in needed:
-            if found[f"no_{medium}"]:
-                yield "unreadable file", f"{name}: {found[f'no_{medium}']}"
-            elif not found["kind"] and not found[medium]:
+            if outcome[f"no_{medium}"]:
+                yield "unreadable file", f"{name}: {outcome[f'no_{medium}']}"
+            elif not outcome["kind"] and not outcome[medium]:
                 yield f"no {_MEDIA[medium]}", f"{name}: there is no {_MEDIA[medium]} in {file}"
 
 
@@ -184,8 +193,8 @@ def _files(record: Preference, negatives: Negatives | None) -> Files:
     }
     if record.modality in MODALITIES and negatives and negatives.kind == "other_emotion":
         for modality in changed(record, negatives):
-            own = getattr(record, f"rejected_{modality}")
-            name = f"rejected_{modality}" if own else "rejected_video"  # which brings its sound along
+            own_file = getattr(record, f"rejected_{modality}")
+            name = f"rejected_{modality}" if own_file else "rejected_video"  # which brings its sound along
             needed = (*files[name][1], modality) if name in files else (modality,)
-            files[name] = given(record, modality), needed
+            files[name] = rejected_file(record, modality), needed
     return {record.field(name): (file, needed) for name, (file, needed) in files.items() if file}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 KINDS = ("other_emotion", "any_clip", "diffusion", "random")
 CHANGES = ("prompt", "both")
-Clip = tuple[Path | None, Path | None]
+ClipPaths = tuple[Path | None, Path | None]
 """Files of a clip: video, and audio (None = the video's own sound)."""
 
 
@@ -72,7 +72,7 @@ TABLE_17: dict[str, Negatives] = {
 
 
 @dataclass(frozen=True)
-class Medium:
+class Medium:  # its name is part of the reference cache's keys
     """What stands in one modality's place in the rejected media."""
 
     kind: str = "own"
@@ -103,14 +103,14 @@ def draw(records: Sequence["Preference"], settings: Negatives, seed: int, epoch:
     """
     pool = Pool(records)
     salt = f"{seed}/{epoch if settings.redraw else 0}"
-    drawn = []
+    rejected = []
     for record in records:
         media = {modality: Medium() for modality in ("video", "audio")}
         clip = pool.clip(record, settings, salt) if needs_clip(record, settings) else None
         for modality in changed(record, settings):
             media[modality] = _medium(record, modality, settings, clip, salt)
-        drawn.append(RejectedMedia(**media))
-    return drawn
+        rejected.append(RejectedMedia(**media))
+    return rejected
 
 
 def undrawable(records: Sequence["Preference"], settings: Negatives) -> list["Preference"]:
@@ -120,25 +120,25 @@ def undrawable(records: Sequence["Preference"], settings: Negatives) -> list["Pr
 
 
 def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
-    """Which of "video" and "audio" change in a record's rejected media: never one that it does not have."""
-    wanted = MODALITIES["audiovisual" if settings.change == "both" else record.modality]
-    return tuple(modality for modality in wanted if _has(_clip(record), [modality]))
+    """Which of "video" and "audio" change in a record's rejected media; only those that the record has."""
+    modalities = MODALITIES["audiovisual" if settings.change == "both" else record.modality]
+    return tuple(modality for modality in modalities if _has(_clip(record), [modality]))
 
 
 class Pool:
-    """The distinct clips of a dataset, and which emotions its records name for each."""
+    """The distinct clips of a dataset, and the emotions that its records name for each."""
 
     def __init__(self, records: Sequence["Preference"]) -> None:
-        self._named: dict[Clip, set[tuple[str, str]]] = {}
+        self._clip_emotions: dict[ClipPaths, set[tuple[str, str]]] = {}
         for record in records:
-            self._named.setdefault(_clip(record), set()).add((record.modality, record.emotion))
-        self._cached: dict[tuple[Any, ...], list[Clip]] = {}
+            self._clip_emotions.setdefault(_clip(record), set()).add((record.modality, record.emotion))
+        self._cached: dict[tuple[Any, ...], list[ClipPaths]] = {}
 
     @cached_property
-    def _clips(self) -> list[Clip]:
-        return sorted(self._named, key=str)  # so that the records' order does not matter
+    def _clips(self) -> list[ClipPaths]:
+        return sorted(self._clip_emotions, key=str)  # so that the records' order does not matter
 
-    def candidates(self, record: "Preference", settings: Negatives) -> list[Clip]:
+    def candidates(self, record: "Preference", settings: Negatives) -> list[ClipPaths]:
         """Clips that can stand in for the record's, in a fixed order; with "any_clip" its own is among them.
 
         Another emotion: a clip's picture and sound may convey different ones, so only what records about the same
@@ -146,79 +146,82 @@ class Pool:
         that the prompt is not about changes too, it gets another emotion likewise, as far as records name it.
         """
         changing = changed(record, settings)
-        wanted: tuple[Any, ...] = ()
+        required: tuple[Any, ...] = ()
         if settings.kind == "other_emotion":
             beside = [modality for modality in changing if modality not in MODALITIES[record.modality]]
-            own = [(modality, frozenset(self._emotions(_clip(record), modality))) for modality in beside]
-            wanted = (record.modality, record.emotion, *own)
-        key = (changing, *wanted)
+            own_emotions = [(modality, frozenset(self._emotions(_clip(record), modality))) for modality in beside]
+            required = (record.modality, record.emotion, *own_emotions)
+        key = (changing, *required)
         if key not in self._cached:
             able = [clip for clip in self._clips if _has(clip, changing)]
-            self._cached[key] = self._of_other_emotions(able, *wanted) if wanted else able
+            self._cached[key] = self._of_other_emotions(able, *required) if required else able
         return self._cached[key]
 
     def _of_other_emotions(
-        self, clips: list[Clip], modality: str, emotion: str, *beside: tuple[str, frozenset[str]]
-    ) -> list[Clip]:
-        """Those of `clips` whose emotion in `modality` is another one, and in each further modality none of its own."""
+        self, clips: list[ClipPaths], modality: str, emotion: str, *beside: tuple[str, frozenset[str]]
+    ) -> list[ClipPaths]:
+        """Those of `clips` with another emotion in `modality`, and in each further modality none of the record's."""
         if not emotion:
             return []
         unwanted = frozenset({emotion})
-        found = self._without(clips, modality, unwanted) or self._without(clips, None, unwanted)
-        for further, own in beside:
-            if own:
-                found = self._without(found, further, own) or found  # better than none
-        return found
+        candidates = self._without(clips, modality, unwanted) or self._without(clips, None, unwanted)
+        for further, own_emotions in beside:
+            if own_emotions:
+                # where that leaves no clip, the condition is dropped
+                candidates = self._without(candidates, further, own_emotions) or candidates
+        return candidates
 
-    def _without(self, clips: Sequence[Clip], modality: str | None, unwanted: frozenset[str]) -> list[Clip]:
-        named = {clip: self._emotions(clip, modality) for clip in clips}
-        return [clip for clip, emotions in named.items() if emotions and not emotions & unwanted]
+    def _without(self, clips: Sequence[ClipPaths], modality: str | None, unwanted: frozenset[str]) -> list[ClipPaths]:
+        emotions_by_clip = {clip: self._emotions(clip, modality) for clip in clips}
+        return [clip for clip, emotions in emotions_by_clip.items() if emotions and not emotions & unwanted]
 
-    def _emotions(self, clip: Clip, modality: str | None = None) -> set[str]:
-        return {emotion for about, emotion in self._named[clip] if modality in (None, about)} - {""}
+    def _emotions(self, clip: ClipPaths, modality: str | None = None) -> set[str]:
+        return {emotion for about, emotion in self._clip_emotions[clip] if modality in (None, about)} - {""}
 
-    def clip(self, record: "Preference", settings: Negatives, salt: str) -> Clip:
+    def clip(self, record: "Preference", settings: Negatives, salt: str) -> ClipPaths:
         """One of the record's candidates, drawn from its id and `salt`. Raises ValueError if there is none."""
-        candidates, own = self.candidates(record, settings), _clip(record)
-        if not candidates or candidates == [own]:
-            wanted = "other clip" if settings.kind == "any_clip" else f"clip of another emotion than {record.emotion}"
-            raise ValueError(f"record {record.id!r}: there is no {wanted} to reject")
+        candidates, own_clip = self.candidates(record, settings), _clip(record)
+        if not candidates or candidates == [own_clip]:
+            description = (
+                "other clip" if settings.kind == "any_clip" else f"clip of another emotion than {record.emotion}"
+            )
+            raise ValueError(f"record {record.id!r}: there is no {description} to reject")
         draws = (candidates[_number(f"{salt}/{i}", record.id, "clip") % len(candidates)] for i in itertools.count())
-        return next(clip for clip in draws if clip != own)
+        return next(clip for clip in draws if clip != own_clip)
 
 
-def _clip(record: "Preference") -> Clip:
+def _clip(record: "Preference") -> ClipPaths:
     return record.video, record.audio
 
 
-def _has(clip: Clip, modalities: Sequence[str]) -> bool:
-    """Whether a clip has all of `modalities`: a sound alone has no picture, many a video no sound."""
+def _has(clip: ClipPaths, modalities: Sequence[str]) -> bool:
+    """Whether a clip has all of `modalities`. A sound file has no picture, and some videos have no sound."""
     video, audio = clip
-    seen, heard = video is not None, audio is not None
+    has_video, has_audio = video is not None, audio is not None
     return all(
-        seen if modality == "video" else heard or (seen and media.has_sound(video, unreadable=True))
+        has_video if modality == "video" else has_audio or (has_video and media.has_sound(video, unreadable=True))
         for modality in modalities
     )
 
 
-def given(record: "Preference", modality: str) -> Path | None:
+def rejected_file(record: "Preference", modality: str) -> Path | None:
     """The rejected medium that comes with a record; a rejected clip brings its own sound unless that is given too."""
     return record.rejected_video if modality == "video" else record.rejected_audio or record.rejected_video
 
 
 def needs_clip(record: "Preference", settings: Negatives) -> bool:
-    """Whether a clip must be drawn for the record: not for noise, nor where it brings its rejected media along."""
+    """Whether a clip must be drawn for the record. Noise needs none, and some records bring their rejected media."""
     if settings.kind == "other_emotion":
-        return not all(given(record, modality) for modality in changed(record, settings))
+        return not all(rejected_file(record, modality) for modality in changed(record, settings))
     return settings.kind == "any_clip"
 
 
-def _medium(record: "Preference", modality: str, settings: Negatives, clip: Clip | None, salt: str) -> Medium:
+def _medium(record: "Preference", modality: str, settings: Negatives, clip: ClipPaths | None, salt: str) -> Medium:
     if settings.kind == "diffusion":
         return Medium("diffusion", seed=_number(salt, record.id, modality), step=settings.diffusion_step)
     if settings.kind == "random":
         return Medium("random", seed=_number(salt, record.id, modality))
-    path = given(record, modality) if settings.kind == "other_emotion" else None
+    path = rejected_file(record, modality) if settings.kind == "other_emotion" else None
     if path is None and clip is not None:
         path = clip[0] if modality == "video" else clip[1] or clip[0]
     return Medium("file", path)

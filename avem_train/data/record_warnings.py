@@ -1,4 +1,4 @@
-"""What is printed of records that can be trained on, though somebody may not have meant them so."""
+"""Warnings about records that can be trained on but may be mistakes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from emorealm_tasks.benchmarks import availability
 if TYPE_CHECKING:
     from avem_train.data.records import Preference
 
-_SHOWN = 5  # clips spelled out
+_MOST_LISTED = 5  # clips spelled out
 
 
 def notices(records: Sequence["Preference"], unread: Sequence[str], responses: Sequence[str], cache: Path) -> list[str]:
@@ -26,8 +26,8 @@ def notices(records: Sequence["Preference"], unread: Sequence[str], responses: S
             lines.append(f"{kind}: {len(pairs)} records; the first, {second!r}, {does.format(repr(first))}")
     files = {str(file) for record in records for file in (record.video, record.audio, record.rejected_video) if file}
     cut = availability.incomplete(files, cache)
-    lines += [f"damaged clip: {line}" for line in cut[:_SHOWN]]
-    return [*lines, f"damaged clip: {len(cut) - _SHOWN} more"] if len(cut) > _SHOWN else lines
+    lines += [f"damaged clip: {line}" for line in cut[:_MOST_LISTED]]
+    return [*lines, f"damaged clip: {len(cut) - _MOST_LISTED} more"] if len(cut) > _MOST_LISTED else lines
 
 
 def repeated(records: Sequence["Preference"]) -> list[tuple[str, str]]:

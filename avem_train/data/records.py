@@ -46,7 +46,7 @@ _RELEASED = {
     "video_l": "rejected_video",
     "audio_l": "rejected_audio",
 }
-_THERE = {ours: theirs for theirs, ours in _RELEASED.items()}
+_RELEASED_NAME = {ours: theirs for theirs, ours in _RELEASED.items()}
 _PATHS = ("video", "audio", "rejected_video", "rejected_audio")
 _FURTHER = ("id", "prompt", "modality", "emotion", "form")  # form: the embedded world's, for its tables
 _RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", "rejected_irrelevant")
@@ -85,7 +85,7 @@ class Preference:
 
     def field(self, name: str) -> str:
         """The name that a field of ours has in the file."""
-        return _THERE.get(name, name) if self.released else name
+        return _RELEASED_NAME.get(name, name) if self.released else name
 
     def response(self, name: str) -> str:
         """The chosen response for "chosen", or a rejected one by its name in `objectives.REJECTED`."""
@@ -101,11 +101,11 @@ class Problem:
     kind: str
     """Short name of the fault, the same for all records that have it."""
     reason: str
-    """One line that says what to mend."""
+    """One line that says what to correct."""
 
 
 def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem], list[str]]:
-    """The records that can be read, what keeps the others from it, and what is to be said of fields that are not read.
+    """The readable records, the problems of the others, and warnings about unknown fields.
 
     Stops where the file cannot be read at all.
     """
@@ -142,8 +142,8 @@ def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
     """The record that an item is. Raises ValueError where a field that must be text is something else."""
     released = "rejected" in item
     if released:
-        named: dict[Any, Any] = {_RELEASED.get(name, name): value for name, value in item.items()}
-        item = named | {"modality": item.get("modality") or _about(named)}
+        renamed: dict[Any, Any] = {_RELEASED.get(name, name): value for name, value in item.items()}
+        item = renamed | {"modality": item.get("modality") or _about(renamed)}
     for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
         if not isinstance(item.get(name) or "", str):
             raise ValueError(f"field {name!r}: expected text, found {brief(repr(item[name]))}")
@@ -160,10 +160,10 @@ def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
     )
 
 
-def _file(root: Path, named: str, field: str) -> Path:
+def _file(root: Path, path: str, field: str) -> Path:
     """The file that a record names below `root`: whoever wrote the records names no other file of this machine."""
     try:
-        return inside(root, named, field)
+        return inside(root, path, field)
     except Unreadable as error:
         raise ValueError(f"{error}: name the folder that all the records' files lie below with root=") from None
 

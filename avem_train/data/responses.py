@@ -14,15 +14,18 @@ from avem_train.data.records import Preference
 from avem_train.objectives import Objective, record_weights
 from emorealm_tasks import media
 
-OWN = Medium()
+UNCHANGED = Medium()
 
 
 class Source(NamedTuple):
-    """What goes through an encoder: a file, as it is or with noise on what the encoder takes."""
+    """What goes through an encoder."""
 
     kind: Literal["video", "audio"]
+    """Which encoder."""
     path: str
-    noise: Medium = OWN
+    """The file."""
+    noise: Medium = UNCHANGED
+    """What is added to the encoder's input; by default nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +59,21 @@ class Responses:
 
 def sources(record: Preference) -> dict[str, Source]:
     """The record's own media by modality; a video without a sound track and without a file of its own is silent."""
-    found = {}
+    media_sources = {}
     if record.video is not None:
-        found["video"] = Source("video", str(record.video))
+        media_sources["video"] = Source("video", str(record.video))
     sound = record.audio
     if sound is None and record.video is not None and media.has_sound(record.video, unreadable=True):
         sound = record.video
     if sound is not None:
-        found["audio"] = Source("audio", str(sound))
-    return found
+        media_sources["audio"] = Source("audio", str(sound))
+    return media_sources
 
 
-def rejected_sources(own: Mapping[str, Source], rejected: RejectedMedia) -> dict[str, Source]:
-    """`own` with the changes that `rejected` describes."""
+def rejected_sources(chosen_sources: Mapping[str, Source], rejected: RejectedMedia) -> dict[str, Source]:
+    """The sources of the chosen response, with the changes that `rejected` describes."""
     changed = {}
-    for kind, source in own.items():
+    for kind, source in chosen_sources.items():
         medium: Medium = getattr(rejected, kind)
         if medium.kind == "file":
             changed[kind] = Source(source.kind, str(medium.path))
@@ -83,11 +86,11 @@ def of(record: Preference, objective: Objective, seed: int, rejected: RejectedMe
     """The responses that an objective needs of a record; `rejected` None: no preference over media."""
     weights = record_weights(objective, record.id, seed)
     responses = {name: record.response(name) for name in ("chosen", *weights)}
-    own = sources(record)
-    about = {name: Response(tuple(own.values()), record.prompt, text) for name, text in responses.items()}
+    chosen_sources = sources(record)
+    about = {name: Response(tuple(chosen_sources.values()), record.prompt, text) for name, text in responses.items()}
     if rejected is not None:
-        other = tuple(rejected_sources(own, rejected).values())
-        about["rejected_media"] = Response(other, record.prompt, record.chosen)
+        changed_sources = tuple(rejected_sources(chosen_sources, rejected).values())
+        about["rejected_media"] = Response(changed_sources, record.prompt, record.chosen)
     blind = {name: replace(about[name], sources=()) for name in responses} if objective.gamma_tpd else {}
     return Responses(about, blind, weights)
 
@@ -96,7 +99,7 @@ def plan(
     records: Sequence[Preference], objective: Objective, negatives: Negatives, seed: int, epoch: int
 ) -> list[Responses]:
     """The responses of every record, in order; rejected media as drawn for `epoch`."""
-    drawn: list[Any] = [None] * len(records)
+    rejected_media: list[Any] = [None] * len(records)
     if objective.lambda_av:
-        drawn = draw(records, negatives, seed, epoch)
-    return [of(record, objective, seed, rejected) for record, rejected in zip(records, drawn, strict=True)]
+        rejected_media = draw(records, negatives, seed, epoch)
+    return [of(record, objective, seed, rejected) for record, rejected in zip(records, rejected_media, strict=True)]

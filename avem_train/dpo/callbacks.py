@@ -32,8 +32,8 @@ class Bar(ProgressCallback):
     ) -> None:
         """Show loss and accuracy."""
         if self.training_bar is not None and logs and "loss" in logs:
-            shown = {"loss": "loss", "accuracies/response": "accuracy"}
-            self.training_bar.set_postfix({short: f"{logs[n]:.3f}" for n, short in shown.items() if n in logs})
+            columns = {"loss": "loss", "accuracies/response": "accuracy"}
+            self.training_bar.set_postfix({short: f"{logs[n]:.3f}" for n, short in columns.items() if n in logs})
 
 
 class JsonLines(TrainerCallback):
@@ -64,7 +64,7 @@ class JsonLines(TrainerCallback):
 
 def callbacks(settings: "Settings", done: int) -> list[TrainerCallback]:
     """Bar, log.jsonl and, where wanted, TensorBoard, of the process that writes. done: steps that are resumed from."""
-    made: list[TrainerCallback] = [Bar(), JsonLines(settings.out / "log.jsonl")]
+    all_callbacks: list[TrainerCallback] = [Bar(), JsonLines(settings.out / "log.jsonl")]
     if settings.running.tensorboard:
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -72,5 +72,5 @@ def callbacks(settings: "Settings", done: int) -> list[TrainerCallback]:
             stop("tensorboard is not installed: pip install 'emorealm[train]', or set running.tensorboard=false")
         # what an earlier run wrote of the steps that are made again is not shown
         writer = SummaryWriter(str(settings.out / "tensorboard"), purge_step=done + 1)
-        made.append(TensorBoardCallback(writer))
-    return made
+        all_callbacks.append(TensorBoardCallback(writer))
+    return all_callbacks

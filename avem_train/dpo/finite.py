@@ -21,8 +21,8 @@ class Finite(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Raises LossNotFinite."""
-        given = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
-        if not _finite(given):
+        gradients = [p.grad for p in kwargs["model"].parameters() if p.grad is not None]
+        if not _finite(gradients):
             raise LossNotFinite(f"the gradient is no number at step {state.global_step + 1}")
 
 
@@ -35,14 +35,14 @@ def check_adapters(model: nn.Module, step: int) -> None:
 def set_rate(optimiser: Any, schedule: Any, rate: float) -> None:
     """Let a schedule that was loaded go on from a peak learning rate, which may be another than it had."""
     inner = getattr(schedule, "scheduler", schedule)  # accelerate wraps it
-    before = inner.base_lrs[0]
-    if rate == before:
+    old_rate = inner.base_lrs[0]
+    if rate == old_rate:
         return
     inner.base_lrs = [rate] * len(inner.base_lrs)
-    inner._last_lr = [last * rate / before for last in inner._last_lr]
+    inner._last_lr = [last * rate / old_rate for last in inner._last_lr]
     for group in optimiser.param_groups:
         group["initial_lr"] = rate
-        group["lr"] *= rate / before
+        group["lr"] *= rate / old_rate
 
 
 def _finite(tensors: list[torch.Tensor]) -> bool:

@@ -22,7 +22,7 @@ from avem_train.packing.tree import Token
 
 
 @dataclass(frozen=True)
-class Scored:
+class ResponseLogps:
     """Log-probabilities of responses in nats."""
 
     total: torch.Tensor
@@ -60,7 +60,7 @@ def sequences(backbone: Backbone, responses: Sequence[Response]) -> Sequences:
 
 def score(
     model: nn.Module, backbone: Backbone, responses: Sequence[Response], packed: bool = True, watch: Sequence[int] = ()
-) -> Scored:
+) -> ResponseLogps:
     """Log-probabilities of the responses, with gradients where `model` has them.
 
     model: the backbone's language model, or what wraps it. packed: share common prefixes; the values are those of the
@@ -70,20 +70,20 @@ def score(
     number = {response: i for i, response in enumerate(unique)}
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode(list(dict.fromkeys(source for response in unique for source in response.sources)))
-    scored = sequences(backbone, unique)
-    rows = tree.rows(scored.tokens, share=packed)
-    row_of, place, lengths = _predicting(rows, scored)
+    batch = sequences(backbone, unique)
+    rows = tree.rows(batch.tokens, share=packed)
+    row_of, place, lengths = _predicting(rows, batch)
     with _media_filled_in(backbone.model, rows, features), _head_only_at(backbone.model, row_of, place):
         logits = model(**inputs(backbone.model, rows)).logits
     logps = logits.float().log_softmax(-1)
-    targets = torch.tensor([id_ for target in scored.targets for id_ in target], device=logps.device)
-    taken = logps.gather(-1, targets[:, None])[:, 0].split(lengths)
+    targets = torch.tensor([id_ for target in batch.targets for id_ in target], device=logps.device)
+    token_logps = logps.gather(-1, targets[:, None])[:, 0].split(lengths)
     watched = logps[_starts(lengths)][:, list(watch)].detach()
     back = torch.tensor([number[response] for response in responses], device=logps.device)
-    return Scored(torch.stack([part.sum() for part in taken])[back], watched[back])
+    return ResponseLogps(torch.stack([part.sum() for part in token_logps])[back], watched[back])
 
 
-def inputs(model: PreTrainedModel, rows: Sequence[tree.Row]) -> dict[str, Any]:
+def inputs(model: PreTrainedModel, rows: Sequence[tree.PackedRow]) -> dict[str, Any]:
     """Arguments of the model's forward for rows padded on the right; with `causal_until` where `attention` takes it.
 
     The ids of media are 0 here: their features are put over them. Positions are (rows, length), or (3, rows, length)
@@ -100,22 +100,26 @@ def inputs(model: PreTrainedModel, rows: Sequence[tree.Row]) -> dict[str, Any]:
     if allowed.ndim == 4:
         dtype = table.dtype
         allowed = torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, torch.finfo(dtype).min)
-    made = {
+    tensors = {
         "input_ids": ids,
         "position_ids": positions if flat else positions.permute(2, 0, 1),
         "attention_mask": allowed,
     }
-    given: dict[str, Any] = {name: value.to(table.device) for name, value in made.items()} | {"use_cache": False}
+    model_inputs: dict[str, Any] = {name: value.to(table.device) for name, value in tensors.items()} | {
+        "use_cache": False
+    }
     if allowed.ndim == 4 and attention.installed(model.get_decoder()):
-        given["causal_until"] = min(tree.prefix_length(row) for row in rows)
-    return given
+        model_inputs["causal_until"] = min(tree.prefix_length(row) for row in rows)
+    return model_inputs
 
 
-def _predicting(rows: Sequence[tree.Row], scored: Sequences) -> tuple[list[int], list[int], list[int]]:
+def _predicting(rows: Sequence[tree.PackedRow], batch: Sequences) -> tuple[list[int], list[int], list[int]]:
     """Row and place of every token that predicts one of a response, one response after the other; their lengths."""
-    where = {number: (row, places) for row, made in enumerate(rows) for number, places in made.places.items()}
+    where = {
+        number: (row, places) for row, packed_row in enumerate(rows) for number, places in packed_row.places.items()
+    }
     row_of, place, lengths = [], [], []
-    for number, target in enumerate(scored.targets):
+    for number, target in enumerate(batch.targets):
         row, places = where[number]
         place += places[-len(target) :]
         row_of += [row] * len(target)
@@ -125,7 +129,7 @@ def _predicting(rows: Sequence[tree.Row], scored: Sequences) -> tuple[list[int],
 
 @contextmanager
 def _media_filled_in(
-    model: PreTrainedModel, rows: Sequence[tree.Row], features: dict[Source, torch.Tensor]
+    model: PreTrainedModel, rows: Sequence[tree.PackedRow], features: dict[Source, torch.Tensor]
 ) -> Iterator[None]:
     """Inside the block the embedding table gives features where tokens stand for media."""
     spots = [
@@ -135,7 +139,7 @@ def _media_filled_in(
         if token.medium is not None
     ]
 
-    def put(_module: nn.Module, _inputs: tuple[Any, ...], embedded: torch.Tensor) -> torch.Tensor:
+    def insert_media(_module: nn.Module, _inputs: tuple[Any, ...], embedded: torch.Tensor) -> torch.Tensor:
         """The table's output (rows, length, hidden) with the features in it."""
         if not spots:
             return embedded
@@ -147,7 +151,7 @@ def _media_filled_in(
         at = tuple(torch.tensor(index, device=embedded.device) for index in zip(*(s[:2] for s in spots), strict=True))
         return embedded.index_put(at, values)
 
-    handle = model.get_input_embeddings().register_forward_hook(put)
+    handle = model.get_input_embeddings().register_forward_hook(insert_media)
     try:
         yield
     finally:
@@ -162,8 +166,8 @@ def _starts(lengths: Sequence[int]) -> list[int]:
 def _head_only_at(model: PreTrainedModel, row: Sequence[int], place: Sequence[int]) -> Iterator[None]:
     """Inside the block the head sees hidden states (places, hidden) instead of (rows, length, hidden)."""
 
-    def pick(_module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
-        hidden = given[0]
+    def pick(_module: nn.Module, head_inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        hidden = head_inputs[0]
         return (hidden[torch.tensor(row, device=hidden.device), torch.tensor(place, device=hidden.device)],)
 
     handle = model.get_output_embeddings().register_forward_pre_hook(pick)

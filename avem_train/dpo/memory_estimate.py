@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from avem_train.data.responses import Responses
     from avem_train.dpo.dataset import PreferenceDataset
 
-_TRIED = 4  # records of each ranking that are looked at
+_CANDIDATES = 4  # records of each ranking that are looked at
 _LINEARS = 7  # with adapters, in a layer
 
 
@@ -61,14 +61,14 @@ class ComputeOptions:
     """Every layer keeps its input alone, and one at a time all else."""
 
     @property
-    def wide(self) -> int:
+    def number_bytes(self) -> int:
         """Bytes of a number."""
         return 2 if self.half else 4
 
     @property
-    def seen(self) -> int:
+    def attention_bytes(self) -> int:
         """Bytes of a number in attention, which a CPU computes in float32 for weights in bfloat16 (`attention`)."""
-        return 4 if self.on_cpu and self.half_weights else self.wide
+        return 4 if self.on_cpu and self.half_weights else self.number_bytes
 
 
 @dataclass(frozen=True)
@@ -93,19 +93,19 @@ class Memory:
 
 
 def largest(dataset: "PreferenceDataset", count: int, packed: bool) -> Batch:
-    """A batch of so many of the longest records.
+    """A batch of the `count` longest records.
 
-    Media are encoded only of those that may be it: the longest clips, the longest texts, and what is long in both.
+    Only the media of candidates are encoded: the longest clips, the longest texts, and those long in both.
     """
     records = dataset.responses(0)
     seconds = {path: _seconds(path) for path in {source.path for one in records for source in _sources(one)}}
     clip = [sum(seconds[source.path] for source in _sources(one)) for one in records]
     text = [sum(len(response.prompt) + len(response.text) for response in one.media.values()) for one in records]
-    both = [c / (max(clip) or 1) + t / (max(text) or 1) for c, t in zip(clip, text, strict=True)]
-    tried_each = max(_TRIED, count)
+    combined = [c / (max(clip) or 1) + t / (max(text) or 1) for c, t in zip(clip, text, strict=True)]
+    tried_each = max(_CANDIDATES, count)
     order = range(len(records))
-    tried = {i for ranking in (clip, text, both) for i in sorted(order, key=ranking.__getitem__)[-tried_each:]}
-    sizes = {i: _batch(dataset, [records[i]], packed).tokens for i in sorted(tried)}
+    candidates = {i for ranking in (clip, text, combined) for i in sorted(order, key=ranking.__getitem__)[-tried_each:]}
+    sizes = {i: _batch(dataset, [records[i]], packed).tokens for i in sorted(candidates)}
     chosen = sorted(sizes, key=sizes.__getitem__)[-count:]
     return _batch(dataset, [records[i] for i in chosen], packed)
 
@@ -114,12 +114,12 @@ def _batch(dataset: "PreferenceDataset", records: Sequence["Responses"], packed:
     responses = list(dict.fromkeys(response for one in records for response in one.media.values()))
     with torch.no_grad():
         dataset.backbone.encode(list(dict.fromkeys(source for response in responses for source in response.sources)))
-    made = logprobs.sequences(dataset.backbone, responses)
-    rows = tree.rows(made.tokens, packed)
+    batch = logprobs.sequences(dataset.backbone, responses)
+    rows = tree.rows(batch.tokens, packed)
     branched = any(len(row.parents) > 1 for row in rows)
     lengths = [len(row.tokens) for row in rows]
     prefix = min(map(tree.prefix_length, rows)) if branched else None
-    return Batch(len(rows), max(lengths), prefix, len(set(lengths)) > 1, sum(map(len, made.targets)))
+    return Batch(len(rows), max(lengths), prefix, len(set(lengths)) > 1, sum(map(len, batch.targets)))
 
 
 def _sources(one: "Responses") -> list[Any]:
@@ -138,33 +138,35 @@ def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
     """Bytes that all layers keep for the backward pass. config: of the language model."""
     hidden, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
     queries, keys = _widths(config)
-    wide, seen = running.wide, running.seen
+    number_bytes, attention_bytes = running.number_bytes, running.attention_bytes
     norms = 4 * (2 * hidden + 2)  # in float32 always
     # cast for each adapter apart in half precision; else queries, keys and values share one, and so do gate and up
-    inputs = wide * (5 * hidden + queries + inner) if running.half else wide * (2 * hidden + inner)
-    attended = seen * (2 * queries + 2 * keys) + 4 * heads
+    inputs = number_bytes * (5 * hidden + queries + inner) if running.half else number_bytes * (2 * hidden + inner)
+    attended = attention_bytes * (2 * queries + 2 * keys) + 4 * heads
     if batch.prefix is not None:  # prefix and branches are joined again; with a mask, keys and values go to every head
-        attended += (0 if running.half else wide * queries) + (2 * seen * queries if keys < queries else 0)
-    one = batch.tokens * (norms + inputs + attended + wide * (3 * inner + _LINEARS * running.rank))
+        attended += (0 if running.half else number_bytes * queries) + (
+            2 * attention_bytes * queries if keys < queries else 0
+        )
+    one = batch.tokens * (norms + inputs + attended + number_bytes * (3 * inner + _LINEARS * running.rank))
     one += _mask(batch, running)
     if running.half:  # copies in bfloat16: of the adapters, and of weights that are not
         one += 2 * running.rank * (_LINEARS * hidden + 2 * queries + 2 * keys + 3 * inner)
         one += 0 if running.half_weights else 2 * hidden * (2 * queries + 2 * keys + 3 * inner)
     count: int = config.num_hidden_layers
-    return one + count * batch.tokens * hidden * wide if running.checkpointing else count * one
+    return one + count * batch.tokens * hidden * number_bytes if running.checkpointing else count * one
 
 
 def _mask(batch: Batch, running: ComputeOptions) -> int:
     """Bytes of a layer's own copy of the mask."""
     square = batch.rows * batch.length**2
     if batch.prefix is None:
-        return running.seen * square if batch.padded else 0
+        return running.attention_bytes * square if batch.padded else 0
     if running.half and not running.half_weights:
         return 2 * batch.rows * (batch.length - batch.prefix) * batch.length
     return 4 * square if running.half and running.on_cpu else 0
 
 
-def taken(config: Any, parameters: Sequence[torch.nn.Parameter], batch: Batch, running: ComputeOptions) -> Memory:
+def estimate(config: Any, parameters: Sequence[torch.nn.Parameter], batch: Batch, running: ComputeOptions) -> Memory:
     """What training takes. parameters: of the model with its adapters and of its encoders."""
     trained = sum(p.numel() for p in parameters if p.requires_grad)
     mask = batch.rows * batch.length**2 * (2 if running.half_weights else 4) if batch.prefix is not None else 0

@@ -24,38 +24,38 @@ def settle(adapters: Path, base: Path) -> None:
 
 
 NAME = "README.md"
-_OWN = ("data", "out", "root", "model", "running")
+_NOT_PRINTED = ("data", "out", "root", "model", "running")
 """Settings that a card leaves out: paths of this machine, and what changes no result."""
 
 
 def write(out: Path, about: Mapping[str, Any], base: Path) -> None:
     """Write the card of a finished training. about: its training.json. base: the folder of its base weights."""
     settings, data, update = about["settings"], about["data"], about["update"]
-    named, revision = of_base(base)
+    base_model, revision = of_base(base)
     licence = _licence(base)
     kind = "Weights" if settings["merge"] else "LoRA adapters"
     metadata = {
-        "base_model": named,
+        "base_model": base_model,
         "base_model_relation": "finetune" if settings["merge"] else "adapter",
         "library_name": "transformers" if settings["merge"] else "peft",
         "license": licence or "other",
         "tags": ["dpo", "emorealm"],
     }
-    recipe = {name: value for name, value in settings.items() if name not in _OWN}
+    recipe = {name: value for name, value in settings.items() if name not in _NOT_PRINTED}
     rows = {
-        "base": f"{named}{f' at {revision}' if revision else ''}, fingerprint {about['model']['fingerprint']}",
+        "base": f"{base_model}{f' at {revision}' if revision else ''}, fingerprint {about['model']['fingerprint']}",
         "data": f"{Path(data['file']).name}, {data['records']} records, sha256 {data['sha256']}",
         "made": f"{about['steps']} steps of {update['records']} records in {about['seconds']} s, {update['dtype']}"
         + " weights, computed in bfloat16" * update["mixed"],
         "with": ", ".join(f"{package} {version}" for package, version in about["versions"].items()),
-        "licence": licence or f"that of {named}, whose terms hold for what is made of it, and that of the data",
+        "licence": licence or f"that of {base_model}, whose terms hold for what is made of it, and that of the data",
     }
     lowered = [f"after step {one['after_step']} to {one['to']:g}" for one in about.get("lowered", [])]
     rows |= {"learning rate lowered": ", ".join(lowered)} if lowered else {}
     metrics = {name: value for name, value in about["metrics"].items() if isinstance(value, int | float)}
     text = (
         f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---\n\n# {out.name}\n\n"
-        f"{kind} made of {named} by preference training (emorealm's `avem-train`).\n\n{_table(rows)}\n\n"
+        f"{kind} made of {base_model} by preference training (emorealm's `avem-train`).\n\n{_table(rows)}\n\n"
         f"## Recipe\n\n```yaml\n{yaml.safe_dump(recipe, sort_keys=False)}```\n\n## Last logged step\n\n"
         f"{_table({name: f'{value:.6g}' for name, value in metrics.items()})}\n\n"
         "These are of training, not of a benchmark: `emorealm eval --model_args pretrained=FOLDER` measures that.\n"
@@ -70,7 +70,7 @@ def of_base(base: Path) -> tuple[str, str | None]:
     """
     if base == NANO:
         return NANO.name, None
-    return hub.published(base) or (str(base), None)
+    return hub.snapshot(base) or (str(base), None)
 
 
 def _licence(base: Path) -> str:

@@ -2,9 +2,9 @@
 
 Both are the model before training (adapters off), with media or without, so one cache holds both, response by
 response. A value's key covers all that it depends on: weights, tokenizer and feature extractor, precision, prompt
-template, the files (a sample of what they hold, size, time of change; not where they lie) or the noise on them, prompt
-and response. Whatever changes has another key and is computed; a sweep over losses, seeds or learning rates, or a move
-of the files, computes nothing twice.
+template, the files (a sample of their content, size, time of change; not their paths) or the noise on them, prompt
+and response. After any change of these the key differs, and the value is computed. A sweep over losses, seeds or
+learning rates uses the cache again, and so does a training whose files were moved.
 """
 
 import hashlib
@@ -88,10 +88,10 @@ class CachedLogps:
     def _stamp(self, path: str) -> list[int | str]:
         """What tells a file from another, wherever it lies; looked at once."""
         if path not in self._stamps:
-            found = availability.stamp(path)
-            if found is None:
+            stamp = availability.stamp(path)
+            if stamp is None:
                 raise FileNotFoundError(f"{path}: no such file any more")
-            self._stamps[path] = [*found, sample(Path(path))]
+            self._stamps[path] = [*stamp, sample(Path(path))]
         return self._stamps[path]
 
 
@@ -104,21 +104,23 @@ def compute_missing(
     one that was stopped goes on to the same values in the last digit. The first process shows a bar of its own share.
     """
     chunks = [groups[start : start + batch] for start in range(0, len(groups), batch)]
-    lacking = [[r for r in dict.fromkeys(r for group in chunk for r in group) if r not in cached] for chunk in chunks]
-    lacking = [chunk for chunk in lacking if chunk]
-    if lacking:
+    missing_chunks = [
+        [r for r in dict.fromkeys(r for group in chunk for r in group) if r not in cached] for chunk in chunks
+    ]
+    missing_chunks = [chunk for chunk in missing_chunks if chunk]
+    if missing_chunks:
         cached.check_writable()
-    hidden = not lacking or cached.process > 0
-    bar = tqdm(total=sum(map(len, lacking)), desc="reference", unit="response", disable=hidden, mininterval=1)
-    for number, chunk in enumerate(lacking):
-        for ahead in lacking[number : number + 2]:
+    hidden = not missing_chunks or cached.process > 0
+    bar = tqdm(total=sum(map(len, missing_chunks)), desc="reference", unit="response", disable=hidden, mininterval=1)
+    for number, chunk in enumerate(missing_chunks):
+        for ahead in missing_chunks[number : number + 2]:
             backbone.prefetch([source for response in ahead for source in response.sources])
         with torch.no_grad():
             total = logprobs.score(backbone.model, backbone, chunk, packed).total
         cached.add(dict(zip(chunk, total.tolist(), strict=True)))
         bar.update(len(chunk))
     bar.close()
-    return sum(map(len, lacking))
+    return sum(map(len, missing_chunks))
 
 
 def _digest(about: list[Any]) -> str:

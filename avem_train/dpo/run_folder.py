@@ -79,11 +79,11 @@ class RunFolder:
         self.path = settings.out
         self.writes = arguments.should_save
         slice_ = arguments.world_size * arguments.per_device_train_batch_size
-        named, revision = model_card.of_base(model_folder)
+        base_model, revision = model_card.of_base(model_folder)
         self.about = _plain(
             {
                 "settings": {name: value for name, value in asdict(settings).items() if name not in ("running", "out")},
-                "model": {"folder": named, "revision": revision, "fingerprint": fingerprint(model_folder)},
+                "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
                 "data": {"file": str(settings.data), "sha256": _sha256(settings.data), "records": records},
                 "update": {
                     "records": slice_ * arguments.gradient_accumulation_steps,
@@ -99,46 +99,46 @@ class RunFolder:
         return self.path / "training.json"
 
     def finished(self) -> int | None:
-        """Steps of the finished training that is here already, None if there is none.
+        """Steps of a finished training in this folder, None if there is none.
 
-        Stops where the folder holds a training of something else, or one with another update; into how many processes,
-        batches and accumulated batches an update is divided does not matter.
+        Stops where the folder holds a different training. An update may be divided differently into processes, batches
+        and accumulated batches, as long as it has as many records.
         """
         if not self._file.is_file():
             return None
-        found = read_json(self._file, dict, "it is not what a training writes; name another out")
-        steps = found.get("steps")
+        saved_record = read_json(self._file, dict, "it is not what a training writes; name another out")
+        steps = saved_record.get("steps")
         for part in ("settings", "model", "data", "update"):
-            there, here = _deciding(found, part), _deciding(self.about, part)
+            saved, current = _deciding(saved_record, part), _deciding(self.about, part)
             if part == "settings" and not isinstance(steps, int):
-                there = self._lowered(there, here, found)
-            if part == "update" and there is None:
+                saved = self._lowered(saved, current, saved_record)
+            if part == "update" and saved is None:
                 continue  # written before it was recorded
-            if there != here:
+            if saved != current:
                 stop(
-                    f"{self.path} holds another training: its {part} differ ({_difference(there, here)}); "
+                    f"{self.path} holds another training: its {part} differ ({_difference(saved, current)}); "
                     f"{_REMEDY.get(part, '')}name another out, or delete that folder"
                 )
         return steps if isinstance(steps, int) else None
 
-    def _lowered(self, there: Any, here: Any, found: Mapping[str, Any]) -> Any:
-        """The settings there, with the learning rate here if that is lower: so a training is saved from overflow.
+    def _lowered(self, saved: Any, current: Any, saved_record: Mapping[str, Any]) -> Any:
+        """The saved settings, with the current learning rate if it is lower, which may help after an overflow.
 
-        What was lowered, at which step, goes into this training's record with what was lowered before.
+        The change and its step are added to the record of this training.
         """
-        before = found.get("lowered")
-        if isinstance(before, list):
-            self.about["lowered"] = before
+        earlier = saved_record.get("lowered")
+        if isinstance(earlier, list):
+            self.about["lowered"] = earlier
         try:
-            former, rate = there["optimiser"]["learning_rate"], here["optimiser"]["learning_rate"]
+            former, rate = saved["optimiser"]["learning_rate"], current["optimiser"]["learning_rate"]
             lower = rate < former
         except (KeyError, TypeError):
-            return there
+            return saved
         if not lower:
-            return there
+            return saved
         change = {"after_step": self.last_checkpoint()[0], "from": former, "to": rate}
         self.about["lowered"] = [*self.about.get("lowered", []), change]
-        return there | {"optimiser": there["optimiser"] | {"learning_rate": rate}}
+        return saved | {"optimiser": saved["optimiser"] | {"learning_rate": rate}}
 
     def begin(self) -> None:
         """Write down what is about to be trained."""
@@ -168,10 +168,10 @@ class RunFolder:
 
     def merge(self, dtype: torch.dtype) -> None:
         """Write whole weights of a dtype: the model's, loaded again, with the adapters added."""
-        whole = loading.load(self.model_folder, torch.device("cpu"), dtype, 0)
-        whole.close()
-        lora_folders.merge("avem-train", whole.model, self.path / "adapter").save_pretrained(self.path)
-        whole.processor.save_pretrained(self.path)
+        backbone = loading.load(self.model_folder, torch.device("cpu"), dtype, 0)
+        backbone.close()
+        lora_folders.merge("avem-train", backbone.model, self.path / "adapter").save_pretrained(self.path)
+        backbone.processor.save_pretrained(self.path)
         files.readable(self.path)
 
     def finish(self, seconds: float) -> int:
@@ -205,30 +205,30 @@ class RunFolder:
 
 
 def last_checkpoint(out: Path) -> tuple[int, str | None]:
-    """Steps and folder of the last whole checkpoint of a training, 0 and None if there is none.
+    """Steps and folder of the last complete checkpoint of a training; 0 and None without one.
 
     `trainer_state.json` is written last, so a save that was killed lacks it.
     """
-    whole: list[tuple[int, str | None]] = [(0, None)]
+    complete: list[tuple[int, str | None]] = [(0, None)]
     for path in (out / "checkpoints").glob("checkpoint-*"):
         with contextlib.suppress(Unreadable):
             state = typed(parse_json(read_bytes(path / "trainer_state.json")), dict)
             if isinstance(state.get("global_step"), int):
-                whole.append((state["global_step"], str(path)))
-    return max(whole, key=lambda found: found[0])
+                complete.append((state["global_step"], str(path)))
+    return max(complete, key=lambda found: found[0])
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
     """The lines of a log.jsonl, without one that a kill cut short."""
-    found = []
+    entries = []
     try:
         text = read_bytes(path).decode(errors="replace")
     except Unreadable:
         return []
     for _, line in lines(text):
         with contextlib.suppress(ValueError):
-            found.append(typed(parse_json(line), dict))
-    return found
+            entries.append(typed(parse_json(line), dict))
+    return entries
 
 
 def _deciding(about: dict[str, Any], part: str) -> Any:
@@ -236,14 +236,14 @@ def _deciding(about: dict[str, Any], part: str) -> Any:
 
     Where data and weights lie may: their hashes say what they are.
     """
-    found = about.get(part)
-    if not isinstance(found, dict):
-        return found
-    found = {name: value for name, value in found.items() if name not in _PLACES.get(part, ())}
-    if not isinstance(found.get("optimiser"), dict):
-        return found
-    optimiser = {name: value for name, value in found["optimiser"].items() if name not in _DIVIDING}
-    return found | {"optimiser": optimiser}
+    content = about.get(part)
+    if not isinstance(content, dict):
+        return content
+    content = {name: value for name, value in content.items() if name not in _PLACES.get(part, ())}
+    if not isinstance(content.get("optimiser"), dict):
+        return content
+    optimiser = {name: value for name, value in content["optimiser"].items() if name not in _DIVIDING}
+    return content | {"optimiser": optimiser}
 
 
 def _anywhere(settings: "Settings") -> "Settings":
@@ -264,13 +264,13 @@ def _plain(content: Any) -> Any:
     return json.loads(json.dumps(content, default=str))
 
 
-def _difference(found: Any, wanted: Any, name: str = "") -> str:
+def _difference(saved: Any, expected: Any, name: str = "") -> str:
     """The first key that differs, with both values."""
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for key in sorted({*found, *wanted}):
-            if found.get(key) != wanted.get(key):
-                return _difference(found.get(key), wanted.get(key), f"{name}.{key}" if name else key)
-    return f"{name}: {found!r} there, {wanted!r} here"
+    if isinstance(saved, dict) and isinstance(expected, dict):
+        for key in sorted({*saved, *expected}):
+            if saved.get(key) != expected.get(key):
+                return _difference(saved.get(key), expected.get(key), f"{name}.{key}" if name else key)
+    return f"{name}: {saved!r} there, {expected!r} here"
 
 
 def _sha256(path: Path) -> str:

@@ -29,7 +29,7 @@ class Lora:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """AdamW and its schedule (Section C.3). Raises ValueError for a setting outside what is said here."""
+    """AdamW and its schedule (Section C.3). Raises ValueError for a setting out of range."""
 
     learning_rate: float = 5e-7
     """The peak, above 0."""

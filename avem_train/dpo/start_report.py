@@ -22,16 +22,16 @@ def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
     """What trains, on how much, for how long, in about how much memory."""
     dataset, arguments = trainer.dataset, trainer.args
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
-    whole = sum(p.numel() for p in parameters(trainer))
+    total = sum(p.numel() for p in parameters(trainer))
     packed, plain = tokens(dataset, True), tokens(dataset, False)
     update = trainer.sampler.update
     steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(dataset.records) // update)
-    taken = packed if dataset.packed else plain
+    row_tokens = packed if dataset.packed else plain
     most = needed(settings, trainer, memory_estimate.largest(dataset, arguments.train_batch_size, dataset.packed))
     return (
-        f"training {trained:,} of {whole:,} parameters (LoRA, rank {settings.lora.rank}) on {len(dataset.records):,} "
-        f"records: {steps:,} steps of {update} records, about {taken * update:,.0f} tokens each "
-        f"({plain / taken:.1f}x less than one row a response), about "
+        f"training {trained:,} of {total:,} parameters (LoRA, rank {settings.lora.rank}) on {len(dataset.records):,} "
+        f"records: {steps:,} steps of {update} records, about {row_tokens * update:,.0f} tokens each "
+        f"({plain / row_tokens:.1f}x less than one row a response), about "
         f"{size(most.total)} on {arguments.device} -> {settings.out}"
     )
 
@@ -65,7 +65,7 @@ def parameters(trainer: "PreferenceTrainer") -> Iterator[torch.nn.Parameter]:
 
 def needed(settings: "Settings", trainer: "PreferenceTrainer", batch: memory_estimate.Batch) -> memory_estimate.Memory:
     """What the training takes with batches of that size."""
-    given = list(parameters(trainer))
+    model_parameters = list(parameters(trainer))
     running = memory_estimate.ComputeOptions(
         settings.lora.rank,
         half=trainer.args.bf16,
@@ -73,4 +73,4 @@ def needed(settings: "Settings", trainer: "PreferenceTrainer", batch: memory_est
         on_cpu=trainer.args.device.type == "cpu",
         checkpointing=settings.running.checkpointing,
     )
-    return memory_estimate.taken(trainer.model.config.get_text_config(), given, batch, running)
+    return memory_estimate.estimate(trainer.model.config.get_text_config(), model_parameters, batch, running)

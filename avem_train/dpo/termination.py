@@ -1,6 +1,6 @@
-"""SIGTERM, which a scheduler sends before it takes a machine away: the update is made, saved, and the training ends.
+"""SIGTERM, which a scheduler sends before it stops a job: the update is finished and saved, then the training ends.
 
-On several processes all of them end after the same update, whichever heard of it, so that none waits for another.
+With several processes all end after the same update, whichever of them got the signal.
 """
 
 import signal
@@ -26,16 +26,16 @@ class Termination(TrainerCallback):
         self._updating = False
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
-        """Inside the block the signal is listened to; only a main thread can."""
+    def listening(self) -> Iterator[None]:
+        """Handle the signal inside the block; only a main thread can."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGTERM, self._hear)
+        previous_handler = signal.signal(signal.SIGTERM, self._hear)
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            signal.signal(signal.SIGTERM, previous_handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.requested or not self._updating:
@@ -64,6 +64,8 @@ class Termination(TrainerCallback):
         self._updating = False
         if self.requested and state.global_step < state.max_steps:
             if args.should_save:
-                said = f"emorealm: ended by SIGTERM after step {state.global_step} of {state.max_steps}, which is saved"
-                print(f"\n{said}; the same command goes on from there", file=sys.stderr, flush=True)
+                message = (
+                    f"emorealm: ended by SIGTERM after step {state.global_step} of {state.max_steps}, which is saved"
+                )
+                print(f"\n{message}; the same command goes on from there", file=sys.stderr, flush=True)
             raise SystemExit(STATUS)

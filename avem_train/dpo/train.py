@@ -53,7 +53,7 @@ def run(settings: Settings) -> None:
 
     termination = Termination()
     try:
-        with termination.heard():
+        with termination.listening():
             result = train(settings, termination=termination)
         if launched("RANK", 0, "avem-train") == 0:
             print(closing(result, family(find(settings.model))), flush=True)
@@ -71,8 +71,8 @@ def run(settings: Settings) -> None:
 def closing(result: TrainResult, model_type: str) -> str:
     """The last line of a training: what it made, and how that is evaluated."""
     model = "avere" if model_type == "avere" else "qwen2_5_omni_av"
-    asked = f"emorealm eval --tasks emorealm --model {model} --model_args pretrained={result.out}"
-    return f"{result.out}: {result.steps} steps are done, {result.seconds / 60:.0f} min in this call; next: {asked}"
+    command = f"emorealm eval --tasks emorealm --model {model} --model_args pretrained={result.out}"
+    return f"{result.out}: {result.steps} steps are done, {result.seconds / 60:.0f} min in this call; next: {command}"
 
 
 def train(
@@ -107,15 +107,16 @@ def _trained(
 
     started = time.monotonic()
     root = Path(settings.root) if settings.root else None
-    marks = (
+    own_tokens = (
         special_tokens.of(backbone.processor)
         if backbone
         else special_tokens.of_folder(model_folder, loading.family(model_folder))
     )
     needs = checks.Needs(
-        settings.negatives if settings.objective.lambda_av else None, settings.objective.responses, marks
+        settings.negatives if settings.objective.lambda_av else None, settings.objective.responses, own_tokens
     )
-    records = checks.load(settings.data, root, settings.out, settings.on_bad_record, needs, first=arguments.should_save)
+    bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
+    records = checks.load(settings.data, root, bad_records, needs)
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
     folder = RunFolder(settings, model_folder, len(records), arguments, dtype)
     if (steps := folder.finished()) is not None:
@@ -223,11 +224,11 @@ def cached_logps(
     precision = f"{dataset.backbone.model.dtype}{', computed in bfloat16' * arguments.bf16}"
     cached = CachedLogps(place, dataset.backbone, precision, arguments.process_index)
     groups = [one.all for one in dataset.responses(0)]
-    mine = groups[arguments.process_index :: arguments.world_size]
+    rank_groups = groups[arguments.process_index :: arguments.world_size]
     with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
-        compute_missing(cached, dataset.backbone, mine, 4 * settings.optimiser.batch, settings.running.packed)
+        compute_missing(cached, dataset.backbone, rank_groups, 4 * settings.optimiser.batch, settings.running.packed)
     if arguments.world_size > 1:
-        for part in gather_object([cached.by_key(response for group in mine for response in group)]):
+        for part in gather_object([cached.by_key(response for group in rank_groups for response in group)]):
             cached.merge(part)
     return cached
 

@@ -31,12 +31,10 @@ class MetricMeans:
     def __init__(self) -> None:
         self.sums: dict[str, torch.Tensor] = {}
 
-    def update(
-        self, values: Mapping[str, torch.Tensor], counted: Mapping[str, torch.Tensor], real: torch.Tensor
-    ) -> None:
-        """Add values (batch,) of the records that are `real` and, where `counted` has the name, counted."""
+    def update(self, values: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor], real: torch.Tensor) -> None:
+        """Add values (batch,) of the records that are `real` and, where `masks` has the name, in its mask (batch,)."""
         for name, value in values.items():
-            use = real & counted[name] if name in counted else real
+            use = real & masks[name] if name in masks else real
             pair = torch.stack([value.masked_fill(~use, 0).sum().double(), use.sum().double()])
             self.sums[name] = self.sums[name] + pair if name in self.sums else pair
 
@@ -121,8 +119,8 @@ class PreferenceTrainer(Trainer):
     def _policy_logps(self, model: nn.Module, batch: Sequence[Responses]) -> "BatchLogps":
         roles = [one.media for one in batch]
         flat = [response for of_record in roles for response in of_record.values()]
-        scored = logprobs.score(model, self.dataset.backbone, flat, self.dataset.packed, self.dataset.watch)
-        return BatchLogps.of(self.dataset.media_roles, roles, scored.total, scored.watched)
+        scores = logprobs.score(model, self.dataset.backbone, flat, self.dataset.packed, self.dataset.watch)
+        return BatchLogps.of(self.dataset.media_roles, roles, scores.total, scores.watched)
 
     def _reference_logps(
         self, model: nn.Module, batch: Sequence[Responses]
@@ -143,9 +141,9 @@ class PreferenceTrainer(Trainer):
 
     def _check_finite(self, samples: Sequence[Sample], loss: torch.Tensor) -> None:
         finite = loss.isfinite().tolist()
-        bad = [sample for sample, fine in zip(samples, finite, strict=True) if not fine]
-        if bad:
-            names = ", ".join(repr(self.dataset.records[sample.record].id) for sample in bad)
+        bad_samples = [sample for sample, fine in zip(samples, finite, strict=True) if not fine]
+        if bad_samples:
+            names = ", ".join(repr(self.dataset.records[sample.record].id) for sample in bad_samples)
             raise LossNotFinite(f"the loss of record {names} is no number at step {self.state.global_step + 1}")
 
     def _update_metrics(
@@ -158,15 +156,15 @@ class PreferenceTrainer(Trainer):
     ) -> None:
         """Add to what the next log holds; a response's values count only where a record has that response."""
         values = dict(parts)
-        counted: dict[str, torch.Tensor] = {}
+        masks: dict[str, torch.Tensor] = {}
         for name, weight in weights.items():
-            counted |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
+            masks |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
         values["logps/chosen"] = policy.logps.chosen.detach()
         if policy.watched is not None:
             margin, has = self._yes_no(batch, policy.watched)
-            values["margins/yes_no"], counted["margins/yes_no"] = margin, has
+            values["margins/yes_no"], masks["margins/yes_no"] = margin, has
         real = torch.tensor([sample.weight > 0 for sample in samples], device=self.args.device)
-        self.metrics.update(values, counted, real)
+        self.metrics.update(values, masks, real)
 
     def _yes_no(self, batch: Sequence[Responses], watched: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Log p(right word) - log p(other) at a chosen response that begins with "Yes" or "No", and where one does."""

@@ -31,7 +31,7 @@ _OTHER = {"video": "audio", "audio": "video"}
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings:  # its name is part of the keys of cached stages
     """Of both trainings; the learning rates have a warm-up of 100 steps and go to 0 as a cosine (see `optimiser`)."""
 
     video_steps: int = 1050
@@ -57,9 +57,9 @@ def views(model: AvereForConditionalGeneration, modality: str, inputs: torch.Ten
     inner = model.model
     if modality == "video":
         return [inner.video_tower(inputs, num_layers=model.config.vision_layers_run).flatten(1, 2)]
-    heard = inner.audio_tower(inputs).last_hidden_state
+    audio_states = inner.audio_tower(inputs).last_hidden_state
     window, stride = model.config.qformer_config.window_states, model.config.qformer_config.stride_states
-    return [inner.audio_projector.read(heard), heard.unfold(1, window, stride).mean(-1)]
+    return [inner.audio_projector.read(audio_states), audio_states.unfold(1, window, stride).mean(-1)]
 
 
 def _trained(model: AvereForConditionalGeneration, modality: str) -> list[nn.Parameter]:
@@ -72,8 +72,8 @@ def _trained(model: AvereForConditionalGeneration, modality: str) -> list[nn.Par
 
 def balanced_accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """Mean of the recalls of present and of absent, for each column; logits and truth (clips, cues); in [0, 1]."""
-    said, there = logits > 0, truth > 0.5
-    return ((said & there).sum(0) / there.sum(0) + (~said & ~there).sum(0) / (~there).sum(0)) / 2
+    predicted, present = logits > 0, truth > 0.5
+    return ((predicted & present).sum(0) / present.sum(0) + (~predicted & ~present).sum(0) / (~present).sum(0)) / 2
 
 
 @torch.no_grad()
@@ -100,10 +100,10 @@ def train(
     for head in heads:
         nn.init.zeros_(head.weight)
         nn.init.constant_(head.bias, -3.0)  # cues are rare
-    matrices, rest = split(model, _trained(model, modality))
+    matrices, other_parameters = split(model, _trained(model, modality))
     steps, peak = getattr(settings, f"{modality}_steps"), getattr(settings, f"{modality}_learning_rate")
     of_heads = [parameter for head in heads for parameter in head.parameters()]
-    optimiser = MuonAdamW(matrices, [*rest, *of_heads], Schedule(steps, peak))
+    optimiser = MuonAdamW(matrices, [*other_parameters, *of_heads], Schedule(steps, peak))
     model.train()
     bar = tqdm(range(steps), desc=f"{modality} encoder", unit="step", mininterval=5)
     order: list[torch.Tensor] = []
@@ -122,10 +122,10 @@ def train(
 def cue_scores(head: nn.Linear, states: torch.Tensor, truth: torch.Tensor, modality: str) -> dict[str, float]:
     """Balanced accuracy of each cue in percent, from encoder states (clips, tokens, width) and truth (clips, cues)."""
     scores = balanced_accuracy(torch.logsumexp(head(states.float()), dim=1), truth)
-    named = dict(zip(target_names(modality), (100 * scores).round(decimals=1).tolist(), strict=True))
-    worst = sorted(named.items(), key=lambda item: item[1])[:5]
+    score_by_cue = dict(zip(target_names(modality), (100 * scores).round(decimals=1).tolist(), strict=True))
+    worst = sorted(score_by_cue.items(), key=lambda item: item[1])[:5]
     print(f"{modality} encoder: balanced accuracy {100 * scores.mean():.1f}%; lowest: {worst}")
-    return named
+    return score_by_cue
 
 
 @dataclass(frozen=True)
@@ -153,8 +153,10 @@ class ClipDataset:
 
     def key(self, modality: str) -> str:
         """What a trained encoder depends on."""
-        mine = {name: value for name, value in vars(self.settings).items() if not name.startswith(_OTHER[modality])}
-        made_from = (modality, self.shape, self.clips, self.learnt_from(modality), mine, self.seed)
+        own_settings = {
+            name: value for name, value in vars(self.settings).items() if not name.startswith(_OTHER[modality])
+        }
+        made_from = (modality, self.shape, self.clips, self.learnt_from(modality), own_settings, self.seed)
         return hashlib.sha256(repr(made_from).encode()).hexdigest()
 
 
@@ -179,20 +181,20 @@ def _truth(clips: list[Clip], modality: str) -> torch.Tensor:
 def read_cached(path: Path, key: str) -> dict[str, Any]:
     """What an earlier run cached under that key; {} where there is nothing or a damaged file: then it is made again."""
     try:
-        found = torch.load(path, weights_only=True) if path.is_file() else None
+        cached = torch.load(path, weights_only=True) if path.is_file() else None
     except Exception as error:  # of whatever kind the file is broken in
         print(f"{path}: cannot be read ({brief(error)}), made again")
         return {}
-    if not isinstance(found, dict) or found.get("key") != key:
+    if not isinstance(cached, dict) or cached.get("key") != key:
         return {}
-    return {name: value for name, value in found.items() if name != "key"}
+    return {name: value for name, value in cached.items() if name != "key"}
 
 
 def _learn(modality: str, dataset: ClipDataset, cached: Path) -> Encoder:
     key = dataset.key(modality)
-    if found := read_cached(cached, key):
+    if earlier := read_cached(cached, key):
         print(f"{modality} encoder taken from {cached}")
-        return Encoder(**found)
+        return Encoder(**earlier)
     started = time.monotonic()
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.manual_seed(dataset.seed)

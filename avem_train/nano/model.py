@@ -128,8 +128,8 @@ def build_processor(shape: Shape, seed: int) -> AvereProcessor:
         # the template's words must be whole pieces although each prompt has them once: hence the repetition
         template = f"{SYSTEM} USER: ASSISTANT:"
         # behind a line break a word has no space before it: brackets give such words pieces of their own
-        opened = [f"({text}" for text in texts]
-        model.write_bytes(train_vocabulary([*texts, *opened, *[template] * 200], shape.vocabulary))
+        lettered = [f"({text}" for text in texts]
+        model.write_bytes(train_vocabulary([*texts, *lettered, *[template] * 200], shape.vocabulary))
         tokenizer = read_tokenizer(Path(folder))
     return AvereProcessor(tokenizer, config)
 

@@ -41,12 +41,12 @@ class MuonAdamW:
     rows mean something each. `split` tells them apart.
     """
 
-    def __init__(self, matrices: list[nn.Parameter], rest: list[nn.Parameter], schedule: Schedule) -> None:
+    def __init__(self, matrices: list[nn.Parameter], other_parameters: list[nn.Parameter], schedule: Schedule) -> None:
         self._schedule = schedule
-        self._parameters = [*matrices, *rest]
+        self._parameters = [*matrices, *other_parameters]
         self._parts = [
             (torch.optim.Muon(matrices, weight_decay=0.01), schedule.matrix_learning_rate),
-            (torch.optim.AdamW(rest, betas=(0.9, 0.98), weight_decay=0.01), schedule.learning_rate),
+            (torch.optim.AdamW(other_parameters, betas=(0.9, 0.98), weight_decay=0.01), schedule.learning_rate),
         ]
 
     def update(self, loss: torch.Tensor, step: int) -> None:
@@ -62,11 +62,11 @@ class MuonAdamW:
 
 
 def split(model: PreTrainedModel, parameters: Iterable[nn.Parameter]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """Which of the parameters are weights of linear maps inside the model (not its map to words), and which are not."""
+    """Split the parameters: weight matrices of linear maps inside the model (not its map to words), and all others."""
     words = model.get_output_embeddings()
     linear = {id(part.weight) for part in model.modules() if isinstance(part, nn.Linear) and part is not words}
     matrices: list[nn.Parameter] = []
-    rest: list[nn.Parameter] = []
+    other_parameters: list[nn.Parameter] = []
     for parameter in parameters:
-        (matrices if id(parameter) in linear else rest).append(parameter)
-    return matrices, rest
+        (matrices if id(parameter) in linear else other_parameters).append(parameter)
+    return matrices, other_parameters

@@ -41,13 +41,13 @@ def word_truth(clips: list[Clip], modality: str, processor: AvereProcessor) -> t
 
     Returns (pieces,) ids and (clips, pieces) of 0 and 1; pieces that name nothing or nearly everything are left out.
     """
-    there = torch.zeros(len(clips), len(processor.tokenizer))
+    present = torch.zeros(len(clips), len(processor.tokenizer))
     for row, clip in enumerate(clips):
         for phrase in named_by(clip, modality):
-            there[row, processor.tokenizer.encode(phrase, add_special_tokens=False)] = 1
-    share = there.mean(0)
+            present[row, processor.tokenizer.encode(phrase, add_special_tokens=False)] = 1
+    share = present.mean(0)
     pieces = ((share > 0.003) & (share < 0.9)).nonzero()[:, 0]
-    return pieces, there[:, pieces]
+    return pieces, present[:, pieces]
 
 
 def align_projector(

@@ -28,7 +28,7 @@ from avem_train.nano.validation import Exam, Scores, validate
 from avem_train.packing.prefix import IGNORE, Packed, branch_loss, collate, pack
 from emorealm_tasks import files
 from emorealm_tasks.mini.build.plan import plan
-from emorealm_tasks.mini.language.instructions import KINDS, Bias, drawn
+from emorealm_tasks.mini.language.instructions import KINDS, Bias, sample_kinds
 from emorealm_tasks.mini.language.statements import statements
 from emorealm_tasks.mini.world.sampling import Clip, generator, sample_clip
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
@@ -120,18 +120,18 @@ def _branch(
         prompt, response = KINDS[kind](rng, clip, modality, bias)
         ids = nano.response_ids(processor, response)
         return prompt, ids, ids
-    prompt, judged = statements(rng, clip, modality, STATEMENTS, stage.lettered)
+    prompt, claims = statements(rng, clip, modality, STATEMENTS, stage.lettered)
     ids, labels = [], []
-    for text, verdict in judged:
-        said, answer = (processor.tokenizer.encode(part, add_special_tokens=False) for part in (text, verdict))
-        ids += said + answer
-        labels += [IGNORE] * len(said) + answer
+    for text, verdict in claims:
+        claim, answer = (processor.tokenizer.encode(part, add_special_tokens=False) for part in (text, verdict))
+        ids += claim + answer
+        labels += [IGNORE] * len(claim) + answer
     return prompt, ids, labels
 
 
 def _row(rng: np.random.Generator, clip: Clip, stage: Stage, hidden: bool, processor: AvereProcessor) -> Packed:
     """Instructions about one clip, packed."""
-    kinds = drawn(rng, stage.mix, stage.segments)
+    kinds = sample_kinds(rng, stage.mix, stage.segments)
     branches = [_branch(rng, clip, stage, kind, modality, processor) for kind, modality in kinds]
     prompts, responses, labels = (list(column) for column in zip(*branches, strict=True))
     texts = [processor.prompt(text, video=not hidden, audio=not hidden) for text in prompts]
@@ -149,8 +149,8 @@ def batches(
         hidden[0] = False  # a batch without any medium has no features to project
         rows = [_row(rng, media.clips[i], stage, h, processor) for i, h in zip(pick, hidden, strict=True)]
         batch = collate(rows, processor.tokenizer.pad_token_id)
-        seen = torch.from_numpy(pick[~hidden])
-        yield batch | {"video": media.video[seen].float(), "audio": media.audio[seen].float()}
+        with_media = torch.from_numpy(pick[~hidden])
+        yield batch | {"video": media.video[with_media].float(), "audio": media.audio[with_media].float()}
 
 
 def train_stage(
@@ -194,7 +194,7 @@ def train_stage(
 
 def _stage_key(settings: MiniBase, processor: AvereProcessor, names: tuple[str, ...]) -> str:
     """What the weights after the named stages depend on."""
-    rest = (
+    content = (
         settings.shape,
         settings.towers,
         settings.alignment,
@@ -203,17 +203,17 @@ def _stage_key(settings: MiniBase, processor: AvereProcessor, names: tuple[str, 
         settings.seed,
     )
     pieces = sorted(processor.tokenizer.get_vocab().items())
-    return hashlib.sha256(repr((rest, pieces, [getattr(settings, name) for name in names])).encode()).hexdigest()
+    return hashlib.sha256(repr((content, pieces, [getattr(settings, name) for name in names])).encode()).hexdigest()
 
 
 def _resumed(model: AvereForConditionalGeneration, cached: Path, key: str) -> tuple[Scores, float] | None:
     """Scores and seconds of a stage an earlier run finished with the same settings, its weights put in; else None."""
-    found = encoders.read_cached(cached, key)
-    if not found:
+    earlier = encoders.read_cached(cached, key)
+    if not earlier:
         return None
-    model.load_state_dict(found["model"])
+    model.load_state_dict(earlier["model"])
     print(f"stage taken from {cached}")
-    return Scores(**found["scores"]), found["seconds"]
+    return Scores(**earlier["scores"]), earlier["seconds"]
 
 
 def _prepared(
@@ -224,17 +224,19 @@ def _prepared(
     (for_encoders,) = rng.spawn(1)
     clips = training_clips(rng, settings.clips)
     checked = plan(generator("validation", settings.seed), settings.validation_clips)
-    every = [*clips, *(clip for clip, _ in checked)]
+    all_clips = [*clips, *(clip for clip, _ in checked)]
     more_video = training_clips(for_encoders, settings.towers.more_video)
     dataset = encoders.ClipDataset(
-        settings.shape, processor, every, len(clips), more_video, settings.towers, settings.seed
+        settings.shape, processor, all_clips, len(clips), more_video, settings.towers, settings.seed
     )
-    learnt = encoders.learn(dataset, settings.out)
-    for modality, encoder in learnt.items():
+    trained_encoders = encoders.learn(dataset, settings.out)
+    for modality, encoder in trained_encoders.items():
         model.load_state_dict(encoder.weights, strict=False)
         report["validation"][modality] = encoder.scores
-    report["seconds"]["towers"] = max(encoder.seconds for encoder in learnt.values())  # they train side by side
-    count, video, audio = len(clips), learnt["video"].states, learnt["audio"].states
+    report["seconds"]["towers"] = max(
+        encoder.seconds for encoder in trained_encoders.values()
+    )  # they train side by side
+    count, video, audio = len(clips), trained_encoders["video"].states, trained_encoders["audio"].states
     media = Media(clips, video[:count], audio[:count])
     started = time.monotonic()
     report["alignment loss"] = align(model, media, processor, settings.alignment)
@@ -262,9 +264,9 @@ def run(settings: MiniBase) -> None:
             started = time.monotonic()
             scores = train_stage(model, media, getattr(settings, name), processor, settings.seed + number, exam, name)
             done = scores, round(time.monotonic() - started)
-            whole = {"key": key, "model": model.state_dict(), "scores": asdict(scores), "seconds": done[1]}
+            checkpoint = {"key": key, "model": model.state_dict(), "scores": asdict(scores), "seconds": done[1]}
             with files.draft(cached) as beside:
-                torch.save(whole, beside)
+                torch.save(checkpoint, beside)
         print(f"{name}: {done[0].line()}")
         report["validation"][name], report["seconds"][name] = asdict(done[0]), done[1]
     nano.save(model, processor, settings.out)

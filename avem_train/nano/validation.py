@@ -20,11 +20,11 @@ BATCH = 24
 
 def probes(rng: np.random.Generator, clip: Clip) -> list[Question]:
     """Every stress question that can be asked about a clip: many of each kind, for steady scores."""
-    found = []
+    stress_questions = []
     for modality in ("video", "audio"):
-        own = [cue.name for cue in affect_cues(modality, clip.emotion(modality))]
-        found += [questions.stress(rng, clip, modality, cue) for cue in [*own, *clip.scene(modality)]]
-    return found
+        cue_names = [cue.name for cue in affect_cues(modality, clip.emotion(modality))]
+        stress_questions += [questions.stress(rng, clip, modality, cue) for cue in [*cue_names, *clip.scene(modality)]]
+    return stress_questions
 
 
 @dataclass
@@ -48,15 +48,18 @@ class Exam:
 
 @dataclass(frozen=True)
 class Scores:
-    """Percent, by letter: accuracy of each task; of the stress probes the accuracy of each sub-task, and the yes-rate
-    they imply on a test of which half is yes and a quarter each kind of no.
-    """
+    """Scores in percent, answered by letter."""
 
     tasks: dict[str, float]
+    """Accuracy of each task."""
     yes_rate: float
+    """On a test of which half is yes and a quarter each kind of no, from the probes' accuracies."""
     no_hallucination: float
+    """Accuracy of the stress probes whose cue matters."""
     spurious: float
+    """Accuracy of the stress probes whose cue is there without mattering."""
     hallucination: float
+    """Accuracy of the stress probes whose cue is absent."""
 
     def weak(self, bounds: list[float]) -> bool:
         """Whether both kinds of no are answered right less often than the upper and more often than the lower bound."""

@@ -41,10 +41,12 @@ def attend(
     if attention_mask is None:
         raise ValueError("what comes after a shared prefix needs a mask")
     first_query, first_key, first_value = (states[:, :, :causal_until] for states in (query, key, value))
-    seen, _ = sdpa_attention_forward(module, first_query, first_key, first_value, None, is_causal=True, **kwargs)
-    after = attention_mask[:, :, causal_until:]
-    rest, _ = sdpa_attention_forward(module, query[:, :, causal_until:], key, value, after, **kwargs)
-    return torch.cat([seen, rest], dim=1), None
+    prefix_output, _ = sdpa_attention_forward(
+        module, first_query, first_key, first_value, None, is_causal=True, **kwargs
+    )
+    branch_mask = attention_mask[:, :, causal_until:]
+    branch_output, _ = sdpa_attention_forward(module, query[:, :, causal_until:], key, value, branch_mask, **kwargs)
+    return torch.cat([prefix_output, branch_output], dim=1), None
 
 
 def install(language_model: PreTrainedModel) -> None:

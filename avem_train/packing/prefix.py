@@ -31,21 +31,21 @@ class Packed:
 def pack(prompts: list[list[int]], responses: list[list[int]], labels: list[list[int]] | None = None) -> Packed:
     """Pack token ids of prompts and of the responses to them (closing token included).
 
-    labels: of each response's tokens, where not all of them are to be learnt (IGNORE for those that are not).
+    labels: of each response's tokens, IGNORE for those left out of the loss; default all tokens.
     Raises ValueError for an empty list, an empty response or unequal numbers.
     """
     if not prompts or len(prompts) != len(responses) or not all(responses):
         raise ValueError("pack needs prompts and as many responses, none of them empty")
-    shared = common_prefix(prompts, own=1)
+    shared = common_prefix(prompts, remainder=1)
     ids, branch = list(prompts[0][:shared]), [0] * shared
-    positions, learnt = list(range(shared)), [IGNORE] * shared
+    positions, packed_labels = list(range(shared)), [IGNORE] * shared
     for number, (prompt, response, targets) in enumerate(zip(prompts, responses, labels or responses, strict=True), 1):
-        own = prompt[shared:]
-        ids += own + response
-        branch += [number] * (len(own) + len(response))
-        positions += range(shared, shared + len(own) + len(response))
-        learnt += [IGNORE] * len(own) + targets
-    return Packed(ids, positions, branch, learnt)
+        prompt_end = prompt[shared:]
+        ids += prompt_end + response
+        branch += [number] * (len(prompt_end) + len(response))
+        positions += range(shared, shared + len(prompt_end) + len(response))
+        packed_labels += [IGNORE] * len(prompt_end) + targets
+    return Packed(ids, positions, branch, packed_labels)
 
 
 def collate(rows: list[Packed], pad_id: int, dtype: torch.dtype = torch.float32) -> dict[str, torch.Tensor]:

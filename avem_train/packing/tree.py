@@ -32,7 +32,7 @@ class Token(NamedTuple):
 
 
 @dataclass
-class Row:
+class PackedRow:
     """One row of a batch: a prefix tree."""
 
     tokens: list[Token] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Row:
     """Sequence number -> where its tokens are."""
 
 
-def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Row]:
+def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[PackedRow]:
     """Rows that hold all sequences (none empty), each in one of them.
 
     A sequence joins a row where at least half of it is shared with the row's first; others would only make the row's
@@ -70,13 +70,13 @@ def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Row]:
     return [_build(sequences, group) for group in groups]
 
 
-def _build(sequences: Sequence[Sequence[Token]], group: list[int]) -> Row:
-    row = Row(places={number: [] for number in group})
+def _build(sequences: Sequence[Sequence[Token]], group: list[int]) -> PackedRow:
+    row = PackedRow(places={number: [] for number in group})
     _extend(row, sequences, group, 0, -1)
     return row
 
 
-def _extend(row: Row, sequences: Sequence[Sequence[Token]], group: list[int], start: int, parent: int) -> None:
+def _extend(row: PackedRow, sequences: Sequence[Sequence[Token]], group: list[int], start: int, parent: int) -> None:
     """Append what the group's sequences, equal up to `start`, still share; then every branch."""
     first = sequences[group[0]]
     end = common_prefix([sequences[number] for number in group])
@@ -96,12 +96,12 @@ def _extend(row: Row, sequences: Sequence[Sequence[Token]], group: list[int], st
         _extend(row, sequences, branch, end, parent)
 
 
-def prefix_length(row: Row) -> int:
+def prefix_length(row: PackedRow) -> int:
     """How many tokens stand before a row's first branch."""
     return row.segment.count(0) if len(row.parents) > 1 else len(row.tokens)
 
 
-def visible(row: Row) -> torch.Tensor:
+def visible(row: PackedRow) -> torch.Tensor:
     """Which tokens each token of a row may see: bool (tokens, tokens), [i, j] = i sees j."""
     count = len(row.parents)
     above = torch.eye(count, dtype=torch.bool)
@@ -112,7 +112,7 @@ def visible(row: Row) -> torch.Tensor:
     return above[of_token][:, of_token].tril()
 
 
-def mask(batch: Sequence[Row], length: int) -> torch.Tensor:
+def mask(batch: Sequence[PackedRow], length: int) -> torch.Tensor:
     """Bool (rows, 1, length, length) of rows padded on the right; padding sees itself, so that no line is empty.
 
     For rows without branches the two-dimensional form (rows, length), with which attention is faster: True at tokens.

@@ -1,13 +1,13 @@
-"""The strict reading of a reply: what a careful human reader takes it to answer, or nothing.
+"""The strict reading of a reply: the letter that a careful human reader takes it to answer, or None.
 
 A reply is scanned for *claims* on a letter: option letters, yes/no words (where the choices are yes and no) and full
 choice texts. A claim may be negated ("not B", "B is wrong"), alone on its line, declared ("the answer is B", "B is
-correct") or a revision ("actually, B", "so B"). Revisions outrank declarations, these a claim on a line of its own,
-and that a mere mention; at the rank that counts, all claims must agree, except that the last revision wins. Otherwise
-there is no answer.
+correct") or a revision ("actually, B", "so B"). These are ranks: a revision outranks a declaration, a declaration a
+claim on a line of its own, and that a mere mention. The claims of the highest rank decide: the last revision, or else
+the letter on which all of them agree. If they disagree the result is None.
 
-A reply that ends inside the text of one option, and of no other, was cut off there, and answers that option. All passes
-take time in proportion to the reply's length: a model that loops writes hundreds of thousands of characters.
+A reply that ends inside the text of exactly one option was cut off there, and answers that option. All passes are
+linear in the length of the reply: a model that loops writes hundreds of thousands of characters.
 """
 
 import re
@@ -81,19 +81,23 @@ _MENTIONED, _ALONE, _DECLARED, _REVISED = range(4)
 
 @dataclass(frozen=True)
 class _Claim:
-    """Characters ``start:end`` of the reply speak of ``letter``; ``is_letter`` where the letter itself stands there."""
+    """A place in the reply that speaks of an option."""
 
     start: int
+    """Index of its first character."""
     end: int
+    """Index behind its last character."""
     letter: str
+    """The option's."""
     is_letter: bool
+    """Whether the letter itself stands there, not the text of the option."""
 
 
 def read(prediction: str, options: dict[str, str], yes_no: dict[str, str]) -> str | None:
     """The letter that a reply answers, or None.
 
-    ``options`` maps upper-case letters to choice texts, ``yes_no`` maps "yes" and "no" to letters (empty where the
-    choices are no yes and no). Failure marks of lmms-eval ("[LMMS_EVAL_REQUEST_FAILED ...") are no answer.
+    ``options`` maps upper-case letters to choice texts, ``yes_no`` maps "yes" and "no" to letters (empty for other
+    choices). A failure mark of lmms-eval ("[LMMS_EVAL_REQUEST_FAILED ...") gives None.
     """
     if _FAILURE.match(prediction):
         return None
@@ -115,8 +119,10 @@ def read(prediction: str, options: dict[str, str], yes_no: dict[str, str]) -> st
     counting = [breath for breath, rank in zip(breaths, ranks, strict=True) if rank == top]
     if top == _REVISED:
         counting = counting[-1:]
-    heard = set(counting)
-    letters = {claims[number].letter for number, breath in zip(asserted, breaths, strict=True) if breath in heard}
+    counted_breaths = set(counting)
+    letters = {
+        claims[number].letter for number, breath in zip(asserted, breaths, strict=True) if breath in counted_breaths
+    }
     only = letters.pop() if len(letters) == 1 else None
     return only if only in options else None
 
@@ -128,19 +134,19 @@ def _clean(prediction: str) -> str:
 
 def _claims(text: str, options: dict[str, str], yes_no: dict[str, str]) -> list[_Claim]:
     """All claims in order; those inside a longer claim are dropped, neighbours on the same letter become one."""
-    found = [*_text_claims(text, options), *_letter_claims(text, options)]
+    candidates = [*_text_claims(text, options), *_letter_claims(text, options)]
     for word, pattern in (("yes", _YES), ("no", _NO)):
         if word in yes_no:
             matches = re.finditer(rf"(?<!\w){pattern}", text, re.IGNORECASE)
-            found += [_Claim(m.start(), m.end(), yes_no[word], False) for m in matches]
-    found.sort(key=lambda claim: (claim.start - claim.end, claim.start))
-    kept: list[_Claim] = []
-    taken = bytearray(len(text))
-    for claim in found:
-        if taken.find(1, claim.start, claim.end) < 0:
-            taken[claim.start : claim.end] = b"\1" * (claim.end - claim.start)
-            kept.append(claim)
-    return _merge(text, sorted(kept, key=lambda claim: claim.start))
+            candidates += [_Claim(m.start(), m.end(), yes_no[word], False) for m in matches]
+    candidates.sort(key=lambda claim: (claim.start - claim.end, claim.start))
+    claims: list[_Claim] = []
+    covered = bytearray(len(text))
+    for claim in candidates:
+        if covered.find(1, claim.start, claim.end) < 0:
+            covered[claim.start : claim.end] = b"\1" * (claim.end - claim.start)
+            claims.append(claim)
+    return _merge(text, sorted(claims, key=lambda claim: claim.start))
 
 
 def _letter_claims(text: str, options: dict[str, str]) -> list[_Claim]:
@@ -217,7 +223,7 @@ def _leads_up(phrase: re.Pattern[str], before: str) -> bool:
         if word[0].lower() not in _FILLER:
             fillers = word.end()
             break
-    return any(found.end() >= fillers for found in phrase.finditer(before, max(0, fillers - _PHRASE)))
+    return any(match.end() >= fillers for match in phrase.finditer(before, max(0, fillers - _PHRASE)))
 
 
 def _breaths(text: str, asserted: Sequence[_Claim]) -> list[int]:
@@ -231,12 +237,12 @@ def _breaths(text: str, asserted: Sequence[_Claim]) -> list[int]:
 def _cut_off(text: str, options: dict[str, str]) -> str | None:
     """The letter of the only option whose text goes on where the reply ends; None where that is not how it ends."""
     longest = max(map(len, options.values()), default=0)
-    for said in (text, text[_LEAD_IN.match(text[: 4 * longest + 200]).end() :]):  # type: ignore[union-attr]  # it always matches
-        words = _bare(said[: 2 * longest + 50])
-        if len(said) > 2 * longest + 50 or sum(map(len, words)) < _LEAST_CUT or re.search(r"[.!?]\W*$", said):
+    for reply in (text, text[_LEAD_IN.match(text[: 4 * longest + 200]).end() :]):  # type: ignore[union-attr]  # it always matches
+        words = _bare(reply[: 2 * longest + 50])
+        if len(reply) > 2 * longest + 50 or sum(map(len, words)) < _LEAST_CUT or re.search(r"[.!?]\W*$", reply):
             continue
         texts = {letter: _bare(choice) for letter, choice in options.items()}
-        begun = [letter for letter, whole in texts.items() if _begins(whole, words)]
+        begun = [letter for letter, option_words in texts.items() if _begins(option_words, words)]
         if len(begun) == 1 and words not in texts.values():
             return begun[0]
     return None
@@ -248,10 +254,14 @@ def _bare(text: str) -> list[str]:
     return words[1:] if words[:1] in (["a"], ["an"], ["the"]) else words
 
 
-def _begins(whole: Sequence[str], words: Sequence[str]) -> bool:
+def _begins(option_words: Sequence[str], words: Sequence[str]) -> bool:
     """Whether words are how the whole begins; the last one may be cut."""
     last = len(words) - 1
-    return last < len(whole) and list(whole[:last]) == list(words[:last]) and whole[last].startswith(words[last])
+    return (
+        last < len(option_words)
+        and list(option_words[:last]) == list(words[:last])
+        and option_words[last].startswith(words[last])
+    )
 
 
 def _in_one_breath(gap: str, right: _Claim) -> bool:

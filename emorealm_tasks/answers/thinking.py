@@ -16,17 +16,17 @@ def without(text: str) -> str:
     """
     if not _TAG.search(text) or _is_json(text):
         return text
-    kept: list[str] = []
+    outside: list[str] = []
     depth = place = 0
     for tag in _TAG.finditer(text):
         if tag[1]:
-            kept = kept if depth else []
+            outside = outside if depth else []
             depth = max(0, depth - 1)
         else:
-            kept += [] if depth else [text[place : tag.start()]]
+            outside += [] if depth else [text[place : tag.start()]]
             depth += 1
         place = tag.end()
-    return " ".join(kept if depth else [*kept, text[place:]])
+    return " ".join(outside if depth else [*outside, text[place:]])
 
 
 def are_all(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Can every clip that is about to be asked about be seen and heard? Looked at before any inference.
 
 Every file is decoded once, in processes of their own (`emorealm_tasks.media.guard`), so that a file that crashes the
-decoder costs itself and not the run. What was found is kept under the cache folder by path, size and time of change, so
+decoder costs itself and not the run. The findings are cached in the cache folder by path, size and time of change, so
 that looking at thousands of clips again costs only their `stat`.
 """
 
@@ -20,10 +20,12 @@ from emorealm_tasks.schemas import fit
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
 
 KINDS = ("missing", "unreadable", "soundless")
-_SHOWN = 5  # problems spelled out in a report
+_MOST_LISTED = 5  # problems spelled out in a report
 PROBES = "probes-2.json"  # under the cache folder; the first kind of file knew less
 _WORDS = dict.fromkeys(("kind", "reason", "no_video", "no_audio"), str)
-_KEPT = {str: {"stamp": [int], "video": bool, "audio": bool, "damaged_packets?": int, "decoded?": float} | _WORDS}
+_CACHE_PATTERN = {
+    str: {"stamp": [int], "video": bool, "audio": bool, "damaged_packets?": int, "decoded?": float} | _WORDS
+}
 """What PROBES holds (`emorealm_tasks.schemas`)."""
 
 
@@ -34,7 +36,9 @@ class Problem:
     kind: str
     """One of KINDS."""
     file: str
+    """Path of the file at fault."""
     reason: str
+    """What is wrong and what to do, in one line."""
 
 
 def find_problems(rows: Sequence[Row], cache: Path) -> dict[str, Problem]:
@@ -44,27 +48,27 @@ def find_problems(rows: Sequence[Row], cache: Path) -> dict[str, Problem]:
     """
     clips = {row["clip"]: (row["video"], row["audio"], bool(row.get("silent"))) for row in rows}
     files = sorted({file for video, audio, _ in clips.values() for file in (video, audio) if file})
-    found = probe_files(files, cache)
-    judged = {clip: _judge(*asked, found) for clip, asked in clips.items()}
-    return {clip: problem for clip, problem in judged.items() if problem is not None}
+    outcomes = probe_files(files, cache)
+    problems = {clip: _judge(*requirement, outcomes) for clip, requirement in clips.items()}
+    return {clip: problem for clip, problem in problems.items() if problem is not None}
 
 
-def report(problems: Mapping[str, Problem], clips: int, looked: str, remedy: str) -> str:
+def report(problems: Mapping[str, Problem], clips: int, location: str, remedy: str) -> str:
     """The one report: how many of `clips` and of which kind, the first few, where it looked, how to get them."""
-    counted = count(problems.values())
-    kinds = ", ".join(f"{counted[kind]} {kind}" for kind in KINDS if counted[kind])
+    counts = count(problems.values())
+    kinds = ", ".join(f"{counts[kind]} {kind}" for kind in KINDS if counts[kind])
     lines = [f"{len(problems)} of {clips} clips cannot be used: {kinds}."]
-    shown = [problem for _, problem in sorted(problems.items())][:_SHOWN]
-    lines += [f"  {problem.kind}: {problem.reason}" for problem in shown]
-    if len(problems) > _SHOWN:
-        lines.append(f"  ... and {len(problems) - _SHOWN} more")
-    return "\n".join([*lines, f"Looked under {looked}.", remedy])
+    first_problems = [problem for _, problem in sorted(problems.items())][:_MOST_LISTED]
+    lines += [f"  {problem.kind}: {problem.reason}" for problem in first_problems]
+    if len(problems) > _MOST_LISTED:
+        lines.append(f"  ... and {len(problems) - _MOST_LISTED} more")
+    return "\n".join([*lines, f"Looked under {location}.", remedy])
 
 
 def count(problems: Iterable[Problem]) -> dict[str, int]:
     """How many problems there are of each of KINDS."""
-    counted = Counter(problem.kind for problem in problems)
-    return {kind: counted[kind] for kind in KINDS}
+    counts = Counter(problem.kind for problem in problems)
+    return {kind: counts[kind] for kind in KINDS}
 
 
 def stamp(file: str | Path) -> list[int] | None:
@@ -76,10 +80,10 @@ def stamp(file: str | Path) -> list[int] | None:
     return [state.st_size, state.st_mtime_ns]
 
 
-def _judge(video: str, audio: str, silent: bool, found: Mapping[str, dict[str, Any]]) -> Problem | None:
-    if video and (problem := _unusable(video, found[video], "video")):
+def _judge(video: str, audio: str, silent: bool, outcomes: Mapping[str, dict[str, Any]]) -> Problem | None:
+    if video and (problem := _unusable(video, outcomes[video], "video")):
         return problem
-    return None if silent else _unusable(audio or video, found[audio or video], "audio")
+    return None if silent else _unusable(audio or video, outcomes[audio or video], "audio")
 
 
 def _unusable(file: str, what: Mapping[str, Any], needed: str) -> Problem | None:
@@ -101,17 +105,19 @@ def probe_files(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     A file that was never looked at is decoded from end to end, in a process of its own.
     """
     path = cache / PROBES
-    kept = _read(path)
+    cached = _read(path)
     stamps = {file: stamp(file) for file in files}
-    known = {file: kept[file] for file in files if file in kept and kept[file]["stamp"] == stamps[file] is not None}
-    fresh = [file for file in files if file not in known]
-    there = [file for file in fresh if stamps[file] is not None and os.path.isfile(file)]
-    examined = guard.examine_all(there)
-    for file in fresh:
-        known[file] = {"stamp": stamps[file], **_outcome(file, examined.get(file))}
-    if there and (path.is_file() or not path.exists()):  # a pipe there would be waited for
-        _write(path, kept | {file: known[file] for file in there})
-    return known
+    outcomes = {
+        file: cached[file] for file in files if file in cached and cached[file]["stamp"] == stamps[file] is not None
+    }
+    uncached = [file for file in files if file not in outcomes]
+    existing = [file for file in uncached if stamps[file] is not None and os.path.isfile(file)]
+    examined = guard.examine_all(existing)
+    for file in uncached:
+        outcomes[file] = {"stamp": stamps[file], **_outcome(file, examined.get(file))}
+    if existing and (path.is_file() or not path.exists()):  # a pipe there would be waited for
+        _write(path, cached | {file: outcomes[file] for file in existing})
+    return outcomes
 
 
 def _outcome(file: str, examined: dict[str, Any] | None) -> dict[str, Any]:
@@ -123,9 +129,9 @@ def _outcome(file: str, examined: dict[str, Any] | None) -> dict[str, Any]:
 
 def incomplete(files: Iterable[str], cache: Path) -> list[str]:
     """A line for each readable file that does not decode from end to end: which share does, and what is wrong."""
-    found = probe_files(sorted(set(files)), cache)
+    outcomes = probe_files(sorted(set(files)), cache)
     lines = []
-    for file, what in found.items():
+    for file, what in outcomes.items():
         if what["video"] or what["audio"]:
             faults = [f"{what['damaged_packets']} damaged packets"] if what["damaged_packets"] else []
             faults += ["cut short"] if what["cut_short"] else []
@@ -136,11 +142,11 @@ def incomplete(files: Iterable[str], cache: Path) -> list[str]:
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        kept: dict[str, dict[str, Any]] = parse_json(read_bytes(path))
-        fit(kept, _KEPT)
+        cached: dict[str, dict[str, Any]] = parse_json(read_bytes(path))
+        fit(cached, _CACHE_PATTERN)
     except Unreadable:  # never written, cut short or changed: probing again is all it costs
         return {}
-    return kept
+    return cached
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -12,8 +12,8 @@ from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 
 SEED = 2026
-_NAMED = {word: emotion for emotion in EMOTIONS for word in (emotion, ADJECTIVES[emotion])}
-_WORD = re.compile(rf"\b({'|'.join(_NAMED)})\b", re.IGNORECASE)
+_EMOTION_OF_WORD = {word: emotion for emotion in EMOTIONS for word in (emotion, ADJECTIVES[emotion])}
+_WORD = re.compile(rf"\b({'|'.join(_EMOTION_OF_WORD)})\b", re.IGNORECASE)
 
 
 def blind(rows: Sequence[Row]) -> list[Row]:
@@ -28,25 +28,25 @@ def shuffled(rows: Sequence[Row], seed: int = SEED) -> list[Row]:
     Raises ValueError when there are fewer than two clips.
     """
     media = {row["clip"]: (row["video"], row["audio"]) for row in rows}
-    given = derange(clip_emotions(rows), seed)
+    source_clip = derange(clip_emotions(rows), seed)
     return [
-        {**row, "video": media[given[row["clip"]]][0], "audio": media[given[row["clip"]]][1],
-         "given_clip": given[row["clip"]]}
+        {**row, "video": media[source_clip[row["clip"]]][0], "audio": media[source_clip[row["clip"]]][1],
+         "given_clip": source_clip[row["clip"]]}
         for row in rows
     ]  # fmt: skip
 
 
 def clip_emotions(rows: Sequence[Row]) -> dict[str, str]:
     """Each clip's emotion: the rows' own field, else the emotion its questions (else choices) name most, else ""."""
-    found: dict[str, str] = {}
+    emotions: dict[str, str] = {}
     words: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
-        found.setdefault(row["clip"], "")
-        found[row["clip"]] = found[row["clip"]] or row["emotion"]
-        named = _WORD.findall(row["question"]) or _WORD.findall(" ".join(row["choices"]))
-        words[row["clip"]].update(_NAMED[word.lower()] for word in named)
+        emotions.setdefault(row["clip"], "")
+        emotions[row["clip"]] = emotions[row["clip"]] or row["emotion"]
+        emotion_words = _WORD.findall(row["question"]) or _WORD.findall(" ".join(row["choices"]))
+        words[row["clip"]].update(_EMOTION_OF_WORD[word.lower()] for word in emotion_words)
     return {clip: emotion or next((word for word, _ in words[clip].most_common(1)), "")
-            for clip, emotion in found.items()}  # fmt: skip
+            for clip, emotion in emotions.items()}  # fmt: skip
 
 
 def derange(emotions: Mapping[str, str], seed: int = SEED) -> dict[str, str]:
@@ -67,9 +67,9 @@ def derange(emotions: Mapping[str, str], seed: int = SEED) -> dict[str, str]:
         order.sort(key=group.__getitem__)
         turn = min(largest, len(order) - 1)
         return {clip: order[(place + turn) % len(order)] for place, clip in enumerate(order)}
-    given = dict(zip(sorted(group), order, strict=True))
-    for clip in given:
-        if group[clip] == group[given[clip]]:
-            partner = next(one for one in order if group[clip] not in (group[one], group[given[one]]))
-            given[clip], given[partner] = given[partner], given[clip]
-    return given
+    source_clip = dict(zip(sorted(group), order, strict=True))
+    for clip in source_clip:
+        if group[clip] == group[source_clip[clip]]:
+            partner = next(one for one in order if group[clip] not in (group[one], group[source_clip[one]]))
+            source_clip[clip], source_clip[partner] = source_clip[partner], source_clip[clip]
+    return source_clip

@@ -46,16 +46,16 @@ def read(root: Path, settings: Settings) -> list[Row]:
     fold = settings.dfew_fold
     if fold not in TEST_FOLDS:
         stop(f"EMOREALM_DFEW_FOLD is {fold}; DFEW has the folds {', '.join(map(str, TEST_FOLDS))}")
-    wanted = [f"{split}/test(single-labeled)/set_{fold}.csv".removeprefix("./") for split in SPLITS]
-    labels = recognition_rows.first_file(root, wanted, f"label file of test fold {fold}", REMEDY)
+    label_files = [f"{split}/test(single-labeled)/set_{fold}.csv".removeprefix("./") for split in SPLITS]
+    labels = recognition_rows.first_file(root, label_files, f"label file of test fold {fold}", REMEDY)
     clips = clips_below([root, *([settings.videos] if settings.videos else [])])
     rows: list[Row] = []
-    seen: set[str] = set()
+    seen_names: set[str] = set()
     for number, line in enumerate(recognition_rows.read_csv(labels, ("video_name", "label")), start=2):
         name, label = Path(line["video_name"]).stem, line["label"]
         if not _NUMBER.fullmatch(name) or label not in [str(i) for i in range(1, len(EMOTIONS) + 1)]:
             stop(f"{labels}, line {number}: expected a clip's number and a label from 1 to 7, found {line}")
-        recognition_rows.refuse_twice(labels, number, str(int(name)), seen)
+        recognition_rows.refuse_twice(labels, number, str(int(name)), seen_names)
         clip = clips.get(int(name), root / "part_?" / f"{int(name)}.mp4")
         relative = "/".join(clip.parts[-2:])
         rows.append(
@@ -75,10 +75,10 @@ def clips_below(roots: list[Path]) -> dict[int, Path]:
     for pattern in ("part_*/*.mp4", "original/*.mp4"):
         for root in roots:
             for above in _SEARCHED:
-                found: dict[Path, dict[int, Path]] = {}
+                paths: dict[Path, dict[int, Path]] = {}
                 for file in sorted(root.absolute().glob(above + pattern)):
                     if _NUMBER.fullmatch(file.stem):
-                        found.setdefault(file.parent.parent, {})[int(file.stem)] = file
-                if found:
-                    return found[min(found)]
+                        paths.setdefault(file.parent.parent, {})[int(file.stem)] = file
+                if paths:
+                    return paths[min(paths)]
     return {}

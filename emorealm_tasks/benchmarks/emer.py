@@ -63,18 +63,18 @@ def read(benchmark: str, settings: Settings) -> list[Row]:
     if not (folder / CSV_FILE).is_file():
         absent(f"{folder / CSV_FILE}: no such file. {where(benchmark, settings)[1]}")
     truths = _truths(folder / TRUTH_FILE) if benchmark == "emer_mini" else {}
-    rows, seen = [], set()
+    rows, seen_names = [], set()
     for number, line in enumerate(recognition_rows.read_csv(folder / CSV_FILE, ("name", "reason")), start=1):
         name, reason = line["name"], line["reason"]
         try:
             if not name or not reason:
                 raise ValueError("name and reason must not be empty")
-            if name in seen:
+            if name in seen_names:
                 raise ValueError(f"{name!r} occurs twice")
             rows.append(_row(benchmark, folder, name, reason, truths))
         except ValueError as error:
             stop(f"{folder / CSV_FILE}, clip {number}: {error}; download the file again")
-        seen.add(name)
+        seen_names.add(name)
     return rows
 
 
@@ -90,8 +90,10 @@ def process_docs(dataset: Dataset) -> Dataset:
     from datasets import Dataset
 
     benchmark, settings = dataset.config_name, load()
-    found, left_out = registry.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
-    return Dataset.from_list([{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in found])
+    usable_rows, left_out = registry.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
+    return Dataset.from_list(
+        [{**row, "given_clip": row["clip"], "left_out": json.dumps(left_out)} for row in usable_rows]
+    )
 
 
 def _row(benchmark: str, folder: Path, name: str, reason: str, truths: Mapping[str, Any]) -> Row:

@@ -101,16 +101,16 @@ def _read_file(questions: Path, state: tuple[int, int], videos: Path, audios: Pa
     items = read_json(questions, list, "it needs a list of items; check EMOREALM_JSON, or download it again")
     if not items:
         stop(f"{questions}: expected a list of items, found an empty list")
-    rows, seen = [], set()
+    rows, seen_ids = [], set()
     for position, item in enumerate(items):
         try:
             row = _row(item, videos, audios)
-            if row["id"] in seen:
+            if row["id"] in seen_ids:
                 raise ValueError("field 'id': another item has the same id")
         except ValueError as error:
             name = brief(repr(item.get("id", "without id"))) if isinstance(item, Mapping) else "'not an object'"
             stop(f"{questions}: item {name} (number {position}): {error}")
-        seen.add(row["id"])
+        seen_ids.add(row["id"])
         rows.append(row)
     return tuple(rows)
 
@@ -199,9 +199,9 @@ def _choices(item: Mapping[str, Any], task: str) -> list[str]:
 
 def _subtask(item: Mapping[str, Any]) -> str:
     """The stress-test kind where the data says so; the public file's spelling is not documented, so be lenient."""
-    said = str(item.get("subtask") or item.get("sub_task") or "").lower().replace("-", "_").replace(" ", "_")
+    subtask_text = str(item.get("subtask") or item.get("sub_task") or "").lower().replace("-", "_").replace(" ", "_")
     for name in SUBTASKS:  # "no_hallucination" before "hallucination", which it contains
-        if name in said:
+        if name in subtask_text:
             return name
     return ""
 

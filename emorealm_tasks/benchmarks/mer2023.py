@@ -36,10 +36,10 @@ def read(root: Path, settings: Settings) -> list[Row]:
     labels = recognition_rows.first_file(root, _LABELS, "label file of test3", REMEDY)
     folders = [folder for pattern in _SEARCHED for folder in sorted(root.absolute().glob(pattern))]
     rows: list[Row] = []
-    seen: set[str] = set()
+    seen_names: set[str] = set()
     for number, line in enumerate(recognition_rows.read_csv(labels, ("name", "discrete")), start=2):
         name, label = line["name"], line["discrete"].lower()
-        recognition_rows.refuse_twice(labels, number, name, seen)
+        recognition_rows.refuse_twice(labels, number, name, seen_names)
         if label in LEFT_OUT:
             continue
         if label not in CLASSES or Path(name).name != name or not name:
@@ -53,8 +53,8 @@ def read(root: Path, settings: Settings) -> list[Row]:
 def note(rows: list[Row], root: Path, settings: Settings) -> str:
     """How the number of labelled clips, worried ones included, differs from the published one."""
     labels = recognition_rows.first_file(root, _LABELS, "label file of test3", REMEDY)
-    found = len(recognition_rows.read_csv(labels, ("name", "discrete")))
-    return f"mer2023: {labels} holds {found} clips instead of {PUBLISHED}" if found != PUBLISHED else ""
+    count = len(recognition_rows.read_csv(labels, ("name", "discrete")))
+    return f"mer2023: {labels} holds {count} clips instead of {PUBLISHED}" if count != PUBLISHED else ""
 
 
 def _find(name: str, folders: list[Path]) -> Path:

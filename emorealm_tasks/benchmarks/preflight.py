@@ -1,4 +1,4 @@
-"""Are the data sets of a run there? Looked at for all of its tasks at once, before a model is loaded."""
+"""Checks the datasets of all tasks of a run, before a model is loaded."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -11,34 +11,34 @@ from emorealm_tasks.settings import Settings, load
 
 
 def find_absent(names: Iterable[str]) -> set[str]:
-    """Those of our tasks among `names` that cannot be asked, having no data; names of other tasks are passed over.
+    """Those of our tasks among `names` whose dataset is missing; names of other tasks are ignored.
 
-    Every data set prints its own report. Where one is absent it stops, unless EMOREALM_ALLOW_MISSING is set and another
-    one is there.
+    Prints a report for each dataset. Stops where one is missing, unless EMOREALM_ALLOW_MISSING is set and another one
+    is there.
     """
     settings = load()
-    wanted = _by_benchmark(names)
+    tasks_by_benchmark = _by_benchmark(names)
     absent = []
-    for benchmark, tasks in wanted.items():
+    for benchmark, tasks in tasks_by_benchmark.items():
         try:
             look(benchmark, tasks, settings)
         except DataAbsent:
-            if len(wanted) == 1:
+            if len(tasks_by_benchmark) == 1:
                 raise  # its report has said everything
             absent.append(benchmark)
     if not absent:
         return set()
-    tally = f"{len(absent)} of {len(wanted)} data sets cannot be used: {', '.join(absent)}."
-    if len(absent) == len(wanted):
+    tally = f"{len(absent)} of {len(tasks_by_benchmark)} data sets cannot be used: {', '.join(absent)}."
+    if len(absent) == len(tasks_by_benchmark):
         stop(f"{tally} Nothing is left to ask about.")
     if not settings.allow_missing:
         stop(f"{tally} EMOREALM_ALLOW_MISSING=1 runs the rest.")
     print(f"emorealm: {tally} Going on without them (EMOREALM_ALLOW_MISSING).", file=sys.stderr, flush=True)
-    return {task for benchmark in absent for task in wanted[benchmark]}
+    return {task for benchmark in absent for task in tasks_by_benchmark[benchmark]}
 
 
 def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
-    """The rows of a benchmark's tasks that can be asked, and what is left out; reports what is wrong, or unexpected."""
+    """The usable rows of a benchmark's tasks, and the counts of what is left out. Reports problems."""
     if benchmark in registry.BENCHMARKS:
         return registry.usable(benchmark, dict.fromkeys(registry.TASK_NAMES[task].task for task in tasks), settings)
     rows = suite.read(benchmark, settings)
@@ -52,9 +52,9 @@ def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list
 
 def _by_benchmark(names: Iterable[str]) -> dict[str, list[str]]:
     """Benchmark -> those of its tasks among `names` whose clips are needed."""
-    found: dict[str, list[str]] = {}
+    tasks: dict[str, list[str]] = {}
     for name in names:
         parts = suite.TASK_NAMES.get(name) or registry.TASK_NAMES.get(name)
         if parts is not None and parts.variant != "blind":
-            found.setdefault(parts.benchmark, []).append(name)
-    return found
+            tasks.setdefault(parts.benchmark, []).append(name)
+    return tasks

@@ -55,11 +55,11 @@ def ask(rows: Iterable[Row], variant: str) -> list[Row]:
 
 def count_note(rows: Sequence[Row], published: Mapping[str, int], what: str) -> str:
     """How the classes' counts differ from the published ones, in one line; "" where they do not."""
-    found = Counter(row["answer"] for row in rows)
+    counts = Counter(row["answer"] for row in rows)
     differing = [
-        f"{emotion} {found[emotion]} instead of {published[emotion]}"
+        f"{emotion} {counts[emotion]} instead of {published[emotion]}"
         for emotion in published
-        if found[emotion] != published[emotion]
+        if counts[emotion] != published[emotion]
     ]
     return f"{what}: class counts differ from the published ones: {', '.join(differing)}" if differing else ""
 
@@ -88,9 +88,11 @@ def read_csv(path: Path, columns: Sequence[str], remedy: str = "download it agai
         stop(f"{path}, line {reader.line_num}: {error}; are all quotes closed? {remedy[:1].upper()}{remedy[1:]}")
     header = [name.strip() for name in lines[0][1]] if lines else []
     if not set(columns) <= set(header) or len(lines) < 2:
-        lacking = f"; it lacks the column(s) {', '.join(sorted(set(columns) - set(header)))}" if len(lines) > 1 else ""
-        named = brief(", ".join(header)) if len(lines) > 1 else "no rows"
-        stop(f"{path}: expected the columns {', '.join(columns)}, found {named}{lacking}; {remedy}")
+        missing_columns = (
+            f"; it lacks the column(s) {', '.join(sorted(set(columns) - set(header)))}" if len(lines) > 1 else ""
+        )
+        header_text = brief(", ".join(header)) if len(lines) > 1 else "no rows"
+        stop(f"{path}: expected the columns {', '.join(columns)}, found {header_text}{missing_columns}; {remedy}")
     if twice := [name for name in columns if header.count(name) > 1]:
         stop(f"{path}: two columns are called {twice[0]!r}; {remedy}")
     rows = []
@@ -122,11 +124,11 @@ def _shape(name: str) -> str:
     return re.sub(r"\d+", "0", name)
 
 
-def refuse_twice(path: Path, line: int, name: str, seen: set[str]) -> None:
+def refuse_twice(path: Path, line: int, name: str, seen_names: set[str]) -> None:
     """Stop where a clip was named before, by whatever label; else remember it."""
-    if name in seen:
+    if name in seen_names:
         stop(f"{path}, line {line}: {name!r} occurs twice; a clip has one label: remove one, or download it again")
-    seen.add(name)
+    seen_names.add(name)
 
 
 def _listed(labels: Sequence[str]) -> str:

@@ -30,7 +30,7 @@ VARIANTS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class TaskParts:
-    """What a task's name asks for."""
+    """The parts of a task's name."""
 
     benchmark: str
     variant: str
@@ -59,59 +59,62 @@ def process_docs(dataset: Dataset) -> Dataset:
 
 
 def rows(parts: TaskParts, settings: Settings) -> list[Row]:
-    """The rows of one task as the model shall be asked about them.
+    """The rows of one task in its variant.
 
-    Beside a reader's keys: `given_clip` (whose media are handed out, "" = none) and `left_out`, a JSON object of how
-    many clips of each kind of problem, and how many questions for it, are missing from this task.
+    They have a reader's keys, `given_clip` (whose media the model gets, "" = none) and `left_out` (a JSON object with
+    the number of clips left out for each kind of problem, and of questions).
     """
     benchmark, variant, task = parts.benchmark, parts.variant, parts.task
     if variant == "blind":
-        kept, left_out = of_tasks(benchmark, [task], settings, media=False), dict.fromkeys(availability.KINDS, 0)
+        usable_rows, left_out = of_tasks(benchmark, [task], settings, media=False), dict.fromkeys(availability.KINDS, 0)
         left_out["questions"] = 0
     else:
-        kept, left_out = usable(benchmark, [task], settings)
+        usable_rows, left_out = usable(benchmark, [task], settings)
     try:
-        handed = {"blind": controls.blind, "shuffled": controls.shuffled}.get(variant, _own)(kept)
+        control = {"blind": controls.blind, "shuffled": controls.shuffled}.get(variant, _with_own_clip)
+        variant_rows = control(usable_rows)
     except ValueError as error:
         stop(f"{benchmark}_{variant}_{task}: {error}")
-    return [{**row, "left_out": json.dumps(left_out)} for row in handed]
+    return [{**row, "left_out": json.dumps(left_out)} for row in variant_rows]
 
 
 def usable(benchmark: str, tasks: Iterable[str], settings: Settings) -> tuple[list[Row], dict[str, int]]:
-    """The rows of `tasks` that can be asked, and what had to be left out; see `with_clips`."""
-    wanted = of_tasks(benchmark, list(tasks), settings)
-    return with_clips(wanted, settings, *emorealm.where(benchmark, settings))
+    """The usable rows of `tasks`, and the counts of what is left out; see `with_clips`."""
+    task_rows = of_tasks(benchmark, list(tasks), settings)
+    return with_clips(task_rows, settings, *emorealm.where(benchmark, settings))
 
 
-def with_clips(wanted: Sequence[Row], settings: Settings, looked: str, remedy: str) -> tuple[list[Row], dict[str, int]]:
-    """Rows whose clips can be seen and heard, and what had to be left out: clips by kind, and questions.
+def with_clips(
+    task_rows: Sequence[Row], settings: Settings, location: str, remedy: str
+) -> tuple[list[Row], dict[str, int]]:
+    """Rows whose clips can be decoded, and the counts of what is left out: clips by kind of problem, and questions.
 
     With any problem it stops with the report, unless `settings.allow_missing`: then the report is only printed.
-    `looked` and `remedy` say in it where the clips were looked for and how to get them.
+    location, remedy: for the report, where the clips were looked for and how to get them.
     """
-    problems = availability.find_problems(wanted, settings.cache)
-    kept = [row for row in wanted if row["clip"] not in problems]
+    problems = availability.find_problems(task_rows, settings.cache)
+    usable_rows = [row for row in task_rows if row["clip"] not in problems]
     if problems:
-        total = len({row["clip"] for row in wanted})
-        text = availability.report(problems, total, looked, remedy)
+        total = len({row["clip"] for row in task_rows})
+        text = availability.report(problems, total, location, remedy)
         if not settings.allow_missing:
             absent(f"{text}\nEMOREALM_ALLOW_MISSING=1 goes on without them and counts them beside the scores.")
-        if not kept:
+        if not usable_rows:
             absent(f"{text}\nNothing is left to ask about.")
         print(f"emorealm: {text}\nGoing on without them (EMOREALM_ALLOW_MISSING).", file=sys.stderr, flush=True)
-    return kept, {**availability.count(problems.values()), "questions": len(wanted) - len(kept)}
+    return usable_rows, {**availability.count(problems.values()), "questions": len(task_rows) - len(usable_rows)}
 
 
 def of_tasks(benchmark: str, tasks: Sequence[str], settings: Settings, media: bool = True) -> list[Row]:
     """Rows of `tasks`, unchecked; with `media` false the clips may be absent. Stops at a task without an item."""
     if not tasks:
         return []
-    found = [row for row in emorealm.read(benchmark, settings, media) if row["task"] in tasks]
+    rows_of_tasks = [row for row in emorealm.read(benchmark, settings, media) if row["task"] in tasks]
     for task in tasks:
-        if not any(row["task"] == task for row in found):
+        if not any(row["task"] == task for row in rows_of_tasks):
             stop(f"the questions of {benchmark} hold no item of task {task!r}; is the file complete?")
-    return found
+    return rows_of_tasks
 
 
-def _own(rows: Sequence[Row]) -> list[Row]:
+def _with_own_clip(rows: Sequence[Row]) -> list[Row]:
     return [{**row, "given_clip": row["clip"]} for row in rows]

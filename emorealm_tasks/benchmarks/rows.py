@@ -1,4 +1,4 @@
-"""What every reader makes of a benchmark's files, and what lmms-eval hands to prompts and scoring as `doc`."""
+"""The row of a dataset: benchmark readers make it, and lmms-eval passes it to prompts and scoring as `doc`."""
 
 from typing import NotRequired, TypedDict
 
@@ -13,10 +13,11 @@ class Row(TypedDict):
     clip: str
     """Name or relative path that the benchmark knows the clip by."""
     video: str
-    """Absolute path of what is to be seen; "" = nothing."""
+    """Absolute path of the video; "" = none."""
     audio: str
-    """Absolute path of what is to be heard; "" = the sound in `video`."""
+    """Absolute path of the sound; "" = the sound in `video`."""
     question: str
+    """The text of the question, without choices."""
     choices: list[str]
     """Such as "(A) A raised voice"; [] where the answer is free."""
     answer: str
@@ -28,10 +29,10 @@ class Row(TypedDict):
     labels: NotRequired[list[str]]
     """Recognition: the data set's classes."""
     silent: NotRequired[bool]
-    """Recognition: the sound is not to be heard."""
+    """Recognition: the model is given the picture alone."""
     truth: NotRequired[str]
     """EMER: a JSON object of the true cues, "" where unknown."""
     given_clip: NotRequired[str]
-    """As asked: whose media are handed out, "" = none."""
+    """Set when the question is asked: the clip whose media are given, "" = none."""
     left_out: NotRequired[str]
-    """As asked: a JSON object of how many clips of each kind of problem, and how many questions for it, are missing."""
+    """Set when the question is asked: JSON, problem -> number of clips left out, and the number of questions."""

@@ -50,7 +50,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class TaskParts:
-    """What a task's name asks for."""
+    """The parts of a task's name."""
 
     benchmark: str
     variant: str
@@ -81,7 +81,7 @@ def read(benchmark: str, settings: Settings) -> list[Row]:
 
 
 def usable(benchmark: str, settings: Settings) -> tuple[list[Row], dict[str, int]]:
-    """The rows that can be asked, and what had to be left out; see `registry.with_clips`."""
+    """The usable rows, and the counts of what is left out; see `registry.with_clips`."""
     return registry.with_clips(read(benchmark, settings), settings, *where(benchmark, settings))
 
 

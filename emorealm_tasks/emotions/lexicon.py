@@ -29,10 +29,12 @@ from emorealm_tasks.untrusted import brief, read_yaml
 
 @dataclass(frozen=True)
 class Family:
-    """The words of one emotion, all inflections spelled out."""
+    """The words of one emotion, separated by spaces, all inflections spelled out."""
 
     names: str
+    """Names of the feeling ("sad")."""
     signs: str
+    """Signs of it ("crying"), which count less."""
 
 
 FAMILIES: dict[str, Family] = {
@@ -118,7 +120,7 @@ CONTRASTS = "but however yet although though while whereas instead rather nevert
 NEUTRALISED = """not_only not_just not_merely not_simply nothing_but no_doubt not_without can't_help can't_help_but
 cannot_help cannot_help_but none_other_than nothing_other_than more_than_just no_less no_wonder no_surprise i'm_afraid
 i_am_afraid happy_to_help glad_to_help happy_to_assist glad_to_assist content_of the_content video_content"""
-"""Phrases that hold a negator and deny nothing, or an emotion's name and name no emotion of the person."""
+"""Phrases to skip: those with a negator that deny nothing, and those with an emotion's name that name none."""
 WEAK = """hint_of hints_of touch_of trace_of traces_of tinge_of bit_of undertone_of undertones_of mixed_with
 tinged_with slight slightly mild mildly some somewhat possibly perhaps maybe might_be may_be could_be underlying
 subtle bordering_on"""
@@ -136,9 +138,9 @@ def read(path: Path) -> dict[str, Family]:
     content = read_yaml(path, dict, 'it needs lines like `anger: {names: "anger angry", signs: "frown"}`')
     try:
         families = {emotion: Family(**words) for emotion, words in content.items()}
-        lacking = [emotion for emotion, words in families.items() if not isinstance(words.names + words.signs, str)]
+        incomplete = [emotion for emotion, words in families.items() if not isinstance(words.names + words.signs, str)]
     except (TypeError, AttributeError) as error:
         stop(f'{path}: needs lines like `anger: {{names: "anger angry", signs: "frown"}}` ({brief(error)})')
-    if unknown := [*lacking, *(emotion for emotion in families if emotion not in FAMILIES)]:
+    if unknown := [*incomplete, *(emotion for emotion in families if emotion not in FAMILIES)]:
         stop(f"{path}: {', '.join(map(str, unknown))}: known emotions are {', '.join(FAMILIES)}, their words are texts")
     return FAMILIES | families

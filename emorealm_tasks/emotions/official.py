@@ -23,7 +23,7 @@ _SHOWN = {
     "disgust": "disapproval unpleasant",
     "fear": "focus shock trembling",
 }
-"""Words that were shown to mean something else than our lexicon's names say, or that are no name in it."""
+"""Words whose class differs from our lexicon, or that are missing there, by the 80 shown predictions."""
 _UNKNOWN = "sad angry afraid scared fearful shocked worried frustrated disgusting unhappy"
 """Words that are in none of its lists."""
 _WORD = re.compile(r"[a-z]+(?:['-][a-z]+)*")
@@ -40,12 +40,14 @@ def classify_approximately(text: str, labels: Sequence[str] = EMOTIONS) -> str |
     if not text or "\n" in text.partition(".")[0]:
         return None
     sentences = [sentence for sentence in text.split(".") if sentence.strip()]
-    kept = [sentence for sentence in sentences if "no" not in sentence] or sentences
-    read = [[_LISTS[word] for word in _WORD.findall(sentence) if _LISTS.get(word) in labels] for sentence in kept]
+    affirmative = [sentence for sentence in sentences if "no" not in sentence] or sentences
+    read = [
+        [_LISTS[word] for word in _WORD.findall(sentence) if _LISTS.get(word) in labels] for sentence in affirmative
+    ]
     if read and read[0]:
         return read[0][0]
-    counted = Counter(family for sentence in read[1:] for family in sentence)
-    return counted.most_common(1)[0][0] if counted else FALLBACK
+    counts = Counter(family for sentence in read[1:] for family in sentence)
+    return counts.most_common(1)[0][0] if counts else FALLBACK
 
 
 _LISTS = {

@@ -33,11 +33,14 @@ _ENDS, _BREAKS = frozenset(".!?\n"), frozenset(",;:()\u2013\u2014")
 
 @dataclass(frozen=True)
 class Mention:
-    """An emotion that a text asserts: which, NAME or SIGN, and how much it counts among several."""
+    """An emotion that a text asserts."""
 
     family: str
+    """Which one."""
     rank: int
+    """NAME or SIGN."""
     weight: int
+    """How much it counts among several."""
 
 
 def classify(text: str, labels: Sequence[str] = EMOTIONS, words: Words | None = None) -> str | None:
@@ -46,14 +49,14 @@ def classify(text: str, labels: Sequence[str] = EMOTIONS, words: Words | None = 
     Names count before signs ("smiling"), the first sentence before the rest; among several emotions the one that is
     mentioned most, where "mainly" counts more and "a hint of" less; a tie is None. Denied emotions ("not happy") do not
     count, and questions only where nothing else does. The labels narrow the answer, not the reading: fear is None where
-    fear is no label. ``words`` stands in for the lexicon (:func:`words_of`). Raises ValueError for a label that is no
-    emotion's name, or two of one emotion.
+    fear is no label. ``words`` stands in for the lexicon (:func:`words_of`). Raises ValueError for an unknown
+    label, or for two labels of one emotion.
     """
     spelled = _spelled(labels)
     sentences = _sentences(text, _WORDS if words is None else words)
-    told = [mentions for mentions, asked in sentences if not asked]
-    found = _decide(told)
-    if found is None and not any(told):
+    statements = [mentions for mentions, is_question in sentences if not is_question]
+    found = _decide(statements)
+    if found is None and not any(statements):
         found = _decide([mentions for mentions, _ in sentences])
     return spelled.get(found)
 
@@ -82,13 +85,13 @@ def _spelled(labels: Sequence[str]) -> dict[str | None, str]:
 def _decide(sentences: Sequence[Sequence[Mention]]) -> str | None:
     for rank in (NAME, SIGN):
         for scope in (sentences[:1], sentences):
-            counted: Counter[str] = Counter()
+            weights: Counter[str] = Counter()
             for mention in (one for sentence in scope for one in sentence if one.rank == rank):
-                counted[mention.family] += mention.weight
-            (first, most), (_, second) = [*counted.most_common(2), ("", 0), ("", 0)][:2]
+                weights[mention.family] += mention.weight
+            (first, most), (_, second) = [*weights.most_common(2), ("", 0), ("", 0)][:2]
             if most > second:
                 return first
-        if counted:
+        if weights:
             return None
     return None
 
@@ -182,10 +185,10 @@ def _continues(parts: Sequence[tuple[str, str]], place: int, lists: Sequence[int
     return end < len(parts) and parts[end][1] in ("or", "nor")
 
 
-def _denied_behind(rest: Sequence[tuple[str, str]]) -> bool:
+def _denied_behind(following: Sequence[tuple[str, str]]) -> bool:
     """Whether a denial follows, in the two parts behind an emotion: "(happiness) is not visible"."""
     values = []
-    for kind, value in rest:
+    for kind, value in following:
         if kind in ("break", "contrast"):
             break
         values.append(value)

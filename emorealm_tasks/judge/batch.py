@@ -1,8 +1,8 @@
 """Judging by OpenAI's Batch API: submit, leave, and collect later, at half the price.
 
-A batch only fills the disk with verdicts; whoever wants scores reads them from there. What is known of each batch lies
-in `<cache>/judge/batches/ID.json`: its model, the keys it asks about, which round it is and whether it is collected.
-What a first round does not answer with a verdict is asked once more in a second.
+Collecting a batch writes its verdicts to the cache on disk, from which scores are computed. The state of each batch is
+in `<cache>/judge/batches/ID.json`: its model, its chats by key, its round, and whether it was collected. Chats without
+a verdict after the first round are sent once more in a second.
 """
 
 import hashlib
@@ -41,7 +41,8 @@ class Pending(Exception):
 def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
     """Verdicts as `judge.judge` gives them, once the batches that ask for them are finished.
 
-    Submits what was never asked. Raises Pending while a batch is under way; JudgeError when the server refuses.
+    Submits chats that are in no batch yet. Raises Pending while a batch is under way, and JudgeError when the server
+    refuses.
     """
     missing = live.unanswered(items, settings)
     if missing:
@@ -56,26 +57,26 @@ def judge_by_batch(items: Sequence[Item], settings: Settings) -> list[list[Verdi
         except _openai_error() as error:
             raise JudgeError(f"batches at {client.about()['base_url']}: {client.redacted(error)}") from None
         under_way = [state for state in _states(cache.folder, client.model) if not state["done"]]
-        left = live.unanswered(items, settings)
-        if any(key in left for state in under_way for key in state["chats"]):
-            named = ", ".join(f"{state['id']} ({len(state['chats'])} requests)" for state in under_way)
-            raise Pending(f"under way: {named}; finished within {_WINDOW}. Run the same again to collect")
+        unanswered = live.unanswered(items, settings)
+        if any(key in unanswered for state in under_way for key in state["chats"]):
+            batch_names = ", ".join(f"{state['id']} ({len(state['chats'])} requests)" for state in under_way)
+            raise Pending(f"under way: {batch_names}; finished within {_WINDOW}. Run the same again to collect")
     return live.cached(items, settings)
 
 
 def _submit_new(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
-    """A batch for the chats that no batch has asked about.
+    """Submit a batch with the chats that are in no batch yet.
 
-    One of them is asked at once: a batch cannot find out what the server supports.
+    One of them is sent as a live request first: only that shows what the server supports.
     """
-    known = {key for state in _states(cache.folder, client.model) for key in state["chats"]}
-    fresh = {key: chat for key, chat in missing.items() if key not in known and cache.get(key) is None}
-    if fresh:
+    submitted = {key for state in _states(cache.folder, client.model) for key in state["chats"]}
+    unsubmitted = {key: chat for key, chat in missing.items() if key not in submitted and cache.get(key) is None}
+    if unsubmitted:
         _check_writable(cache.folder)
-        first = next(iter(fresh))
-        if live.ask_and_keep(client, cache, first, fresh[first]) is None:
+        first = next(iter(unsubmitted))
+        if live.ask_and_keep(client, cache, first, unsubmitted[first]) is None:
             raise JudgeError(f"no answer from {client.about()['base_url']}; {client.last_error}")
-        _submit(client, cache.folder, {key: chat for key, chat in fresh.items() if cache.get(key) is None}, 1)
+        _submit(client, cache.folder, {key: chat for key, chat in unsubmitted.items() if cache.get(key) is None}, 1)
 
 
 def _submit(client: Client, folder: Path, chats: Mapping[str, Chat], number: int) -> None:
@@ -105,10 +106,12 @@ def _collect(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
         for key, reply in replies.items():
             if parse_verdict(reply):
                 cache.put(key, reply, {"model": client.model, "prompt": PROMPT_VERSION, "batch": batch.id})
-        left = {key: chat for key, chat in state["chats"].items() if cache.get(key) is None}
+        unanswered = {key: chat for key, chat in state["chats"].items() if cache.get(key) is None}
         if state["round"] == 1:
-            again = {key: asked_again(chat, replies[key]) if replies.get(key) else chat for key, chat in left.items()}
-            _submit(client, cache.folder, again, 2)
+            second_chats = {
+                key: asked_again(chat, replies[key]) if replies.get(key) else chat for key, chat in unanswered.items()
+            }
+            _submit(client, cache.folder, second_chats, 2)
         try:
             _write(cache.folder, state | {"done": True})
         except OSError as error:

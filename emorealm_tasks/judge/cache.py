@@ -1,4 +1,4 @@
-"""Verdicts kept on disk, so that judging again costs nothing.
+"""Verdicts cached on disk, so that judging again costs nothing.
 
 One JSON file a verdict, named by a hash of everything that makes the reply: the whole prompt, the judge's model and
 which repeat it is. Several processes may use a folder at once.

@@ -1,7 +1,7 @@
 """The judge's server: any that speaks OpenAI's chat API.
 
-lmms-eval's own judge package does not suffice: it waits a fixed time instead of what a server's Retry-After says,
-gives its client no time-out, knows no JSON schema, keeps no verdicts and has no Batch API.
+It replaces lmms-eval's own judge package, which ignores a server's Retry-After and lacks time-outs, JSON schemas, a
+cache of verdicts and the Batch API.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from emorealm_tasks.chat_client import ChatClient, RequestFailed, ServerRefuses
-from emorealm_tasks.chat_reply import Reply
+from emorealm_tasks.chat_reply import ChatReply
 from emorealm_tasks.judge.prompt import SCHEMA
 from emorealm_tasks.settings import Settings
 
@@ -20,11 +20,11 @@ FORMATS: tuple[dict[str, Any] | None, ...] = (
     {"type": "json_object"},
     None,
 )
-"""Ways to ask for structured output, the strictest first; a server that refuses one is asked the next way."""
+"""Response formats, the strictest first; where a server refuses one, the next is tried."""
 
 
 class JudgeError(Exception):
-    """The judge cannot be asked at all: no key, a wrong address or model; the message says what to do."""
+    """Every request to the judge would fail: no key, a wrong address or model. The message says what to do."""
 
 
 def _key(settings: Settings) -> str:
@@ -65,7 +65,7 @@ class Client(ChatClient):
             "temperature": self.option("temperature"),
         }
 
-    def ask(self, chat: Sequence[Mapping[str, str]]) -> Reply | None:
+    def ask(self, chat: Sequence[Mapping[str, str]]) -> ChatReply | None:
         """The judge's reply; None when the server fails beyond the retries (see `last_error`).
 
         Raises JudgeError when it never will answer: a wrong key, address or model.

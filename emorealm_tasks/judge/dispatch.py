@@ -1,7 +1,7 @@
-"""From descriptions to judged records, as the settings say; shared by the lmms-eval task and by `emorealm rescore`.
+"""Judges the descriptions of a run in the way that is set; used by the lmms-eval task and by `emorealm rescore`.
 
-Whatever goes wrong with the judge, the descriptions are not lost: the harness saves them with the samples, and they are
-judged later (`emorealm rescore`). A run whose verdicts fail shows no scores and ends with exit status 2, after saving.
+A failing judge never costs the descriptions: the harness saves them with the samples, and `emorealm rescore` judges
+them later. A run without enough verdicts shows no scores and ends with exit status 2, after saving.
 """
 
 import sys
@@ -70,22 +70,22 @@ def judge_records(records: Records, settings: Settings, judge_mode: str) -> str:
     except Exception as error:  # of whatever kind: raised, it would cost the harness all that is not saved yet
         failure, verdicts = f"the judge failed: {type(error).__name__}: {brief(error)}", live.cached(items, settings)
     name = live.name(settings.judge_model)
-    for record, given in zip(records, verdicts, strict=True):
+    for record, item_verdicts in zip(records, verdicts, strict=True):
         record["judge"] = name
-        record["verdicts"][name] = description.as_json(given)
+        record["verdicts"][name] = description.as_json(item_verdicts)
     for number, why in reasons.items():
         records[number]["unjudged"] = records[number].get("unjudged", {}) | {name: why}
     return failure if failure or judge_mode == "later" else _too_few(records, name)
 
 
 def _too_few(records: Records, name: str) -> str:
-    missing, whole = description.unjudged(records, name)
-    if missing <= description.MOST_UNJUDGED * whole:
+    missing, total = description.unjudged(records, name)
+    if missing <= description.MOST_UNJUDGED * total:
         return ""
     most = f"{description.MOST_UNJUDGED:.0%}"
-    return f"{missing} of {whole} verdicts of {name} could not be had; beyond {most} there are no scores"
+    return f"{missing} of {total} verdicts of {name} could not be had; beyond {most} there are no scores"
 
 
 def said(record: Record) -> str:
-    """What a record's model said; nothing where its request failed, whatever the error's words are."""
+    """The model's description; "" where its request failed."""
     return "" if record["error"] else record["raw"]

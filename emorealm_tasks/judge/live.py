@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from emorealm_tasks.chat_reply import Reply
+from emorealm_tasks.chat_reply import ChatReply
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge import cache as judge_cache
 from emorealm_tasks.judge import prompt
@@ -26,7 +26,7 @@ from emorealm_tasks.settings import Settings
 NOTHING_SAID = Verdict(
     dict.fromkeys(CRITERIA, LOWEST) | {"halluc": HIGHEST}, dict.fromkeys(CRITERIA, "nothing was said")
 )
-"""Verdict on an empty description, given without a judge: it names nothing, so it invents nothing.
+"""Verdict on an empty description, given without a judge.
 
 Hallucination is HIGHEST by the prompt's own scale ("10: nothing is invented"), as the embedded world's judge has it.
 """
@@ -39,10 +39,12 @@ Chat = list[dict[str, str]]
 
 @dataclass(frozen=True)
 class Item:
-    """A description to be judged, and the reference it is held against."""
+    """What a judge compares."""
 
     reference: str
+    """The description of the data set."""
     description: str
+    """The model's, which is judged."""
 
 
 def name(model: str) -> str:
@@ -51,33 +53,33 @@ def name(model: str) -> str:
 
 
 def folder(settings: Settings) -> Path:
-    """Where verdicts and the state of batches are kept."""
+    """The folder of the cached verdicts and of the batches' state."""
     return settings.cache / "judge"
 
 
 def questions(items: Sequence[Item], model: str, repeats: int) -> list[dict[str, Chat]]:
-    """For each item the chats that ask about it, by key, one a repeat; {} where nothing was said."""
-    asked = []
+    """For each item its chats by key, one per repeat; {} for an empty description."""
+    chats_by_key = []
     for item in items:
         chat = prompt.messages(item.reference, item.description) if item.description.strip() else []
-        asked.append({judge_cache.key(chat, model, n): chat for n in range(repeats)} if chat else {})
-    return asked
+        chats_by_key.append({judge_cache.key(chat, model, n): chat for n in range(repeats)} if chat else {})
+    return chats_by_key
 
 
 def cached(items: Sequence[Item], settings: Settings) -> list[list[Verdict | None]]:
-    """The verdicts on disk, for each item one a repeat, None where there is none; nothing is asked."""
+    """The cached verdicts: for each item one per repeat, None where it is missing. Sends no request."""
     cache, repeats = Cache(folder(settings)), settings.judge_repeats
-    asked = questions(items, settings.judge_model, repeats)
-    return [[cache.get(key) for key in keys] if keys else [NOTHING_SAID] * repeats for keys in asked]
+    item_chats = questions(items, settings.judge_model, repeats)
+    return [[cache.get(key) for key in keys] if keys else [NOTHING_SAID] * repeats for keys in item_chats]
 
 
 def judge(
     items: Sequence[Item], settings: Settings, reasons: dict[int, str] | None = None
 ) -> list[list[Verdict | None]]:
-    """Verdicts for each item, one a repeat; None is one that the judge did not give in two attempts.
+    """Verdicts for each item, one per repeat; None where the judge gave none in two attempts.
 
-    reasons: filled with item number -> why it lacks one, where that is known. Raises JudgeError when the judge cannot
-    be asked, or fails GIVE_UP times in a row; what it gave until then is kept.
+    reasons: filled with item number -> why a verdict is missing, where that is known. Raises JudgeError when the judge
+    cannot be reached, or fails GIVE_UP times in a row; the verdicts until then stay in the cache.
     """
     missing = unanswered(items, settings)
     if missing:
@@ -86,8 +88,8 @@ def judge(
         try:
             _ask_all(client, cache, missing, settings)
         finally:
-            asked = questions(items, settings.judge_model, settings.judge_repeats) if reasons is not None else []
-            for number, keys in enumerate(asked):
+            item_chats = questions(items, settings.judge_model, settings.judge_repeats) if reasons is not None else []
+            for number, keys in enumerate(item_chats):
                 why = next((cache.reasons[key] for key in keys if key in cache.reasons), "")
                 if why and reasons is not None:
                     reasons[number] = why
@@ -95,13 +97,13 @@ def judge(
 
 
 def unanswered(items: Sequence[Item], settings: Settings) -> dict[str, Chat]:
-    """The chats whose verdict is not on disk, by key; the same chat asked twice is one."""
+    """The chats without a cached verdict, by key; equal chats have the same key."""
     cache = Cache(folder(settings))
-    asked = questions(items, settings.judge_model, settings.judge_repeats)
-    return {key: chat for keys in asked for key, chat in keys.items() if cache.get(key) is None}
+    item_chats = questions(items, settings.judge_model, settings.judge_repeats)
+    return {key: chat for keys in item_chats for key, chat in keys.items() if cache.get(key) is None}
 
 
-def estimate(missing: Mapping[str, Chat], settings: Settings, reply: Reply | None = None) -> str:
+def estimate(missing: Mapping[str, Chat], settings: Settings, reply: ChatReply | None = None) -> str:
     """What asking will take: requests and tokens, dollars where the price is known, and time once there is a reply.
 
     Before the first reply a token counts as four characters, and a verdict as 200 tokens.
@@ -131,18 +133,19 @@ def price(text: str) -> tuple[float, float]:
     return dollars_in, dollars_out
 
 
-def ask_and_keep(client: Client, cache: Cache, key: str, chat: Chat) -> Reply | None:
-    """The judge's reply, its verdict kept on disk; None when the server fails. A reply without one is asked once more.
+def ask_and_keep(client: Client, cache: Cache, key: str, chat: Chat) -> ChatReply | None:
+    """The judge's reply, whose verdict is cached; None when the server fails. Without a verdict the chat is sent again.
 
-    Why there is no verdict is noted in `cache.reasons`. Raises JudgeError as `Client.ask` does.
+    The reason of a missing verdict is noted in `cache.reasons`. Raises JudgeError as `Client.ask` does.
     """
     reply = client.ask(chat)
     if reply and parse_verdict(reply.written) is None:
-        reply = client.ask(prompt.asked_again(chat, reply.text or reply.lacks)) or reply
+        reply = client.ask(prompt.asked_again(chat, reply.text or reply.no_text_reason)) or reply
     if reply is None:
         cache.reasons[key] = client.last_error
     elif parse_verdict(reply.written) is None:
-        cache.reasons[key] = reply.lacks or f"its reply holds no verdict (finish_reason={reply.finish or 'none'})"
+        no_verdict = f"its reply holds no verdict (finish_reason={reply.finish or 'none'})"
+        cache.reasons[key] = reply.no_text_reason or no_verdict
     if reply and parse_verdict(reply.written):
         about = {"model": client.model, "prompt": PROMPT_VERSION, **client.about()}
         cache.put(key, reply.written, about | {"tokens_in": reply.tokens_in, "tokens_out": reply.tokens_out})
@@ -150,18 +153,18 @@ def ask_and_keep(client: Client, cache: Cache, key: str, chat: Chat) -> Reply | 
 
 
 def _ask_all(client: Client, cache: Cache, missing: Mapping[str, Chat], settings: Settings) -> None:
-    def one(key: str) -> Reply | None:
+    def one(key: str) -> ChatReply | None:
         return ask_and_keep(client, cache, key, missing[key])
 
-    rest = iter(missing)
-    first = next(filter(None, map(one, islice(rest, _AHEAD))), None)  # the first may be at fault, not the server
+    remaining = iter(missing)
+    first = next(filter(None, map(one, islice(remaining, _AHEAD))), None)  # the first may be at fault, not the server
     if first is None:
         raise JudgeError(f"no answer from {client.about()['base_url']}; {client.last_error}")
     if len(missing) >= _LARGE:
         print(f"emorealm: {estimate(missing, settings, first)}", file=sys.stderr, flush=True)
     in_a_row = 0
     with ThreadPoolExecutor(settings.judge_concurrency) as pool:
-        under_way = [pool.submit(one, key) for key in rest]
+        under_way = [pool.submit(one, key) for key in remaining]
         try:
             for done in tqdm(as_completed(under_way), total=len(under_way), desc="judging", unit="description"):
                 in_a_row = 0 if done.result() else in_a_row + 1

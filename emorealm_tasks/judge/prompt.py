@@ -119,7 +119,7 @@ def _encodable(text: str) -> str:
 def _objects(reply: str) -> list[Mapping[str, Any]]:
     """The outermost of the JSON objects in the text that name a criterion, in order."""
     decoder = json.JSONDecoder(object_pairs_hook=_unique)
-    found, position, looks = [], reply.find("{"), 0
+    objects, position, looks = [], reply.find("{"), 0
     while position >= 0:
         looks += 1
         if looks > _MOST_OBJECTS:
@@ -129,11 +129,11 @@ def _objects(reply: str) -> list[Mapping[str, Any]]:
         except (ValueError, RecursionError):
             value, end = {}, position + 1
         if any(name in value for name in CRITERIA):
-            found.append(value)
+            objects.append(value)
         else:
             end = position + 1  # a verdict may lie inside, as in {"scores": {...}}
         position = reply.find("{", end)
-    return found
+    return objects
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -142,23 +142,23 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return {key: None if times[key] > 1 else value for key, value in pairs}
 
 
-def _verdict(found: Mapping[str, Any]) -> Verdict | None:
+def _verdict(answer: Mapping[str, Any]) -> Verdict | None:
     scores, reasons = {}, {}
     for name in CRITERIA:
-        given = found.get(name)
-        score = _score(given.get("score") if isinstance(given, Mapping) else given)
+        criterion = answer.get(name)
+        score = _score(criterion.get("score") if isinstance(criterion, Mapping) else criterion)
         if score is None:
             return None
         scores[name] = score
-        reason = given.get("reason") if isinstance(given, Mapping) else ""
+        reason = criterion.get("reason") if isinstance(criterion, Mapping) else ""
         reasons[name] = reason if isinstance(reason, str) else ""
     return Verdict(scores, reasons)
 
 
-def _score(given: object) -> int | None:
-    if isinstance(given, str):
-        match = _NUMBER.fullmatch(given.strip())
-        given = int(match[1]) if match else None
-    if isinstance(given, bool) or not isinstance(given, int | float) or not math.isfinite(given):
+def _score(value: object) -> int | None:
+    if isinstance(value, str):
+        match = _NUMBER.fullmatch(value.strip())
+        value = int(match[1]) if match else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
-    return int(given) if given == int(given) and LOWEST <= given <= HIGHEST else None
+    return int(value) if value == int(value) and LOWEST <= value <= HIGHEST else None

@@ -1,14 +1,14 @@
-"""The deterministic judge of the embedded world: a description held against the cues that are truly there.
+"""The deterministic judge of the embedded world: compares a description with the cues that are truly there.
 
 It reads which cues a description claims and which emotions it names, sentence by sentence, and counts. Fractions become
 whole scores on the language model's scale: 1 + 9 x fraction, halves rounded up.
 
 - clue: F1 of the cues claimed against the cues that matter (those that convey the emotion or are reacted to); cues that
-  are said to have no bearing on it are left aside
+  the description calls irrelevant are left out
 - label: F1 of the emotions named against the emotions conveyed
-- spurious: share of the cues claimed as reasons that speak for the emotion of their sentence; none claimed is 1. An
+- spurious: share of the cues claimed as reasons that speak for the emotion of their sentence, 1 if there are none. An
   affect cue speaks for its own emotion, there or not; a scene cue only where it matters
-- halluc: share of the cues claimed that are there; without any claim nothing is invented, which is 10
+- halluc: share of the cues claimed that are there; 10 if there are none
 """
 
 import math
@@ -36,7 +36,7 @@ class Claims(NamedTuple):
     cues: frozenset[str]
     """All cues it names."""
     idle: frozenset[str]
-    """Those of them said to have no bearing."""
+    """Those of them that it calls irrelevant."""
     emotions: frozenset[str]
     """The emotions it names."""
     reasons: frozenset[tuple[str, frozenset[str]]]
@@ -45,21 +45,21 @@ class Claims(NamedTuple):
 
 def verdict(description: str, truth: Mapping[str, Sequence[str]]) -> Verdict:
     """Score a description against the truth that :func:`emorealm_tasks.mini.build.emer_layout.truth` writes."""
-    said = claims(description)
+    claimed = claims(description)
     present, relevant = set(truth["present"]), set(truth["relevant"])
-    apt = [pair for pair in said.reasons if _speaks_for(*pair, relevant)]
-    invented = said.cues - present
+    apt = [pair for pair in claimed.reasons if _speaks_for(*pair, relevant)]
+    invented = claimed.cues - present
     fractions = {
-        "clue": _f1(said.cues - said.idle, relevant),
-        "label": _f1(said.emotions, set(truth["emotions"])),
-        "spurious": len(apt) / len(said.reasons) if said.reasons else 0.0,
-        "halluc": 1 - len(invented) / len(said.cues) if said.cues else 1.0,
+        "clue": _f1(claimed.cues - claimed.idle, relevant),
+        "label": _f1(claimed.emotions, set(truth["emotions"])),
+        "spurious": len(apt) / len(claimed.reasons) if claimed.reasons else 0.0,
+        "halluc": 1 - len(invented) / len(claimed.cues) if claimed.cues else 1.0,
     }
-    unapt = sorted({cue for cue, _ in said.reasons - set(apt)})
+    unapt = sorted({cue for cue, _ in claimed.reasons - set(apt)})
     reasons = {
-        "clue": f"named {_names(said.cues & relevant)}; left out {_names(relevant - said.cues)}",
-        "label": f"named {_names(said.emotions)}; conveyed {_names(truth['emotions'])}",
-        "spurious": f"do not speak for it: {_names(unapt)}" if said.reasons else "no cue is given as a reason",
+        "clue": f"named {_names(claimed.cues & relevant)}; left out {_names(relevant - claimed.cues)}",
+        "label": f"named {_names(claimed.emotions)}; conveyed {_names(truth['emotions'])}",
+        "spurious": f"do not speak for it: {_names(unapt)}" if claimed.reasons else "no cue is given as a reason",
         "halluc": f"not there: {_names(invented)}",
     }
     return Verdict({name: _score(fractions[name]) for name in CRITERIA}, reasons)
@@ -71,16 +71,16 @@ def claims(description: str) -> Claims:
     idle: set[str] = set()
     emotions: set[str] = set()
     reasons: set[tuple[str, frozenset[str]]] = set()
-    for sentence in _SENTENCE.split(_plain(description)):
-        found = {_WORDS[match[0]] for match in _PATTERN.finditer(sentence) if not _denied(sentence, match)}
-        named = frozenset(name for name in found if name in EMOTIONS)
-        here = found - named
-        cues |= here
-        emotions |= named
+    for sentence in _SENTENCE.split(_normalised(description)):
+        names = {_WORDS[match[0]] for match in _PATTERN.finditer(sentence) if not _denied(sentence, match)}
+        named_emotions = frozenset(name for name in names if name in EMOTIONS)
+        named_cues = names - named_emotions
+        cues |= named_cues
+        emotions |= named_emotions
         if _IDLE.search(sentence):
-            idle |= here
-        elif named:
-            reasons |= {(cue, named) for cue in here}
+            idle |= named_cues
+        elif named_emotions:
+            reasons |= {(cue, named_emotions) for cue in named_cues}
     return Claims(frozenset(cues), frozenset(idle), frozenset(emotions), frozenset(reasons))
 
 
@@ -90,8 +90,8 @@ def _speaks_for(cue: str, emotions: frozenset[str], relevant: set[str]) -> bool:
 
 def _denied(sentence: str, match: re.Match[str]) -> bool:
     start = match.start()
-    before = _DENIED_BEFORE.search(sentence, max(0, start - _REACH), start)
-    return bool(before or _DENIED_AFTER.match(sentence, match.end()))
+    denial = _DENIED_BEFORE.search(sentence, max(0, start - _REACH), start)
+    return bool(denial or _DENIED_AFTER.match(sentence, match.end()))
 
 
 def _f1(claimed: frozenset[str], true: set[str]) -> float:
@@ -106,7 +106,7 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(name.replace("_", " ") for name in sorted(names)) or "nothing"
 
 
-def _plain(text: str) -> str:
+def _normalised(text: str) -> str:
     return re.sub(r"[^\S\n]+", " ", text.lower().replace("-", " "))
 
 
@@ -115,7 +115,7 @@ def _words() -> dict[str, str]:
     meaning = {}
     for cue in CUES:
         for words in (*cue.phrases, cue.name.replace("_", " ")):
-            meaning[_ARTICLE.sub("", _plain(words))] = cue.name
+            meaning[_ARTICLE.sub("", _normalised(words))] = cue.name
     for emotion in EMOTIONS:
         for words in (emotion, ADJECTIVES[emotion], *FEELINGS[emotion]):
             meaning[words] = emotion

@@ -9,20 +9,20 @@ The released code reads with decord, which is a choice here (EMOREALM_DECODER=de
 second in mp4, both give the same pixels and the same times within a microsecond
 (`tests/unit/emorealm_tasks/media/test_media.py`); elsewhere decord is known to give other frames than those asked for.
 
-Every failure is a `MediaError` that names the file and what to do; what of a readable file could not be decoded is told
-by `report`.
+Every failure is a `MediaError` that names the file and what to do. `report` says how much of a readable file could not
+be decoded.
 """
 
 from emorealm_tasks.media.audio import AUDIO_RATE, as_wav, read_audio, separate_wav
 from emorealm_tasks.media.container import MediaError, copied_picture
-from emorealm_tasks.media.facts import ClipInfo, Examined, examine, has_sound, probe
+from emorealm_tasks.media.facts import ClipInfo, Examination, examine, has_sound, probe
 from emorealm_tasks.media.tally import Report, report
 from emorealm_tasks.media.video import frame_indices, read_frames
 
 __all__ = [
     "AUDIO_RATE",
     "ClipInfo",
-    "Examined",
+    "Examination",
     "MediaError",
     "Report",
     "as_wav",

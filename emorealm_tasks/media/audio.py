@@ -31,8 +31,8 @@ def read_audio(path: str | Path, rate: int = AUDIO_RATE) -> np.ndarray:
     """The sound of `path` at `rate` samples a second: float32 (samples,) in [-1, 1].
 
     Of several channels the first is taken, as released (no mixing); another rate is resampled. Where the sound starts
-    after the picture, or has a gap, there is silence. Raises MediaError when there is no sound track, no sample in it,
-    or a sample that is no number.
+    after the picture, or has a gap, there is silence. Raises MediaError when there is no sound track, and when it
+    holds no samples or a NaN or infinite one.
     """
     with opened(path) as source:
         wave, read = track(source, rate)
@@ -48,8 +48,8 @@ def track(source: Source, rate: int) -> tuple[np.ndarray, tally.Tally]:
     decoding = Decoding(source, stream)
     resampler = Resampler(rate)
     blocks: list[np.ndarray] = []
-    for samples, found in _placed(decoding, source.zero()):
-        blocks += resampler.push(samples, found)
+    for samples, source_rate in _placed(decoding, source.zero()):
+        blocks += resampler.push(samples, source_rate)
     blocks += resampler.flush()
     if not any(map(len, blocks)):
         if decoding.tally.damaged:
@@ -73,9 +73,9 @@ def separate_wav(path: str | Path, cache: str | Path) -> Path:
     identity = f"{_LAYOUT}|{Path(path).resolve()}|{state.st_size}|{state.st_mtime_ns}".encode(errors="surrogateescape")
     name = f"{hashlib.sha256(identity).hexdigest()[:24]}.wav"
     target = Path(cache) / "wav" / name
-    if _whole(target):
+    if _is_complete(target):
         return target
-    if _spare and _whole(Path(_spare[0], name)):
+    if _spare and _is_complete(Path(_spare[0], name)):
         return Path(_spare[0], name)
     wave = read_audio(path)
     try:
@@ -117,7 +117,7 @@ def _write_wav(target: Path, wave: np.ndarray) -> None:
         draft.write_bytes(data.getbuffer())
 
 
-def _whole(wav: Path) -> bool:
+def _is_complete(wav: Path) -> bool:
     """Whether a kept wav is there and holds sound: whoever shares the folder may have damaged it."""
     try:
         return wav.is_file() and bool(soundfile.info(str(wav)).frames)
@@ -147,25 +147,25 @@ def _placed(decoding: Decoding, start: float) -> Iterator[tuple[np.ndarray, int]
     path, most = decoding.source.path, decoding.source.settings.max_seconds
     channel = FirstChannel()
     unit = float(decoding.stream.time_base or 0)
-    now = 0.0  # seconds given so far
-    due = 0.0  # where the next block should begin, by the timestamp of the last
+    seconds_yielded = 0.0  # seconds given so far
+    expected_begin = 0.0  # where the next block should begin, by the timestamp of the last
     for frame in decoding.sounds():
         rate = frame.sample_rate
         if not frame.samples or rate <= 0:
             continue
         samples = channel.of(frame)
-        begin = now if frame.pts is None else frame.pts * unit - start
-        if begin - max(due, now) > (_JUMP if now else 0.5 / rate):
+        begin = seconds_yielded if frame.pts is None else frame.pts * unit - start
+        if begin - max(expected_begin, seconds_yielded) > (_JUMP if seconds_yielded else 0.5 / rate):
             if begin > most:
                 raise MediaError(f"{path}: its sound goes on beyond {most} s (EMOREALM_MAX_SECONDS); cut the file")
-            for silence in _silence(round((begin - now) * rate)):
+            for silence in _silence(round((begin - seconds_yielded) * rate)):
                 yield silence, rate
-            now = begin
-        elif begin < 0 and not now:
+            seconds_yielded = begin
+        elif begin < 0 and not seconds_yielded:
             samples = samples[round(-begin * rate) :]
-        due = begin + frame.samples / rate
-        now += len(samples) / rate
-        if now > most:
+        expected_begin = begin + frame.samples / rate
+        seconds_yielded += len(samples) / rate
+        if seconds_yielded > most:
             raise MediaError(f"{path}: more than {most} s of sound (EMOREALM_MAX_SECONDS); cut the file")
         yield samples, rate
 
@@ -209,15 +209,15 @@ class Resampler:
 
     def __init__(self, rate: int) -> None:
         self.rate = rate
-        self._found = rate
+        self._source_rate = rate
         self._waiting: list[np.ndarray] = []
         self._graph: av.AudioResampler | None = None
 
-    def push(self, samples: np.ndarray, found: int) -> list[np.ndarray]:
-        """Float32 (samples,) at `found` Hz -> what is finished, at `rate`; `found` may change on the way."""
-        done = [] if found == self._found else self.flush()
-        self._found = found
-        if found == self.rate:
+    def push(self, samples: np.ndarray, source_rate: int) -> list[np.ndarray]:
+        """Float32 (samples,) at `source_rate` Hz, which may change on the way -> what is finished, at `rate`."""
+        done = [] if source_rate == self._source_rate else self.flush()
+        self._source_rate = source_rate
+        if source_rate == self.rate:
             return [*done, samples]
         self._waiting.append(samples)
         return done + (self._resampled() if sum(map(len, self._waiting)) >= _BLOCK else [])
@@ -238,5 +238,5 @@ class Resampler:
         if self._graph is None:
             self._graph = av.AudioResampler(format="fltp", layout="mono", rate=self.rate)
         frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
-        frame.sample_rate = self._found
+        frame.sample_rate = self._source_rate
         return [block.to_ndarray()[0] for block in self._graph.resample(frame)]

@@ -28,10 +28,10 @@ class MediaError(Exception):
 def check_file(path: str | Path) -> None:
     """Raise MediaError unless `path` is a file with something in it; a pipe, a device or a folder is none."""
     try:
-        there = os.path.isfile(path)
+        is_file = os.path.isfile(path)
     except ValueError:  # a NUL byte in the name
-        there = False
-    if not there:
+        is_file = False
+    if not is_file:
         what = "is no file but a pipe, device or folder" if _exists(path) else "no such file"
         raise MediaError(f"{path}: {what}; check the data roots (emorealm check lists what is missing)")
     if os.path.getsize(path) == 0:
@@ -80,10 +80,14 @@ class Source:
         The earlier start of picture and sound, and not before the container's own 0; but a sound that begins a moment
         before its picture is an encoder warming up, which players do not let be heard.
         """
-        seen, played = _start(self.picture), _start(self.sound)
-        if seen is not None and played is not None and played < seen <= played + _PRIMING:
-            return max(0.0, seen)
-        return max(0.0, min((start for start in (seen, played) if start is not None), default=0.0))
+        picture_start, sound_start = _start(self.picture), _start(self.sound)
+        if (
+            picture_start is not None
+            and sound_start is not None
+            and sound_start < picture_start <= sound_start + _PRIMING
+        ):
+            return max(0.0, picture_start)
+        return max(0.0, min((start for start in (picture_start, sound_start) if start is not None), default=0.0))
 
     def seconds(self, stream: Stream) -> float:
         """Length of a track as the header states it, of the whole file where the track says nothing; 0 = unknown."""
@@ -111,7 +115,7 @@ def opened(path: str | Path) -> Iterator[Source]:
     settings = load()
     try:
         with (
-            _named(path) as source,
+            _source(path) as source,
             av.open(
                 source,
                 "r",
@@ -152,7 +156,7 @@ def _exists(path: str | Path) -> bool:
 
 
 @contextmanager
-def _named(path: str | Path) -> Iterator[str | io.BufferedReader]:
+def _source(path: str | Path) -> Iterator[str | io.BufferedReader]:
     """What PyAV opens: `file:` and the name, since a colon in a name is no protocol; else the open file."""
     name = f"file:{path}"
     try:
@@ -166,10 +170,10 @@ def _named(path: str | Path) -> Iterator[str | io.BufferedReader]:
 
 def _preferred(streams: Sequence[Track], path: str | Path, what: str) -> Track:
     """The default track, else the first, of those that can be decoded at all."""
-    known = [stream for stream in streams if stream.codec_context is not None]  # decoding another ends the process
-    if not known:
+    decodable = [stream for stream in streams if stream.codec_context is not None]  # decoding another ends the process
+    if not decodable:
         raise MediaError(f"{path}: no decoder is known for its {what} track; convert the file")
-    return next((stream for stream in known if stream.disposition & Disposition.default), known[0])
+    return next((stream for stream in decodable if stream.disposition & Disposition.default), decodable[0])
 
 
 def _start(track: Callable[[], VideoStream | AudioStream | None]) -> float | None:

@@ -87,9 +87,9 @@ class Decoding:
                 self.tally.missing = 1
                 return
             if packet.size:
-                yield self._measured(packet)
+                yield self._note_times(packet)
 
-    def _measured(self, packet: Packet) -> Packet:
+    def _note_times(self, packet: Packet) -> Packet:
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is not None:
             self.stamps.append(stamp)
@@ -104,23 +104,23 @@ class Decoding:
         """
         name, tally = self.source.container.format.name, self.tally
         if name in ("wav", "avi"):  # the length that their header tells is cut to the file's while it is opened
-            tally.missing = round(tally.packets * _lacking_of_riff(self.source.path))
+            tally.missing = round(tally.packets * _missing_share_of_riff(self.source.path))
             return
         tally.missing = max(tally.missing, cut)
         slack = _STATED.get(name)
         if self._end is None or slack is None:
             return
         start = (self.stream.start_time or 0) * self._unit
-        lacking, found = self.source.seconds(self.stream) - self._end, self._end - start
-        if lacking > slack and found > 0:
-            tally.missing = max(1, round(tally.packets * lacking / found))
+        missing_seconds, decoded_seconds = self.source.seconds(self.stream) - self._end, self._end - start
+        if missing_seconds > slack and decoded_seconds > 0:
+            tally.missing = max(1, round(tally.packets * missing_seconds / decoded_seconds))
 
 
-def _lacking_of_riff(path: str | Path) -> float:
+def _missing_share_of_riff(path: str | Path) -> float:
     """Bytes that the header of a RIFF file promises beyond those that are there, as a share of these."""
     with open(path, "rb") as file:
         head = file.read(8)
-    there, promised = os.path.getsize(path), int.from_bytes(head[4:], "little") + len(head)
-    if head[:4] != b"RIFF" or promised in (8, 2**32 + 7):  # written to a pipe, whose end nobody knew
+    file_bytes, stated_bytes = os.path.getsize(path), int.from_bytes(head[4:], "little") + len(head)
+    if head[:4] != b"RIFF" or stated_bytes in (8, 2**32 + 7):  # written to a pipe, whose end nobody knew
         return 0.0
-    return max(0, promised - there) / there
+    return max(0, stated_bytes - file_bytes) / file_bytes

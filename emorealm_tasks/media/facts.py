@@ -12,7 +12,7 @@ from emorealm_tasks.media.container import MediaError, opened
 from emorealm_tasks.media.decoding import Decoding
 from emorealm_tasks.media.video import Film
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class ClipInfo:
     frames: int
     """As the container states it (0 without video); a cut file may hold fewer."""
     fps: float
+    """Frames a second."""
     width: int
     """Of an upright picture."""
     height: int
@@ -35,7 +36,7 @@ class ClipInfo:
 
 
 @dataclass(frozen=True)
-class Examined:
+class Examination:
     """What of a file can be used, after all of it was decoded."""
 
     video: bool
@@ -52,15 +53,15 @@ def probe(path: str | Path) -> ClipInfo:
     A track without a single frame or sample, or of an unknown codec, counts as none. Raises MediaError when the file is
     missing, empty, or nothing in it can be decoded.
     """
-    film, no_video = _tried(_glance, path)
-    heard, no_audio = _tried(_earshot, path)
-    if film is None and heard is None:
+    film, no_video = _or_reason(_glance, path)
+    sound, no_audio = _or_reason(_earshot, path)
+    if film is None and sound is None:
         nothing = f"{path}: neither a picture nor a sound in it can be decoded; replace the file"
         raise MediaError(no_video or no_audio or nothing)
     seconds, frames, fps, width, height = film or (0.0, 0, 0.0, 0, 0)
-    length, rate = heard or (0.0, 0)
+    length, rate = sound or (0.0, 0)
     return ClipInfo(
-        str(path), max(seconds, length), frames, fps, width, height, rate, film is not None, heard is not None
+        str(path), max(seconds, length), frames, fps, width, height, rate, film is not None, sound is not None
     )
 
 
@@ -73,18 +74,18 @@ def has_sound(path: str | Path, unreadable: bool) -> bool:
         return unreadable
 
 
-def examine(path: str | Path) -> Examined:
+def examine(path: str | Path) -> Examination:
     """Decode all of a file as a run would. Raises MediaError when it cannot be opened, or nothing in it can be used."""
-    seen, no_video = _tried(_film, path)
-    heard, no_audio = _tried(_sound, path)
-    tallies = [one for one in (seen, heard) if one is not None]
+    picture, no_video = _or_reason(_film, path)
+    sound, no_audio = _or_reason(_sound, path)
+    tallies = [one for one in (picture, sound) if one is not None]
     if not tallies:
         nothing = f"{path}: neither a picture nor a sound in it can be decoded; replace the file"
         raise MediaError(no_video or no_audio or nothing)
-    return Examined(seen is not None, heard is not None, no_video, no_audio, tally.summed(tallies))
+    return Examination(picture is not None, sound is not None, no_video, no_audio, tally.summed(tallies))
 
 
-def _tried(read: Callable[[str | Path], Found | None], path: str | Path) -> tuple[Found | None, str]:
+def _or_reason(read: Callable[[str | Path], Result | None], path: str | Path) -> tuple[Result | None, str]:
     """What was found, and why there is nothing where there should be something."""
     try:
         return read(path), ""

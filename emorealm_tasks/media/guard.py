@@ -27,29 +27,29 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 
 def examine_all(files: Sequence[str], patience: float = PATIENCE) -> dict[str, dict[str, Any]]:
-    """What each file holds: the fields of `Examined`, its report's among them, and `unreadable`: why, or ""."""
+    """What each file holds: the fields of `Examination`, its report's among them, and `unreadable`: why, or ""."""
     waiting: queue.SimpleQueue[str] = queue.SimpleQueue()
     for file in files:
         waiting.put(file)
-    found: dict[str, dict[str, Any]] = {}
+    outcomes: dict[str, dict[str, Any]] = {}
     threads = [
-        threading.Thread(target=_serve, args=(waiting, found, patience), daemon=True)
+        threading.Thread(target=_serve, args=(waiting, outcomes, patience), daemon=True)
         for _ in range(min(_MOST, os.cpu_count() or 1, len(files)))
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return found
+    return outcomes
 
 
 def looked_at(file: str) -> dict[str, Any]:
     """As `examine_all`, of one file, in this process."""
     try:
-        examined = dataclasses.asdict(examine(file))
+        facts = dataclasses.asdict(examine(file))
     except MediaError as error:
         return unreadable(str(error))
-    return {**examined.pop("report"), **examined, "unreadable": ""}
+    return {**facts.pop("report"), **facts, "unreadable": ""}
 
 
 def unreadable(reason: str) -> dict[str, Any]:
@@ -58,16 +58,16 @@ def unreadable(reason: str) -> dict[str, Any]:
 
 
 class Worker:
-    """A process that examines files one by one; it is started anew after a crash."""
+    """A process that examines files one by one; it is started again after a crash."""
 
     def __init__(self) -> None:
-        known = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        python_path = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             COMMAND,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,  # FFmpeg's own words; what matters comes back as a reason
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(known)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(python_path)},
             start_new_session=True,  # an interrupt from the keyboard reaches us alone, and we end it
         )
 
@@ -88,8 +88,8 @@ class Worker:
         line = answers.readline()
         if not line.endswith(b"\n"):
             return None
-        found: dict[str, Any] = json.loads(line)
-        return found
+        outcome: dict[str, Any] = json.loads(line)
+        return outcome
 
     def fate(self) -> str:
         """How the process ended, which it has by then."""
@@ -106,7 +106,7 @@ class Worker:
         self._process.communicate()
 
 
-def _serve(waiting: "queue.SimpleQueue[str]", found: dict[str, dict[str, Any]], patience: float) -> None:
+def _serve(waiting: "queue.SimpleQueue[str]", outcomes: dict[str, dict[str, Any]], patience: float) -> None:
     worker = Worker()
     try:
         while True:
@@ -119,7 +119,7 @@ def _serve(waiting: "queue.SimpleQueue[str]", found: dict[str, dict[str, Any]], 
                 answer = unreadable(f"{file}: {worker.fate()}; copy or download it again")
                 worker.close()
                 worker = Worker()
-            found[file] = answer
+            outcomes[file] = answer
     finally:
         worker.close()
 
@@ -127,8 +127,8 @@ def _serve(waiting: "queue.SimpleQueue[str]", found: dict[str, dict[str, Any]], 
 def _main() -> None:
     answers, sys.stdout = sys.stdout, sys.stderr  # only answers go out
     for line in sys.stdin:
-        found: Mapping[str, Any] = looked_at(json.loads(line))
-        print(json.dumps(found), file=answers, flush=True)
+        outcome: Mapping[str, Any] = looked_at(json.loads(line))
+        print(json.dumps(outcome), file=answers, flush=True)
 
 
 if __name__ == "__main__":

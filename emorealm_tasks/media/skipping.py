@@ -23,8 +23,8 @@ Stretch = Sequence[Packet]
 def gather(decoding: Decoding) -> list[Packet]:
     """The packets of a film, without decoding them, to be skipped or decoded later; [] where this is no use."""
     source = decoding.source
-    known = source.container.format.name in _FORMATS and decoding.stream.codec_context.name in _CODECS
-    if not known or os.path.getsize(source.path) > _MOST:
+    supported = source.container.format.name in _FORMATS and decoding.stream.codec_context.name in _CODECS
+    if not supported or os.path.getsize(source.path) > _MOST:
         return []
     return decoding.gather()
 
@@ -51,16 +51,16 @@ def frames_of(decoding: Decoding, stretch: Stretch) -> Iterator[VideoFrame]:
     """The frames of a stretch, whatever was decoded before. Raises ValueError where they are not those promised."""
     stream = decoding.stream
     stream.codec_context.flush_buffers()
-    promised = sorted(packet.pts for packet in stretch if packet.pts is not None)
-    given = 0
+    expected_times = sorted(packet.pts for packet in stretch if packet.pts is not None)
+    count = 0
     try:
         for packet in (*stretch, None):
             for frame in stream.decode(packet):
-                if not isinstance(frame, VideoFrame) or frame.is_corrupt or frame.pts != promised[given]:
+                if not isinstance(frame, VideoFrame) or frame.is_corrupt or frame.pts != expected_times[count]:
                     raise ValueError("a frame has another time than its packet")
-                given += 1
+                count += 1
                 yield frame
     except (av.FFmpegError, IndexError) as error:
         raise ValueError("a stretch does not decode as it should") from error
-    if given != len(promised):
+    if count != len(expected_times):
         raise ValueError("a stretch holds fewer frames than packets")

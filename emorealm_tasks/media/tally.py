@@ -1,4 +1,4 @@
-"""How much of a file could be decoded: counted for every track that is read, told to whoever records it."""
+"""How much of a file could be decoded, counted for every track that is read."""
 
 import threading
 from collections import OrderedDict
@@ -6,25 +6,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypedDict
 
-Kind = Literal["picture", "sound"]
-_KEPT = 4096  # files whose last reading is remembered
+Track = Literal["picture", "sound"]
+_MAX_TALLIES = 4096  # files whose last reading is remembered
 
 
 @dataclass
 class Tally:
-    """Packets of one track: how many there were, could not be decoded, and are missing at the end."""
+    """Packets of one track."""
 
     decoder: str
+    """`pyav` or `decord`."""
     packets: int = 0
+    """Read from the file."""
     damaged: int = 0
+    """Read, but not decodable."""
     missing: int = 0
     """Promised by the file's header, but not there: the file is cut short."""
 
     @property
     def share(self) -> float:
         """Part of the promised packets that was decoded, 0 to 1."""
-        promised = self.packets + self.missing
-        return (self.packets - self.damaged) / promised if promised else 0.0
+        expected = self.packets + self.missing
+        return (self.packets - self.damaged) / expected if expected else 0.0
 
 
 class Report(TypedDict):
@@ -40,28 +43,28 @@ class Report(TypedDict):
 
 
 _lock = threading.Lock()
-_tallies: OrderedDict[tuple[Kind, str], Tally] = OrderedDict()
+_tallies: OrderedDict[tuple[Track, str], Tally] = OrderedDict()
 
 
-def keep(kind: Kind, path: str | Path, tally: Tally) -> None:
+def keep(kind: Track, path: str | Path, tally: Tally) -> None:
     """Remember how the last reading of a file's picture or sound went."""
     with _lock:
         _tallies[kind, str(path)] = tally
         _tallies.move_to_end((kind, str(path)))
-        if len(_tallies) > _KEPT:
+        if len(_tallies) > _MAX_TALLIES:
             _tallies.popitem(last=False)
 
 
 def report(video: str | Path | None, audio: str | Path | None) -> Report:
     """What the last readings in this process of the picture of `video` and of the sound of `audio` came to."""
     with _lock:
-        asked: tuple[tuple[Kind, str | Path | None], ...] = ("picture", video), ("sound", audio)
-        found = [tally for kind, path in asked if path and (tally := _tallies.get((kind, str(path))))]
-    if not found:
+        tracks: tuple[tuple[Track, str | Path | None], ...] = ("picture", video), ("sound", audio)
+        tallies = [tally for kind, path in tracks if path and (tally := _tallies.get((kind, str(path))))]
+    if not tallies:
         return Report(decoder=None, decoded=None, damaged_packets=None, cut_short=None)
-    if found[0].decoder != "pyav":
-        return Report(decoder=found[0].decoder, decoded=None, damaged_packets=None, cut_short=None)
-    return summed(found)
+    if tallies[0].decoder != "pyav":
+        return Report(decoder=tallies[0].decoder, decoded=None, damaged_packets=None, cut_short=None)
+    return summed(tallies)
 
 
 def summed(tallies: list[Tally]) -> Report:

@@ -37,17 +37,17 @@ def read_frames(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
         with opened(path) as source:
             film = Film(source)
             if not expected and (skimmed := film.skim(count)):
-                wanted, kept = skimmed
+                indices, decoded = skimmed
                 break
             expected = expected or film.promised() or _packets(path)
-            wanted = frame_indices(expected, count)
-            kept = film.decode(set(wanted.tolist()))
-        if film.shown == expected:
+            indices = frame_indices(expected, count)
+            decoded = film.decode(set(indices.tolist()))
+        if film.frames_decoded == expected:
             break
-        expected = film.shown
+        expected = film.frames_decoded
     tally.keep("picture", path, film.tally)
     times = film.times()
-    return np.stack([kept[number] for number in wanted]), times[wanted]
+    return np.stack([decoded[number] for number in indices]), times[indices]
 
 
 class Film:
@@ -62,7 +62,7 @@ class Film:
             raise MediaError(f"{source.path}: there is no video track in it; a clip with picture is needed")
         self.stream: VideoStream = stream
         self.source = source
-        self.shown = 0
+        self.frames_decoded = 0
         self._decoding = Decoding(source, stream)
         self._zero = source.zero()
         self._stamps: list[float | None] = []
@@ -76,29 +76,29 @@ class Film:
         """Frames as the header states them; 0 = it does not."""
         return self.stream.frames
 
-    def decode(self, wanted: set[int]) -> dict[int, np.ndarray]:
+    def decode(self, indices: set[int]) -> dict[int, np.ndarray]:
         """Decode the whole track; the frames of these numbers, uint8 RGB (height, width, 3), all of one size.
 
         Raises MediaError where there is not one.
         """
         painter = Painter()
-        kept = {}
+        decoded = {}
         most = self.source.settings.max_frames
         for frame in self._visible():
-            if not self.shown:
+            if not self.frames_decoded:
                 painter.size = frame.width, frame.height
-            if self.shown in wanted:
-                kept[self.shown] = painter.paint(frame)
-            self.shown += 1
-            if self.shown > most:
+            if self.frames_decoded in indices:
+                decoded[self.frames_decoded] = painter.paint(frame)
+            self.frames_decoded += 1
+            if self.frames_decoded > most:
                 raise MediaError(
                     f"{self.source.path}: more than {most} frames (EMOREALM_MAX_FRAMES); cut or replace the file"
                 )
-        if not self.shown:
+        if not self.frames_decoded:
             raise MediaError(
                 f"{self.source.path}: not one frame of its video can be decoded; copy or download it again"
             )
-        return kept
+        return decoded
 
     def skim(self, count: int) -> tuple[np.ndarray, dict[int, np.ndarray]] | None:
         """Indices of `count` frames and the frames, decoding no stretch without one of them; None = decode it all."""
@@ -108,30 +108,30 @@ class Film:
             return None
         stamps = [self._seconds(time) for time in times]
         indices = frame_indices(len(times), count)
-        wanted = set(indices.tolist())
+        selected = set(indices.tolist())
         ends = np.cumsum([len(part) for part in parts]).tolist()
         needed = [
-            any(end - len(part) <= index < end for index in wanted) for part, end in zip(parts, ends, strict=True)
+            any(end - len(part) <= index < end for index in selected) for part, end in zip(parts, ends, strict=True)
         ]
         if all(needed) or (stamps[0] or 0) < -_UNIT:
             return None
-        painter, kept = Painter(), {}
-        last = {end: max((index for index in wanted if index < end), default=-1) for end in ends}
+        painter, decoded = Painter(), {}
+        last = {end: max((index for index in selected if index < end), default=-1) for end in ends}
         try:
             for part, end, need in zip(parts, ends, needed, strict=True):
                 frames = skipping.frames_of(self._decoding, part) if need else iter(())
                 for index, frame in enumerate(frames, end - len(part)):
                     painter.size = painter.size if any(painter.size) else (frame.width, frame.height)
-                    if index in wanted:
-                        kept[index] = painter.paint(frame)
+                    if index in selected:
+                        decoded[index] = painter.paint(frame)
                     if index == last[end]:
                         break  # what follows is as good as skipped
         except ValueError:
             self.stream.codec_context.flush_buffers()
             return None
-        self.shown, self._stamps = len(times), stamps
+        self.frames_decoded, self._stamps = len(times), stamps
         self._decoding.skipped()
-        return indices, kept
+        return indices, decoded
 
     def size(self) -> tuple[int, int]:
         """Width and height of the first frame, upright, when nothing else was decoded; (0, 0) = there is none."""
@@ -146,10 +146,10 @@ class Film:
         rate = float(self.stream.average_rate or self.stream.guessed_rate or 0) or 25.0
         stamps = self._stamps
         if self.source.container.format.name == "avi":  # its timestamps are those of decoding: one a picture, unordered
-            stamps = [self._seconds(stamp) for stamp in sorted(self._decoding.stamps)[: self.shown]]
+            stamps = [self._seconds(stamp) for stamp in sorted(self._decoding.stamps)[: self.frames_decoded]]
         first = next((stamp for stamp in stamps if stamp is not None), None)
-        if first is None or len(stamps) < self.shown or any(stamp is None for stamp in stamps):
-            return np.arange(self.shown) / rate + max(first or 0.0, 0.0)
+        if first is None or len(stamps) < self.frames_decoded or any(stamp is None for stamp in stamps):
+            return np.arange(self.frames_decoded) / rate + max(first or 0.0, 0.0)
         return np.maximum(np.maximum.accumulate(np.array(stamps, np.float64)), 0.0)
 
     def _visible(self) -> Iterator[VideoFrame]:

@@ -19,10 +19,12 @@ LOWEST, HIGHEST = 1, 10
 
 @dataclass(frozen=True)
 class Verdict:
-    """Four scores, each a whole number from 1 to 10, with the judge's reasons ("" where it gave none)."""
+    """The verdict of a judge on one description."""
 
     scores: Mapping[str, int]
+    """Criterion -> whole number from 1 to 10."""
     reasons: Mapping[str, str]
+    """Criterion -> the judge's words, "" where it gave none."""
 
 
 class JudgedOnce(TypedDict):
@@ -45,7 +47,7 @@ class Record(TypedDict):
     raw: str
     """The model's description, word for word."""
     error: str
-    """Why there is none, "" for none."""
+    """Why there is no description; "" where there is one."""
     truth: dict[str, list[str]] | None
     """The true cues (`mini.emer_layout`), None where unknown."""
     judge: str
@@ -77,14 +79,14 @@ def as_json(verdicts: Sequence[Verdict | None]) -> list[JudgedOnce | None]:
 
 def clip_scores(record: Record, judge: str) -> dict[str, float] | None:
     """Each criterion's mean over the repeats that were judged; None when none was."""
-    given = [verdict["scores"] for verdict in record["verdicts"].get(judge, ()) if verdict]
-    return {name: float(np.mean([scores[name] for scores in given])) for name in CRITERIA} if given else None
+    repeats = [verdict["scores"] for verdict in record["verdicts"].get(judge, ()) if verdict]
+    return {name: float(np.mean([scores[name] for scores in repeats])) for name in CRITERIA} if repeats else None
 
 
 def unjudged(records: Sequence[Record], judge: str) -> tuple[int, int]:
     """How many verdicts are missing, of how many; a record without an entry for the judge misses one."""
-    given = [verdict for record in records for verdict in record["verdicts"].get(judge) or [None]]
-    return sum(verdict is None for verdict in given), len(given)
+    verdicts = [verdict for record in records for verdict in record["verdicts"].get(judge) or [None]]
+    return sum(verdict is None for verdict in verdicts), len(verdicts)
 
 
 def scores(records: Sequence[Record], judge: str) -> dict[str, Score]:
@@ -94,20 +96,20 @@ def scores(records: Sequence[Record], judge: str) -> dict[str, Score]:
     standard deviation (n - 1) between repeats, None without repeats. All are None when nothing was judged, or more
     than MOST_UNJUDGED of the verdicts are missing.
     """
-    missing, asked = unjudged(records, judge)
+    missing, total = unjudged(records, judge)
     scored = [(record, of_clip) for record in records if (of_clip := clip_scores(record, judge))]
-    if not scored or missing > MOST_UNJUDGED * asked:
+    if not scored or missing > MOST_UNJUDGED * total:
         return {name: dict.fromkeys(("value", "low", "high", "spread")) for name in (*CRITERIA, "mean")}
-    judged = [record for record, _ in scored]
+    judged_records = [record for record, _ in scored]
     by_clip = np.array([list(of_clip.values()) for _, of_clip in scored])
     by_clip = np.column_stack([by_clip, by_clip.mean(axis=1)])
 
     def means(weights: Array) -> Array:
-        found: Array = weights @ by_clip / weights.sum(axis=1, keepdims=True)
-        return found
+        columns: Array = weights @ by_clip / weights.sum(axis=1, keepdims=True)
+        return columns
 
-    bounds = intervals.clip_bootstraps(judged, means)
-    spreads = _spreads(judged, judge)
+    bounds = intervals.clip_bootstraps(judged_records, means)
+    spreads = _spreads(judged_records, judge)
     return {
         name: {"value": float(value), "low": low, "high": high, "spread": spread}
         for name, value, (low, high), spread in zip(
@@ -119,8 +121,8 @@ def scores(records: Sequence[Record], judge: str) -> dict[str, Score]:
 def _spreads(judged: Sequence[Record], judge: str) -> list[float | None]:
     deviations = []
     for record in judged:
-        given = [list(verdict["scores"].values()) for verdict in record["verdicts"][judge] if verdict]
-        if len(given) > 1:
-            table = np.array(given, dtype=float)
+        repeats = [list(verdict["scores"].values()) for verdict in record["verdicts"][judge] if verdict]
+        if len(repeats) > 1:
+            table = np.array(repeats, dtype=float)
             deviations.append(np.column_stack([table, table.mean(axis=1)]).std(axis=0, ddof=1))
     return [float(spread) for spread in np.mean(deviations, axis=0)] if deviations else [None] * (len(CRITERIA) + 1)

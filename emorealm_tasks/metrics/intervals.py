@@ -64,12 +64,12 @@ def score_intervals(
     """
     names, function = multiple_choice.score_function(records, reading)
     names, function = unparsed.with_rate(names, function, records)
-    found = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
+    bounds = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
     exact = task_bounds(records, reading, level)
     exact[unparsed.RATE] = share(unparsed.unparsed(records), _clips(records), level)
     if "f1" in exact:
-        exact["f1"] = wider(found["f1"], exact["f1"])
-    return found | exact
+        exact["f1"] = wider(bounds["f1"], exact["f1"])
+    return bounds | exact
 
 
 def group_intervals(
@@ -77,17 +77,17 @@ def group_intervals(
 ) -> dict[str, Interval]:
     """The intervals of :func:`metrics.group_scores`; clips are drawn jointly over all tasks."""
     names, function = multiple_choice.group_function(records, reading)
-    found = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
-    return found | {name: wider(found[name], of) for name, of in group_bounds(records, reading, level).items()}
+    bounds = dict(zip(names, clip_bootstraps(records, function, resamples, seed, level), strict=True))
+    return bounds | {name: wider(bounds[name], of) for name, of in group_bounds(records, reading, level).items()}
 
 
 def task_bounds(records: Sequence[Record], reading: str, level: float = LEVEL) -> dict[str, Interval]:
     """The intervals that need no bootstrap: of one task's shares, and of F1 where it is :func:`of_shares`."""
     parts = _answers(records, reading)
-    found = {name: share(right, clips, level) for name, (right, clips) in parts.items()}
+    bounds = {name: share(right, clips, level) for name, (right, clips) in parts.items()}
     if "precision" in parts:
-        found["f1"] = of_shares(_harmonic, [parts["precision"], parts["recall"]], level)
-    return found
+        bounds["f1"] = of_shares(_harmonic, [parts["precision"], parts["recall"]], level)
+    return bounds
 
 
 def group_bounds(records: Sequence[Record], reading: str, level: float = LEVEL) -> dict[str, Interval]:
@@ -98,7 +98,7 @@ def group_bounds(records: Sequence[Record], reading: str, level: float = LEVEL) 
         for name, of in _answers([record for record in records if record["task"] == task], reading).items()
     }
     agreement, basic, stress = TASKS[:1], TASKS[1:3], TASKS[3:]
-    made: dict[str, tuple[Sequence[str], Sequence[str], Callable[[Array], float]]] = {
+    group_scores: dict[str, tuple[Sequence[str], Sequence[str], Callable[[Array], float]]] = {
         "accuracy": (TASKS, ("accuracy",), np.mean),
         "basic": (basic, ("accuracy",), np.mean),
         "agree": (agreement, ("precision", "recall"), _harmonic),
@@ -109,7 +109,7 @@ def group_bounds(records: Sequence[Record], reading: str, level: float = LEVEL) 
     empty: Answers = np.zeros(0, dtype=bool), np.zeros(0, dtype=str)
     return {
         name: of_shares(combine, [parts.get((task, score), empty) for task in tasks for score in scores], level)
-        for name, (tasks, scores, combine) in made.items()
+        for name, (tasks, scores, combine) in group_scores.items()
     }
 
 
@@ -144,14 +144,16 @@ def of_shares(combine: Callable[[Array], float], parts: Sequence[Answers], level
     has no questions, and where each has FEW right and FEW wrong answers: there a bootstrap is as good.
     """
     bounds = [share(right, clips, level) for right, clips in parts]
-    known = [(low, high) for low, high in bounds if low is not None and high is not None]
-    if len(known) < len(parts) or all(min(right.sum(), (~right).sum()) >= FEW for right, _ in parts):
+    complete = [(low, high) for low, high in bounds if low is not None and high is not None]
+    if len(complete) < len(parts) or all(min(right.sum(), (~right).sum()) >= FEW for right, _ in parts):
         return None, None
     at = np.array([100 * right.mean() for right, _ in parts])
     value, ends = combine(at), []
     for side in (0, 1):
-        moved = [combine(np.where(np.arange(len(at)) == i, bound[side], at)) for i, bound in enumerate(known)]
-        ends.append(float(np.sqrt(np.sum((np.array(moved) - value) ** 2))))
+        shifted_values = [
+            combine(np.where(np.arange(len(at)) == i, bound[side], at)) for i, bound in enumerate(complete)
+        ]
+        ends.append(float(np.sqrt(np.sum((np.array(shifted_values) - value) ** 2))))
     return max(0.0, float(value) - ends[0]), min(100.0, float(value) + ends[1])
 
 
@@ -205,8 +207,8 @@ def clip_bootstraps(
     values = []
     for start in range(0, resamples, _CHUNK):
         size = min(_CHUNK, resamples - start)
-        drawn = random.multinomial(len(clips), np.full(len(clips), 1 / len(clips)), size) if len(clips) else None
-        weights = np.zeros((size, 0)) if drawn is None else drawn[:, clip_of].astype(float)
+        counts = random.multinomial(len(clips), np.full(len(clips), 1 / len(clips)), size) if len(clips) else None
+        weights = np.zeros((size, 0)) if counts is None else counts[:, clip_of].astype(float)
         values.append(statistic(weights).reshape(size, -1))
     tails = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
     intervals: list[Interval] = []

@@ -20,10 +20,12 @@ from emorealm_tasks.metrics.unparsed import unparsed
 
 
 class Share(NamedTuple):
-    """A score that is a share of questions: which it is of, and which of these count as right."""
+    """A score that is a share of questions."""
 
     of: Flags
+    """The questions that count."""
     right: Flags
+    """The questions answered right."""
 
 
 YES_NO_SCORES = ("precision", "recall", "f1", "yes_rate")
@@ -102,16 +104,16 @@ def ablation_columns(records: Sequence[Record], reading: str = "strict") -> dict
 def shares(records: Sequence[Record], reading: str) -> dict[str, Share]:
     """One task's scores that are shares: accuracy, the yes/no scores but f1, and the sub-tasks' accuracies."""
     right = _right(records, reading)
-    every = np.ones(len(records), dtype=bool)
-    found = {"accuracy": Share(every, right)}
+    all_records = np.ones(len(records), dtype=bool)
+    parts = {"accuracy": Share(all_records, right)}
     letters = [yes_no_letters(record["choices"]) for record in records]
     if records and all(letters):
         is_yes = np.array([map_["yes"] == r["gold"] for map_, r in zip(letters, records, strict=True)], dtype=bool)
         says_yes = _says_yes(records, letters, is_yes, right, reading)
-        found |= {"precision": Share(is_yes, right), "recall": Share(~is_yes, right)}
-        found |= {"yes_rate": Share(every, says_yes)}
+        parts |= {"precision": Share(is_yes, right), "recall": Share(~is_yes, right)}
+        parts |= {"yes_rate": Share(all_records, says_yes)}
     subtasks = {name: np.array([r["subtask"] == name for r in records], dtype=bool) for name in SUBTASKS}
-    return found | {name: Share(member, right) for name, member in subtasks.items() if member.any()}
+    return parts | {name: Share(member, right) for name, member in subtasks.items() if member.any()}
 
 
 def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, ...], ScoreFunction]:
@@ -187,9 +189,9 @@ def _says_yes(
 def _share(weights: Array, hit: Flags, among: Flags | None = None) -> Array:
     """Percent of the weight among some records that hits; NaN where there is none. Shape (resamples,)."""
     among = np.ones_like(hit) if among is None else among
-    whole = weights @ among.astype(weights.dtype)
+    total = weights @ among.astype(weights.dtype)
     part = weights @ (hit & among).astype(weights.dtype)
-    share: Array = np.divide(100.0 * part, whole, out=np.full(whole.shape, np.nan), where=whole > 0)
+    share: Array = np.divide(100.0 * part, total, out=np.full(total.shape, np.nan), where=total > 0)
     return share
 
 

@@ -113,18 +113,18 @@ def scores(records: Sequence[Record], reading: str) -> Scores:
 def score_intervals(records: Sequence[Record], reading: str) -> dict[str, intervals.Interval]:
     """The 95% intervals of :func:`scores` and of ``unparsed_rate``, over clips (`metrics.intervals`)."""
     names, function = score_function(records, reading)
-    found = dict(zip(names, intervals.clip_bootstraps(records, function), strict=True))
-    kept = [record for record in records if reading == "strict" or not _dropped(record)]
-    right = np.array([record[_FIELD[reading]] == record["gold"] for record in kept], dtype=bool)
-    clips = np.array([record["clip"] for record in kept], dtype=str)
-    gold = np.array([record["gold"] for record in kept], dtype=str)
+    bounds = dict(zip(names, intervals.clip_bootstraps(records, function), strict=True))
+    included = [record for record in records if reading == "strict" or not _dropped(record)]
+    right = np.array([record[_FIELD[reading]] == record["gold"] for record in included], dtype=bool)
+    clips = np.array([record["clip"] for record in included], dtype=str)
+    gold = np.array([record["gold"] for record in included], dtype=str)
     members = {name: gold == name.removeprefix("recall_") for name in names if name not in AVERAGES}
     if reading == "strict" and members:  # the mean of the recalls; the official one averages over other classes too
         by_class = [(right[is_], clips[is_]) for is_ in members.values()]
-        found["uar"] = intervals.wider(found["uar"], intervals.of_shares(np.mean, by_class))
+        bounds["uar"] = intervals.wider(bounds["uar"], intervals.of_shares(np.mean, by_class))
     rate = intervals.share(unparsed(records), [record["clip"] for record in records])
-    found |= {"war": intervals.share(right, clips), "unparsed_rate": rate}
-    return found | {name: intervals.share(right[is_], clips[is_]) for name, is_ in members.items()}
+    bounds |= {"war": intervals.share(right, clips), "unparsed_rate": rate}
+    return bounds | {name: intervals.share(right[is_], clips[is_]) for name, is_ in members.items()}
 
 
 def counts(records: Sequence[Record]) -> dict[str, Any]:
@@ -160,13 +160,13 @@ def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
     labels = _labels(records)
     if unknown := {record["gold"] for record in records} - set(labels):
         raise ValueError(f"gold classes {sorted(unknown)} are not among {list(labels)}")
-    counted = np.array([reading == "strict" or not _dropped(record) for record in records], dtype=float)
-    said = [record["strict"] if reading == "strict" else record["official"] for record in records]
+    included = np.array([reading == "strict" or not _dropped(record) for record in records], dtype=float)
+    predicted = [record["strict"] if reading == "strict" else record["official"] for record in records]
     gold = _members([record["gold"] for record in records], labels)
     # before replies are dropped, so that two runs on the same clips have the same scores
     is_gold = np.array([any(record["gold"] == label for record in records) for label in labels], dtype=bool)
-    gold *= counted[:, None]
-    read = _members(said, labels) * counted[:, None]
+    gold *= included[:, None]
+    read = _members(predicted, labels) * included[:, None]
 
     def function(weights: Array) -> Array:
         """The scores of resamples, (resamples, names)."""
@@ -175,9 +175,9 @@ def score_function(records: Sequence[Record], reading: str) -> tuple[tuple[str, 
         averaged = support + claimed > 0 if reading == "official" else is_gold & np.ones(support.shape, dtype=bool)
         zeroed = np.where(support > 0, recall, 0.0 if reading == "official" else np.nan)
         uar = _ratio(np.where(averaged, zeroed, 0).sum(axis=1), averaged.sum(axis=1))
-        whole = support.sum(axis=1)
-        weighted_f1 = _ratio((support * np.nan_to_num(f1)).sum(axis=1), whole)
-        columns = [uar, _ratio(hits.sum(axis=1), whole), weighted_f1]
+        total_support = support.sum(axis=1)
+        weighted_f1 = _ratio((support * np.nan_to_num(f1)).sum(axis=1), total_support)
+        columns = [uar, _ratio(hits.sum(axis=1), total_support), weighted_f1]
         return 100 * np.column_stack([*columns, recall[:, is_gold]])
 
     recalls = (f"recall_{label}" for label, present in zip(labels, is_gold, strict=True) if present)
@@ -195,9 +195,9 @@ def _members(classes: Sequence[str], labels: Sequence[str]) -> Array:
     )
 
 
-def _ratio(part: Array, whole: Array) -> Array:
-    """The quotient, NaN where ``whole`` is 0."""
-    ratio: Array = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    """The quotient, NaN where the denominator is 0."""
+    ratio: Array = np.divide(numerator, denominator, out=np.full(np.shape(numerator), np.nan), where=denominator > 0)
     return ratio
 
 

@@ -50,7 +50,7 @@ class QuestionFields(TypedDict):
     given_clip: NotRequired[str]
     """Whose media the model was given; "" = nobody's."""
     media: NotRequired[Given | str]
-    """What it was given of them; "none" where nothing was to be, "unknown" if its adapter does not say."""
+    """What it was given of them; "none" for a question without media, "unknown" if its adapter does not say."""
 
 
 class Unread(QuestionFields):

@@ -31,9 +31,9 @@ def with_rate(
     """Names and function of some scores, and after them their share in percent."""
     none_read = unparsed(records).astype(float)
 
-    def joined(weights: Array) -> Array:
+    def with_unparsed(weights: Array) -> Array:
         with np.errstate(invalid="ignore"):
             rate = 100 * (weights @ none_read) / weights.sum(axis=1)
         return np.column_stack([function(weights), rate])
 
-    return (*names, RATE), joined
+    return (*names, RATE), with_unparsed

@@ -22,7 +22,7 @@ from model_adapters.base import arguments
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.media_refs import ClipFiles
-from model_adapters.base.requests import Ask, from_messages, from_visuals
+from model_adapters.base.requests import ClipQuestion, from_messages, from_visuals
 from model_adapters.decoding import contrastive
 
 from . import loading
@@ -61,10 +61,10 @@ class Arguments:
 class _Avere(lmms):
     """What both classes share: arguments (see `Arguments`), the model, and answering lists of questions."""
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **model_args: Any) -> None:
         super().__init__()
-        contrast = contrastive.from_arguments(given, _OWNER)
-        chosen = arguments.parse(Arguments, given, _OWNER, contrastive.ARGUMENTS)
+        contrast = contrastive.from_arguments(model_args, _OWNER)
+        chosen = arguments.parse(Arguments, model_args, _OWNER, contrastive.ARGUMENTS)
         weights = loading.find_weights(chosen.pretrained)
         self.device = arguments.choose_device(chosen.device, _OWNER)
         self.max_errors = arguments.number("max_errors", chosen.max_errors, 0.0, 1.0, _OWNER)
@@ -114,36 +114,40 @@ class _Avere(lmms):
         self._refuse_foreign(requests)
         if self.runner.contrast:
             stop(f"avere: task {requests[0].task_name} asks for likelihoods; vcd_alpha changes answers in words only")
-        asks = []
+        clip_questions = []
         for request in requests:
             context, continuation, to_visual = request.args[:3]
-            asks.append((from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER), continuation))
-        return self._score(requests, asks)
+            clip_questions.append(
+                (from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER), continuation)
+            )
+        return self._score(requests, clip_questions)
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
         """Not offered: AVERE answers single turns."""
         stop(f"avere: task {requests[0].task_name} is a dialogue of several rounds; avere answers single turns only")
 
-    def _prompt(self, ask: Ask) -> str:
+    def _prompt(self, question: ClipQuestion) -> str:
         try:
-            return self.processor.prompt(ask.text, video=ask.clip.video is not None, audio=ask.clip.audio is not None)
+            return self.processor.prompt(
+                question.text, video=question.clip.video is not None, audio=question.clip.audio is not None
+            )
         except ValueError as error:
             stop(f"avere: {error}")
 
     def _continue(
-        self, requests: Sequence[Instance], asks: Sequence[tuple[Ask, dict[str, Any]]]
+        self, requests: Sequence[Instance], clip_questions: Sequence[tuple[ClipQuestion, dict[str, Any]]]
     ) -> list[GenerationResult]:
         """Answer every request in order, which is (ask, generation settings)."""
         request_settings.note(self.ways())
         questions = [
             Question(
-                ask.clip,
-                self.processor.encode_prompt(self._prompt(ask)),
+                question.clip,
+                self.processor.encode_prompt(self._prompt(question)),
                 limit=_limit(settings, request.task_name),
             )
-            for request, (ask, settings) in zip(requests, asks, strict=True)
+            for request, (question, settings) in zip(requests, clip_questions, strict=True)
         ]
-        answers: list[GenerationResult] = [GenerationResult("")] * len(asks)
+        answers: list[GenerationResult] = [GenerationResult("")] * len(clip_questions)
         budget = self._budget(len(questions))
         for number, result in self._progress(self.runner.generate(questions), len(questions)):
             if isinstance(result, Failure):
@@ -151,21 +155,23 @@ class _Avere(lmms):
                 continue
             self._log_media(questions[number].clip)
             text = self.processor.tokenizer.decode(result, skip_special_tokens=True).strip()
-            text = cut(text, asks[number][1].get("until"))
+            text = cut(text, clip_questions[number][1].get("until"))
             answers[number] = GenerationResult(text, TokenCounts(len(questions[number].ids), len(result)))
             response_cache.keep(requests[number], answers[number])
         return answers
 
-    def _score(self, requests: Sequence[Instance], asks: Sequence[tuple[Ask, str]]) -> list[tuple[float, bool]]:
+    def _score(
+        self, requests: Sequence[Instance], clip_questions: Sequence[tuple[ClipQuestion, str]]
+    ) -> list[tuple[float, bool]]:
         """Score every request in order, which is (ask, continuation); -inf where that fails."""
         request_settings.note(self.ways())
         questions = []
-        for ask, continuation in asks:
-            prompt = self._prompt(ask)
+        for question, continuation in clip_questions:
+            prompt = self._prompt(question)
             ids = self.processor.encode_prompt(prompt)
-            joined = self.processor.encode_prompt(prompt + continuation)
-            questions.append(Question(ask.clip, ids, option=joined[len(ids) :]))
-        scores = [(float("-inf"), False)] * len(asks)
+            joined_ids = self.processor.encode_prompt(prompt + continuation)
+            questions.append(Question(question.clip, ids, option=joined_ids[len(ids) :]))
+        scores = [(float("-inf"), False)] * len(clip_questions)
         budget = self._budget(len(questions))
         for number, result in self._progress(self.runner.score(questions), len(questions)):
             if isinstance(result, Failure):
@@ -186,14 +192,16 @@ class _Avere(lmms):
         """Write to the media log, once a clip, what of it the model was given."""
         if clip not in self._logged:
             self._logged.add(clip)
-            given = {key: value for medium in clip.media for key, value in self.encoder.given[medium].items()}
+            media_facts = {
+                key: value for medium in clip.media for key, value in self.encoder.media_facts[medium].items()
+            }
             media_log.append(
                 {
                     "clip": clip.video,
                     "audio": clip.audio,
-                    "frames": given.get("frames", 0),
-                    "times": given.get("times", []),
-                    "audio_seconds": given.get("audio_seconds", 0.0),
+                    "frames": media_facts.get("frames", 0),
+                    "times": media_facts.get("times", []),
+                    "audio_seconds": media_facts.get("audio_seconds", 0.0),
                 }
             )
 
@@ -219,11 +227,11 @@ class AvereChat(_Avere):
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """A greedy answer to each request."""
         self._refuse_foreign(requests)
-        asks = []
+        clip_questions = []
         for request in requests:
             to_messages, settings = request.args[1], request.args[2]
-            asks.append((from_messages(to_messages(self._doc(request)), request.task_name, _OWNER), settings))
-        return self._continue(requests, asks)
+            clip_questions.append((from_messages(to_messages(self._doc(request)), request.task_name, _OWNER), settings))
+        return self._continue(requests, clip_questions)
 
 
 class AvereLikelihood(_Avere):
@@ -234,12 +242,12 @@ class AvereLikelihood(_Avere):
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
         """A greedy answer to each request."""
         self._refuse_foreign(requests)
-        asks = []
+        clip_questions = []
         for request in requests:
             context, settings, to_visual = request.args[:3]
-            ask = from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER)
-            asks.append((ask, settings))
-        return self._continue(requests, asks)
+            question = from_visuals(context, to_visual(self._doc(request)), request.task_name, _OWNER)
+            clip_questions.append((question, settings))
+        return self._continue(requests, clip_questions)
 
 
 def _limit(settings: dict[str, Any], task: str) -> int:

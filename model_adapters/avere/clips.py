@@ -1,7 +1,7 @@
 """Media of a run -> projected features, each file decoded once and encoded once however many questions ask about it.
 
-Files are decoded ahead of the model by a few threads; features are kept under a byte budget, least recently used first
-out, so that memory stays bounded over any number of clips and a later task of the same run finds them again.
+A few threads decode files ahead of the model. Features are cached up to a number of bytes, and the least recently used
+are dropped first: memory stays bounded over any number of clips, and a later task of the run can use them again.
 """
 
 import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class TowerInput(Protocol):
-    """What goes through an encoder, and names its features where they are kept."""
+    """What goes through an encoder; also the key of its features in the cache."""
 
     @property
     def kind(self) -> Literal["video", "audio"]:
@@ -58,11 +58,11 @@ Model = TypeVar("Model", bound=Towers)
 
 @dataclass(frozen=True)
 class Decoded:
-    """A medium as its encoder takes it, and what of it the model is really given."""
+    """A medium as its encoder takes it, and what the media log records of it."""
 
     values: torch.Tensor
     """Pixels (frames, 3, size, size) or log-mel (bins, mel frames), float32."""
-    given: dict[str, Any]
+    media_facts: dict[str, Any]
     """`frames` and their `times` in seconds, or `audio_seconds`."""
 
 
@@ -72,25 +72,25 @@ class FeatureStore(Generic[Input]):
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.bytes = 0
-        self._kept: OrderedDict[Input, torch.Tensor] = OrderedDict()
+        self._cached: OrderedDict[Input, torch.Tensor] = OrderedDict()
 
     def __contains__(self, medium: Input) -> bool:
-        return medium in self._kept
+        return medium in self._cached
 
     def get(self, medium: Input) -> torch.Tensor | None:
         """The features, now the most recently used, or None."""
-        if medium in self._kept:
-            self._kept.move_to_end(medium)
-        return self._kept.get(medium)
+        if medium in self._cached:
+            self._cached.move_to_end(medium)
+        return self._cached.get(medium)
 
     def put(self, medium: Input, features: torch.Tensor) -> None:
         """Keep `features`; one tensor larger than the whole budget is not kept."""
-        if medium in self._kept or features.nbytes > self.budget:
+        if medium in self._cached or features.nbytes > self.budget:
             return
-        self._kept[medium] = features.to("cpu", copy=True)
+        self._cached[medium] = features.to("cpu", copy=True)
         self.bytes += features.nbytes
         while self.bytes > self.budget:
-            _, dropped = self._kept.popitem(last=False)
+            _, dropped = self._cached.popitem(last=False)
             self.bytes -= dropped.nbytes
 
 
@@ -115,25 +115,25 @@ class MediaEncoder(Generic[Model, Input]):
         self.store = FeatureStore[Input](budget)
         self._read = read
         self.failures: dict[Input, str] = {}
-        self.given: dict[Input, dict[str, Any]] = {}
+        self.media_facts: dict[Input, dict[str, Any]] = {}
         self._decoding: dict[Input, Future[Decoded]] = {}
         begin = _use_one_thread if model.device.type == "cpu" else None
         self._pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), "decode", initializer=begin)
 
-    def prefetch(self, wanted: Iterable[Input]) -> None:
+    def prefetch(self, media_inputs: Iterable[Input]) -> None:
         """Start decoding what is neither encoded nor under way nor known to fail."""
         read: Any = self._read or decode  # without `read` media are what `decode` takes
-        for medium in wanted:
+        for medium in media_inputs:
             if medium not in self.store and medium not in self._decoding and medium not in self.failures:
                 self._decoding[medium] = self._pool.submit(read, self.processor, medium)
 
-    def encode(self, wanted: Sequence[Input]) -> dict[Input, torch.Tensor]:
+    def encode(self, media_inputs: Sequence[Input]) -> dict[Input, torch.Tensor]:
         """Features (tokens, hidden) of every readable medium on the model's device; the rest lands in `failures`."""
-        wanted = list(dict.fromkeys(wanted))
-        features = {m: kept.to(self.model.device) for m in wanted if (kept := self.store.get(m)) is not None}
-        fresh = [medium for medium in wanted if medium not in features]
-        self.prefetch(fresh)
-        decoded = {medium: values for medium in fresh if (values := self._decoded(medium)) is not None}
+        media_inputs = list(dict.fromkeys(media_inputs))
+        features = {m: cached.to(self.model.device) for m in media_inputs if (cached := self.store.get(m)) is not None}
+        uncached = [medium for medium in media_inputs if medium not in features]
+        self.prefetch(uncached)
+        decoded = {medium: values for medium in uncached if (values := self._decoded(medium)) is not None}
         for kind, encoder in (("video", self.model.get_video_features), ("audio", self.model.get_audio_features)):
             batch = [medium for medium in decoded if medium.kind == kind]
             if batch:
@@ -153,10 +153,10 @@ class MediaEncoder(Generic[Model, Input]):
         try:
             decoded = self._decoding.pop(medium).result()
         except Exception as error:  # of a file as nobody expects it: it costs the questions about it
-            known = isinstance(error, media.MediaError)
-            self.failures[medium] = str(error) if known else f"{type(error).__name__}: {brief(error)}"
+            is_media_error = isinstance(error, media.MediaError)
+            self.failures[medium] = str(error) if is_media_error else f"{type(error).__name__}: {brief(error)}"
             return None
-        self.given[medium] = decoded.given
+        self.media_facts[medium] = decoded.media_facts
         return decoded.values
 
     def close(self) -> None:
@@ -189,5 +189,5 @@ def _decode_clean(processor: "AvereProcessor", medium: AnyMediaFile) -> Decoded:
         frames, times = media.read_frames(medium.path, processor.config.vision_config.num_frames)
         return Decoded(processor.pixel_values(frames), {"frames": len(frames), "times": times.tolist()})
     wave = media.read_audio(medium.path)
-    heard = min(len(wave) / media.AUDIO_RATE, processor.config.audio_config.window_seconds)
-    return Decoded(processor.input_features(wave), {"audio_seconds": heard})
+    audio_seconds = min(len(wave) / media.AUDIO_RATE, processor.config.audio_config.window_seconds)
+    return Decoded(processor.input_features(wave), {"audio_seconds": audio_seconds})

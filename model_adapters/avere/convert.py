@@ -68,10 +68,10 @@ def convert(source: Path, backbones: Path, out: Path) -> None:
     config, video, audio = read_released(source, backbones)
     tensors: dict[str, Reader] = {}
     for folder, rules in ((source, CHECKPOINT_RULES), (video, VIDEO_RULES), (audio, AUDIO_RULES)):
-        found = open_weights(folder)
-        used = rename(found, rules, folder)
-        tensors |= used
-        print(f"{folder}: {len(used)} tensors used, {len(found) - len(used)} known to be unused")
+        readers = open_weights(folder)
+        renamed = rename(readers, rules, folder)
+        tensors |= renamed
+        print(f"{folder}: {len(renamed)} tensors used, {len(readers) - len(renamed)} known to be unused")
     shapes = expected_shapes(config)
     check_shapes(tensors, shapes, source)
     tokenizer = read_tokenizer(source)
@@ -87,10 +87,10 @@ def convert(source: Path, backbones: Path, out: Path) -> None:
     print(f"{out}: {len(tensors)} tensors written")
 
 
-def rename(found: Mapping[str, Reader], rules: Rules, folder: Path) -> dict[str, Reader]:
+def rename(readers: Mapping[str, Reader], rules: Rules, folder: Path) -> dict[str, Reader]:
     """Released names -> names here, unused ones left out; stops at keys that no rule knows."""
     renamed, unknown = {}, []
-    for key, reader in found.items():
+    for key, reader in readers.items():
         for pattern, name in rules:
             if match := re.fullmatch(pattern, key):
                 if name is not None:

@@ -33,9 +33,9 @@ class Weights:
     """The folder of what adapts them."""
 
 
-def whole(named: str) -> Path:
+def whole(name_or_path: str) -> Path:
     """The folder of whole weights that a path names, or avere_nano the embedded ones; it need not be there."""
-    return NANO if named == NANO.name else Path(named).expanduser().resolve()
+    return NANO if name_or_path == NANO.name else Path(name_or_path).expanduser().resolve()
 
 
 def find_weights(pretrained: str | None) -> Weights:
@@ -45,22 +45,22 @@ def find_weights(pretrained: str | None) -> Weights:
     to, by a path or as avere_nano. `pretrained` may be a name of EMBEDDED, too. Stops with one line that names the
     folder and the remedy.
     """
-    named = pretrained or settings.load().avere
-    folder = Path(named or NANO).expanduser()
-    if str(named) in EMBEDDED and not folder.is_dir():
-        folder = NANO.with_name(str(named))
-    if lora_folders.alone(folder):
+    name_or_path = pretrained or settings.load().avere
+    folder = Path(name_or_path or NANO).expanduser()
+    if str(name_or_path) in EMBEDDED and not folder.is_dir():
+        folder = NANO.with_name(str(name_or_path))
+    if lora_folders.is_adapters_only(folder):
         return Weights(_complete(_adapted(folder)), embedded=False, adapter=folder)
-    return Weights(_complete(folder), embedded=not named)
+    return Weights(_complete(folder), embedded=not name_or_path)
 
 
 def _adapted(adapter: Path) -> Path:
     """The weights that a folder of adapters belongs to. Stops where they are gone or have changed since."""
-    named = lora_folders.base_name("avere", adapter)
-    folder = NANO if named == NANO.name else adapter / named  # an absolute path stays what it is
-    if not folder.is_dir() and hub.HUB_ID.fullmatch(named):
-        refusal = f"avere: the hub does not give {named} ({{}});"
-        folder = hub.fetched(named, lora_folders.base_revision(adapter), refusal)
+    base = lora_folders.base_name("avere", adapter)
+    folder = NANO if base == NANO.name else adapter / base  # an absolute path stays what it is
+    if not folder.is_dir() and hub.HUB_ID.fullmatch(base):
+        refusal = f"avere: the hub does not give {base} ({{}});"
+        folder = hub.fetched(base, lora_folders.base_revision(adapter), refusal)
     lora_folders.check_base("avere", adapter, folder)
     return folder
 
@@ -76,10 +76,10 @@ def _complete(folder: Path) -> Path:
     index = folder / "model.safetensors.index.json"
     shards = {"model.safetensors"}
     if index.is_file():
-        named = _object(folder, index).get("weight_map")
-        if not isinstance(named, dict) or not all(map(plain_name, named.values())):
+        weight_map = _object(folder, index).get("weight_map")
+        if not isinstance(weight_map, dict) or not all(map(plain_name, weight_map.values())):
             _refuse(folder, f"its {index.name} does not name the files of its tensors")
-        shards = set(named.values())
+        shards = set(weight_map.values())
     needed = [*sorted(shards), "processor_config.json", "tokenizer_config.json"]
     missing = [name for name in needed if not (folder / name).is_file()]
     if missing:
@@ -90,10 +90,10 @@ def _complete(folder: Path) -> Path:
 def _object(folder: Path, file: Path) -> dict[str, Any]:
     """What a JSON file of the weights holds; stops where that is no object."""
     try:
-        found: dict[str, Any] = typed(parse_json(read_bytes(file)), dict)
+        content: dict[str, Any] = typed(parse_json(read_bytes(file)), dict)
     except Unreadable as error:
         _refuse(folder, f"its {file.name} cannot be used: {error}")
-    return found
+    return content
 
 
 def load_model(

@@ -204,8 +204,8 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
             use_cache=use_cache,
             **kwargs,
         )
-        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(outputs.last_hidden_state[:, kept])
+        logit_positions = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        logits = self.lm_head(outputs.last_hidden_state[:, logit_positions])
         loss = None
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=logits.shape[-1], **kwargs)
@@ -229,9 +229,9 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
 
 def _fill(embeddings: torch.Tensor, places: torch.Tensor, features: torch.Tensor | None, kind: str) -> torch.Tensor:
     expected = int(places.sum())
-    given = 0 if features is None else features.shape[:2].numel()
-    if expected != given:
-        raise ValueError(f"the input ids hold {expected} {kind} placeholders, the {kind} features are {given}")
+    feature_count = 0 if features is None else features.shape[:2].numel()
+    if expected != feature_count:
+        raise ValueError(f"the input ids hold {expected} {kind} placeholders, the {kind} features are {feature_count}")
     if features is None:
         return embeddings
     return embeddings.masked_scatter(places[..., None], features.to(embeddings))
@@ -244,6 +244,6 @@ def _under_either_name(cache: Cache | None, past_key_values: Cache | None) -> Ca
     return past_key_values
 
 
-def _refuse_both(other: torch.Tensor | Cache | None, given: str, name: str) -> None:
+def _refuse_both(other: torch.Tensor | Cache | None, this: str, name: str) -> None:
     if other is not None:
-        raise ValueError(f"give either {given} or {name}")
+        raise ValueError(f"give either {this} or {name}")

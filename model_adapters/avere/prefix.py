@@ -121,8 +121,8 @@ def generate(
             break
         ids, positions = token[:, None], positions[:, -1:] + 1
         mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
-    said = torch.stack(steps, 1).tolist()
-    return [None if gone else before(row, eos) for row, gone in zip(said, lost.tolist(), strict=True)]
+    token_ids = torch.stack(steps, 1).tolist()
+    return [None if is_lost else truncate_at(row, eos) for row, is_lost in zip(token_ids, lost.tolist(), strict=True)]
 
 
 @torch.inference_mode()
@@ -138,8 +138,8 @@ def score(
     None where the logits are no numbers.
     Options are non-empty id lists; log-probabilities are taken in float32 over the whole vocabulary.
     """
-    joined = [[*suffix, *option] for suffix, option in zip(suffixes, options, strict=True)]
-    rows = _left_padded(joined, prefix.length, model.device)
+    option_ids = [[*suffix, *option] for suffix, option in zip(suffixes, options, strict=True)]
+    rows = _left_padded(option_ids, prefix.length, model.device)
     logits = model(
         input_ids=rows.input_ids,
         attention_mask=rows.attention_mask,
@@ -148,23 +148,23 @@ def score(
         use_cache=True,
         logits_to_keep=max(map(len, options)) + 1,
     ).logits.float()
-    scored: list[tuple[float, bool] | None] = []
+    results: list[tuple[float, bool] | None] = []
     for row, option in zip(logits, options, strict=True):
         logps = row[-len(option) - 1 : -1].log_softmax(-1)
-        wanted = torch.tensor(option, device=logps.device)
-        total = logps.gather(-1, wanted[:, None]).sum().item()
-        scored.append((total, bool((logps.argmax(-1) == wanted).all())) if math.isfinite(total) else None)
-    return scored
+        target = torch.tensor(option, device=logps.device)
+        total = logps.gather(-1, target[:, None]).sum().item()
+        results.append((total, bool((logps.argmax(-1) == target).all())) if math.isfinite(total) else None)
+    return results
 
 
 def _take_rows(cache: DynamicCache, rows: Sequence[int]) -> DynamicCache:
     """A new cache holding `rows` (repeats allowed) of `cache`, which stays as it is."""
     tensors = [_keys_and_values(layer) for layer in cache.layers]
     index = torch.tensor(rows, device=tensors[0][0].device)
-    taken = DynamicCache()
+    selected = DynamicCache()
     for number, (keys, values) in enumerate(tensors):
-        taken.update(keys[index], values[index], number)
-    return taken
+        selected.update(keys[index], values[index], number)
+    return selected
 
 
 def _keys_and_values(layer: object) -> tuple[torch.Tensor, torch.Tensor]:
@@ -182,6 +182,6 @@ def _left_padded(sequences: Sequence[Sequence[int]], prefix: int, device: torch.
     return Rows(ids, torch.cat([mask.new_ones(len(mask), prefix), mask], dim=1), positions)
 
 
-def before(ids: list[int], stop: int) -> list[int]:
+def truncate_at(ids: list[int], stop: int) -> list[int]:
     """The ids up to and without the first `stop`, or all of them."""
     return ids[: ids.index(stop)] if stop in ids else ids

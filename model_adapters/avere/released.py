@@ -28,8 +28,8 @@ def from_released_ids(
     mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
     targets = torch.full_like(input_ids, IGNORED) if labels is None else labels
     rows = [
-        _expand(config, ids[kept], target[kept])
-        for ids, target, kept in zip(input_ids, targets, mask.bool(), strict=True)
+        _expand(config, ids[is_real], target[is_real])
+        for ids, target, is_real in zip(input_ids, targets, mask.bool(), strict=True)
     ]
 
     def padded(column: list[torch.Tensor], value: int) -> torch.Tensor:

@@ -24,6 +24,7 @@ class Question:
     """One row of work: a prompt about a clip, to be continued or to be scored with an option."""
 
     clip: ClipFiles
+    """What it is about."""
     ids: Sequence[int]
     """The whole prompt with expanded placeholders."""
     limit: int = 0
@@ -88,7 +89,7 @@ class Runner:
     def _run(self, questions: Sequence[Question], work: Callable[..., list[Any]]) -> Iterator[tuple[int, Any]]:
         """Questions with the same modalities share the ids of their prefix, and so can share a batch."""
         for numbers in _by_modalities(questions):
-            length = common_prefix([questions[number].ids for number in numbers], own=1)
+            length = common_prefix([questions[number].ids for number in numbers], remainder=1)
             batches = clip_batches(questions, numbers, self.batch_size)
             for position, batch in enumerate(batches):
                 self.encoder.prefetch(self._media(batches[position : position + 1 + self.ahead]))

@@ -21,10 +21,15 @@ class Reader:
     """One tensor on disk."""
 
     path: Path
+    """The file."""
     key: str
+    """The tensor's name in it."""
     shape: tuple[int, ...]
+    """Of the tensor."""
     nbytes: int
+    """Its size in bytes."""
     read: Callable[[], torch.Tensor]
+    """Reads it."""
 
 
 def open_weights(folder: Path) -> dict[str, Reader]:

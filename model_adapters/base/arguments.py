@@ -71,25 +71,32 @@ def refuse_unknown(unknown: Collection[str], known: Collection[str], owner: str)
         stop(f"{owner}: unknown model argument {name!r}; {hint}")
 
 
-def parse(form: type[Form], given: Mapping[str, Any], owner: str, others: Collection[str] = ()) -> Form:
+def parse(
+    form: type[Form],
+    model_args: Mapping[str, Any],
+    owner: str,
+    others: Collection[str] = (),
+    refused: Collection[str] = (),
+) -> Form:
     """The model arguments as an instance of the dataclass `form`; stops at one that has no field there.
 
-    others: names of arguments that were taken out of `given` before, for the message.
+    others: names of arguments that were taken out of `model_args` before, for the message.
+    refused: fields of `form` that this model does not take.
     """
-    known = [field.name for field in fields(form)]  # type: ignore[arg-type]
-    refuse_unknown([name for name in given if name not in known], [*known, *others], owner)
-    return form(**given)
+    field_names = [field.name for field in fields(form) if field.name not in refused]  # type: ignore[arg-type]
+    refuse_unknown([name for name in model_args if name not in field_names], [*field_names, *others], owner)
+    return form(**model_args)
 
 
 def number(name: str, value: Any, low: float, high: float, owner: str) -> float:
     """`value` as a number from `low` to `high`."""
     try:
-        found = float(value)
+        result = float(value)
     except (TypeError, ValueError):
         stop(f"{owner}: {name}={value!r} is not a number")
-    if not low <= found <= high:
+    if not low <= result <= high:
         stop(f"{owner}: {name}={value!r} is out of range; it must be between {low:g} and {high:g}")
-    return found
+    return result
 
 
 def one_of(name: str, value: str, choices: Collection[str], owner: str) -> None:

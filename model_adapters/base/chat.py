@@ -1,10 +1,10 @@
-"""What all our chat models share that answer single turns about a clip: arguments, requests, what is not offered.
+"""The base of our chat models, which answer single turns about a clip: arguments, requests, the media log.
 
-How a question is answered is theirs: by transformers in this process, by an engine, by a server.
+Subclasses answer the questions: with transformers in this process, with an engine, or through a server.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple, NoReturn
 
 from lmms_eval.api.instance import Instance
@@ -15,66 +15,72 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import media_log
 from model_adapters import catalogue
 from model_adapters.base import arguments
-from model_adapters.base.frame_sampling import QWEN, Given, Sampling
+from model_adapters.base.frame_sampling import QWEN, ClipMedia, Sampling
 from model_adapters.base.generation import generation_settings
 from model_adapters.base.media_refs import ClipFiles
-from model_adapters.base.requests import Ask, from_messages
+from model_adapters.base.requests import ClipQuestion, from_messages
+
+
+@dataclass(frozen=True)
+class ChatArguments:
+    """The `--model_args` that every chat model takes."""
+
+    system: str | None = None
+    """System prompt, text or the name of a file; default the paper's."""
+    modalities: str | None = None
+    """`av`, `a` or `v`; default all that the model takes."""
+    fps: float | None = None
+    """Frames a second of video, 0 = always `frames`; default the model's own."""
+    frames: int | None = None
+    """The most frames; default the model's own."""
+    max_errors: float = 0.01
+    """The share of requests, 0 to 1, that may fail."""
 
 
 class ChatRequest(NamedTuple):
-    """One request, as a model is asked it."""
+    """One request to a model."""
 
-    ask: Ask
+    question: ClipQuestion
+    """The question, with all media that the task sends."""
     clip: ClipFiles
-    """What of the clip the model is given."""
+    """The media that the model is given."""
     generation: dict[str, Any]
     """How to generate (`generation_settings`)."""
     until: str | list[str] | None
     """Where the answer is cut."""
     task: str
+    """The task's name."""
 
 
 class ChatAV(lmms):
-    """A chat model; its arguments say what of a clip it is given.
-
-    system: system prompt, text or the name of a file. modalities: `av`, `a` or `v`; default all that it takes.
-    fps, frames: frames a second of video and the most there are; fps=0 always takes `frames`.
-    max_errors: the share of requests, 0 to 1, that may fail.
-    """
+    """A chat model. Subclasses take their arguments as a dataclass that extends `ChatArguments`."""
 
     is_simple = False
     name: ClassVar[str]
     sampling: Sampling = QWEN
     default_system: ClassVar[str | None] = None
 
-    def __init__(
-        self,
-        system: str | None = None,
-        modalities: str | None = None,
-        fps: float | None = None,
-        frames: int | None = None,
-        max_errors: float = 0.01,
-    ) -> None:
+    def __init__(self, chosen: ChatArguments) -> None:
         super().__init__()
-        self.max_errors = arguments.number("max_errors", max_errors, 0.0, 1.0, self.name)
-        self.system = self._resolve_system_prompt(system) or self.default_system
-        self.sees, self.hears = self._modalities(modalities)
-        self._set_sampling(fps, frames)
+        self.max_errors = arguments.number("max_errors", chosen.max_errors, 0.0, 1.0, self.name)
+        self.system = self._resolve_system_prompt(chosen.system) or self.default_system
+        self.sees, self.hears = self._modalities(chosen.modalities)
+        self._set_sampling(chosen.fps, chosen.frames)
         self._logged: set[ClipFiles] = set()
         self._reported: set[str] = set()
 
     def ways(self) -> dict[str, Any]:
         """How clips and questions are put to the model, for the run's record (`harness.request_settings`)."""
-        given = "a" * self.hears + "v" * self.sees
+        modalities = "a" * self.hears + "v" * self.sees
         of_video = {"fps": self.sampling.fps, "frames": self.sampling.most, "least_frames": self.sampling.least}
-        return {"system": self.system, "modalities": given, **of_video}
+        return {"system": self.system, "modalities": modalities, **of_video}
 
     def read_request(self, instance: Instance) -> ChatRequest:
         """A request, without the media that this model is not given."""
         to_messages, settings, doc_id, task, split = instance.args[1:6]
-        ask = from_messages(to_messages(self.task_dict[task][split][doc_id]), instance.task_name, self.name)
-        clip = ClipFiles(ask.clip.video if self.sees else None, ask.clip.audio if self.hears else None)
-        return ChatRequest(ask, clip, generation_settings(settings), settings.get("until"), task)
+        question = from_messages(to_messages(self.task_dict[task][split][doc_id]), instance.task_name, self.name)
+        clip = ClipFiles(question.clip.video if self.sees else None, question.clip.audio if self.hears else None)
+        return ChatRequest(question, clip, generation_settings(settings), settings.get("until"), task)
 
     def loglikelihood(self, requests: list[Instance]) -> NoReturn:
         """Not offered: these models answer in words."""
@@ -85,7 +91,7 @@ class ChatAV(lmms):
         stop(f"{self.name}: task {requests[0].task_name} is a dialogue of several rounds; it answers single turns only")
 
     def log_media(self, clip: ClipFiles, times: Sequence[float], audio_seconds: float) -> None:
-        """Write to the media log, once a clip of the task, what of it the model was given."""
+        """Write to the media log which media the model was given, once for each clip of a task."""
         if clip not in self._logged:
             self._logged.add(clip)
             media_log.append(
@@ -98,25 +104,25 @@ class ChatAV(lmms):
                 }
             )
 
-    def log_given(self, clip: ClipFiles, given: Given, rate: int) -> None:
+    def log_clip_media(self, clip: ClipFiles, clip_media: ClipMedia, rate: int) -> None:
         """As `log_media`, of what was decoded; `rate`: Hz of its waveform."""
-        times = given.seen.times.tolist() if given.seen else []
-        self.log_media(clip, times, 0.0 if given.heard is None else len(given.heard) / rate)
+        times = clip_media.video.times.tolist() if clip_media.video else []
+        self.log_media(clip, times, 0.0 if clip_media.audio is None else len(clip_media.audio) / rate)
 
     @staticmethod
-    def said(error: Exception) -> str:
+    def failure_text(error: Exception) -> str:
         """What went wrong with a request, on one line."""
-        said = arguments.first_line(error)
-        return said if isinstance(error, media.MediaError) else f"{type(error).__name__}: {said}"
+        reason = arguments.first_line(error)
+        return reason if isinstance(error, media.MediaError) else f"{type(error).__name__}: {reason}"
 
-    def _modalities(self, wanted: str | None) -> tuple[bool, bool]:
+    def _modalities(self, modalities: str | None) -> tuple[bool, bool]:
         entry = catalogue.find(self.name)
-        if wanted is None:
+        if modalities is None:
             return entry.sees, entry.hears
-        arguments.one_of("modalities", wanted, ("av", "a", "v"), self.name)
-        if ("v" in wanted and not entry.sees) or ("a" in wanted and not entry.hears):
-            stop(f"{self.name}: modalities={wanted}: it can only {'see' if entry.sees else 'hear'}")
-        return "v" in wanted, "a" in wanted
+        arguments.one_of("modalities", modalities, ("av", "a", "v"), self.name)
+        if ("v" in modalities and not entry.sees) or ("a" in modalities and not entry.hears):
+            stop(f"{self.name}: modalities={modalities}: it can only {'see' if entry.sees else 'hear'}")
+        return "v" in modalities, "a" in modalities
 
     def _set_sampling(self, fps: float | None, frames: int | None) -> None:
         if fps is not None:

@@ -16,8 +16,10 @@ def fingerprint(folder: Path) -> str:
     Of a weight file larger than 4 MiB its name, its size and 64 blocks of 64 KiB spread over it are read, the header
     among them: training changes every tensor, so blocks show it, and 15 GB take no longer than a moment.
     """
-    whole, added = folder / "config.json", folder / "adapter_config.json"
-    digest = hashlib.sha256((added if added.is_file() and not whole.is_file() else whole).read_bytes())
+    model_config, adapter_config = folder / "config.json", folder / "adapter_config.json"
+    digest = hashlib.sha256(
+        (adapter_config if adapter_config.is_file() and not model_config.is_file() else model_config).read_bytes()
+    )
     for path in sorted(folder.glob("*.safetensors")):
         size = path.stat().st_size
         digest.update(f"{path.name} {size}".encode())

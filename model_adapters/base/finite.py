@@ -1,4 +1,4 @@
-"""Logits that are no numbers: the argmax of NaN is the first token, which would pass for an empty answer."""
+"""Logits that are NaN or infinite: the argmax of NaN is the first token, which would look like an empty answer."""
 
 import torch
 
@@ -15,7 +15,7 @@ class NotFinite(Exception):
 def broken(logits: torch.Tensor) -> torch.Tensor:
     """Which rows of logits (rows, vocabulary) name no token: bool (rows,).
 
-    A token that is ruled out has -inf, so that alone is no fault.
+    A token that is ruled out has -inf, which is allowed.
     """
     return logits.isnan().any(-1) | logits.isposinf().any(-1) | ~logits.isfinite().any(-1)
 

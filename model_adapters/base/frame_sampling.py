@@ -13,7 +13,7 @@ import numpy as np
 from emorealm_tasks import media
 from model_adapters.base.media_refs import ClipFiles
 
-_KEPT = 4
+_CACHED_CLIPS = 4
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class Sampling:
 
     def count(self, seconds: float) -> int:
         """Frames taken of a video that lasts `seconds`."""
-        wanted = self.multiple * int(seconds * self.fps // self.multiple) if self.fps else self.most
+        by_rate = self.multiple * int(seconds * self.fps // self.multiple) if self.fps else self.most
         highest = max(self.multiple, self.most // self.multiple * self.multiple)
-        return min(max(wanted, self.least, self.multiple), highest)
+        return min(max(by_rate, self.least, self.multiple), highest)
 
 
 QWEN = Sampling(fps=2.0, most=768, least=4, multiple=2)
 """As Qwen's official code samples."""
 
 
-class Seen(NamedTuple):
+class VideoFrames(NamedTuple):
     """Frames of a video."""
 
     frames: np.ndarray
@@ -53,40 +53,42 @@ class Seen(NamedTuple):
     """How many of them there are a second."""
 
 
-class Given(NamedTuple):
-    """What is handed over of a clip: frames or None, waveform float32 (samples,) or None."""
+class ClipMedia(NamedTuple):
+    """The decoded media of a clip."""
 
-    seen: Seen | None
-    heard: np.ndarray | None
+    video: VideoFrames | None
+    """None where the clip has no picture, or the model takes none."""
+    audio: np.ndarray | None
+    """Waveform float32 (samples,), None as for `video`."""
 
 
-def read(clip: ClipFiles, sampling: Sampling) -> Given:
+def read(clip: ClipFiles, sampling: Sampling) -> ClipMedia:
     """Decode a clip. Raises MediaError."""
-    return Given(
+    return ClipMedia(
         _frames(clip.video, sampling) if clip.video else None,
         media.read_audio(clip.audio, sampling.rate) if clip.audio else None,
     )
 
 
-def _frames(path: str, sampling: Sampling) -> Seen:
+def _frames(path: str, sampling: Sampling) -> VideoFrames:
     seconds = media.probe(path).seconds
     frames, times = media.read_frames(path, sampling.count(seconds))
     span = float(times[-1] - times[0])
     fps = (len(frames) - 1) / span if span > 0 else len(frames) / max(seconds, 1e-3)
-    return Seen(frames, times, fps)
+    return VideoFrames(frames, times, fps)
 
 
 class ClipReader:
-    """`read`, with the last few clips kept; not for several threads at once."""
+    """`read`, with the last few clips cached; not for several threads at once."""
 
     def __init__(self, sampling: Sampling) -> None:
         self.sampling = sampling
-        self._kept: OrderedDict[ClipFiles, Given] = OrderedDict()
+        self._cached: OrderedDict[ClipFiles, ClipMedia] = OrderedDict()
 
-    def __call__(self, clip: ClipFiles) -> Given:
+    def __call__(self, clip: ClipFiles) -> ClipMedia:
         """The clip's media. Raises MediaError."""
-        if clip not in self._kept:
-            self._kept[clip] = read(clip, self.sampling)
-            if len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return self._kept[clip]
+        if clip not in self._cached:
+            self._cached[clip] = read(clip, self.sampling)
+            if len(self._cached) > _CACHED_CLIPS:
+                self._cached.popitem(last=False)
+        return self._cached[clip]

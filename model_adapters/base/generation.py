@@ -14,10 +14,10 @@ def generation_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     temperature = settings.get("temperature") or 0.0
     sample = bool(settings.get("do_sample") or temperature > 0)
-    drawn = {"temperature": temperature or 1.0, "top_p": settings.get("top_p") or 1.0} if sample else {}
+    sampling = {"temperature": temperature or 1.0, "top_p": settings.get("top_p") or 1.0} if sample else {}
     return {
         "max_new_tokens": max(1, int(settings.get("max_new_tokens") or _DEFAULT_NEW_TOKENS)),
         "num_beams": int(settings.get("num_beams") or 1),
         "do_sample": sample,
-        **({"temperature": None, "top_p": None, "top_k": None} | drawn),
+        **({"temperature": None, "top_p": None, "top_k": None} | sampling),
     }

@@ -13,38 +13,40 @@ _NEEDED = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 """Files of a hub's repository that a model is made of: weights, tokenizer, configurations."""
 
 
-class Published(NamedTuple):
-    """A model on the hub: its id org/name, and the commit."""
+class HubSnapshot(NamedTuple):
+    """A model on the hub at one commit."""
 
     id: str
+    """org/name."""
     revision: str
+    """The commit."""
 
 
-def named_revision(named: str) -> tuple[str, str | None]:
+def named_revision(name_or_path: str) -> tuple[str, str | None]:
     """Hub id and revision (commit, tag or branch; None = the newest) of "org/name@revision"; a path is itself."""
-    if not HUB_ID.fullmatch(named) or Path(named).expanduser().exists():
-        return named, None
-    name, _, revision = named.partition("@")
+    if not HUB_ID.fullmatch(name_or_path) or Path(name_or_path).expanduser().exists():
+        return name_or_path, None
+    name, _, revision = name_or_path.partition("@")
     return name, revision or None
 
 
-def published(folder: Path) -> Published | None:
+def snapshot(folder: Path) -> HubSnapshot | None:
     """What a folder of the hub's cache (models--org--name/snapshots/commit) is a copy of; None for any other folder."""
     repository = folder.parent.parent.name
     if folder.parent.name != "snapshots" or not repository.startswith("models--"):
         return None
-    return Published("/".join(repository.split("--", 2)[1:]), folder.name)
+    return HubSnapshot("/".join(repository.split("--", 2)[1:]), folder.name)
 
 
-def commit(named: str, revision: str | None) -> str:
+def commit(hub_id: str, revision: str | None) -> str:
     """The commit of a hub id whose files were loaded, by their place in the hub's cache; "" where it is not there."""
     from huggingface_hub import try_to_load_from_cache
 
-    file = try_to_load_from_cache(named, "config.json", revision=revision)
+    file = try_to_load_from_cache(hub_id, "config.json", revision=revision)
     return Path(file).parent.name if isinstance(file, str) else ""
 
 
-def fetched(named: str, revision: str | None, refusal: str) -> Path:
+def fetched(hub_id: str, revision: str | None, refusal: str) -> Path:
     """The folder of a hub id at a revision, downloaded unless the cache has it.
 
     Stops where the hub does not give it; `refusal` then begins the line, with {} for the reason.
@@ -52,7 +54,7 @@ def fetched(named: str, revision: str | None, refusal: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        return Path(snapshot_download(named, revision=revision, allow_patterns=list(_NEEDED)))
+        return Path(snapshot_download(hub_id, revision=revision, allow_patterns=list(_NEEDED)))
     except (OSError, ValueError) as error:  # no such repository, no access, no network and nothing in the cache
         at = f" --revision {revision}" if revision else ""
-        stop(f"{refusal.format(first_line(error))} fetch it first: hf download {named}{at}")
+        stop(f"{refusal.format(first_line(error))} fetch it first: hf download {hub_id}{at}")

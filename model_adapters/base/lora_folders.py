@@ -27,7 +27,7 @@ _UNKNOWN = "it is no JSON object, so how this was trained is not known; train ag
 _LONGEST = 1000  # characters of a path
 
 
-def alone(folder: Path) -> bool:
+def is_adapters_only(folder: Path) -> bool:
     """Whether a folder holds adapters and no whole weights."""
     return (folder / CONFIG).is_file() and not (folder / "config.json").is_file()
 
@@ -52,19 +52,19 @@ def training(folder: Path) -> dict[str, Any]:
 def base_name(owner: str, adapter: Path) -> str:
     """What a folder of adapters says of the weights it belongs to: a path or a name."""
     try:
-        found = parse_json(read_bytes(adapter / CONFIG))
+        config = parse_json(read_bytes(adapter / CONFIG))
     except Unreadable:
-        found = None
-    named = found.get("base_model_name_or_path") if isinstance(found, dict) else None
-    if not isinstance(named, str) or not named or "\0" in named or len(named) > _LONGEST:
+        config = None
+    name = config.get("base_model_name_or_path") if isinstance(config, dict) else None
+    if not isinstance(name, str) or not name or "\0" in name or len(name) > _LONGEST:
         stop(f"{owner}: {adapter / CONFIG}: it must name the weights it belongs to in base_model_name_or_path")
-    return named
+    return name
 
 
 def base_revision(adapter: Path) -> str | None:
     """The commit of a hub id that a folder of adapters names as its base; None where it names none."""
-    found = parse_json(read_bytes(adapter / CONFIG)).get("revision")
-    return found if isinstance(found, str) and found else None
+    config = parse_json(read_bytes(adapter / CONFIG)).get("revision")
+    return config if isinstance(config, str) and config else None
 
 
 def check_base(owner: str, adapter: Path, base: Path) -> None:
@@ -75,8 +75,8 @@ def check_base(owner: str, adapter: Path, base: Path) -> None:
             f"config.json; put them back, or name their new place as base_model_name_or_path in {CONFIG}"
         )
     model = training(adapter).get("model")
-    wanted = model.get("fingerprint") if isinstance(model, dict) else None
-    if wanted and wanted != fingerprint(base):
+    expected = model.get("fingerprint") if isinstance(model, dict) else None
+    if expected and expected != fingerprint(base):
         stop(
             f"{owner}: {adapter}: its adapters were trained on other weights than those now in {base}; train them "
             "again, or put the former weights back"
@@ -93,8 +93,8 @@ def attach(owner: str, model: "Model", adapter: Path) -> "Model":
 
     adapted = _adapted(owner, model, adapter)
     found: Any = adapted.merge_and_unload() if model.dtype == torch.float32 else adapted.get_base_model()
-    whole: Model = found  # PEFT does not know its class
-    return whole
+    with_adapters: Model = found  # PEFT does not know its class
+    return with_adapters
 
 
 def merge(owner: str, model: "Model", adapter: Path) -> "Model":
@@ -124,16 +124,16 @@ def surviving_share(adapted: "PeftModel") -> float:
     """
     from peft.tuners.lora import LoraLayer
 
-    kept, whole = 0.0, 0.0
+    surviving, total = 0.0, 0.0
     layers: list[Any] = [module for module in adapted.modules() if isinstance(module, LoraLayer)]
     for layer in layers:
         for name in layer.active_adapters:
             weight = layer.get_base_layer().weight.detach()
             update = layer.get_delta_weight(name).detach().float()
-            moved = (weight.float() + update).to(weight.dtype).float() - weight.float()
-            kept += float((moved * update).sum())
-            whole += float((update * update).sum())
-    return kept / whole if whole else 1.0
+            applied = (weight.float() + update).to(weight.dtype).float() - weight.float()
+            surviving += float((applied * update).sum())
+            total += float((update * update).sum())
+    return surviving / total if total else 1.0
 
 
 def _adapted(owner: str, model: "Model", adapter: Path) -> "PeftModel":
@@ -147,8 +147,8 @@ def _adapted(owner: str, model: "Model", adapter: Path) -> "PeftModel":
             warnings.filterwarnings("error", message=".*missing adapter keys")
             adapted: PeftModel = PeftModel.from_pretrained(model, str(adapter))
     except Exception as error:  # of whatever kind the files are broken in
-        said = first_line(error)[:300]
-        stop(f"{owner}: adapter={adapter}: cannot be put on this model ({said}); was it trained on another?")
+        reason = first_line(error)[:300]
+        stop(f"{owner}: adapter={adapter}: cannot be put on this model ({reason}); was it trained on another?")
     broken = [name for name, value in adapted.named_parameters() if "lora_" in name and not value.isfinite().all()]
     if broken:
         stop(

@@ -1,4 +1,4 @@
-"""What a question is asked about, by file names alone: nothing is decoded here, nothing heavy is imported."""
+"""The files that a question is about. Nothing is decoded here, and nothing heavy is imported."""
 
 from typing import Literal, NamedTuple
 
@@ -25,10 +25,12 @@ class ClipFiles(NamedTuple):
     """A video and a sound (which may live in the same file), either or neither."""
 
     video: str | None
+    """Path of the picture, None = no picture."""
     audio: str | None
+    """Path of the sound, which may be the same file; None = no sound."""
 
     @property
     def media(self) -> list[MediaFile]:
         """The one or two files, video first; empty for a blind question."""
-        seen = [] if self.video is None else [MediaFile("video", self.video)]
-        return seen if self.audio is None else [*seen, MediaFile("audio", self.audio)]
+        video = [] if self.video is None else [MediaFile("video", self.video)]
+        return video if self.audio is None else [*video, MediaFile("audio", self.audio)]

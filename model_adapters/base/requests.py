@@ -1,4 +1,4 @@
-"""What lmms-eval hands over -> what a model is asked: one text about at most one video and one sound.
+"""A request of lmms-eval -> the question to a model: one text about at most one video and one sound.
 
 `owner` is the adapter's name, with which the lines that stop a run begin.
 """
@@ -14,14 +14,16 @@ from model_adapters.base.media_refs import ClipFiles
 _SOUND_SUFFIXES = {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus"}
 
 
-class Ask(NamedTuple):
+class ClipQuestion(NamedTuple):
     """One question and the clip it is about."""
 
     clip: ClipFiles
+    """Files of the clip."""
     text: str
+    """The question."""
 
 
-def from_messages(messages: Sequence[dict[str, Any]], task: str, owner: str) -> Ask:
+def from_messages(messages: Sequence[dict[str, Any]], task: str, owner: str) -> ClipQuestion:
     """A chat request: one user turn of video, audio and text items, each medium given by path.
 
     Sound is heard only through an audio item (whose url may be the mp4 itself): a video item alone is silent. Stops the
@@ -29,15 +31,15 @@ def from_messages(messages: Sequence[dict[str, Any]], task: str, owner: str) -> 
     """
     if [message["role"] for message in messages] != ["user"]:
         stop(f"{owner}: task {task} sends a dialogue; {owner} answers single user turns only")
-    found: dict[str, list[str]] = {"video": [], "audio": [], "text": []}
+    items: dict[str, list[str]] = {"video": [], "audio": [], "text": []}
     for item in messages[0]["content"]:
-        if item["type"] not in found:
+        if item["type"] not in items:
             stop(f"{owner}: task {task} sends an item of type {item['type']!r}; it takes video, audio and text")
-        found[item["type"]].append(item["text"] if item["type"] == "text" else _path(item["url"], task, owner))
-    return Ask(_clip(found["video"], found["audio"], task, owner), "\n".join(found["text"]))
+        items[item["type"]].append(item["text"] if item["type"] == "text" else _path(item["url"], task, owner))
+    return ClipQuestion(_clip(items["video"], items["audio"], task, owner), "\n".join(items["text"]))
 
 
-def from_visuals(context: str, visuals: Sequence[Any] | None, task: str, owner: str) -> Ask:
+def from_visuals(context: str, visuals: Sequence[Any] | None, task: str, owner: str) -> ClipQuestion:
     """A simple request: the text and a flat list of paths.
 
     A path with a sound suffix is the sound, another one the video; a video given alone is heard too if it has a sound
@@ -49,7 +51,7 @@ def from_visuals(context: str, visuals: Sequence[Any] | None, task: str, owner: 
     clip = _clip(videos, sounds, task, owner)
     if clip.video and not clip.audio and media.has_sound(clip.video, unreadable=False):
         clip = clip._replace(audio=clip.video)
-    return Ask(clip, context)
+    return ClipQuestion(clip, context)
 
 
 def _path(value: Any, task: str, owner: str) -> str:

@@ -37,24 +37,24 @@ class Answering:
 
 def read(checkpoint: str) -> Answering | None:
     """What the folder of a training says; None for any other folder or a hub id. Stops at keys that are not known."""
-    said = lora_folders.training(Path(checkpoint).expanduser()).get(KEY)
-    if said is None:
+    recorded = lora_folders.training(Path(checkpoint).expanduser()).get(KEY)
+    if recorded is None:
         return None
     try:
-        return Answering(**said)
+        return Answering(**recorded)
     except TypeError as error:
         stop(f"{checkpoint}: {KEY} in its training.json cannot be followed ({error}); use the version that trained it")
 
 
-def require(owner: str, checkpoint: str | None, **given: object) -> None:
-    """Stop at adapters alone that come without the training.json of their training, unless `given` says how to ask.
+def require(owner: str, checkpoint: str | None, **values: object) -> None:
+    """Stop at adapters alone that come without the training.json of their training, unless `values` say how to ask.
 
     Another prompt than in training costs points without a word.
     """
     folder = Path(checkpoint).expanduser() if checkpoint else None
-    lacking = [name for name, value in given.items() if value is None]
-    if folder and lacking and lora_folders.alone(folder) and not lora_folders.training(folder):
+    missing = [name for name, value in values.items() if value is None]
+    if folder and missing and lora_folders.is_adapters_only(folder) and not lora_folders.training(folder):
         stop(
             f"{owner}: {checkpoint}: these adapters come without the training.json of their training, so how the model "
-            f"was asked is not known; put that file beside them, or say it: {', '.join(f'{n}=...' for n in lacking)}"
+            f"was asked is not known; put that file beside them, or say it: {', '.join(f'{n}=...' for n in missing)}"
         )

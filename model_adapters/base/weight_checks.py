@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=PreTrainedModel)
 
-_SHOWN = 3
+_MOST_LISTED = 3
 
 
 class Unusable(Exception):
@@ -30,20 +30,20 @@ def load_whole(model_class: "type[Model]", checkpoint: str, **options: Any) -> "
     except Exception as error:  # of whatever kind the files are broken in
         raise Unusable(f"its weights cannot be loaded ({first_line(error)})") from error
     if missing := sorted(report["missing_keys"]):
-        raise Unusable(_lacking(missing, report["unexpected_keys"]))
-    whole: Model = model
-    return whole
+        raise Unusable(_missing_keys(missing, report["unexpected_keys"]))
+    complete: Model = model
+    return complete
 
 
-def _lacking(missing: list[str], unexpected: Iterable[str]) -> str:
+def _missing_keys(missing: list[str], unexpected: Iterable[str]) -> str:
     """How many tensors are not there, the first of them, and under which other prefix they seem to be."""
-    shown = ", ".join(missing[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
-    problem = f"it lacks {len(missing)} tensor(s): {shown}"
+    names = ", ".join(missing[:_MOST_LISTED]) + (", ..." if len(missing) > _MOST_LISTED else "")
+    problem = f"it lacks {len(missing)} tensor(s): {names}"
     for name in missing:
-        for found in unexpected:
-            end = _common_end(name, found)
+        for key in unexpected:
+            end = _common_end(name, key)
             if end.count(".") > 1:  # more than "q_proj.weight", which many tensors end in
-                return f"{problem}; {found} is there instead: are its names those of another layout?"
+                return f"{problem}; {key} is there instead: are its names those of another layout?"
     return problem
 
 

@@ -28,8 +28,8 @@ def contrasted(clean: Tensor, noised: Tensor, alpha: float, beta: float) -> Tens
     plausible logits are `clean` itself.
     """
     floor = clean.max(-1, keepdim=True).values + torch.tensor(beta, device=clean.device).log()
-    joined = clean if alpha == 0 else (1 + alpha) * clean - alpha * noised
-    return joined.masked_fill(clean < floor, float("-inf"))
+    combined = clean if alpha == 0 else (1 + alpha) * clean - alpha * noised
+    return combined.masked_fill(clean < floor, float("-inf"))
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,18 @@ def noise_seed(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big")
 
 
-def from_arguments(given: MutableMapping[str, object], owner: str) -> Contrast | None:
+def from_arguments(model_args: MutableMapping[str, object], owner: str) -> Contrast | None:
     """Take the `vcd_` arguments out of model arguments; None without `vcd_alpha`. Stops at values out of range."""
-    found = {name: given.pop(name) for name in ARGUMENTS if name in given}
-    if "vcd_alpha" not in found:
-        if found:
-            stop(f"{owner}: {', '.join(found)} without vcd_alpha; name vcd_alpha too (1 is its authors' choice)")
+    chosen = {name: model_args.pop(name) for name in ARGUMENTS if name in model_args}
+    if "vcd_alpha" not in chosen:
+        if chosen:
+            stop(f"{owner}: {', '.join(chosen)} without vcd_alpha; name vcd_alpha too (1 is its authors' choice)")
         return None
-    modalities = str(found.get("vcd_modalities", "av"))
+    modalities = str(chosen.get("vcd_modalities", "av"))
     arguments.one_of("vcd_modalities", modalities, ("av", "a", "v"), owner)
     return Contrast(
-        arguments.number("vcd_alpha", found["vcd_alpha"], 0.0, 100.0, owner),
-        arguments.number("vcd_beta", found.get("vcd_beta", 0.1), 0.0, 1.0, owner),
-        int(arguments.number("vcd_step", found.get("vcd_step", 500), 0, DIFFUSION_STEPS - 1, owner)),
+        arguments.number("vcd_alpha", chosen["vcd_alpha"], 0.0, 100.0, owner),
+        arguments.number("vcd_beta", chosen.get("vcd_beta", 0.1), 0.0, 1.0, owner),
+        int(arguments.number("vcd_step", chosen.get("vcd_step", 500), 0, DIFFUSION_STEPS - 1, owner)),
         modalities,
     )

@@ -9,8 +9,8 @@ DIFFUSION_STEPS = 1000
 def diffused(features: Tensor, step: int, seed: int) -> Tensor:
     """sqrt(a) features + sqrt(1 - a) noise, a = `kept_signal(step)`, with standard normal noise from `seed`."""
     noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(seed))
-    kept = kept_signal(step)
-    return (features.float() * kept**0.5 + noise.to(features.device) * (1 - kept) ** 0.5).to(features.dtype)
+    signal = kept_signal(step)
+    return (features.float() * signal**0.5 + noise.to(features.device) * (1 - signal) ** 0.5).to(features.dtype)
 
 
 def kept_signal(step: int) -> float:

@@ -13,20 +13,26 @@ class Answer(NamedTuple):
     """A model's text, and the tokens it took (0 where the server does not count)."""
 
     text: str
+    """The answer."""
     tokens_in: int = 0
     """Those of the sound included."""
     tokens_out: int = 0
     """Those of its thinking included."""
     tokens_thought: int = 0
+    """Of the tokens out, those of thinking."""
     tokens_sound: int = 0
+    """Of the tokens in, those of the sound."""
 
 
 class Prices(NamedTuple):
-    """US dollars for a million tokens: in, out, and of sound."""
+    """US dollars for a million tokens."""
 
     tokens_in: float
+    """Of text and pictures."""
     tokens_out: float
+    """Of the answer."""
     tokens_sound: float
+    """Of sound."""
 
 
 def prices(text: str | None, owner: str) -> Prices | None:
@@ -61,16 +67,18 @@ class Cost:
             self.answers += 1
             for name in ("tokens_in", "tokens_out", "tokens_thought", "tokens_sound"):
                 setattr(self, name, getattr(self, name) + getattr(answer, name))
-        shown = answer.tokens_out - answer.tokens_thought
-        log_usage(self.model, task, answer.tokens_in, shown, answer.tokens_thought)
+        answer_tokens = answer.tokens_out - answer.tokens_thought
+        log_usage(self.model, task, answer.tokens_in, answer_tokens, answer.tokens_thought)
 
     @property
     def dollars(self) -> float | None:
         """US dollars; None where no price is given."""
         if self.prices is None:
             return None
-        seen = (self.tokens_in - self.tokens_sound) * self.prices.tokens_in + self.tokens_out * self.prices.tokens_out
-        return (seen + self.tokens_sound * self.prices.tokens_sound) / 1e6
+        without_sound = (
+            self.tokens_in - self.tokens_sound
+        ) * self.prices.tokens_in + self.tokens_out * self.prices.tokens_out
+        return (without_sound + self.tokens_sound * self.prices.tokens_sound) / 1e6
 
     def __str__(self) -> str:
         parts = [

@@ -1,19 +1,20 @@
 """`gemini_av`: Gemini 2.5 with the mp4 itself, picture and sound, through Google's own client (extra `gemini`).
 
-lmms-eval's own class is not built upon, because its faults lie inside the loop that would be inherited: an upload that
-fails ends the run, with all answers; a wrong key is tried five times a question; the wait that a server asks for is not
-kept; a file's sound track is sent with questions about the picture alone; thinking eats the few tokens that an answer
-may have, and what is left ("" or a safety tag, though nothing was unsafe) passes for an answer.
+It does not build on lmms-eval's own class, whose loop has these faults: a failed upload ends the run and loses all
+answers; a wrong key is tried five times for each question; the server's Retry-After is ignored; a file's sound track is
+sent with questions about the picture alone; thinking uses up the few tokens of the answer, and what is left ("" or a
+safety tag, though nothing was unsafe) counts as an answer.
 
-A clip is uploaded once, as it lies on disk where the question's sound is the file's own track, else without its sound
-(which then goes beside it as a wav, if there is one). An upload that fails costs the questions about its clip.
+A clip is uploaded once: the file itself where the question's sound is its own track, else a copy without sound. A sound
+from another file is sent beside it as a wav. A failed upload fails the questions about its clip only.
 """
 
 import io
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import soundfile
 import tenacity
@@ -29,7 +30,7 @@ from model_adapters.base.media_refs import ClipFiles
 from model_adapters.engines import payloads
 
 from .cost import Answer
-from .served import ARGUMENTS, Once, ServedChat, read_key
+from .served import OncePerKey, ServedChat, ServerArguments, read_key
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -43,46 +44,48 @@ _BACKOFF, _LONGEST_BACKOFF, _LONGEST_WAIT = 1.0, 60.0, 120.0  # seconds
 _HARMS = ("HARASSMENT", "HATE_SPEECH", "SEXUALLY_EXPLICIT", "DANGEROUS_CONTENT")
 
 
-class GeminiAV(ServedChat):
-    """See `ServedChat`.
+@dataclass(frozen=True)
+class Arguments(ServerArguments):
+    """The `--model_args` of `gemini_av`, beside those of `ServerArguments`; fps and frames are the server's choice."""
 
-    model: default gemini-2.5-flash. key: default GOOGLE_API_KEY, else GEMINI_API_KEY.
-    thinking: tokens that it may think for (0: none, which 2.5 Pro does not offer; -1: as many as it likes), on top of
-    those of the answer.
-    upload_timeout: seconds that the processing of a clip may take.
-    base_url: another address of the API; default GOOGLE_GEMINI_BASE_URL, else Google's own.
+    model: str = "gemini-2.5-flash"
+    """Its name on the server."""
+    key: str | None = None
+    """The environment variable that holds the key; default GOOGLE_API_KEY, else GEMINI_API_KEY."""
+    thinking: int = 1024
+    """Tokens that it may think for, on top of those of the answer.
+
+    0: none, which 2.5 Pro does not offer; -1: as many as it likes.
     """
+    upload_timeout: float = 300.0
+    """Seconds that the processing of a clip may take."""
+    base_url: str | None = None
+    """Another address of the API; default GOOGLE_GEMINI_BASE_URL, else Google's own."""
+
+
+class GeminiAV(ServedChat):
+    """Gemini, through Google's own client. See `Arguments` for its arguments."""
 
     name = "gemini_av"
-    own_arguments: ClassVar[tuple[str, ...]] = ("thinking", "upload_timeout", "base_url")
 
-    def __init__(
-        self,
-        model: str = "gemini-2.5-flash",
-        key: str | None = None,
-        thinking: int = 1024,
-        upload_timeout: float = 300.0,
-        base_url: str | None = None,
-        **more: Any,
-    ) -> None:
-        known = [name for name in (*ARGUMENTS, *self.own_arguments) if name not in ("fps", "frames")]
-        arguments.refuse_unknown([name for name in more if name not in known], known, self.name)
+    def __init__(self, **model_args: Any) -> None:
+        chosen = arguments.parse(Arguments, model_args, self.name, refused=("fps", "frames"))
         try:
             from google import genai
             from google.genai import types
         except ImportError:
             stop(f"{self.name}: Google's client is not installed: pip install 'emorealm[gemini]'")
-        self._key = read_key([key] if key else _KEYS)
+        self._key = read_key([chosen.key] if chosen.key else _KEYS)
         if not self._key:
-            stop(f"{self.name}: set {key or ' or '.join(_KEYS)} to a key of the Gemini API")
-        super().__init__(model=model, **more)
-        self.model = model
-        self.thinking = int(arguments.number("thinking", thinking, -1, 1e6, self.name))
-        self.upload_timeout = arguments.number("upload_timeout", upload_timeout, 0.1, 1e6, self.name)
-        options = types.HttpOptions(base_url=base_url, timeout=round(1000 * self.timeout))
+            stop(f"{self.name}: set {chosen.key or ' or '.join(_KEYS)} to a key of the Gemini API")
+        super().__init__(chosen.model, chosen)
+        self.model = chosen.model
+        self.thinking = int(arguments.number("thinking", chosen.thinking, -1, 1e6, self.name))
+        self.upload_timeout = arguments.number("upload_timeout", chosen.upload_timeout, 0.1, 1e6, self.name)
+        options = types.HttpOptions(base_url=chosen.base_url, timeout=round(1000 * self.timeout))
         self.client = genai.Client(api_key=self._key, vertexai=False, http_options=options)
         self._works = False
-        self._uploaded = Once(self._upload)
+        self._uploaded = OncePerKey(self._upload)
 
     def generate_until(self, requests: "list[Instance]") -> "list[GenerationResult]":
         """An answer to each request; uploaded clips are deleted at the end, whatever happens."""
@@ -97,14 +100,14 @@ class GeminiAV(ServedChat):
 
     def answer(self, request: ChatRequest) -> Answer:
         """One call of generateContent. See `ServedChat.answer`."""
-        contents: list[types.PartUnionDict] = [*self._media(request.clip), request.ask.text]
+        contents: list[types.PartUnionDict] = [*self._media(request.clip), request.question.text]
         call = self.client.models.generate_content
         response = self._send(
             lambda: call(model=self.model, contents=contents, config=self._config(request.generation))
         )
         answer = _answer(response)
         if request.clip.audio and not request.clip.video:
-            self.log_media(request.ask.clip, [], soundfile.info(str(payloads.wav(request.clip.audio))).duration)
+            self.log_media(request.question.clip, [], soundfile.info(str(payloads.wav(request.clip.audio))).duration)
         return answer
 
     def _media(self, clip: ClipFiles) -> "list[types.Part]":
@@ -164,33 +167,35 @@ class GeminiAV(ServedChat):
 
     def _send(self, call: Callable[[], Any], about: str = "") -> Any:
         """What the call returns, sent again after faults that pass. Raises RequestFailed, ServerRefuses."""
-        again = tenacity.Retrying(
+        retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.retries + 1),
             retry=tenacity.retry_if_exception(_passes),
             wait=_wait,
             reraise=True,
         )
         try:
-            result = again(call)
+            result = retrying(call)
         except Exception as error:
-            said = f"{type(error).__name__}: {error}".replace(self._key, "***")[:300]
+            reason = f"{type(error).__name__}: {error}".replace(self._key, "***")[:300]
             if not self._works and _refuses(error):
-                raise ServerRefuses(f"{self.model}: refused: {said}; check key and model") from None
-            raise RequestFailed(f"{about}{said}") from None
+                raise ServerRefuses(f"{self.model}: refused: {reason}; check key and model") from None
+            raise RequestFailed(f"{about}{reason}") from None
         self._works = True
         return result
 
     def _delete_uploads(self) -> None:
-        done = [file.result() for file in self._uploaded.made.values() if file.done() and not file.exception()]
-        self._uploaded = Once(self._upload)
-        left = 0
+        done = [file.result() for file in self._uploaded.futures.values() if file.done() and not file.exception()]
+        self._uploaded = OncePerKey(self._upload)
+        failures = 0
         for file in done:
             try:
                 self.client.files.delete(name=file.name)
             except Exception:  # the server deletes it within two days
-                left += 1
-        if left:
-            logger.warning(f"{self.name}: {left} of {len(done)} uploaded clips could not be deleted from the server")
+                failures += 1
+        if failures:
+            logger.warning(
+                f"{self.name}: {failures} of {len(done)} uploaded clips could not be deleted from the server"
+            )
 
 
 def own_sound(clip: ClipFiles) -> bool:
@@ -212,12 +217,12 @@ def _answer(response: "types.GenerateContentResponse") -> Answer:
     if text:
         return Answer(text, *counts)
     reason = candidate.finish_reason if candidate else getattr(response.prompt_feedback, "block_reason", None)
-    named = getattr(reason, "name", None) or "no reason given"
-    if named == "MAX_TOKENS":
+    reason_name = getattr(reason, "name", None) or "no reason given"
+    if reason_name == "MAX_TOKENS":
         raise RequestFailed("it thought until its tokens were used up; set thinking=0, or a larger thinking=N")
-    if named == "STOP" or reason is None:
-        raise RequestFailed(f"the server answered without a text ({named})")
-    return Answer(BLOCKED.format(named), *counts)
+    if reason_name == "STOP" or reason is None:
+        raise RequestFailed(f"the server answered without a text ({reason_name})")
+    return Answer(BLOCKED.format(reason_name), *counts)
 
 
 def _tokens(usage: "types.GenerateContentResponseUsageMetadata | None") -> tuple[int, int, int, int]:
@@ -246,8 +251,8 @@ def _passes(error: BaseException) -> bool:
 def _wait(state: tenacity.RetryCallState) -> float:
     """Seconds until the next attempt: what the server asks for, else 1, 2, 4, ... up to a minute."""
     error = state.outcome.exception() if state.outcome else None
-    asked = asked_wait(error) if error else 0.0
-    return asked or min(_BACKOFF * 2.0 ** (state.attempt_number - 1), _LONGEST_BACKOFF)
+    server_wait = asked_wait(error) if error else 0.0
+    return server_wait or min(_BACKOFF * 2.0 ** (state.attempt_number - 1), _LONGEST_BACKOFF)
 
 
 def asked_wait(error: BaseException) -> float:

@@ -7,7 +7,7 @@ GPUs by itself: `tensor_parallel_size=N`.
 """
 
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -19,10 +19,10 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import catalogue
 from model_adapters.base import arguments, lora_folders
-from model_adapters.base.chat import ChatAV, ChatRequest
+from model_adapters.base.chat import ChatArguments, ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
-from model_adapters.base.frame_sampling import ClipReader, Given
+from model_adapters.base.frame_sampling import ClipMedia, ClipReader
 from model_adapters.base.hub import named_revision
 from model_adapters.in_process.audio_visual import Qwen25OmniAV
 from model_adapters.in_process.prompts import picture_limits, templated
@@ -30,75 +30,67 @@ from model_adapters.in_process.prompts import picture_limits, templated
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
 
-_OWN = (
-    "pretrained",
-    "system",
-    "modalities",
-    "fps",
-    "frames",
-    "interleave",
-    "max_errors",
-    "queue",
-    "batch_size",
-    "device",
-)
 _TYPE = "qwen2_5_omni"
 _EXTENSION = "model_adapters.engines.vllm_positions.AlignedPositions"
 
 
-class Qwen25OmniVLLM(ChatAV):
-    """See `ChatAV` for system, modalities, fps, frames and max_errors, `in_process.omni` for interleave.
+@dataclass(frozen=True)
+class Arguments(ChatArguments):
+    """The `--model_args` beside those of `ChatArguments`.
 
-    pretrained: hub id or folder in the published layout, talker and all; default the published checkpoint.
-    queue: the most questions submitted at once, decoded: it bounds the memory that a large task takes, and what a run
-    that is killed must ask again in spite of --use_cache.
-    batch_size, device: taken for lmms-eval's sake; the engine batches by itself (max_num_seqs), on its own GPUs.
-    Every other argument is vLLM's: tensor_parallel_size, dtype, gpu_memory_utilization, max_model_len, ...
+    Every other one is vLLM's: tensor_parallel_size, dtype, gpu_memory_utilization, max_model_len, ...
     """
+
+    pretrained: str | None = None
+    """Hub id or folder in the published layout, talker and all; default the published checkpoint."""
+    interleave: bool = True
+    """Whether sound is interleaved with the frames, as in `in_process.audio_visual`."""
+    queue: int = 4096
+    """The most questions submitted at once, decoded.
+
+    It bounds the memory that a large task takes, and how many answers a killed run loses in spite of --use_cache.
+    """
+    batch_size: int | str | None = None
+    """For lmms-eval; the engine batches by itself (max_num_seqs)."""
+    device: str | None = None
+    """For lmms-eval; the engine uses its own GPUs."""
+
+
+class Qwen25OmniVLLM(ChatAV):
+    """Qwen2.5-Omni in vLLM. See `Arguments` for its arguments."""
 
     name = "qwen2_5_omni_vllm"
     sampling = Qwen25OmniAV.sampling
     default_system: ClassVar[str] = Qwen25OmniAV.default_system
 
-    def __init__(
-        self,
-        pretrained: str | None = None,
-        interleave: bool = True,
-        queue: int = 4096,
-        batch_size: int | str | None = None,
-        device: str | None = None,
-        *,
-        system: str | None = None,
-        modalities: str | None = None,
-        fps: float | None = None,
-        frames: int | None = None,
-        max_errors: float = 0.01,
-        **engine: Any,
-    ) -> None:
-        super().__init__(system, modalities, fps, frames, max_errors)
+    def __init__(self, **model_args: Any) -> None:
+        own_names = [field.name for field in fields(Arguments)]
+        engine_args = {name: value for name, value in model_args.items() if name not in own_names}
+        chosen = Arguments(**{name: value for name, value in model_args.items() if name in own_names})
+        super().__init__(chosen)
         if arguments.launched("WORLD_SIZE", 1, self.name) > 1:
             stop(f"{self.name}: start it once, without accelerate launch: tensor_parallel_size=N uses N GPUs")
-        if not isinstance(interleave, bool):
-            stop(f"{self.name}: interleave={interleave!r}; use true or false")
-        self.interleave = interleave
-        self.queue = int(arguments.number("queue", queue, 1, 1e9, self.name))
-        checkpoint, revision = named_revision(pretrained or catalogue.find(self.name).checkpoint)
+        if not isinstance(chosen.interleave, bool):
+            stop(f"{self.name}: interleave={chosen.interleave!r}; use true or false")
+        self.interleave = chosen.interleave
+        self.queue = int(arguments.number("queue", chosen.queue, 1, 1e9, self.name))
+        checkpoint, revision = named_revision(chosen.pretrained or catalogue.find(self.name).checkpoint)
         if revision:
-            engine["revision"] = revision
-        _refuse_adapters(self.name, checkpoint, engine)
-        self.engine = _engine(self.name, checkpoint, engine)
-        self.processor = self._processor(checkpoint, engine.get("revision"))
+            engine_args["revision"] = revision
+        _refuse_adapters(self.name, checkpoint, engine_args)
+        self.engine = _engine(self.name, checkpoint, engine_args)
+        self.processor = self._processor(checkpoint, engine_args.get("revision"))
         self.reader = ClipReader(self.sampling)
         folder = Path(checkpoint)
-        self.fingerprint = fingerprint(folder) if folder.is_dir() else f"{checkpoint}@{engine.get('revision')}"
+        self.fingerprint = fingerprint(folder) if folder.is_dir() else f"{checkpoint}@{engine_args.get('revision')}"
 
     def _processor(self, checkpoint: str, revision: str | None) -> Qwen2_5OmniProcessor:
         try:
             at: dict[str, Any] = {"revision": revision} if revision else {}
             processor: Qwen2_5OmniProcessor = Qwen2_5OmniProcessor.from_pretrained(checkpoint, **at)
         except Exception as error:  # of whatever kind its files are broken in
-            said = arguments.first_line(error)
-            stop(f"{self.name}: {checkpoint}: its processor cannot be loaded ({said}); check pretrained=")
+            reason = arguments.first_line(error)
+            stop(f"{self.name}: {checkpoint}: its processor cannot be loaded ({reason}); check pretrained=")
         return processor
 
     def generate_until(self, requests: list[Instance]) -> list[GenerationResult]:
@@ -115,7 +107,7 @@ class Qwen25OmniVLLM(ChatAV):
                     self.engine.enqueue(*self.prompt(chats[number]), use_tqdm=False)
                     submitted.append(number)
                 except Exception as error:
-                    answers[number] = GenerationResult(budget.spend(self.said(error)))
+                    answers[number] = GenerationResult(budget.spend(self.failure_text(error)))
             for number, output in zip(submitted, self._finished(), strict=True):
                 answers[number] = _result(output, chats[number])
                 response_cache.keep(requests[number], answers[number])
@@ -138,18 +130,18 @@ class Qwen25OmniVLLM(ChatAV):
 
     def prompt(self, request: ChatRequest) -> "tuple[dict[str, Any], SamplingParams]":
         """A question as the engine takes it, and how to decode. Raises MediaError."""
-        given = self.reader(request.clip)
-        together = self.interleave and given.seen is not None and given.heard is not None
-        self.log_given(request.ask.clip, given, self.reader.sampling.rate)
+        clip_media = self.reader(request.clip)
+        together = self.interleave and clip_media.video is not None and clip_media.audio is not None
+        self.log_clip_media(request.question.clip, clip_media, self.reader.sampling.rate)
         data: dict[str, Any] = {}
-        if given.seen:
-            data["video"] = [given.seen.frames]
-        if given.heard is not None:
-            data["audio"] = [(given.heard, self.reader.sampling.rate)]
+        if clip_media.video:
+            data["video"] = [clip_media.video.frames]
+        if clip_media.audio is not None:
+            data["audio"] = [(clip_media.audio, self.reader.sampling.rate)]
         blocks = ["video"] if together else list(data)
-        prompt: dict[str, Any] = {"prompt": templated(self.processor, blocks, request.ask.text, self.system)}
+        prompt: dict[str, Any] = {"prompt": templated(self.processor, blocks, request.question.text, self.system)}
         if data:
-            prompt |= {"multi_modal_data": data, "mm_processor_kwargs": _processing(given, together)}
+            prompt |= {"multi_modal_data": data, "mm_processor_kwargs": _processing(clip_media, together)}
         return prompt, self._sampling(request)
 
     def _sampling(self, request: ChatRequest) -> "SamplingParams":
@@ -165,45 +157,45 @@ class Qwen25OmniVLLM(ChatAV):
         try:
             return self.engine.wait_for_completion(use_tqdm=True)
         except Exception as error:  # out of memory, say: the engine is gone, and with it every question in it
-            stop(f"{self.name}: vLLM's engine ended: {self.said(error)}; its own messages above say why")
+            stop(f"{self.name}: vLLM's engine ended: {self.failure_text(error)}; its own messages above say why")
 
 
-def _processing(given: Given, together: bool) -> dict[str, Any]:
+def _processing(clip_media: ClipMedia, together: bool) -> dict[str, Any]:
     """What vLLM tells the processor: the rate the frames were sampled at, and whether sound is interleaved with them.
 
     vLLM lays an interleaved prompt out by `second_per_grid_ts`, which must say the same as `fps` (a pair of frames
     is one step of the grid); without it, it assumes two frames a second.
     """
     settings: dict[str, Any] = {}
-    if given.seen:
-        settings = {"fps": given.seen.fps, "do_sample_frames": False}
+    if clip_media.video:
+        settings = {"fps": clip_media.video.fps, "do_sample_frames": False}
         if together:
-            settings |= {"use_audio_in_video": True, "second_per_grid_ts": [2.0 / given.seen.fps]}
+            settings |= {"use_audio_in_video": True, "second_per_grid_ts": [2.0 / clip_media.video.fps]}
     return settings
 
 
 def _result(output: "RequestOutput", request: ChatRequest) -> GenerationResult:
-    said = output.outputs[0]
+    completion = output.outputs[0]
     return GenerationResult(
-        cut(said.text, request.until), TokenCounts(len(output.prompt_token_ids), len(said.token_ids))
+        cut(completion.text, request.until), TokenCounts(len(output.prompt_token_ids), len(completion.token_ids))
     )
 
 
-def _refuse_adapters(owner: str, checkpoint: str, given: Mapping[str, Any]) -> None:
+def _refuse_adapters(owner: str, checkpoint: str, engine_args: Mapping[str, Any]) -> None:
     """Stop where LoRA adapters are to answer: none are handed to vLLM here, and the base alone would answer."""
-    if lora_folders.alone(Path(checkpoint).expanduser()):
+    if lora_folders.is_adapters_only(Path(checkpoint).expanduser()):
         stop(
             f"{owner}: {checkpoint} holds adapters alone, which vLLM is not given here; ask them with --model "
             f"{Qwen25OmniAV.name} --model_args pretrained={checkpoint}, where they work beside the weights, in float32"
         )
-    if given.get("enable_lora"):
+    if engine_args.get("enable_lora"):
         stop(
             f"{owner}: enable_lora=True: vLLM is not given adapters here, so the base alone would answer; leave "
             f"it out, or ask adapters with --model {Qwen25OmniAV.name} --model_args pretrained=FOLDER"
         )
 
 
-def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":
+def _engine(owner: str, checkpoint: str, engine_args: Mapping[str, Any]) -> "LLM":
     """The engine of a checkpoint, its prefix cache on; stops in one line where it is missing or refuses."""
     try:
         from vllm import LLM, EngineArgs
@@ -213,18 +205,22 @@ def _engine(owner: str, checkpoint: str, given: Mapping[str, Any]) -> "LLM":
             "install it in an environment of its own, pip install 'emorealm[vllm]'"
         )
     known = [field.name for field in fields(EngineArgs) if field.name not in ("model", "worker_extension_cls")]
-    arguments.refuse_unknown([name for name in given if name not in known], [*_OWN, *known], owner)
+    own_names = [field.name for field in fields(Arguments)]
+    arguments.refuse_unknown([name for name in engine_args if name not in known], [*own_names, *known], owner)
     try:
-        found = AutoConfig.from_pretrained(checkpoint, revision=given.get("revision")).model_type
+        model_type = AutoConfig.from_pretrained(checkpoint, revision=engine_args.get("revision")).model_type
     except Exception as error:  # of whatever kind the file is broken in
         stop(
             f"{owner}: {checkpoint}: its config.json cannot be read ({arguments.first_line(error)}); check pretrained="
         )
-    if found != _TYPE:
-        stop(f"{owner}: {checkpoint}: its model_type is {found!r}, not {_TYPE!r}: name a whole Qwen2.5-Omni checkpoint")
+    if model_type != _TYPE:
+        stop(
+            f"{owner}: {checkpoint}: its model_type is {model_type!r}, not {_TYPE!r}: "
+            "name a whole Qwen2.5-Omni checkpoint"
+        )
     defaults = {"enable_prefix_caching": True, "limit_mm_per_prompt": {"video": 1, "audio": 1, "image": 0}}
     try:
-        engine = LLM(checkpoint, **defaults | dict(given), worker_extension_cls=_EXTENSION)
+        engine = LLM(checkpoint, **defaults | dict(engine_args), worker_extension_cls=_EXTENSION)
         engine.collective_rpc("align_positions")
     except Exception as error:  # of whatever kind the files are broken in
         stop(f"{owner}: vLLM does not start with {checkpoint}: {arguments.first_line(error)}")

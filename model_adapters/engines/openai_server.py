@@ -6,7 +6,8 @@ The picture goes as images, frames evenly spaced over the clip (`video_as=frames
 """
 
 import os
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any
 
 import soundfile
 
@@ -21,57 +22,52 @@ from model_adapters.base.media_refs import ClipFiles
 from model_adapters.engines import payloads
 
 from .cost import Answer
-from .served import ARGUMENTS, Once, ServedChat, read_key
+from .served import OncePerKey, ServedChat, ServerArguments, read_key
 
 _VIDEO_AS = ("frames", "video")
-_KEPT = 16  # encoded clips, for the questions about the same one
+_CACHED_CLIPS = 16  # encoded clips, for the questions about the same one
 _BLOCKED = ("content_filter", "refusal")
 
 
-class OpenAIAV(ServedChat):
-    """See `ServedChat`.
+@dataclass(frozen=True)
+class Arguments(ServerArguments):
+    """The `--model_args` of `openai_av`, beside those of `ServerArguments`."""
 
-    base_url: the server, ending in /v1; default OPENAI_BASE_URL, else OpenAI's own.
-    key: default OPENAI_API_KEY; a server of one's own may need none.
-    video_as: `frames` (see fps and frames; at most 32 by default) or `video`, of which the server takes what it likes.
-    """
+    base_url: str | None = None
+    """The server, ending in /v1; default OPENAI_BASE_URL, else OpenAI's own."""
+    key: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key; a server of one's own may need none."""
+    video_as: str = "frames"
+    """`frames` (see `fps` and `frames`; at most 32 by default) or `video`, of which the server takes what it likes."""
+
+
+class OpenAIAV(ServedChat):
+    """A model behind OpenAI's chat API. See `Arguments` for its arguments."""
 
     name = "openai_av"
     sampling = Sampling(fps=2.0, most=32, least=4)
-    own_arguments: ClassVar[tuple[str, ...]] = ("base_url", "video_as")
 
-    def __init__(
-        self,
-        model: str | None = None,
-        base_url: str | None = None,
-        key: str = "OPENAI_API_KEY",
-        video_as: str = "frames",
-        fps: float | None = None,
-        frames: int | None = None,
-        **more: Any,
-    ) -> None:
-        known = (*ARGUMENTS, *self.own_arguments)
-        arguments.refuse_unknown([name for name in more if name not in known], known, self.name)
+    def __init__(self, **model_args: Any) -> None:
+        chosen = arguments.parse(Arguments, model_args, self.name)
+        model, key = chosen.model, read_key([chosen.key])
         if not model:
             stop(f"{self.name}: name the model as its server does: model=...")
-        arguments.one_of("video_as", video_as, _VIDEO_AS, self.name)
-        if video_as == "video" and (fps, frames) != (None, None):
+        arguments.one_of("video_as", chosen.video_as, _VIDEO_AS, self.name)
+        if chosen.video_as == "video" and (chosen.fps, chosen.frames) != (None, None):
             stop(f"{self.name}: video_as=video: the server takes the frames; leave out fps and frames")
-        base_url = base_url or os.environ.get("OPENAI_BASE_URL") or None
-        if not read_key([key]) and base_url is None:
-            stop(f"{self.name}: set {key}, or name a server of your own with base_url=http://HOST:PORT/v1")
-        super().__init__(model=model, fps=fps, frames=frames, **more)
-        self.video_as = video_as
-        self.client = ChatClient(
-            model, read_key([key]), base_url, timeout=self.timeout, retries=self.retries, options={}
-        )
+        base_url = chosen.base_url or os.environ.get("OPENAI_BASE_URL") or None
+        if not key and base_url is None:
+            stop(f"{self.name}: set {chosen.key}, or name a server of your own with base_url=http://HOST:PORT/v1")
+        super().__init__(model, chosen)
+        self.video_as = chosen.video_as
+        self.client = ChatClient(model, key, base_url, timeout=self.timeout, retries=self.retries, options={})
         self.fingerprint = f"{model} at {self.client.address}"
-        self._content = Once(self._encode, keep=_KEPT)
+        self._content = OncePerKey(self._encode, limit=_CACHED_CLIPS)
 
     def ways(self) -> dict[str, Any]:
         """As `ChatAV.ways`; of a whole video the server takes the frames."""
-        theirs = dict.fromkeys(("fps", "frames", "least_frames")) if self.video_as == "video" else {}
-        return super().ways() | theirs | {"video_as": self.video_as}
+        server_choices = dict.fromkeys(("fps", "frames", "least_frames")) if self.video_as == "video" else {}
+        return super().ways() | server_choices | {"video_as": self.video_as}
 
     def answer(self, request: ChatRequest) -> Answer:
         """One request of the chat API. See `ServedChat.answer`."""
@@ -80,14 +76,16 @@ class OpenAIAV(ServedChat):
         if reply.finish in _BLOCKED:
             return Answer(BLOCKED.format(reply.finish), reply.tokens_in, reply.tokens_out, reply.tokens_thought)
         if not reply.text:
-            raise RequestFailed(f"{reply.lacks}; a model that thinks needs a larger max_new_tokens (--gen_kwargs)")
+            raise RequestFailed(
+                f"{reply.no_text_reason}; a model that thinks needs a larger max_new_tokens (--gen_kwargs)"
+            )
         if self.video_as == "frames" or not request.clip.video:
-            self.log_media(request.ask.clip, times, seconds)
+            self.log_media(request.question.clip, times, seconds)
         return Answer(reply.text, reply.tokens_in, reply.tokens_out, reply.tokens_thought, reply.tokens_sound)
 
     def _chat(self, request: ChatRequest, content: list[dict[str, Any]]) -> list[dict[str, Any]]:
         chat = [{"role": "system", "content": self.system}] if self.system else []
-        return [*chat, {"role": "user", "content": [*content, {"type": "text", "text": request.ask.text}]}]
+        return [*chat, {"role": "user", "content": [*content, {"type": "text", "text": request.question.text}]}]
 
     def _encode(self, clip: ClipFiles) -> tuple[list[dict[str, Any]], list[float], float]:
         """Content items of a clip, the times of its frames and the seconds of its sound. Raises MediaError."""
@@ -112,5 +110,5 @@ def _url(kind: str, uri: str) -> dict[str, Any]:
 
 def _options(generation: dict[str, Any]) -> dict[str, Any]:
     """How to generate, as the chat API has it."""
-    drawn = {"top_p": generation["top_p"]} if generation["do_sample"] else {}
-    return {"max_tokens": generation["max_new_tokens"], "temperature": generation["temperature"] or 0, **drawn}
+    sampling = {"top_p": generation["top_p"]} if generation["do_sample"] else {}
+    return {"max_tokens": generation["max_new_tokens"], "temperature": generation["temperature"] or 0, **sampling}

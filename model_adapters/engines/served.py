@@ -9,6 +9,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -22,58 +23,48 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from emorealm_tasks.harness.failures import OUT_OF_TOKENS
 from model_adapters.base import arguments
-from model_adapters.base.chat import ChatAV, ChatRequest
+from model_adapters.base.chat import ChatArguments, ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
 
 from .cost import Answer, Cost, prices
 
-ARGUMENTS = (
-    "model",
-    "system",
-    "modalities",
-    "fps",
-    "frames",
-    "max_errors",
-    "concurrency",
-    "timeout",
-    "retries",
-    "price",
-    "key",
-    "batch_size",
-    "device",
-)
+
+@dataclass(frozen=True)
+class ServerArguments(ChatArguments):
+    """The `--model_args` of every model on a server, beside those of `ChatArguments`."""
+
+    model: str | None = None
+    """Its name on the server."""
+    concurrency: int = 8
+    """The most requests under way at once."""
+    timeout: float = 300.0
+    """Seconds to wait for an answer."""
+    retries: int = 6
+    """How often a request is sent again after a fault that may pass."""
+    price: str | None = None
+    """Dollars for a million tokens, IN;OUT or IN;OUT;SOUND, for the cost shown at the end."""
+    key: str | None = None
+    """The name of the environment variable that holds the key."""
+    batch_size: int | str = 1
+    """Must be 1: requests are sent one by one, several at a time (`concurrency`)."""
+    device: str | None = None
+    """For lmms-eval, which exchanges counts between processes there; the model is elsewhere."""
 
 
 class ServedChat(ChatAV):
-    """See `ChatAV` for system, modalities, fps, frames and max_errors.
+    """A chat model on a server. See `ServerArguments` for its arguments."""
 
-    model: its name on the server.
-    concurrency: the most requests under way at once.
-    timeout: seconds to wait for an answer. retries: how often a request is sent again after a fault that may pass.
-    price: dollars for a million tokens, IN;OUT or IN;OUT;SOUND, for the cost shown at the end.
-    key: the name of the environment variable that holds the key.
-    batch_size: must be 1 (see concurrency). device: taken for lmms-eval's sake; the model is elsewhere.
-    """
-
-    def __init__(
-        self,
-        model: str,
-        concurrency: int = 8,
-        timeout: float = 300.0,
-        retries: int = 6,
-        price: str | None = None,
-        batch_size: int | str = 1,
-        device: str | None = None,
-        **about_clips: Any,
-    ) -> None:
-        super().__init__(**about_clips)
-        if arguments.batch_size(batch_size, self.name) != 1:
-            stop(f"{self.name}: batch_size={batch_size}: requests are sent one by one; say concurrency=N instead")
-        self.device = arguments.choose_device(device, self.name)  # where lmms-eval exchanges counts between ranks
-        self.concurrency = int(arguments.number("concurrency", concurrency, 1, 1000, self.name))
-        self.timeout = arguments.number("timeout", timeout, 0.1, 1e6, self.name)
-        self.retries = int(arguments.number("retries", retries, 0, 100, self.name))
-        self.cost = Cost(model, prices(price, self.name))
+    def __init__(self, model: str, chosen: ServerArguments) -> None:
+        super().__init__(chosen)
+        if arguments.batch_size(chosen.batch_size, self.name) != 1:
+            stop(
+                f"{self.name}: batch_size={chosen.batch_size}: requests are sent one by one; say concurrency=N instead"
+            )
+        self.device = arguments.choose_device(chosen.device, self.name)
+        self.concurrency = int(arguments.number("concurrency", chosen.concurrency, 1, 1000, self.name))
+        self.timeout = arguments.number("timeout", chosen.timeout, 0.1, 1e6, self.name)
+        self.retries = int(arguments.number("retries", chosen.retries, 0, 100, self.name))
+        self.cost = Cost(model, prices(chosen.price, self.name))
         self.fingerprint = model
 
     @abstractmethod
@@ -125,17 +116,17 @@ class ServedChat(ChatAV):
         if answer is None:
             return GenerationResult(OUT_OF_TOKENS)
         if isinstance(answer, Exception):
-            return GenerationResult(budget.spend(self.said(answer)))
+            return GenerationResult(budget.spend(self.failure_text(answer)))
         self.cost.add(answer, request.task)
-        shown = answer.tokens_out - answer.tokens_thought
+        answer_tokens = answer.tokens_out - answer.tokens_thought
         return GenerationResult(
-            cut(answer.text, request.until), TokenCounts(answer.tokens_in, shown, answer.tokens_thought)
+            cut(answer.text, request.until), TokenCounts(answer.tokens_in, answer_tokens, answer.tokens_thought)
         )
 
     @staticmethod
-    def said(error: Exception) -> str:
+    def failure_text(error: Exception) -> str:
         """What went wrong with a request, on one line."""
-        return arguments.first_line(error) if isinstance(error, RequestFailed) else ChatAV.said(error)
+        return arguments.first_line(error) if isinstance(error, RequestFailed) else ChatAV.failure_text(error)
 
 
 def read_key(variables: Sequence[str]) -> str:
@@ -143,28 +134,28 @@ def read_key(variables: Sequence[str]) -> str:
     return next((os.environ[name] for name in variables if os.environ.get(name)), "")
 
 
-class Once:
-    """`make(key)`, called once for each key however many threads ask; what it raised is raised again.
+class OncePerKey:
+    """`compute(key)`, called once for each key however many threads ask; an exception is raised again.
 
-    keep: the most values held, the oldest dropped first; None = all.
+    limit: the most values in memory, the oldest dropped first; None = all.
     """
 
-    def __init__(self, make: Callable[[Any], Any], keep: int | None = None) -> None:
-        self._make = make
-        self._keep = keep
+    def __init__(self, compute: Callable[[Any], Any], limit: int | None = None) -> None:
+        self._compute = compute
+        self._limit = limit
         self._lock = Lock()
-        self.made: dict[Any, Future[Any]] = {}
+        self.futures: dict[Any, Future[Any]] = {}
 
     def __call__(self, key: Any) -> Any:
         """The value for the key."""
         with self._lock:
-            first = key not in self.made
-            made = self.made.setdefault(key, Future())
-            if self._keep and len(self.made) > self._keep:
-                del self.made[next(iter(self.made))]
+            first = key not in self.futures
+            future = self.futures.setdefault(key, Future())
+            if self._limit and len(self.futures) > self._limit:
+                del self.futures[next(iter(self.futures))]
         if first:
             try:
-                made.set_result(self._make(key))
+                future.set_result(self._compute(key))
             except Exception as error:
-                made.set_exception(error)
-        return made.result()
+                future.set_exception(error)
+        return future.result()

@@ -2,7 +2,7 @@
 
 A worker script (a shipped one, see model_adapters/workers/README.md, or the user's) runs under the user's `python` and
 answers one question at a time; each rank of a distributed run has a worker of its own, on that rank's GPU. A question
-that a worker could not answer is asked again of a fresh one; what fails still reads `[LMMS_EVAL_REQUEST_FAILED ...]`
+that a worker could not answer is sent to a new one. If that fails too, the answer is `[LMMS_EVAL_REQUEST_FAILED ...]`
 and counts against `max_errors`, as it does for `avere`.
 """
 
@@ -28,12 +28,12 @@ from model_adapters.base import arguments
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import of_files
 from model_adapters.base.media_refs import ClipFiles
-from model_adapters.base.requests import Ask, from_messages
+from model_adapters.base.requests import ClipQuestion, from_messages
 
 from .client import Client
 from .environment import SCRIPTS, worker_environment
 from .modalities import what_to_give
-from .process import Fault, Refused, WorkerProcess
+from .process import Fault, WorkerProcess, WorkerRefused
 
 _OWNER = "external_worker"
 
@@ -59,7 +59,7 @@ class Arguments:
     start_timeout: float = 1800.0
     """Seconds that the loading of the model may take."""
     retries: int = 1
-    """How often a question is asked again of a fresh worker after one died, was late or spoke nonsense."""
+    """How often a question is sent to a new worker after one died, was late or broke the protocol."""
     max_errors: float = 0.01
     """The share of requests, 0 to 1, that may fail."""
     log: str | None = None
@@ -75,9 +75,9 @@ class ExternalWorker(lmms):
 
     is_simple = False
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, **model_args: Any) -> None:
         super().__init__()
-        chosen = arguments.parse(Arguments, given, _OWNER)
+        chosen = arguments.parse(Arguments, model_args, _OWNER)
         if arguments.batch_size(chosen.batch_size, _OWNER) != 1:
             stop(f"{_OWNER}: batch_size={chosen.batch_size}: a worker answers one question at a time; leave it at 1")
         self.device = arguments.choose_device(chosen.device, _OWNER)  # where lmms-eval exchanges counts between ranks
@@ -105,7 +105,7 @@ class ExternalWorker(lmms):
 
         try:
             return Client(start, timeout, retries)
-        except (Refused, Fault, OSError) as error:
+        except (WorkerRefused, Fault, OSError) as error:
             self._give_up(error)
 
     def ways(self) -> dict[str, Any]:
@@ -129,12 +129,12 @@ class ExternalWorker(lmms):
         for request in tqdm(requests, disable=self.rank != 0, desc=_OWNER):
             to_messages, generation, doc_id, task, split = request.args[1:6]
             _refuse_sampling(generation, task)
-            ask = from_messages(to_messages(self.task_dict[task][split][doc_id]), task, _OWNER)
-            reply = self._ask(ask, generation)
+            question = from_messages(to_messages(self.task_dict[task][split][doc_id]), task, _OWNER)
+            reply = self._ask(question, generation)
             if reply.get("error"):
                 answers.append(GenerationResult(budget.spend(reply["error"])))
                 continue
-            self._log_media(ask.clip, reply.get("media"))
+            self._log_media(question.clip, reply.get("media"))
             answers.append(GenerationResult(cut(reply["text"].strip(), generation.get("until"))))
             response_cache.keep(request, answers[-1])
         return answers
@@ -147,33 +147,33 @@ class ExternalWorker(lmms):
         """Not offered: workers answer in words."""
         stop(f"{_OWNER}: task {requests[0].task_name} asks for likelihoods; workers answer in words only")
 
-    def _ask(self, ask: Ask, generation: dict[str, Any]) -> dict[str, Any]:
+    def _ask(self, question: ClipQuestion, generation: dict[str, Any]) -> dict[str, Any]:
         """The reply to one question; {"error": MESSAGE} where its clip cannot be used or no worker could answer."""
         try:
-            given = what_to_give(ask.clip, self.client.hello.modalities)
-            question = {"video": None, "audio": None, "prompt": ask.text, "generation": dict(generation)}
-            if given.video:
-                question["video"] = os.path.abspath(given.video)
-            if given.audio:
-                question["audio"] = os.path.abspath(media.separate_wav(given.audio, settings.load().cache))
+            clip_files = what_to_give(question.clip, self.client.hello.modalities)
+            message = {"video": None, "audio": None, "prompt": question.text, "generation": dict(generation)}
+            if clip_files.video:
+                message["video"] = os.path.abspath(clip_files.video)
+            if clip_files.audio:
+                message["audio"] = os.path.abspath(media.separate_wav(clip_files.audio, settings.load().cache))
         except (media.MediaError, ValueError) as error:
             return {"error": str(error)}
         try:
-            return self.client.ask(question)
-        except (Refused, Fault, OSError) as error:
+            return self.client.ask(message)
+        except (WorkerRefused, Fault, OSError) as error:
             self._give_up(error)
 
-    def _log_media(self, clip: ClipFiles, given: dict[str, Any] | None) -> None:
+    def _log_media(self, clip: ClipFiles, media_facts: dict[str, Any] | None) -> None:
         """Write to the media log, once a clip, what the worker says the model was given of it."""
-        if given and clip not in self._logged:
+        if media_facts and clip not in self._logged:
             self._logged.add(clip)
             media_log.append(
                 {
                     "clip": clip.video,
                     "audio": clip.audio,
-                    "frames": given.get("frames", 0),
+                    "frames": media_facts.get("frames", 0),
                     "times": [],
-                    "audio_seconds": given.get("audio_seconds", 0.0),
+                    "audio_seconds": media_facts.get("audio_seconds", 0.0),
                 }
             )
 
@@ -206,14 +206,14 @@ def _command(
 
 def _script(worker: str | None) -> Path:
     """The script that `worker` names."""
-    known = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in ("__init__", "protocol"))
-    if worker in known:
+    shipped = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in ("__init__", "protocol"))
+    if worker in shipped:
         return SCRIPTS / f"{worker}.py"
     path = Path(worker or "").expanduser()
     if worker and path.is_file():
         return path.resolve()
-    near = get_close_matches(worker or "", known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"shipped are {', '.join(known)}; any other by its path"
+    near = get_close_matches(worker or "", shipped, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"shipped are {', '.join(shipped)}; any other by its path"
     stop(f"{_OWNER}: worker={worker or ''}: no such script; {hint}")
 
 
@@ -222,14 +222,14 @@ def _list(value: str | None) -> list[str]:
     return [part.strip() for part in str(value or "").split(";") if part.strip()]
 
 
-def _log_file(named: str | None) -> Path:
+def _log_file(log: str | None) -> Path:
     """Where the worker's stderr goes: the named file, one a rank, else a fresh one. Stops where it cannot be made."""
     try:
-        if not named:
-            handle, fresh = tempfile.mkstemp(prefix="emorealm-worker-", suffix=".log")
+        if not log:
+            handle, temporary = tempfile.mkstemp(prefix="emorealm-worker-", suffix=".log")
             os.close(handle)
-            return Path(fresh)
-        path = Path(named).expanduser()
+            return Path(temporary)
+        path = Path(log).expanduser()
         rank = arguments.launched("RANK", 0, _OWNER)
         path = path.with_name(f"{path.stem}.{rank}{path.suffix}") if rank else path
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A worker that is there when it is asked: started once, started again after a fault, its questions asked again."""
+"""A worker that is restarted after a fault, and gets the question again."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ class Client:
     """Asks one worker, restarting it up to `retries` times for one question."""
 
     def __init__(self, start: Callable[[], WorkerProcess], timeout: float, retries: int) -> None:
-        """`start` gives a fresh worker (raises Fault or Refused), which is asked for here; `timeout` is in seconds."""
+        """start: starts a worker, here and again after a fault. timeout: seconds. Raises Fault or WorkerRefused."""
         self._start = start
         self._timeout = timeout
         self._retries = retries
@@ -25,7 +25,7 @@ class Client:
     def ask(self, question: dict[str, Any]) -> dict[str, Any]:
         """The reply to {video, audio, prompt, generation}; {"error": MESSAGE} where no attempt brought one.
 
-        Raises Fault or Refused where the worker does not start again.
+        Raises Fault or WorkerRefused where the worker does not start again.
         """
         self._number += 1
         request = {"id": self._number, **question}

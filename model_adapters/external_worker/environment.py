@@ -1,7 +1,7 @@
-"""What a worker process sees of this one's environment: what programs need to run, and no secrets.
+"""The environment variables that a worker process gets: what programs need to run, and no secrets.
 
-Only the names below pass. Keys and tokens do not, nor do the variables of this Python (another one runs there) and of
-this launcher (the worker is alone in its world, whatever its adapter's rank). `env=` lets further names through.
+Only the names below are passed on. Left out are keys and tokens, the variables of this Python (the worker runs under
+another one), and those of this launcher (each worker is a job of its own). `env=` passes further names on.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from emorealm_tasks.errors import stop
 
 # fmt: off
-_KEPT = frozenset((
+_PASSED_ON = frozenset((
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH",
     "XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HF_ENDPOINT", "TRANSFORMERS_CACHE",
     "TRANSFORMERS_OFFLINE", "TORCH_HOME", "TRITON_CACHE_DIR", "TOKENIZERS_PARALLELISM", "OMP_NUM_THREADS",
@@ -48,24 +48,24 @@ def worker_environment(
 
 
 def _passes(name: str) -> bool:
-    return name in _KEPT or (name.startswith(_KEPT_PREFIXES) and not _SECRET.search(name))
+    return name in _PASSED_ON or (name.startswith(_KEPT_PREFIXES) and not _SECRET.search(name))
 
 
 def _visible_gpus(device: str | None, environ: Mapping[str, str]) -> str | None:
     """The value of CUDA_VISIBLE_DEVICES for the worker; None leaves it as it is."""
     if device == "cpu":
         return ""
-    wanted = device.partition(":")[2] if device else ""
-    wanted = wanted or environ.get("LOCAL_RANK", "")
-    if not wanted:
+    gpu = device.partition(":")[2] if device else ""
+    gpu = gpu or environ.get("LOCAL_RANK", "")
+    if not gpu:
         return None
     visible = environ.get(_GPUS)
     if visible is None:
-        return wanted
+        return gpu
     gpus = visible.split(",") if visible else []
-    if gpus and int(wanted) >= len(gpus):
+    if gpus and int(gpu) >= len(gpus):
         stop(
-            f"external_worker: there is no GPU number {wanted} among {_GPUS}={visible}; start at most {len(gpus)} "
+            f"external_worker: there is no GPU number {gpu} among {_GPUS}={visible}; start at most {len(gpus)} "
             "processes, one a GPU"
         )
-    return gpus[int(wanted)] if gpus else ""
+    return gpus[int(gpu)] if gpus else ""

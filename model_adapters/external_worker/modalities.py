@@ -14,13 +14,13 @@ def what_to_give(clip: ClipFiles, modalities: Collection[str]) -> ClipFiles:
     nothing of the clip fits, or where either part would and not both.
     """
     present = [kind for kind, path in zip(("video", "audio"), clip, strict=True) if path]
-    wanted = "+".join(present) or _TEXT
-    if wanted in modalities:
+    combination = "+".join(present) or _TEXT
+    if combination in modalities:
         return clip
     fitting = [kind for kind in present if kind in modalities]
-    if wanted == _BOTH and len(fitting) == 1:
+    if combination == _BOTH and len(fitting) == 1:
         return ClipFiles(clip.video, None) if fitting == ["video"] else ClipFiles(None, clip.audio)
     takes = " or ".join(modalities)
     if len(fitting) == 2:
         raise ValueError(f"the worker takes {takes}, one at a time, and cannot choose; narrow it with options=")
-    raise ValueError(f"the worker takes {takes}; this question brings {wanted}")
+    raise ValueError(f"the worker takes {takes}; this question brings {combination}")

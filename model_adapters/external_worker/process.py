@@ -1,7 +1,7 @@
-"""One worker process: started, greeted, asked one question at a time, stopped; every way it can fail is a `Fault`.
+"""One worker process: it is started, sent one question at a time, and stopped; every failure is a `Fault`.
 
-What passes over the pipes is stated in model_adapters/workers/protocol.py. A watchdog kills a process that is late, and
-reading looks at the clock, so that no read or write here can hang, whoever holds the other end.
+model_adapters/workers/protocol.py describes the messages on the pipes. A watchdog kills a process that is late, and
+reads have a time-out, so that this side never hangs.
 """
 
 import json
@@ -21,36 +21,38 @@ from emorealm_tasks.untrusted import Unreadable, brief, parse_json
 
 PROTOCOL = 1
 _LONGEST_LINE = 1 << 26  # bytes; what is longer is no answer
-_SHOWN = 80  # characters of an unreadable line
+_LONGEST_EXCERPT = 80  # characters of an unreadable line
 _LOOK = 0.5  # seconds between looks at a process that says nothing
 _GRACE = 10.0  # seconds that a worker has to end by itself
 
 
 class Fault(Exception):
-    """The process is late, gone or not speaking the protocol; a fresh one may answer."""
+    """The process is late, has ended, or breaks the protocol; a new one may answer."""
 
 
-class Refused(Exception):
-    """The worker said that it cannot serve; a fresh one would say the same."""
+class WorkerRefused(Exception):
+    """The worker said that it cannot serve; a new one would say the same."""
 
 
 @dataclass(frozen=True)
 class Hello:
-    """How a worker introduces itself."""
+    """A worker's first message."""
 
     model: str
+    """The model's name."""
     versions: dict[str, str | None]
+    """Library -> its version."""
     modalities: tuple[str, ...]
     """The combinations it takes, of "video", "audio", "video+audio" and "text"."""
 
 
 class WorkerProcess:
-    """A running worker; `hello` is what it said of itself."""
+    """A running worker; `hello` is its first message."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path, seconds: float) -> None:
         """Start `command` and wait up to `seconds` for its hello; its stderr is appended to `log`.
 
-        Raises Refused or Fault, and then the process is gone.
+        Raises WorkerRefused or Fault, and then the process is gone.
         """
         self._log = log
         with log.open("ab") as errors:
@@ -125,9 +127,9 @@ class WorkerProcess:
             watchdog.cancel()
 
     def _write(self, message: Mapping[str, Any]) -> None:
-        rest = memoryview(json.dumps(message).encode() + b"\n")
-        while rest:
-            rest = rest[self._requests.write(rest) or 0 :]
+        unsent = memoryview(json.dumps(message).encode() + b"\n")
+        while unsent:
+            unsent = unsent[self._requests.write(unsent) or 0 :]
 
     def _read(self) -> dict[str, Any]:
         """The next line as a JSON object. Raises Fault."""
@@ -137,8 +139,8 @@ class WorkerProcess:
         except Unreadable:
             message = None
         if not isinstance(message, dict):
-            shown = line.decode(errors="replace").strip()[:_SHOWN]
-            raise Fault(f"it wrote {shown!r} on its stdout, which is for the protocol alone; print to stderr there")
+            excerpt = line.decode(errors="replace").strip()[:_LONGEST_EXCERPT]
+            raise Fault(f"it wrote {excerpt!r} on its stdout, which is for the protocol alone; print to stderr there")
         return message
 
     def _line(self) -> bytes:
@@ -153,7 +155,7 @@ class WorkerProcess:
                 length += len(parts[-1])
                 if parts[-1]:
                     continue
-                ended = self._gone()
+                ended = self._has_ended()
             if ended:  # a child of it may still hold the pipe
                 where = " in the middle of a line" if length else ""
                 raise Fault(f"it ended{where} with status {self._process.returncode}")
@@ -162,7 +164,7 @@ class WorkerProcess:
         line, _, self._unread = b"".join(parts).partition(b"\n")
         return line
 
-    def _gone(self) -> bool:
+    def _has_ended(self) -> bool:
         """Wait for a process that closed its end of the pipe to end."""
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(max(0.0, self._latest - time.monotonic()))
@@ -183,12 +185,12 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 
 def _read_hello(message: dict[str, Any]) -> Hello:
-    """A hello line as a Hello. Raises Refused where the worker says that it cannot serve, Fault where it is none."""
+    """A hello line as a Hello. Raises WorkerRefused where the worker says it cannot serve, Fault for any other line."""
     if message.get("error"):
-        raise Refused(brief(message["error"]))
+        raise WorkerRefused(brief(message["error"]))
     if message.get("protocol") != PROTOCOL:
-        spoken = brief(repr(message.get("protocol")))
-        raise Fault(f"it speaks protocol {spoken}, not {PROTOCOL}; take the protocol.py beside ours")
+        protocol = brief(repr(message.get("protocol")))
+        raise Fault(f"it speaks protocol {protocol}, not {PROTOCOL}; take the protocol.py beside ours")
     modalities = message.get("modalities")
     if not isinstance(modalities, list) or not modalities:
         raise Fault("its hello names no modalities")
@@ -207,7 +209,7 @@ def _check_reply(message: dict[str, Any], number: int) -> dict[str, Any]:
     if isinstance(text, str) == isinstance(error, str):
         raise Fault("its reply must hold either a text or an error")
     media = message.get("media")
-    known = media if isinstance(media, dict) else {}
-    counts = {name: known.get(name) for name in ("frames", "audio_seconds")}
+    media_facts = media if isinstance(media, dict) else {}
+    counts = {name: media_facts.get(name) for name in ("frames", "audio_seconds")}
     message["media"] = {n: v for n, v in counts.items() if isinstance(v, int | float) and 0 <= v < 1e9}
     return message

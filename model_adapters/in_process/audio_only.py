@@ -10,17 +10,21 @@ from transformers import (
     Qwen2AudioProcessor,
 )
 
-from model_adapters.base.frame_sampling import Given
+from model_adapters.base.frame_sampling import ClipMedia
 from model_adapters.in_process.base import InProcessChat
 
 
 class AudioOnlyAV(InProcessChat):
     """See `InProcessChat`."""
 
-    def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
+    def process(self, prompt: str, clip_media: ClipMedia) -> Mapping[str, Tensor]:
         """The waveform at the rate of the feature extractor."""
-        heard = {} if given.heard is None else {"audio": [given.heard], "sampling_rate": self.reader.sampling.rate}
-        return self.processor(text=[prompt], return_tensors="pt", **heard)
+        audio_inputs = (
+            {}
+            if clip_media.audio is None
+            else {"audio": [clip_media.audio], "sampling_rate": self.reader.sampling.rate}
+        )
+        return self.processor(text=[prompt], return_tensors="pt", **audio_inputs)
 
 
 class Qwen2AudioAV(AudioOnlyAV):

@@ -19,7 +19,7 @@ from transformers import (
 
 from emorealm_tasks.errors import stop
 from model_adapters.base import training_prompt
-from model_adapters.base.frame_sampling import Given
+from model_adapters.base.frame_sampling import ClipMedia
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.system_prompts import QWEN_OMNI
 from model_adapters.in_process.base import InProcessChat
@@ -35,11 +35,11 @@ class OmniAV(InProcessChat):
 
     own_arguments: ClassVar[tuple[str, ...]] = ("interleave",)
 
-    def __init__(self, interleave: bool | None = None, **given: Any) -> None:
+    def __init__(self, interleave: bool | None = None, **model_args: Any) -> None:
         if not isinstance(interleave, bool | None):
             stop(f"{self.name}: interleave={interleave!r}; use true or false")
-        training_prompt.require(self.name, given.get("pretrained"), interleave=interleave)
-        super().__init__(**given)
+        training_prompt.require(self.name, model_args.get("pretrained"), interleave=interleave)
+        super().__init__(**model_args)
         default = self.trained.interleave if self.trained else True
         self.interleave = default if interleave is None else interleave
 
@@ -51,9 +51,9 @@ class OmniAV(InProcessChat):
         """Interleaved sound has no block of its own: it stands in the video's."""
         return ["video"] if self._interleaved(clip) else super().blocks(clip)
 
-    def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
+    def process(self, prompt: str, clip_media: ClipMedia) -> Mapping[str, Tensor]:
         """What the processor makes of both at once, aligned in time."""
-        return omni_inputs(self.processor, prompt, given, self.reader.sampling.rate, self.interleave)
+        return omni_inputs(self.processor, prompt, clip_media, self.reader.sampling.rate, self.interleave)
 
     def forward_settings(self, clip: ClipFiles) -> dict[str, Any]:
         """The positions must be computed the way the prompt was laid out."""

@@ -26,11 +26,11 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import catalogue
 from model_adapters.base import arguments, finite, training_prompt
-from model_adapters.base.chat import ChatAV, ChatRequest
+from model_adapters.base.chat import ChatArguments, ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
-from model_adapters.base.frame_sampling import ClipReader, Given
+from model_adapters.base.frame_sampling import ClipMedia, ClipReader
 from model_adapters.base.media_refs import ClipFiles
-from model_adapters.base.requests import Ask
+from model_adapters.base.requests import ClipQuestion
 from model_adapters.decoding import contrastive
 from model_adapters.in_process import loading
 
@@ -39,14 +39,14 @@ from .collate import collate
 from .prompts import picture_limits, templated
 
 _AHEAD = 2  # batches prepared while the model works on one
-Prepared = tuple[Mapping[str, Tensor], Given] | Exception
+Prepared = tuple[Mapping[str, Tensor], ClipMedia] | Exception
 """The inputs of a question and the media in them, or why there are none."""
 _MEDIA_INPUTS = ("pixel_values", "pixel_values_videos", "input_features")
 
 
 @dataclass(frozen=True)
-class Arguments:
-    """`--model_args` of every model here; `contrastive` lists those of contrastive decoding."""
+class Arguments(ChatArguments):
+    """The `--model_args` of every model here, beside those of `ChatArguments` and of contrastive decoding."""
 
     pretrained: str | None = None
     """Hub id or folder, also one with adapters alone, as training leaves it; default the catalogue's checkpoint."""
@@ -60,16 +60,10 @@ class Arguments:
     """`auto` is bfloat16 on a GPU, float32 on the CPU."""
     attn_implementation: str | None = None
     """As in transformers (flash_attention_2 is the paper's where it says so)."""
-    system: str | None = None
-    """System prompt, text or the name of a file; default the paper's."""
-    modalities: str | None = None
-    """`av`, `a` or `v`; default all that the model takes."""
     fps: float | None = None
     """Frames a second of video, 0 = always `frames`; default as in training, where a model's folder says how."""
     frames: int | None = None
     """The most frames; default as for `fps`."""
-    max_errors: float = 0.01
-    """The share of requests, 0 to 1, that may fail."""
 
 
 class InProcessChat(ChatAV):
@@ -81,16 +75,16 @@ class InProcessChat(ChatAV):
     own_arguments: ClassVar[tuple[str, ...]] = ()
     """Arguments of a family beyond those of the base."""
 
-    def __init__(self, **given: Any) -> None:
-        self.contrast = contrastive.from_arguments(given, self.name)
-        chosen = arguments.parse(Arguments, given, self.name, (*contrastive.ARGUMENTS, *self.own_arguments))
+    def __init__(self, **model_args: Any) -> None:
+        self.contrast = contrastive.from_arguments(model_args, self.name)
+        chosen = arguments.parse(Arguments, model_args, self.name, (*contrastive.ARGUMENTS, *self.own_arguments))
         entry = catalogue.find(self.name)
         checkpoint = chosen.pretrained or entry.checkpoint
         if not checkpoint:
             stop(f"{self.name}: name its weights with pretrained=...: {entry.note}")
         training_prompt.require(self.name, checkpoint, fps=chosen.fps, frames=chosen.frames)
         self.trained = self._as_trained(checkpoint)
-        super().__init__(chosen.system, chosen.modalities, chosen.fps, chosen.frames, chosen.max_errors)
+        super().__init__(chosen)
         self.device = arguments.choose_device(chosen.device, self.name)
         self.batch_size = arguments.batch_size(chosen.batch_size, self.name)
         self._load(checkpoint, chosen)
@@ -118,11 +112,11 @@ class InProcessChat(ChatAV):
         self.model = loading.place(self.model, self.device, chosen.device_map)
 
     @abstractmethod
-    def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
+    def process(self, prompt: str, clip_media: ClipMedia) -> Mapping[str, Tensor]:
         """The model's inputs for one question: what the family's own processor makes of a prompt and media."""
 
     def _as_trained(self, checkpoint: str) -> training_prompt.Answering | None:
-        """How the folder of a training asks to be asked, said once; its sampling becomes the default."""
+        """How the model was asked in training, by its folder; logged once. Its sampling becomes the default."""
         trained = training_prompt.read(checkpoint)
         if trained:
             self.sampling = trained.sampling(self.sampling)
@@ -143,7 +137,7 @@ class InProcessChat(ChatAV):
             for numbers, prepared in self._prepared(chats):
                 for number, answer in zip(numbers, self._answer(chats, numbers, prepared), strict=True):
                     if isinstance(answer, Exception):
-                        answer = GenerationResult(budget.spend(self.said(answer)))
+                        answer = GenerationResult(budget.spend(self.failure_text(answer)))
                     answers[number] = answer
                     response_cache.keep(requests[number], answer)
                 progress.update(len(numbers))
@@ -152,7 +146,7 @@ class InProcessChat(ChatAV):
     def ways(self) -> dict[str, Any]:
         """As `ChatAV.ways`, with the whole prompt about a clip, and what the weights are computed in."""
         clip = ClipFiles("video" if self.sees else None, "audio" if self.hears else None)
-        prompt = self.prompt(Ask(clip, "{question}"), clip)
+        prompt = self.prompt(ClipQuestion(clip, "{question}"), clip)
         contrast = asdict(self.contrast) if self.contrast else None
         return super().ways() | {
             "prompt": prompt,
@@ -161,24 +155,24 @@ class InProcessChat(ChatAV):
             "dtype": arguments.dtype_name(self.model.dtype),
         }
 
-    def prompt(self, ask: Ask, clip: ClipFiles) -> str:
+    def prompt(self, question: ClipQuestion, clip: ClipFiles) -> str:
         """The checkpoint's own chat template around the media that are given, the text after them."""
-        return templated(self.processor, self.blocks(clip), ask.text, self.system)
+        return templated(self.processor, self.blocks(clip), question.text, self.system)
 
     def blocks(self, clip: ClipFiles) -> list[str]:
         """Kinds of the media blocks in the prompt, in order."""
         return [medium.kind for medium in clip.media]
 
-    def inputs(self, ask: Ask, clip: ClipFiles) -> tuple[Mapping[str, Tensor], Given]:
+    def inputs(self, question: ClipQuestion, clip: ClipFiles) -> tuple[Mapping[str, Tensor], ClipMedia]:
         """The model's inputs for one question, on the CPU, and the media they were made of. Raises MediaError."""
-        given = self.reader(clip)
-        return self.process(self.prompt(ask, clip), given), given
+        decoded = self.reader(clip)
+        return self.process(self.prompt(question, clip), decoded), decoded
 
     def batch(self, rows: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         """Rows as one batch on the model's device; pixels and mel features in its dtype, positions exact."""
-        joined = collate(rows, self.pad)
+        padded = collate(rows, self.pad)
         dtypes = dict.fromkeys(_MEDIA_INPUTS, self.model.dtype)
-        return {name: value.to(self.model.device, dtypes.get(name)) for name, value in joined.items()}
+        return {name: value.to(self.model.device, dtypes.get(name)) for name, value in padded.items()}
 
     def read_request(self, instance: Instance) -> ChatRequest:
         """As `ChatAV.read_request`; stops where contrastive decoding cannot do what a task asks for."""
@@ -204,7 +198,7 @@ class InProcessChat(ChatAV):
         prepared: list[Prepared] = []
         for one in chats:
             try:
-                prepared.append(self.inputs(one.ask, one.clip))
+                prepared.append(self.inputs(one.question, one.clip))
             except Exception as error:  # counted and reported by the caller
                 prepared.append(error)
         return prepared
@@ -217,8 +211,8 @@ class InProcessChat(ChatAV):
             if isinstance(one, Exception):
                 answers[number] = one
             else:
-                rows[number], given = one
-                self.log_given(chats[number].ask.clip, given, self.reader.sampling.rate)
+                rows[number], decoded = one
+                self.log_clip_media(chats[number].question.clip, decoded, self.reader.sampling.rate)
         answers |= self._generate(chats, rows) if rows else {}
         return [answers[number] for number in numbers]
 
@@ -235,7 +229,9 @@ class InProcessChat(ChatAV):
                 torch.cuda.empty_cache()
             if len(rows) == 1:
                 return dict.fromkeys(rows, error)
-            logger.warning(f"{self.name}: {len(rows)} questions at once failed ({self.said(error)}); one by one now")
+            logger.warning(
+                f"{self.name}: {len(rows)} questions at once failed ({self.failure_text(error)}); one by one now"
+            )
         return {number: result for n, row in rows.items() for number, result in self._generate(chats, {n: row}).items()}
 
     @torch.inference_mode()

@@ -25,18 +25,18 @@ def collate(rows: Sequence[Mapping[str, Tensor]], pad_token_id: int) -> dict[str
     for key in rows[0]:
         tensors = [torch.as_tensor(row[key]) for row in rows]
         if key in _TOKENWISE:
-            batch[key] = _left(tensors, pad_token_id if key == "input_ids" else 0)
+            batch[key] = _pad_left(tensors, pad_token_id if key == "input_ids" else 0)
         else:
-            batch[key] = torch.cat(_right(tensors))
+            batch[key] = torch.cat(_pad_right(tensors))
     return batch
 
 
-def _left(tensors: Sequence[Tensor], value: int) -> Tensor:
+def _pad_left(tensors: Sequence[Tensor], value: int) -> Tensor:
     longest = max(tensor.shape[-1] for tensor in tensors)
     return torch.cat([torch.nn.functional.pad(t, (longest - t.shape[-1], 0), value=value) for t in tensors])
 
 
-def _right(tensors: Sequence[Tensor]) -> list[Tensor]:
+def _pad_right(tensors: Sequence[Tensor]) -> list[Tensor]:
     """Make last dimensions equal where they are not; one-dimensional tensors are lists of items and stay."""
     if tensors[0].ndim < 2:
         return list(tensors)

@@ -41,12 +41,12 @@ def find(owner: str, checkpoint: str) -> Weights:
     name, revision = hub.named_revision(checkpoint)
     if revision:
         return Weights(name, revision=revision)
-    if not lora_folders.alone(adapter):
+    if not lora_folders.is_adapters_only(adapter):
         return Weights(checkpoint)
-    named = lora_folders.base_name(owner, adapter)
-    folder = adapter / named  # an absolute path stays what it is
-    if not Path(named).is_absolute() and not folder.is_dir():
-        return Weights(named, adapter, lora_folders.base_revision(adapter))
+    base = lora_folders.base_name(owner, adapter)
+    folder = adapter / base  # an absolute path stays what it is
+    if not Path(base).is_absolute() and not folder.is_dir():
+        return Weights(base, adapter, lora_folders.base_revision(adapter))
     lora_folders.check_base(owner, adapter, folder)
     return Weights(str(folder), adapter)
 
@@ -72,22 +72,22 @@ def load(
     checkpoint = weights.whole
     at: dict[str, Any] = {"revision": weights.revision} if weights.revision else {}
     try:
-        found = AutoConfig.from_pretrained(checkpoint, **at).model_type
+        model_type = AutoConfig.from_pretrained(checkpoint, **at).model_type
     except RecursionError:
         _refuse(owner, checkpoint, "its config.json is nested too deep")
     except _LOADING as error:
         _refuse(owner, checkpoint, f"its config.json cannot be read ({first_line(error)})")
-    if found not in expected:
-        _refuse(owner, checkpoint, f"its model_type is {found!r}, not {' or '.join(map(repr, expected))}")
+    if model_type not in expected:
+        _refuse(owner, checkpoint, f"its model_type is {model_type!r}, not {' or '.join(map(repr, expected))}")
     try:
         processor = processor_class.from_pretrained(checkpoint, **at)
     except _LOADING as error:
         _refuse(owner, checkpoint, f"its processor cannot be loaded ({first_line(error)})")
     if not processor.chat_template:
         _refuse(owner, checkpoint, "there is no chat template in it")
-    given = {name: value for name, value in options.items() if value is not None}
+    set_options = {name: value for name, value in options.items() if value is not None}
     try:
-        model = weight_checks.load_whole(model_class, checkpoint, **at, **given)
+        model = weight_checks.load_whole(model_class, checkpoint, **at, **set_options)
     except weight_checks.Unusable as error:
         _refuse(owner, checkpoint, str(error))
     if weights.adapter:
@@ -103,8 +103,8 @@ def place(model: PreTrainedModel, device: torch.device, device_map: str | dict[s
 def identify(weights: Weights) -> str:
     """What tells the weights of a folder, or of a hub id's revision, from others under that name, adapters included."""
     folder = Path(weights.whole)
-    whole = fingerprint(folder) if folder.is_dir() else hub.commit(weights.whole, weights.revision)
-    return f"{whole}+{fingerprint(weights.adapter)}" if weights.adapter else whole
+    identity = fingerprint(folder) if folder.is_dir() else hub.commit(weights.whole, weights.revision)
+    return f"{identity}+{fingerprint(weights.adapter)}" if weights.adapter else identity
 
 
 def _refuse(owner: str, checkpoint: str, reason: str) -> NoReturn:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from transformers import BatchFeature, ProcessorMixin
 
-from model_adapters.base.frame_sampling import Given
+from model_adapters.base.frame_sampling import ClipMedia
 
 
 def templated(processor: ProcessorMixin, blocks: Sequence[str], text: str, system: str | None) -> str:
@@ -18,18 +18,20 @@ def templated(processor: ProcessorMixin, blocks: Sequence[str], text: str, syste
     return processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
 
-def omni_inputs(processor: ProcessorMixin, prompt: str, given: Given, rate: int, interleave: bool) -> BatchFeature:
+def omni_inputs(
+    processor: ProcessorMixin, prompt: str, clip_media: ClipMedia, rate: int, interleave: bool
+) -> BatchFeature:
     """An omni model's inputs: frames with the rate they were really sampled at, so that sound is aligned with them.
 
     rate: Hz of the waveform. interleave: the sound has no block in the prompt and belongs into the video's.
     """
     arguments: dict[str, Any] = {}
-    if given.seen:
-        frames = torch.from_numpy(given.seen.frames).permute(0, 3, 1, 2)
-        arguments |= {"videos": [frames], "fps": given.seen.fps, "do_sample_frames": False}
-    if given.heard is not None:
-        arguments |= {"audio": [given.heard], "sampling_rate": rate}
-    if given.seen and given.heard is not None and interleave:
+    if clip_media.video:
+        frames = torch.from_numpy(clip_media.video.frames).permute(0, 3, 1, 2)
+        arguments |= {"videos": [frames], "fps": clip_media.video.fps, "do_sample_frames": False}
+    if clip_media.audio is not None:
+        arguments |= {"audio": [clip_media.audio], "sampling_rate": rate}
+    if clip_media.video and clip_media.audio is not None and interleave:
         arguments |= interleaving(processor)
     return processor(text=[prompt], return_tensors="pt", **arguments)
 

@@ -14,7 +14,7 @@ from transformers import (
 )
 from transformers.video_utils import VideoMetadata
 
-from model_adapters.base.frame_sampling import Given, Sampling
+from model_adapters.base.frame_sampling import ClipMedia, Sampling
 from model_adapters.in_process.base import InProcessChat
 
 _INTERN_SYSTEM = (
@@ -25,17 +25,17 @@ _INTERN_SYSTEM = (
 class VisionOnlyAV(InProcessChat):
     """See `InProcessChat`."""
 
-    def process(self, prompt: str, given: Given) -> Mapping[str, Tensor]:
+    def process(self, prompt: str, clip_media: ClipMedia) -> Mapping[str, Tensor]:
         """The sampled frames, none dropped again, with the rate they were really sampled at."""
-        seen = {}
-        if given.seen:
-            count, fps = len(given.seen.frames), given.seen.fps
+        video_inputs = {}
+        if clip_media.video:
+            count, fps = len(clip_media.video.frames), clip_media.video.fps
             metadata = VideoMetadata(
                 total_num_frames=count, fps=fps, duration=count / fps, frames_indices=list(range(count))
             )
-            frames = torch.from_numpy(given.seen.frames).permute(0, 3, 1, 2)
-            seen = {"videos": [frames], "video_metadata": [metadata], "do_sample_frames": False}
-        return self.processor(text=[prompt], return_tensors="pt", **seen)
+            frames = torch.from_numpy(clip_media.video.frames).permute(0, 3, 1, 2)
+            video_inputs = {"videos": [frames], "video_metadata": [metadata], "do_sample_frames": False}
+        return self.processor(text=[prompt], return_tensors="pt", **video_inputs)
 
 
 class VideoLlama3AV(VisionOnlyAV):

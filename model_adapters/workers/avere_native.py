@@ -18,11 +18,11 @@ class AvereNative(protocol.Worker):
 
     def load(self) -> None:
         """Load the folder as `--model avere` does."""
-        named = self.needs_checkpoint("a folder made by model_adapters.avere.convert, or avere_nano")
+        checkpoint = self.needs_checkpoint("a folder made by model_adapters.avere.convert, or avere_nano")
         from model_adapters.avere import loading
         from model_adapters.base import arguments
 
-        folder = loading.NANO if named == loading.NANO.name else named
+        folder = loading.NANO if checkpoint == loading.NANO.name else checkpoint
         device = arguments.choose_device("auto", "avere_native")
         weights = loading.find_weights(str(folder))
         dtype = arguments.choose_dtype("auto", device, "avere_native")
@@ -43,16 +43,20 @@ class AvereNative(protocol.Worker):
             videos=[media.read_frames(request.video, count)[0]] if request.video else None,
             audio=[media.read_audio(request.audio)] if request.audio else None,
         )
-        moved = {
+        inputs_on_device = {
             name: value.to(self.network.device, self.network.dtype if value.is_floating_point() else None)
             for name, value in inputs.items()
         }
         end = self.processor.tokenizer.eos_token_id
         with torch.inference_mode():
             output = self.network.generate(
-                **moved, max_new_tokens=request.max_new_tokens, do_sample=False, eos_token_id=end, pad_token_id=0
+                **inputs_on_device,
+                max_new_tokens=request.max_new_tokens,
+                do_sample=False,
+                eos_token_id=end,
+                pad_token_id=0,
             )
-        new = output[0, moved["input_ids"].shape[1] :]
+        new = output[0, inputs_on_device["input_ids"].shape[1] :]
         text = self.processor.tokenizer.decode(new, skip_special_tokens=True).strip()
         return text, request.media(count, at_most=30)
 

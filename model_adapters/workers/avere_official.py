@@ -52,7 +52,7 @@ class AvereOfficial(protocol.Worker):
         from avere.mm_utils import KeywordsStoppingCriteria
 
         frames = self.network.get_video_tower().config.num_frames
-        given = request.media(frames, at_most=30)
+        media_used = request.media(frames, at_most=30)
         ids, stop = self._prompt(request, frames)
         with torch.inference_mode():
             output = self.network.generate(
@@ -65,7 +65,7 @@ class AvereOfficial(protocol.Worker):
                 **self.sampling,
             )
         text = self.tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True).strip()
-        return (text[: -len(stop)] if text.endswith(stop) else text).strip(), given
+        return (text[: -len(stop)] if text.endswith(stop) else text).strip(), media_used
 
     def _prompt(self, request: protocol.Request, frames: int) -> tuple[torch.Tensor, str]:
         """Released ids (1, length) on the GPU in the order of the released evaluation, and the stop string."""
@@ -94,8 +94,8 @@ class AvereOfficial(protocol.Worker):
 
         if not path:
             return None
-        made = processor([path], return_tensors="pt")[key]
-        return [one.to(self.network.device, dtype=torch.float16) for one in made]
+        tensors = processor([path], return_tensors="pt")[key]
+        return [one.to(self.network.device, dtype=torch.float16) for one in tensors]
 
 
 def _never_mirror(transform: Any) -> None:

@@ -50,7 +50,7 @@ class EmotionLlama(protocol.Worker):
 
     def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
-        given = request.media(frames=1)
+        media_used = request.media(frames=1)
         import soundfile
 
         sound = soundfile.read(request.audio)
@@ -70,7 +70,7 @@ class EmotionLlama(protocol.Worker):
         text, _ = self.chat.answer(
             conv=state, img_list=embedded, temperature=0.2, max_new_tokens=request.max_new_tokens, max_length=2000
         )
-        return text, given
+        return text, media_used
 
     def _keep_hubert(self) -> None:
         """Load HuBERT once: the repository reads it from disk again for every question."""

@@ -25,7 +25,7 @@ class Kimi(protocol.Worker):
 
     def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
-        given = request.media()
+        media_used = request.media()
         turn = [
             {"role": "user", "message_type": "text", "content": request.prompt},
             {"role": "user", "message_type": "audio", "content": request.audio},
@@ -39,7 +39,7 @@ class Kimi(protocol.Worker):
             audio_top_k=5,
             max_new_tokens=request.max_new_tokens,
         )
-        return text.strip(), given
+        return text.strip(), media_used
 
 
 if __name__ == "__main__":

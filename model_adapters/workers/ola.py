@@ -54,7 +54,7 @@ class Ola(protocol.Worker):
         import torch
         from ola.mm_utils import KeywordsStoppingCriteria
 
-        given = request.media(FRAMES, at_most=30 * PIECES)
+        media_used = request.media(FRAMES, at_most=30 * PIECES)
         ids, stop = self._prompt(request)
         with torch.inference_mode():
             output = self.network.generate(
@@ -69,7 +69,7 @@ class Ola(protocol.Worker):
                 max_new_tokens=request.max_new_tokens,
             )
         text = self.tokenizer.batch_decode(output, skip_special_tokens=True)[0].strip()
-        return (text[: -len(stop)] if text.endswith(stop) else text).strip(), given
+        return (text[: -len(stop)] if text.endswith(stop) else text).strip(), media_used
 
     def _prompt(self, request: protocol.Request) -> tuple[torch.Tensor, str]:
         """Token ids (1, length) on the GPU, and the template's stop string."""

@@ -60,7 +60,7 @@ class OneLlm(protocol.Worker):
         import torch
         from data.conversation_lib import conv_templates
 
-        given = request.media(frames=5, at_most=10.24)
+        media_used = request.media(frames=5, at_most=10.24)
         video = _read_video(request.video) if request.video else None
         audio = _read_audio(request.audio) if request.audio else None
         media: Any
@@ -73,7 +73,7 @@ class OneLlm(protocol.Worker):
         prompt = conversation.get_prompt()
         with torch.no_grad(), torch.cuda.amp.autocast(dtype=torch.float16):
             reply = self.network.generate([prompt], media, request.max_new_tokens, temperature=0.0, modal=[modal])[0]
-        return reply[len(prompt) :].split("###")[0].strip(), given
+        return reply[len(prompt) :].split("###")[0].strip(), media_used
 
 
 def _take_both(network: Any) -> None:

@@ -51,7 +51,7 @@ class PandaGpt(protocol.Worker):
 
     def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
-        given = request.media(frames=10, at_most=6)  # 5 clips of 2 frames; 3 clips of 2 s
+        media_used = request.media(frames=10, at_most=6)  # 5 clips of 2 frames; 3 clips of 2 s
         text = self.network.generate(
             {
                 "prompt": request.prompt,
@@ -65,7 +65,7 @@ class PandaGpt(protocol.Worker):
                 "modality_embeds": [],
             }
         )
-        return text.strip(), given
+        return text.strip(), media_used
 
 
 if __name__ == "__main__":

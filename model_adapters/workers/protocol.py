@@ -163,19 +163,19 @@ def _start(worker_class: type[Worker]) -> Worker:
     parser.add_argument("--repo", help="checkout of the official repository")
     parser.add_argument("--checkpoint", help="weights: a folder, a file or a hub id")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
-    given = parser.parse_args()
-    options = _options(worker_class, given.option)
-    checkpoint = _absolute(given.checkpoint)
+    options_given = parser.parse_args()
+    options = _options(worker_class, options_given.option)
+    checkpoint = _absolute(options_given.checkpoint)
     here = os.path.dirname(os.path.abspath(__file__))
     os.environ.pop("PYTHONPATH", None)  # it led here, and is not for programs that the repository starts
     _refuse_pickles()
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]  # `ola` is the repository's
-    if given.repo:
-        if not os.path.isdir(given.repo):
-            raise Refusal(f"repo={given.repo}: there is no such folder; clone the repository there")
-        sys.path.insert(0, os.path.abspath(given.repo))
-        os.chdir(given.repo)
-    return worker_class(given.repo and os.getcwd(), checkpoint, options)
+    if options_given.repo:
+        if not os.path.isdir(options_given.repo):
+            raise Refusal(f"repo={options_given.repo}: there is no such folder; clone the repository there")
+        sys.path.insert(0, os.path.abspath(options_given.repo))
+        os.chdir(options_given.repo)
+    return worker_class(options_given.repo and os.getcwd(), checkpoint, options)
 
 
 def _refuse_pickles() -> None:
@@ -187,10 +187,10 @@ def _refuse_pickles() -> None:
         os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] = "1"
 
 
-def _options(worker_class: type[Worker], given: list[str]) -> dict[str, str]:
+def _options(worker_class: type[Worker], items: list[str]) -> dict[str, str]:
     """The worker's options, defaults filled in. Raises Refusal for one that is unknown or missing."""
     options: dict[str, str | None] = dict(worker_class.defaults)
-    for item in given:
+    for item in items:
         name, _, value = item.partition("=")
         if name not in options:
             near = difflib.get_close_matches(name, list(options), 1)
@@ -244,15 +244,15 @@ def _hello(worker: Worker | type[Worker], versions: dict[str, str | None], error
 
 def _versions(worker: Worker) -> dict[str, str | None]:
     """Python, the packages that matter, and the commit of the checkout."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    versions: dict[str, str | None] = {"python": platform.python_version()}
     for name in worker.packages:
         try:
-            found[name] = metadata.version(name)
+            versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            found[name] = None
+            versions[name] = None
     if worker.repo:
-        found["commit"] = _commit(os.path.join(worker.repo, ".git"))
-    return found
+        versions["commit"] = _commit(os.path.join(worker.repo, ".git"))
+    return versions
 
 
 def _commit(git: str) -> str | None:

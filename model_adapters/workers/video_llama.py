@@ -54,7 +54,7 @@ class VideoLlama(protocol.Worker):
 
     def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
-        given = request.media(FRAMES, at_most=PIECES * PIECE_SECONDS)
+        media_used = request.media(FRAMES, at_most=PIECES * PIECE_SECONDS)
         state = self.conversation.default_conversation.copy()
         state.system = ""
         embedded: list[Any] = []
@@ -73,7 +73,7 @@ class VideoLlama(protocol.Worker):
             max_new_tokens=request.max_new_tokens,
             max_length=2000,
         )
-        return text, given
+        return text, media_used
 
 
 def _configuration() -> io.StringIO:

@@ -31,7 +31,7 @@ class VideoLlama2(protocol.Worker):
     def answer(self, request: protocol.Request) -> tuple[str, dict[str, float]]:
         """One greedy answer."""
         frames = self.processor["video"](request.video, va=False) if request.video else None
-        given = request.media(0 if frames is None else len(frames), at_most=16 if request.video else 30)
+        media_used = request.media(0 if frames is None else len(frames), at_most=16 if request.video else 30)
         media, modal = self._combine(frames, request.audio)
         text = self.infer(
             media,
@@ -42,7 +42,7 @@ class VideoLlama2(protocol.Worker):
             do_sample=False,
             max_new_tokens=request.max_new_tokens,
         )
-        return text, given
+        return text, media_used
 
     def _combine(self, frames: object, audio: str | None) -> tuple[object, str]:
         """What `mm_infer` takes and its `modal`: what the repository's `va=True` makes, of the sound that is given."""

@@ -59,7 +59,7 @@ class Vita(protocol.Worker):
         from vita.util.mm_utils import KeywordsStoppingCriteria
 
         images = self._picture(request.video)
-        given = request.media(len(images))
+        media_used = request.media(len(images))
         ids, stop = self._prompt(request, len(images))
         with torch.inference_mode():
             output = self.network.generate(
@@ -77,7 +77,7 @@ class Vita(protocol.Worker):
             )
         text = self.tokenizer.batch_decode(output.sequences, skip_special_tokens=False)[0].strip()
         text = text[: -len(stop)] if text.endswith(stop) else text
-        return text.lstrip(STATE_MARKS).strip(), given
+        return text.lstrip(STATE_MARKS).strip(), media_used
 
     def _prompt(self, request: protocol.Request, frames: int) -> tuple[torch.Tensor, str]:
         """Token ids (1, length) on the GPU, and the template's stop string."""
@@ -108,9 +108,9 @@ class Vita(protocol.Worker):
 
         reader = VideoReader(path, ctx=cpu(0))
         numbers = list(range(0, len(reader), max(1, round(float(reader.get_avg_fps())))))
-        wanted = min(max(len(numbers), FRAMES_LEAST), MAX_IMAGE_LENGTH)
-        if wanted != len(numbers):
-            numbers = [numbers[int(i * (len(numbers) - 1) / (wanted - 1))] for i in range(wanted)]
+        count = min(max(len(numbers), FRAMES_LEAST), MAX_IMAGE_LENGTH)
+        if count != len(numbers):
+            numbers = [numbers[int(i * (len(numbers) - 1) / (count - 1))] for i in range(count)]
         frames = [Image.fromarray(frame) for frame in reader.get_batch(numbers).asnumpy()]
         if getattr(self.network.config, "image_aspect_ratio", None) == "pad":
             frames = [self._square(frame) for frame in frames]

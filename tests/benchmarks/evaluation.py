@@ -137,7 +137,7 @@ def harness_seconds(folder: Path, questions: int) -> float:
 
     model = get_model("avere")(pretrained=str(folder), device="cpu")
     model.runner = Instant()
-    model.encoder.given = defaultdict(dict)
+    model.encoder.media_facts = defaultdict(dict)
     manager = TaskManager(model_name="avere")
     started = time.perf_counter()
     simple_evaluate(model=model, tasks=["emorealm_mini"], task_manager=manager, log_samples=True, verbosity="ERROR")

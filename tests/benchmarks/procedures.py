@@ -8,7 +8,7 @@ import torch
 
 from model_adapters.avere import clips
 from model_adapters.avere.clips import MediaEncoder
-from model_adapters.avere.prefix import before
+from model_adapters.avere.prefix import truncate_at
 from model_adapters.avere.runner import Question, Runner
 from model_adapters.base.media_refs import ClipFiles
 
@@ -38,7 +38,7 @@ class Bench:
                 row = torch.tensor([ids], device=self.model.device)
                 output = self.model(input_ids=row, attention_mask=torch.ones_like(row), use_cache=False, **media)
                 ids.append(output.logits[0, -1].argmax().item())
-            answers.append(before(ids[len(question.ids) :], self.eos))
+            answers.append(truncate_at(ids[len(question.ids) :], self.eos))
         return answers
 
     @torch.inference_mode()
@@ -56,7 +56,7 @@ class Bench:
                 eos_token_id=self.eos,
                 pad_token_id=self.eos,
             )
-            answers.append(before(output[0, row.shape[1] :].tolist(), self.eos))
+            answers.append(truncate_at(output[0, row.shape[1] :].tolist(), self.eos))
         return answers
 
     def ours(self, questions: Sequence[Question], batch_size: int | None = None) -> list[list[int]]:

@@ -65,7 +65,7 @@ def trained(recipe, tmp_path_factory):
 def logits(model, clip):
     """Next-token logits (vocabulary,) of one question about a clip."""
     asked = model.read_request(requests_for(model, [("Why sad?", clip, clip)])[0])
-    inputs = model.batch([model.inputs(asked.ask, asked.clip)[0]])
+    inputs = model.batch([model.inputs(asked.question, asked.clip)[0]])
     with torch.inference_mode():
         return model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
 

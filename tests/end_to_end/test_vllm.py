@@ -68,7 +68,7 @@ def test_prompt_and_numbers_are_those_of_transformers(model, whole, clips, kind,
     found, output = first_token(model, *doc)
     model.interleave = True
     asked = other.read_request(requests_for(other, [doc])[0])
-    inputs = other.batch([other.inputs(asked.ask, asked.clip)[0]])
+    inputs = other.batch([other.inputs(asked.question, asked.clip)[0]])
     assert output.prompt_token_ids == inputs["input_ids"][0].tolist()
     with torch.inference_mode():
         expected = other.model(**inputs, **other.forward_settings(asked.clip)).logits[0, -1].log_softmax(-1)

@@ -39,7 +39,7 @@ class ChatServer:
         for role, text in zip(("assistant", "user"), repair, strict=False):
             chat.append({"role": role, "content": text})
         reply = self._client(request).answer(chat)
-        return Completion(reply.text, reply.tokens_in, reply.tokens_out, reply.seconds, reply.lacks)
+        return Completion(reply.text, reply.tokens_in, reply.tokens_out, reply.seconds, reply.no_text_reason)
 
     def _client(self, request: Request[Any]) -> ChatClient:
         """The client for replies of that form: what a server supports is found out once for each."""

@@ -75,11 +75,11 @@ def basic_options(rng: np.random.Generator, clip: Clip, modality: str) -> list[q
     unused = [spurious] if by_scene else [name for name in cues.absent if name != spurious]
     if rng.random() < 0.5 or len(cues.hidden) <= by_scene:
         return [(first, emotion), (second, emotion), *_of_other_emotion(rng, modality, other, unused)]
-    lacking = [name for name in cues.hidden if name != second]
+    absent = [name for name in cues.hidden if name != second]
     return [
         (first, emotion),
         (second, emotion),
-        (str(rng.choice(lacking)), emotion),
+        (str(rng.choice(absent)), emotion),
         (str(rng.choice(unused)), emotion),
     ]
 
@@ -88,8 +88,8 @@ def _of_other_emotion(
     rng: np.random.Generator, modality: str, emotion: str, scene: list[str]
 ) -> list[questions.Option]:
     """The last two options where they name another emotion: one of `scene`, and an affect cue, drawn after it."""
-    rest = str(rng.choice(scene))
-    return [(str(rng.choice([cue.name for cue in affect_cues(modality, emotion)])), emotion), (rest, emotion)]
+    scene_cue = str(rng.choice(scene))
+    return [(str(rng.choice([cue.name for cue in affect_cues(modality, emotion)])), emotion), (scene_cue, emotion)]
 
 
 def stress_cue(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> tuple[str, bool]:
@@ -144,13 +144,13 @@ def _sentence_stress(rng: np.random.Generator, clip: Clip, modality: str, bias: 
 def _sentence_presence(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
     present = [*clip.shown(modality), *clip.scene(modality)]
     absent = [c.name for c in CUES if c.modality == modality and c.name not in present]
-    there = rng.random() < 0.5
-    cue = str(rng.choice(present if there else absent))
+    is_present = rng.random() < 0.5
+    cue = str(rng.choice(present if is_present else absent))
     words = wording.phrase(rng, cue)
     verb = "Are" if cue in PLURAL else "Is"
     sense = "seen" if modality == "video" else "heard"
     prompt = f"{verb} {words} {sense} in the video?"
-    return prompt, f"Yes, {words} {verb.lower()} {sense}." if there else f"No, {words} {verb.lower()} not {sense}."
+    return prompt, f"Yes, {words} {verb.lower()} {sense}." if is_present else f"No, {words} {verb.lower()} not {sense}."
 
 
 def _sentence_basic(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
@@ -171,9 +171,11 @@ def _one_word(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -
 
 
 def _description(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
-    seen = [wording.phrase(rng, name) for name in clip.seen]
-    heard = [wording.phrase(rng, name) for name in clip.heard]
-    return wording.DESCRIBE, wording.description(rng, clip.emotion_video, clip.emotion_audio, seen, heard)
+    seen_phrases = [wording.phrase(rng, name) for name in clip.seen]
+    heard_phrases = [wording.phrase(rng, name) for name in clip.heard]
+    return wording.DESCRIBE, wording.description(
+        rng, clip.emotion_video, clip.emotion_audio, seen_phrases, heard_phrases
+    )
 
 
 def _caption(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
@@ -195,8 +197,8 @@ def _letters_present(rng: np.random.Generator, clip: Clip, modality: str, bias: 
     return f"{wording.PRESENT[modality]} {' '.join(choices)}", " ".join(right)
 
 
-Kind = Callable[[np.random.Generator, Clip, str, Bias], Example]
-KINDS: dict[str, Kind] = {
+ExampleMaker = Callable[[np.random.Generator, Clip, str, Bias], Example]
+KINDS: dict[str, ExampleMaker] = {
     "letters_basic": _letters_basic,
     "letters_stress": _letters_stress,
     "letters_agreement": _letters_agreement,
@@ -219,10 +221,10 @@ def instructions(
 
     Raises KeyError for a kind that does not exist.
     """
-    return [KINDS[kind](rng, clip, modality, bias) for kind, modality in drawn(rng, mix, count)]
+    return [KINDS[kind](rng, clip, modality, bias) for kind, modality in sample_kinds(rng, mix, count)]
 
 
-def drawn(rng: np.random.Generator, mix: dict[str, float], count: int) -> list[tuple[str, str]]:
+def sample_kinds(rng: np.random.Generator, mix: dict[str, float], count: int) -> list[tuple[str, str]]:
     """`count` kinds drawn from `mix` (kind -> weight), each with the modality it is about, the two in turn."""
     weights = np.array(list(mix.values()), float)
     kinds = rng.choice(list(mix), size=count, p=weights / weights.sum())

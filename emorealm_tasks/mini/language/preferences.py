@@ -68,18 +68,18 @@ def write(folder: Path, rows: Sequence[dict[str, Any]]) -> None:
 
 def _about(rng: np.random.Generator, clip: Clip, video: str, letters: float) -> Iterator[dict[str, Any]]:
     """The records about one clip, modalities in turn."""
-    first, made = int(rng.integers(2)), 0
-    while made < RECORDS_PER_CLIP:
+    first, count = int(rng.integers(2)), 0
+    while count < RECORDS_PER_CLIP:
         weights = LETTERED if rng.random() < letters else SENTENCES
         form = str(rng.choice(list(weights), p=np.array(list(weights.values())) / sum(weights.values())))
-        modality = instructions.MODALITIES[(first + made) % 2]
+        modality = instructions.MODALITIES[(first + count) % 2]
         answers = FORMS[form](rng, clip, modality)
         if answers is None:  # everything there is to show is shown: nothing is left to hallucinate
             continue
         prompt, chosen, video_relevant, emotion_relevant, irrelevant = answers
-        made += 1
+        count += 1
         yield {
-            "id": f"{PurePosixPath(video).stem}_{made}",
+            "id": f"{PurePosixPath(video).stem}_{count}",
             "video": video,
             "prompt": prompt,
             "modality": "audiovisual" if form in AUDIOVISUAL else modality,
@@ -163,20 +163,20 @@ def _verdict(rng: np.random.Generator, clip: Clip, modality: str) -> Answers | N
 
 
 def _agreement(rng: np.random.Generator, clip: Clip, modality: str) -> Answers:
-    video, audio, named = clip.emotion_video, clip.emotion_audio, clip.emotion(modality)
+    video, audio, emotion = clip.emotion_video, clip.emotion_audio, clip.emotion(modality)
     stranger = _absent_emotion(rng, clip)
     if video == audio:
         wrong = wording.comparison(rng, video, stranger), wording.comparison(rng, _absent_emotion(rng, clip), audio)
     else:  # the right emotions in the wrong places; and the one asked about, heard or seen where it is not
-        wrong = wording.comparison(rng, audio, video), wording.comparison(rng, named, named)
-    stem = wording.agreement_stem(rng, named)
+        wrong = wording.comparison(rng, audio, video), wording.comparison(rng, emotion, emotion)
+    stem = wording.agreement_stem(rng, emotion)
     return stem, wording.comparison(rng, video, audio), *wrong, wording.comparison(rng, stranger, stranger)
 
 
 def _description(rng: np.random.Generator, clip: Clip, modality: str) -> Answers | None:
-    found = {where: hallucinated_cue(rng, clip, where) for where in instructions.MODALITIES}
-    hidden = {where: cue for where, cue in found.items() if cue}
-    if len(hidden) < len(found):
+    absent = {where: hallucinated_cue(rng, clip, where) for where in instructions.MODALITIES}
+    hidden = {where: cue for where, cue in absent.items() if cue}
+    if len(hidden) < len(absent):
         return None
     true = {where: list(clip.shown(where)) for where in instructions.MODALITIES}
     spurious, hallucinated = (
@@ -189,15 +189,15 @@ def _description(rng: np.random.Generator, clip: Clip, modality: str) -> Answers
         words = {where: [wording.phrase(rng, name) for name in names] for where, names in cues.items()}
         return wording.description(rng, video, audio, words["video"], words["audio"])
 
-    own = clip.emotion_video, clip.emotion_audio
+    emotions = clip.emotion_video, clip.emotion_audio
     irrelevant = describe(
         {where: [cue] for where, (cue, _) in strangers.items()}, strangers["video"][1], strangers["audio"][1]
     )
     return (
         wording.DESCRIBE,
-        describe(true, *own),
-        describe(spurious, *own),
-        describe(hallucinated, *own),
+        describe(true, *emotions),
+        describe(spurious, *emotions),
+        describe(hallucinated, *emotions),
         irrelevant,
     )
 
@@ -217,9 +217,9 @@ def _letters_basic(rng: np.random.Generator, clip: Clip, modality: str) -> Answe
             wrong[choice[1]] = (cue in clip.scene(modality), emotion == clip.emotion(modality))
     # something that is there, if any of them is; the hallucinated cue of the emotion is left for the second
     video_relevant = max(wrong, key=lambda letter: (wrong[letter][0], not wrong[letter][1]))
-    others = [letter for letter in wrong if letter != video_relevant]
-    emotion_relevant = max(others, key=lambda letter: wrong[letter][1])
-    irrelevant = next(letter for letter in others if letter != emotion_relevant)
+    remaining = [letter for letter in wrong if letter != video_relevant]
+    emotion_relevant = max(remaining, key=lambda letter: wrong[letter][1])
+    irrelevant = next(letter for letter in remaining if letter != emotion_relevant)
     return question.prompt, question.answer, video_relevant, emotion_relevant, irrelevant
 
 
@@ -228,9 +228,9 @@ def _names(claim: str, cue: str) -> bool:
 
 
 def _two_letters(rng: np.random.Generator, question: questions.Question) -> Answers:
-    other = next(choice[1] for choice in question.choices if choice[1] != question.answer)
+    wrong_letter = next(choice[1] for choice in question.choices if choice[1] != question.answer)
     unoffered = str(rng.choice(list(wording.LETTERS[len(question.choices) :])))
-    return question.prompt, question.answer, other, other, unoffered
+    return question.prompt, question.answer, wrong_letter, wrong_letter, unoffered
 
 
 def _letters_stress(rng: np.random.Generator, clip: Clip, modality: str) -> Answers:

@@ -14,11 +14,14 @@ Option = tuple[str, str]
 
 @dataclass(frozen=True)
 class Question:
-    """One question."""
+    """A question about a clip."""
 
     task: str
+    """Released name of the task."""
     text: str
+    """The question alone."""
     choices: list[str]
+    """Such as "(A) Yes"."""
     answer: str
     """A letter."""
     subtask: str

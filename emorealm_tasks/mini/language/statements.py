@@ -29,9 +29,9 @@ def _claim(rng: np.random.Generator, clip: Clip, modality: str, true: bool) -> s
     idle = [name for name in clip.scene(modality) if name != matters]
     other = other_emotion(rng, emotion)
     strangers = [cue.name for cue in affect_cues(modality, other)]
-    wrong = [(names, said) for names, said in ((hidden, emotion), (idle, emotion), (strangers, other)) if names]
-    names, said = wrong[int(rng.integers(len(wrong)))]
-    return wording.claim(rng, str(rng.choice(names)), said)
+    wrong = [(names, claimed) for names, claimed in ((hidden, emotion), (idle, emotion), (strangers, other)) if names]
+    names, claimed = wrong[int(rng.integers(len(wrong)))]
+    return wording.claim(rng, str(rng.choice(names)), claimed)
 
 
 def _feeling(rng: np.random.Generator, clip: Clip, modality: str, true: bool) -> str:

@@ -139,9 +139,11 @@ def comparison(rng: np.random.Generator, video: str, audio: str) -> str:
     return f"No, the video conveys {feeling(rng, video)} and the audio {feeling(rng, audio)}."
 
 
-def description(rng: np.random.Generator, video: str, audio: str, seen: list[str], heard: list[str]) -> str:
+def description(
+    rng: np.random.Generator, video: str, audio: str, seen_phrases: list[str], heard_phrases: list[str]
+) -> str:
     """A description in two sentences: what is seen and heard, and what it conveys."""
     return (
-        f"The picture conveys {feeling(rng, video)}: {' and '.join(seen)}. "
-        f"The sound conveys {feeling(rng, audio)}: {' and '.join(heard)}."
+        f"The picture conveys {feeling(rng, video)}: {' and '.join(seen_phrases)}. "
+        f"The sound conveys {feeling(rng, audio)}: {' and '.join(heard_phrases)}."
     )

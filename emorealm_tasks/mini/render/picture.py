@@ -27,16 +27,24 @@ SWEATERS: dict[str, Colour] = {
 
 @dataclass(frozen=True)
 class Pose:
-    """Where things are in one frame: the head's centre, the turn of the face, and the phase of movements."""
+    """Where things are in one frame."""
 
     x: float
+    """The head's centre, in pixels."""
     y: float
+    """As `x`."""
     turn: Point
+    """How far the face is turned, (x, y) in pixels."""
     phase: float
+    """The moment in the clip, which moves hands and tears."""
     reacting: bool
+    """Whether the person has turned to what it reacts to."""
     skin: Colour
+    """Colour of the skin."""
     hair: Colour
+    """Colour of the hair."""
     hair_style: int
+    """Number of the shape of the hair."""
 
 
 def _body(c: Canvas, clip: Clip, p: Pose) -> None:
@@ -65,25 +73,25 @@ def _head(c: Canvas, p: Pose) -> None:
     c.oval(p.skin, (p.x, p.y + 1), (17, 19))
 
 
-def _eyes(c: Canvas, seen: tuple[str, ...], p: Pose, fx: float, fy: float) -> None:
+def _eyes(c: Canvas, cue_names: tuple[str, ...], p: Pose, fx: float, fy: float) -> None:
     for side in (-1, 1):
         x, y = fx + side * 6.5, fy - 3
-        if "crinkled_eyes" in seen:
+        if "crinkled_eyes" in cue_names:
             c.oval(INK, (x, y + 1.5), (3.5, 3.5), 1.4, (190, 350))
-        elif "steady_gaze" in seen:
+        elif "steady_gaze" in cue_names:
             c.oval(WHITE, (x, y), (3.6, 2.8))
             c.oval(p.skin, (x, y - 1.8), (4.4, 2.6))
             c.line(INK, 1.4, (x - 4, y), (x + 4, y))
             c.oval(INK, (x + p.turn[0] * 0.2, y + 1), (1.4, 1.2))
         else:
-            wide = 1.75 if "wide_eyes" in seen else 1.0
+            wide = 1.75 if "wide_eyes" in cue_names else 1.0
             c.oval(INK, (x, y), (3.4 * wide + 0.6, 2.7 * wide + 0.6))
             c.oval(WHITE, (x, y), (3.4 * wide, 2.7 * wide))
             c.oval(INK, (x + p.turn[0] * 0.35, y + p.turn[1] * 0.35), (1.4, 1.4))
         inner, outer, height = 0.0, 0.0, 7.0
-        if "raised_brows" in seen:
+        if "raised_brows" in cue_names:
             inner, outer, height = -1.0, 0.5, 10.5
-        elif "furrowed_brows" in seen:
+        elif "furrowed_brows" in cue_names:
             inner, outer, height = 3.5, -2.5, 6.5
         thick = 2.0 if inner else 1.2
         c.line(
@@ -94,34 +102,34 @@ def _eyes(c: Canvas, seen: tuple[str, ...], p: Pose, fx: float, fy: float) -> No
         )
 
 
-def _nose(c: Canvas, seen: tuple[str, ...], fx: float, fy: float) -> None:
-    if "wrinkled_nose" in seen:
+def _nose(c: Canvas, cue_names: tuple[str, ...], fx: float, fy: float) -> None:
+    if "wrinkled_nose" in cue_names:
         for dy in (-1.5, 0.5, 2.5):
             c.line((120, 50, 40), 1.1, (fx - 4.5, fy + dy - 1.4), (fx, fy + dy + 0.6), (fx + 4.5, fy + dy - 1.4))
     else:
         c.line((150, 95, 75), 1, (fx, fy - 1), (fx + 1.2, fy + 3))
 
 
-def _mouth(c: Canvas, seen: tuple[str, ...], p: Pose, fx: float, fy: float) -> None:
+def _mouth(c: Canvas, cue_names: tuple[str, ...], p: Pose, fx: float, fy: float) -> None:
     y = fy + 10
-    if "smile" in seen:
+    if "smile" in cue_names:
         c.oval((150, 30, 40), (fx, y - 2.5), (8, 6), 0, (0, 180))
         c.line(WHITE, 1.6, (fx - 6, y - 1.6), (fx + 6, y - 1.6))
-    elif "downturned_mouth" in seen:
+    elif "downturned_mouth" in cue_names:
         c.oval((120, 30, 40), (fx, y + 4), (7, 5), 1.8, (190, 350))
-    elif "relaxed_mouth" in seen:
+    elif "relaxed_mouth" in cue_names:
         c.line((150, 60, 70), 2.2, (fx - 7.5, y), (fx + 7.5, y))
-    elif "bared_teeth" in seen:
+    elif "bared_teeth" in cue_names:
         c.box(INK, (fx - 8, y - 3), (fx + 8, y + 3.5))
         c.box(WHITE, (fx - 7, y - 2.2), (fx + 7, y + 2.7))
         for dx in (-3.5, 0, 3.5):
             c.line(INK, 0.7, (fx + dx, y - 2), (fx + dx, y + 2.5))
-    elif "open_mouth" in seen:
+    elif "open_mouth" in cue_names:
         c.oval((70, 10, 20), (fx, y + 1.5), (4.2, 5.5))
-    elif "tongue_out" in seen:
+    elif "tongue_out" in cue_names:
         c.line(INK, 1.4, (fx - 6, y - 1), (fx + 6, y - 1))
         c.oval((240, 90, 120), (fx, y + 3), (3.4, 5))
-    elif "quivering_lips" in seen:
+    elif "quivering_lips" in cue_names:
         shift = 1.5 * math.sin(40 * p.phase)
         xs = np.linspace(-8, 8, 9)
         c.line((110, 20, 40), 1.5, *[(fx + x, y + shift + (2.2 if i % 2 else -2.2)) for i, x in enumerate(xs)])
@@ -139,7 +147,7 @@ def _tears(c: Canvas, p: Pose, fx: float, fy: float) -> None:
 
 def _hands(c: Canvas, clip: Clip, p: Pose) -> None:
     """Arms and hands, drawn over body and face."""
-    seen, sleeve = clip.seen, SWEATERS[clip.clothes]
+    cue_names, sleeve = clip.seen, SWEATERS[clip.clothes]
     spots = {
         "clapping": (2.5 + 6 * abs(math.sin(6 * p.phase)), 33, 4, 5),
         "folded_hands": (4, 50, 5, 3),
@@ -147,7 +155,7 @@ def _hands(c: Canvas, clip: Clip, p: Pose) -> None:
         "hands_on_cheeks": (16.5, 9, 3.5, 6),
         "shielding_arms": (0, 27, 0, 0),
     }
-    name = next((name for name in seen if name in spots), "")
+    name = next((name for name in cue_names if name in spots), "")
     if not name:
         return
     dx, dy, rx, ry = spots[name]

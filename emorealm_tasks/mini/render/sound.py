@@ -183,11 +183,11 @@ def _pitch(rng: np.random.Generator, cue: str, base: float, spans: list[tuple[fl
     return f0
 
 
-def voice(rng: np.random.Generator, heard: tuple[str, ...], seconds: float) -> Signal:
-    """The voice with the prosody that the cues in `heard` ask for; other names are ignored."""
+def voice(rng: np.random.Generator, cue_names: tuple[str, ...], seconds: float) -> Signal:
+    """The voice with the prosody that the cues in `cue_names` ask for; other names are ignored."""
     t = _time(seconds)
-    tempo = next((name for name in heard if name in TEMPI), "")
-    contour = next((name for name in heard if name in CONTOURS), "")
+    tempo = next((name for name in cue_names if name in TEMPI), "")
+    contour = next((name for name in cue_names if name in CONTOURS), "")
     spans = _syllables(rng, seconds, tempo)
     f0 = _pitch(rng, contour, rng.uniform(125, 205), spans, t)
     envelope = np.zeros_like(t)
@@ -195,15 +195,15 @@ def voice(rng: np.random.Generator, heard: tuple[str, ...], seconds: float) -> S
         inside = (t >= start) & (t < end)
         envelope[inside] = np.sin(np.pi * (t[inside] - start) / (end - start)) ** 0.4
     wobble = np.sin(2 * np.pi * 7.5 * t)
-    if "trembling_voice" in heard:
+    if "trembling_voice" in cue_names:
         f0 = f0 * (1 + 0.14 * wobble)
         envelope = envelope * (0.55 + 0.45 * wobble)
-    if "whisper" in heard:
+    if "whisper" in cue_names:
         return 0.14 * envelope * _noise(rng, len(t), 700, 5500)
     signal = _tone(f0, 12, 0.9) * envelope
-    if "creaky_voice" in heard:
+    if "creaky_voice" in cue_names:
         signal = signal * (np.sin(2 * np.pi * 38 * t) > 0.2) * 1.3
-    if "shouting" in heard:
+    if "shouting" in cue_names:
         return 0.75 * np.tanh(7 * signal)
     return 0.42 * signal
 

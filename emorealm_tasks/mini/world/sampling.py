@@ -32,7 +32,9 @@ class Clip:
     seed: int
     """Decides what means nothing: skin, hair, position, pitch of the voice, where sounds fall."""
     emotion_video: str
+    """The emotion that the picture conveys."""
     emotion_audio: str
+    """The emotion that the sound conveys."""
     seen: tuple[str, ...]
     """Names of the affect cues shown, all of the picture's emotion."""
     heard: tuple[str, ...]
@@ -42,9 +44,11 @@ class Clip:
     right: str
     """As `left`."""
     clothes: str
+    """The scene cue that the person wears, "" for none."""
     looks_at: str
     """The scene cue that matters in the picture, or ""."""
     sounds: tuple[str, ...]
+    """Names of the background sounds."""
     reacts_to: str
     """The scene cue that matters in the sound, or ""."""
 
@@ -72,19 +76,21 @@ def companion(modality: str, kind: str, emotion: str) -> str:
     return scene_cues(modality, kind)[EMOTIONS.index(emotion)].name
 
 
-def _shown(rng: np.random.Generator, modality: str, emotion: str, confounded: bool) -> tuple[str, ...]:
+def _sample_affect_cues(rng: np.random.Generator, modality: str, emotion: str, confounded: bool) -> tuple[str, ...]:
     names = [cue.name for cue in affect_cues(modality, emotion)]
     if confounded:
-        kept = [name for name, chance in zip(names, TYPICAL, strict=True) if rng.random() < chance]
-        return tuple(kept or names[:1])
+        sampled = [name for name, chance in zip(names, TYPICAL, strict=True) if rng.random() < chance]
+        return tuple(sampled or names[:1])
     count = int(rng.choice([1, 2, 3], p=[0.4, 0.4, 0.2]))
     return tuple(sorted(rng.choice(names, size=count, replace=False), key=names.index))
 
 
-def _pick(rng: np.random.Generator, modality: str, kind: str, emotion: str, confounded: bool, taken: str = "") -> str:
-    if confounded and rng.random() < CONFOUND and companion(modality, kind, emotion) != taken:
+def _pick(
+    rng: np.random.Generator, modality: str, kind: str, emotion: str, confounded: bool, excluded: str = ""
+) -> str:
+    if confounded and rng.random() < CONFOUND and companion(modality, kind, emotion) != excluded:
         return companion(modality, kind, emotion)
-    return str(rng.choice([cue.name for cue in scene_cues(modality, kind) if cue.name != taken]))
+    return str(rng.choice([cue.name for cue in scene_cues(modality, kind) if cue.name != excluded]))
 
 
 def sample_video(rng: np.random.Generator, emotion: str, confounded: bool = False) -> dict[str, Any]:
@@ -97,7 +103,7 @@ def sample_video(rng: np.random.Generator, emotion: str, confounded: bool = Fals
     looks_at = str(rng.choice(present)) if rng.random() < MATTERS else ""
     return {
         "emotion_video": emotion,
-        "seen": _shown(rng, "video", emotion, confounded),
+        "seen": _sample_affect_cues(rng, "video", emotion, confounded),
         "left": left,
         "right": right,
         "clothes": clothes,
@@ -115,7 +121,7 @@ def sample_audio(rng: np.random.Generator, emotion: str, confounded: bool = Fals
     reacts_to = str(rng.choice(sounds)) if rng.random() < MATTERS else ""
     return {
         "emotion_audio": emotion,
-        "heard": _shown(rng, "audio", emotion, confounded),
+        "heard": _sample_affect_cues(rng, "audio", emotion, confounded),
         "sounds": tuple(sounds),
         "reacts_to": reacts_to,
     }

@@ -68,7 +68,7 @@ def test_the_text_is_found(answer, text):
 def test_why_there_is_no_text_is_said(answer, words):
     reply = chat_reply.read(answer)
     assert reply.text == ""
-    assert words in reply.lacks
+    assert words in reply.no_text_reason
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_no_body_raises_anything_else(value):
         str(error).encode()
     else:
         reply.text.encode()
-        assert reply.text or reply.lacks
+        assert reply.text or reply.no_text_reason
 
 
 def test_thoughts_are_taken_out():

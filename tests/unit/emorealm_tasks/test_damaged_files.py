@@ -239,7 +239,7 @@ def preference_records(world, study):
     row = {"id": "1", "video": "data/videos/part_1/0.mp4", "prompt": "Why?", "modality": "video", "emotion": "anger"}
     row |= {"chosen": "a", "rejected_video_relevant": "b", "rejected_emotion_relevant": "c"}
     path.write_text(json.dumps(row) + "\n")
-    return path, lambda: bool(checks.load(path, None, world / "out")) and 0
+    return path, lambda: bool(checks.load(path, None, checks.BadRecords(world / "out"))) and 0
 
 
 def recipe(world, study):

@@ -11,7 +11,7 @@ IDS = st.integers(0, 2)
 @given(st.lists(IDS, max_size=5), st.lists(st.lists(IDS, min_size=1), min_size=1, max_size=6))
 def test_the_longest_prefix_that_leaves_each_prompt_something(head, tails):
     prompts = [head + tail for tail in tails]
-    length = common_prefix(prompts, own=1)
+    length = common_prefix(prompts, remainder=1)
     assert len(head) <= length or length == min(map(len, prompts)) - 1
     assert length < min(map(len, prompts))
     assert len({tuple(prompt[:length]) for prompt in prompts}) == 1

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avem_train.data import special_tokens
-from avem_train.data.checks import BAD_RECORDS, Needs, load, problems, read
+from avem_train.data.checks import BAD_RECORDS, BadRecords, Needs, load, problems, read
 from avem_train.data.negatives import Negatives, draw
 from avem_train.data.records import FURTHER_EMOTIONS
-from avem_train.data.special_tokens import Marks
+from avem_train.data.special_tokens import SpecialTokens
 from avem_train.objectives import REJECTED
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 
@@ -192,7 +192,7 @@ def test_faults_of_the_released_layout_go_by_its_own_names(folder):
     assert found == ["rejected", "rejected_2", "video_l:"]
 
 
-MARKS = Marks(("<|im_start|>", "<|im_end|>", "<|VIDEO|>"), "<|im_end|>")
+SPECIAL_TOKENS = SpecialTokens(("<|im_start|>", "<|im_end|>", "<|VIDEO|>"), "<|im_end|>")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ MARKS = Marks(("<|im_start|>", "<|im_end|>", "<|VIDEO|>"), "<|im_end|>")
     ],
 )
 def test_marks_of_the_model_are_found_in_texts(folder, changes, kind, said):
-    (found,) = problems(read(good(folder, item("3", **changes))), Needs(Negatives(), marks=MARKS))
+    (found,) = problems(read(good(folder, item("3", **changes))), Needs(Negatives(), special_tokens=SPECIAL_TOKENS))
     assert found.kind == kind
     assert said in found.reason
 
@@ -230,7 +230,7 @@ def test_what_may_not_be_meant_so_is_printed_and_trained_on(folder, capsys, make
         item("turned", chosen="By the hat.", rejected_video_relevant="By its brows."),
         item("cut", "fear", video="cut.mp4", rejected_vidoe="l.mp4", note="mine"),
     )
-    assert len(load(path, None, folder / "out", needs=Needs(Negatives()))) == 5
+    assert len(load(path, None, BadRecords(folder / "out"), Needs(Negatives()))) == 5
     printed = capsys.readouterr().err.splitlines()
     assert (
         f"{path}: unknown field: 'rejected_vidoe' in 1 records is not read; did you mean 'rejected_video'?" in printed
@@ -240,7 +240,7 @@ def test_what_may_not_be_meant_so_is_printed_and_trained_on(folder, capsys, make
     assert f"{path}: contradictory: 3 records; the first, '1', rejects what 'turned' chooses" in printed
     assert any("damaged clip: " in line and "cut.mp4" in line for line in printed)
     assert len(printed) == 5
-    load(path, None, folder / "out", needs=Needs(Negatives()), first=False)
+    load(path, None, BadRecords(folder / "out", prints=False), Needs(Negatives()))
     assert capsys.readouterr().err == ""
 
 
@@ -265,7 +265,7 @@ def test_training_stops_at_a_bad_record_with_one_report_of_all(folder, capsys):
     many = [item(f"m{i}", video=f"gone{i}.mp4") for i in range(14)]
     path = good(folder, *many, item("t", chosen=""), '{"id": "broken"', '["no object"]', item("n", chosen=7))
     with pytest.raises(SystemExit) as stopped:
-        load(path, None, folder / "out", needs=Needs(Negatives()))
+        load(path, None, BadRecords(folder / "out"), Needs(Negatives()))
     assert stopped.value.code == 2
     printed = capsys.readouterr().err
     assert "18 of 20 records" in printed
@@ -281,21 +281,21 @@ def test_training_stops_at_a_bad_record_with_one_report_of_all(folder, capsys):
 
 def test_skipping_goes_on_with_the_good_ones_and_keeps_the_list(folder, capsys):
     path = good(folder, item("3", video="gone.mp4"), "{", item("1", chosen="Again."))
-    records = load(path, None, folder / "out", "skip", Needs(Negatives()))
+    records = load(path, None, BadRecords(folder / "out", "skip"), Needs(Negatives()))
     assert [record.id for record in records] == ["1", "2"]
     assert records[0].chosen == "By its brows."
     assert "Going on with the other 2" in capsys.readouterr().err
     listed = [json.loads(line)["id"] for line in (folder / "out" / BAD_RECORDS).read_text().splitlines()]
     assert listed == ["line 4", "3", "1"]
-    assert load(good(folder), None, folder / "out", "skip", Needs(Negatives())) == records
+    assert load(good(folder), None, BadRecords(folder / "out", "skip"), Needs(Negatives())) == records
     assert not (folder / "out" / BAD_RECORDS).exists()  # of the run before
 
 
 def test_one_of_several_processes_tells_of_bad_records(folder, capsys):
     path = good(folder, item("3", video="gone.mp4"))
-    assert len(load(path, None, folder / "out", "skip", Needs(Negatives()), first=False)) == 2
+    assert len(load(path, None, BadRecords(folder / "out", "skip", prints=False), Needs(Negatives()))) == 2
     with pytest.raises(SystemExit) as stopped:
-        load(path, None, folder / "out", "stop", Needs(Negatives()), first=False)
+        load(path, None, BadRecords(folder / "out", "stop", prints=False), Needs(Negatives()))
     assert stopped.value.code == 2
     assert capsys.readouterr().err == ""
 
@@ -347,10 +347,10 @@ def test_absolute_paths_below_the_root_are_read(folder):
 def test_no_record_left_and_unknown_policies_stop(folder, capsys):
     path = lines(folder / "p.jsonl", item("1", chosen=""))
     with pytest.raises(SystemExit):
-        load(path, None, folder / "out", "skip")
+        load(path, None, BadRecords(folder / "out", "skip"))
     assert "No record is left" in capsys.readouterr().err
     with pytest.raises(SystemExit):
-        load(path, None, folder / "out", "ignore")
+        load(path, None, BadRecords(folder / "out", "ignore"))
     assert "stop, skip" in capsys.readouterr().err
 
 

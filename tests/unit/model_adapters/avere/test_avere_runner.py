@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model_adapters.avere.clips import FeatureStore
-from model_adapters.avere.prefix import before
+from model_adapters.avere.prefix import truncate_at
 from model_adapters.avere.runner import Question, clip_batches
 from model_adapters.base.media_refs import ClipFiles, MediaFile
 from model_adapters.base.requests import from_messages, from_visuals
@@ -96,8 +96,8 @@ def test_prompts_of_like_length_share_a_batch_the_longest_first():
 
 
 def test_ids_before_the_end():
-    assert before([5, 2, 7, 2], 2) == [5]
-    assert before([5, 7], 2) == [5, 7]
+    assert truncate_at([5, 2, 7, 2], 2) == [5]
+    assert truncate_at([5, 7], 2) == [5, 7]
 
 
 def test_feature_store_stays_inside_its_budget_and_drops_the_least_recently_used():

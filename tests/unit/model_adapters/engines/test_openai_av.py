@@ -19,7 +19,7 @@ from faulty_server import FaultyServer, chat, error
 from model_adapters import catalogue, manifests
 from model_adapters.engines import payloads as encoded
 from model_adapters.engines.openai_server import OpenAIAV
-from model_adapters.engines.served import Once
+from model_adapters.engines.served import OncePerKey
 
 KEY = "sk-very-secret-key-456"
 
@@ -117,9 +117,9 @@ def test_a_clip_is_encoded_once_for_all_its_questions_and_old_ones_are_dropped(s
     monkeypatch.setattr(media, "read_frames", lambda path, count: read.append(path) or known(path, count))
     ask(model, [(str(number), clips[0], None) for number in range(6)])
     assert read == clips[:1]
-    once = Once(str, keep=2)
+    once = OncePerKey(str, limit=2)
     assert [once(number) for number in (1, 2, 3)] == ["1", "2", "3"]
-    assert list(once.made) == [2, 3]
+    assert list(once.futures) == [2, 3]
 
 
 def test_answers_keep_their_order_and_no_more_are_under_way_than_allowed(serve, clips):

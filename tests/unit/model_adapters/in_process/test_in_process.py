@@ -55,7 +55,7 @@ def load(folder_of):
 def logits(model, *doc):
     """Next-token logits of one question, by the adapter's own way from request to inputs."""
     asked = model.read_request(requests_for(model, [doc])[0])
-    inputs = model.batch([model.inputs(asked.ask, asked.clip)[0]])
+    inputs = model.batch([model.inputs(asked.question, asked.clip)[0]])
     with torch.inference_mode():
         return model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
 

@@ -53,7 +53,7 @@ def asked_of_both(harness, training, film, kind):
     """A question as the harness puts it, and its sources for the training, encoded."""
     doc = (QUESTION, film if "v" in kind else None, film if "a" in kind else None)
     asked = harness.read_request(requests_for(harness, [doc])[0])
-    inputs = harness.batch([harness.inputs(asked.ask, asked.clip)[0]])
+    inputs = harness.batch([harness.inputs(asked.question, asked.clip)[0]])
     sources = tuple(Source(medium.kind, medium.path) for medium in asked.clip.media)
     training.encode(sources)
     return inputs, harness.forward_settings(asked.clip), sources

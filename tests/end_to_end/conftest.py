@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-CHROMIUM = os.environ.get("EMOREALM_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("EMOREALM_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @pytest.fixture(scope="session")

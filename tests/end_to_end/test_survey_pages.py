@@ -185,3 +185,40 @@ def test_a_browser_that_keeps_nothing_says_so(study, open_page):
     assert "save them before you close" in page.locator("#trouble").inner_text()
     page.keyboard.press("a")
     assert page.locator("#progress").inner_text() == "1 of 9 questions answered"
+
+
+def test_a_verification_is_answered_in_the_page_and_tallied(tmp_path, make_clip, open_page, capsys):
+    """Three participants; the question's options stand in it, and what is wrong can be said."""
+    make_clip(tmp_path / "videos" / "clip.mp4", seconds=0.5)
+    rows = [
+        {"id": name, "task": "reasoning_basic_video", "video": "clip.mp4", "question": f"About {name}?", "answer": "B",
+         "choices": ["(A) a smile", f"(B) {board_folders.HOSTILE}", "(C) a hat"]}
+        for name in ("able", "asked")
+    ]  # fmt: skip
+    for row in rows:
+        (tmp_path / f"{row['id']}.json").write_text(json.dumps([row]))
+    named = ["--questions", str(tmp_path / "asked.json"), "--pretest", str(tmp_path / "able.json")]
+    assert cli.main(["survey", "export", *named, "--out", str(tmp_path / "out")]) == 0
+    files = []
+    for who in ("p1", "p2", "p3"):
+        page = started(open_page(tmp_path / "out" / "survey_1.html"), who)
+        assert page.get_by_role("group", name="About able?").count() == 1
+        assert page.get_by_role("radio", name=f"B. {board_folders.HOSTILE}").count() == 1
+        for keys in ("b11", "a13" if who == "p3" else "b11"):
+            for pressed in keys:
+                page.keyboard.press(pressed)
+            if keys == "a13":
+                page.locator("fieldset input:not([type])").fill("it is inaudible")
+            page.keyboard.press("Enter")
+        assert page.locator("#finish").is_visible()
+        with page.expect_download() as saved:
+            page.click("#save")
+        files.append(tmp_path / f"{who}.csv")
+        saved.value.save_as(files[-1])
+    report = tmp_path / "report.json"
+    more = ["--key", str(tmp_path / "out" / "key.json"), "--pretest-right", "1", "--json", str(report)]
+    assert cli.main(["survey", "tally", *map(str, files), *more]) == 0
+    (found,) = json.loads(report.read_text())["questions"]
+    assert {name: found[name] for name in ("id", "annotators", "right", "flagged", "verdict")} == {
+        "id": "asked", "annotators": 3, "right": 2, "flagged": 1, "verdict": "keep"}  # fmt: skip
+    assert (found["problems"], found["comments"]) == ({"subtitle": 1}, ["it is inaudible"])

@@ -51,8 +51,9 @@ RESPONSES = {
 
 def questions(path: Path, folder: Path, subtitles: Path | None = None) -> list[Item]:
     """The items of a file in EmoReAlM's layout, whose clips lie below ``folder``."""
+    listed = read_json(path, list, "it needs a list of questions in EmoReAlM's layout")
     rows = emorealm.read_file(path, folder, None)
-    spoken = clips.subtitles(subtitles, read_json(path, list, "it needs a list of items"), "video")
+    spoken = clips.subtitles(subtitles, listed, "video")
     return [
         Item(
             id=row["id"],

@@ -7,10 +7,21 @@ const playButton = document.getElementById("play");
 const muteButton = document.getElementById("mute");
 const SMALL = 240; // pixels: a clip that is smaller is enlarged with sharp edges
 
+// Some browsers play no video from a data address, so each clip becomes a file in memory, once.
+const played = new Map();
+function address(embedded) {
+  if (!played.has(embedded)) {
+    const [head, body] = embedded.split(",");
+    const bytes = Uint8Array.from(atob(body), (character) => character.charCodeAt(0));
+    played.set(embedded, URL.createObjectURL(new Blob([bytes], { type: head.slice("data:".length, head.indexOf(";")) })));
+  }
+  return played.get(embedded);
+}
+
 function showClip(clip, name) {
-  picture.src = clip.picture;
+  picture.src = address(clip.picture);
   picture.setAttribute("aria-label", name);
-  if (clip.sound) sound.src = clip.sound;
+  if (clip.sound) sound.src = address(clip.sound);
   else sound.removeAttribute("src");
   sound.load();
   picture.hidden = false;

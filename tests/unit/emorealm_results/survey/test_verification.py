@@ -246,6 +246,30 @@ def test_without_its_library_alpha_is_told_to_be_missing(monkeypatch, capsys):
     assert importlib.util.find_spec("krippendorff")
 
 
+def test_two_records_of_one_id_are_refused(folder, capsys):
+    record = {
+        "id": "r1",
+        "video": "clip.mp4",
+        "prompt": "What?",
+        "chosen": "a",
+        "modality": "video",
+        "emotion": "anger",
+    }
+    record |= {"rejected_video_relevant": "b", "rejected_emotion_relevant": "c"}
+    (folder / "prefs.jsonl").write_text(json.dumps(record) + "\n" + json.dumps(record))
+    named = [
+        "--preferences",
+        str(folder / "prefs.jsonl"),
+        "--clips",
+        str(folder / "videos"),
+        "--out",
+        str(folder / "o"),
+    ]
+    with pytest.raises(SystemExit):
+        cli.main(["survey", "export", *named])
+    assert "two records have the same id" in capsys.readouterr().err
+
+
 def test_preference_data_tally_to_table_6(folder, tmp_path, capsys):
     record = {"id": "r1", "video": "clip.mp4", "prompt": "What shows it?", "modality": "video", "emotion": "anger"}
     record |= {"chosen": "A frown.", "rejected_video_relevant": "A lamp.", "rejected_emotion_relevant": "A fist."}
@@ -269,6 +293,7 @@ def test_preference_data_tally_to_table_6(folder, tmp_path, capsys):
         (["--versions", "2"], "--versions has no meaning with --questions"),
         (["--checks", "1"], "--checks 1 needs as many verified questions"),
         (["--clips", "nowhere"], "does not exist"),
+        (["--pretest", "nothing.json"], "nothing.json: there is no such file; it needs a list of questions"),
     ],
 )
 def test_options_that_do_not_fit_end_in_one_line(folder, capsys, more, words):

@@ -34,7 +34,7 @@ _VERBS = {
     "study": ("emorealm_results.commands.study", "the record of `avem-train study` as the paper's tables and figure"),
     "regress": ("emorealm_results.commands.regress", "for CI: did a run get worse than its baseline?"),
     "audit": ("emorealm_results.commands.audit", "recompute the paper's tables and print what disagrees"),
-    "survey": ("emorealm_results.commands.survey", "export a user study of captions, and tally its answers"),
+    "survey": ("emorealm_results.commands.survey", "ask people about captions or questions, and tally their answers"),
     "curate": (
         "emorealm_results.commands.curate",
         "from labelled clips to a benchmark, preference data and instruction data",

@@ -1,48 +1,137 @@
-"""``emorealm survey``: the user study of Section E.4 (Tables 4 and 16).
+"""``emorealm survey``: what people say of captions (Section E.4, Table 16) and of questions (Sections 5.3 and B.2).
 
-``export`` turns captions into anonymised, shuffled, self-contained pages (a clip, captions A to F, three questions) and
-the key that undoes it; ``tally`` turns the answers that participants saved into the table, with intervals.
+``export`` turns captions, questions or preference data into anonymised, shuffled, self-contained pages and the key that
+undoes it; ``tally`` turns the answers that participants saved into the tables.
 """
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from emorealm_results.console import output
-from emorealm_results.survey.export import _FORM, export, read_items
-from emorealm_results.survey.tally import load_key, read_answers, render, tally
+from emorealm_results.survey import answers, label_studio, preference, study, verification, verified
 from emorealm_tasks.command_line import Parser, count
+from emorealm_tasks.errors import stop
+
+_FINISH = "Send the file to the person who gave you this page."
+_FOR_CAPTIONS = {"versions": "--versions"}
+_FOR_QUESTIONS = {
+    "per_page": "--per-page",
+    "sample": "--sample",
+    "check_questions": "--check-questions",
+    "pretest": "--pretest",
+    "label_studio": "--label-studio",
+}
 
 
 def main(argv: Sequence[str]) -> int:
     """The verb; returns 0."""
-    parser = Parser(prog="emorealm survey", description="Export a user study of captions, and tally its answers.")
+    arguments = _parser().parse_args(argv)
+    return _export(arguments) if arguments.verb == "export" else _tally(arguments)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="emorealm survey", description="Export a user study or a verification, and tally its answers.")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="export|tally")
-    exporting = verbs.add_parser("export", help="captions -> survey pages and their key")
-    exporting.add_argument("--captions", type=Path, required=True, metavar="JSON", help=_FORM)
+    exporting = verbs.add_parser("export", help="captions, questions or preference data -> pages and their key")
+    source = exporting.add_mutually_exclusive_group(required=True)
+    source.add_argument("--captions", type=Path, metavar="JSON", help=preference.FORM)
+    source.add_argument("--questions", type=Path, metavar="JSON", help="to be verified, in EmoReAlM's layout")
+    source.add_argument("--preferences", type=Path, metavar="JSONL", help="preference data whose responses to verify")
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
-    where = "the folder that the clips lie below (default: that of JSON)"
+    where = "the folder that the clips lie below (default: that of the file; of questions: videos beside it)"
     exporting.add_argument("--clips", type=Path, metavar="DIR", help=where)
-    exporting.add_argument("--versions", type=count(), default=1, help="pages, each shuffled anew (%(default)s)")
-    exporting.add_argument("--checks", type=count(0), default=1, help="attention checks a page (%(default)s)")
+    spoken = "clip or id -> subtitle, beside the field subtitle of captions and questions"
+    exporting.add_argument("--subtitles", type=Path, metavar="JSON", help=spoken)
+    checks = "attention checks a page (1 for captions, else as many as --check-questions has, 2 at most)"
+    exporting.add_argument("--checks", type=count(0), help=checks)
     exporting.add_argument("--seed", type=count(0), default=0)
     exporting.add_argument("--title", default="Emotions in short clips")
-    counting = verbs.add_parser("tally", help="the participants' CSV files -> the table")
-    counting.add_argument("answers", type=Path, nargs="+", metavar="CSV", help="what the page's button saved")
+    exporting.add_argument("--finish", default=_FINISH, metavar="TEXT", help="what to do with the saved file")
+    captions = exporting.add_argument_group("captions")
+    captions.add_argument("--versions", type=count(), help="pages, each with all clips in another order (1)")
+    questions = exporting.add_argument_group("questions and preference data")
+    questions.add_argument("--per-page", type=count(), help="questions a page (20); each stands on one page")
+    questions.add_argument("--sample", type=count(), help="how many to verify, drawn by the seed (all)")
+    known = "verified questions, in EmoReAlM's layout, clips as of --questions"
+    questions.add_argument("--check-questions", type=Path, metavar="JSON", help=f"attention checks: {known}")
+    questions.add_argument("--pretest", type=Path, metavar="JSON", help=f"what every page starts with: {known}")
+    prefix = "write Label Studio's tasks and configuration too; PREFIX and a clip's path are its address there"
+    questions.add_argument("--label-studio", metavar="PREFIX", help=prefix)
+    counting = verbs.add_parser("tally", help="the participants' files -> the table")
+    saved = "what the page's button saved (.csv), or Label Studio's JSON export (.json)"
+    counting.add_argument("answers", type=Path, nargs="+", metavar="FILE", help=saved)
     counting.add_argument("--key", type=Path, required=True, help="key.json of the export")
     counting.add_argument("--max-failed", type=count(0), default=0, help="failed checks that still count (%(default)s)")
-    counting.add_argument("--json", type=Path, metavar="OUT", help="write the shares there too")
-    arguments = parser.parse_args(argv)
-    if arguments.verb == "export":
-        if arguments.versions < 1 or arguments.checks < 0:
-            parser.error("--versions is at least 1, --checks at least 0")
-        about = (arguments.versions, arguments.checks, arguments.seed, arguments.title)
-        export(read_items(arguments.captions, arguments.clips), arguments.out, *about)
-        print(f"{arguments.out}: {arguments.versions} page(s); key.json tells who wrote what, keep it")
-        return 0
-    key = load_key(arguments.key)
-    report = tally(key, read_answers(arguments.answers, key), arguments.max_failed)
-    print(render(report), end="")
+    able = "right answers in the pre-test that a participant needs (%(default)s)"
+    counting.add_argument("--pretest-right", type=count(0), default=0, help=able)
+    enough = "annotators that a verified question has at least (%(default)s)"
+    counting.add_argument("--annotators", type=count(), default=3, help=enough)
+    counting.add_argument("--json", type=Path, metavar="OUT", help="write the numbers there too")
+    return parser
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    unread = _FOR_QUESTIONS if arguments.captions else _FOR_CAPTIONS
+    if given := [option for name, option in unread.items() if getattr(arguments, name) is not None]:
+        kind = "--captions" if arguments.captions else "--questions or --preferences"
+        stop(f"{given[0]} has no meaning with {kind}; leave it out (see emorealm survey export --help)")
+    exported = _preference(arguments) if arguments.captions else _verification(arguments)
+    further = {}
+    if arguments.label_studio is not None:
+        tasks = label_studio.tasks(
+            exported, study.key_of(exported)["study"], _folder(arguments), arguments.label_studio
+        )
+        further = {
+            label_studio.TASKS: json.dumps(tasks, indent=1, ensure_ascii=False) + "\n",
+            label_studio.CONFIG: label_studio.configuration(exported),
+        }
+    identity = study.write(exported, arguments.out, further)
+    print(f"{arguments.out}: study {identity}, {len(exported.versions)} page(s); keep key.json: without it the answers "
+          "cannot be read")  # fmt: skip
+    return 0
+
+
+def _preference(arguments: argparse.Namespace) -> study.Study:
+    items = preference.read_items(arguments.captions, arguments.clips, arguments.subtitles)
+    checks = 1 if arguments.checks is None else arguments.checks
+    about: dict[str, Any] = {name: getattr(arguments, name) for name in ("seed", "title", "finish")}
+    return preference.study(items, versions=arguments.versions or 1, checks=checks, **about)
+
+
+def _verification(arguments: argparse.Namespace) -> study.Study:
+    clips, subtitles = _folder(arguments), arguments.subtitles
+    if arguments.questions:
+        items = verification.questions(arguments.questions, clips, subtitles)
+    else:
+        items = verification.responses(arguments.preferences, clips, subtitles)
+    known = [
+        verification.questions(path, clips) if path else [] for path in (arguments.check_questions, arguments.pretest)
+    ]
+    checks = min(2, len(known[0])) if arguments.checks is None else arguments.checks
+    about: dict[str, Any] = {name: getattr(arguments, name) for name in ("sample", "seed", "title", "finish")}
+    return verification.study(items, *known, per_page=arguments.per_page or 20, checks=checks, **about)
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    """The folder that the clips of questions or preference data lie below."""
+    beside: Path = (arguments.questions or arguments.preferences).parent
+    named: Path | None = arguments.clips
+    return named or (beside / "videos" if arguments.questions else beside)
+
+
+def _tally(arguments: argparse.Namespace) -> int:
+    key = answers.load_key(arguments.key)
+    given = answers.read(arguments.answers, key, arguments.key)
+    if key["kind"] == "preference":
+        report = preference.tally(key, given, arguments.max_failed)
+        text = preference.render(report)
+    else:
+        report = verified.tally(key, given, arguments.max_failed, arguments.pretest_right, arguments.annotators)
+        text = verified.render(report)
+    print(text, end="")
     if arguments.json:
         output.write(arguments.json, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     return 0

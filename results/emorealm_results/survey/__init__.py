@@ -1,1 +1,1 @@
-"""A user study of captions: its page, and the tally of its answers."""
+"""Studies in which people answer: which caption is best, and whether questions hold; pages, and the tallies."""

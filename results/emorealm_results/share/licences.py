@@ -22,7 +22,8 @@ _KEY = re.compile(r"(\w*(?:key|token|secret|password)\w*\s*[=:]\s*)[^\s,;]+", re
 
 def without_places(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of either table whose texts name no folder of this machine."""
-    return {**row, **{name: anonymous(row[name]) for name in ("run", "checkpoint", "error") if isinstance(row.get(name), str)}}
+    texts = {name: row.get(name) for name in ("run", "checkpoint", "error")}
+    return {**row, **{name: anonymous(text) for name, text in texts.items() if isinstance(text, str)}}
 
 
 def publishable(sample: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ NOTEBOOK = ROOT / "docs" / "notebooks" / "first_hour.ipynb"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with the notebook below it, eight clips, and two runs: the base says A throughout, the other is right."""
+    """A folder with the notebook below it, eight clips, and two runs: the base says A throughout, DPO is right."""
     home = tmp_path_factory.mktemp("home")
     world = home / "world"
     line = [sys.executable, "-m", "emorealm_tasks.mini.cli", "build", "--clips", "8", "--out", str(world)]

@@ -26,8 +26,10 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     from emorealm_results.share import dataset, hub, model
 
-    hub.check(arguments.to, arguments.dry_run is None)
     places = arguments.places
+    if gone := next((place for place in places if not place.is_dir()), None):
+        stop(f"{gone}: no such folder; name the --output_path of a run, or the folder of a training")
+    hub.check(arguments.to, arguments.dry_run is None)
     models = [place for place in places if model.is_one(place)]
     if models and len(places) > 1:
         stop(f"{models[0]}: is a trained model; push it by itself, a repository holds one")

@@ -157,7 +157,7 @@ def test_no_network_ends_in_one_line(push, run):
 
 @pytest.mark.parametrize("name", ["runs", "a/b/c", "org/na me", "org/x--y", "org/x.git", "../x"])
 def test_a_name_that_is_none_is_refused_before_any_work(push, name, tmp_path):
-    assert "write ORG/NAME" in refusal(push(tmp_path / "nowhere", "--to", name))
+    assert "write ORG/NAME" in refusal(push(tmp_path, "--to", name))
 
 
 @pytest.fixture
@@ -202,3 +202,9 @@ def test_a_dry_run_spares_what_others_put_there(push, run, tmp_path):
     line = refusal(push(run, "--to", "org/runs", "--dry-run", tmp_path))
     assert "notes.txt" in line
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_place_that_is_none_and_a_mixture_are_refused(push, run, trained, tmp_path):
+    assert "nowhere: no such folder" in refusal(push(tmp_path / "nowhere", "--to", "org/runs"))
+    assert "push it by itself" in refusal(push(run, trained, "--to", "org/runs"))
+    assert "leave it out" in refusal(push(run, "--to", "org/runs", "--base", "org/avere"))

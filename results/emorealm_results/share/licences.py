@@ -17,7 +17,7 @@ TERMS = {
 WITHHELD = ("clip", "given_clip", "question", "choices", "gold", "reference")
 """Columns of a sample that are the benchmark's; they are published of the embedded world alone, which is Apache-2.0."""
 _FOLDERS = re.compile(r"(?<![\w/:.])~?/(?:[^\s,;'\"/]+/)+")
-_KEY = re.compile(r"(\w*(?:key|token|secret|password)\w*\s*[=:]\s*)[^\s,;]+", re.IGNORECASE)
+_KEY = re.compile(r"(\w*(?:key|token|secret|password)\s*[=:]\s*)[^\s,;]+", re.IGNORECASE)
 
 
 def without_places(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,9 @@ def run(tmp_path_factory):
     for rows in tasks.values():
         rows[7]["error"] = "/home/somebody/clips/7.mp4: out of memory"
         rows[0]["question"] = "Does the tear show sorrow?"
-    run_folders.write(folder, tasks, pretrained="/home/somebody/weights,api_key=verysecret", asked={"frames": 8})
+    run_folders.write(
+        folder, tasks, pretrained="/home/somebody/weights,api_key=verysecret,max_new_tokens=5", asked={"frames": 8}
+    )
     return folder
 
 
@@ -103,7 +105,7 @@ def test_runs_become_a_private_dataset_with_a_card(hub, run):
     everything = b"".join(made["files"].values())
     for secret in (b"/home/somebody", b"verysecret", hub_stand_in.TOKEN.encode()):
         assert secret not in everything
-    assert "pretrained=weights,api_key=***" in card
+    assert "pretrained=weights,api_key=***,max_new_tokens=5" in card
     assert set(samples.error) == {"", "7.mp4: out of memory"}
 
 

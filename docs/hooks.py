@@ -1,10 +1,12 @@
 """What mkdocs does beyond its configuration: the site has the repository's own tree.
 
 Every page lies where its file lies in the repository, so a relative link or image means the same on the code host and
-on the site, and no text exists twice. Links to files that are no pages lead to the code host. Two sorts of pages have
-no file: the reference, a page for each public module, and "Adding things", the second half of CONTRIBUTING.md.
+on the site, and no text exists twice. Links to files that are no pages lead to the code host. Three sorts of pages
+have no file of their own: the reference, a page for each public module; "Adding things", the second half of
+CONTRIBUTING.md; and notebooks.
 """
 
+import json
 import posixpath
 import re
 import tomllib
@@ -51,6 +53,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             files.remove(file)
     contributing = (ROOT / CONTRIBUTING).read_text(encoding="utf-8")
     made = {f"api/{name}.md": f"# {module}\n\n::: {module}\n" for name, module in API.items()}
+    made |= {page: _notebook(ROOT / page) for page in _pages(config.nav) if page.startswith("docs/notebooks/")}
     made[ADDING] = "# Adding things\n" + contributing.partition(SPLIT)[2].replace("\n### ", "\n## ")
     for page, content in made.items():
         files.append(File.generated(config, page, content=content))
@@ -86,6 +89,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Drop from docstrings what only Sphinx understands."""
     return _ROLE.sub("", html).replace("::</p>", ":</p>") if page.file.src_uri.startswith("api/") else html
+
+
+def _notebook(page: Path) -> str:
+    """The notebook that a page shows: its text, and its code in blocks."""
+    cells = json.loads(page.with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
+    blocks = {"markdown": "{}", "code": "```python\n{}\n```"}
+    return "\n\n".join(blocks[cell["cell_type"]].format("".join(cell["source"])) for cell in cells) + "\n"
 
 
 def _pages(nav: object) -> Iterator[str]:

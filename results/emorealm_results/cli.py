@@ -31,6 +31,8 @@ _VERBS = {
         "emorealm_results.commands.compare",
         "two runs on the same questions: paired differences, changed answers",
     ),
+    "export": ("emorealm_results.commands.export", "runs as tidy tables: Parquet, CSV, JSON Lines"),
+    "push": ("emorealm_results.commands.push", "runs, or a trained model, to the Hugging Face hub with a card"),
     "study": ("emorealm_results.commands.study", "the record of `avem-train study` as the paper's tables and figure"),
     "regress": ("emorealm_results.commands.regress", "for CI: did a run get worse than its baseline?"),
     "audit": ("emorealm_results.commands.audit", "recompute the paper's tables and print what disagrees"),

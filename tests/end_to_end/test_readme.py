@@ -104,7 +104,7 @@ def test_the_base_and_the_trained_omni_are_asked_alike(tiny_omni, tmp_path):
 
 
 LIGHT = ("emorealm", "emorealm-mini", "avem-train")
-OF_A_RUN = ("table", "rescore", "judge-agreement", "leaderboard", "compare", "regress")
+OF_A_RUN = ("table", "rescore", "judge-agreement", "leaderboard", "compare", "regress", "export", "push")
 """Verbs of `emorealm` that read what a run left; their own tests give them one."""
 
 

@@ -43,7 +43,7 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
                 leaderboard_rows.read_rescored(path, content, _free(name or path.stem, found), len(found), models)
             )
         else:
-            for own, folder in _runs(path):
+            for own, folder in runs(path):
                 found.append(leaderboard_rows.read(folder, _free(name or own, found), len(found), models))
     _mark_other_questions(found, studied)
     _note_other_asking(found)
@@ -59,7 +59,7 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _runs(place: Path) -> Iterator[tuple[str, Path]]:
+def runs(place: Path) -> Iterator[tuple[str, Path]]:
     """Name and folder of each run: of one --output_path one, of a folder of several all of them."""
     homes = sorted({path.parent for path in place.rglob(_RESULTS)})
     if place in homes or not homes:

@@ -183,7 +183,7 @@ def report_rows(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The rows of a report of `rescore_run.report`, as far as it alone says them."""
     yield from _question_rows(report.get("benchmarks", {}))
     for task, scored in report.get("recognition", {}).items():
-        shared = _suite_task(task) | {name: scored[name] for name in _COUNTS}
+        shared = suite_task(task) | {name: scored[name] for name in _COUNTS}
         for reading, scores in scored["readings"].items():
             yield from (shared | {"metric": metric, "reading": reading} | score for metric, score in scores.items())
     for task, scored in report.get("descriptions", {}).items():
@@ -209,7 +209,7 @@ def _question_rows(benchmarks: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _description_rows(task: str, scored: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A judge's scores; what other judges say of the same descriptions stands in parts of their own, never ranked."""
     for name, of_judge in scored["judges"].items():
-        shared = _suite_task(task) | {"n": scored["n"], "errors": scored["errors"], "missing": scored["missing"]}
+        shared = suite_task(task) | {"n": scored["n"], "errors": scored["errors"], "missing": scored["missing"]}
         shared |= {"unparsed": of_judge["unjudged"], "note": f"judged by {name}"}
         shared |= {} if name == scored["judge"] else {"part": f"judged by {name}"}
         for criterion, score in of_judge["scores"].items():
@@ -218,7 +218,8 @@ def _description_rows(task: str, scored: Mapping[str, Any]) -> Iterator[dict[str
                 yield shared | {"metric": _EMER.get(criterion, criterion), "reading": reading} | bounds
 
 
-def _suite_task(task: str) -> dict[str, Any]:
+def suite_task(task: str) -> dict[str, Any]:
+    """Benchmark, mini, task and part, as `Row` has them, of a task of recognition or of descriptions."""
     asked = TASK_NAMES[task]
     base = asked.benchmark.removesuffix(MINI)
     mini = asked.benchmark.endswith(MINI)
@@ -243,7 +244,7 @@ def _results_rows(paths: Sequence[Path], known: Collection[str]) -> Iterator[dic
             "unparsed": _count(values, "unjudged_count") if "clue_mean" in values else _unparsed(values, n),
         }
         for metric, reading, score in _suite_scores(values):
-            yield _suite_task(task) | counted | {"metric": metric, "reading": reading} | score
+            yield suite_task(task) | counted | {"metric": metric, "reading": reading} | score
 
 
 def _suite_scores(values: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, float | None]]]:

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = {
-    "emorealm_results": "cli commands tested leaderboard compare survey study paper pages rescore runs console",
+    "emorealm_results": "cli commands tested share leaderboard compare survey study paper pages rescore runs console",
     "avem_train": "cli curation curation.engines curation.stages curation.clients curation.manifests curation.asking "
     "curation.prompts curation.data study nano dpo backbones packing data objectives config",
     "model_adapters": "manifests workers engines in_process external_worker avere decoding base catalogue",

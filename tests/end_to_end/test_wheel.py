@@ -103,7 +103,7 @@ def test_the_light_commands_run(ask):
 
 
 def test_the_embedded_model_answers_and_its_table_is_made(ask, installed):
-    ask("emorealm-mini", "build", "--clips", "24")
+    ask("emorealm-mini", "build", "--clips", "24", "--out", str(MINI_PLACE))
     assert "weights" in ask("emorealm", "check", "--tasks", "emorealm_mini")
     output = ("--batch_size", "8", "--limit", "2", "--log_samples", "--output_path")
     ask("emorealm", "eval", "--tasks", "emorealm_mini", "--model", "avere", *output, "run")

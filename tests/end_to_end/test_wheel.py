@@ -68,7 +68,8 @@ def ask(installed):
     commands, work = installed
 
     def asked(*line):
-        return run(str(commands / line[0]), *line[1:], cwd=work, EMOREALM_CACHE=str(work / "cache"))
+        places = {"EMOREALM_CACHE": str(work / "cache"), "EMOREALM_MINI": str(work / "mini")}
+        return run(str(commands / line[0]), *line[1:], cwd=work, **places)
 
     return asked
 
@@ -103,7 +104,7 @@ def test_the_light_commands_run(ask):
 
 
 def test_the_embedded_model_answers_and_its_table_is_made(ask, installed):
-    ask("emorealm-mini", "build", "--clips", "24", "--out", str(MINI_PLACE))
+    ask("emorealm-mini", "build", "--clips", "24")
     assert "weights" in ask("emorealm", "check", "--tasks", "emorealm_mini")
     output = ("--batch_size", "8", "--limit", "2", "--log_samples", "--output_path")
     ask("emorealm", "eval", "--tasks", "emorealm_mini", "--model", "avere", *output, "run")

@@ -11,7 +11,8 @@ WIDTH = 80
 
 def table(title: str, rows: Sequence[Sequence[str]]) -> str:
     """The first row is the head, the first column words, all others numbers; ends in a newline. At most WIDTH wide."""
-    made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    made.padding = (0, 1, 0, 0)
     for place, head in enumerate(rows[0]):
         made.add_column(head, justify="right" if place else "left", overflow="fold")
     for row in rows[1:]:

@@ -13,6 +13,7 @@ from emorealm_tasks.metrics import description
 from emorealm_tasks.metrics.description import CRITERIA
 
 _SHOWN = ("strict", "official")
+_FLOORS = {"blind": "blind", "shuffled": "shuf.", "likelihood": "likely"}
 _FAILURES = ("unparsed", "errors", "missing")
 
 
@@ -55,7 +56,7 @@ def _readings(parts: Mapping[str, Any]) -> list[tuple[str, list[list[str]]]]:
 
 def _tasks(parts: Mapping[str, Any], reading: str) -> list[list[str]]:
     floors = [floor for floor in FLOORS if floor in parts]
-    rows = [["task", "n", "accuracy", "F1", *(floor.replace("likelihood", "likely") for floor in floors)]]
+    rows = [["task", "n", "accuracy", "F1", *(_FLOORS[floor] for floor in floors)]]
     for task, scored in parts[FULL]["tasks"].items():
         scores = scored["readings"][reading]
         others = [parts[floor]["tasks"].get(task, {}).get("readings", {}).get(reading, {}) for floor in floors]

@@ -37,6 +37,8 @@ def table(results: Mapping[str, Any]) -> str:
             bounds = "" if low is None or high is None else f"[{_shown(low)}, {_shown(high)}]"
             others = [_shown(of_task.get(key)) for key in ("accuracy_strict", "unparsed_rate")]
             rows.append([name, _shown(of_task[_MAIN[place]]), bounds, *others])
+    if not any(row[2] for row in rows[1:]):  # groups alone: their intervals need the samples
+        rows = [[*row[:2], *row[3:]] for row in rows]
     return terminal.table("", rows).rstrip() if len(rows) > 1 else ""
 
 

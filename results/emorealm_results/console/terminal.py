@@ -11,13 +11,13 @@ WIDTH = 80
 
 def table(title: str, rows: Sequence[Sequence[str]]) -> str:
     """The first row is the head, the first column words, all others numbers; ends in a newline. At most WIDTH wide."""
-    made = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     made.padding = (0, 1, 0, 0)
     for place, head in enumerate(rows[0]):
         made.add_column(head, justify="right" if place else "left", overflow="fold")
     for row in rows[1:]:
         made.add_row(*row)
-    return text(made)
+    return (text(title) if title else "") + text(made)
 
 
 def text(shown: Table | str) -> str:

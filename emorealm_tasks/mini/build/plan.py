@@ -12,20 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.mini.build.sizes import sizes
 from emorealm_tasks.mini.language import questions
 from emorealm_tasks.mini.language.questions import Option, Question
 from emorealm_tasks.mini.world.cues import BY_NAME, affect_cues, scene_cues
 from emorealm_tasks.mini.world.sampling import Clip, other_emotion, sample_audio, sample_video
 
 Item = TypeVar("Item")
-SHARES = {
-    "reasoning_basic_audio": 972,
-    "reasoning_basic_video": 1024,
-    "modality_agreement": 456,
-    "reasoning_stress_audio": 820,
-    "reasoning_stress_video": 728,
-}
-"""Questions of each task in the benchmark (Table 1)."""
 CHANCE = {
     "reasoning_basic_audio": 25.0,
     "reasoning_basic_video": 25.0,
@@ -34,7 +27,6 @@ CHANCE = {
     "reasoning_stress_video": 50.0,
 }
 """Percent that no text-only reader can exceed in expectation: every text is asked once with each of its answers."""
-QUESTIONS_PER_CLIP = 4000 / 2649
 
 
 @dataclass
@@ -186,21 +178,6 @@ def _with_scene_cue(rng: np.random.Generator, fields: dict[str, Any], name: str,
         return fields
     free = [slot for slot in slots if fields[slot] not in side.there] or slots
     return {**fields, str(rng.choice(free)): name}
-
-
-def sizes(clips: int) -> dict[str, int]:
-    """Questions of each task for a number of clips: the benchmark's proportions and questions a clip, whole groups.
-
-    Raises ValueError where a task would get no question.
-    """
-    total = clips * QUESTIONS_PER_CLIP
-    counts = {}
-    for task, share in SHARES.items():
-        group = 2 if task == "modality_agreement" else 4
-        counts[task] = round(total * share / sum(SHARES.values()) / group) * group
-    if not all(counts.values()):
-        raise ValueError(f"{clips} clips are too few for a question of every task: at least 8 are needed")
-    return counts
 
 
 @dataclass

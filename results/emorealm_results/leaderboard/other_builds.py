@@ -11,7 +11,7 @@ from emorealm_results.leaderboard.rows import RUN, Measured
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.runs import benchmark
 from emorealm_results.runs.samples import FULL
-from emorealm_tasks.mini.build.plan import sizes
+from emorealm_tasks.mini.build.sizes import sizes
 from emorealm_tasks.mini.world.sampling import TEST_CLIPS
 
 Sizes = Mapping[str, int]

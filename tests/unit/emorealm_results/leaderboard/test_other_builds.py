@@ -6,7 +6,7 @@ import run_folders
 from emorealm_results import cli
 from emorealm_results.leaderboard import inputs, other_builds
 from emorealm_results.runs import benchmark
-from emorealm_tasks.mini.build.plan import sizes
+from emorealm_tasks.mini.build.sizes import sizes
 from emorealm_tasks.mini.build.split import VERSION
 from emorealm_tasks.mini.world.sampling import TEST_CLIPS
 

@@ -157,15 +157,21 @@ def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _completing(save: Callable[..., Any]) -> Callable[..., Any]:
-    """EvaluationTracker.save_results_aggregated, which also says how the model was asked.
+    """EvaluationTracker.save_results_aggregated, which also says how the model was asked, and which benchmark.
 
     The password of an address among the model's arguments is left out. The files get a name that is no other run's.
     """
 
     @functools.wraps(save)
     def save_results_aggregated(self: Any, results: dict[str, Any], samples: Any, datetime_str: str) -> None:
+        from emorealm_tasks.benchmarks import identity
+
         if ways := request_settings.by_task(results.get("configs") or {}):
             results["asked"] = ways
+        if weights := current_run.weights():
+            results["weights"] = weights
+        if benchmarks := identity.by_task(results.get("results") or {}):
+            results["benchmark"] = benchmarks
         results |= _each_text(results, lambda text: clean(without_secrets(text)))
         date = outcome.claimed(self.output_path, self.general_config_tracker.model_name_sanitized, datetime_str)
         save(self, results=results, samples=samples, datetime_str=date)

@@ -25,6 +25,8 @@ DECODERS = ("pyav", "decord")
 JUDGES = ("live", "batch", "later", "cues")
 RAVDESS_CHANNELS = ("speech", "song", "both")
 RAVDESS_MODALITIES = ("audiovisual", "video", "audio")
+MINI = "test-800-clips-seed-0-v1"
+"""Name of the folder of the embedded benchmark: what it was built with (`mini.build.split.folder_name`)."""
 _CHOICES = {
     "av_mode": AV_MODES,
     "decoder": DECODERS,
@@ -50,8 +52,8 @@ class Settings:
     """Folder under which part_1/1.mp4 lies."""
     audios: Path | None = None
     """Folder under which part_1/1.wav lies; None = a wav beside its mp4, or else the sound in the mp4."""
-    mini: Path = Path("~/.cache/emorealm/emorealm-mini/test")
-    """Folder of a built EmoReAlM-Mini; `load` takes <cache>/emorealm-mini/test where none is set."""
+    mini: Path = Path("~/.cache/emorealm/emorealm-mini", MINI)
+    """Folder of a built EmoReAlM-Mini; `load` takes `standard_mini` where none is set."""
     cache: Path = Path("~/.cache/emorealm")
     """Where extracted sound and the results of probing clips are kept."""
     avere: Path | None = None
@@ -120,8 +122,13 @@ def load() -> Settings:
             values[field.name] = _parse(field, os.environ[variable], variable)
     settings = Settings(**values)
     cache = settings.cache.expanduser().resolve()
-    mini = settings.mini if "mini" in values else cache / "emorealm-mini" / "test"
-    return dataclasses.replace(settings, cache=cache, mini=mini)
+    settings = dataclasses.replace(settings, cache=cache)
+    return settings if "mini" in values else dataclasses.replace(settings, mini=standard_mini(settings))
+
+
+def standard_mini(settings: Settings) -> Path:
+    """Where the embedded benchmark is built and looked for unless a place is named; other builds lie beside it."""
+    return settings.cache / "emorealm-mini" / MINI
 
 
 def _settable() -> list[dataclasses.Field[Any]]:

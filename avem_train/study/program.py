@@ -25,7 +25,7 @@ from avem_train.study.arms import Arm, Choices
 from avem_train.study.worker import Job
 from emorealm_tasks import settings as roots
 from emorealm_tasks.errors import stop
-from emorealm_tasks.mini.build.split import VERSION, build, built_with, complete
+from emorealm_tasks.mini.build.split import build, built_with, complete, wanted
 from emorealm_tasks.mini.language import preferences
 
 SPLITS = ("test", "validation")
@@ -200,11 +200,9 @@ def built(place: Path, split: str, clips: int, seed: int, letters: float | None 
 
     Builds it where it is missing or of an older version. Stops at numbers that no split can be built with.
     """
-    wanted = {"version": VERSION, "split": split, "clips": clips, "seed": seed}
-    wanted |= {} if letters is None else {"letters": letters}
     own = place / "worlds" / "-".join(map(str, (split, clips, seed, *([] if letters is None else [letters]))))
     for folder in (roots.load().mini, own):
-        if complete(folder) and built_with(folder) == wanted:
+        if complete(folder) and built_with(folder) == wanted(split, clips, seed, letters):
             return folder
     print(f"building {own}", flush=True)
     try:

@@ -24,7 +24,7 @@ class Column(NamedTuple):
     reading: str = "strict"
 
 
-UNPARSED = {f"unparsed_{bound or 'rate'}": Column("unparsed_rate", bound) for bound in BOUNDS}
+UNPARSED = {"unparsed_rate": Column("unparsed_rate")}
 
 
 def bounded(named: Mapping[str, str], reading: str) -> dict[str, Column]:
@@ -57,10 +57,8 @@ def metric_list(
     ]
 
 
-def _better(name: str) -> bool | None:
-    """Whether more of it is better; None where neither is."""
-    if name.startswith(("yes_rate", "count")):  # of yes half is right
-        return None
+def _better(name: str) -> bool:
+    """Whether more of it is better."""
     return not name.startswith(("unparsed", "errors", "dropped", "unjudged", *LEFT_OUT)) and not name.endswith("spread")
 
 

@@ -1,10 +1,10 @@
 """A model's reply -> a record, and records -> the rows of lmms-eval's table.
 
 lmms-eval calls `process_results` for each question and one aggregation for each metric and task. All numbers come
-from `emorealm_tasks.metrics` and `emorealm_tasks.metrics.intervals`; here they only get names. A score has the rows
-`<score>_<reading>`, `<score>_low_<reading>`, `<score>_high_<reading>` (percent, and the ends of its 95% interval over
-clips). The accuracy of the official reading is called `emorealm_score`: it is the row that carries each sample's
-record.
+from `emorealm_tasks.metrics` and `emorealm_tasks.metrics.intervals`; here they only get names. The rows are few: the
+accuracy of the official reading (`emorealm_score`, the row that carries each sample's record) with the ends of its 95%
+interval over clips, that of the strict reading, what did not parse or failed, and what groups average. Everything else
+is made from the records (`emorealm rescore`).
 """
 
 import math
@@ -13,17 +13,14 @@ from collections.abc import Sequence
 
 from emorealm_tasks import answers, metrics
 from emorealm_tasks.answers import choices
-from emorealm_tasks.answers.released import SUBTASKS
-from emorealm_tasks.benchmarks.emorealm import YES_NO_TASKS
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.harness import columns, failures, samples
 from emorealm_tasks.harness.columns import Column
 from emorealm_tasks.harness.samples import Read, Reply
 from emorealm_tasks.metrics import Record, intervals
 
-READINGS = ("official", "strict")
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)\b", re.IGNORECASE)
-_TABLE5 = {  # columns of the paper's Table 5 (Section D.5) that are no other row: which tasks, which of their scores
+_TABLE5 = {  # columns of the paper's Table 5 (Section D.5): which tasks, which of their scores
     "table5_basic": ("basic", "accuracy"),
     "table5_agree": ("agreement", "f1"),
     "table5_stress": ("stress", "f1"),
@@ -112,10 +109,10 @@ def unweighted_mean(values: Sequence[float | None], sizes: Sequence[int], weight
 
 def _columns() -> dict[str, Column]:
     """Metric name -> column; a sub-task's score is accuracy."""
-    named = {"accuracy": "accuracy", **{score: score for score in metrics.YES_NO_SCORES}}
-    named |= {f"sub_{subtask}": "accuracy" for subtask in SUBTASKS}
-    found = {name: column for reading in READINGS for name, column in columns.bounded(named, reading).items()}
+    found = columns.bounded({"accuracy": "accuracy"}, "official")
     del found["accuracy_official"]  # it is emorealm_score
+    found |= {"accuracy_strict": Column("accuracy")}
+    found |= {f"sub_{kind}_official": Column("accuracy", "", "official") for kind in ("spurious", "hallucination")}
     found |= {name: Column(score, "", "official") for name, (_, score) in _TABLE5.items()}
     return found | columns.UNPARSED | {"errors_count": Column("errors")}
 
@@ -135,6 +132,4 @@ def _concerns(name: str, doc: Row) -> bool:
     """Whether a question counts towards a metric."""
     if name in _TABLE5:
         return _TABLE5[name][0] in doc["task"]
-    if name.startswith("sub_"):
-        return bool(doc["subtask"]) and name.startswith(f"sub_{doc['subtask']}_")
-    return _COLUMNS[name][0] not in metrics.YES_NO_SCORES or doc["task"] in YES_NO_TASKS
+    return not name.startswith("sub_") or (bool(doc["subtask"]) and name.startswith(f"sub_{doc['subtask']}_"))

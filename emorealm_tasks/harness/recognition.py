@@ -1,8 +1,8 @@
 """A reply about a clip's emotion -> a record, and records -> the rows of lmms-eval's table.
 
 As `emorealm_tasks.harness.multiple_choice` does for EmoReAlM: all numbers come from
-`emorealm_tasks.metrics.recognition`, here they get names. A score has the rows `<score>_<reading>`,
-`<score>_low_<reading>` and `<score>_high_<reading>` (percent, and the ends of its 95% interval over clips).
+`emorealm_tasks.metrics.recognition`, here they get names. A score has the row `<score>_<reading>` and, in the strict
+reading, `<score>_low_strict` and `<score>_high_strict` (percent, and the ends of its 95% interval over clips).
 `emotion_score` is WAR in the strict reading: it is the row that carries each sample's record.
 """
 
@@ -76,20 +76,19 @@ def _value(name: str, records: list[Record]) -> float | None:
         return columns.end(_intervals(records, reading)[score], bound)
     if score in _COUNTS:
         return float(recognition.counts(records)[score])
-    if score in emotions.EMOTIONS:
-        return float(recognition.counts(records)["by_class"][score])
     return recognition.scores(records, reading).get(score)
 
 
 def _columns() -> dict[str, Column]:
-    """Metric name -> column; a count's score is its name in `recognition.counts`, or the class counted."""
+    """Metric name -> column; a count's score is its name in `recognition.counts`."""
     found: dict[str, Column] = {}
     for reading in recognition.READINGS:
-        found |= columns.bounded({score: score for score in recognition.AVERAGES}, reading)
+        shown = columns.bounded({score: score for score in recognition.AVERAGES}, reading)
+        found |= {name: column for name, column in shown.items() if reading == "strict" or not column.bound}
         found |= {f"recall_{label}_{reading}": Column(f"recall_{label}", "", reading) for label in emotions.EMOTIONS}
     del found["war_strict"]  # it is emotion_score
     found |= columns.UNPARSED | {"errors_count": Column("errors"), "dropped_count": Column("dropped")}
-    return found | {f"count_{label}": Column(label) for label in emotions.EMOTIONS}
+    return found
 
 
 _COUNTS = ("unparsed_rate", "errors", "dropped")

@@ -15,7 +15,7 @@ Record = TypeVar("Record", types.Record, recognition.Record)
 
 
 class Reply(str):
-    """What one sample adds to one metric. Saved as the letter that was read; in memory it carries the whole record."""
+    """What one sample adds to one metric: in memory the whole record; saved as "", since the main metric holds that."""
 
     metric: str
     record: Any
@@ -48,7 +48,7 @@ def media(doc: Row) -> types.Given | str:
 
 def reply(metric: str, record: Mapping[str, Any]) -> Reply:
     """What a sample adds to one of the columns."""
-    made = Reply(record.get("strict", record.get(metric, "")))
+    made = Reply(record[metric] if metric in LEFT_OUT else "")
     made.metric, made.record = metric, record
     return made
 

@@ -1,12 +1,13 @@
 """The command `emorealm-mini`: builds the embedded benchmark, and draws a contact sheet of its clips."""
 
+import argparse
 import sys
 from pathlib import Path
 
 from emorealm_tasks import versions
 from emorealm_tasks.command_line import Parser, count, of_command, parsed
-from emorealm_tasks.errors import ends_with_its_reader
-from emorealm_tasks.mini.language.preferences import FILE, LETTERS
+from emorealm_tasks.errors import ends_with_its_reader, stop
+from emorealm_tasks.mini.language.preferences import LETTERS
 from emorealm_tasks.mini.world.sampling import SPLITS, TEST_CLIPS
 
 
@@ -14,14 +15,16 @@ def _parser() -> Parser:
     parser = of_command("emorealm-mini", __doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     build = verbs.add_parser("build", help="render clips and write their questions")
-    build.add_argument("--out", type=Path, help="folder to write (default: where the emorealm_mini tasks look)")
+    build.add_argument(
+        "--out", type=Path, help="folder (default: EMOREALM_MINI, else one named after split, clips, seed)"
+    )
     build.add_argument("--split", choices=SPLITS, default="test")
     size = f"number of clips (default {TEST_CLIPS}: about 1,200 questions)"
     build.add_argument("--clips", type=count(), default=TEST_CLIPS, help=size)
     build.add_argument("--seed", type=count(0), default=0)
     letters = f"train split: preference records instead of instructions, a SHARE of them by letter (default {LETTERS})"
     build.add_argument("--preferences", type=float, nargs="?", const=LETTERS, metavar="SHARE", help=letters)
-    build.add_argument("--if-missing", action="store_true", help="do nothing where the folder is complete")
+    build.add_argument("--if-missing", action="store_true", help="do nothing where the folder holds just that")
     sheet = verbs.add_parser("sheet", help="draw clips, their sound and their questions as one PNG")
     sheet.add_argument("--data", type=Path, help="a built folder (default: where the emorealm_mini tasks look)")
     sheet.add_argument("--out", type=Path, required=True, help="PNG to write")
@@ -42,14 +45,27 @@ def main(argv: list[str] | None = None) -> int:
         draw_sheet(args.data or settings.load().mini, args.out, args.clips)
         print(f"wrote {args.out}")
         return 0
-    from emorealm_tasks.mini.build.split import build, complete
+    return _build(args)
 
-    out = args.out or settings.load().mini
-    if args.if_missing and complete(out) and (args.preferences is None or (out / FILE).exists()):
+
+def _build(args: argparse.Namespace) -> int:
+    """The verb `build`; returns the exit status."""
+    from emorealm_tasks import settings
+    from emorealm_tasks.mini.build import split
+
+    what = args.split, args.clips, args.seed, args.preferences
+    current = settings.load()
+    standard = settings.standard_mini(current)
+    own = current.mini if current.mini != standard else standard.with_name(split.folder_name(*what))
+    out = args.out or own
+    if args.if_missing and split.complete(out):
+        if (found := split.built_with(out)) != (other := split.wanted(*what)):
+            shown = [", ".join(f"{key} {value}" for key, value in about.items()) for about in (found, other)]
+            stop(f"{out} holds another build ({shown[0]}) than {shown[1]}; name another folder with --out")
         print(f"{out} is there already")
         return 0
     try:
-        counts = build(out, args.split, args.clips, args.seed, args.preferences)
+        counts = split.build(out, *what)
     except ValueError as error:
         print(f"emorealm-mini: {error}", file=sys.stderr)
         return 2
@@ -62,6 +78,8 @@ def main(argv: list[str] | None = None) -> int:
     print(f"wrote {args.clips} clips to {out}")
     for task, number in sorted(counts.items()):
         print(f"  {task:26s} {number:5d} {'questions' if args.preferences is None else 'records'}")
+    if args.split != "train" and out not in (current.mini, args.out):
+        print(f"the emorealm_mini tasks ask it where EMOREALM_MINI={out}")
     return 0
 
 

@@ -17,7 +17,7 @@ from loguru import logger
 from tqdm import tqdm
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.harness import media_log, request_settings, response_cache
+from emorealm_tasks.harness import current_run, media_log, request_settings, response_cache
 from model_adapters.base import arguments
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
@@ -87,7 +87,8 @@ class _Avere(lmms):
         adapter = chosen.adapter or weights.adapter
         self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
         self.processor = loading.load_processor(weights.folder)
-        folders = (folder for folder in (weights.folder, adapter) if folder)
+        folders = [folder for folder in (weights.folder, adapter) if folder]
+        current_run.note_weights(" + ".join(Path(folder).expanduser().name for folder in folders))
         self.fingerprint = "+".join(fingerprint(Path(folder).expanduser()) for folder in folders)
 
     def ways(self) -> dict[str, Any]:

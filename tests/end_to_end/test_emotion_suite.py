@@ -41,7 +41,7 @@ def world(tmp_path_factory):
     variables = {"EMOREALM_MINI": str(folder / "mini"), "EMOREALM_CACHE": str(folder / "cache")}
     built = run("emorealm-mini", "build", "--clips", "40", **variables)
     assert built.returncode == 0, built.stderr
-    again = run("emorealm-mini", "build", "--if-missing", **variables)
+    again = run("emorealm-mini", "build", "--if-missing", "--clips", "40", **variables)
     assert "is there already" in again.stdout
     return folder, variables
 
@@ -106,9 +106,8 @@ def test_every_benchmark_of_the_suite_is_answered(nano):
         scores = {key.split(",")[0]: value for key, value in results[task].items() if "_stderr" not in key}
         assert scores["uar_low_strict"] <= scores["uar_strict"] <= scores["uar_high_strict"]
         assert scores["errors_count"] == 0
-        counts = [value for key, value in scores.items() if key.startswith("count_")]
-        assert sum(counts) == len(samples[task])
-        assert len(counts) == (5 if "mer" in task else 7)
+        recalls = [key for key in scores if key.startswith("recall_") and key.endswith("_strict")]
+        assert len(recalls) == (5 if "mer" in task else 7)
 
 
 def test_avere_nano_recognises_most_emotions_of_its_world(nano):
@@ -129,7 +128,7 @@ def test_records_tell_what_was_asked_given_and_read(nano):
 
 def test_the_run_is_scored_again_and_shown(nano, world):
     folder, variables = world
-    done = run("emorealm", "rescore", str(folder / "nano"), **variables)
+    done = run("emorealm", "rescore", str(folder / "nano"), "--json", "-", **variables)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     for task in MINI:
@@ -138,7 +137,7 @@ def test_the_run_is_scored_again_and_shown(nano, world):
             assert nano[1][task][f"{row},none"] == pytest.approx(again["readings"]["strict"][value]["value"])
         assert nano[1][task]["uar_official,none"] == pytest.approx(again["readings"]["official"]["uar"]["value"])
         assert sum(map(sum, (row.values() for row in again["confusion"]["strict"].values()))) == again["n"]
-    shown = run("emorealm", "table", str(folder / "nano"), **variables)
+    shown = run("emorealm", "table", str(folder / "nano"), "--markdown", **variables)
     assert shown.returncode == 0, shown.stderr
     for words in (
         "emorealm_mini: avere",

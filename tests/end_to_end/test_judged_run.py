@@ -87,7 +87,7 @@ def test_the_harness_asks_the_model_and_saves_what_it_said(run, environment):
 def test_scoring_and_judging_again_cost_no_request(run, environment):
     _, saved = run
     dead = {"EMOREALM_JUDGE_BASE_URL": "http://127.0.0.1:9/v1", "EMOREALM_JUDGE_RETRIES": "0"}
-    again = command(environment, "emorealm", "rescore", environment["RUN"], "--judge", "live", **dead)
+    again = command(environment, "emorealm", "rescore", environment["RUN"], "--judge", "live", "--json", "-", **dead)
     assert again.returncode == 0, again.stderr
     report = json.loads(again.stdout)["descriptions"]["emer_mini"]
     assert list(report["judges"]) == ["cues", NAME]
@@ -101,7 +101,7 @@ def test_scoring_and_judging_again_cost_no_request(run, environment):
 
 
 def test_the_table_and_the_agreement_name_both_judges(run, environment):
-    table = command(environment, "emorealm", "table", environment["RUN"])
+    table = command(environment, "emorealm", "table", environment["RUN"], "--markdown")
     assert f"| {NAME} | {CLIPS} " in table.stdout
     assert "LIMITED RUN" in table.stdout
     compared = command(environment, "emorealm", "judge-agreement", environment["RUN"], "--judges", "cues", "smollm2")

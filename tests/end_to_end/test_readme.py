@@ -134,6 +134,7 @@ def test_light_commands_run(command, tmp_path):
         build = [BIN / "emorealm-mini", "build", "--out", "data/mini", "--clips", "40"]
         subprocess.run(build, cwd=tmp_path, check=True)
     if command == ["emorealm", "check"]:
+        env["EMOREALM_MINI"] = str(tmp_path / "mini")
         subprocess.run([BIN / "emorealm-mini", "build", "--clips", "40"], cwd=tmp_path, env=env, check=True)
     done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stdout + done.stderr

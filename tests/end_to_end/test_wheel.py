@@ -68,7 +68,8 @@ def ask(installed):
     commands, work = installed
 
     def asked(*line):
-        return run(str(commands / line[0]), *line[1:], cwd=work, EMOREALM_CACHE=str(work / "cache"))
+        places = {"EMOREALM_CACHE": str(work / "cache"), "EMOREALM_MINI": str(work / "mini")}
+        return run(str(commands / line[0]), *line[1:], cwd=work, **places)
 
     return asked
 

@@ -29,7 +29,16 @@ def records(task, count=8):
 
 
 def write(
-    folder, tasks, *, date="20261121_101500", limit=None, missing=0, model="avere", pretrained="nano", asked=None
+    folder,
+    tasks,
+    *,
+    date="20261121_101500",
+    limit=None,
+    missing=0,
+    model="avere",
+    pretrained="nano",
+    asked=None,
+    benchmark=None,
 ):
     """A run of tasks {lmms-eval name: records} under folder."""
     model_args = f"pretrained={pretrained}" if pretrained else ""
@@ -51,6 +60,7 @@ def write(
         "git_hash": "abc123",
     }  # fmt: skip
     results |= {"asked": dict.fromkeys(tasks, asked)} if asked else {}
+    results |= {"benchmark": dict.fromkeys(tasks, benchmark)} if benchmark else {}
     tracker.save_results_aggregated(results, samples, date)
     for name, rows in samples.items():
         tracker.save_results_samples(name, rows)

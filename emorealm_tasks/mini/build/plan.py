@@ -5,27 +5,20 @@ question of two clips (yes and no), a Basic question of four (each option is rig
 text can do no better than chance, exactly 50% and 25%. Wording and option order are drawn again each time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
 
 from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.mini.build.sizes import sizes
 from emorealm_tasks.mini.language import questions
 from emorealm_tasks.mini.language.questions import Option, Question
 from emorealm_tasks.mini.world.cues import BY_NAME, affect_cues, scene_cues
 from emorealm_tasks.mini.world.sampling import Clip, other_emotion, sample_audio, sample_video
 
 Item = TypeVar("Item")
-SHARES = {
-    "reasoning_basic_audio": 972,
-    "reasoning_basic_video": 1024,
-    "modality_agreement": 456,
-    "reasoning_stress_audio": 820,
-    "reasoning_stress_video": 728,
-}
-"""Questions of each task in the benchmark (Table 1)."""
 CHANCE = {
     "reasoning_basic_audio": 25.0,
     "reasoning_basic_video": 25.0,
@@ -34,7 +27,6 @@ CHANCE = {
     "reasoning_stress_video": 50.0,
 }
 """Percent that no text-only reader can exceed in expectation: every text is asked once with each of its answers."""
-QUESTIONS_PER_CLIP = 4000 / 2649
 
 
 @dataclass
@@ -188,21 +180,6 @@ def _with_scene_cue(rng: np.random.Generator, fields: dict[str, Any], name: str,
     return {**fields, str(rng.choice(free)): name}
 
 
-def sizes(clips: int) -> dict[str, int]:
-    """Questions of each task for a number of clips: the benchmark's proportions and questions a clip, whole groups.
-
-    Raises ValueError where a task would get no question.
-    """
-    total = clips * QUESTIONS_PER_CLIP
-    counts = {}
-    for task, share in SHARES.items():
-        group = 2 if task == "modality_agreement" else 4
-        counts[task] = round(total * share / sum(SHARES.values()) / group) * group
-    if not all(counts.values()):
-        raise ValueError(f"{clips} clips are too few for a question of every task: at least 25 are needed")
-    return counts
-
-
 @dataclass
 class _Draft:
     """A clip being planned."""
@@ -260,6 +237,22 @@ def _agreement_drafts(rng: np.random.Generator, pools: dict[str, list[Side]], co
     return drafts
 
 
+def _least(drafts: Sequence[_Draft], pools: Mapping[str, Sequence[Side]]) -> int:
+    """How many clips are needed at least: those drafted, and one for each half of the larger pool."""
+    return len(drafts) + max(map(len, pools.values()))
+
+
+def _fill(drafts: Sequence[_Draft], pools: Mapping[str, list[Side]]) -> None:
+    """Move halves out of the pools into drafts, in place of unasked halves of the same emotion."""
+    for draft in drafts:
+        for modality, pool in pools.items():
+            emotion = getattr(draft, modality).emotion
+            at = next((i for i, side in enumerate(pool) if side.emotion == emotion), None)
+            if modality not in draft.asked and at is not None:
+                setattr(draft, modality, pool.pop(at))
+                draft.asked = (*draft.asked, modality)
+
+
 def _single_drafts(rng: np.random.Generator, sides: Sequence[Side]) -> list[_Draft]:
     """A clip for each half, its other half of the same emotion as often as of another."""
     drafts = []
@@ -272,8 +265,13 @@ def _single_drafts(rng: np.random.Generator, sides: Sequence[Side]) -> list[_Dra
 def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
     """All clips, in random order; as many have a question about each half as `clips` makes necessary."""
     counts = sizes(clips)
-    pools = _pools(rng, counts)
-    drafts = _agreement_drafts(rng, pools, counts["modality_agreement"])
+    while True:
+        pools = _pools(rng, counts)
+        drafts = _agreement_drafts(rng, pools, counts["modality_agreement"])
+        if _least(drafts, pools) > clips:  # fewer than ten: each must ask as much as it can
+            _fill(drafts, pools)
+        if _least(drafts, pools) <= clips:
+            break
     left = {modality: len(pool) for modality, pool in pools.items()}
     pairs = int(np.clip(len(drafts) + sum(left.values()) - clips, 0, min(left.values())))
     for video, audio in zip(pools["video"][:pairs], pools["audio"][:pairs], strict=True):
@@ -284,7 +282,7 @@ def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
 
 
 def plan(rng: np.random.Generator, clips: int) -> list[tuple[Clip, list[Question]]]:
-    """A balanced split of about `clips` clips (exact but for rounding to whole groups), each with its questions."""
+    """A balanced split of `clips` clips, each with its questions. Raises ValueError for fewer than 8."""
     planned = []
     for draft in _drafts(rng, clips):
         clip = Clip(seed=int(rng.integers(2**31)), **_drawn(rng, draft.video), **_drawn(rng, draft.audio))

@@ -31,6 +31,21 @@ FLOOR_CLIPS = 4000
 """Clips planned (never rendered) to fit the text-only classifier on."""
 
 
+def folder_name(split: str, clips: int, seed: int, letters: float | None = None) -> str:
+    """The name of the folder of a build that is given none: all that decides its content.
+
+    The hash of its questions is no part of it: whoever looks for the folder would have to plan the questions first.
+    """
+    records = "" if letters is None else f"-preferences-{letters:g}"
+    return f"{split}-{clips}-clips-seed-{seed}-v{VERSION}{records}"
+
+
+def wanted(split: str, clips: int, seed: int, letters: float | None = None) -> dict[str, Any]:
+    """What `built_with` says of a folder that was built with these."""
+    about = {"version": VERSION, "split": split, "clips": clips, "seed": seed, "letters": letters}
+    return {key: value for key, value in about.items() if value is not None}
+
+
 def name(number: int) -> str:
     """Path of a clip below the folder of videos, in DFEW's manner."""
     return f"part_1/{number + 1}.mp4"
@@ -122,8 +137,7 @@ def build(
             out, clip_pool.pool((clip, out / "videos" / name(n)) for n, (clip, _) in enumerate(content))
         )
         write_json(out / "floor.json", {"exact": CHANCE, "bag_of_words": text_floor.bag_of_words(known, questions)})
-    about = {"version": VERSION, "split": split, "clips": len(content), "seed": seed, "letters": letters}
-    write_json(out / "build.json", {key: value for key, value in about.items() if value is not None})
+    write_json(out / "build.json", wanted(split, len(content), seed, letters))
     write_json(out / "emorealm_v1.json", questions)
     return dict(counts)
 

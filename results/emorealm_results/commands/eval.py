@@ -2,7 +2,8 @@
 
 lmms-eval prints a failed evaluation's traceback and ends with status 0; a results file that cannot be written is one
 warning among many. Here the status is 0 only when every task that was asked has its results, on disk where
-`--output_path` names a place. All arguments are lmms-eval's own.
+`--output_path` names a place. All arguments are lmms-eval's own; without `--verbosity` it
+prints progress, warnings and a short table only.
 """
 
 import sys
@@ -12,6 +13,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from emorealm_results.console import quiet
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import outcome
 from emorealm_tasks.untrusted import Unreadable
@@ -48,6 +50,9 @@ def main(argv: Sequence[str]) -> int:
     from lmms_eval.cli import dispatch
 
     evaluations = watch()
+    if argv[0].startswith("-") and not any(argument.startswith("--verbosity") for argument in argv):
+        argv = [*argv, "--verbosity", "WARNING"]
+        quiet.shorten()
     sys.argv = ["lmms-eval", *argv]
     dispatch.main()
     problems = [line for evaluation in evaluations for line in evaluation.problems()]

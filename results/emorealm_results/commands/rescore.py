@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.console import output
-from emorealm_results.rescore import scores
+from emorealm_results.rescore import narrow, scores
 from emorealm_results.rescore.report import report
 from emorealm_results.runs import descriptions as judged
 from emorealm_results.runs import saved
@@ -23,7 +23,7 @@ _JUDGES = tuple(name for name in settings.JUDGES if name != "later")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print the scores as JSON; 2 when the judge fails, NOT_FINISHED while its batch is under way."""
+    """Print a summary or write all scores; 2 when the judge fails, NOT_FINISHED while its batch is under way."""
     parser = _parser()
     arguments = parser.parse_args(argv)
     if not 0 < arguments.level < 1 or arguments.resamples < 1:
@@ -40,11 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = _judge(run.descriptions, current, arguments.judge)
     words = words_of(lexicon.read(arguments.lexicon)) if arguments.lexicon else None
     bootstrap = scores.Bootstrap(arguments.resamples, arguments.seed, arguments.level)
-    text = json.dumps(report(run, bootstrap, words), indent=2, ensure_ascii=False)
+    scored = report(run, bootstrap, words)
     if arguments.json is None:
-        print(text)
+        print(narrow.render({arguments.run_dir.resolve().name: scored}), end="")
     else:
-        output.write(arguments.json, text + "\n")
+        text = json.dumps(scored, indent=2, ensure_ascii=False) + "\n"
+        if str(arguments.json) == "-":
+            print(text, end="")
+        else:
+            output.write(arguments.json, text)
     return status
 
 
@@ -67,7 +71,7 @@ def _judge(descriptions: judged.Descriptions, current: settings.Settings, mode: 
 def _parser() -> Parser:
     parser = Parser(prog="emorealm rescore", description=__doc__.splitlines()[0])
     parser.add_argument("run_dir", type=Path, metavar="RUN_DIR", help="the --output_path of a run with --log_samples")
-    where = "write the scores there instead of printing them; emorealm leaderboard takes the file"
+    where = "write all scores there instead of a summary, - for stdout; emorealm leaderboard takes the file"
     parser.add_argument("--json", type=Path, metavar="OUT", help=where)
     parser.add_argument("--questions", type=Path, metavar="FILE",
                         help="emorealm_v1.json, to join a foreign or older run with by id")  # fmt: skip

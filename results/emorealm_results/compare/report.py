@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from emorealm_results.compare import pairs
 from emorealm_results.console.markdown import table
 from emorealm_results.rescore.table import GROUP_COLUMNS, NAMES
+from emorealm_results.runs import benchmark as builds
 from emorealm_results.runs import descriptions, request_settings, saved
 from emorealm_tasks import settings
 from emorealm_tasks.judge.live import name as judge_name
@@ -34,6 +35,7 @@ def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved
     """:func:`compare` of the runs' tasks as :func:`pairs.pair` has them."""
     tasks, groups = {}, {}
     asked = request_settings.compared(first, second, [pair.name for pair in found])
+    asked = builds.added(asked, first, second)
     for pair in found:
         described = pair.kind == pairs.DESCRIPTIONS
         tasks[pair.name] = {

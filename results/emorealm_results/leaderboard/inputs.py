@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from avem_train.study import record as study_record
+from emorealm_results.leaderboard import other_builds, study_rows
 from emorealm_results.leaderboard import rows as leaderboard_rows
-from emorealm_results.leaderboard import study_rows
 from emorealm_results.leaderboard.rows import Measured
 from emorealm_results.paper.printed import Model
 from emorealm_results.runs import request_settings, samples
@@ -47,6 +47,7 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
                 found.append(leaderboard_rows.read(folder, _free(name or own, found), len(found), models))
     _mark_other_questions(found, studied)
     _note_other_asking(found)
+    other_builds.mark(found)
     return found
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.paper.printed import Model
 from emorealm_results.rescore import report as rescore_run
+from emorealm_results.runs import benchmark as builds
 from emorealm_results.runs import request_settings, saved
 from emorealm_results.runs.headers import read_header
 from emorealm_tasks import schemas
@@ -37,6 +38,7 @@ _HEADER = {
     "model": str,
     "model_args": (str, None, dict),
     "limit": (float, None),
+    "benchmark?": {str: dict},
     "seeds": dict,
     "task_versions": {str: (float, None, str)},
 }
@@ -89,11 +91,11 @@ class Row:
 @dataclass(frozen=True)
 class Measured:
     """A run: its rows, and ``about`` (name, origin, folder, model, model_args, dates, seeds, versions, marks, notes,
-    published, asked).
+    published, asked, benchmark).
 
     ``origin`` is RUN or says what else it is. ``marks`` say why it is not ranked: questions left out by --limit or for
     want of clips; empty where it is whole. ``notes`` are sentences beside the scores. ``asked``: task -> how it was
-    asked, where that is known. ``run`` has the replies.
+    asked, ``benchmark``: task -> which build of the mini world it asked, where that is known. ``run`` has the replies.
     """
 
     about: dict[str, Any]
@@ -164,6 +166,9 @@ def _about(
         "notes": [],
         "asked": {
             task: ways for one in sorted(headers, key=_date) for task, ways in request_settings.of_header(one).items()
+        },
+        "benchmark": {
+            task: build for one in sorted(headers, key=_date) for task, build in builds.of_header(one).items()
         },
         "published": next(iter([*named, *found_names]), ""),
     }

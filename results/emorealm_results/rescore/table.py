@@ -5,6 +5,7 @@ from typing import Any
 
 from emorealm_results.console import markdown
 from emorealm_results.console.markdown import interval, value
+from emorealm_results.runs.headers import title
 from emorealm_results.runs.samples import FLOORS, FULL
 from emorealm_tasks.mini.build.plan import CHANCE
 
@@ -113,8 +114,7 @@ def _footer(report: Mapping[str, Any]) -> list[str]:
 
 
 def _model(report: Mapping[str, Any]) -> str:
-    run = next(iter(report["runs"].values()))
-    return " ".join(filter(None, (run["model"], run["model_name"])))
+    return title(next(iter(report["runs"].values())))
 
 
 def _size(counts: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from emorealm_results.console.markdown import interval, table
 from emorealm_results.runs import judge_agreement
-from emorealm_results.runs.headers import Header, read_header
+from emorealm_results.runs.headers import Header, read_header, title
 from emorealm_results.runs.samples import newest_files, read_records
 from emorealm_tasks.errors import stop
 from emorealm_tasks.judge import dispatch, live, true_cues
@@ -134,8 +134,7 @@ def render(report: Mapping[str, Any]) -> str:
     """The report of :func:`score` as Markdown, ending in a newline; "" for an empty one."""
     blocks = []
     for task, of in report.items():
-        model = " ".join(filter(None, (of["run"]["model"], of["run"]["model_name"])))
-        blocks.append(f"# {task}: {model}")
+        blocks.append(f"# {task}: {title(of['run'])}")
         if not of["judges"]:
             blocks.append(f"{of['n']} descriptions, not judged yet: emorealm rescore RUN_DIR --judge live")
             continue

@@ -1,5 +1,6 @@
 """What a results file of lmms-eval says of the run beside its scores."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -26,6 +27,8 @@ class Header(TypedDict):
     """lmms-eval's name of the adapter."""
     model_name: str
     """The checkpoint, "" where it has no name."""
+    weights: NotRequired[str]
+    """The name of the weights, where the adapter says it; "" else."""
     model_folder: str
     """The folder below --output_path that is named after it."""
     model_args: Any
@@ -37,6 +40,8 @@ class Header(TypedDict):
     task_versions: dict[str, Any]
     asked: NotRequired[Any]
     """Task -> how it was asked (`emorealm_tasks.harness.request_settings`); absent of other evaluations."""
+    benchmark: NotRequired[Any]
+    """Task -> which build of the mini world it asked (`emorealm_tasks.benchmarks.identity`); absent as `asked` is."""
     missing: dict[str, int]
     """Task -> questions without a usable clip."""
 
@@ -56,6 +61,7 @@ def read_header(path: Path) -> Header:
         "date": path.name.removesuffix("_results.json"),
         "model": str(config.get("model") or "unknown model"),
         "model_name": str(results.get("model_name") or ""),
+        "weights": str(results.get("weights") or ""),
         "model_folder": str(results.get("model_name_sanitized") or ""),
         "model_args": _shown_arguments(config.get("model_args") or ""),
         "limit": config.get("limit"),
@@ -64,8 +70,14 @@ def read_header(path: Path) -> Header:
         "lmms_eval_version": results.get("lmms_eval_version"),
         "task_versions": versions,
         "asked": results.get("asked") or {},
+        "benchmark": results.get("benchmark") or {},
         "missing": {name: _missing(of_task) for name, of_task in scores.items()},
     }
+
+
+def title(header: Mapping[str, Any]) -> str:
+    """The adapter and its weights."""
+    return f"{header['model']} {header['model_name'] or header.get('weights') or '(weights not recorded)'}"
 
 
 def _shown_arguments(given: Any) -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console.markdown import interval, table, value
-from emorealm_results.runs.headers import Header, read_header
+from emorealm_results.runs.headers import Header, read_header, title
 from emorealm_results.runs.samples import newest_files, read_records
 from emorealm_tasks.benchmarks import suite
 from emorealm_tasks.emotions import EMOTIONS, Words
@@ -75,9 +75,8 @@ def render(report: Mapping[str, Any]) -> str:
     rows = [[*head, "unparsed", "dropped", "errors", "missing"]]
     for task, scored in report.items():
         rows += [_row(task, scored, reading) for reading in READINGS]
-    model = next(iter(report.values()))["run"]
     blocks = [
-        f"# Emotion recognition: {' '.join(filter(None, (model['model'], model['model_name'])))}",
+        f"# Emotion recognition: {title(next(iter(report.values()))['run'])}",
         table(rows),
         LEGEND,
     ]

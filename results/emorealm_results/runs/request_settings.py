@@ -10,17 +10,22 @@ from emorealm_tasks.harness.request_settings import Ways
 UNKNOWN = "how it was asked is not known"
 
 
-def of_run(run: Saved) -> dict[str, Ways]:
-    """Task -> how it was asked, {} where its results file does not say."""
+def of_run(run: Saved, what: str = "asked") -> dict[str, Ways]:
+    """Task -> how it was asked (or what else its results file holds by task), {} where that does not say."""
     headers = {**run.replies.headers, **run.descriptions.headers}
     if run.questions:
         headers |= {task.name: run.questions.headers[task.date] for task in run.questions.tasks}
-    return {task: of_header(header).get(task, {}) for task, header in headers.items()}
+    return {task: by_task(header, what).get(task, {}) for task, header in headers.items()}
 
 
 def of_header(header: Mapping[str, Any]) -> dict[str, Ways]:
     """Task -> how it was asked, of a results file; anything laid out otherwise is left out."""
-    found = header.get("asked")
+    return by_task(header, "asked")
+
+
+def by_task(header: Mapping[str, Any], what: str) -> dict[str, Ways]:
+    """Task -> what a results file says of it under a name."""
+    found = header.get(what)
     return {task: ways for task, ways in found.items() if isinstance(ways, dict)} if isinstance(found, dict) else {}
 
 

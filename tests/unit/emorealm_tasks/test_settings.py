@@ -21,7 +21,7 @@ def test_defaults():
     assert found.videos is None
     assert found.allow_missing is False
     assert found.cache == Path("~/.cache/emorealm").expanduser().resolve()
-    assert found.mini == found.cache / "emorealm-mini" / "test"
+    assert found.mini == found.cache / "emorealm-mini" / settings.MINI
 
 
 def test_file_in_working_folder_and_environment_over_it(monkeypatch, tmp_path):

@@ -30,7 +30,7 @@ def rescore(server, tmp_path, monkeypatch):
         for n in range(CLIPS)
     ]  # fmt: skip
     run = run_folders.write(tmp_path / "run", {"emer": records})
-    return lambda *arguments: cli.main(["rescore", str(run), *arguments])
+    return lambda *arguments: cli.main(["rescore", str(run), "--json", "-", *arguments])
 
 
 def test_an_estimate_asks_nothing(rescore, server, capsys):

@@ -104,10 +104,19 @@ def test_two_models_are_not_mixed(tmp_path, capsys):
     assert "different models" in stopped(capsys, tmp_path / "same")
 
 
+def test_a_summary_is_printed_unless_json_is_asked_for(tmp_path, capsys):
+    run = run_folders.write(tmp_path, run_folders.whole())
+    assert cli.main(["rescore", str(run)]) == 0
+    printed = capsys.readouterr().out
+    assert "62.5 [" in printed
+    assert len(printed.splitlines()) < 30
+    assert max(map(len, printed.splitlines())) <= 80
+
+
 def test_json_is_written_or_printed(tmp_path, capsys):
     run = run_folders.write(tmp_path, run_folders.whole())
     assert cli.main(["rescore", str(run), "--json", str(tmp_path / "scores.json")]) == 0
     assert capsys.readouterr().out == ""
-    assert cli.main(["rescore", str(run)]) == 0
+    assert cli.main(["rescore", str(run), "--json", "-"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads((tmp_path / "scores.json").read_text()) == score(run) | {"input": ""}

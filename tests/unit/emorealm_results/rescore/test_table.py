@@ -69,7 +69,7 @@ def test_footer_names_intervals_seed_model_versions_and_limit(tmp_path):
 
 def test_the_command_prints_the_table_and_leaves_it_beside_the_run(tmp_path, capsys):
     run = run_folders.write(tmp_path, run_folders.whole())
-    assert cli.main(["table", str(run)]) == 0
+    assert cli.main(["table", str(run), "--wide"]) == 0
     printed = capsys.readouterr().out
     assert printed == (run / "table.md").read_text() == render(run)
 
@@ -80,7 +80,7 @@ def test_several_runs_get_a_row_each(tmp_path, capsys):
         tmp_path / "tuned",
         {t: [r | {"raw": r["gold"], "error": ""} for r in rs] for t, rs in run_folders.whole().items()},
     )
-    assert cli.main(["table", str(tmp_path / "base"), str(tmp_path / "tuned")]) == 0
+    assert cli.main(["table", str(tmp_path / "base"), str(tmp_path / "tuned"), "--markdown"]) == 0
     shown = capsys.readouterr().out.split("side by side")[1]
     base, tuned = rows(shown, "base")[0], rows(shown, "tuned")[0]
     assert base[1] == tuned[1] == "40"
@@ -93,6 +93,27 @@ def test_runs_of_one_name_keep_a_row_each_by_their_folders(tmp_path, capsys):
     runs = [tmp_path / seed / "run" for seed in ("seed0", "seed1")]
     for run in runs:
         run_folders.write(run, run_folders.whole())
-    assert cli.main(["table", *map(str, runs)]) == 0
+    assert cli.main(["table", "--markdown", *map(str, runs)]) == 0
     shown = capsys.readouterr().out.split("side by side")[1]
     assert [len(rows(shown, str(run))) for run in runs] == [1, 1]
+
+
+def test_the_terminal_shows_two_runs_in_80_columns_and_one_reading_where_both_agree(tmp_path, capsys):
+    alike = {t: [r | {"raw": r["gold"], "error": ""} for r in rs] for t, rs in run_folders.whole().items()}
+    mixed = run_folders.whole()
+    mixed["emorealm_mini_modality_agreement"][2]["raw"] = "Yes"  # right, but for the released code, which wants an A
+    run_folders.write(tmp_path / "mixed", mixed, pretrained="models/mine")
+    run_folders.write(tmp_path / "alike", alike, pretrained="")
+    for floor in ("blind", "shuffled", "likelihood"):
+        run_folders.write(tmp_path / "alike", run_folders.whole(f"emorealm_mini_{floor}"), pretrained="")
+    assert cli.main(["table", str(tmp_path / "mixed"), str(tmp_path / "alike")]) == 0
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert len(shown.splitlines()) <= 40
+    for name in ("strict", "official"):
+        assert shown.count(f"mixed: emorealm_mini, avere models/mine, {name} reading") == 1
+    assert shown.count("alike: emorealm_mini, avere (weights not recorded), both readings") == 1
+    assert "hallucinated" not in shown
+    tasks = [line.split() for line in shown.splitlines() if "reasoning basic, audio" in line]
+    assert [task[3] for task in tasks] == ["8", "8", "8"]
+    assert tasks[2][-3:] == ["62.5", "62.5", "62.5"]

@@ -48,7 +48,7 @@ def test_what_cannot_be_joined_is_counted_by_reason(tmp_path, questions, capsys)
     lines = [{"id": f"{TASKS[1]}_{n}", "pred": "A"} for n in range(4)]
     lines += [{"pred": "A"}, {"id": "elsewhere_1", "pred": "A"}, {"id": f"{TASKS[1]}_5"}]
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert cli.main(["rescore", str(run), "--questions", str(questions)]) == 0
+    assert cli.main(["rescore", str(run), "--questions", str(questions), "--json", "-"]) == 0
     report = json.loads(capsys.readouterr().out)
     for reason in (foreign.NO_ID, foreign.UNKNOWN_ID, foreign.NO_REPLY):
         assert any(f"1 sample(s) of {path.name} {reason} could not be rescored" in note for note in report["notes"])
@@ -89,7 +89,7 @@ def test_unchanged_settings_give_the_same_numbers_to_the_last_digit_and_others_o
     run = run_folders.write(tmp_path / "run", run_folders.whole())
 
     def scored(*more):
-        assert cli.main(["rescore", str(run), *more]) == 0
+        assert cli.main(["rescore", str(run), "--json", "-", *more]) == 0
         return json.loads(capsys.readouterr().out)["benchmarks"]
 
     assert scored() == scored()

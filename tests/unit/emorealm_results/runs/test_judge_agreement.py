@@ -100,7 +100,7 @@ def test_an_unknown_judge_is_named(run, capsys):
 
 
 def test_a_run_of_descriptions_has_its_table(run, capsys):
-    assert cli.main(["table", str(run)]) == 0
+    assert cli.main(["table", str(run), "--markdown"]) == 0
     printed = capsys.readouterr().out
     assert "| big   | 12    |" in printed
     assert printed == (run / "table.md").read_text()

@@ -52,7 +52,7 @@ def test_another_lexicon_reads_other_emotions(tmp_path, capsys):
     words.write_text('anger: {names: "angry hm", signs: ""}\n')
 
     def strict(*more):
-        assert rescore.main([str(folder), *more]) == 0
+        assert rescore.main([str(folder), "--json", "-", *more]) == 0
         return json.loads(capsys.readouterr().out)["recognition"]["dfew"]["readings"]["strict"]
 
     assert strict()["war"]["value"] == 80

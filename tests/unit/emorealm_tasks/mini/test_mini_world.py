@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.mini.build import text_floor
-from emorealm_tasks.mini.build.plan import CHANCE, plan, sizes
+from emorealm_tasks.mini.build.plan import CHANCE, plan
+from emorealm_tasks.mini.build.sizes import sizes
 from emorealm_tasks.mini.build.split import items
 from emorealm_tasks.mini.language import instructions, questions
 from emorealm_tasks.mini.render.canvas import SIZE

@@ -1,0 +1,39 @@
+"""Which build of the mini world a task asks: split, clips, seed, the generator's version, and a hash of its questions.
+
+In a results file, for each such task: {"benchmark": {TASK: {"split": "test", "clips": 800, "seed": 0, "version": 1,
+"questions": "88ff3ca064c3"}}}. Runs of earlier versions hold none.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from emorealm_tasks import settings
+from emorealm_tasks.benchmarks import emorealm, registry, suite
+from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
+
+Identity = dict[str, Any]
+_BUILT_WITH = ("split", "clips", "seed", "version")
+_DIGITS = 12
+
+
+def of_folder(folder: Path) -> Identity:
+    """The identity of a built folder, as far as its files say it; {} where there are no questions."""
+    try:
+        digest = hashlib.sha256(read_bytes(folder / emorealm.HUB_FILE)).hexdigest()[:_DIGITS]
+    except Unreadable:
+        return {}
+    try:
+        about = typed(parse_json(read_bytes(folder / "build.json")), dict)
+    except Unreadable:
+        about = {}
+    return {key: about[key] for key in _BUILT_WITH if key in about} | {"questions": digest}
+
+
+def by_task(tasks: Iterable[str]) -> dict[str, Identity]:
+    """Task -> the identity of the benchmark that it asks, of the embedded ones among the tasks."""
+    ours = registry.TASK_NAMES | suite.TASK_NAMES
+    embedded = [task for task in tasks if task in ours and ours[task].benchmark.endswith("_mini")]
+    found = of_folder(settings.load().mini) if embedded else {}
+    return dict.fromkeys(embedded, found) if found else {}

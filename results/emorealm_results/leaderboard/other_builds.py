@@ -1,0 +1,61 @@
+"""Runs of another build of the embedded benchmark than the one that is ranked: marked, so that they have no rank.
+
+Ranked are runs of the embedded benchmark as it comes; where there is none, of the build that the first run answered.
+Of a run that does not say which build it answered, the numbers of its questions tell.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from emorealm_results.leaderboard.rows import RUN, Measured
+from emorealm_results.paper.layouts import GROUP
+from emorealm_results.runs import benchmark
+from emorealm_results.runs.samples import FULL
+from emorealm_tasks.mini.build.sizes import sizes
+from emorealm_tasks.mini.world.sampling import TEST_CLIPS
+
+Sizes = Mapping[str, int]
+"""Task -> its questions."""
+
+
+def mark(found: Sequence[Measured]) -> None:
+    """Add marks and notes to what is said of the runs, in place."""
+    runs = [run for run in found if run.about["origin"].startswith(RUN) and any(row.mini for row in run.rows)]
+    known = {number: _distinct(run.about["benchmark"].values()) for number, run in enumerate(runs)}
+    counted = {number: _sizes(run) for number, run in enumerate(runs)}
+    builds = [build for of_run in known.values() for build in of_run]
+    ranked = next(filter(benchmark.standard, builds), None)
+    usual = sizes(TEST_CLIPS)
+    if ranked is None and not any(_like(counted[number], usual) for number in counted if not known[number]):
+        ranked = next(iter(builds), None)
+        usual = next((counted[number] for number in counted if counted[number]), {})
+    for number, run in enumerate(runs):
+        others = [build for build in known[number] if build != ranked]
+        run.about["marks"] += [f"another benchmark ({benchmark.shown(build)})" for build in others]
+        if not known[number]:
+            run.about["notes"].append(benchmark.UNKNOWN)
+            if counted[number] and not _like(counted[number], usual):
+                run.about["marks"].append(f"another benchmark ({sum(counted[number].values())} questions)")
+        elif ranked in known[number] and not benchmark.standard(ranked):
+            run.about["notes"].append(f"not the embedded benchmark as it comes, but {benchmark.shown(ranked)}")
+
+
+def _distinct(builds: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for build in builds:
+        found += [] if build in found else [build]
+    return found
+
+
+def _sizes(run: Measured) -> dict[str, int]:
+    """The questions of each full task of EmoReAlM-Mini; {} with --limit, which the marks say already."""
+    if any(mark.startswith("--limit") for mark in run.about["marks"]):
+        return {}
+    rows = [row for row in run.rows if row.mini and row.benchmark == GROUP and row.part == FULL and row.n is not None]
+    return {row.task: (row.n or 0) + (row.missing or 0) for row in rows}
+
+
+def _like(one: Sizes, other: Sizes) -> bool:
+    """Whether the tasks that both have are of one size, and there is one."""
+    common = one.keys() & other.keys()
+    return bool(common) and all(one[task] == other[task] for task in common)

@@ -1,4 +1,5 @@
-"""SIGTERM, which a scheduler sends before it takes a machine away: the update is made, saved, and the training ends.
+"""Ctrl-C, and SIGTERM, which a scheduler sends before it takes a machine away: the update is made, saved, and the
+training ends.
 
 On several processes all of them end after the same update, whichever heard of it, so that none waits for another.
 """
@@ -14,33 +15,42 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-STATUS = 128 + signal.SIGTERM
-"""Exit status of a training that SIGTERM ended, the one that shells show."""
+from emorealm_tasks.interruption import SIGNALS, end_now
 
 
 class Termination(TrainerCallback):
-    """Whether SIGTERM came. Before the first update, and at a second signal, the process ends at once."""
+    """Whether a signal came. Before the first update, and at a second signal, the process ends at once.
+
+    The exit status is the one that shells show: 128 and the signal's number.
+    """
 
     def __init__(self) -> None:
         self.requested = False
+        self._number: int = signal.SIGTERM
         self._updating = False
 
     @contextmanager
     def heard(self) -> Iterator[None]:
-        """Inside the block the signal is listened to; only a main thread can."""
+        """Inside the block the signals are listened to; only a main thread can."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = signal.signal(signal.SIGTERM, self._hear)
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]  # nohup
+        for number in heard:
+            signal.signal(number, self._hear)
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number in heard:
+                signal.signal(number, before[number])
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
+        self._number = number
         if self.requested or not self._updating:
-            raise SystemExit(STATUS)
+            end_now(number, "the same command goes on from what is saved")
         self.requested = True
+        print("\nemorealm: saves after this update, then ends; once more ends it at once", file=sys.stderr, flush=True)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -64,6 +74,7 @@ class Termination(TrainerCallback):
         self._updating = False
         if self.requested and state.global_step < state.max_steps:
             if args.should_save:
-                said = f"emorealm: ended by SIGTERM after step {state.global_step} of {state.max_steps}, which is saved"
+                name = signal.Signals(self._number).name
+                said = f"emorealm: ended by {name} after step {state.global_step} of {state.max_steps}, which is saved"
                 print(f"\n{said}; the same command goes on from there", file=sys.stderr, flush=True)
-            raise SystemExit(STATUS)
+            raise SystemExit(128 + self._number)

@@ -29,7 +29,7 @@ def _preference() -> "Program":
 
 
 def _train(settings: "Settings") -> None:
-    if not settings.data.expanduser().exists():  # told before torch is imported, which takes many times as long
+    if not settings.data.expanduser().exists():  # told before transformers is imported, which takes long
         stop(f"{settings.data}: there is no such file; data= names the preference records")
     from avem_train.dpo import train
 

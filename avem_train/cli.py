@@ -1,52 +1,94 @@
 """The command `avem-train`: runs a training recipe, and lists the recipes that ship with the package."""
 
+import argparse
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from avem_train import config
+from avem_train import config, settings_help
 from emorealm_tasks import versions
 from emorealm_tasks.command_line import Parser, of_command, parsed
-from emorealm_tasks.errors import ends_with_its_reader
+from emorealm_tasks.errors import ends_with_its_reader, stop
+from emorealm_tasks.interruption import ends_when_interrupted
 from emorealm_tasks.untrusted import brief
 
+if TYPE_CHECKING:
+    from avem_train.dpo.settings import Settings
 
-def _mini_base(content: dict[str, Any]) -> None:
+
+def _mini_base() -> "Program":
     from avem_train.nano import train
 
-    train.run(config.from_mapping(train.MiniBase, content))
+    return train.MiniBase, train.run
 
 
-def _preference(content: dict[str, Any]) -> None:
+def _preference() -> "Program":
     from avem_train.dpo import settings
-    from avem_train.dpo import train as dpo
 
-    dpo.run(config.from_mapping(settings.Settings, content))
+    return settings.Settings, _train
 
 
-def _study(content: dict[str, Any]) -> None:
+def _train(settings: "Settings") -> None:
+    if not settings.data.expanduser().exists():  # told before transformers is imported, which takes long
+        stop(f"{settings.data}: there is no such file; data= names the preference records")
+    from avem_train.dpo import train
+
+    train.run(settings)
+
+
+def _study() -> "Program":
     from avem_train.study import program as study
 
-    study.run(config.from_mapping(study.Study, content))
+    return study.Study, study.run
 
 
-PROGRAMS: dict[str, Callable[[dict[str, Any]], None]] = {
+Program = tuple[Any, Callable[[Any], None]]
+"""The dataclass of a program's settings, and what runs it."""
+PROGRAMS: dict[str, Callable[[], Program]] = {
     "mini_base": _mini_base,
     "preference": _preference,
     "study": _study,
 }
-"""What a recipe's key `program` can name."""
+"""What a recipe's key `program` can name; each imports what it needs when it is called."""
+
+
+class _Help(argparse.Action):
+    """`--help`, which also lists what the recipe named before it can set; without one, what preference training can."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *unused: Any) -> None:
+        parser.print_help()
+        recipe = getattr(namespace, "recipe", None) or "avem_dpo"
+        try:
+            program, content = _read(recipe, [])
+        except config.RecipeError as error:
+            stop(str(error))
+        print(f"\nsettings of {recipe} (another recipe's: avem-train run RECIPE --help):")
+        print("\n".join(settings_help.lines(PROGRAMS[program]()[0], content)))
+        parser.exit()
+
+
+def _read(recipe: str, overrides: list[str]) -> tuple[str, dict[str, Any]]:
+    """A recipe's program and settings. Raises RecipeError."""
+    content = config.read(recipe, overrides)
+    program = content.pop("program", None)
+    if not isinstance(program, str) or program not in PROGRAMS:
+        known = ", ".join(PROGRAMS)
+        raise config.RecipeError(f"the recipe's program must be one of {known}, got {brief(repr(program))}")
+    return program, content
 
 
 def _parser() -> Parser:
     parser = of_command("avem-train", __doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    run = verbs.add_parser("run", help="run a recipe")
+    run = verbs.add_parser("run", help="run a recipe", add_help=False)
+    run.add_argument("-h", "--help", action=_Help, nargs=0, help="show this, and the settings of RECIPE")
     run.add_argument("recipe", help="a YAML file, or the name of a shipped recipe")
     run.add_argument(
         "overrides", nargs="*", metavar="key=value", help="settings to change, e.g. out=DIR stage.steps=10"
     )
-    study = verbs.add_parser("study", help="train and examine every row of a table; `study NAME` runs study_NAME")
+    about = "train and examine every row of a table; `study NAME` runs study_NAME"
+    study = verbs.add_parser("study", help=about, add_help=False)
+    study.add_argument("-h", "--help", action=_Help, nargs=0, help="show this, and the settings of study NAME")
     study.add_argument("recipe", metavar="NAME", type="study_{}".format, help="mini")
     study.add_argument(
         "overrides", nargs="*", metavar="key=value", help="e.g. sections=[main,table17] seeds=3 split=validation"
@@ -61,6 +103,7 @@ def _describe(path: str) -> str:
 
 
 @ends_with_its_reader
+@ends_when_interrupted("what is finished or saved is kept: the same command goes on from there")
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status, 2 for a recipe that cannot be used."""
     args = parsed(_parser(), sys.argv[1:] if argv is None else argv)
@@ -70,12 +113,9 @@ def main(argv: list[str] | None = None) -> int:
             print(f"{name:20s} {_describe(str(path))}")
         return 0
     try:
-        content = config.read(args.recipe, args.overrides)
-        program = content.pop("program", None)
-        if not isinstance(program, str) or program not in PROGRAMS:
-            known = ", ".join(PROGRAMS)
-            raise config.RecipeError(f"the recipe's program must be one of {known}, got {brief(repr(program))}")
-        PROGRAMS[program](content)
+        program, content = _read(args.recipe, args.overrides)
+        settings, run = PROGRAMS[program]()
+        run(config.from_mapping(settings, content))
     except config.RecipeError as error:
         print(f"avem-train: {error}", file=sys.stderr)
         return 2

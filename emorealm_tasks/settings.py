@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks.errors import stop
+from emorealm_tasks.errors import stop, warn_once
 from emorealm_tasks.untrusted import Unreadable, brief, parse_yaml, read_text
 
 AV_MODES = ("separate", "embedded", "source", "inline", "video")
@@ -36,6 +36,8 @@ _CHOICES = {
 }
 _TEXTS = ("judge_model", "judge_base_url", "judge_key", "judge_price")
 _KEY_NAME = re.compile(r"[A-Za-z_]*JUDGE[A-Za-z_0-9]*")
+_FURTHER = ("EMOREALM_SETTINGS", "EMOREALM_MEDIA_LOG", "EMOREALM_JUDGE_API_KEY")
+"""Variables of ours that are no field of the settings."""
 _LEAST = {"judge_retries": 0}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
@@ -121,6 +123,8 @@ def load() -> Settings:
         if os.environ.get(variable):
             values[field.name] = _parse(field, os.environ[variable], variable)
     settings = Settings(**values)
+    for name, near in unknown_variables(settings.judge_key).items():
+        warn_once(name, f"{brief(name)} is set, and is no variable of ours; did you mean {near}?")
     cache = settings.cache.expanduser().resolve()
     settings = dataclasses.replace(settings, cache=cache)
     return settings if "mini" in values else dataclasses.replace(settings, mini=standard_mini(settings))
@@ -133,6 +137,16 @@ def standard_mini(settings: Settings) -> Path:
 
 def _settable() -> list[dataclasses.Field[Any]]:
     return [field for field in dataclasses.fields(Settings) if field.metadata.get("set", True)]
+
+
+def unknown_variables(judge_key: str | None) -> dict[str, str]:
+    """Variables of the environment that begin as ours and are none -> the nearest that is one.
+
+    judge_key: the variable that holds the judge's key, which may have any name.
+    """
+    known = [*_FURTHER, *(f"EMOREALM_{field.name.upper()}" for field in _settable())]
+    unknown = [name for name in os.environ if name.startswith("EMOREALM_") and name not in (*known, judge_key)]
+    return {name: difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0] for name in unknown}
 
 
 def _settings_file() -> Path | None:

@@ -15,14 +15,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
 from avem_train.data.records import MODALITIES
 from emorealm_tasks import media
 from model_adapters.decoding.diffusion import DIFFUSION_STEPS, diffused
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from avem_train.data.records import Preference
 
 KINDS = ("other_emotion", "any_clip", "diffusion", "random")
@@ -232,7 +231,7 @@ def _number(salt: str, identifier: str, purpose: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{purpose}/{salt}/{identifier}".encode()).digest()[:8], "big") >> 1
 
 
-def altered(features: Tensor, medium: Medium) -> Tensor:
+def altered(features: "Tensor", medium: Medium) -> "Tensor":
     """Features of one clip (pixels or mel, any shape) as `medium` of kind "own", "diffusion" or "random" wants them.
 
     Same shape, dtype and device; the noise is drawn on the CPU, so every device gets the same. Raises ValueError for
@@ -247,6 +246,8 @@ def altered(features: Tensor, medium: Medium) -> Tensor:
     raise ValueError(f"a medium of kind {medium.kind!r} is no noise; load {medium.path} instead")
 
 
-def randomised(features: Tensor, seed: int) -> Tensor:
+def randomised(features: "Tensor", seed: int) -> "Tensor":
     """Uniform noise on [0, 1) from `seed` in the features' shape, dtype and device."""
+    import torch
+
     return torch.rand(features.shape, generator=torch.Generator().manual_seed(seed)).to(features)

@@ -1,4 +1,5 @@
-"""SIGTERM, which a scheduler sends before it stops a job: the update is finished and saved, then the training ends.
+"""Ctrl-C, and SIGTERM, which a scheduler sends before it stops a job: the update is finished and saved, then the
+training ends.
 
 With several processes all end after the same update, whichever of them got the signal.
 """
@@ -14,33 +15,42 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-STATUS = 128 + signal.SIGTERM
-"""Exit status of a training that SIGTERM ended, the one that shells show."""
+from emorealm_tasks.interruption import SIGNALS, end_now
 
 
 class Termination(TrainerCallback):
-    """Whether SIGTERM came. Before the first update, and at a second signal, the process ends at once."""
+    """Whether a signal came. Before the first update, and at a second signal, the process ends at once.
+
+    The exit status is the one that shells show: 128 and the signal's number.
+    """
 
     def __init__(self) -> None:
         self.requested = False
+        self._number: int = signal.SIGTERM
         self._updating = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Handle the signal inside the block; only a main thread can."""
+        """Handle the signals inside the block; only a main thread can."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        previous_handler = signal.signal(signal.SIGTERM, self._hear)
+        before = {number: signal.getsignal(number) for number in SIGNALS}
+        heeded = [number for number, handler in before.items() if handler is not signal.SIG_IGN]  # nohup
+        for number in heeded:
+            signal.signal(number, self._hear)
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, previous_handler)
+            for number in heeded:
+                signal.signal(number, before[number])
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
+        self._number = number
         if self.requested or not self._updating:
-            raise SystemExit(STATUS)
+            end_now(number, "the same command goes on from what is saved")
         self.requested = True
+        print("\nemorealm: saves after this update, then ends; once more ends it at once", file=sys.stderr, flush=True)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -64,8 +74,9 @@ class Termination(TrainerCallback):
         self._updating = False
         if self.requested and state.global_step < state.max_steps:
             if args.should_save:
+                name = signal.Signals(self._number).name
                 message = (
-                    f"emorealm: ended by SIGTERM after step {state.global_step} of {state.max_steps}, which is saved"
+                    f"emorealm: ended by {name} after step {state.global_step} of {state.max_steps}, which is saved"
                 )
                 print(f"\n{message}; the same command goes on from there", file=sys.stderr, flush=True)
-            raise SystemExit(STATUS)
+            raise SystemExit(128 + self._number)

@@ -23,6 +23,7 @@ from avem_train.nano import model as nano
 from avem_train.nano.optimiser import MuonAdamW, Schedule, split
 from avem_train.nano.rendered_clips import rendered, target_names, targets
 from emorealm_tasks import files
+from emorealm_tasks.interruption import follow_parent
 from emorealm_tasks.mini.world.sampling import Clip
 from emorealm_tasks.untrusted import brief
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
@@ -221,7 +222,7 @@ def learn(dataset: ClipDataset, folder: Path) -> dict[str, Encoder]:
     folder: where each encoder is cached (`video_tower.pt`, `audio_tower.pt`), so that a run that was stopped later goes
     on with it; a cached encoder is used if it was made from the same dataset. Returns "video" and "audio" -> encoder.
     """
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), follow_parent) as pool:
         work = {
             modality: pool.submit(_learn, modality, dataset, folder / f"{modality}_tower.pt") for modality in _OTHER
         }

@@ -55,8 +55,9 @@ class Data:
 class Study:
     """A study on the mini world."""
 
-    out: Path = Path("results/mini")
-    """Folder of study.json (study_validation.json)."""
+    out: str = ""
+    """Folder of study.json (study_validation.json); "" = beside the runs. A record elsewhere is gone on with where its
+    folder is named."""
     folder: str = ""
     """Where runs and data are kept; "" = below the settings' cache."""
     model: str = dpo_settings.EMBEDDED
@@ -90,9 +91,15 @@ class Study:
             raise ValueError(f"{names} are for the validation world, never on the test world: split=validation")
 
     @property
+    def place(self) -> Path:
+        """Where runs and data are kept."""
+        return (Path(self.folder).expanduser() if self.folder else roots.load().cache / "study").resolve()
+
+    @property
     def file(self) -> Path:
         """Where the study is written."""
-        return self.out / ("study.json" if self.split == "test" else f"study_{self.split}.json")
+        folder = Path(self.out) if self.out else self.place
+        return folder / ("study.json" if self.split == "test" else f"study_{self.split}.json")
 
 
 def run(study: Study) -> None:
@@ -106,14 +113,12 @@ def run(study: Study) -> None:
         raise RecipeError(str(error)) from error
     for arm in (arm for arms in rows.values() for arm in arms if arm.recipe):
         trainings(study, arm, Path("data"))  # a mistake in any of them shows now
-    place = Path(study.folder) if study.folder else roots.load().cache / "study"
-    sections, jobs, about = plan(study, rows, place.expanduser().resolve())
+    sections, jobs, about = plan(study, rows, study.place)
     record = study_record.resumed(study_record.read(study.file), about, study.file)
     study_record.add_sections(record, sections)
     _make(study, jobs, record)
-    print(
-        f"wrote {study.file}; the runs are kept in {place}; tables and figure: emorealm study {study.file}", flush=True
-    )
+    tables = f"tables and figure: emorealm study {study.file}"
+    print(f"wrote {study.file}; the runs are kept in {study.place}; {tables}", flush=True)
 
 
 def trainings(study: Study, arm: Arm, data: Path) -> list[dpo_settings.Settings]:

@@ -19,7 +19,7 @@ from avem_train.dpo import run_folder, train
 from avem_train.dpo import settings as dpo_settings
 from avem_train.dpo.run_folder import read_log
 from avem_train.study import record as study_record
-from emorealm_tasks import files
+from emorealm_tasks import files, interruption
 from emorealm_tasks.untrusted import read_json
 
 if TYPE_CHECKING:
@@ -202,6 +202,7 @@ _worker: Worker | None = None
 def start_worker(numbers: Any) -> None:
     """Begin a worker process: one thread, since workers share the cores; `numbers` is a queue of their numbers."""
     global _worker
+    interruption.follow_parent()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     import torch
     from loguru import logger

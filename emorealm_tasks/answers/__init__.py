@@ -10,6 +10,7 @@ The first two exist for comparability and keep the released code's faults on pur
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from emorealm_tasks.answers import strict
 from emorealm_tasks.answers.choices import split_choice, yes_no_letters
@@ -27,6 +28,12 @@ def choose_option(prediction: str, choices: Sequence[str], mode: str) -> str | N
     chooses nothing, it only compares with the gold letter: see :func:`is_correct`.) Raises ValueError for another
     mode or a choice without a letter.
     """
+    return _chosen(prediction, tuple(choices), mode)
+
+
+@lru_cache(maxsize=1 << 15)
+def _chosen(prediction: str, choices: tuple[str, ...], mode: str) -> str | None:
+    """Tables, intervals and the page of samples read the same replies, one after the other."""
     options = dict(map(split_choice, choices))
     if mode == "strict":
         return strict.read(prediction, options, yes_no_letters(choices))

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 _CHOICE = re.compile(r"\s*[(\[]?([A-Za-z])[)\].:]\s*(.*?)\s*$", re.DOTALL)
 _YES_NO = re.compile(r"(yes|no)\b", re.IGNORECASE)
@@ -23,6 +24,11 @@ def yes_no_letters(choices: Sequence[str]) -> dict[str, str]:
 
     Empty unless exactly one choice says yes and exactly one says no.
     """
+    return dict(_yes_no(tuple(choices)))
+
+
+@lru_cache(maxsize=1 << 14)
+def _yes_no(choices: tuple[str, ...]) -> dict[str, str]:
     found: dict[str, list[str]] = {"yes": [], "no": []}
     for letter, text in map(split_choice, choices):
         if match := _YES_NO.match(text):

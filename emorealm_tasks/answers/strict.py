@@ -15,6 +15,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from emorealm_tasks.answers import thinking
@@ -171,8 +172,14 @@ def _text_claims(text: str, options: dict[str, str]) -> list[_Claim]:
         if not bare or not unique or bare in (("yes",), ("no",)) or (len(bare) == 1 and len(bare[0]) == 1):
             continue
         pattern = r"(?<!\w)(?:(?:a|an|the)\W+)?" + r"\W+".join(map(re.escape, bare)) + r"(?!\w)"
-        claims += [_Claim(m.start(), m.end(), letter, False) for m in re.finditer(pattern, text, re.IGNORECASE)]
+        claims += [_Claim(m.start(), m.end(), letter, False) for m in _compiled(pattern).finditer(text)]
     return claims
+
+
+@lru_cache(maxsize=1 << 14)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """A choice's pattern: a benchmark has thousands, more than `re` remembers."""
+    return re.compile(pattern, re.IGNORECASE)
 
 
 def _merge(text: str, claims: list[_Claim]) -> list[_Claim]:

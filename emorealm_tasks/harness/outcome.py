@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks.errors import fail_at_end, stop
+from emorealm_tasks.interruption import AFTER_EVALUATION, interruptible
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 
 _TIME = "%Y%m%d_%H%M%S"  # in lmms-eval's names of files
@@ -36,12 +37,13 @@ def guarded(evaluate: Callable[..., Any], concerns: Callable[[Any, Iterable[Any]
 
     @functools.wraps(evaluate)
     def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
-        cli = kwargs.get("cli_args")  # None: called from a program, which sees exceptions
+        cli = kwargs.get("cli_args")  # None: called from a program, which sees exceptions and signals
+        stays = cli is None or not concerns(kwargs.get("model"), kwargs.get("tasks") or ())
         try:
-            return evaluate(*args, **kwargs)
+            with contextlib.nullcontext() if stays else interruptible(AFTER_EVALUATION):
+                return evaluate(*args, **kwargs)
         except Exception as error:
-            passes = cli is None or not _status_is_ours or cli.verbosity == "DEBUG"
-            if passes or not concerns(kwargs.get("model"), kwargs.get("tasks") or ()):
+            if cli is None or stays or not _status_is_ours or cli.verbosity == "DEBUG":
                 raise
             last = traceback.extract_tb(error.__traceback__)[-1]
             stop(

@@ -11,11 +11,11 @@ Several questions are asked about one clip, so they are not independent.
 """
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta, t
 
 from emorealm_tasks.answers.released import TASKS
 from emorealm_tasks.metrics import multiple_choice, unparsed
@@ -35,6 +35,8 @@ Answers = tuple[Flags, NDArray[np.str_]]
 METHOD = "over clips; shares: exact, with an effective number of questions; F1 and means: percentile bootstrap"
 FEW = 10
 """Right and wrong answers that a bootstrap needs of each."""
+_REMEMBERED = 10_000_000
+"""Numbers in a set of resamples up to which it is kept for the next statistic, in two bytes each."""
 _CHUNK = 250  # resamples at a time: 4,000 questions then take 8 MB
 
 
@@ -124,6 +126,8 @@ def share(right: Sequence[bool] | Flags, clips: Sequence[str] | NDArray[np.str_]
     n, groups = len(right), len(set(clips))
     if not n:
         return None, None
+    from scipy.stats import beta, t  # half a second to import
+
     p = float(np.mean(right))
     tail = (1 - level) / 2
     effective = float(groups)
@@ -203,13 +207,11 @@ def clip_bootstraps(
 ) -> list[Interval]:
     """:func:`clip_bootstrap` of several statistics from the same resamples: one interval for each column."""
     clips, clip_of = np.unique([record["clip"] for record in records], return_inverse=True)
-    random = np.random.default_rng(seed)
-    values = []
-    for start in range(0, resamples, _CHUNK):
-        size = min(_CHUNK, resamples - start)
-        counts = random.multinomial(len(clips), np.full(len(clips), 1 / len(clips)), size) if len(clips) else None
-        weights = np.zeros((size, 0)) if counts is None else counts[:, clip_of].astype(float)
-        values.append(statistic(weights).reshape(size, -1))
+    draws = _draws if len(clips) * resamples <= _REMEMBERED else _draws.__wrapped__
+    values = [
+        statistic(drawn[:, clip_of].astype(float)).reshape(len(drawn), -1)
+        for drawn in draws(len(clips), resamples, seed)
+    ]
     tails = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
     intervals: list[Interval] = []
     for column in np.concatenate(values).T:
@@ -220,3 +222,13 @@ def clip_bootstraps(
         low, high = np.percentile(defined, tails)
         intervals.append((float(low), float(high)))
     return intervals
+
+
+@lru_cache(maxsize=8)
+def _draws(clips: int, resamples: int, seed: int) -> list[NDArray[np.int16]]:
+    """How often each of some clips is drawn, in arrays of shape (up to _CHUNK resamples, clips)."""
+    random, chances = np.random.default_rng(seed), np.full(clips, 1 / max(clips, 1))
+    sizes = [min(_CHUNK, resamples - start) for start in range(0, resamples, _CHUNK)]
+    if not clips:
+        return [np.zeros((size, 0), np.int16) for size in sizes]
+    return [random.multinomial(clips, chances, size).astype(np.int16) for size in sizes]

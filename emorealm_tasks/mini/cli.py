@@ -7,6 +7,7 @@ from pathlib import Path
 from emorealm_tasks import versions
 from emorealm_tasks.command_line import Parser, count, of_command, parsed
 from emorealm_tasks.errors import ends_with_its_reader, stop
+from emorealm_tasks.interruption import ends_when_interrupted
 from emorealm_tasks.mini.language.preferences import LETTERS
 from emorealm_tasks.mini.world.sampling import SPLITS, TEST_CLIPS
 
@@ -33,6 +34,7 @@ def _parser() -> Parser:
 
 
 @ends_with_its_reader
+@ends_when_interrupted("the same command builds the folder anew")
 def main(argv: list[str] | None = None) -> int:
     """Run the command; returns the exit status."""
     args = parsed(_parser(), sys.argv[1:] if argv is None else argv)

@@ -9,6 +9,7 @@ Every key of every file is either used, known to be unused, or an error.
 
 import argparse
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from transformers import GenerationConfig, LlamaTokenizer
 
 from emorealm_tasks import files, versions
 from emorealm_tasks.errors import stop
+from emorealm_tasks.interruption import ends_when_interrupted
 
 from .configuration import AvereConfig
 from .modeling import AvereForConditionalGeneration
@@ -151,8 +153,9 @@ def write_shards(tensors: Mapping[str, Reader], shapes: Mapping[str, torch.Size]
         files.write_json(out / "model.safetensors.index.json", index, indent=2)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """The command line."""
+@ends_when_interrupted("the same command converts anew")
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line; returns 0."""
     parser = argparse.ArgumentParser(prog="python -m model_adapters.avere.convert", description=__doc__.split("\n")[0])
     parser.add_argument("--source", type=Path, required=True, help="folder of the released checkpoint")
     parser.add_argument("--backbones", type=Path, help="folder of the towers' folders (default: SOURCE/backbones)")
@@ -160,7 +163,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     versions.check()
     convert(args.source, args.backbones or args.source / "backbones", args.out)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -96,9 +96,10 @@ class Worker(abc.ABC):
 
 def run(worker_class: type[Worker]) -> int:
     """Serve one worker over stdin and stdout until stdin ends. Returns the exit status."""
+    given = _arguments(worker_class)  # before stdout is taken: --help goes there, and ends here
     requests, replies = _take_channels()
     try:
-        worker = _start(worker_class)
+        worker = _start(worker_class, given)
         worker.load()
     except (Exception, SystemExit) as error:
         traceback.print_exc()
@@ -157,25 +158,29 @@ def _take_channels() -> tuple[IO[str], IO[str]]:
     return os.fdopen(requests, "r", encoding="utf-8"), os.fdopen(replies, "w", encoding="ascii")
 
 
-def _start(worker_class: type[Worker]) -> Worker:
-    """The worker of the command line, inside its repository: paths there are relative to its root."""
+def _arguments(worker_class: type[Worker]) -> argparse.Namespace:
+    """The command line; prints the help and ends where that is asked for."""
     parser = argparse.ArgumentParser(description=sys.modules[worker_class.__module__].__doc__)
     parser.add_argument("--repo", help="checkout of the official repository")
     parser.add_argument("--checkpoint", help="weights: a folder, a file or a hub id")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE")
-    options_given = parser.parse_args()
-    options = _options(worker_class, options_given.option)
-    checkpoint = _absolute(options_given.checkpoint)
+    return parser.parse_args()
+
+
+def _start(worker_class: type[Worker], given: argparse.Namespace) -> Worker:
+    """The worker of the command line, inside its repository: paths there are relative to its root."""
+    options = _options(worker_class, given.option)
+    checkpoint = _absolute(given.checkpoint)
     here = os.path.dirname(os.path.abspath(__file__))
     os.environ.pop("PYTHONPATH", None)  # it led here, and is not for programs that the repository starts
     _refuse_pickles()
     sys.path[:] = [entry for entry in sys.path if os.path.abspath(entry) != here]  # `ola` is the repository's
-    if options_given.repo:
-        if not os.path.isdir(options_given.repo):
-            raise Refusal(f"repo={options_given.repo}: there is no such folder; clone the repository there")
-        sys.path.insert(0, os.path.abspath(options_given.repo))
-        os.chdir(options_given.repo)
-    return worker_class(options_given.repo and os.getcwd(), checkpoint, options)
+    if given.repo:
+        if not os.path.isdir(given.repo):
+            raise Refusal(f"repo={given.repo}: there is no such folder; clone the repository there")
+        sys.path.insert(0, os.path.abspath(given.repo))
+        os.chdir(given.repo)
+    return worker_class(given.repo and os.getcwd(), checkpoint, options)
 
 
 def _refuse_pickles() -> None:

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from emorealm_tasks import versions
+from emorealm_tasks import interruption, versions
 from emorealm_tasks.command_line import Parser, of_command, parsed
 from emorealm_tasks.errors import ends_with_its_reader
+from emorealm_tasks.interruption import interruptible
 
 _VERBS = {
     "table": ("emorealm_results.commands.table", "print a run's tables and write them to its table.md"),
@@ -47,6 +48,12 @@ _VERBS = {
 }
 """Verb -> its module, whose ``main(argv)`` returns the exit code, and what it does."""
 
+_GO_ON = {
+    "eval": interruption.AFTER_EVALUATION,
+    "rescore": "verdicts that came are kept: the same command asks for the rest",
+}
+"""Verb -> what to do after it was interrupted, where it keeps something."""
+
 
 @ends_with_its_reader
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,8 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     versions.check()
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0] in _VERBS:
-        code: int = import_module(_VERBS[argv[0]][0]).main(argv[1:])
-        return code
+        with interruptible(_GO_ON.get(argv[0], "nothing is half written: give the same command again")):
+            code: int = import_module(_VERBS[argv[0]][0]).main(argv[1:])
+            return code
     parsed(_build_parser(), argv)  # --help, --version, or no verb of ours: it ends here
     return 2
 

@@ -16,6 +16,7 @@ from typing import Any
 from tqdm import tqdm
 
 from emorealm_tasks.files import write_json
+from emorealm_tasks.interruption import follow_parent
 from emorealm_tasks.mini.build import clip_pool, ownership, published_layouts, text_floor
 from emorealm_tasks.mini.build.plan import CHANCE, plan
 from emorealm_tasks.mini.language import preferences
@@ -72,7 +73,7 @@ def items(clips: list[tuple[Clip, list[Question]]]) -> list[dict[str, Any]]:
 def _render(clips: list[Clip], videos: Path) -> None:
     """Render all clips, one process a core."""
     paths = [videos / name(number) for number in range(len(clips))]
-    with ProcessPoolExecutor(os.cpu_count()) as pool:
+    with ProcessPoolExecutor(os.cpu_count(), initializer=follow_parent) as pool:
         done = pool.map(write_clip, clips, paths, chunksize=8)
         for _ in tqdm(done, total=len(clips), desc="rendering clips", unit="clip"):
             pass

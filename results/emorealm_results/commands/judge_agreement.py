@@ -1,5 +1,6 @@
 """`emorealm judge-agreement`: how far the judges of a run's descriptions agree, with each other or with people."""
 
+import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = [name.removesuffix(live.name("")) for name in arguments.judges or [current.judge_model]]
     judged.add_cached(descriptions, current, [name for name in named if name != judged.CUES])
     people = judge_agreement.read_people(arguments.human) if arguments.human else None
-    found = {task: _pairs(records, arguments.judges, people) for task, records in descriptions.records.items()}
+    found = {task: _pairs(records, arguments, people) for task, records in descriptions.records.items()}
     for task, pairs in found.items():
         print(f"# {task}\n\n{judge_agreement.render(pairs)}\n")
     print(judge_agreement.LEGEND)
@@ -45,11 +46,11 @@ def _parser() -> Parser:
 
 
 def _pairs(
-    records: Sequence[Record], named: Sequence[str] | None, people: judge_agreement.Scores | None
+    records: Sequence[Record], arguments: argparse.Namespace, people: judge_agreement.Scores | None
 ) -> dict[str, Any]:
     """Pair of judges -> criterion -> agreement: the named judges or all, or people with each of them."""
     found = judged.judges(records)
-    names = [name if name in found else live.name(name) for name in named or found]
+    names = [name if name in found else live.name(name) for name in arguments.judges or found]
     if unknown := [name for name in names if name not in found]:
         stop(f"no verdicts by {', '.join(unknown)}; there are verdicts by {', '.join(found) or 'nobody'}")
     scores: dict[str, judge_agreement.Scores] = {name: judge_agreement.clip_scores(records, name) for name in names}
@@ -60,6 +61,6 @@ def _pairs(
     if not any(compared.values()):
         stop(
             f"nothing to compare: there are verdicts by {', '.join(found) or 'nobody'} and the clips must be the same. "
-            "Judge with another model (emorealm rescore RUN_DIR --judge live --judge-model NAME) or give --human"
+            f"Judge with a model: emorealm rescore {arguments.run_dir} --judge live --judge-model NAME; or give --human"
         )
     return compared

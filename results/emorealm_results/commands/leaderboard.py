@@ -8,7 +8,7 @@ paper's tables sets a run beside that row. Without any: results/runs and results
 from collections.abc import Sequence
 from pathlib import Path
 
-from emorealm_results.console import output
+from emorealm_results.console import output, progress
 from emorealm_results.leaderboard import inputs, markdown, plots, ranking
 from emorealm_results.leaderboard.page import _SCRIPTS, _counted, heat_rows, page_data, survey_rows, to_csv
 from emorealm_results.leaderboard.rows import Row
@@ -45,6 +45,7 @@ def main(argv: Sequence[str]) -> int:
     out = arguments.out
     output.write(out / "leaderboard.html", build.build("leaderboard", data, _SCRIPTS))
     output.write(out / "leaderboard.csv", to_csv(rows, data["runs"]))
+    progress.step("draws the plots")
     pictures = _draw(rows, out)
     text = markdown.render(rows, data["runs"], data["comparisons"], arguments.reading, pictures)
     output.write(out / "leaderboard.md", text)

@@ -4,8 +4,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scipy.stats import norm
-
 from emorealm_results.compare import pairs, permutation_tests
 from emorealm_results.compare.report import (
     asked_lines,
@@ -112,6 +110,8 @@ def _tested(verdicts: Sequence[Decision], found: Sequence[pairs.Pair], reading: 
     places = [i for i, one in enumerate(verdicts) if one.outcome == PASSED and (one.task, one.score) in tests]
     chances, froms = [], []
     for one, test in ((verdicts[i], tests[verdicts[i].task, verdicts[i].score]) for i in places):
+        from scipy.stats import norm  # half a second to import
+
         error = (one.high - one.low) / (2 * float(norm.ppf((1 + intervals.LEVEL) / 2)))
         beyond = permutation_tests.p_beyond(one.fell, error, one.tolerance) if one.tolerance else 0.0
         chances.append(max(test.p, beyond))

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from emorealm_results.rescore.scores import reread
 from emorealm_results.runs import descriptions as judged
@@ -223,6 +222,8 @@ def mcnemar(first: Iterable[bool], second: Iterable[bool]) -> dict[str, float | 
     only_first = sum(a and not b for a, b in both)
     only_second = sum(b and not a for a, b in both)
     flips = only_first + only_second
+    from scipy.stats import binomtest  # half a second to import
+
     p = binomtest(only_first, flips).pvalue if flips else 1.0
     return {"only_first": only_first, "only_second": only_second, "p": float(p)}
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, norm, permutation_test
 
 from emorealm_results.compare import pairs
 from emorealm_results.runs.samples import FULL
@@ -82,6 +81,8 @@ def sign_flip_p(losses: Sequence[int]) -> float:
     if not sizes:
         return 1.0
     if max(sizes) == 1:
+        from scipy.stats import binomtest  # half a second to import, as below
+
         return float(binomtest(sum(loss > 0 for loss in losses), len(sizes), alternative="greater").pvalue)
     chances: Array = np.ones(1)  # of the sums -total, -total + 2, ..., total
     for size in sizes:
@@ -114,6 +115,8 @@ def _swap_p(pair: pairs.Pair, score: str, reading: str, resamples: int) -> float
         found: Array = (values[0] - values[1]).reshape(ours.shape[:-1])
         return found
 
+    from scipy.stats import permutation_test
+
     tested = permutation_test(
         (np.zeros(len(differ)), np.ones(len(differ))),
         fell,
@@ -135,6 +138,8 @@ def _differ(pair: pairs.Pair, before: pairs.Record, after: pairs.Record) -> bool
 
 def p_beyond(fell: float, error: float, tolerance: float) -> float:
     """One-sided p of a loss above ``tolerance``: normal, with the standard error of the difference over clips."""
+    from scipy.stats import norm
+
     return float(norm.sf((fell - tolerance) / error)) if error > 0 else float(fell <= tolerance)
 
 
@@ -154,5 +159,7 @@ def found_from(error: float, unit: float, family: int, level: float = LEVEL, pow
     (z_(1 - level / family) + z_power) * error, with ``error`` the standard error of the difference over clips (Connor
     1987; Holm's first step); at least z^2 * unit, since a loss of d percent flips d percent of the answers itself.
     """
+    from scipy.stats import norm
+
     quantiles = float(norm.isf(level / max(family, 1)) + norm.ppf(power))
     return max(quantiles * error, quantiles**2 * unit)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avem_train.study import record as study_record
+from emorealm_results.console import progress
 from emorealm_results.leaderboard import other_builds, study_rows
 from emorealm_results.leaderboard import rows as leaderboard_rows
 from emorealm_results.leaderboard.rows import Measured
@@ -31,6 +32,7 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
     found: list[Measured] = []
     studied: dict[int, set[Any]] = {}
     for text in named:
+        progress.step(f"reads {text}")
         name, _, place = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
         path = Path(place)
         content = _json(path) if path.is_file() else {}
@@ -44,6 +46,7 @@ def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
             )
         else:
             for own, folder in runs(path):
+                progress.step(f"scores {folder}")
                 found.append(leaderboard_rows.read(folder, _free(name or own, found), len(found), models))
     _mark_other_questions(found, studied)
     _note_other_asking(found)

@@ -10,6 +10,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from emorealm_results.console import progress
 from emorealm_results.leaderboard import paired, ranking, sample_browser
 from emorealm_results.leaderboard.rows import Measured, Row
 from emorealm_results.paper import printed
@@ -63,7 +64,9 @@ def page_data(
     sources = {name: sample_browser.source(name, settings) for name in ("emorealm", "emorealm_mini")} if runs else {}
     found = sample_browser.collect([run.run.questions if run.run else None for run in runs], sources)
     clips = {}
-    for benchmark, clip in sample_browser.choose_clips(found, most_clips):
+    chosen = sample_browser.choose_clips(found, most_clips)
+    progress.step(f"draws {len(chosen)} clips")
+    for benchmark, clip in chosen:
         if (clip in sources[benchmark].files) and (drawn := sample_browser.draw(*sources[benchmark].files[clip])):
             clips[f"{benchmark}/{clip}"] = drawn
     return {

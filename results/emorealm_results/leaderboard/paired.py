@@ -5,6 +5,7 @@ from itertools import combinations
 from typing import Any
 
 from emorealm_results.compare import pairs, report
+from emorealm_results.console import progress
 from emorealm_results.leaderboard.rows import Measured
 from emorealm_results.runs.samples import FULL
 from emorealm_results.runs.saved import Saved
@@ -32,6 +33,7 @@ def compared(runs: Sequence[Measured], most: int) -> dict[str, dict[str, Any]]:
             continue
         if common:
             names = [runs[number].about["name"] for number in (a, b)]
+            progress.step(f"compares {names[0]} with {names[1]}")
             found[f"{a}/{b}"] = _shown(common, first, second, names)
             done += 1
     return found

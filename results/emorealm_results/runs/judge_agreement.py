@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import cohen_kappa_score
 
 from emorealm_results.console.markdown import table
 from emorealm_tasks.benchmarks import recognition_rows
@@ -74,6 +73,8 @@ def _criterion(clips: Sequence[str], first: Scores, second: Scores, name: str) -
     with warnings.catch_warnings():  # constant scores: undefined, which is said with None
         warnings.simplefilter("ignore")
         # all labels: scikit-learn's weights are distances between labels' places, so that none may be left out
+        from sklearn.metrics import cohen_kappa_score  # a second to import
+
         kappa = cohen_kappa_score(a, b, labels=list(range(LOWEST, HIGHEST + 1)), weights="quadratic")
     low, high = intervals.clip_bootstrap([{"clip": clip} for clip in clips], lambda weights: quadratic(weights, a, b))
     return {

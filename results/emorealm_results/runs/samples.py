@@ -217,6 +217,8 @@ def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[s
     records = (value["record"] for value in metrics if isinstance(value.get("record"), dict))
     record: dict[str, Any] | None = next(records, None)
     if record is None:
+        if "bypass" in sample:  # the only metric of --predict_only
+            stop(f"{where}: --predict_only left replies without scores; run it again without")
         stop(f"{where}: holds no record; was it written by other tasks? Join it: {_JOIN}")
     if lacking := [field for field in fields if field not in record]:
         stop(f"{where}: its record lacks {', '.join(lacking)}; join it: {_JOIN}")

@@ -1,0 +1,74 @@
+"""Places where a user's first hour stopped: each says, on the real command line, what is wrong or what to do."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from emorealm_tasks import settings
+from emorealm_tasks.chat_client import ChatClient, RequestFailed
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def run(*command):
+    variables = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'results'}"}
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=variables, check=False)
+
+
+def test_the_help_of_a_recipe_lists_its_settings():
+    shown = run("-m", "avem_train.cli", "run", "naive_dpo", "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert "  objective.gamma_tpd=0" in shown.stdout
+    assert "Text prior debiasing (Eq. 7), 0 = none" in shown.stdout
+    assert "  out=(must be given)" in shown.stdout
+
+
+def test_a_workers_help_is_no_traceback():
+    shown = run(str(ROOT / "model_adapters/workers/vita.py"), "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "--checkpoint" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("emorealm_results.cli", "table", "none"),
+        ("emorealm_results.cli", "compare", "none", "none"),
+        ("avem_train.cli", "run", "avem_dpo", "data=none", "out=there"),
+    ],
+)
+def test_a_missing_file_is_told_before_heavy_libraries_are_imported(command):
+    code = "import sys, runpy; sys.argv = sys.argv[1:]\ntry: runpy.run_module(sys.argv[0], run_name='__main__')\n"
+    code += "finally: print({'sklearn', 'scipy.stats', 'transformers'} & set(sys.modules))"
+    shown = run("-c", code, *command)
+    assert "none: " in shown.stderr
+    assert shown.stdout.strip().endswith("set()")
+
+
+def test_a_mistyped_variable_is_told(monkeypatch, capsys):
+    monkeypatch.setenv("EMOREALM_VIDEO", "/data")
+    monkeypatch.setenv("EMOREALM_MY_JUDGES_KEY", "k")
+    monkeypatch.setenv("EMOREALM_JUDGE_KEY", "EMOREALM_MY_JUDGES_KEY")
+    settings.load()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "EMOREALM_VIDEO is set, and is no variable of ours; did you mean EMOREALM_VIDEOS?" in line
+
+
+def test_a_refused_connection_names_the_server():
+    client = ChatClient("m", "k", "http://127.0.0.1:9/v1", timeout=5, retries=0, options={})
+    with pytest.raises(RequestFailed, match=r"http://127\.0\.0\.1:9/v1/: APIConnectionError"):
+        client.answer([{"role": "user", "content": "?"}])
+
+
+def test_a_table_of_predict_only_advises_nothing_that_fails(tmp_path):
+    sample = {"doc_id": 0, "target": "D", "filtered_resps": "D", "bypass": [["D"], ["D"]]}
+    name = "20260101_000000_samples_emorealm_mini_reasoning_basic_audio.jsonl"
+    (tmp_path / name).write_text(json.dumps(sample) + "\n")
+    (tmp_path / "20260101_000000_results.json").write_text(json.dumps({"model_source": "avere", "config": {}}))
+    shown = run("-m", "emorealm_results.cli", "table", str(tmp_path))
+    assert shown.returncode == 2
+    assert "--predict_only left replies without scores; run it again without" in shown.stderr

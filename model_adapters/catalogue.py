@@ -45,7 +45,7 @@ class Model:
 
 def parameters(checkpoint: str) -> str:
     """How many parameters a checkpoint's name says, as "7B" or "30B-A3B" (of which active); "" where it says none."""
-    found = re.search(r"(?<![A-Za-z0-9])(\d+(?:\.\d+)?b(?:-a\d+b)?)(?![a-z0-9])", checkpoint, re.IGNORECASE)
+    found = re.search(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?b(?:-a\d+b)?)(?![A-Za-z0-9])", checkpoint, re.IGNORECASE)
     return found[1].upper() if found else ""
 
 

@@ -27,8 +27,8 @@ def render(
     blocks = [
         "# Leaderboard",
         f"Measured runs in the {READINGS[reading]} reading (bold names) and the paper's printed numbers, which are "
-        "official. Percent; intervals: 95%, over clips. Runs with --limit or missing clips are marked and not ranked; asked "
-        "otherwise: than another run of the same kind of model, see the notes under Runs. To "
+        "official. Percent; intervals: 95%, over clips. Runs with --limit or missing clips are marked and not ranked; "
+        "asked otherwise: than another run of the same kind of model, see the notes under Runs. To "
         "sort, filter and browse: `leaderboard.html`; every number: `leaderboard.csv`.",
     ]
     for mini in (False, True):

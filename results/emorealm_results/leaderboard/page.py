@@ -40,7 +40,8 @@ _LEGEND = (
     "reached without the clip (the run's own blind score, else chance). Choose a score for what stands behind it. Runs "
     "with --limit or missing clips and unfinished studies are marked and never ranked. Ranks are among all rows of the "
     "benchmark that can be ranked, also those that a filter hides. A study's rows are means over its trainings, with "
-    "intervals over clips and seeds."
+    "intervals over clips and seeds. "
+    "Size: parameters, as the name of the checkpoint says."
 )
 _CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing", "table", "note")
 

@@ -33,7 +33,7 @@ class Copied:
 
     def __str__(self) -> str:
         rest = f"; {self.left_out} clips left out by the limit, raise --copy-clips" if self.left_out else ""
-        return f"{self.folder}: {self.count} files of clips, {self.size / _MEGABYTE:.1f} MB{rest}"
+        return f"{self.folder.name}: {self.count} files of clips, {self.size / _MEGABYTE:.1f} MB{rest}"
 
 
 def linked(clips: Mapping[Clip, Files], page: Path) -> dict[str, dict[str, str]]:

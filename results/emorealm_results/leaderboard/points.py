@@ -107,9 +107,10 @@ def spans(numbers: Sequence[int]) -> str:
 
 def curve(level: float) -> list[tuple[float, float]]:
     """Points (x, y) of equal F1 = ``level``, from the upper end to the right one."""
-    steps = range(int(level / 2 * 10) + 1, 1001, 5)
-    found = [(step / 10, level * (step / 10) / (2 * (step / 10) - level)) for step in steps if step / 5 > level]
-    return [(x, round(y, 2)) for x, y in [*found, (100.0, level * 100 / (200 - level))] if y <= 100]
+    end = level * 100 / (200 - level)
+    between = [end + (100 - end) * (step / 80) ** 2 for step in range(1, 80)]
+    inner = [(round(x, 2), round(level * x / (2 * x - level), 2)) for x in between]
+    return [(round(end, 2), 100.0), *inner, (100.0, round(end, 2))]
 
 
 def _around(at: tuple[float, float], width: float) -> Iterator[tuple[float, float]]:

@@ -19,6 +19,8 @@ from emorealm_tasks import files
 from emorealm_tasks.emotions import EMOTIONS
 
 MEASURED, PUBLISHED, FLOOR = "#2a6fb0", "#8a8f98", "#c2410c"
+_BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+"""Behind a label, over the line that leads to its point."""
 _KINDS = {"measured": "run", "published": "paper", "blind": "run, blind"}
 _MARKERS: dict[str, dict[str, Any]] = {
     "measured": {"marker": "o", "color": MEASURED},
@@ -64,7 +66,7 @@ def _scatter(axis: Axes, panel: Mapping[str, Any]) -> None:
     for label in panel["labels"]:
         to, at = label["to"], (label["x"], label["y"])
         axis.plot(*zip(to, at, strict=True), lw=0.5, color=PUBLISHED)
-        axis.text(*at, label["text"], fontsize=7.5, ha="center", va="center")
+        axis.text(*at, label["text"], fontsize=7.5, ha="center", va="center", bbox=_BEHIND)
     if panel["why"]:
         axis.text(50, 50, panel["why"], ha="center", wrap=True)
 

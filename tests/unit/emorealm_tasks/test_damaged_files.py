@@ -115,7 +115,7 @@ def world(tmp_path, monkeypatch, make_clip):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out: [])
+    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out, reading: [])
     monkeypatch.setenv("EMOREALM_MEDIA_LOG", "")
     monkeypatch.chdir(tmp_path)
     return tmp_path

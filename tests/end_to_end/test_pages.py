@@ -252,9 +252,9 @@ def test_labels_of_a_plot_cover_neither_each_other_nor_a_point(board, open_page)
         assert boxes
         for place, box in enumerate(boxes):
             for other in boxes[:place] + marks:
-                beside = box["x"] + box["width"] <= other["x"] or other["x"] + other["width"] <= box["x"]
-                above = box["y"] + box["height"] <= other["y"] + 4  # a label has a white edge of 2
-                assert beside or above or other["y"] + other["height"] <= box["y"] + 4
+                across = min(box["x"] + box["width"], other["x"] + other["width"]) - max(box["x"], other["x"])
+                down = min(box["y"] + box["height"], other["y"] + other["height"]) - max(box["y"], other["y"])
+                assert min(across, down) <= 4  # pixels: a label has a white edge, a mark a line
 
 
 def test_every_view_opens_in_dark_and_on_a_phone(board, open_page):

@@ -5,6 +5,7 @@ The one table of models. `manifests` offers its chat classes to lmms-eval, the R
 here.
 """
 
+import re
 from dataclasses import dataclass
 
 IN_PROCESS = "in this process"
@@ -35,6 +36,17 @@ class Model:
     """Import path of its lmms-eval class, if it has one of its own."""
     note: str = ""
     """What differs from the paper's way of asking it."""
+
+    @property
+    def parameters(self) -> str:
+        """Of the checkpoint, as its name says."""
+        return parameters(self.checkpoint)
+
+
+def parameters(checkpoint: str) -> str:
+    """How many parameters a checkpoint's name says, as "7B" or "30B-A3B" (of which active); "" where it says none."""
+    found = re.search(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?b(?:-a\d+b)?)(?![A-Za-z0-9])", checkpoint, re.IGNORECASE)
+    return found[1].upper() if found else ""
 
 
 _TINY = "tiny random weights on a CPU"

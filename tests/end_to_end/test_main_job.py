@@ -143,7 +143,9 @@ def test_scored_again_every_number_is_the_runs_own_to_the_last_digit(answered):
 def test_the_run_goes_on_the_leaderboard_and_through_the_gate(answered):
     folder, _ = answered
     variables = {"EMOREALM_CACHE": str(folder / "cache")}
-    made = run("emorealm", "leaderboard", f"nano={folder / 'run'}", "--out", str(folder), "--clips", "2", **variables)
+    made = run(
+        "emorealm", "leaderboard", f"nano={folder / 'run'}", "--out", str(folder), "--pictures", "2", **variables
+    )
     assert made.returncode == 0, made.stderr
     assert "1 run(s), 1206 questions, 2 clips" in made.stdout
     page = (folder / "leaderboard.html").read_text(encoding="utf-8")

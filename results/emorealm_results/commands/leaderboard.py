@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.console import output, progress
-from emorealm_results.leaderboard import inputs, markdown, plots, ranking
-from emorealm_results.leaderboard.page import _SCRIPTS, _counted, heat_rows, page_data, survey_rows, to_csv
+from emorealm_results.leaderboard import inputs, markdown, playable, plots, ranking
+from emorealm_results.leaderboard.page import _SCRIPTS, _counted, drawn_rows, heat_rows, page_data, survey_rows, to_csv
+from emorealm_results.leaderboard.page_media import PAGE
+from emorealm_results.leaderboard.page_options import Options
 from emorealm_results.leaderboard.rows import Row
 from emorealm_results.pages import build
 from emorealm_results.paper import printed
@@ -29,10 +31,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=Path("results"), metavar="DIR", help="default: %(default)s")
     parser.add_argument("--published", type=Path, default=printed.FOLDER, metavar="DIR", help="folder of table_*.yaml")
     parser.add_argument("--survey", type=Path, metavar="JSON", help="what `emorealm survey tally --json` wrote")
+    reading = "of Markdown, plots and comparisons, and what the page opens in (default: %(default)s)"
+    parser.add_argument("--reading", choices=READINGS, default=ranking.READING, help=reading)
     parser.add_argument(
-        "--reading", choices=READINGS, default="official", help="of the Markdown (default: %(default)s)"
+        "--clips", type=Path, metavar="DIR", help="play clips from DIR/BENCHMARK/CLIP (default: where they lie)"
     )
-    parser.add_argument("--clips", type=count(0), default=120, help="clips shown in the page, 0 for none (%(default)s)")
+    copies = f"copy the clips of the page's questions to --clips DIR (OUT/{playable.FOLDER}), up to MB megabytes"
+    parser.add_argument("--copy-clips", type=count(), metavar="MB", help=copies)
+    pictures = "clips whose frames and sound are drawn in the page, 0 for none (%(default)s)"
+    parser.add_argument("--pictures", type=count(0), default=120, metavar="N", help=pictures)
     pairs = "pairs of runs to compare in the page, 0 for none (%(default)s, all pairs of 8; seconds each)"
     parser.add_argument("--pairs", type=count(0), default=28, help=pairs)
     arguments = parser.parse_args(argv)
@@ -41,24 +48,27 @@ def main(argv: Sequence[str]) -> int:
     runs = inputs.read(named, printed.models(arguments.published))
     rows = [*(row for run in runs for row in run.rows), *ranking.published_rows(cells)]
     rows += survey_rows(arguments.survey) if arguments.survey else []
-    data = page_data(rows, runs, cells, load(), arguments.clips, arguments.pairs)
-    out = arguments.out
-    output.write(out / "leaderboard.html", build.build("leaderboard", data, _SCRIPTS))
+    out, reading = arguments.out, arguments.reading
+    options = Options(out, reading, arguments.pictures, arguments.pairs, arguments.clips, arguments.copy_clips)
+    data = page_data(rows, runs, cells, load(), options)
+    text = build.build("leaderboard", data, _SCRIPTS, media="'self' file: data:")
+    output.write(out / PAGE, text)
     output.write(out / "leaderboard.csv", to_csv(rows, data["runs"]))
     progress.step("draws the plots")
-    pictures = _draw(rows, out)
-    text = markdown.render(rows, data["runs"], data["comparisons"], arguments.reading, pictures)
-    output.write(out / "leaderboard.md", text)
-    print(f"{out / 'leaderboard.html'}: {_counted(runs)}, {len(data['samples'])} questions, {len(data['clips'])} clips")
+    markdown_text = markdown.render(rows, data["runs"], data["comparisons"], reading, _draw(rows, out, reading))
+    output.write(out / "leaderboard.md", markdown_text)
+    clips = f"{len(data['clips'])} clips drawn, {len(data['played'])} played"
+    size = f"{len(text.encode()) / 1e6:.1f} MB"
+    print(f"{out / PAGE}: {_counted(runs)}, {len(data['samples'])} questions, {clips}, {size}")
+    print(data["copied"], end="\n" if data["copied"] else "")
     return 0
 
 
-def _draw(rows: Sequence[Row], out: Path) -> list[str]:
+def _draw(rows: Sequence[Row], out: Path, reading: str) -> list[str]:
     """Draw the plots of each world that has something to show; the names of their files."""
     drawn = []
     for mini in (False, True):
-        shown = [r for r in rows if r.mini == mini and r.reading == "official" and r.part in ("full", "blind")]
         name = f"leaderboard_yes_no{'_mini' if mini else ''}.png"
-        drawn += [name] if plots.tradeoff(shown, out / name) else []
+        drawn += [name] if plots.tradeoff(drawn_rows(rows, mini, reading), out / name) else []
     name = "leaderboard_recall.png"
-    return drawn + ([name] if plots.heatmap(heat_rows(rows), out / name) else [])
+    return drawn + ([name] if plots.heatmap(heat_rows(rows, reading), out / name) else [])

@@ -10,7 +10,7 @@ from emorealm_results.paper.layouts import LAYOUTS, Layout
 from emorealm_results.rescore.table import NAMES, READINGS
 
 _PICTURES = {
-    "leaderboard_yes_no.png": "Right where the answer is yes against right where it is no; circles: blind",
+    "leaderboard_yes_no.png": "Right where the answer is yes against right where it is no; triangles: blind",
     "leaderboard_yes_no_mini.png": "The same on the embedded benchmark",
     "leaderboard_recall.png": "Recall by emotion class (DFEW)",
 }
@@ -26,9 +26,9 @@ def render(
     """The page's tables in one reading, ending in a newline."""
     blocks = [
         "# Leaderboard",
-        f"Measured runs in the {READINGS[reading]} reading (bold names) and the paper's printed numbers. Percent; "
-        "intervals: 95%, over clips. Runs with --limit or missing clips are marked and not ranked; asked "
-        "otherwise: than another run of the same kind of model, see the notes under Runs. To "
+        f"Measured runs in the {READINGS[reading]} reading (bold names) and the paper's printed numbers, which are "
+        "official. Percent; intervals: 95%, over clips. Runs with --limit or missing clips are marked and not ranked; "
+        "asked otherwise: than another run of the same kind of model, see the notes under Runs. To "
         "sort, filter and browse: `leaderboard.html`; every number: `leaderboard.csv`.",
     ]
     for mini in (False, True):

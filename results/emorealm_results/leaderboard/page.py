@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console import progress
-from emorealm_results.leaderboard import paired, ranking, sample_browser
+from emorealm_results.leaderboard import paired, points, ranking, sample_browser
+from emorealm_results.leaderboard.page_media import media
+from emorealm_results.leaderboard.page_options import Options
 from emorealm_results.leaderboard.rows import Measured, Row
 from emorealm_results.paper import printed
 from emorealm_results.paper.layouts import LAYOUTS, SCALES
@@ -20,14 +22,27 @@ from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
 from emorealm_tasks.settings import Settings
 from emorealm_tasks.untrusted import brief, read_json
+from model_adapters.catalogue import MODELS
 
-_SCRIPTS = ("dom", "scores", "plots", "paired", "samples")
+_SCRIPTS = ("dom", "address", "scores", "columns", "plots", "published", "paired", "player", "samples", "tabs")
+OPENS_ON = "table3"
+"""The layout that the page opens on: few columns, the ranking one among them."""
+_ABOUT_READING = {
+    "strict": "Strict reading, as in leaderboard.md and emorealm compare, and first in emorealm table: what a careful "
+    "reader takes for the answer. The paper's rows are in its official reading; choose official to rank runs as the "
+    "paper does.",
+    "official": "Official reading, as the paper's released code scores: a reply is right when the gold letter occurs "
+    "in it.",
+    "official_lenient": "Official reading, lenient: the released code's second parser (the first "
+    "listed letter in the reply).",
+}
 _LEGEND = (
-    "Percent; EMER: a judge's scores. Bars: value with its 95% interval (over clips), and in orange what is "
-    "reached without the clip (the run's own blind score, else chance). Click a score for what stands behind it. Runs "
+    "Percent; EMER: a judge's scores. Bars: value with its 95% interval (over clips), and as a triangle what is "
+    "reached without the clip (the run's own blind score, else chance). Choose a score for what stands behind it. Runs "
     "with --limit or missing clips and unfinished studies are marked and never ranked. Ranks are among all rows of the "
     "benchmark that can be ranked, also those that a filter hides. A study's rows are means over its trainings, with "
-    "intervals over clips and seeds."
+    "intervals over clips and seeds. "
+    "Size: parameters, as the name of the checkpoint says."
 )
 _CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing", "table", "note")
 
@@ -56,38 +71,55 @@ def page_data(
     runs: Sequence[Measured],
     cells: Sequence[printed.Cell],
     settings: Settings,
-    most_clips: int,
-    most_pairs: int,
+    options: Options,
 ) -> dict[str, Any]:
-    """Everything the page shows, as plain JSON types."""
+    """Everything the page shows, as plain JSON types; copies clips where that is asked."""
     abouts = [run.about for run in runs]
     sources = {name: sample_browser.source(name, settings) for name in ("emorealm", "emorealm_mini")} if runs else {}
     found = sample_browser.collect([run.run.questions if run.run else None for run in runs], sources)
-    clips = {}
-    chosen = sample_browser.choose_clips(found, most_clips)
-    progress.step(f"draws {len(chosen)} clips")
-    for benchmark, clip in chosen:
-        if (clip in sources[benchmark].files) and (drawn := sample_browser.draw(*sources[benchmark].files[clip])):
-            clips[f"{benchmark}/{clip}"] = drawn
+    progress.step("draws clips")
     return {
         "about": f"{_counted(runs)} and the tables of AVERE (ICLR 2026); made {_now()} with emorealm "
         f"{version('emorealm')}.",
         "legend": _LEGEND,
-        "reading": "official" if any(not row.mini for row in rows if row.source == "measured") else "strict",
+        "reading": options.reading,
         "readings": list(READINGS),
+        "about_reading": _ABOUT_READING,
         "names": {key: name.removeprefix("- ") for key, name in NAMES.items()} | {"emorealm": "all five tasks"},
         "scales": SCALES,
         "layouts": [dataclasses.asdict(layout) for layout in LAYOUTS],
-        "lines": _ranked(_page_lines(rows, cells), abouts),
+        "opens_on": OPENS_ON,
+        "lines": _ranked(_page_lines(rows, cells, abouts), abouts),
         "runs": abouts,
+        "plots": _plots(rows),
+        "curves": {str(level): points.curve(level) for level in points.LEVELS},
         "comparisons": ranking.comparisons(rows, abouts),
         "samples": found,
-        "clips": clips,
-        "pairs": paired.compared(runs, most_pairs),
+        "pairs": paired.compared(runs, options.pairs, options.reading),
+    } | media(found, sources, options)
+
+
+def _plots(rows: Sequence[Row]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """World ("public", "mini") -> reading -> the panels of `points.panels`."""
+    return {
+        world: {reading: points.panels(drawn_rows(rows, world == "mini", reading)) for reading in READINGS}
+        for world in ("public", "mini")
     }
 
 
-def _page_lines(rows: Sequence[Row], cells: Sequence[printed.Cell]) -> list[dict[str, Any]]:
+def drawn_rows(rows: Sequence[Row], mini: bool, reading: str) -> list[Row]:
+    """The rows that the yes-against-no plots are made of: asked in full or blind, the paper's in its own reading."""
+    return [
+        row
+        for row in rows
+        if row.mini == mini and row.part in ("full", "blind") and (row.reading == reading or row.source == "published")
+    ]
+
+
+def _page_lines(
+    rows: Sequence[Row], cells: Sequence[printed.Cell], abouts: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    printed_sizes = {model.published: model.parameters for model in MODELS}
     floors = ranking.Floors(rows, cells)
     wanted = {(column.task, column.metric) for layout in LAYOUTS for column in layout.columns}
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
@@ -96,6 +128,8 @@ def _page_lines(rows: Sequence[Row], cells: Sequence[printed.Cell]) -> list[dict
             names = ("source", "model", "modality", "part", "run", "mini")
             key = tuple(getattr(row, name) for name in names)
             line = found.setdefault(key, dict(zip(names, key, strict=True)) | {"cells": {}})
+            size = printed_sizes.get(row.model, "") if row.source == "published" else ""
+            line["parameters"] = size if row.run is None else abouts[row.run]["parameters"]
             cell = {name: value for name in _CELL if (value := getattr(row, name)) not in (None, "")}
             cell |= {"value": row.value, "floor": floors.of(row)}
             line["cells"].setdefault(f"{row.task}/{row.metric}", {}).setdefault(row.reading, cell)
@@ -127,7 +161,7 @@ def _value(line: Mapping[str, Any], name: str, reading: str) -> float | None:
 def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
     """Every score a line, with the run's marks, seeds and versions."""
     names = [field.name for field in dataclasses.fields(Row)]
-    about = ("origin", "marks", "notes", "seeds", "versions", "model_args", "folder")
+    about = ("origin", "parameters", "marks", "notes", "seeds", "versions", "model_args", "folder")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*names, *about])
@@ -137,12 +171,12 @@ def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def heat_rows(rows: Sequence[Row]) -> dict[str, list[float | None]]:
-    """Model (marked as paper or run) -> its recall of each emotion on DFEW, official reading; without the mini."""
+def heat_rows(rows: Sequence[Row], reading: str) -> dict[str, list[float | None]]:
+    """Model (marked as paper or run) -> its recall of each emotion on DFEW; without the mini."""
     found: dict[str, dict[str, float | None]] = {}
     for row in rows:
-        official = (row.task, row.part, row.mini, row.reading) == ("dfew", "full", False, "official")
-        if official and row.metric.startswith("recall_"):
+        wanted = (row.task, row.part, row.mini) == ("dfew", "full", False)
+        if wanted and (row.reading == reading or row.source == "published") and row.metric.startswith("recall_"):
             found.setdefault(f"{row.model} ({'paper' if row.source == 'published' else 'run'})", {})[row.metric] = (
                 row.value
             )

@@ -6,15 +6,13 @@ from typing import Any
 
 from emorealm_results.compare import pairs, report
 from emorealm_results.console import progress
+from emorealm_results.leaderboard.ranking import READING
 from emorealm_results.leaderboard.rows import Measured
 from emorealm_results.runs.samples import FULL
 from emorealm_results.runs.saved import Saved
 
-READING = "strict"
-"""The samples that the page shows beside the comparison are read so."""
 
-
-def compared(runs: Sequence[Measured], most: int) -> dict[str, dict[str, Any]]:
+def compared(runs: Sequence[Measured], most: int, reading: str = READING) -> dict[str, dict[str, Any]]:
     """``A/B``, numbers of two runs, A before B -> what :func:`_shown` makes of them, or ``why`` they have none.
 
     Of ``most`` pairs, in the order of the runs' names on the command line: the first run beside each other one, then
@@ -24,7 +22,7 @@ def compared(runs: Sequence[Measured], most: int) -> dict[str, dict[str, Any]]:
     done = 0
     for (a, first), (b, second) in combinations(_asked(runs), 2):
         if done >= most:
-            found[f"{a}/{b}"] = {"why": f"Not compared here: emorealm compare {first.folder} {second.folder}"}
+            found[f"{a}/{b}"] = {"why": f"Not compared here: {_command(first, second, reading)}"}
             continue
         try:
             common = pairs.in_common(_in_full(first), _in_full(second))
@@ -34,9 +32,13 @@ def compared(runs: Sequence[Measured], most: int) -> dict[str, dict[str, Any]]:
         if common:
             names = [runs[number].about["name"] for number in (a, b)]
             progress.step(f"compares {names[0]} with {names[1]}")
-            found[f"{a}/{b}"] = _shown(common, first, second, names)
+            found[f"{a}/{b}"] = _shown(common, first, second, names, reading)
             done += 1
     return found
+
+
+def _command(first: Saved, second: Saved, reading: str) -> str:
+    return f"emorealm compare {first.folder} {second.folder}" + ("" if reading == READING else f" --reading {reading}")
 
 
 def _asked(runs: Sequence[Measured]) -> Iterator[tuple[int, Saved]]:
@@ -49,17 +51,19 @@ def _in_full(run: Saved) -> list[pairs.Answered]:
     return [task for task in pairs.questions(run) if task.part == FULL]
 
 
-def _shown(common: Sequence[pairs.Pair], first: Saved, second: Saved, names: Sequence[str]) -> dict[str, Any]:
+def _shown(
+    common: Sequence[pairs.Pair], first: Saved, second: Saved, names: Sequence[str], reading: str
+) -> dict[str, Any]:
     """``about``, ``notes`` and ``method``: sentences; ``head`` and ``lines`` of the table; ``changed`` by task.
 
     A line has its ``task`` as samples have it ("" = a group), its ``score``, and ``cells`` as `emorealm compare`
     prints them. ``changed``: counts of changed answers in words, by task and, under "all", of all tasks.
     """
-    made = report.compare_pairs(common, first, second, READING)
+    made = report.compare_pairs(common, first, second, reading)
     tasks = {pair.name: pair.task for pair in common}
     changes = {task: [one for one in made["changes"] if tasks[one["task"]] == task] for task in tasks.values()}
     return {
-        "about": f"{names[0]} (first), {names[1]} (second), {READING} reading",
+        "about": f"{names[0]} (first), {names[1]} (second), {reading} reading",
         "notes": [note.replace("**", "") for note in (*report.asked_lines(made), *report.left_out(made))],
         "head": report.head(made),
         "lines": [

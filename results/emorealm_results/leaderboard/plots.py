@@ -12,80 +12,63 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
+from emorealm_results.leaderboard import points
 from emorealm_results.leaderboard.rows import Row
+from emorealm_results.rescore.table import NAMES
 from emorealm_tasks import files
 from emorealm_tasks.emotions import EMOTIONS
-from emorealm_tasks.metrics import TASKS
 
 MEASURED, PUBLISHED, FLOOR = "#2a6fb0", "#8a8f98", "#c2410c"
-YES_NO = (TASKS[0], *TASKS[3:])
-TITLES = {TASKS[0]: "modality agreement", TASKS[3]: "stress test, audio", TASKS[4]: "stress test, video"}
-_LEVELS = (20, 40, 60, 80)
-_NEAR = 4, 3
-"""How near to each other, in both scores, models share a label."""
+_BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+"""Behind a label, over the line that leads to its point."""
+_KINDS = {"measured": "run", "published": "paper", "blind": "run, blind"}
+_MARKERS: dict[str, dict[str, Any]] = {
+    "measured": {"marker": "o", "color": MEASURED},
+    "published": {"marker": "D", "color": "none", "edgecolor": PUBLISHED},
+    "blind": {"marker": "^", "color": "none", "edgecolor": FLOOR},
+}
 
 
 def tradeoff(rows: Sequence[Row], path: Path) -> bool:
     """Right where the answer is yes against right where it is no, a panel a yes/no task; False where there is nothing.
 
     Models that say yes to everything lie at the lower right; the dashed diagonal is guessing with any yes-rate, the
-    curves have equal F1. Blind runs are drawn as open circles.
+    curves have equal F1. Filled circles are runs, diamonds the paper's models, open triangles blind runs.
     """
-    points = pairs_of(rows)
-    if not points:
+    panels = points.panels(rows)
+    if not any(panel["points"] for panel in panels):
         return False
-    names = dict.fromkeys((name, source) for of_task in points.values() for source, name, _ in of_task)
-    numbers = {name: number for number, (name, _) in enumerate(names, start=1)}
     figure, axes = plt.subplots(1, 3, figsize=(14.5, 4.6), sharey=True)
-    grid = np.linspace(1, 100, 200)
-    for axis, task in zip(axes, YES_NO, strict=True):
-        for level in _LEVELS:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                other = np.where(2 * grid > level, level * grid / (2 * grid - level), np.nan)
-            axis.plot(grid, np.where(other <= 100, other, np.nan), color="#d0d4da", lw=0.8)
+    for axis, panel in zip(axes, panels, strict=True):
+        for level in points.LEVELS:
+            axis.plot(*zip(*points.curve(level), strict=True), color="#d0d4da", lw=0.8)
         axis.plot([0, 100], [100, 0], ls="--", lw=0.9, color=FLOOR)
-        _scatter(axis, points.get(task, {}), numbers)
-        axis.set(title=TITLES[task], xlim=(0, 103), ylim=(0, 103), xlabel="right where the answer is yes, %")
+        _scatter(axis, panel)
+        axis.set(title=NAMES[panel["task"]], xlim=(0, 103), ylim=(0, 103), xlabel="right where the answer is yes, %")
     axes[0].set_ylabel("right where the answer is no, %")
     figure.tight_layout(rect=(0, 0, 0.86, 1))
-    for line, (name, source) in enumerate(names):
-        label = f"{numbers[name]}  {shorten(name, 32, placeholder='…')}"
-        figure.text(0.865, 0.93 - 0.038 * line, label, fontsize=8, color=_colour(source, "full"))
+    named = points.numbered(points.pairs_of(rows))
+    for line, (name, number) in enumerate(named.items()):
+        label = f"{number}  {shorten(name, 32, placeholder='…')}"
+        figure.text(0.865, 0.93 - 0.038 * line, label, fontsize=8, color=MEASURED)
+    marks = [axes[0].scatter([], [], s=26, label=label, **_MARKERS[kind]) for kind, label in _KINDS.items()]
+    figure.legend(handles=marks, loc="lower right", fontsize=8, frameon=False)
     with files.draft(path) as beside:
         figure.savefig(beside, dpi=110)
     plt.close(figure)
     return True
 
 
-def _scatter(
-    axis: Axes, points: Mapping[tuple[str, str, str], tuple[float, float]], numbers: Mapping[str, int]
-) -> None:
-    labels: dict[tuple[float, float], list[int]] = {}
-    for (source, name, part), (yes, no) in sorted(points.items(), key=lambda point: point[1][0]):
-        colour = _colour(source, part)
-        axis.scatter(yes, no, s=26, color="none" if part != "full" else colour, edgecolor=colour, zorder=3)
-        at = next((at for at in labels if yes - at[0] < _NEAR[0] and abs(no - at[1]) < _NEAR[1]), (yes, no))
-        labels.setdefault(at, []).append(numbers[name])
-    for at, together in labels.items():  # points that lie on each other get one label, left of the leftmost
-        text = ", ".join(map(str, sorted(set(together))))
-        axis.annotate(text, at, xytext=(-6, -3), textcoords="offset points", fontsize=7.5, ha="right")
-
-
-def _colour(source: str, part: str) -> str:
-    return FLOOR if part != "full" else (MEASURED if source == "measured" else PUBLISHED)
-
-
-def pairs_of(rows: Sequence[Row]) -> dict[str, dict[tuple[str, str, str], tuple[float, float]]]:
-    """Task -> (source, model, part) -> (precision, recall), where both are there."""
-    found: dict[tuple[Any, ...], dict[str, float]] = {}
-    for row in rows:
-        if row.task in YES_NO and row.metric in ("precision", "recall") and row.value is not None:
-            found.setdefault((row.task, row.source, row.model, row.part), {})[row.metric] = row.value
-    points: dict[str, dict[tuple[str, str, str], tuple[float, float]]] = {}
-    for (task, *key), scores in found.items():
-        if len(scores) == 2:
-            points.setdefault(task, {})[tuple(key)] = scores["precision"], scores["recall"]
-    return points
+def _scatter(axis: Axes, panel: Mapping[str, Any]) -> None:
+    for point in panel["points"]:
+        kind = "blind" if point["part"] != "full" else point["source"]
+        axis.scatter(point["yes"], point["no"], s=26, zorder=3, **_MARKERS[kind])
+    for label in panel["labels"]:
+        to, at = label["to"], (label["x"], label["y"])
+        axis.plot(*zip(to, at, strict=True), lw=0.5, color=PUBLISHED)
+        axis.text(*at, label["text"], fontsize=7.5, ha="center", va="center", bbox=_BEHIND)
+    if panel["why"]:
+        axis.text(50, 50, panel["why"], ha="center", wrap=True)
 
 
 def heatmap(recalls: Mapping[str, Sequence[float | None]], path: Path) -> bool:

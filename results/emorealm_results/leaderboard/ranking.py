@@ -13,6 +13,10 @@ _PREFERRED = (13, 14, 15, 2, 5, 16, 3)
 """Where a number is printed in several tables, the first of these is compared with."""
 
 
+READING = "strict"
+"""The reading that the page opens in and the Markdown shows: that of `emorealm compare` and the first of `table`."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a table: a model as one run (or the paper) has it, and its cells (None where there is no score)."""

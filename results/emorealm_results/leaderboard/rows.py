@@ -25,6 +25,8 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import intervals
 from emorealm_tasks.metrics.recognition import AVERAGES
 from emorealm_tasks.untrusted import read_json
+from model_adapters import catalogue
+from model_adapters.catalogue import MODELS
 
 MINI = "_mini"
 RUN = "run"
@@ -90,8 +92,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Measured:
-    """A run: its rows, and ``about`` (name, origin, folder, model, model_args, dates, seeds, versions, marks, notes,
-    published, asked, benchmark).
+    """A run: its rows, and ``about`` (name, origin, folder, model, parameters, model_args, dates, seeds, versions,
+    marks, notes, published, asked, benchmark).
 
     ``origin`` is RUN or says what else it is. ``marks`` say why it is not ranked: questions left out by --limit or for
     want of clips; empty where it is whole. ``notes`` are sentences beside the scores. ``asked``: task -> how it was
@@ -153,11 +155,13 @@ def _about(
     named = [model.name for model in models if model.name == name]
     found_names = [model.name for said in reversed(known) for model in models if model.matches(said)]
     limits = {header["limit"] for header in headers if (header["limit"] or 0) > 0}  # -1 stands for no limit
+    published = next(iter([*named, *found_names]), "")
     return {
         "name": name,
         "origin": origin,
         "folder": str(place),
         "model": last["model"],
+        "parameters": _parameters(checkpoint[1] if checkpoint else last.get("model_name", ""), published),
         "model_args": arguments,
         "dates": sorted({header["date"] for header in headers}),
         "seeds": last["seeds"],
@@ -170,8 +174,14 @@ def _about(
         "benchmark": {
             task: build for one in sorted(headers, key=_date) for task, build in builds.of_header(one).items()
         },
-        "published": next(iter([*named, *found_names]), ""),
+        "published": published,
     }
+
+
+def _parameters(checkpoint: str, published: str) -> str:
+    """Of the run's checkpoint as its name says, else of the paper's model that it is; "" where neither is known."""
+    twin = next((model.parameters for model in MODELS if published and model.published == published), "")
+    return catalogue.parameters(checkpoint) or twin
 
 
 def _date(header: Mapping[str, Any]) -> str:

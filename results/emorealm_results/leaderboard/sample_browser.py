@@ -13,13 +13,18 @@ import cv2
 import numpy as np
 from matplotlib import colormaps
 
+from emorealm_results.leaderboard.ranking import READING
 from emorealm_results.rescore import scores
+from emorealm_results.rescore.table import READINGS
 from emorealm_results.runs import samples
 from emorealm_tasks import media
 from emorealm_tasks.benchmarks import emorealm
+from emorealm_tasks.metrics import Record
 from emorealm_tasks.settings import Settings
 
 FRAMES, HEIGHT = 6, 96
+POSTER = 180
+"""Height of the picture that a player shows before it plays, in pixels, at most."""
 SOUND_SIZE = (360, 110)
 """Width and height of the picture of the sound, in pixels: waveform above, spectrogram below."""
 _FFT, _HOP, _TOP_HZ = 512, 128, 6000
@@ -33,23 +38,27 @@ class Source:
 
     questions: Mapping[str, str]
     files: Mapping[str, tuple[Path, Path]]
+    remedy: str = ""
+    """How to get clips that are not there."""
 
 
 def source(benchmark: str, settings: Settings) -> Source:
     """The questions file and clips of "emorealm" or "emorealm_mini", as far as they are on this machine."""
     mini = benchmark == "emorealm_mini"
     questions = settings.mini / emorealm.HUB_FILE if mini else settings.json
+    remedy = emorealm.where(benchmark, settings)[1]
     if questions is None or not Path(questions).is_file():
-        return Source({}, {})
+        return Source({}, {}, remedy)
     videos = settings.mini / "videos" if mini else settings.videos or Path()
     rows = emorealm.read_file(Path(questions), videos, None if mini else settings.audios)
     files = {row["clip"]: (Path(row["video"]), Path(row["audio"] or row["video"])) for row in rows}
-    return Source({row["id"]: row["question"] for row in rows}, files)
+    return Source({row["id"]: row["question"] for row in rows}, files, remedy)
 
 
 def collect(runs: Sequence[samples.Run | None], sources: Mapping[str, Source]) -> list[dict[str, Any]]:
     """Questions that any run was asked in full, in the order of the tasks: ``benchmark, id, task, subtask, clip, gold,
-    question, choices`` and ``answers``: number of the run -> ``raw, strict, official, error, media``.
+    question, choices`` and ``answers``: number of the run -> ``raw, strict, right, error, media``; ``right``
+    lists the readings in which the reply is right.
     """
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for number, run in enumerate(runs):
@@ -67,12 +76,16 @@ def collect(runs: Sequence[samples.Run | None], sources: Mapping[str, Source]) -
                 sample["answers"][str(number)] = {
                     "raw": str(record["raw"])[:_RAW],
                     "strict": record["strict"],
-                    "official": bool(record["official"]),
+                    "right": [reading for reading in READINGS if _is_right(record, reading)],
                     "error": record["error"],
                     "media": _given(record.get("media")),
                 }
     order = {task: place for place, task in enumerate(emorealm.TASKS)}
     return sorted(found.values(), key=lambda sample: (sample["benchmark"], order[sample["task"]]))
+
+
+def _is_right(record: Record, reading: str) -> bool:
+    return record["strict"] == record["gold"] if reading == "strict" else bool(record[reading])  # type: ignore[literal-required]
 
 
 def choose_clips(found: Sequence[Mapping[str, Any]], most: int) -> list[tuple[str, str]]:
@@ -81,7 +94,7 @@ def choose_clips(found: Sequence[Mapping[str, Any]], most: int) -> list[tuple[st
     """
 
     def interest(sample: Mapping[str, Any]) -> int:
-        rights = {answer["strict"] == sample["gold"] for answer in sample["answers"].values()}
+        rights = {READING in answer["right"] for answer in sample["answers"].values()}
         return 0 if len(rights) > 1 else (1 if rights == {False} else 2)
 
     ordered = sorted(found, key=interest)
@@ -89,18 +102,23 @@ def choose_clips(found: Sequence[Mapping[str, Any]], most: int) -> list[tuple[st
 
 
 def draw(video: Path, audio: Path) -> dict[str, Any] | None:
-    """``frames`` and ``sound`` as data URIs and the frames' ``times``; a part that cannot be decoded is absent.
+    """``poster``, ``frames`` and ``sound`` as data URIs, the frames' ``times`` and the sound's ``seconds``.
 
-    None where neither can.
+    A part that cannot be decoded is absent; None where neither can be.
     """
     drawn: dict[str, Any] = {}
     try:
         pictures, times = media.read_frames(video, FRAMES)
-        drawn |= {"frames": _strip(pictures), "times": [round(float(time), 2) for time in times]}
+        drawn |= {
+            "poster": _poster(pictures),
+            "frames": _strip(pictures),
+            "times": [round(float(time), 2) for time in times],
+        }
     except media.MediaError:
         drawn["no_frames"] = "the picture could not be decoded"
     try:
-        drawn["sound"] = _uri(sound_picture(media.read_audio(audio)))
+        wave = media.read_audio(audio)
+        drawn |= {"sound": _uri(sound_picture(wave)), "seconds": round(len(wave) / media.AUDIO_RATE, 3)}
     except media.MediaError:
         drawn["no_sound"] = "no sound could be decoded"
     return drawn if {"frames", "sound"} & set(drawn) else None
@@ -123,6 +141,14 @@ def sound_picture(wave: np.ndarray) -> np.ndarray:
     colours = (colormaps["magma"](scaled)[..., :3] * 255).astype(np.uint8)
     picture[top:] = cv2.resize(colours, (width, height - top), interpolation=cv2.INTER_AREA)
     return picture
+
+
+def _poster(pictures: np.ndarray) -> str:
+    """The frame in the middle, at most POSTER pixels high."""
+    frame = pictures[len(pictures) // 2]
+    height, width = frame.shape[:2]
+    shrink = min(1.0, POSTER / height)
+    return _uri(cv2.resize(frame, (round(width * shrink), round(height * shrink)), interpolation=cv2.INTER_AREA))
 
 
 def _strip(pictures: np.ndarray) -> str:

@@ -61,6 +61,7 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.Row, label: s
         "origin": f"study in miniature{_seeds(len(seeds))}",
         "folder": str(path),
         "model": f"{base}, trained by {trained}" if trained else base,
+        "parameters": "",
         "model_args": ",".join(runs[0].get("answering", [])),
         "dates": [],
         "seeds": {"training": "/".join(seeds)} if seeds else {},

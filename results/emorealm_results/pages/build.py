@@ -10,19 +10,17 @@ from importlib.resources import files
 from typing import Any
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data: blob:"
-)
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src {media}"
 
 
-def build(name: str, data: Any, scripts: Sequence[str]) -> str:
+def build(name: str, data: Any, scripts: Sequence[str], media: str = "data:") -> str:
     """``NAME/page.html`` with ``NAME/page.css``, the ``scripts`` NAME/*.js in their order and ``data`` put in.
 
-    ``data`` is of plain JSON types. The page forbids itself every request (content security policy), so it works from
-    disk and tells nobody.
+    ``data`` is of plain JSON types. The page forbids itself every request (content security policy) but for sound and
+    video from ``media``, so it works from disk and tells nobody.
     """
     parts = {
-        "policy": _POLICY,
+        "policy": _POLICY.format(media=media),
         "style": _read(f"{name}/page.css"),
         "script": "\n".join(_read(f"{name}/{script}.js") for script in scripts),
         "data": embed(data),

@@ -105,7 +105,7 @@ def page(study: Study, identity: str, version: str) -> str:
         ],
         "clips": [clip.embedded() for clip in clips],
     }
-    return build.build("survey", data, ["player", "answers", "survey"])
+    return build.build("survey", data, ["player", "answers", "survey"], media="data: blob:")
 
 
 def write(study: Study, out: Path, further: Mapping[str, str] | None = None) -> str:

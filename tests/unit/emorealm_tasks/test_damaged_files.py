@@ -115,7 +115,7 @@ def world(tmp_path, monkeypatch, make_clip):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out: [])
+    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out, reading: [])
     monkeypatch.setenv("EMOREALM_MEDIA_LOG", "")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -152,14 +152,14 @@ def described(world, study):
 
 def results_on_a_board(world, study):
     path, _ = run_file(world, "*_results.json")
-    return path, lambda: cli.main(["leaderboard", str(world / "run"), "--out", str(world / "out"), "--clips", "0"])
+    return path, lambda: cli.main(["leaderboard", str(world / "run"), "--out", str(world / "out"), "--pictures", "0"])
 
 
 def rescored(world, study):
     path = world / "rescored.json"
     run_file(world, "*.jsonl")
     assert cli.main(["rescore", str(world / "run"), "--resamples", "20", "--json", str(path)]) == 0
-    return path, lambda: cli.main(["leaderboard", str(path), "--out", str(world / "out"), "--clips", "0"])
+    return path, lambda: cli.main(["leaderboard", str(path), "--out", str(world / "out"), "--pictures", "0"])
 
 
 def of_study(world, study):
@@ -170,7 +170,7 @@ def of_study(world, study):
 
 def study_on_a_board(world, study):
     path, _ = of_study(world, study)
-    return path, lambda: cli.main(["leaderboard", str(path), "--out", str(world / "out"), "--clips", "0"])
+    return path, lambda: cli.main(["leaderboard", str(path), "--out", str(world / "out"), "--pictures", "0"])
 
 
 def questions(world, study):

@@ -33,8 +33,26 @@ function select(parent, id, label, options, chosen, changed) {
   const list = el("select", { id });
   for (const [value, text] of options) list.append(el("option", { value, selected: value === chosen }, text));
   list.addEventListener("change", () => changed(list.value));
-  parent.append(el("label", {}, label, list));
+  parent.append(el("label", {}, el("span", {}, label), list));
   return list;
+}
+
+function searchBox(parent, id, label, changed) {
+  const box = el("input", { type: "search", id });
+  box.addEventListener("input", () => changed(box.value));
+  parent.append(el("label", {}, el("span", {}, label), box));
+}
+
+// Further filters: open beside a wide table, folded away on a phone.
+function filters(parent, id) {
+  const inner = el("div", { class: "controls" });
+  parent.append(el("details", { id, open: matchMedia("(min-width: 40rem)").matches }, el("summary", {}, "Filters"), inner));
+  return inner;
+}
+
+function setControl(id, value) {
+  const control = byId(id);
+  if (control && control.value !== value) control.value = value;
 }
 
 function definitions(pairs) {

@@ -1,106 +1,96 @@
-// Yes-against-no plots and the heat map of recall, for the benchmark that is chosen here.
-const plotted = { world: "public" };
-const YES_NO = ["modality_agreement", "reasoning_stress_audio", "reasoning_stress_video"];
+// Yes-against-no plots and the heat map of recall, for the benchmark that is chosen here. Points, labels and curves
+// are those of data.plots; here they are only drawn.
+const plotted = { world: state.world, reading: state.reading };
+const SIZE = 300, LEFT = 48, TOP = 22;
+const across = (value) => LEFT + (value / 100) * SIZE;
+const upward = (value) => TOP + SIZE - (value / 100) * SIZE;
+const MARKS = { measured: "run", published: "paper's model", blind: "run asked blind (text alone)" };
 
-function plotLines() {
-  return data.lines.filter((line) => line.mini === (plotted.world === "mini") && (line.part === "full" || line.part === "blind"));
+// A circle, a diamond or a triangle: the kind is told by the shape.
+function marker(kind, x, y) {
+  if (kind === "measured") return svg("circle", { class: kind, cx: x, cy: y, r: 5 });
+  const corners = kind === "published" ? [[0, -5], [5, 0], [0, 5], [-5, 0]] : [[0, -6], [5.5, 4.5], [-5.5, 4.5]];
+  return svg("polygon", { class: kind, points: corners.map(([dx, dy]) => `${x + dx},${y + dy}`).join(" ") });
 }
 
-function measuredNames() {
-  return [...new Set(plotLines().filter((line) => line.source === "measured" && line.part === "full" && YES_NO.some((task) => cellOf(line, { task, metric: "recall" }, state.reading))).map((line) => line.model))];
-}
-
-function tradeoff(task) {
-  const numbers = measuredNames(), labelled = [];
-  const size = 300, left = 34, top = 22;
-  const x = (value) => left + (value / 100) * size;
-  const y = (value) => top + size - (value / 100) * size;
-  const picture = svg("svg", { viewBox: `0 0 ${left + size + 50} ${top + size + 34}`, role: "img", "aria-label": `yes against no, ${task}` });
-  picture.append(svg("text", { x: left, y: 12, "font-weight": "bold" }, data.names[task] || task));
-  for (const level of [20, 40, 60, 80]) {
-    const points = [];
-    for (let yes = level / 2 + 0.5; yes <= 100; yes += 0.5) {
-      const no = (level * yes) / (2 * yes - level);
-      if (no <= 100) points.push(`${x(yes)},${y(no)}`);
-    }
-    picture.append(svg("polyline", { class: "axis", points: points.join(" ") }), svg("text", { x: x(100) + 3, y: y((level * 100) / (200 - level)) + 3 }, `F1 ${level}`));
+function axes(picture, task) {
+  picture.append(svg("text", { x: LEFT, y: 12, "font-weight": "bold" }, data.names[task] || task));
+  for (const [level, curve] of Object.entries(data.curves)) {
+    picture.append(svg("polyline", { class: "axis", points: curve.map(([yes, no]) => `${across(yes)},${upward(no)}`).join(" ") }),
+      svg("text", { x: across(100) + 9, y: upward(curve[curve.length - 1][1]) + 3 }, `F1 ${level}`));
   }
-  picture.append(svg("line", { class: "guess", x1: x(0), y1: y(100), x2: x(100), y2: y(0) }));
-  picture.append(svg("rect", { class: "axis", x: left, y: top, width: size, height: size }));
+  picture.append(svg("line", { class: "guess", x1: across(0), y1: upward(100), x2: across(100), y2: upward(0) }));
+  picture.append(svg("rect", { class: "axis", x: LEFT, y: TOP, width: SIZE, height: SIZE }));
   for (const value of [0, 50, 100]) {
-    picture.append(svg("text", { x: x(value) - 6, y: top + size + 14 }, String(value)), svg("text", { x: 6, y: y(value) + 4 }, String(value)));
+    picture.append(svg("text", { x: across(value), y: TOP + SIZE + 17, "text-anchor": "middle" }, String(value)), svg("text", { x: LEFT - 9, y: upward(value) + 4, "text-anchor": "end" }, String(value)));
   }
-  picture.append(svg("text", { x: left + size / 2 - 70, y: top + size + 28 }, "right where the answer is yes, %"));
-  for (const line of plotLines()) {
-    const [yes, no] = ["precision", "recall"].map((metric) => cellOf(line, { task, metric }, state.reading)?.value);
-    if (yes === undefined || no === undefined || yes === null || no === null) continue;
-    const kind = line.part === "blind" ? "blind" : line.source;
-    const point = svg("circle", { class: kind, cx: x(yes), cy: y(no), r: line.source === "measured" ? 5 : 3.2 });
-    point.append(svg("title", {}, `${line.model}${line.part === "blind" ? " (blind)" : ""}: ${fixed(yes)} / ${fixed(no)}`));
-    picture.append(point);
-    if (kind === "measured") labelled.push([yes, no, numbers.indexOf(line.model) + 1]);
-  }
-  for (const [yes, no, label] of together(labelled)) {
-    picture.append(svg("text", { x: x(yes) - 8, y: y(no) + 4, "text-anchor": "end" }, label));
-  }
-  return picture;
+  picture.append(svg("text", { x: across(50), y: TOP + SIZE + 32, "text-anchor": "middle" }, "right where the answer is yes, %"),
+    svg("text", { transform: `translate(12 ${upward(50)}) rotate(-90)`, "text-anchor": "middle" }, "right where the answer is no, %"));
 }
 
-function together(points) {
-  // points that lie on each other get one label, left of the leftmost of them
-  const groups = [];
-  for (const [yes, no, number] of [...points].sort((a, b) => a[0] - b[0])) {
-    const near = groups.find((group) => yes - group[0] < 4 && Math.abs(no - group[1]) < 3);
-    if (near) near[2].push(number);
-    else groups.push([yes, no, [number]]);
+function tradeoff(panel) {
+  const name = data.names[panel.task] || panel.task;
+  const picture = svg("svg", { viewBox: `0 0 ${LEFT + SIZE + 50} ${TOP + SIZE + 40}`, role: "group", "aria-label": `Yes against no, ${name}` });
+  axes(picture, panel.task);
+  for (const label of panel.labels) {
+    picture.append(svg("line", { class: "lead", x1: across(label.to[0]), y1: upward(label.to[1]), x2: across(label.x), y2: upward(label.y) }));
   }
-  return groups.map(([yes, no, found]) => [yes, no, found.sort((a, b) => a - b).join(", ")]);
+  for (const point of panel.points) {
+    const kind = point.part === "blind" ? "blind" : point.source;
+    const said = `${point.model}, ${MARKS[kind]}, ${name}: yes ${fixed(point.yes)}%, no ${fixed(point.no)}%`;
+    const mark = marker(kind, across(point.yes), upward(point.no));
+    for (const [key, value] of Object.entries({ tabindex: "0", role: "img", "aria-label": said })) mark.setAttribute(key, value);
+    mark.append(svg("title", {}, said));
+    for (const event of ["focus", "pointerenter", "click"]) mark.addEventListener(event, () => { byId("point-detail").textContent = said; });
+    picture.append(mark);
+  }
+  for (const label of panel.labels) {
+    picture.append(svg("text", { class: "label", x: across(label.x), y: upward(label.y) + 3.5, "text-anchor": "middle" }, label.text));
+  }
+  if (panel.why) picture.append(svg("text", { class: "why", x: across(50), y: upward(50), "text-anchor": "middle" }, panel.why));
+  return picture;
 }
 
 function heat() {
   const columns = layoutOf("table15").columns;
   const recalls = columns.filter((column) => column.metric.startsWith("recall_"));
-  const lines = plotLines().filter((line) => line.part === "full" && recalls.some((column) => valueOf(line, column) !== null));
-  const rows = lines.map((line) => el("tr", { class: line.source }, nameCell(line), ...columns.map((column) => {
-    const value = valueOf(line, column);
-    const cell = el("td", {}, fixed(value));
-    if (value !== null) {
-      cell.style.background = `color-mix(in srgb, var(--measured) ${Math.round(value * 0.8)}%, transparent)`;
-      cell.style.color = value > 65 ? "var(--paper)" : "var(--ink)";
-    }
-    return cell;
-  })));
-  fill(byId("recall"), [el("th", { class: "name" }, "model"), ...columns.map((column) => el("th", {}, column.label))], rows);
+  const value = (line, column) => cellOf(line, column, plotted.reading)?.value ?? null;
+  const lines = data.lines.filter((line) => line.mini === (plotted.world === "mini") && line.part === "full" && recalls.some((column) => value(line, column) !== null));
+  byId("recall-why").textContent = lines.length ? "" : `No run has answered DFEW${plotted.world === "mini" ? " of the embedded world (emorealm eval --tasks dfew_mini)" : ""}, so there is nothing to show.`;
+  byId("recall").parentElement.hidden = !lines.length;
+  fill(byId("recall"), [el("th", { class: "name" }, "model"), ...columns.map((column) => el("th", {}, column.label))], lines.map((line) =>
+    el("tr", { class: line.source }, nameCell(line), ...columns.map((column) => heatCell(value(line, column))))));
+}
+
+function heatCell(value) {
+  const cell = el("td", {}, fixed(value));
+  if (value !== null) {
+    cell.style.background = `color-mix(in srgb, var(--measured) ${Math.round(value * 0.8)}%, transparent)`;
+    cell.style.color = value > 65 ? "var(--paper)" : "var(--ink)";
+  }
+  return cell;
 }
 
 function showPlots() {
-  byId("tradeoff").replaceChildren(...YES_NO.map(tradeoff));
-  byId("tradeoff-names").textContent = measuredNames().map((name, place) => `${place + 1} ${name}`).join(" · ");
+  const panels = data.plots[plotted.world][plotted.reading];
+  const numbered = new Map(panels.flatMap((panel) => panel.points).filter((point) => point.number !== null).map((point) => [point.number, point.model]));
+  byId("tradeoff").replaceChildren(...panels.map(tradeoff));
+  byId("point-detail").textContent = "";
+  byId("tradeoff-names").textContent = [...numbered].sort((a, b) => a[0] - b[0]).map(([number, name]) => `${number} ${name}`).join(" · ");
+  setControl("plot-world", plotted.world);
+  setControl("plot-reading", plotted.reading);
   heat();
 }
 
 function plotControls() {
   const worlds = [["public", "public"], ["mini", "embedded (mini)"]].filter(([world]) => data.lines.some((line) => line.mini === (world === "mini")));
-  plotted.world = state.world;
-  select(byId("plot-controls"), "plot-world", "benchmark", worlds, plotted.world, (value) => { plotted.world = value; showPlots(); });
+  const set = (name) => (value) => { plotted[name] = value; showPlots(); remember(); };
+  select(byId("plot-controls"), "plot-world", "benchmark", worlds, plotted.world, set("world"));
+  select(byId("plot-controls"), "plot-reading", "reading", data.readings.map((value) => [value, value.replace("_", ", ")]), plotted.reading, set("reading"));
+  byId("plot-marks").append(...Object.entries(MARKS).flatMap(([kind, label]) => {
+    const picture = svg("svg", { class: "key", viewBox: "-8 -8 16 16", "aria-hidden": "true" });
+    picture.append(marker(kind, 0, 0));
+    return [picture, `${label}  `];
+  }));
 }
-
-function showPublished() {
-  const head = ["run", "task", "score", "measured", "published", "table", "difference [95%]", "verdict", "questions", "unparsed", "errors", "missing", "note"];
-  const rows = data.comparisons.map((one) => {
-    const interval = one.low === null ? "" : ` [${signed(one.low)}, ${signed(one.high)}]`;
-    const name = el("td", { class: "name" }, one.model, el("span", { class: "tag" }, `as ${one.published_model}`));
-    for (const mark of one.marks) name.append(el("span", { class: "mark" }, mark));
-    return el("tr", {}, name, el("td", { class: "name" }, data.names[one.task] || one.task), el("td", { class: "name" }, one.metric), el("td", {}, fixed(one.measured)),
-      el("td", {}, String(one.published)), el("td", {}, one.table), el("td", {}, signed(one.difference) + interval), el("td", { class: one.verdict.split(" ")[0] }, one.verdict),
-      ...[one.n, one.unparsed, one.errors, one.missing].map((count) => el("td", {}, count ?? "")), el("td", { class: "name" }, one.note));
-  });
-  const none = el("tr", {}, el("td", { class: "name", colspan: head.length }, "No run here is one of the paper's models on the paper's benchmarks."));
-  fill(byId("published"), head.map((name) => el("th", { class: ["run", "task", "score", "note"].includes(name) ? "name" : "" }, name)), rows.length ? rows : [none]);
-}
-
-function showRuns() {
-  byId("runs").replaceChildren(...data.runs.map((run) => el("div", {}, el("h2", {}, run.name, ...run.marks.map((mark) => el("span", { class: "mark" }, mark))),
-    definitions([...runFacts(run), ["in the paper", run.published]]))));
-  if (!data.runs.length) byId("runs").textContent = "No measured runs, only the paper's numbers.";
-}
+register("plots", plotted, Object.keys(plotted), showPlots);

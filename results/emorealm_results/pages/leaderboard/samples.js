@@ -1,8 +1,9 @@
-// The sample browser, the tabs, and the start of the page.
+// The sample browser.
 const PAGE = 100;
-const browse = { task: "all", subtask: "all", a: "0", b: "", show: "all", words: "", shown: PAGE };
+const browse = { task: "all", subtask: "all", a: "", b: "", show: "all", reading: data.reading, words: "", sample: "", shown: PAGE };
 
-const isRight = (sample, run) => sample.answers[run]?.strict === sample.gold;
+const idOf = (sample) => `${sample.benchmark}/${sample.id}`;
+const isRight = (sample, run) => Boolean(sample.answers[run]?.right.includes(browse.reading));
 const FILTERS = {
   all: ["all questions", () => true],
   only_a: ["A right, B wrong", (sample) => isRight(sample, browse.a) && sample.answers[browse.b] && !isRight(sample, browse.b)],
@@ -18,45 +19,61 @@ function found() {
   return data.samples.filter((sample) =>
     (browse.task === "all" || sample.task === browse.task) &&
     (browse.subtask === "all" || sample.subtask === browse.subtask) &&
-    FILTERS[browse.show][1](sample) &&
+    (FILTERS[browse.show] || FILTERS.all)[1](sample) &&
     (!words || [sample.id, sample.clip, sample.question, ...sample.choices, ...Object.values(sample.answers).map((answer) => answer.raw)].some((text) => text.toLowerCase().includes(words))));
 }
 
 function showSamples() {
   const samples = found();
+  const place = Math.max(samples.findIndex((sample) => idOf(sample) === browse.sample), 0);
+  browse.shown = Math.max(browse.shown, PAGE * Math.ceil((place + 1) / PAGE));
   byId("sample-count").textContent = `${samples.length} of ${data.samples.length} questions`;
+  const controls = { "sample-task": "task", "sample-subtask": "subtask", "run-a": "a", "run-b": "b", "sample-show": "show", "sample-reading": "reading", "sample-words": "words" };
+  for (const [id, name] of Object.entries(controls)) setControl(id, browse[name]);
   showPaired();
-  byId("sample-list").replaceChildren(...samples.slice(0, browse.shown).map((sample) => {
-    const dots = el("span", { class: "dots" });
-    for (const run of Object.keys(sample.answers)) {
-      dots.append(el("span", { class: isRight(sample, run) ? "right" : "wrong", title: data.runs[run].name }, isRight(sample, run) ? "✓" : "✗"));
-    }
-    const button = el("button", { type: "button" }, dots, sample.question || sample.id, el("span", { class: "where" }, [data.names[sample.task] || sample.task, data.names[sample.subtask] || sample.subtask, sample.clip].filter(Boolean).join(" · ")));
-    button.addEventListener("click", () => {
-      for (const other of byId("sample-list").querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
-      button.setAttribute("aria-current", "true");
-      showSample(sample);
-    });
-    return el("li", {}, button);
-  }));
+  byId("sample-list").replaceChildren(...samples.slice(0, browse.shown).map((sample, index) => el("li", {}, sampleButton(sample, index === place))));
   byId("sample-more").hidden = samples.length <= browse.shown;
+  if (samples.length) showSample(samples[place]);
+  else byId("sample-detail").replaceChildren(el("p", { class: "legend" }, data.samples.length ? "No question has all that is chosen above." : "No run with saved samples (--log_samples) is on this page."));
+}
+
+function sampleButton(sample, chosen) {
+  const dots = el("span", { class: "dots" });
+  for (const run of Object.keys(sample.answers)) {
+    const right = isRight(sample, run);
+    dots.append(el("span", { class: right ? "right" : "wrong", title: `${data.runs[run].name}: ${right ? "right" : "wrong"}` }, right ? "✓" : "✗"));
+  }
+  const where = [data.names[sample.task] || sample.task, data.names[sample.subtask] || sample.subtask, sample.clip].filter(Boolean).join(" · ");
+  const button = el("button", { type: "button", "aria-current": chosen ? "true" : null }, dots, sample.question || sample.id, el("span", { class: "where" }, where));
+  button.addEventListener("click", () => {
+    for (const other of byId("sample-list").querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
+    button.setAttribute("aria-current", "true");
+    browse.sample = idOf(sample);
+    showSample(sample);
+    remember();
+    if (getComputedStyle(byId("sample-back")).display !== "none") byId("sample-detail").scrollIntoView(); // one column: the sample lies below the list
+  });
+  return button;
+}
+
+function backToList() {
+  byId("sample-list").scrollIntoView();
+  byId("sample-list").querySelector("[aria-current]")?.focus({ preventScroll: true });
 }
 
 function showSample(sample) {
-  const clip = data.clips[`${sample.benchmark}/${sample.clip}`];
   const choices = el("ol", { class: "choices" });
-  for (const choice of sample.choices) choices.append(el("li", { class: choice.startsWith(`(${sample.gold})`) ? "gold" : "" }, choice));
-  const parts = [el("h2", {}, sample.question || sample.id)];
-  if (clip) {
-    if (clip.frames) parts.push(el("img", { src: clip.frames, alt: `frames at ${clip.times.join(", ")} s` }), el("span", { class: "tag" }, `${clip.times.join(" s, ")} s`));
-    if (clip.sound) parts.push(el("img", { src: clip.sound, alt: "waveform and spectrogram, 0 to 6 kHz" }));
-    for (const lack of [clip.no_frames, clip.no_sound].filter(Boolean)) parts.push(el("p", { class: "legend" }, lack));
-  } else parts.push(el("p", { class: "legend" }, "The clip is not on this page."));
-  parts.push(choices, definitions([["gold", sample.gold], ["task", data.names[sample.task] || sample.task], ["kind", data.names[sample.subtask] || sample.subtask], ["question id", sample.id], ["clip", sample.clip]]));
+  for (const choice of sample.choices) {
+    const gold = choice.startsWith(`(${sample.gold})`);
+    choices.append(el("li", { class: gold ? "gold" : "" }, choice, ...(gold ? [el("span", { class: "tag" }, "right answer")] : [])));
+  }
+  const parts = [el("button", { id: "sample-back", class: "action", type: "button", onclick: backToList }, "↑ list"), el("h2", {}, sample.question || sample.id), ...clipParts(sample), choices,
+    definitions([["gold", sample.gold], ["task", data.names[sample.task] || sample.task], ["kind", data.names[sample.subtask] || sample.subtask], ["question id", sample.id], ["clip", sample.clip]])];
   for (const [run, answer] of Object.entries(sample.answers)) {
     const right = isRight(sample, run);
-    parts.push(el("h3", {}, data.runs[run].name, el("span", { class: "tag" }, el("span", { class: right ? "right" : "wrong" }, right ? "right" : "wrong"),
-      `, read as ${answer.strict || "no answer"}; official reading: ${answer.official ? "right" : "wrong"}; given: ${answer.media}`)));
+    const readings = data.readings.filter((reading) => reading !== browse.reading).map((reading) => `${reading.replace("_", ", ")}: ${answer.right.includes(reading) ? "right" : "wrong"}`);
+    parts.push(el("h3", {}, data.runs[run].name, el("span", { class: "tag" }, el("span", { class: right ? "right" : "wrong" }, right ? "✓ right" : "✗ wrong"),
+      `, read as ${answer.strict || "no answer"}; ${readings.join("; ")}; given: ${answer.media}`)));
     parts.push(el("pre", {}, answer.error || answer.raw));
   }
   byId("sample-detail").replaceChildren(...parts);
@@ -64,7 +81,7 @@ function showSample(sample) {
 
 function sampleControls() {
   const parent = byId("sample-controls");
-  const set = (name) => (value) => { browse[name] = value; browse.shown = PAGE; showSamples(); };
+  const set = (name) => (value) => { browse[name] = value; browse.shown = PAGE; showSamples(); remember(name !== "words"); };
   const values = (name) => [...new Set(data.samples.map((sample) => sample[name]))].filter(Boolean);
   const named = (list) => list.map((value) => [value, data.names[value] || value]);
   const answered = new Set(data.samples.flatMap((sample) => Object.keys(sample.answers)));
@@ -72,34 +89,12 @@ function sampleControls() {
   [browse.a, browse.b] = [0, 1].map((place) => (runs[place] ? runs[place][0] : ""));
   select(parent, "sample-task", "task", [["all", "all"], ...named(values("task"))], "all", set("task"));
   select(parent, "sample-subtask", "kind", [["all", "all"], ...named(values("subtask"))], "all", set("subtask"));
-  select(parent, "run-a", "A", runs, browse.a, set("a"));
-  select(parent, "run-b", "B", [["", "none"], ...runs], browse.b, set("b"));
   select(parent, "sample-show", "show", Object.entries(FILTERS).map(([name, [label]]) => [name, label]), "all", set("show"));
-  const search = el("input", { type: "search", id: "sample-words", placeholder: "words" });
-  search.addEventListener("input", () => set("words")(search.value));
-  parent.append(el("label", {}, "search", search));
+  const more = filters(parent, "sample-filters");
+  select(more, "run-a", "A", runs, browse.a, set("a"));
+  select(more, "run-b", "B", [["", "none"], ...runs], browse.b, set("b"));
+  select(more, "sample-reading", "reading", data.readings.map((value) => [value, value.replace("_", ", ")]), browse.reading, set("reading"));
+  searchBox(more, "sample-words", "words", set("words"));
   byId("sample-more").addEventListener("click", () => { browse.shown += PAGE; showSamples(); });
+  register("samples", browse, ["task", "subtask", "a", "b", "show", "reading", "words", "sample"], showSamples);
 }
-
-const VIEWS = { scores: "Scores", plots: "Plots", published: "Against the paper", samples: "Samples", runs: "Runs" };
-
-function show(view) {
-  for (const name of Object.keys(VIEWS)) {
-    byId(`view-${name}`).hidden = name !== view;
-    byId(`tab-${name}`).setAttribute("aria-selected", String(name === view));
-  }
-}
-
-for (const [name, label] of Object.entries(VIEWS)) {
-  byId("views").append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `view-${name}`, onclick: () => show(name) }, label));
-}
-byId("about").textContent = data.about;
-scoreControls();
-plotControls();
-sampleControls();
-showScores();
-showPlots();
-showPublished();
-showSamples();
-showRuns();
-show("scores");

@@ -29,7 +29,7 @@ def made(tmp_path_factory, make_clip):
         for name, value in variables.items():
             patch.setenv(name, value)
         named = [f"{name}={path}" for name, path in runs.items()]
-        assert cli.main(["leaderboard", *named, "--out", str(folder / "out"), "--clips", "3"]) == 0
+        assert cli.main(["leaderboard", *named, "--out", str(folder / "out"), "--pictures", "3"]) == 0
     text = (folder / "out" / "leaderboard.html").read_text(encoding="utf-8")
     return folder / "out", json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
 
@@ -116,7 +116,7 @@ def test_page_ranks_as_the_markdown_does(made):
     layout = data["layouts"][0]
     column = layout["columns"][layout["rank_by"]]
     ranks = {
-        line["model"]: line["ranks"]["official"].get(f"{column['task']}/{column['metric']}")
+        line["model"]: line["ranks"]["strict"].get(f"{column['task']}/{column['metric']}")
         for line in lines_of(data, layout, mini=False, part="full", source="measured")
     }  # fmt: skip
     table = (out / "leaderboard.md").read_text(encoding="utf-8").split("## EmoReAlM, all scores")[1].split("##")[0]
@@ -233,7 +233,7 @@ def test_clips_that_models_disagree_on_come_first():
             "benchmark": "b",
             "clip": clip,
             "gold": "A",
-            "answers": {str(i): {"strict": a} for i, a in enumerate(answers)},
+            "answers": {str(i): {"right": ["strict"] if a == "A" else []} for i, a in enumerate(answers)},
         }
 
     found = [sample("easy", "A", "A"), sample("hard", "B", "B"), sample("split", "A", "B")]

@@ -24,12 +24,12 @@ from emorealm_tasks.judge import dispatch
 @pytest.fixture(autouse=True)
 def no_plots(monkeypatch):
     """They have tests of their own, and take their time."""
-    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out: [])
+    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out, reading: [])
 
 
 def board(folder, *named):
     """The data of the leaderboard's page."""
-    assert cli.main(["leaderboard", *map(str, named), "--out", str(folder / "out"), "--clips", "0"]) == 0
+    assert cli.main(["leaderboard", *map(str, named), "--out", str(folder / "out"), "--pictures", "0"]) == 0
     text = (folder / "out" / "leaderboard.html").read_text(encoding="utf-8")
     return json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
 

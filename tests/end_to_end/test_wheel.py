@@ -1,6 +1,7 @@
 """The distribution as strangers get it: built, installed in an environment of its own, run from another folder."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -45,6 +46,15 @@ def wheel(tmp_path_factory):
     (built,) = (folder / "dist").glob("*.whl")
     assert len(list((folder / "dist").glob("*.tar.gz"))) == 1
     return built
+
+
+def test_links_and_pictures_work_on_the_package_index(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [entry for entry in archive.namelist() if entry.endswith("/METADATA")]
+        text = archive.read(name).decode()
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert len(links) > 20
+    assert [link for link in links if not link.startswith(("https://", "#"))] == []
 
 
 @pytest.fixture(scope="module")

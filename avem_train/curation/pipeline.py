@@ -1,9 +1,9 @@
 """Runs the stages of a recipe, each from the file of the one before to a file of its own.
 
 An output folder holds `STAGE.jsonl`, `STAGE.rejects.jsonl` and `STAGE.json` (counts, cost, and what the rows were made
-from) of every stage, and `replies/` and `spent.txt` beside them. A stage whose input, settings, prompts and models are
-those of its files is not run again. Where anything ends a run, replies that came are in the cache: the same command
-goes on and pays for none of them twice.
+from) of every stage, `STAGE.report.json` of those that have more to tell, and `replies/` and `spent.txt` beside them. A
+stage whose input, settings, prompts and models are those of its files is not run again. Where anything ends a run,
+replies that came are in the cache: the same command goes on and pays for none of them twice.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from avem_train.curation.data.rows import Clip, Reject, Row
 from avem_train.curation.engines import local
 from avem_train.curation.recipe import Recipe
 from avem_train.curation.stages import STAGES
-from avem_train.curation.stages.base import Stage, clients
+from avem_train.curation.stages.base import Context, Stage, clients
 from avem_train.curation.stages.work import Result, RowWork, result
 from emorealm_tasks import files
 from emorealm_tasks.chat_client import ServerRefuses
@@ -88,11 +88,14 @@ def _stage(recipe: Recipe, stage: Stage) -> Report:
     if not source.exists():
         stop(f"{source}: is not there; run the stage {stage.reads!r} first")
     asker = _asker(recipe, stage)
-    made_from = _made_from(recipe, stage, asker, source)
+    context = recipe.context(stage)
+    if stage.whole:
+        context = dataclasses.replace(context, labels=_labels(recipe))
+    made_from = _made_from(recipe, context, stage, asker, source)
     if report := _finished(recipe, stage, made_from):
         print(f"{stage.name}: made already, {_summary(report)}", file=sys.stderr)
         return report
-    work = RowWork(stage, recipe.context(stage), asker)
+    work = RowWork(stage, context, asker)
     reader: type = STAGES[stage.reads].model if stage.reads else Clip
     started = time.monotonic()
     rows_in, kinds, count = _write(recipe, work, row_files.read(source, reader))
@@ -136,7 +139,10 @@ def _write(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> tuple[int, Cou
                 one = Result([], one.rejects)
             take(one)
         if stage.whole:
-            take(result(stage, stage.whole(gathered, work.context), []))
+            outcome = stage.whole(gathered, work.context)
+            take(result(stage, outcome, []))
+            if outcome.report:
+                files.write_json(recipe.out / f"{stage.name}.report.json", outcome.report)
     return rows_in, kinds, written
 
 
@@ -187,11 +193,12 @@ def _asker(recipe: Recipe, stage: Stage) -> Asker:
     )
 
 
-def _made_from(recipe: Recipe, stage: Stage, asker: Asker, source: Path) -> dict[str, Any]:
+def _made_from(recipe: Recipe, context: Context, stage: Stage, asker: Asker, source: Path) -> dict[str, Any]:
     about = {
         "version": stage.version,
         "input": _sha256(source),
-        "settings": dataclasses.asdict(recipe.stages[stage.name]),
+        "settings": dataclasses.asdict(context.settings),
+        "labels": dict(context.labels),
         "emotions": list(recipe.emotions),
         "seed": recipe.seed,
         "clients": {name: dict(one.client.identity) for name, one in asker.sources.items()},
@@ -199,6 +206,11 @@ def _made_from(recipe: Recipe, stage: Stage, asker: Asker, source: Path) -> dict
     }
     plain: dict[str, Any] = json.loads(json.dumps(about))
     return plain
+
+
+def _labels(recipe: Recipe) -> Mapping[str, int]:
+    """Label -> clips of the manifest."""
+    return Counter(row["emotion"] for row in row_files.read(path(recipe, ""), Clip))
 
 
 def _finished(recipe: Recipe, stage: Stage, made_from: Mapping[str, Any]) -> Report | None:

@@ -112,6 +112,13 @@ class Question(Clip):
     caption_audio: str = ""
 
 
+class Filtered(Question):
+    """A question that may stay (stage `filter`)."""
+
+    guessed_by: list[str]
+    """The clients that picked the right option from the text alone."""
+
+
 class Description(Clip):
     """A description of the emotion and what tells of it, from both captions (stage `descriptions`, C.2)."""
 

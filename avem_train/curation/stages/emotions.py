@@ -39,7 +39,8 @@ def each(row: Row, ask: Ask, context: Context) -> Outcome:
         more = {f"guess_{medium}": guess for medium, guess in guesses.items()}
         return Outcome([row | more | {"explained_by": explained_by}])
     told = " and ".join(f"{guess or INSUFFICIENT} from the {medium}" for medium, guess in guesses.items())
-    return Outcome(dropped=[Dropped(row["id"], "not explained", f"the label is {row['emotion']}, guessed: {told}", row)])
+    reason = f"the label is {row['emotion']}, guessed: {told}"
+    return Outcome(dropped=[Dropped(row["id"], "not explained", reason, row)])
 
 
 def _guess(row: Row, medium: Modality, ask: Ask, context: Context) -> str:

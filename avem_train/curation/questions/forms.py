@@ -1,19 +1,6 @@
-"""What the stage asks for, and its settings."""
-
-from dataclasses import dataclass
+"""What models write for questions."""
 
 from avem_train.curation.data.rows import Model
-from avem_train.curation.stages.base import client
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Settings of the stage."""
-
-    client: str = client()
-    """The client that writes options and names cues that are not there."""
-    stress: int = 1
-    """Stress questions of each kind about each modality of a clip."""
 
 
 class WrittenOption(Model):

@@ -148,7 +148,7 @@ class PreferenceRow(Clip):
     prompt: str
     modality: Literal["video", "audio", "audiovisual"]
     form: str
-    """The task that it comes from, or `description`."""
+    """The task that it comes from, with `_letters` where the answer is a letter; or `description`."""
     chosen: str
     rejected_video_relevant: str
     """A cue that is there and does not explain the emotion."""
@@ -165,7 +165,7 @@ class Instruction(Clip):
     prompt: str
     modality: Literal["video", "audio", "audiovisual"]
     form: str
-    """The task that it comes from, or `description`."""
+    """The task that it comes from, with `_letters` where the answer is a letter; or `description`."""
     response: str
 
 

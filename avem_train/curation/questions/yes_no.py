@@ -17,6 +17,13 @@ _AGREEMENT_FORMS = (
 )
 _STRESS_FORM = "Does the {sense} of {cue} suggest {emotion} of the character?"
 _SENSES = {"video": ("sight", "see", '"tears on the cheeks"'), "audio": ("sound", "hear", '"a trembling voice"')}
+_REASONED = {
+    "no_hallucination": "Yes, the {sense} of {cue} suggests {emotion}.",
+    "spurious": "No, the {sense} of {cue} does not suggest {emotion}.",
+    "hallucination": "No, the {sense} of {cue} is not in the video.",
+    "yes": "Yes, both the audio and the video convey {emotion}.",
+    "no": "No, the audio and the video do not both convey {emotion}.",
+}
 _NOUNS = {"neutral": "neutrality"}
 
 
@@ -87,3 +94,10 @@ def _noun(row: Row) -> str:
 def _inside(cue: str) -> str:
     """The cue as it stands within a sentence: "A smile" -> "a smile", "TV noise" as it is."""
     return cue if cue[:2].isupper() else cue[0].lower() + cue[1:]
+
+
+def reasoned(row: Row) -> str:
+    """The right answer to a question of yes or no in a sentence, with what is known as its reason."""
+    sense = _SENSES[row["modality"]][0] if row["modality"] in _SENSES else ""
+    sentence = _REASONED[row["subtask"] or row["roles"][row["answer"]]]
+    return sentence.format(sense=sense, cue=_inside(row["cue"]) if row["cue"] else "", emotion=_noun(row))

@@ -86,7 +86,7 @@ def conversation(row: Row, media: Media) -> list[Record]:
 
 
 _COLUMNS = {"messages": "conversations", "videos": "videos", "audios": "audios"}
-_FACTORY = {
+_FACTORY: Mapping[str, Mapping[str, Any]] = {
     "supervise": {"formatting": "sharegpt", "columns": _COLUMNS},
     "preferences": {
         "formatting": "sharegpt",

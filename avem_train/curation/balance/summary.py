@@ -59,7 +59,7 @@ def distribution(before: Sequence[Row], after: Sequence[Row], source: Mapping[st
         "before": labels.shares(clip_labels(before)),
         "after": found,
         "missing": sorted(label for label in source if label not in found),
-        "largest_difference": max((abs(found[label] - wanted[label]) for label in found), default=0.0),
+        "largest_difference": max((abs(found[label] - share) for label, share in wanted.items()), default=0.0),
     }
 
 

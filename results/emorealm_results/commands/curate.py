@@ -34,6 +34,8 @@ def _export(chosen: recipe.Recipe, args: Namespace) -> int:
     from avem_train.curation import pipeline
     from avem_train.curation.export import writing
 
+    if args.rejected and (args.format == writing.AVEM or args.what != "preferences"):
+        stop("--rejected picks the pairs of other trainers' preferences; leave it out here")
     rejected = tuple(args.rejected or writing.REJECTED[:2])
     export = writing.Export(args.what, args.format, args.out, rejected, args.parquet)
     writing.write(pipeline.path(chosen, args.what), chosen.root, export)
@@ -64,7 +66,7 @@ def _add_export(actions: Any) -> None:
         "--rejected",
         action="append",
         choices=writing.REJECTED,
-        help="make pairs with this kind of rejected response; may be repeated (default: the first two); avem has all",
+        help="make pairs with this kind of rejected response; may be repeated (default: the first two); not for avem, whose records hold all",
     )
     export.add_argument("--parquet", action="store_true", help="write Parquet instead of JSON Lines")
 

@@ -155,6 +155,8 @@ def test_an_export_that_cannot_be_leaves_what_is_there(curated, capsys):
         ((), "leaves the data folder"),
         (("--parquet",), "avem reads JSON Lines"),
         (("--format", "ms-swift", "--parquet"), "ms-swift reads JSON Lines"),
+        (("--rejected", "irrelevant"), "leave it out here"),
+        (("--rejected", "irrelevant", "--format", "trl"), "leaves the data folder"),
     ):
         with pytest.raises(SystemExit):
             export(curated, out, *more)

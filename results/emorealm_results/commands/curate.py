@@ -66,7 +66,7 @@ def _add_export(actions: Any) -> None:
         "--rejected",
         action="append",
         choices=writing.REJECTED,
-        help="make pairs with this kind of rejected response; may be repeated (default: the first two); not for avem, whose records hold all",
+        help="make pairs with this kind; may be repeated (default: the first two); avem records hold all kinds",
     )
     export.add_argument("--parquet", action="store_true", help="write Parquet instead of JSON Lines")
 

@@ -1,9 +1,9 @@
-"""Runs the stages of a recipe, each from the file of the one before to a file of its own.
+"""Runs the stages of a recipe, each from the files of earlier ones to a file of its own.
 
 An output folder holds `STAGE.jsonl`, `STAGE.rejects.jsonl` and `STAGE.json` (counts, cost, and what the rows were made
-from) of every stage, and `replies/` and `spent.txt` beside them. A stage whose input, settings, prompts and models are
-those of its files is not run again. Where anything ends a run, replies that came are in the cache: the same command
-goes on and pays for none of them twice.
+from) of every stage, `STAGE.report.json` of those that have more to tell, and `replies/` and `spent.txt` beside them. A
+stage whose inputs, settings, prompts and models are those of its files is not run again. Where anything ends a run,
+replies that came are in the cache: the same command goes on and pays for none of them twice.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from avem_train.curation.data.rows import Clip, Reject, Row
 from avem_train.curation.engines import local
 from avem_train.curation.recipe import Recipe
 from avem_train.curation.stages import STAGES
-from avem_train.curation.stages.base import Stage, clients
+from avem_train.curation.stages.base import Context, Stage, clients
 from avem_train.curation.stages.work import Result, RowWork, result
 from emorealm_tasks import files
 from emorealm_tasks.chat_client import ServerRefuses
@@ -47,7 +47,7 @@ class Report:
 
     stage: str
     made_from: Mapping[str, Any]
-    """What decides its rows: the input's hash, settings, versions, prompts and models."""
+    """What decides its rows: the inputs' hashes, settings, versions, prompts and models."""
     rows_in: int
     rows: int
     rejects: Mapping[str, int]
@@ -84,18 +84,18 @@ def write_manifest(recipe: Recipe) -> None:
 
 def _stage(recipe: Recipe, stage: Stage) -> Report:
     """Run a stage, or find its files made already."""
-    source = path(recipe, stage.reads)
-    if not source.exists():
-        stop(f"{source}: is not there; run the stage {stage.reads!r} first")
+    sources = _sources(recipe, stage)
     asker = _asker(recipe, stage)
-    made_from = _made_from(recipe, stage, asker, source)
+    context = recipe.context(stage)
+    if stage.whole:
+        context = dataclasses.replace(context, labels=_labels(recipe))
+    made_from = _made_from(recipe, context, stage, asker, list(sources.values()))
     if report := _finished(recipe, stage, made_from):
         print(f"{stage.name}: made already, {_summary(report)}", file=sys.stderr)
         return report
-    work = RowWork(stage, recipe.context(stage), asker)
-    reader: type = STAGES[stage.reads].model if stage.reads else Clip
+    work = RowWork(stage, context, asker)
     started = time.monotonic()
-    rows_in, kinds, count = _write(recipe, work, row_files.read(source, reader))
+    rows_in, kinds, count = _write(recipe, work, _rows(sources))
     report = Report(
         stage.name,
         made_from,
@@ -109,6 +109,24 @@ def _stage(recipe: Recipe, stage: Stage) -> Report:
     files.write_json(_report_path(recipe, stage), dataclasses.asdict(report))
     print(f"{stage.name}: {_summary(report)}", file=sys.stderr)
     return report
+
+
+def _sources(recipe: Recipe, stage: Stage) -> dict[str, Path]:
+    """Stage (or "", the manifest) -> the file of its rows that this one reads. Stops where one is not there."""
+    names = [stage.reads] if isinstance(stage.reads, str) else [name for name in stage.reads if name in recipe.stages]
+    if not names:
+        stop(f"{stage.name} reads the rows of {' or '.join(stage.reads)}; the recipe has none of these stages")
+    sources = {name: path(recipe, name) for name in names}
+    for name, source in sources.items():
+        if not source.exists():
+            stop(f"{source}: is not there; run the stage {name!r} first")
+    return sources
+
+
+def _rows(sources: Mapping[str, Path]) -> Iterator[Row]:
+    """The rows of all sources, one after another."""
+    for name, source in sources.items():
+        yield from row_files.read(source, STAGES[name].model if name else Clip)
 
 
 def _write(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> tuple[int, Counter[str], int]:
@@ -136,7 +154,10 @@ def _write(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> tuple[int, Cou
                 one = Result([], one.rejects)
             take(one)
         if stage.whole:
-            take(result(stage, stage.whole(gathered, work.context), []))
+            outcome = stage.whole(gathered, work.context)
+            take(result(stage, outcome, []))
+            if outcome.report:
+                files.write_json(recipe.out / f"{stage.name}.report.json", outcome.report)
     return rows_in, kinds, written
 
 
@@ -187,11 +208,12 @@ def _asker(recipe: Recipe, stage: Stage) -> Asker:
     )
 
 
-def _made_from(recipe: Recipe, stage: Stage, asker: Asker, source: Path) -> dict[str, Any]:
+def _made_from(recipe: Recipe, context: Context, stage: Stage, asker: Asker, sources: Sequence[Path]) -> dict[str, Any]:
     about = {
         "version": stage.version,
-        "input": _sha256(source),
-        "settings": dataclasses.asdict(recipe.stages[stage.name]),
+        "inputs": [_sha256(source) for source in sources],
+        "settings": dataclasses.asdict(context.settings),
+        "labels": dict(context.labels),
         "emotions": list(recipe.emotions),
         "seed": recipe.seed,
         "clients": {name: dict(one.client.identity) for name, one in asker.sources.items()},
@@ -199,6 +221,11 @@ def _made_from(recipe: Recipe, stage: Stage, asker: Asker, source: Path) -> dict
     }
     plain: dict[str, Any] = json.loads(json.dumps(about))
     return plain
+
+
+def _labels(recipe: Recipe) -> Mapping[str, int]:
+    """Label -> clips of the manifest."""
+    return Counter(row["emotion"] for row in row_files.read(path(recipe, ""), Clip))
 
 
 def _finished(recipe: Recipe, stage: Stage, made_from: Mapping[str, Any]) -> Report | None:

@@ -4,6 +4,12 @@ import csv
 import json
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from avem_train.curation.asking.asker import Rejected
+from avem_train.curation.data.rows import Clip
+from avem_train.curation.stages.base import Context
+from emorealm_tasks.emotions import EMOTIONS
 from faulty_server import FaultyServer, chat
 
 CUE = {"kind": "face", "text": "a broad smile", "relevant": True, "start": None, "end": None}
@@ -55,3 +61,50 @@ def content(folder: Path, url, stages, **more):
         "stages": stages,
         **more,
     }
+
+
+def asking(replies):
+    """A stage's `ask` without a server: each form's reply, a value or a function of the request; and what was asked."""
+    asked = []
+
+    def ask(client, request):
+        asked.append((client, request))
+        reply = replies[request.reply.__name__]
+        value = reply(request) if callable(reply) else reply
+        try:
+            return request.reply.model_validate(value)
+        except ValidationError as error:
+            raise Rejected("no valid reply", str(error)) from None
+
+    return ask, asked
+
+
+def cue(text, modality="video", relevant=True):
+    """A cue as rows hold it."""
+    return CUE | {"text": text, "modality": modality, "relevant": relevant}
+
+
+def described(identity="clip", emotion="happiness", **more):
+    """A clip with captions and guesses, both of which give its label."""
+    return {
+        **Clip(id=identity, video=f"{identity}.mp4", emotion=emotion).model_dump(),
+        "caption_video": "A person smiles broadly at a dog. The sweater is yellow.",
+        "caption_audio": "Laughter and a bright voice. Rain falls outside.",
+        "transcript": "",
+        "language": "",
+        "cues": [
+            cue("a broad smile"),
+            cue("a yellow sweater", relevant=False),
+            cue("laughter", "audio"),
+            cue("falling rain", "audio", relevant=False),
+        ],
+        "guess_video": emotion,
+        "guess_audio": emotion,
+        "explained_by": ["video", "audio"],
+        **more,
+    }
+
+
+def context(settings, **more):
+    """What a stage knows, with those settings."""
+    return Context(**{"root": Path(), "emotions": EMOTIONS, "seed": 0, "settings": settings, **more})

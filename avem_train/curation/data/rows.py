@@ -93,6 +93,8 @@ Role = Literal["right", "irrelevant", "hallucinated", "yes", "no"]
 class Question(Clip):
     """A multiple-choice question about a clip (stage `questions`); `id` is the question's, `clip` the clip's."""
 
+    is_a: Literal["question"] = "question"
+    """Tells it from other rows that the same stage reads."""
     clip: str
     task: str
     """Name of the task, as in `emorealm_v1.json`."""
@@ -110,17 +112,33 @@ class Question(Clip):
     """The cue that the right answer, or a stress question, names."""
     caption_video: str = ""
     caption_audio: str = ""
+    cues: list[Cue] = Field(default_factory=list)
+    """Of the clip."""
+
+
+class Filtered(Question):
+    """A question that may stay (stage `filter`)."""
+
+    guessed_by: list[str]
+    """The clients that picked the right option from the text alone."""
 
 
 class Description(Clip):
-    """A description of the emotion and what tells of it, from both captions (stage `descriptions`, C.2)."""
+    """A description of the emotion and what tells of it, from both captions or one (stage `descriptions`, C.2).
 
+    `emotion` is that of what the description is about: where that is one modality, the label guessed from it alone.
+    """
+
+    is_a: Literal["description"] = "description"
     clip: str
     modality: Literal["video", "audio", "audiovisual"]
+    """What is described."""
     prompt: str
     description: str
     caption_video: str
     caption_audio: str
+    cues: list[Cue]
+    """Of the clip."""
 
 
 class PreferenceRow(Clip):
@@ -130,7 +148,7 @@ class PreferenceRow(Clip):
     prompt: str
     modality: Literal["video", "audio", "audiovisual"]
     form: str
-    """The task that it comes from, or `description`."""
+    """The task that it comes from, with `_letters` where the answer is a letter; or `description`."""
     chosen: str
     rejected_video_relevant: str
     """A cue that is there and does not explain the emotion."""
@@ -138,6 +156,17 @@ class PreferenceRow(Clip):
     """A cue of the emotion that is not there."""
     rejected_irrelevant: str = ""
     """Neither (Table 18)."""
+
+
+class Instruction(Clip):
+    """A prompt and the response to it (stage `supervise`, D.2)."""
+
+    clip: str
+    prompt: str
+    modality: Literal["video", "audio", "audiovisual"]
+    form: str
+    """The task that it comes from, with `_letters` where the answer is a letter; or `description`."""
+    response: str
 
 
 class Reject(Model):

@@ -1,7 +1,7 @@
 """What a stage is: a pure function from a row to rows, given a way to ask; and the result for one row."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class Outcome:
 
     rows: Sequence[Row] = ()
     dropped: Sequence[Dropped] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
+    """What `whole` has to tell of its rows, as JSON: `STAGE.report.json`; {} = nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class Context:
     seed: int
     settings: Any
     """The stage's own."""
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Label -> clips of the manifest, for `whole`."""
 
     def file(self, row: Row, medium: str) -> Path | None:
         """The file of a row's "video" or "audio"; None where it has none. Raises Rejected for one outside `root`."""
@@ -79,8 +83,9 @@ class Stage:
     """
 
     name: str
-    reads: str
-    """The stage whose rows it takes; "" = the manifest."""
+    reads: str | tuple[str, ...]
+    """The stage whose rows it takes; "" = the manifest. Of several, those that the recipe has, one after another: their
+    rows say what they are (`row["is_a"]`)."""
     model: type[BaseModel]
     """Of its rows."""
     settings: type

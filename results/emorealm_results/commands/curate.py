@@ -1,6 +1,9 @@
 """The verb `curate`: from labelled clips to a benchmark, preference data and instruction data."""
 
+from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from avem_train.config import RecipeError
 from avem_train.curation import recipe
@@ -19,12 +22,26 @@ def main(argv: Sequence[str]) -> int:
         chosen = recipe.load(args.recipe, overrides)
     except RecipeError as error:
         stop(str(error))
+    if args.action == "export":
+        return _export(chosen, args)
     from avem_train.curation import estimate, pipeline
 
     if args.estimate:
         print(estimate.table(estimate.estimate(chosen, names)))
     else:
         pipeline.run(chosen, names)
+    return 0
+
+
+def _export(chosen: recipe.Recipe, args: Namespace) -> int:
+    from avem_train.curation import pipeline
+    from avem_train.curation.export import writing
+
+    if args.rejected and (args.format == writing.AVEM or args.what != "preferences"):
+        stop("--rejected picks the pairs of other trainers' preferences; leave it out here")
+    rejected = tuple(args.rejected or writing.REJECTED[:2])
+    export = writing.Export(args.what, args.format, args.out, rejected, args.parquet)
+    writing.write(pipeline.path(chosen, args.what), chosen.root, export)
     return 0
 
 
@@ -35,8 +52,27 @@ def _parser() -> Parser:
     run.add_argument("recipe", help="a YAML file, or the name of a recipe that is shipped")
     run.add_argument("words", nargs="*", metavar="STAGE | key=value", help="stages to run, and settings to change")
     run.add_argument("--estimate", action="store_true", help="ask nothing; say what it will take")
+    _add_export(actions)
     actions.add_parser("list", help="list the recipes and the stages")
     return parser
+
+
+def _add_export(actions: Any) -> None:
+    from avem_train.curation.export import writing
+
+    export = actions.add_parser("export", help="write preferences or instruction data in a trainer's layout")
+    export.add_argument("recipe", help="a YAML file, or the name of a recipe that is shipped")
+    export.add_argument("words", nargs="*", metavar="key=value", help="settings to change, as in the run")
+    export.add_argument("--what", choices=writing.WHAT, default=writing.WHAT[0], help="default: %(default)s")
+    export.add_argument("--format", choices=writing.FORMATS, default=writing.AVEM, help="default: %(default)s")
+    export.add_argument("--out", type=Path, required=True, help="the file to write")
+    export.add_argument(
+        "--rejected",
+        action="append",
+        choices=writing.REJECTED,
+        help="make pairs with this kind; may be repeated (default: the first two); avem records hold all kinds",
+    )
+    export.add_argument("--parquet", action="store_true", help="write Parquet instead of JSON Lines")
 
 
 def _list() -> int:

@@ -1,0 +1,1 @@
+"""Preferences and instruction data in the layouts that trainers read."""

@@ -126,6 +126,12 @@ def test_the_classifier_is_at_chance_where_nothing_gives_the_answer_away():
     assert shortcuts.accuracy([yes_no(n, "is it?", draw(1, n) < 0.5) for n in range(200)]) < 0.6
 
 
+def test_the_classifier_is_tested_on_clips_that_it_did_not_see():
+    words = [f"is it {'abcdefghij'[n // 10]}{'abcdefghij'[n % 10]}?" for n in range(61)]  # no multiple of the folds
+    rows = [yes_no(n, word, n % 2) for n, word in enumerate(words)]
+    assert shortcuts.accuracy(rows * 4) < 0.7
+
+
 @pytest.mark.parametrize("rows", [[], [basic(n, "a", "b") for n in range(19)], [basic(1, "a", "b")] * 30])
 def test_too_few_questions_or_clips_teach_a_classifier_nothing(rows):
     assert shortcuts.accuracy(rows) is None

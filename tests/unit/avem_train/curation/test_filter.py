@@ -159,6 +159,19 @@ def test_whatever_comes_in_is_even_at_the_end_and_nothing_is_lost(drawn, seed):
     places = Counter(row["answer"] for row in outcome.rows)
     assert abs(places[0] - places[1]) <= 2
     assert run(rows, labels, seed) == outcome
+    assert run(outcome.rows, labels, seed).dropped == []
+
+
+def test_labels_are_matched_in_what_the_balance_leaves():
+    rows = [stress(n, "no_hallucination", "sadness") for n in range(40)]
+    rows += [stress(n, "spurious", "happiness") for n in range(40, 60)]
+    rows += [stress(n, "no_hallucination", "happiness") for n in range(60, 80)]
+    labels = {"happiness": 50, "sadness": 50}
+    outcome = run(rows, labels, tolerance=0.0)
+    about = outcome.report["after"]["reasoning_stress_video"]["answers"]
+    clips = Counter(row["emotion"] for row in outcome.rows)
+    assert about["yes"] == about["no"] > 0
+    assert abs(clips["happiness"] - clips["sadness"]) <= 2
 
 
 @pytest.mark.parametrize(("settings", "said"), [({"tolerance": 2.0}, "tolerance"), ({"longest": 0.5}, "longest")])

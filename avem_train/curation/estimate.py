@@ -37,9 +37,10 @@ def estimate(recipe: Recipe, names: Sequence[str] = ()) -> list[Estimate]:
     estimates = []
     for name in recipe.stages:
         stage = STAGES[name]
-        rows[name] = _rows_out(recipe, stage, rows[stage.reads])
+        rows_in = sum(rows[source] for source in pipeline.reads(recipe, stage))
+        rows[name] = _rows_out(recipe, stage, rows_in)
         if not names or name in names:
-            estimates.append(_of_stage(recipe, stage, rows[stage.reads]))
+            estimates.append(_of_stage(recipe, stage, rows_in))
     return estimates
 
 

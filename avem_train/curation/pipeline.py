@@ -111,9 +111,14 @@ def _stage(recipe: Recipe, stage: Stage) -> Report:
     return report
 
 
+def reads(recipe: Recipe, stage: Stage) -> list[str]:
+    """The stages of the recipe (or "", the manifest) whose rows a stage reads."""
+    return [stage.reads] if isinstance(stage.reads, str) else [name for name in stage.reads if name in recipe.stages]
+
+
 def _sources(recipe: Recipe, stage: Stage) -> dict[str, Path]:
     """Stage (or "", the manifest) -> the file of its rows that this one reads. Stops where one is not there."""
-    names = [stage.reads] if isinstance(stage.reads, str) else [name for name in stage.reads if name in recipe.stages]
+    names = reads(recipe, stage)
     if not names:
         stop(f"{stage.name} reads the rows of {' or '.join(stage.reads)}; the recipe has none of these stages")
     sources = {name: path(recipe, name) for name in names}

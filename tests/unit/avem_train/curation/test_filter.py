@@ -12,7 +12,7 @@ from avem_train.curation import pipeline, recipe
 from avem_train.curation.data.rows import Filtered
 from avem_train.curation.questions import clip as clips
 from avem_train.curation.stages import filter as stage
-from curation import CUE, REPLIES, answering, asking, content, context, described, manifest
+from curation import ORACLE, answering, asking, content, context, described, manifest
 from emorealm_tasks.emotions import EMOTIONS
 
 PLAIN = {"balance": False, "match_labels": False, "longest": 0.0}
@@ -185,32 +185,6 @@ STAGES = {
     "emotions": {"client": "server"},
     "questions": {"client": "server"},
     "filter": {"clients": ["server"], "match_labels": True},
-}
-
-
-def option(cue):
-    return {"cue": cue, "text": f"{cue} shows it."}
-
-
-def written(body):
-    wrong = [option("clapping hands"), option("a loud cheer")]
-    sound = "the clip's audio" in json.dumps(body)
-    right, idle = ("a bright voice", "falling rain") if sound else ("a broad smile", "a yellow sweater")
-    return {"question": "Which?", "right": option(right), "irrelevant": [option(idle)], "hallucinated": wrong}
-
-
-def idle(kind, text):
-    return CUE | {"kind": kind, "text": text, "relevant": False}
-
-
-ORACLE = {
-    "PictureCaption": REPLIES["PictureCaption"] | {"cues": [CUE, idle("clothes", "a yellow sweater")]},
-    "SoundCaption": REPLIES["SoundCaption"]
-    | {"cues": [CUE | {"kind": "voice", "text": "a bright voice"}, idle("background", "falling rain")]},
-    "EmotionGuess": {"emotion": "happiness"},
-    "BasicQuestion": written,
-    "AbsentCues": {"cues": ["clapping hands"]},
-    "TextGuess": {"answer": "A"},
 }
 
 

@@ -215,11 +215,11 @@ def test_another_manifest_makes_the_filter_run_again(folder):
     try:
         pipeline.run(recipe.from_content(content(folder, server.url, STAGES, format="parquet")))
         videos = sorted(folder.glob("?.mp4"))
-        manifest(folder, [*videos, videos[0]], ("happiness", "happiness", "happiness", "awe"))
+        manifest(folder, [*videos, videos[0]], ("happiness", "happiness", "happiness", "fear"))
         *_, report = pipeline.run(recipe.from_content(content(folder, server.url, STAGES, format="parquet")))
     finally:
         server.stop()
     assert len(parquet.read_table(folder / "out" / "filter.parquet")) == report.rows > 0
     report = json.loads((folder / "out" / "filter.report.json").read_text())
-    assert report["labels"]["source"] == {"happiness": 0.75, "awe": 0.25}
-    assert report["labels"]["missing"] == ["awe"]
+    assert report["labels"]["source"] == {"happiness": 0.75, "fear": 0.25}
+    assert report["labels"]["missing"] == ["fear"]

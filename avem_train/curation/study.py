@@ -57,8 +57,8 @@ class Study:
     """Rates of planted mistakes."""
     seeds: int = 1
     """Trainings of each row."""
-    trained: bool = True
-    """Whether models are trained; else stages are graded alone."""
+    trained: list[Any] = field(default_factory=lambda: [0.0, 0.05, 0.15, 0.3])
+    """Rates of planted mistakes whose records are trained on; [] = nothing is trained."""
     training: dict[str, Any] = field(default_factory=dict)
     """Changes to the training, the same for all rows."""
 
@@ -102,7 +102,9 @@ def run(study: Study) -> dict[str, Any]:
         graded = {"captions": source, "noise": rate, "stages": stages(recipe), **grading.of_run(recipe)}
         record["curated"][name] = graded
         _write(study, record)
-    if study.trained:
+    rates = {float(rate) for rate in study.trained}
+    data = {name: found for name, found in data.items() if name == WORLD or arms[name][1] in rates}
+    if rates:
         for name, seed, job in _jobs(study, settings, data):
             record["runs"].setdefault(name, {})[str(seed)] = _made(job)
             _write(study, record)
@@ -150,9 +152,7 @@ def _curated(study: Study, recipe: Recipe, name: str) -> tuple[Path, str]:
     """Run a recipe; returns its preference records, and what names their content."""
     reports = {report.stage: report for report in pipeline.run(recipe)}
     out = study.place / "records" / f"{study.clips}-{name}.jsonl"
-    writing.write(
-        pipeline.path(recipe, "preferences"), recipe.root, writing.Export("preferences", writing.AVEM, out)
-    )
+    writing.write(pipeline.path(recipe, "preferences"), recipe.root, writing.Export("preferences", writing.AVEM, out))
     return out, reports["preferences"].output
 
 
@@ -173,7 +173,8 @@ def _jobs(
     for seeded in settings:
         for name, (path, content) in data.items():
             key = worker.key(known, content, seeded)
-            chosen = dataclasses.replace(seeded, data=path, out=place / key)
+            root = str(study.place) if name != WORLD else ""  # the clips lie beside the records, or in a world below
+            chosen = dataclasses.replace(seeded, data=path, out=place / key, root=root)
             yield name, seeded.seed, Job(key, "avem_dpo", seeded.seed, chosen, **shared)
 
 

@@ -24,9 +24,7 @@ def recall(rows: Sequence[Row], truths: Truths, modality: str) -> Graded:
 
 def precision(rows: Sequence[Row], truths: Truths, modality: str) -> Graded:
     """Of the cues that are named: are they there?"""
-    return [
-        (cue.name in truths[row["id"]].present, row["id"]) for row in rows for cue, _ in _named(row, modality)
-    ]
+    return [(cue.name in truths[row["id"]].present, row["id"]) for row in rows for cue, _ in _named(row, modality)]
 
 
 def relevance(rows: Sequence[Row], truths: Truths, modality: str) -> Graded:
@@ -76,15 +74,15 @@ def _is_so(row: Row, truth: Truth) -> bool:
 def _explains(text: str, row: Row, truth: Truth) -> bool:
     """Whether a text names a cue, of what the row is about, that tells of the row's emotion."""
     return any(
-        truth.explains(cue, row["emotion"]) for cue in words.cues(text) if row["modality"] in (cue.modality, "audiovisual")
+        truth.explains(cue, row["emotion"])
+        for cue in words.cues(text)
+        if row["modality"] in (cue.modality, "audiovisual")
     )
 
 
 def guessable(rows: Sequence[Row]) -> Graded:
     """Of questions with several options: is the right one the longest by far?"""
-    return [
-        (guesses.longest(row["choices"]) == row["answer"], row["clip"]) for row in rows if len(row["choices"]) > 2
-    ]
+    return [(guesses.longest(row["choices"]) == row["answer"], row["clip"]) for row in rows if len(row["choices"]) > 2]
 
 
 def chosen(rows: Sequence[Row], truths: Truths) -> Graded:

@@ -129,4 +129,3 @@ _ENDS: Mapping[str, Callable[[str, str, _Index, Stages], str]] = {
     "guessable": _of_question,
     "misclaimed": _of_preference,
 }
-

@@ -16,6 +16,8 @@ def main(argv: Sequence[str]) -> int:
     args = parsed(_parser(), argv)
     if args.action == "list":
         return _list()
+    if args.action == "study":
+        return _study(args.words)
     overrides = [word for word in args.words if "=" in word]
     names = [word for word in args.words if "=" not in word]
     try:
@@ -24,12 +26,57 @@ def main(argv: Sequence[str]) -> int:
         stop(str(error))
     if args.action == "export":
         return _export(chosen, args)
+    if args.action == "grade":
+        return _grade(chosen)
     from avem_train.curation import estimate, pipeline
 
     if args.estimate:
         print(estimate.table(estimate.estimate(chosen, names)))
     else:
         pipeline.run(chosen, names)
+    return 0
+
+
+def _grade(chosen: recipe.Recipe) -> int:
+    """Print the grades of a recipe's output, and write `grades.json` into its folder."""
+    from avem_train.curation.grading import report
+    from emorealm_results.console.markdown import interval, table
+    from emorealm_tasks import files
+
+    found = report.of_run(chosen)
+    files.write_json(chosen.out / "grades.json", found)
+    grades = [[name, interval(grade), str(grade["n"])] for name, grade in found["grades"].items()]
+    print(table([["grade", "%", "of"], *grades]))
+    if found["planted"]:
+        fates = [
+            [
+                name,
+                str(fate["planted"]),
+                ", ".join(f"{stage} {n}" for stage, n in fate["caught"].items()),
+                str(fate["left"]),
+            ]
+            for name, fate in found["planted"].items()
+        ]
+        print("\n" + table([["planted mistake", "planted", "caught by", "left"], *fates]))
+    return 0
+
+
+def _study(words: list[str]) -> int:
+    """Run the study, and write its page beside its record."""
+    from avem_train.curation import study
+    from emorealm_results.console import output
+    from emorealm_results.study.curation import page
+    from emorealm_tasks.untrusted import parse_json, read_bytes
+
+    try:
+        chosen = study.settings_from(words)
+        study.run(chosen)
+    except RecipeError as error:
+        stop(str(error))
+    records = {split: chosen.out / study.RECORD.format(split=split) for split in study.SPLITS}
+    text = page({split: parse_json(read_bytes(path)) for split, path in records.items() if path.exists()})
+    output.write(chosen.out / "README.md", text)
+    print(text, end="")
     return 0
 
 
@@ -53,6 +100,11 @@ def _parser() -> Parser:
     run.add_argument("words", nargs="*", metavar="STAGE | key=value", help="stages to run, and settings to change")
     run.add_argument("--estimate", action="store_true", help="ask nothing; say what it will take")
     _add_export(actions)
+    grade = actions.add_parser("grade", help="hold what a recipe made of the embedded world's clips against the truth")
+    grade.add_argument("recipe", help="a YAML file, or the name of a recipe that is shipped")
+    grade.add_argument("words", nargs="*", metavar="key=value", help="settings to change, as in the run")
+    study = actions.add_parser("study", help="grades and gains by source of captions and rate of planted mistakes")
+    study.add_argument("words", nargs="*", metavar="key=value", help="settings to change, e.g. seeds=3 split=test")
     actions.add_parser("list", help="list the recipes and the stages")
     return parser
 

@@ -1,4 +1,4 @@
-"""`emorealm curate run` killed in five stages: it goes on, asks nothing twice, and writes what it would have written."""
+"""`emorealm curate run` killed in five stages: it goes on, asks nothing twice, and ends the same."""
 
 import os
 import signal

@@ -40,8 +40,9 @@ def values(prompt: str, text: str) -> dict[str, str]:
     return re.fullmatch(pattern, text, re.DOTALL).groupdict()
 
 
-def answering(clips, frames: int, mistakes: Mistakes = Mistakes(), wait=lambda body: None) -> FaultyServer:
+def answering(clips, frames: int, mistakes: Mistakes | None = None, wait=lambda body: None) -> FaultyServer:
     """A server that knows those clips; `wait(body)` is called before each answer."""
+    mistakes = mistakes or Mistakes()
     media = {}
     for clip in clips:
         for medium in (Picture(clip, frames), Sound(clip)):

@@ -13,10 +13,10 @@ from typing import Any
 
 from avem_train import config
 from avem_train.config import RecipeError
+from avem_train.curation import graded as grading
 from avem_train.curation import pipeline
 from avem_train.curation import recipe as recipes
 from avem_train.curation.export import writing
-from avem_train.curation.grading import report as grading
 from avem_train.curation.recipe import Recipe
 from avem_train.dpo import settings as dpo_settings
 from avem_train.study import program, worker

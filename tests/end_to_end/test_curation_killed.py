@@ -38,7 +38,7 @@ def written(folder, clips, url):
     content = {"manifest": {"reader": "mini", "path": str(clips)}, "clients": {"server": server}, "stages": stages}
     folder.mkdir()
     path = folder / "recipe.yaml"
-    path.write_text(yaml.safe_dump(content | {"out": str(folder / "out")}))
+    path.write_text(yaml.safe_dump(content | {"out": str(folder / "out")}, sort_keys=False))
     return path
 
 

@@ -3,12 +3,11 @@
 import hashlib
 import re
 
-from avem_train.curation.scripted.mistakes import Chance, Mistakes
-
 from avem_train.curation import prompts
 from avem_train.curation.asking.requests import Picture, Sound
 from avem_train.curation.clients import chat as chat_client
 from avem_train.curation.scripted import captions, model
+from avem_train.curation.scripted.mistakes import Chance, Mistakes
 from curation import form
 from faulty_server import FaultyServer, chat
 

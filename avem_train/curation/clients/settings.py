@@ -12,8 +12,8 @@ class ClientSettings:
     """A model that stages may ask."""
 
     kind: str
-    """openai (any server of its chat API), gemini, adapter (a model of this package), or mini (the scripted model of the
-    embedded world)."""
+    """openai (any server of its chat API), gemini, adapter (a model of this package), or mini (the embedded world's
+    scripted one)."""
     model: str
     """Its name there; for an adapter, its name in `emorealm models`; for mini, any."""
     base_url: str = ""

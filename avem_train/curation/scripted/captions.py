@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avem_train.curation.scripted.mistakes import Chance, Mistakes
-
 from avem_train.curation.scripted import words
+from avem_train.curation.scripted.mistakes import Chance, Mistakes
 from emorealm_tasks.mini.world.cues import Cue
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
 

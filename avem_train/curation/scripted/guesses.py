@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from avem_train.curation.scripted.mistakes import Chance, Mistakes
-
 from avem_train.curation.scripted import words
+from avem_train.curation.scripted.mistakes import Chance, Mistakes
 
 Reply = tuple[dict[str, Any], list[str]]
 """A reply, and the mistakes in it."""

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from avem_train.curation.scripted.mistakes import Chance, Mistakes, noted
-
 from avem_train.curation.scripted import captions, guesses, preferences, questions
 from avem_train.curation.scripted.captions import Perceived
 from avem_train.curation.scripted.guesses import Reply
+from avem_train.curation.scripted.mistakes import Chance, Mistakes, noted
 
 _Writer = Callable[[Mapping[str, str], Chance, Mistakes, float], Reply]
 CAPTIONS = {"PictureCaption": "video", "SoundCaption": "audio"}

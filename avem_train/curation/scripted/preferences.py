@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from avem_train.curation.scripted.mistakes import Chance, Mistakes
-
 from avem_train.curation.scripted import words
 from avem_train.curation.scripted.guesses import Reply
+from avem_train.curation.scripted.mistakes import Chance, Mistakes
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.mini.language import wording
 from emorealm_tasks.mini.world.cues import FEELINGS

@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avem_train.curation.scripted.mistakes import Chance, Mistakes
-
 from avem_train.curation.scripted import words
 from avem_train.curation.scripted.guesses import Reply
+from avem_train.curation.scripted.mistakes import Chance, Mistakes
 from emorealm_tasks.mini.language import wording
 
 _MORE = " plainly for all to notice at once"

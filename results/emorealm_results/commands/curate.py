@@ -39,11 +39,11 @@ def main(argv: Sequence[str]) -> int:
 
 def _grade(chosen: recipe.Recipe) -> int:
     """Print the grades of a recipe's output, and write `grades.json` into its folder."""
-    from avem_train.curation.grading import report
+    from avem_train.curation import graded
     from emorealm_results.console.markdown import interval, table
     from emorealm_tasks import files
 
-    found = report.of_run(chosen)
+    found = graded.of_run(chosen)
     files.write_json(chosen.out / "grades.json", found)
     grades = [[name, interval(grade), str(grade["n"])] for name, grade in found["grades"].items()]
     print(table([["grade", "%", "of"], *grades]))

@@ -5,8 +5,7 @@ import json
 import pytest
 
 from avem_train import config
-from avem_train.curation import pipeline, recipe
-from avem_train.curation.grading import report
+from avem_train.curation import graded, pipeline, recipe
 from emorealm_tasks.mini.build.split import build
 
 
@@ -24,7 +23,7 @@ def curated(clips, out, **args):
     content["clients"]["writer"]["args"] = args
     loaded = recipe.from_content(content)
     reports = pipeline.run(loaded)
-    return reports, report.of_run(loaded), loaded
+    return reports, graded.of_run(loaded), loaded
 
 
 def test_without_mistakes_all_that_is_claimed_is_true(clips, tmp_path):
@@ -67,7 +66,7 @@ def test_args_that_cannot_be_used_are_named(clips, tmp_path, args, capsys):
 def test_clips_of_another_reader_cannot_be_graded(tmp_path, capsys):
     content = config.read("mini", ["manifest.reader=csv", f"out={tmp_path}"], recipe.shipped())
     with pytest.raises(SystemExit):
-        report.of_run(recipe.from_content(content))
+        graded.of_run(recipe.from_content(content))
     assert "manifest.reader=mini" in capsys.readouterr().err
 
 

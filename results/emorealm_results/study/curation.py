@@ -20,8 +20,8 @@ def page(records: Mapping[str, Record]) -> str:
         "# Curation where the truth is known",
         f"{about['clips']} clips of the embedded training world went through the recipe `mini` once for each row. A "
         "scripted language model writes; captions are made of the clips' true cues or of what avere-nano names. "
-        "`noise` is the rate at which each kind of mistake is planted in every reply. Intervals are of 95 % over clips. "
-        "Made by `emorealm curate study`.",
+        "`noise` is the rate at which each kind of mistake is planted in every reply. Intervals are of 95 % over "
+        "clips. Made by `emorealm curate study`.",
         "## Grades",
         _grades(first["curated"]),
         "## Planted mistakes",
@@ -72,8 +72,8 @@ def _gains(split: str, record: Record) -> Sequence[str]:
     optimiser = about["training"]["optimiser"]
     told = (
         f"AVEm-DPO from avere-nano, {optimiser['steps']} steps, batch {optimiser['batch']}, learning rate "
-        f"{optimiser['learning_rate']}, the same for all rows; {about['answered']} clips of the {split} world are answered. "
-        f"The world's own preferences are about the same clips. Of one training a difference of a point or two can be "
+        f"{optimiser['learning_rate']}, the same for all rows; {about['answered']} clips of the {split} world are "
+        f"answered. The world's own preferences are about the same clips. Of one training a difference of a point or two can be "
         "chance."
     )
     return [f"## Training, {split} world", told, table([head, *rows])]

@@ -73,7 +73,7 @@ def _gains(split: str, record: Record) -> Sequence[str]:
     told = (
         f"AVEm-DPO from avere-nano, {optimiser['steps']} steps, batch {optimiser['batch']}, learning rate "
         f"{optimiser['learning_rate']}, the same for all rows; {about['answered']} clips of the {split} world are "
-        f"answered. The world's own preferences are about the same clips. Of one training a difference of a point or two "
+        f"answered. The world's own preferences are about the same clips. A difference of a point or two "
         "can be chance."
     )
     return [f"## Training, {split} world", told, table([head, *rows])]

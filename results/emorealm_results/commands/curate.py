@@ -22,6 +22,8 @@ def main(argv: Sequence[str]) -> int:
     args = parsed(_parser(), own)
     if args.action == "list":
         return _list()
+    if args.action == "study":
+        return _study(args.words)
     args.survey = survey
     overrides = [word for word in args.words if "=" in word]
     args.words = [word for word in args.words if "=" not in word]
@@ -51,6 +53,49 @@ def _run(chosen: recipe.Recipe, args: Namespace) -> int:
         print(estimate.table(estimate.estimate(chosen, names)))
     else:
         pipeline.run(chosen, names)
+    return 0
+
+
+def _grade(chosen: recipe.Recipe, args: Namespace) -> int:
+    """Print the grades of a recipe's output, and write `grades.json` into its folder."""
+    from avem_train.curation import graded
+    from emorealm_results.console.markdown import interval, table
+    from emorealm_tasks import files
+
+    found = graded.of_run(chosen)
+    files.write_json(chosen.out / "grades.json", found)
+    grades = [[name, interval(grade), str(grade["n"])] for name, grade in found["grades"].items()]
+    print(table([["grade", "%", "of"], *grades]))
+    if found["planted"]:
+        fates = [
+            [
+                name,
+                str(fate["planted"]),
+                ", ".join(f"{stage} {n}" for stage, n in fate["caught"].items()),
+                str(fate["left"]),
+            ]
+            for name, fate in found["planted"].items()
+        ]
+        print("\n" + table([["planted mistake", "planted", "caught by", "left"], *fates]))
+    return 0
+
+
+def _study(words: list[str]) -> int:
+    """Run the study, and write its page beside its record."""
+    from avem_train.curation import study
+    from emorealm_results.console import output
+    from emorealm_results.study.curation import page
+    from emorealm_tasks.untrusted import parse_json, read_bytes
+
+    try:
+        chosen = study.settings_from(words)
+        study.run(chosen)
+    except RecipeError as error:
+        stop(str(error))
+    records = {split: chosen.out / study.RECORD.format(split=split) for split in study.SPLITS}
+    text = page({split: parse_json(read_bytes(path)) for split, path in records.items() if path.exists()})
+    output.write(chosen.out / "README.md", text)
+    print(text, end="")
     return 0
 
 
@@ -144,6 +189,9 @@ def _parser() -> Parser:
     release.add_argument("--out", type=Path, required=True, metavar="DIR")
     release.add_argument("--with-clips", action="store_true", help="copy the clips too, if their licences allow it")
     _add_frames(actions)
+    _add(actions, "grade", _grade, "hold what a recipe made of the embedded world's clips against the truth")
+    study = actions.add_parser("study", help="grades and gains by source of captions and rate of planted mistakes")
+    study.add_argument("words", nargs="*", metavar="key=value", help="settings to change, e.g. seeds=3 split=test")
     actions.add_parser("list", help="list the recipes and the stages")
     return parser
 

@@ -9,8 +9,8 @@ ROOT = Path(__file__).resolve().parents[3]
 ROOMS = {
     "emorealm_results": "cli commands tested share leaderboard compare survey study paper pages rescore runs console",
     "avem_train": "cli curation.release curation.leakage curation.frames curation curation.engines curation.export "
-    "curation.stages curation.preferences curation.questions curation.balance curation.clients "
-    "curation.manifests curation.asking curation.checks curation.prompts curation.data study nano dpo "
+    "curation.grading curation.stages curation.preferences curation.questions curation.balance curation.clients "
+    "curation.scripted curation.manifests curation.asking curation.checks curation.prompts curation.data study nano dpo "
     "backbones packing data objectives config settings_help",
     "model_adapters": "manifests workers engines in_process external_worker avere decoding base catalogue",
     "emorealm_tasks": "plugin harness benchmarks judge metrics chat_client chat_reply mini mini.build mini.language "

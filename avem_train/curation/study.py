@@ -160,7 +160,7 @@ def _jobs(
     study: Study, settings: list[dpo_settings.Settings], data: Mapping[str, tuple[Path, str]]
 ) -> Iterator[tuple[str, int, Job]]:
     """Every row's runs, all rows of the first seed first: name, seed, job."""
-    from model_adapters.avere.loading import whole
+    from model_adapters.base.embedded import whole
     from model_adapters.base.fingerprint import fingerprint
 
     base = whole(settings[0].model)

@@ -151,6 +151,13 @@ def entries(folder: Path) -> Iterator[Path]:
     yield from (p for p in sorted(folder.iterdir()) if p.name not in _LITTER and not _DRAFT.fullmatch(p.name))
 
 
+def sweep(folder: Path) -> None:
+    """Remove the drafts that killed processes left in a folder, which this process has locked."""
+    for path in folder.iterdir():
+        if _DRAFT.fullmatch(path.name):
+            path.unlink(missing_ok=True)
+
+
 def mark(folder: Path, maker: str, **more: Any) -> None:
     """Leave the mark of a maker, with what else it wants to find there. Raises OSError."""
     write_json(folder / MARK, {"made_by": maker} | more, indent=None)

@@ -65,6 +65,7 @@ def run(recipe: Recipe, names: Sequence[str] = ()) -> list[Report]:
         stop(f"the recipe has no stage {unknown[0]!r}; it has {', '.join(recipe.stages) or 'none'}")
     files.claim(recipe.out, MAKER, "out=")
     with files.locked(recipe.out, "out="):
+        files.sweep(recipe.out)
         write_manifest(recipe)
         try:
             return [_stage(recipe, STAGES[name]) for name in recipe.stages if not names or name in names]

@@ -96,6 +96,7 @@ class Asker:
         self.seed = seed
         self.counts = Counts()
         self._lock = Lock()
+        self._under_way: dict[str, Lock] = {}
 
     def taken(self) -> Counts:
         """The counts since this was last called, for whoever adds up those of several workers."""
@@ -129,7 +130,19 @@ class Asker:
     def _reply(
         self, source: Source, request: Request[Any], key: str, asked: Asked, repair: tuple[str, ...] = ()
     ) -> str:
-        """The text of a reply, from the cache or from the model; then kept."""
+        """The text of a reply, from the cache or from the model; then kept. Threads that ask the same wait for one."""
+        with self._lock:
+            same = self._under_way.setdefault(key, Lock())
+        try:
+            with same:
+                return self._reply_of_one(source, request, key, asked, repair)
+        finally:
+            with self._lock:
+                self._under_way.pop(key, None)
+
+    def _reply_of_one(
+        self, source: Source, request: Request[Any], key: str, asked: Asked, repair: tuple[str, ...]
+    ) -> str:
         if (cached := self.cache.get(key)) is not None:
             with self._lock:
                 self.counts.cached += 1

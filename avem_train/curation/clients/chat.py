@@ -1,5 +1,6 @@
 """Any server that speaks OpenAI's chat API (vLLM, Ollama, OpenAI itself) as a client of the stages."""
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Lock
@@ -43,13 +44,13 @@ class ChatServer:
 
     def _client(self, request: Request[Any]) -> ChatClient:
         """The client for replies of that form: what a server supports is found out once for each."""
-        name = request.reply.__name__
+        form = json.dumps(request.schema)  # not its name: forms of one name may be narrowed to different texts
         with self._lock:
-            if name not in self._clients:
-                schema = {"name": name, "strict": True, "schema": request.schema}
+            if form not in self._clients:
+                schema = {"name": request.reply.__name__, "strict": True, "schema": request.schema}
                 formats = ({"type": "json_schema", "json_schema": schema}, {"type": "json_object"}, None)
-                self._clients[name] = self._open(formats=formats)
-            return self._clients[name]
+                self._clients[form] = self._open(formats=formats)
+            return self._clients[form]
 
 
 def _text(request: Request[Any]) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from avem_train.curation.asking import requests
+from avem_train.curation.asking.narrowing import narrowed
 from avem_train.curation.asking.requests import Picture, Request, Sound
 from avem_train.curation.clients import setup
 from avem_train.curation.clients.settings import ClientSettings
 from avem_train.curation.prompts import Prompt
 from avem_train.curation.stages.captions import PictureCaption
+from avem_train.curation.stages.emotions import EmotionGuess
 from emorealm_tasks.mini.language import wording
+from faulty_server import chat
 
 
 def caption_request(path, sense):
@@ -57,3 +60,15 @@ def test_an_unknown_kind_model_or_lacking_key_ends_in_a_line(monkeypatch, capsys
         with pytest.raises(SystemExit):
             setup.source(wrong, 0)
         assert message in capsys.readouterr().err
+
+
+def test_forms_of_one_name_are_asked_for_with_their_own_schema(server):
+    wide, narrow = (narrowed(EmotionGuess, "emotion", labels) for labels in (("anger", "fear"), ("joy",)))
+    settings = ClientSettings("openai", "m", base_url=server.url)
+    client = setup.source(settings, 0).client
+    server.script = lambda body, number: (200, {}, chat('{"emotion": "joy"}'))
+    for form in (wide, narrow):
+        client.complete(Request(Prompt("p", 1, "which?"), {}, form))
+    schemas = [body["response_format"]["json_schema"]["schema"] for body in server.asked]
+    first, second = (schema["properties"]["emotion"] for schema in schemas)
+    assert (first["enum"], second["const"]) == (["anger", "fear"], "joy")

@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = {
-    "emorealm_results": "cli commands tested share leaderboard compare survey study paper pages rescore runs console",
+    "emorealm_results": "cli commands tested analyses share leaderboard compare survey study paper pages rescore runs "
+    "console",
     "avem_train": "cli curation curation.engines curation.export curation.stages curation.preferences "
     "curation.questions curation.balance curation.clients curation.manifests curation.asking curation.checks "
     "curation.prompts curation.data study nano dpo backbones packing data objectives config settings_help",

@@ -42,7 +42,7 @@ def report(scored: Sequence[Scored]) -> list[Estimate]:
 
     accuracy: as written. accuracy_mean: over all orders. accuracy_corrected: of the option with the highest mean
     log-probability over all orders, which every position contributes to alike. consistency: questions in which all
-    orders get the same option. position_bias: how far the shares of chosen positions lie from even ones (total variation).
+    orders get the same option. position_bias: how far the shares of chosen positions are from even (total variation).
     consistency_wording, accuracy_wording: the same over the wordings.
     """
     return [found for group in estimates.groups(scored) for found in _of(group)]

@@ -18,7 +18,8 @@ def make_row(number, task, answer="A"):
     words = ["tears", "laughter", "rain"][number // 2]
     return {
         "id": f"q{task}{number}", "clip": f"{number}.mp4", "task": f"reasoning_stress_{task}",
-        "video": f"/{number}.mp4", "audio": "", "question": f"Do {words} show sorrow?", "choices": ["(A) Yes", "(B) No"],
+        "video": f"/{number}.mp4", "audio": "", "question": f"Do {words} show sorrow?",
+        "choices": ["(A) Yes", "(B) No"],
         "answer": answer, "subtask": "", "emotion": "sadness",
     }  # fmt: skip
 

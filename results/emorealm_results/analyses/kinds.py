@@ -31,7 +31,7 @@ KINDS = {
         "with both, sound only, picture only, text only",
         modalities.conditions,
         modalities.report,
-        ("accuracy", "lost_without"),
+        ("accuracy", "lost"),
     ),
     "options": Analysis(
         "the options in every order, and the question in other words",

@@ -34,7 +34,7 @@ def conditions(rows: Sequence[Row], seed: int) -> Conditions:
 
 
 def report(scored: Sequence[Scored]) -> list[Estimate]:
-    """Accuracy in percent; what is lost without a modality, in points, with Holm's p over all groups and conditions."""
+    """Accuracy in percent; points lost where less is given, with Holm's p over all groups and conditions."""
     found = [one for group in estimates.groups(scored) for one in _of(group)]
     tested = [one for one in found if one["p"] is not None]
     for one, adjusted in zip(tested, holm([one["p"] or 0.0 for one in tested]), strict=True):
@@ -54,7 +54,7 @@ def _of(group: Group) -> list[Estimate]:
         lost = 100.0 * (rights["both"].astype(float) - rights[given])
         ((value, bounds),) = estimates.bootstrapped(group.questions, lost[:, None])
         chance = two_sided([round(points / 100) for points in lost], clips)
-        found.append(group.estimate("lost_without", value, bounds, given, chance))
+        found.append(group.estimate("lost", value, bounds, given, chance))
     return found
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MAKER = "emorealm analyse"
 _RECORD = "asked.json"
-_LIMIT = 40
+_LIMIT = 25
 
 
 def main(argv: Sequence[str]) -> int:

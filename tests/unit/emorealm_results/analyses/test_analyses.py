@@ -143,8 +143,8 @@ def test_what_a_missing_modality_costs(tmp_path):
 
     found = modalities.report(scored(tmp_path, given, hearing))
     assert value_of(found, "accuracy", condition="both") == value_of(found, "accuracy", condition="sound") == 100
-    assert value_of(found, "lost_without", condition="text") == 50  # 9 is odd: always no
-    assert value_of(found, "lost_without", condition="sound") == 0
+    assert value_of(found, "lost", condition="text") == 50  # 9 is odd: always no
+    assert value_of(found, "lost", condition="sound") == 0
 
 
 def test_a_killed_run_goes_on_and_a_failed_question_says_why(tmp_path):

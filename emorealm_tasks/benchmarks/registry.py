@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from emorealm_tasks.benchmarks import availability, controls, emorealm
+from emorealm_tasks.benchmarks import availability, controls, emorealm, swaps
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import absent, stop
 from emorealm_tasks.settings import Settings, load
@@ -24,7 +24,17 @@ VARIANTS: dict[str, str] = {
     "": "",
     "blind": "asked with text only: what needs no eyes or ears",
     "shuffled": "asked with the media of another clip of another emotion",
+    "swap_audio": "asked with the sound of another clip of another answer",
+    "swap_video": "asked with the picture of another clip of another answer",
     "likelihood": "answered by the likelihood of each option's letter",
+}
+
+
+_CONTROLS: dict[str, Callable[[Sequence[Row]], list[Row]]] = {
+    "blind": controls.blind,
+    "shuffled": controls.shuffled,
+    "swap_audio": swaps.swap_audio,
+    "swap_video": swaps.swap_video,
 }
 
 
@@ -71,8 +81,7 @@ def rows(parts: TaskParts, settings: Settings) -> list[Row]:
     else:
         usable_rows, left_out = usable(benchmark, [task], settings)
     try:
-        control = {"blind": controls.blind, "shuffled": controls.shuffled}.get(variant, _with_own_clip)
-        variant_rows = control(usable_rows)
+        variant_rows = _CONTROLS.get(variant, _with_own_clip)(usable_rows)
     except ValueError as error:
         stop(f"{benchmark}_{variant}_{task}: {error}")
     return [{**row, "left_out": json.dumps(left_out)} for row in variant_rows]

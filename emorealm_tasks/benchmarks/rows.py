@@ -26,6 +26,8 @@ class Row(TypedDict):
     """EmoReAlM: one of SUBTASKS, or ""; recognition: ""."""
     emotion: NotRequired[str]
     """EmoReAlM, recognition: the clip's, "" if unknown."""
+    swapped: NotRequired[bool]
+    """Picture and sound are of different clips: `video` is seen, `audio` is heard, whatever sound `video` has."""
     labels: NotRequired[list[str]]
     """Recognition: the data set's classes."""
     silent: NotRequired[bool]

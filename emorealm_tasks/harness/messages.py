@@ -1,7 +1,9 @@
 """Row -> what a model is handed: the one place where prompts and media items are put together.
 
 The prompt is the released one: question, a space, the choices joined by spaces (a description has no choices); no
-subtitle, nothing else. A row without `video` or with `silent` hands over only its sound or only its picture.
+subtitle, nothing else. A row without `video` or with `silent` hands over only its sound or only its picture. Where
+picture and sound of a row are of different clips (`swapped`), a way that takes the sound out of the mp4 gets an mp4
+made of both.
 
 How the sound travels depends on the adapter, so a task's `lmms_eval_specific_kwargs` hold per model family:
 
@@ -23,6 +25,8 @@ from emorealm_tasks import media
 from emorealm_tasks.answers.choices import split_choice
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.settings import load
+
+_NO_FILE = " (its new sound could not be put to it)"
 
 
 def doc_to_text(doc: Row, lmms_eval_specific_kwargs: Mapping[str, Any] | None = None) -> str:
@@ -48,7 +52,7 @@ def doc_to_visual(doc: Row, lmms_eval_specific_kwargs: Mapping[str, Any] | None 
         return [_waveform(doc), doc["video"]]
     if carries == "separate" or (carries == "source" and doc["audio"]):
         return [doc["video"], _sound(doc, carries)]
-    return [doc["video"]]
+    return [_whole(doc)]
 
 
 def doc_to_messages(doc: Row, lmms_eval_specific_kwargs: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
@@ -56,7 +60,7 @@ def doc_to_messages(doc: Row, lmms_eval_specific_kwargs: Mapping[str, Any] | Non
     mode = load().av_mode or (lmms_eval_specific_kwargs or {}).get("av_mode", "separate")
     content = []
     if doc["video"]:
-        content.append({"type": "video", "url": doc["video"]})
+        content.append({"type": "video", "url": _whole(doc) if mode == "embedded" else doc["video"]})
     heard = mode not in ("embedded", "video") and doc["video"] and not doc.get("silent")
     if heard or (mode != "video" and not doc["video"] and doc["audio"]):
         content.append({"type": "audio", "url": _sound(doc, mode)})
@@ -70,7 +74,22 @@ def _sound_alone(doc: Row, carries: str) -> list[Any]:
     return [_waveform(doc) if carries in ("audio", "both") else doc["audio"]]
 
 
+def _whole(doc: Row) -> str:
+    """The file that is both seen and heard."""
+    if not doc.get("swapped"):
+        return doc["video"]
+    try:
+        return str(media.joined(doc["video"], doc["audio"], load().cache))
+    except media.MediaError:
+        return doc["video"] + _NO_FILE  # never the picture's own sound: the model reports a file that is not there
+
+
 def _sound(doc: Row, mode: str) -> str:
+    if doc.get("swapped"):
+        try:
+            doc = {**doc, "audio": str(media.as_wav(doc["audio"], load().cache))}
+        except media.MediaError:
+            return doc["audio"]
     if mode == "source":
         return doc["audio"] or doc["video"]
     try:

@@ -13,6 +13,7 @@ Every failure is a `MediaError` that names the file and what to do. `report` say
 be decoded.
 """
 
+from emorealm_tasks.media.altered import film_alone, joined
 from emorealm_tasks.media.audio import AUDIO_RATE, as_wav, read_audio, separate_wav
 from emorealm_tasks.media.container import MediaError, copied_picture
 from emorealm_tasks.media.facts import ClipInfo, Examination, examine, has_sound, probe
@@ -28,8 +29,10 @@ __all__ = [
     "as_wav",
     "copied_picture",
     "examine",
+    "film_alone",
     "frame_indices",
     "has_sound",
+    "joined",
     "probe",
     "read_audio",
     "read_frames",

@@ -32,6 +32,10 @@ _VERBS = {
         "emorealm_results.commands.compare",
         "two runs on the same questions: paired differences, changed answers",
     ),
+    "analyse": (
+        "emorealm_results.commands.analyse",
+        "why a model answers so: swapped, withheld and reordered inputs, by likelihood",
+    ),
     "export": ("emorealm_results.commands.export", "runs as tidy tables: Parquet, CSV, JSON Lines"),
     "push": ("emorealm_results.commands.push", "runs, or a trained model, to the Hugging Face hub with a card"),
     "study": ("emorealm_results.commands.study", "the record of `avem-train study` as the paper's tables and figure"),
@@ -50,6 +54,7 @@ _VERBS = {
 
 _GO_ON = {
     "eval": interruption.AFTER_EVALUATION,
+    "analyse": "scores that came are kept: the same command goes on",
     "rescore": "verdicts that came are kept: the same command asks for the rest",
 }
 """Verb -> what to do after it was interrupted, where it keeps something."""

@@ -1,5 +1,7 @@
 """The words of the mini benchmark: every sentence a question, an option or a training answer can have."""
 
+import re
+
 import numpy as np
 
 from emorealm_tasks.mini.world.cues import BY_NAME, FEELINGS, PLURAL
@@ -88,6 +90,19 @@ def stress_stem(rng: np.random.Generator, modality: str, cue: str, emotion: str)
 def agreement_stem(rng: np.random.Generator, emotion: str) -> str:
     """Question of the Modality Agreement task."""
     return str(rng.choice(AGREEMENT)).format(feeling=feeling(rng, emotion))
+
+
+def paraphrases(question: str) -> list[str]:
+    """The other wordings of a question of this world, about the same cue and feeling; [] for another question."""
+    for templates in (BASIC["video"], BASIC["audio"], STRESS["video"], STRESS["audio"], AGREEMENT):
+        for template in templates:
+            pattern = re.escape(template).replace(r"\{", "{").replace(r"\}", "}")
+            named = {"cue": "(?P<cue>.+)", "feeling": "(?P<feeling>.+)", "Does": "(?:Do|Does)", "Is": "(?:Is|Are)"}
+            if found := re.fullmatch(pattern.format(**named), question):
+                cue, noun = found.groupdict().get("cue", ""), found.groupdict().get("feeling", "")
+                name = next((one.name for one in BY_NAME.values() if cue in one.phrases), "")
+                return [_fill(other, cue, name, noun) for other in templates if other != template]
+    return []
 
 
 def lettered(options: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from emorealm_tasks.metrics import description
 from emorealm_tasks.metrics.description import CRITERIA
 
 _SHOWN = ("strict", "official")
-_FLOORS = {"blind": "blind", "shuffled": "shuf.", "likelihood": "likely"}
+_FLOORS = {"blind": "blind", "shuffled": "shuf.", "swap_audio": "snd.", "swap_video": "pic.", "likelihood": "likely"}
 _FAILURES = ("unparsed", "errors", "missing")
 
 

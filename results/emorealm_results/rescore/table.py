@@ -41,6 +41,8 @@ GROUP_LEGEND = (
 FLOOR_LEGENDS = {
     "blind": "blind: accuracy of the same model with the text alone",
     "shuffled": "shuffled: accuracy with the media of another clip of another emotion",
+    "swap_audio": "swap_audio (snd.): accuracy with the sound of another clip of another answer",
+    "swap_video": "swap_video (pic.): accuracy with the picture of another clip of another answer",
     "likelihood": "likelihood: accuracy when the most likely option counts as the answer",
 }
 TEXT_FLOOR_LEGEND = "text floor: what the best reader of the text alone can expect, exact by construction"

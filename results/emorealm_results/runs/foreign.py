@@ -79,7 +79,7 @@ def _task_run(
 
 def _part(name: str) -> str:
     """Which floor a task's name speaks of, else FULL."""
-    return next((floor for floor in FLOORS if floor in name.split("_")), FULL)
+    return next((floor for floor in FLOORS if f"_{floor}_" in f"_{name}_"), FULL)
 
 
 def _order(key: tuple[str, str]) -> tuple[int, int]:

@@ -31,7 +31,7 @@ from emorealm_tasks.untrusted import (
 
 BENCHMARKS = ("emorealm", "emorealm_mini")
 FULL = "full"
-FLOORS = ("blind", "shuffled", "likelihood")
+FLOORS = ("blind", "shuffled", "swap_audio", "swap_video", "likelihood")
 _SAMPLES_FILE = re.compile(r"(?P<date>.+?)_samples_(?P<task>.+)\.jsonl")
 TASK_NAME = re.compile(rf"(emorealm(?:_mini)?)(?:_({'|'.join(FLOORS)}))?_({'|'.join(TASKS)})")
 _JOIN = "emorealm rescore RUN_DIR --questions emorealm_v1.json --json OUT (emorealm leaderboard takes OUT)"

@@ -23,7 +23,9 @@ _TASK: Table = {
     "benchmark": Column("text", "emorealm, dfew, ravdess, mer2023 or emer"),
     "mini": Column("truth", "whether the embedded world was asked in its place"),
     "task": Column("text", "released name of the task; the data set's name outside EmoReAlM"),
-    "part": Column("text", "full; a floor (blind, shuffled, likelihood); or a variant of the prompt"),
+    "part": Column(
+        "text", "full; a floor (blind, shuffled, swap_audio, swap_video, likelihood); or a prompt's variant"
+    ),
 }
 SAMPLES: Table = {
     **_RUN,

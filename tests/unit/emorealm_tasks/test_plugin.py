@@ -24,7 +24,7 @@ def manager():
 
 def test_all_tasks_and_groups_are_found_without_an_include_path(manager):
     assert set(manager.all_tasks) == set(plugin.describe())
-    assert len(manager.all_tasks) == 2 * 4 * 6 + len(suite.TASK_NAMES) + len(suite.SUITES)
+    assert len(manager.all_tasks) == 2 * 6 * 6 + len(suite.TASK_NAMES) + len(suite.SUITES)
 
 
 def test_including_our_folder_by_hand_is_harmless():
@@ -66,7 +66,7 @@ def test_recognition_tasks_ask_for_what_their_names_say(manager):
 def test_each_task_asks_for_what_its_name_says(manager):
     for name, asked in registry.TASK_NAMES.items():
         config = manager._get_config(name)
-        floor = asked.variant if asked.variant in ("blind", "shuffled") else ""
+        floor = asked.variant if asked.variant != "likelihood" else ""
         assert config["dataset_name"] == "_".join(filter(None, (asked.benchmark, floor))), name
         assert config["test_split"] == asked.task, name
         assert os.path.isfile(config["dataset_kwargs"]["data_files"][asked.task]), name

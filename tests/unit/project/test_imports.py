@@ -7,7 +7,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = {
-    "emorealm_results": "cli commands tested share leaderboard compare survey study paper pages rescore runs console",
+    "emorealm_results": "cli commands tested analyses share leaderboard compare survey study paper pages rescore runs "
+    "console",
     "avem_train": "cli curation.release curation.leakage curation.frames curation curation.engines curation.export "
     "curation.grading curation.stages curation.preferences curation.questions curation.balance curation.clients "
     "curation.scripted curation.manifests curation.asking curation.checks curation.prompts curation.data study nano "

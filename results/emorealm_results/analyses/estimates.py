@@ -1,0 +1,92 @@
+"""Pure statistics that all analyses share: groups of questions, and means over them with intervals over clips."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+
+from emorealm_results.analyses.scoring import Options, Scored
+from emorealm_tasks.metrics import Array, intervals
+
+
+class Estimate(TypedDict):
+    """One number of a report."""
+
+    level: str
+    group: str
+    condition: str
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    p: float | None
+    questions: int
+    clips: int
+
+
+class Group(NamedTuple):
+    """Questions that are looked at together."""
+
+    level: str
+    """all, task, emotion or subtask."""
+    name: str
+    questions: Sequence[Scored]
+
+    def estimate(
+        self,
+        metric: str,
+        value: float,
+        bounds: intervals.Interval = (None, None),
+        condition: str = "",
+        p: float | None = None,
+    ) -> Estimate:
+        """One number about them."""
+        clips = len({one["clip"] for one in self.questions})
+        return Estimate(
+            level=self.level, group=self.name, condition=condition, metric=metric, value=float(value),
+            low=bounds[0], high=bounds[1], p=p, questions=len(self.questions), clips=clips,
+        )  # fmt: skip
+
+
+def groups(scored: Sequence[Scored], levels: Sequence[str] = ("task", "emotion", "subtask")) -> Iterator[Group]:
+    """All questions, then those of each task, emotion and sub-task (where they have one), in alphabetical order."""
+    if scored:
+        yield Group("all", "all", scored)
+    for level in levels:
+        names = sorted({one[level] for one in scored} - {""})  # type: ignore[literal-required]
+        for name in names:
+            yield Group(level, name, [one for one in scored if one[level] == name])  # type: ignore[literal-required]
+
+
+def bootstrapped(
+    questions: Sequence[Scored], values: Array, combine: Callable[[Array], Array] = lambda means: means
+) -> list[tuple[float, intervals.Interval]]:
+    """Functions of weighted means, each with its interval over clips (percentile bootstrap; none for a single clip).
+
+    values: (questions, columns). combine: means (resamples, columns) -> statistics (resamples, statistics).
+    """
+
+    def statistic(weights: Array) -> Array:
+        return combine(weights @ values / weights.sum(axis=1, keepdims=True))
+
+    at = statistic(np.ones((1, len(values))))[0]
+    if len({one["clip"] for one in questions}) < 2:
+        return [(float(value), (None, None)) for value in at]
+    bounds = intervals.clip_bootstraps(questions, statistic)
+    return [(float(value), bound) for value, bound in zip(at, bounds, strict=True)]
+
+
+def log_odds(options: Options) -> float:
+    """Log-odds of the right option against all others together, in nats: log p(gold) - log sum p(others)."""
+    scores = np.array(options["scores"])
+    return float(scores[options["gold"]] - np.logaddexp.reduce(np.delete(scores, options["gold"])))
+
+
+def right(options: Options) -> bool:
+    """Whether the right option is the likeliest."""
+    return int(np.argmax(options["scores"])) == options["gold"]
+
+
+def asked_modality(task: str) -> str:
+    """What a question is about: "audio", "video", or "" for both."""
+    return next((name for name in ("audio", "video") if task.endswith(f"_{name}")), "")

@@ -1,0 +1,164 @@
+"""Questions under several conditions -> the log-likelihood of each option, kept on disk as they come.
+
+An adapter of lmms-eval scores the options as a likelihood task would have it do. Lines of the file of scores::
+
+    {"id": "q1", "clip": "part_1/1.mp4", "task": "...", "subtask": "", "emotion": "anger", "error": "",
+     "conditions": {"own": {"gold": 0, "scores": [-0.1, -2.3]}}}
+"""
+
+import contextlib
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypedDict
+
+from tqdm import tqdm
+
+from emorealm_tasks import plugin
+from emorealm_tasks.benchmarks.rows import Row
+from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import messages
+from emorealm_tasks.media import MediaError
+from emorealm_tasks.schemas import fit
+from emorealm_tasks.untrusted import Unreadable, parse_json
+
+_CHUNK = 16  # questions handed to the adapter at once: what bounds the memory
+_SPLIT = "test"
+_LINE = {"id": str, "clip": str, "task": str, "subtask": str, "emotion": str, "error": str}
+
+
+class Options(TypedDict):
+    """One condition's scores."""
+
+    gold: int
+    """Which option is right in the question as it was written."""
+    scores: list[float]
+    """Log-likelihood of each option, in nats, in the order of the condition's options."""
+
+
+class Scored(TypedDict):
+    """One question under all conditions."""
+
+    id: str
+    clip: str
+    task: str
+    subtask: str
+    emotion: str
+    error: str
+    """Why there are no scores, "" where there are."""
+    conditions: dict[str, Options]
+
+
+Conditions = Callable[[Row], Mapping[str, Row]]
+"""A question -> the name of each condition, and the question as it is asked there. May raise MediaError."""
+Scorer = Callable[[Sequence[Row]], list[list[float]]]
+"""Questions -> the log-likelihood of each option; not finite where the model failed."""
+
+
+def load(name: str, arguments: Mapping[str, Any], task: str) -> Scorer:
+    """The adapter `name` of lmms-eval with its `--model_args`. task: the name under which questions are asked.
+
+    Stops where the adapter cannot score options.
+    """
+    from lmms_eval.models import get_model
+    from lmms_eval.utils import load_yaml_config
+
+    try:
+        kind = get_model(name)
+    except Exception as error:
+        stop(f"--model {name}: {error}; `emorealm models` lists those of this package")
+    model = kind(**arguments)
+    config = load_yaml_config(str(plugin.FOLDER / "emorealm" / "_common.yaml"), mode="simple")
+    families = config["lmms_eval_specific_kwargs"]
+    visual = partial(messages.doc_to_visual, lmms_eval_specific_kwargs=families.get(name, families["default"]))
+
+    def score(rows: Sequence[Row]) -> list[list[float]]:
+        model.task_dict[task] = {_SPLIT: list(rows)}
+        requests = [request for number, row in enumerate(rows) for request in _requests(row, number, task, visual)]
+        # lmms-eval's own adapters return a loss
+        values = iter([-abs(float(value)) for value, _ in model.loglikelihood(requests)])
+        return [[next(values) for _ in row["choices"]] for row in rows]
+
+    return score
+
+
+def _requests(row: Row, number: int, task: str, visual: Callable[[Row], list[Any]]) -> Iterator[Any]:
+    from lmms_eval.api.instance import Instance
+
+    prompt = messages.doc_to_text(row)
+    for place, letter in enumerate(messages.doc_to_choice(row)):
+        arguments = (prompt, f" {letter}", visual, number, task, _SPLIT)
+        about = {"task": task, "doc_id": number, "repeats": 1}
+        yield Instance(request_type="loglikelihood", arguments=arguments, idx=place, metadata=about)
+
+
+def complete(
+    name: str, model_args: str, batch_size: str, rows: Sequence[Row], conditions: Conditions, path: Path
+) -> None:
+    """Load a model and score the questions that a file of scores lacks; a complete file needs no model."""
+    _mend(path)
+    there = {one["id"] for one in read(path)} if path.exists() else set()
+    if all(row["id"] in there for row in rows):
+        return
+    from lmms_eval.utils import simple_parse_args_string
+
+    arguments = {"batch_size": batch_size} | simple_parse_args_string(model_args)
+    mini = all(row["id"].startswith("mini_") for row in rows)
+    model = load(name, arguments, "emorealm_mini_analyse" if mini else "emorealm_analyse")
+    run(rows, conditions, model, path, model_args or name)
+
+
+def run(rows: Sequence[Row], conditions: Conditions, score: Scorer, path: Path, label: str) -> None:
+    """Score every question that `path` does not hold yet, a chunk at a time, each written as soon as it is there."""
+    _mend(path)
+    there = {one["id"] for one in read(path)} if path.exists() else set()
+    missing = [row for row in rows if row["id"] not in there]
+    with path.open("a", encoding="utf-8") as file, tqdm(total=len(rows), initial=len(there), desc=label) as progress:
+        for start in range(0, len(missing), _CHUNK):
+            chunk = missing[start : start + _CHUNK]
+            for one in _scored(chunk, conditions, score):
+                file.write(json.dumps(one) + "\n")
+            file.flush()
+            progress.update(len(chunk))
+
+
+def _scored(rows: Sequence[Row], conditions: Conditions, score: Scorer) -> list[Scored]:
+    found: list[Scored] = []
+    asked: list[tuple[Scored, str, Row]] = []
+    for row in rows:
+        fields = {"id": row["id"], "clip": row["clip"], "task": row["task"], "error": "", "conditions": {}}
+        one: Any = fields | {"subtask": row.get("subtask", ""), "emotion": row.get("emotion", "")}
+        found.append(one)
+        try:
+            asked += [(one, name, of) for name, of in conditions(row).items()]
+        except MediaError as error:
+            one["error"] = str(error)
+    for (one, name, row), values in zip(asked, score([row for _, _, row in asked]), strict=True):
+        if not all(map(math.isfinite, values)):
+            one["error"] = one["error"] or f"{name}: the model gave no number"
+        gold = messages.doc_to_choice(row).index(row["answer"])
+        one["conditions"][name] = {"gold": gold, "scores": values}
+    for one in found:
+        one["conditions"] = {} if one["error"] else one["conditions"]
+    return found
+
+
+def read(path: Path) -> Iterator[Scored]:
+    """The questions of a file of scores, one at a time. Stops at a line that is none."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                value = parse_json(line)
+                fit(value, _LINE | {"conditions": {str: {"gold": int, "scores": [float]}}})
+            except Unreadable as error:
+                stop(f"{path}: line {number}: {error}; delete the line, or the file, and give the same command again")
+            yield value
+
+
+def _mend(path: Path) -> None:
+    """Cut off the last line where a kill left it without its end."""
+    with contextlib.suppress(FileNotFoundError), path.open("r+b") as file:
+        whole = file.read().rfind(b"\n") + 1
+        file.truncate(whole)

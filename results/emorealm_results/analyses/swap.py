@@ -1,0 +1,79 @@
+"""The two-by-two swap: picture and sound each of the question's own clip or of a clip that contradicts it.
+
+m is the log-odds of the right option; the first letter of a cell is the picture, the second the sound (o own, x the
+partner's). Effect of the sound E_A = ((m_oo - m_ox) + (m_xo - m_xx)) / 2, of the picture E_V = ((m_oo - m_xo) +
+(m_ox - m_xx)) / 2, interaction (m_oo - m_ox - m_xo + m_xx) / 2. Shortcut index of questions about one modality: the
+mean size of the other one's effect over the sum of both mean sizes; 0 for a model that goes by the asked modality
+alone, 1 for one that goes by the other alone. Sizes, since effects of either sign would cancel out in a mean.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from emorealm_results.analyses import estimates
+from emorealm_results.analyses.estimates import Estimate, Group
+from emorealm_results.analyses.scoring import Conditions, Scored
+from emorealm_tasks.benchmarks import swaps
+from emorealm_tasks.benchmarks.rows import Row
+from emorealm_tasks.metrics import Array
+
+CELLS = ("oo", "ox", "xo", "xx")
+_EFFECTS = ("effect_sound", "effect_picture", "interaction")
+
+
+def conditions(rows: Sequence[Row], seed: int) -> Conditions:
+    """The four cells of a question. Raises ValueError where a question has no partner."""
+    found = swaps.partners(rows, seed)
+
+    def cells(row: Row) -> dict[str, Row]:
+        own, partner = (row, found[row["id"]])
+        return {
+            cell: {**row, "video": (own, partner)[cell[0] == "x"]["video"], "swapped": True,
+                   "audio": swaps.sound_of((own, partner)[cell[1] == "x"])}
+            for cell in CELLS
+        }  # fmt: skip
+
+    return cells
+
+
+def effects(one: Scored) -> tuple[float, float, float]:
+    """Effects of the sound and of the picture, and their interaction, on the log-odds of the right option, in nats."""
+    oo, ox, xo, xx = (estimates.log_odds(one["conditions"][cell]) for cell in CELLS)
+    return ((oo - ox) + (xo - xx)) / 2, ((oo - xo) + (ox - xx)) / 2, (oo - ox - xo + xx) / 2
+
+
+def report(scored: Sequence[Scored]) -> list[Estimate]:
+    """Accuracy of each cell in percent, effects and interaction in nats, and the shortcut index, with intervals."""
+    return [found for group in estimates.groups(scored) for found in _of(group)]
+
+
+def _of(group: Group) -> list[Estimate]:
+    values = np.array([effects(one) for one in group.questions])
+    rights = np.array([[100.0 * estimates.right(one["conditions"][cell]) for cell in CELLS] for one in group.questions])
+    found = [
+        group.estimate("accuracy", value, bounds, cell)
+        for cell, (value, bounds) in zip(CELLS, estimates.bootstrapped(group.questions, rights), strict=True)
+    ]
+    for name, (value, bounds) in zip(_EFFECTS, estimates.bootstrapped(group.questions, values), strict=True):
+        found.append(group.estimate(name, value, bounds))
+    return found + _index(group, values)
+
+
+def _index(group: Group, values: Array) -> list[Estimate]:
+    """The shortcut index of the group's questions about one modality; nothing where no effect was seen."""
+    asked = [estimates.asked_modality(one["task"]) for one in group.questions]
+    about = [place for place, name in enumerate(asked) if name]
+    sizes = np.abs(values[about][:, :2])
+    if not about or not sizes.any():
+        return []
+    by_sound = np.array([asked[place] == "audio" for place in about])
+    columns = np.where(by_sound[:, None], sizes, sizes[:, ::-1])  # asked, other
+    part = Group(group.level, group.name, [group.questions[place] for place in about])
+    ((value, bounds),) = estimates.bootstrapped(part.questions, columns, _share_of_other)
+    return [part.estimate("shortcut_index", value, bounds)]
+
+
+def _share_of_other(means: Array) -> Array:
+    shares: Array = means[:, 1:] / means.sum(axis=1, keepdims=True)
+    return shares

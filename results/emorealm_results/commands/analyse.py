@@ -1,0 +1,136 @@
+"""`emorealm analyse`: why a model answers as it does, by the likelihood of each option under other inputs."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emorealm_tasks import files
+from emorealm_tasks.benchmarks import swaps
+from emorealm_tasks.benchmarks.controls import SEED
+from emorealm_tasks.command_line import Parser, count
+from emorealm_tasks.errors import stop
+
+if TYPE_CHECKING:
+    from emorealm_tasks.benchmarks.rows import Row
+
+_MAKER = "emorealm analyse"
+_RECORD = "asked.json"
+_LIMIT = 25
+
+
+def main(argv: Sequence[str]) -> int:
+    """The verb; returns 0."""
+    arguments = _parser().parse_args(argv)
+    names = list(dict.fromkeys(arguments.model_args or [""]))
+    files.check(arguments.out, _MAKER, "--out")
+    rows = _rows(arguments.tasks.split(","))
+    asked = sample(rows, arguments.limit, arguments.seed)
+    about = {
+        "analysis": arguments.kind,
+        "model": arguments.model,
+        "model_args": names,
+        "tasks": arguments.tasks.split(","),
+    }
+    about |= {"limit": arguments.limit, "seed": arguments.seed, "questions": len(asked)}
+    files.claim(arguments.out, _MAKER, "--out")
+    with files.locked(arguments.out, "--out"):
+        try:
+            _analyse(arguments, about, rows, asked)
+        except OSError as error:
+            stop(f"{arguments.out}: cannot be written ({error.strerror or error}); name another folder with --out")
+    print(f"{arguments.out}: report.md, report.json, estimates.parquet, plot.png ({len(asked)} questions)")
+    return 0
+
+
+def _parser() -> Parser:
+    from emorealm_results.analyses.kinds import KINDS
+
+    parser = Parser(
+        prog=_MAKER,
+        description=__doc__,
+        epilog="; ".join(f"{name}: {kind.does}" for name, kind in KINDS.items()),
+    )
+    parser.add_argument("kind", choices=list(KINDS), help="which analysis")
+    parser.add_argument("--model", required=True, help="an adapter of lmms-eval that scores options, e.g. avere")
+    args = "its arguments as for lmms-eval; given twice (before and after training), both models stand side by side"
+    parser.add_argument("--model_args", action="append", metavar="KEY=VALUE,...", help=args)
+    parser.add_argument("--batch_size", default="16", help="as for lmms-eval (%(default)s)")
+    parser.add_argument("--tasks", default="emorealm_mini", help="tasks or groups of EmoReAlM (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for scores and report")
+    limit = f"questions of each task, drawn by the seed; 0: all (default {_LIMIT})"
+    parser.add_argument("--limit", type=count(0), default=_LIMIT, metavar="N", help=limit)
+    parser.add_argument("--seed", type=count(0), default=SEED, help="draws questions and partners (%(default)s)")
+    return parser
+
+
+def _rows(names: Sequence[str]) -> "list[Row]":
+    """The questions of the tasks named. Stops at another task, and where clips cannot be used."""
+    from emorealm_tasks import plugin
+    from emorealm_tasks.benchmarks import registry
+    from emorealm_tasks.settings import load
+
+    tasks: dict[str, set[str]] = {}
+    for name in names:
+        for task in plugin.members(name) or [name]:
+            parts = registry.TASK_NAMES.get(task)
+            if parts is None or parts.variant:
+                stop(f"--tasks {name}: not a task of EmoReAlM as it is asked; e.g. emorealm_mini, see `emorealm tasks`")
+            tasks.setdefault(parts.benchmark, set()).add(parts.task)
+    if len(tasks) > 1:
+        stop(f"--tasks: name tasks of one benchmark at a time, not of {' and '.join(tasks)}")
+    ((benchmark, of_benchmark),) = tasks.items()
+    rows, _ = registry.usable(benchmark, sorted(of_benchmark), load())
+    return rows
+
+
+def sample(rows: "Sequence[Row]", limit: int, seed: int) -> "list[Row]":
+    """At most `limit` questions of each task, drawn by seed and id, in the order of the rows; 0: all."""
+    if not limit:
+        return list(rows)
+    drawn = set()
+    for task in {row["task"] for row in rows}:
+        of_task = sorted((row["id"] for row in rows if row["task"] == task), key=lambda name: swaps.draw(seed, name))
+        drawn |= set(of_task[:limit])
+    return [row for row in rows if row["id"] in drawn]
+
+
+def _analyse(
+    arguments: argparse.Namespace, about: dict[str, Any], rows: "Sequence[Row]", asked: "Sequence[Row]"
+) -> None:
+    """Score what is not scored yet, and write the report. Raises OSError."""
+    from emorealm_results.analyses import report, scoring
+    from emorealm_results.analyses.kinds import KINDS
+
+    kind, out = KINDS[arguments.kind], arguments.out
+    _same_as_before(out, about)
+    try:
+        conditions = kind.conditions(rows, arguments.seed)
+    except ValueError as error:
+        stop(f"--tasks {arguments.tasks}: {error}; name more tasks")
+    found, failed = {}, 0
+    for number, name in enumerate(about["model_args"], 1):
+        path = out / f"scores_{number}.jsonl"
+        scoring.complete(arguments.model, name, arguments.batch_size, asked, conditions, path)
+        scored = list(scoring.read(path))
+        whole = [one for one in scored if not one["error"]]
+        failed += len(scored) - len(whole)
+        if not whole:
+            stop(f"{path}: no question has scores ({scored[0]['error']}); mend that and delete the file")
+        found[name or arguments.model] = kind.report(whole)
+    report.write(out, {**about, "failed": failed}, found, kind.shown)
+
+
+def _same_as_before(out: Path, about: dict[str, Any]) -> None:
+    """Note what is asked; stop where the folder's scores answer something else."""
+    from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
+
+    record = out / _RECORD
+    if record.exists():
+        try:
+            before = parse_json(read_bytes(record))
+        except Unreadable as error:
+            stop(f"{record}: {error}; delete the folder, or name another with --out")
+        if before != about:
+            stop(f"{out}: holds scores of another analysis, model or choice of questions; name another with --out")
+    files.write_json(record, about)

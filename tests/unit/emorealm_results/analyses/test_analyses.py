@@ -1,0 +1,185 @@
+"""The analyses on scorers with planted effects, against values worked out by hand."""
+
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emorealm_results.analyses import estimates, modalities, options, scoring, swap
+from emorealm_results.commands.analyse import sample
+from emorealm_tasks.benchmarks import swaps
+from emorealm_tasks.media import MediaError, examine, film_alone, joined, read_audio
+from emorealm_tasks.mini.language import wording
+
+
+def make_row(number, task, answer="A"):
+    words = ["tears", "laughter", "rain"][number // 2]
+    return {
+        "id": f"q{task}{number}", "clip": f"{number}.mp4", "task": f"reasoning_stress_{task}",
+        "video": f"/{number}.mp4", "audio": "", "question": f"Do {words} show sorrow?",
+        "choices": ["(A) Yes", "(B) No"],
+        "answer": answer, "subtask": "", "emotion": "sadness",
+    }  # fmt: skip
+
+
+ROWS = [make_row(number, task, "AB"[number % 2]) for task in ("audio", "video") for number in range(6)]
+
+
+def hearing(rows):
+    """Goes by the sound alone: yes with log-odds 2 where the clip's number is even, no where it is odd."""
+    sounds = [int(Path(row["audio"] or row["video"]).stem) for row in rows]
+    return [[-1.0, -3.0] if sound % 2 == 0 else [-3.0, -1.0] for sound in sounds]
+
+
+def scored(tmp_path, conditions, scorer, rows=ROWS):
+    tmp_path.mkdir(exist_ok=True)
+    path = tmp_path / "scores.jsonl"
+    scoring.run(rows, conditions, scorer, path, "toy")
+    return list(scoring.read(path))
+
+
+def value_of(found, metric, group="all", condition=""):
+    (one,) = (e for e in found if (e["metric"], e["group"], e["condition"]) == (metric, group, condition))
+    return one["value"]
+
+
+def test_a_model_that_only_hears_has_index_0_for_sound_and_1_for_the_picture(tmp_path):
+    found = swap.report(scored(tmp_path, swap.conditions(ROWS, 1), hearing))
+    assert value_of(found, "shortcut_index", "reasoning_stress_audio") == 0
+    assert value_of(found, "shortcut_index", "reasoning_stress_video") == 1
+    assert value_of(found, "shortcut_index") == 0.5
+    assert value_of(found, "effect_sound") == pytest.approx(4)  # +2 with its own sound, -2 with the partner's
+    assert value_of(found, "effect_picture") == value_of(found, "interaction") == 0
+    assert [value_of(found, "accuracy", "all", cell) for cell in swap.CELLS] == [100, 0, 100, 0]
+
+
+def test_effects_by_hand():
+    odds = {"oo": 3.0, "ox": 1.0, "xo": 2.0, "xx": -4.0}
+    one = {"conditions": {cell: {"gold": 0, "scores": [m, 0.0]} for cell, m in odds.items()}}
+    assert swap.effects(one) == pytest.approx((4.0, 3.0, -2.0))  # (2 + 6) / 2, (1 + 5) / 2, (3 - 1 - 2 - 4) / 2
+
+
+@given(st.lists(st.floats(-20, 0), min_size=2, max_size=4), st.floats(-5, 5))
+def test_log_odds_know_no_common_offset(scores, offset):
+    plain = estimates.log_odds({"gold": 0, "scores": scores})
+    moved = estimates.log_odds({"gold": 0, "scores": [score + offset for score in scores]})
+    assert moved == pytest.approx(plain, abs=1e-9)
+    others = sum(math.exp(score) for score in scores[1:])
+    assert plain == pytest.approx(scores[0] - math.log(others), abs=1e-9)
+
+
+def test_partners_contradict_and_do_not_depend_on_the_order():
+    found = swaps.partners(ROWS, 7)
+    assert {name: one["id"] for name, one in swaps.partners(ROWS[::-1], 7).items()} == {
+        name: one["id"] for name, one in found.items()
+    }
+    for row in ROWS:
+        partner = found[row["id"]]
+        assert partner["clip"] != row["clip"]
+        assert partner["answer"] != row["answer"]
+        assert (partner["task"], partner["question"]) == (row["task"], row["question"])
+    with pytest.raises(ValueError, match="no partner"):
+        swaps.partners(ROWS[:1])
+
+
+def test_swapped_rows_say_what_is_seen_and_heard():
+    row, partner = ROWS[0], swaps.partners(ROWS)[ROWS[0]["id"]]
+    by_sound, by_picture = swaps.swap_audio(ROWS)[0], swaps.swap_video(ROWS)[0]
+    assert (by_sound["video"], by_sound["audio"]) == (row["video"], partner["video"])
+    assert (by_picture["video"], by_picture["audio"]) == (partner["video"], row["video"])
+    assert by_sound["swapped"]
+    assert by_sound["given_clip"] == by_picture["given_clip"] == partner["clip"]
+
+
+def test_a_swapped_clip_has_the_picture_of_one_and_the_sound_of_the_other(clips, tmp_path):
+    both = joined(clips[1], clips[0], tmp_path)
+    assert joined(clips[1], clips[0], tmp_path) == both
+    found = examine(both)
+    assert found.video
+    assert found.audio
+    ours, theirs = read_audio(both), read_audio(clips[0])
+    assert abs(len(ours) - len(theirs)) < 2100  # AAC's blocks; the other clip is twice as long
+    alone = examine(film_alone(clips[1], tmp_path))
+    assert alone.video
+    assert not alone.audio
+
+
+def test_a_rotation_moves_texts_and_answer():
+    row = {**ROWS[0], "choices": ["(A) x", "(B) y", "(C) z"], "answer": "C"}
+    turned = options.rotated(row, 1)
+    assert turned["choices"] == ["(A) z", "(B) x", "(C) y"]
+    assert turned["answer"] == "A"
+    assert options.rotated(turned, 2) == row
+
+
+def test_a_model_that_always_takes_the_first_option(tmp_path):
+    found = options.report(scored(tmp_path, options.conditions(ROWS, 0), lambda rows: [[-1.0, -3.0]] * len(rows)))
+    assert value_of(found, "accuracy_mean") == value_of(found, "position_bias") == 50
+    assert (value_of(found, "position_1"), value_of(found, "consistency")) == (100, 0)
+
+
+def test_position_bias_is_corrected(tmp_path):
+    def leaning(rows):  # 2 nats for the first place, 1 for the right option
+        return [[(place == 0) * 2.0 + choice.startswith(f"({row['answer']})") - 9 for place, choice in
+                 enumerate(row["choices"])] for row in rows]  # fmt: skip
+
+    found = options.report(scored(tmp_path, options.conditions(ROWS, 0), leaning))
+    assert (value_of(found, "accuracy_mean"), value_of(found, "accuracy_corrected")) == (50, 100)
+
+
+def test_two_sided_p_is_mcnemars():
+    clips = [str(number) for number in range(6)]
+    assert modalities.two_sided([1] * 6, clips) == pytest.approx(2 / 64)
+    assert modalities.two_sided([1, -1, 0, 0, 0, 0], clips) == 1
+
+
+def test_what_a_missing_modality_costs(tmp_path):
+    def given(row):
+        return {
+            name: {**row, "video": row["video"] if name in ("both", "sound") else "/9.mp4"} for name in modalities.GIVEN
+        }
+
+    found = modalities.report(scored(tmp_path, given, hearing))
+    assert value_of(found, "accuracy", condition="both") == value_of(found, "accuracy", condition="sound") == 100
+    assert value_of(found, "lost", condition="text") == 50  # 9 is odd: always no
+    assert value_of(found, "lost", condition="sound") == 0
+
+
+def test_a_killed_run_goes_on_and_a_failed_question_says_why(tmp_path):
+    conditions, path = swap.conditions(ROWS, 1), tmp_path / "scores.jsonl"
+    scoring.run(ROWS[:4], conditions, hearing, path, "toy")
+    path.write_bytes(path.read_bytes()[:-20])  # the last line lacks its end
+    asked = []
+
+    def counting(rows):
+        asked.extend(rows)
+        return hearing(rows)
+
+    scoring.run(ROWS, conditions, counting, path, "toy")
+    assert [one["id"] for one in scoring.read(path)] == [row["id"] for row in ROWS]
+    assert len(asked) == 4 * (len(ROWS) - 3)
+
+    def unreadable(row):
+        raise MediaError("gone")
+
+    assert {one["error"] for one in scored(tmp_path / "other", unreadable, hearing, ROWS[:1])} == {"gone"}
+
+
+def test_the_sample_is_drawn_by_seed_and_task():
+    drawn = sample(ROWS, 2, 3)
+    assert [row["task"] for row in drawn].count("reasoning_stress_audio") == 2
+    assert len(drawn) == 4
+    assert sample(ROWS[::-1], 2, 3) == drawn[::-1]
+    assert sample(ROWS, 0, 3) == ROWS
+
+
+def test_other_wordings_keep_cue_and_feeling():
+    question = "Are furrowed brows a sign of the rage of the person?"
+    found = wording.paraphrases(question)
+    assert "Do furrowed brows contribute to the rage experienced by the person in the video?" in found
+    assert len(found) == 3
+    assert all("furrowed brows" in one and "rage" in one for one in found)
+    assert len(wording.paraphrases(wording.BASIC["audio"][0])) == 3
+    assert wording.paraphrases("Who is there?") == []

@@ -6,7 +6,12 @@ import torch
 from transformers import AutoModelForCausalLM, AutoProcessor, HubertConfig, HubertModel
 
 import emotion_llama_files
-from model_adapters.emotion_llama import EmotionLlamaConfig
+from model_adapters.avere.convert import read_tokenizer
+from model_adapters.emotion_llama import (
+    EmotionLlamaConfig,
+    EmotionLlamaForConditionalGeneration,
+    EmotionLlamaProcessor,
+)
 from model_adapters.emotion_llama.convert import convert
 
 WAVE = np.random.RandomState(0).standard_normal(9000).astype(np.float32)
@@ -136,3 +141,29 @@ def test_slots_stand_where_the_placement_says(processor):
     )
     with pytest.raises(ValueError, match="must not hold"):
         processor.prompt("<VideoHere>", True, "reason")
+
+
+@pytest.fixture(scope="module")
+def second():
+    """Version 2 at small sizes with random weights."""
+    torch.manual_seed(0)
+    whisper = {"d_model": emotion_llama_files.AUDIO, "encoder_layers": 1, "encoder_attention_heads": 2}
+    whisper |= {"encoder_ffn_dim": 16, "num_mel_bins": 8, "max_source_positions": 1500}
+    text = {**emotion_llama_files.LLAMA, "initializer_range": 0.3}
+    sizes = {"text_config": text, "whisper_config": whisper} | emotion_llama_files.sizes(2)
+    config = EmotionLlamaConfig(version=2, lora_rank=4, placement="training", **sizes)
+    tokenizer = read_tokenizer(emotion_llama_files.TOKENIZER)
+    return EmotionLlamaForConditionalGeneration(config).eval(), EmotionLlamaProcessor(tokenizer, config)
+
+
+@pytest.mark.parametrize("missing", ["audio", "video"])
+def test_version_2_masks_exactly_the_tokens_of_what_is_missing(second, missing):
+    model, processor = second
+    frames, wave = (FRAMES.repeat(4, 0), None) if missing == "audio" else (None, WAVE)
+    inputs = processor([processor.prompt("Why?", True, "emotion")], videos=[frames], audio=[wave])
+    places = (inputs["input_ids"][0] == model.config.media_token_id).nonzero().flatten()
+    assert len(places) == model.config.media_tokens
+    hidden = [number for number, place in enumerate(places) if not inputs["attention_mask"][0, place]]
+    pooled, end = model.config.pooled_tokens, model.config.media_tokens
+    assert hidden == (list(range(end - pooled, end)) if missing == "audio" else list(range(pooled, end - pooled)))
+    assert model(**inputs).logits.isfinite().all()

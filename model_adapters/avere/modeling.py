@@ -84,8 +84,8 @@ class AvereModel(AverePreTrainedModel):
         is_video = input_ids == self.config.video_token_id
         is_audio = input_ids == self.config.audio_token_id
         embeddings = self.get_input_embeddings()(input_ids.masked_fill(is_video | is_audio, 0))
-        embeddings = _fill(embeddings, is_video, video_features, "video")
-        return _fill(embeddings, is_audio, audio_features, "audio")
+        embeddings = fill(embeddings, is_video, video_features, "video")
+        return fill(embeddings, is_audio, audio_features, "audio")
 
     def forward(
         self,
@@ -118,7 +118,7 @@ class AvereModel(AverePreTrainedModel):
             attention_mask=attention_mask,
             position_ids=position_ids,
             use_cache=use_cache,
-            **{CACHE: _under_either_name(cache, past_key_values)},
+            **{CACHE: under_either_name(cache, past_key_values)},
             **kwargs,
         )
 
@@ -199,7 +199,7 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
             input_features=input_features,
             video_features=video_features,
             audio_features=audio_features,
-            cache=_under_either_name(cache, past_key_values),
+            cache=under_either_name(cache, past_key_values),
             inputs_embeds=inputs_embeds,
             use_cache=use_cache,
             **kwargs,
@@ -227,7 +227,11 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
         return inputs
 
 
-def _fill(embeddings: torch.Tensor, places: torch.Tensor, features: torch.Tensor | None, kind: str) -> torch.Tensor:
+def fill(embeddings: torch.Tensor, places: torch.Tensor, features: torch.Tensor | None, kind: str) -> torch.Tensor:
+    """`features` (clips, tokens, hidden) at `places` (batch, length) of `embeddings`, in order.
+
+    Raises ValueError when there are more or fewer of them than places.
+    """
     expected = int(places.sum())
     feature_count = 0 if features is None else features.shape[:2].numel()
     if expected != feature_count:
@@ -237,7 +241,8 @@ def _fill(embeddings: torch.Tensor, places: torch.Tensor, features: torch.Tensor
     return embeddings.masked_scatter(places[..., None], features.to(embeddings))
 
 
-def _under_either_name(cache: Cache | None, past_key_values: Cache | None) -> Cache | None:
+def under_either_name(cache: Cache | None, past_key_values: Cache | None) -> Cache | None:
+    """The cache, by whichever of its two names it was given. Raises ValueError for both."""
     if past_key_values is None:
         return cache
     _refuse_both(cache, "past_key_values", "cache")

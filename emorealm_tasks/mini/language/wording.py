@@ -101,7 +101,7 @@ def paraphrases(question: str) -> list[str]:
             if found := re.fullmatch(pattern.format(**named), question):
                 cue, noun = found.groupdict().get("cue", ""), found.groupdict().get("feeling", "")
                 name = next((one.name for one in BY_NAME.values() if cue in one.phrases), "")
-                return [_fill(other, cue, name, noun) for other in templates if other != template]
+                return [filled(other, cue, name, noun) for other in templates if other != template]
     return []
 
 

@@ -1,0 +1,16 @@
+"""Emotion-LLaMA and Emotion-LLaMA-v2, native to transformers: configuration, model, processor, converter, adapters.
+
+Importing this package registers the model with transformers' Auto classes.
+"""
+
+from transformers import AutoConfig, AutoModelForCausalLM, AutoProcessor
+
+from .configuration import EmotionLlamaConfig
+from .modeling import EmotionLlamaForConditionalGeneration
+from .processing import EmotionLlamaProcessor
+
+AutoConfig.register("emotion_llama", EmotionLlamaConfig, exist_ok=True)
+AutoModelForCausalLM.register(EmotionLlamaConfig, EmotionLlamaForConditionalGeneration, exist_ok=True)
+AutoProcessor.register(EmotionLlamaConfig, EmotionLlamaProcessor, exist_ok=True)
+
+__all__ = ["EmotionLlamaConfig", "EmotionLlamaForConditionalGeneration", "EmotionLlamaProcessor"]

@@ -123,7 +123,9 @@ def test_the_harness_lists_our_tasks_from_the_include_path(command):
 
 
 @pytest.mark.parametrize(
-    "command", [c for c in commands() if c[0] in LIGHT and c[1] not in (*OF_A_RUN, "run", "eval")], ids=names
+    "command",
+    [c for c in commands() if c[0] in LIGHT and c[1] not in (*OF_A_RUN, "run", "eval", "analyse", "curate")],
+    ids=names,
 )
 def test_light_commands_run(command, tmp_path):
     """For real, in a folder of their own; the benchmark with few clips."""
@@ -138,6 +140,24 @@ def test_light_commands_run(command, tmp_path):
         subprocess.run([BIN / "emorealm-mini", "build", "--clips", "40"], cwd=tmp_path, env=env, check=True)
     done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[:2] == ["emorealm", "curate"]], ids=names)
+def test_curation_is_gone_through(command, tmp_path):
+    """A run as an estimate; an export says that there are no rows yet."""
+    (tmp_path / "clips.csv").write_text("id,video,emotion\na,a.mp4,anger\n")
+    line = [*command, "--estimate"] if command[2] == "run" and "--estimate" not in command else command
+    done = subprocess.run([BIN / line[0], *line[1:]], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == (2 if command[2] == "export" else 0), done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [c for c in commands() if c[:2] == ["emorealm", "analyse"]], ids=names)
+def test_analyses_take_their_arguments(command):
+    from emorealm_results.commands.analyse import _parser
+
+    taken = _parser().parse_args(command[2:])
+    assert command[2] in str(vars(taken).values())
 
 
 def trainings():

@@ -12,8 +12,8 @@ from curation import form
 from faulty_server import FaultyServer, chat
 
 PROMPTS = {
-    "EmotionGuess": "emotions",
-    "TextGuess": "filter_guess",
+    "EmotionGuess": "emotion_from_caption",
+    "TextGuess": "answer_from_text",
     "BasicQuestion": "questions_basic",
     "AbsentCues": "questions_hallucinated",
     "EmotionDescription": "descriptions",

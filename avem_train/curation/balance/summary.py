@@ -6,7 +6,7 @@ from math import prod
 from statistics import fmean
 from typing import Any
 
-from avem_train.curation.balance import labels, lengths, shortcuts
+from avem_train.curation.balance import labels, lengths, text_classifier
 from avem_train.curation.data.rows import Row
 
 
@@ -72,9 +72,9 @@ def _about(rows: Sequence[Row]) -> dict[str, Any]:
         "answers": dict(sorted(answers.items())),
         "subtasks": dict(sorted(subtasks.items())),
         "positions": dict(sorted(Counter(str(row["answer"]) for row in rows).items())),
-        "text_classifier": {"accuracy": shortcuts.accuracy(rows), "chance": _chance(rows)},
+        "text_classifier": {"accuracy": text_classifier.accuracy(rows), "chance": _chance(rows)},
     }
-    if not shortcuts.is_yes_no(rows[0]):
+    if not text_classifier.is_yes_no(rows[0]):
         right, wrong = zip(*map(lengths.words, rows), strict=True)
         about["words"] = {"right": fmean(right), "wrong": fmean(wrong)}
     return about

@@ -1,7 +1,7 @@
 """Questions answered by letter. A letter has no shades: a wrong one stands for the option that it names."""
 
 from avem_train.curation.asking.asker import Rejected
-from avem_train.curation.balance.shortcuts import is_yes_no
+from avem_train.curation.balance.text_classifier import is_yes_no
 from avem_train.curation.data.draws import draw
 from avem_train.curation.data.rows import Row
 from emorealm_tasks.mini.language.wording import LETTERS, lettered

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from avem_train.curation import prompts
 from avem_train.curation.asking.asker import Ask
 from avem_train.curation.asking.requests import Request
-from avem_train.curation.balance.shortcuts import is_yes_no
+from avem_train.curation.balance.text_classifier import is_yes_no
 from avem_train.curation.data.rows import Row
 from avem_train.curation.preferences import checks, cues
 from avem_train.curation.preferences.forms import (

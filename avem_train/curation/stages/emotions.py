@@ -55,7 +55,7 @@ def _guess(row: Row, medium: Modality, ask: Ask, context: Context) -> str:
         "insufficient": INSUFFICIENT,
     }
     form = narrowed(EmotionGuess, "emotion", (*context.emotions, INSUFFICIENT))
-    reply = ask(context.settings.client, Request(prompts.load("emotions"), values, form))
+    reply = ask(context.settings.client, Request(prompts.load("emotion_from_caption"), values, form))
     return "" if reply.emotion == INSUFFICIENT else reply.emotion
 
 
@@ -63,4 +63,4 @@ def _expected(settings: Settings) -> list[Expected]:
     return [Expected(settings.client, 250, 15, count=2)]
 
 
-EMOTIONS = Stage("emotions", "captions", Guessed, Settings, each, prompts=("emotions",), expected=_expected)
+EMOTIONS = Stage("emotions", "captions", Guessed, Settings, each, prompts=("emotion_from_caption",), expected=_expected)

@@ -15,7 +15,7 @@ from avem_train.curation import prompts
 from avem_train.curation.asking.asker import Ask
 from avem_train.curation.asking.narrowing import narrowed
 from avem_train.curation.asking.requests import Request
-from avem_train.curation.balance import labels, lengths, positions, quotas, shortcuts, summary
+from avem_train.curation.balance import labels, lengths, positions, quotas, summary, text_classifier
 from avem_train.curation.data.draws import draw
 from avem_train.curation.data.rows import Filtered, Model, Row
 from avem_train.curation.stages.base import Context, Dropped, Expected, Outcome, Stage, client
@@ -58,7 +58,7 @@ def each(row: Row, ask: Ask, context: Context) -> Outcome:
     letters = LETTERS[: len(row["choices"])]
     choices = [f"({letter}) {choice}" for letter, choice in zip(letters, row["choices"], strict=True)]
     values = {"question": row["question"], "choices": "\n".join(choices), "letters": ", ".join(letters)}
-    request = Request(prompts.load("filter_guess"), values, narrowed(TextGuess, "answer", tuple(letters)))
+    request = Request(prompts.load("answer_from_text"), values, narrowed(TextGuess, "answer", tuple(letters)))
     right = letters[row["answer"]]
     guessed_by = [name for name in context.settings.clients if ask(name, request).answer == right]
     return Outcome([row | {"guessed_by": guessed_by}])
@@ -108,7 +108,7 @@ def _unlike_in_length(rows: list[Row], context: Context) -> list[Dropped]:
     longest = context.settings.longest
     if not longest:
         return []
-    ratios = [(row, lengths.ratio(row)) for row in rows if not shortcuts.is_yes_no(row)]
+    ratios = [(row, lengths.ratio(row)) for row in rows if not text_classifier.is_yes_no(row)]
     return [
         Dropped(row["id"], "length of options", f"the right option is {ratio:.2f} times as long as the wrong ones", row)
         for row, ratio in ratios
@@ -141,7 +141,7 @@ def _kind(row: Row) -> Kind:
 
 def _kinds(rows: Sequence[Row]) -> set[Kind]:
     """The kinds of questions answered by yes or no that there are."""
-    return {_kind(row) for row in rows if shortcuts.is_yes_no(row)}
+    return {_kind(row) for row in rows if text_classifier.is_yes_no(row)}
 
 
 def _surplus_answers(known: Set[Kind], rows: list[Row], context: Context) -> list[Dropped]:
@@ -150,7 +150,7 @@ def _surplus_answers(known: Set[Kind], rows: list[Row], context: Context) -> lis
         return []
     dropped = []
     for task, some in summary.by_task(rows).items():
-        if not shortcuts.is_yes_no(some[0]):
+        if not text_classifier.is_yes_no(some[0]):
             continue
         kinds = {row["id"]: _kind(row) for row in some}
         counts = Counter(kinds.values())
@@ -206,7 +206,7 @@ FILTER = Stage(
     Filtered,
     Settings,
     each,
-    prompts=("filter_guess",),
+    prompts=("answer_from_text",),
     whole=whole,
     expected=_expected,
     yields=0.7,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from avem_train.curation.asking.asker import Ask
-from avem_train.curation.balance.shortcuts import is_yes_no
+from avem_train.curation.balance.text_classifier import is_yes_no
 from avem_train.curation.data.rows import Clip, Instruction, Row
 from avem_train.curation.preferences import lettered
 from avem_train.curation.questions import yes_no

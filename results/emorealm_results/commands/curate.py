@@ -125,7 +125,7 @@ def _verify_export(chosen: recipe.Recipe, args: Namespace) -> int:
 
 
 def _verify_apply(chosen: recipe.Recipe, args: Namespace) -> int:
-    from emorealm_results.survey import answers, curated, verified
+    from emorealm_results.survey import annotator_agreement, answers, curated
 
     if not args.words:
         stop("no answers; name the files that participants saved")
@@ -133,9 +133,9 @@ def _verify_apply(chosen: recipe.Recipe, args: Namespace) -> int:
     if key["kind"] != "verification":
         stop(f"{args.key}: is the key of another kind of study; name one that verify export wrote")
     given = answers.read([Path(word) for word in args.words], key, args.key)
-    report = verified.tally(key, given, args.max_failed, args.pretest_right, args.annotators)
+    report = annotator_agreement.tally(key, given, args.max_failed, args.pretest_right, args.annotators)
     path = curated.apply(chosen, key, report)
-    print(verified.render(report), end="")
+    print(annotator_agreement.render(report), end="")
     print(f"{path}: what was verified; what was not stands with its reason in the rejects beside it", file=sys.stderr)
     return 0
 

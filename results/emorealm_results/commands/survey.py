@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console import output
-from emorealm_results.survey import answers, label_studio, preference, study, verification, verified
+from emorealm_results.survey import annotator_agreement, answers, label_studio, preference, study, verification
 from emorealm_tasks.command_line import Parser, count
 from emorealm_tasks.errors import stop
 
@@ -129,8 +129,10 @@ def _tally(arguments: argparse.Namespace) -> int:
         report = preference.tally(key, given, arguments.max_failed)
         text = preference.render(report)
     else:
-        report = verified.tally(key, given, arguments.max_failed, arguments.pretest_right, arguments.annotators)
-        text = verified.render(report)
+        report = annotator_agreement.tally(
+            key, given, arguments.max_failed, arguments.pretest_right, arguments.annotators
+        )
+        text = annotator_agreement.render(report)
     print(text, end="")
     if arguments.json:
         output.write(arguments.json, json.dumps(report, indent=2, ensure_ascii=False) + "\n")

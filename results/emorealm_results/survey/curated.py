@@ -58,8 +58,8 @@ def _records(rows: Sequence[Row], root: Path) -> Iterator[str]:
 def apply(recipe: Recipe, key: Mapping[str, Any], report: Mapping[str, Any]) -> Path:
     """Write the rows that people verified, the others as rejects with the reason, and the tally; returns their path.
 
-    key, report: the study's key and its tally (`verified.tally`). Questions become `verified.jsonl`: those that more
-    than half answered as keyed and in which no more than half saw a fault. Preferences become
+    key, report: the study's key and its tally (`annotator_agreement.tally`). Questions become `verified.jsonl`: those
+    that more than half answered as keyed and in which no more than half saw a fault. Preferences become
     `preferences_verified.jsonl`: all but those with a response that was found to be otherwise than it claims; those
     that nobody was asked about stay.
     Stops where the study is of other rows than the recipe has.

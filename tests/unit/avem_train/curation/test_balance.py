@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from avem_train.curation.balance import labels, lengths, positions, quotas, shortcuts
+from avem_train.curation.balance import labels, lengths, positions, quotas, text_classifier
 from avem_train.curation.data.draws import draw, shuffled
 
 COUNTS = st.dictionaries(st.sampled_from("abc"), st.integers(0, 6), min_size=1)
@@ -115,26 +115,26 @@ def yes_no(number, question, yes):
 
 
 def test_the_classifier_finds_a_word_or_a_length_that_gives_the_answer_away():
-    assert shortcuts.accuracy([basic(n, "it truly is {}", "it is so {}") for n in range(40)]) > 0.9
-    assert shortcuts.accuracy([basic(n, "so so so so so {}", "so {}") for n in range(40)]) > 0.9
-    assert shortcuts.accuracy([yes_no(n, f"a {'cat' if n % 2 else 'dog'}?", n % 2) for n in range(40)]) > 0.9
+    assert text_classifier.accuracy([basic(n, "it truly is {}", "it is so {}") for n in range(40)]) > 0.9
+    assert text_classifier.accuracy([basic(n, "so so so so so {}", "so {}") for n in range(40)]) > 0.9
+    assert text_classifier.accuracy([yes_no(n, f"a {'cat' if n % 2 else 'dog'}?", n % 2) for n in range(40)]) > 0.9
 
 
 def test_the_classifier_is_at_chance_where_nothing_gives_the_answer_away():
     rows = [basic(n, "it is {}", "it is {}") for n in range(200)]
-    assert shortcuts.accuracy(rows) < 0.4
-    assert shortcuts.accuracy([yes_no(n, "is it?", draw(1, n) < 0.5) for n in range(200)]) < 0.6
+    assert text_classifier.accuracy(rows) < 0.4
+    assert text_classifier.accuracy([yes_no(n, "is it?", draw(1, n) < 0.5) for n in range(200)]) < 0.6
 
 
 def test_the_classifier_is_tested_on_clips_that_it_did_not_see():
     words = [f"is it {'abcdefghij'[n // 10]}{'abcdefghij'[n % 10]}?" for n in range(61)]  # no multiple of the folds
     rows = [yes_no(n, word, n % 2) for n, word in enumerate(words)]
-    assert shortcuts.accuracy(rows * 4) < 0.7
+    assert text_classifier.accuracy(rows * 4) < 0.7
 
 
 @pytest.mark.parametrize("rows", [[], [basic(n, "a", "b") for n in range(19)], [basic(1, "a", "b")] * 30])
 def test_too_few_questions_or_clips_teach_a_classifier_nothing(rows):
-    assert shortcuts.accuracy(rows) is None
+    assert text_classifier.accuracy(rows) is None
 
 
 def test_lengths_are_counted_in_words():

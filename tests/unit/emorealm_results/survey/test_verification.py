@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from emorealm_results import cli
+from emorealm_results.survey import annotator_agreement
 from emorealm_results.survey import answers as of_participants
-from emorealm_results.survey import verified
 
 TASK = "reasoning_basic_audio"
 WHO = ("p1", "p2", "p3")
@@ -112,7 +112,7 @@ def test_a_page_mixes_checks_in_and_starts_with_the_pretest(exported):
 def test_the_majority_rule_gives_the_columns_of_table_7(exported, tmp_path, capsys):
     out, key = exported
     report = tallied(tmp_path, out, saved(tmp_path / "a.csv", given(key, opinions)))
-    counts = {task: {name: of[name] for name in verified.COUNTS} for task, of in report["tasks"].items()}
+    counts = {task: {name: of[name] for name in annotator_agreement.COUNTS} for task, of in report["tasks"].items()}
     assert counts == EXPECTED
     verdicts = {one["id"]: one["verdict"] for one in report["questions"]}
     assert verdicts == {"b0": "keep", "b1": "drop", "b2": "drop", "b3": "mend", "m0": "keep", "m1": "keep"}
@@ -218,10 +218,10 @@ def test_alpha_is_that_of_krippendorffs_example():
     """Krippendorff 2011, "Computing Krippendorff's alpha-reliability", C: 4 observers, 12 units, nominal: 0.743."""
     table = ["1 2 3 3 2 1 4 1 2 . . .", "1 2 3 3 2 2 4 1 2 5 . 3", ". 3 3 3 2 3 4 2 2 5 1 .", "1 2 3 3 2 4 4 1 2 5 1 ."]
     units = zip(*(line.split() for line in table), strict=True)
-    assert verified.alpha([[value for value in unit if value != "."] for unit in units]) == pytest.approx(
+    assert annotator_agreement.alpha([[value for value in unit if value != "."] for unit in units]) == pytest.approx(
         0.743, abs=5e-4
     )
-    assert verified.alpha([["A", "A"], ["A"]]) is None
+    assert annotator_agreement.alpha([["A", "A"], ["A"]]) is None
 
 
 def test_yes_and_no_agree_behind_whatever_letter(folder, tmp_path):
@@ -239,9 +239,9 @@ def test_yes_and_no_agree_behind_whatever_letter(folder, tmp_path):
 
 
 def test_without_its_library_alpha_is_told_to_be_missing(monkeypatch, capsys):
-    monkeypatch.setattr(verified, "find_spec", lambda name: None)
+    monkeypatch.setattr(annotator_agreement, "find_spec", lambda name: None)
     monkeypatch.setattr("emorealm_tasks.errors._warned", set())
-    assert verified.alpha([["A", "B"]]) is None
+    assert annotator_agreement.alpha([["A", "B"]]) is None
     assert "pip install 'emorealm[survey]'" in capsys.readouterr().err
     assert importlib.util.find_spec("krippendorff")
 

@@ -33,7 +33,7 @@ class Weights:
     """The folder of what adapts them."""
 
 
-def whole(name_or_path: str) -> Path:
+def weights_folder(name_or_path: str) -> Path:
     """The folder of whole weights that a path names, or avere_nano the embedded ones; it need not be there."""
     return NANO if name_or_path == NANO.name else Path(name_or_path).expanduser().resolve()
 

@@ -1,4 +1,5 @@
 # make run     from nothing to the main job: the embedded model answers the embedded benchmark
+# make curate  from clips of the embedded world, described by avere-nano, to preferences, an adapter and a table
 # make test    from nothing to all tests passed
 # make check   lint, types, lock, unit and golden tests: for every change
 # make docs    the documentation site, in build/site
@@ -28,13 +29,16 @@ REPORTING = $(if $(REPORT),--junit-xml $(REPORT)/junit.xml $(COVERAGE))
 export HF_HUB_OFFLINE ?= 1
 
 # types and lint are of the locked versions: other checkers find other things
-.PHONY: run test pytest check lint types docs install lock lock-check dist test-newest clean
+.PHONY: run curate test pytest check lint types docs install lock lock-check dist test-newest clean
 
 run: $(VENV)/.installed
 	$(BIN)/emorealm-mini build --if-missing
 	$(BIN)/emorealm eval --tasks $(TASKS) --model avere --batch_size 32 --output_path $(RUNS)/avere_nano --log_samples
 	$(BIN)/emorealm eval --tasks $(TASKS) --model avere --model_args pretrained=avere_nano_dpo --batch_size 32 --output_path $(RUNS)/avere_nano_dpo --log_samples
 	$(BIN)/emorealm table $(RUNS)/avere_nano $(RUNS)/avere_nano_dpo
+
+curate: $(VENV)/.installed
+	$(BIN)/emorealm curate study out=build/curation folder=build/curation captions=[avere] noise=[0.0] trained=[0.0] clips=200 answered=200
 
 test: lint types pytest
 

@@ -7,7 +7,7 @@ import torch
 from avem_train.backbones.base import Backbone
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
-from model_adapters.avere.loading import weights_folder
+from model_adapters.base.embedded import weights_folder
 from model_adapters.base.hub import HUB_ID, fetched, named_revision
 
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"

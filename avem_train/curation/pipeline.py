@@ -13,20 +13,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from avem_train.curation import manifests, prompts
+from avem_train.curation import manifests, prompts, workers
 from avem_train.curation.asking.asker import Asker, Counts
-from avem_train.curation.asking.reply_cache import ReplyCache
-from avem_train.curation.asking.spending import BudgetSpent, Ledger
-from avem_train.curation.clients import setup
+from avem_train.curation.asking.spending import BudgetSpent
 from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Clip, Reject, Row
-from avem_train.curation.engines import local
-from avem_train.curation.recipe import Recipe
+from avem_train.curation.engines import local, ray
+from avem_train.curation.recipe import Recipe, absolute, content
 from avem_train.curation.stages import STAGES
 from avem_train.curation.stages.base import Context, Stage, clients
 from avem_train.curation.stages.work import Result, RowWork, result
@@ -67,7 +66,10 @@ def run(recipe: Recipe, names: Sequence[str] = ()) -> list[Report]:
     files.claim(recipe.out, MAKER, "out=")
     with files.locked(recipe.out, "out="):
         write_manifest(recipe)
-        return [_stage(recipe, STAGES[name]) for name in recipe.stages if not names or name in names]
+        try:
+            return [_stage(recipe, STAGES[name]) for name in recipe.stages if not names or name in names]
+        finally:
+            ray.close()
 
 
 def path(recipe: Recipe, stage: str) -> Path:
@@ -85,7 +87,7 @@ def write_manifest(recipe: Recipe) -> None:
 def _stage(recipe: Recipe, stage: Stage) -> Report:
     """Run a stage, or find its files made already."""
     sources = _sources(recipe, stage)
-    asker = _asker(recipe, stage)
+    asker = workers.asker(recipe, stage)
     context = recipe.context(stage)
     if stage.whole:
         context = dataclasses.replace(context, labels=_labels(recipe))
@@ -95,7 +97,7 @@ def _stage(recipe: Recipe, stage: Stage) -> Report:
         return report
     work = RowWork(stage, context, asker)
     started = time.monotonic()
-    rows_in, kinds, count = _write(recipe, work, _rows(sources))
+    rows_in, kinds, count = _write(recipe, work, sources)
     report = Report(
         stage.name,
         made_from,
@@ -134,7 +136,7 @@ def _rows(sources: Mapping[str, Path]) -> Iterator[Row]:
         yield from row_files.read(source, STAGES[name].model if name else Clip)
 
 
-def _write(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> tuple[int, Counter[str], int]:
+def _write(recipe: Recipe, work: RowWork, sources: Mapping[str, Path]) -> tuple[int, Counter[str], int]:
     """Write a stage's rows and rejects. Returns the rows read, rejects by kind, and rows written."""
     stage = work.stage
     rejects = recipe.out / f"{stage.name}.rejects.{recipe.format}"
@@ -152,7 +154,7 @@ def _write(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> tuple[int, Cou
                 kinds[reject["kind"]] += 1
             written += len(one.rows)
 
-        for one in _results(recipe, work, rows):
+        for one in _results(recipe, work, sources):
             rows_in += 1
             if stage.whole:
                 gathered += one.rows
@@ -166,11 +168,11 @@ def _write(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> tuple[int, Cou
     return rows_in, kinds, written
 
 
-def _results(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> Iterator[Result]:
+def _results(recipe: Recipe, work: RowWork, sources: Mapping[str, Path]) -> Iterator[Result]:
     """Each row's result, with a bar; stops where rows could not be asked about, or nothing can be asked."""
     failures: list[str] = []
     in_a_row = 0
-    bar = tqdm(_engine(recipe, work, rows), desc=work.stage.name, unit="row", disable=None)
+    bar = tqdm(_engine(recipe, work, sources), desc=work.stage.name, unit="row", disable=None)
     try:
         for one in bar:
             bar.set_postfix_str(f"${work.asker.ledger.dollars:.2f}", refresh=False)
@@ -182,6 +184,8 @@ def _results(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> Iterator[Res
             yield _failed(recipe, work.stage, one) if one.failure else one
     except (BudgetSpent, ServerRefuses) as error:
         stop(f"{work.stage.name}: {error}")
+    except row_files.BadFile as error:
+        stop(str(error))
     except OSError as error:
         stop(f"{work.stage.name}: {error.filename or recipe.out}: {error.strerror or error}; the same command goes on")
     if failures and recipe.failed == "stop":
@@ -191,10 +195,14 @@ def _results(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> Iterator[Res
         )
 
 
-def _engine(recipe: Recipe, work: RowWork, rows: Iterator[Row]) -> Iterator[Result]:
+def _engine(recipe: Recipe, work: RowWork, sources: Mapping[str, Path]) -> Iterator[Result]:
     names = clients(recipe.stages[work.stage.name])
     threads = max((recipe.clients[name].concurrency for name in names), default=1)
-    return local.run(rows, work, threads)
+    if recipe.engine == "ray":
+        build = partial(workers.row_work, content(absolute(recipe)), work.stage.name)
+        pool = ray.Pool(recipe.address, recipe.workers, threads, recipe.worker_gpus)
+        return ray.run(sources, build, work.asker.counts, pool)
+    return local.run(_rows(sources), work, threads)
 
 
 def _failed(recipe: Recipe, stage: Stage, one: Result) -> Result:
@@ -203,14 +211,6 @@ def _failed(recipe: Recipe, stage: Stage, one: Result) -> Result:
         return Result()
     name, _, reason = one.failure.partition(": ")
     return Result([], [{"stage": stage.name, "id": name, "kind": "failed", "reason": reason, "row": "{}"}])
-
-
-def _asker(recipe: Recipe, stage: Stage) -> Asker:
-    names = clients(recipe.stages[stage.name])
-    sources = {name: setup.source(recipe.clients[name], recipe.seed) for name in sorted(names)}
-    return Asker(
-        sources, ReplyCache(recipe.out / "replies"), Ledger(recipe.out / "spent.txt", recipe.budget), recipe.seed
-    )
 
 
 def _made_from(recipe: Recipe, context: Context, stage: Stage, asker: Asker, sources: Sequence[Path]) -> dict[str, Any]:

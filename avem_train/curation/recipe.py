@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,10 @@ class Recipe:
     """`local` (threads) or `ray`."""
     address: str = ""
     """Of a Ray cluster; "" = one on this machine."""
+    workers: int = 2
+    """Ray's actors. Each asks with its clients' whole `concurrency`; they share `per_minute`."""
+    worker_gpus: float = 0.0
+    """GPUs of each, for clients of kind adapter."""
     format: str = "jsonl"
     """Of the stages' files: jsonl or parquet."""
 
@@ -54,6 +58,16 @@ class Recipe:
     def context(self, stage: Stage) -> Context:
         """What a stage knows beside its rows."""
         return Context(self.root, self.emotions, self.seed, self.stages[stage.name])
+
+
+def absolute(recipe: Recipe) -> Recipe:
+    """The recipe for a process that works in another folder."""
+    manifest = replace(recipe.manifest, path=_absolute(recipe.manifest.path), root=_absolute(recipe.manifest.root))
+    return replace(recipe, out=recipe.out.absolute(), manifest=manifest)
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).expanduser().absolute()) if path and "://" not in path else path
 
 
 def shipped() -> dict[str, Path]:
@@ -109,6 +123,8 @@ def _check(recipe: Recipe) -> None:
     ):
         if value not in known:
             raise RecipeError(f"{key} is {value!r}: one of {', '.join(known)}")
+    if recipe.workers < 1 or recipe.worker_gpus < 0:
+        raise RecipeError(f"workers is {recipe.workers}, worker_gpus is {recipe.worker_gpus}: at least 1, and 0")
     for name, settings in recipe.stages.items():
         for client in sorted(clients(settings)):
             if client not in recipe.clients:

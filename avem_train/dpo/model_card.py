@@ -9,8 +9,8 @@ import yaml
 
 from emorealm_tasks import files
 from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
-from model_adapters.avere.loading import NANO
 from model_adapters.base import hub, lora_folders
+from model_adapters.base.embedded import NANO
 
 
 def settle(adapters: Path, base: Path) -> None:

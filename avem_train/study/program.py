@@ -27,6 +27,8 @@ from emorealm_tasks import settings as roots
 from emorealm_tasks.errors import stop
 from emorealm_tasks.mini.build.split import build, build_arguments, built_with, complete
 from emorealm_tasks.mini.language import preferences
+from model_adapters.base.embedded import weights_folder
+from model_adapters.base.fingerprint import fingerprint
 
 SPLITS = ("test", "validation")
 _MOST_WORKERS = 8
@@ -137,9 +139,6 @@ def plan(
 
     Builds the worlds that are missing.
     """
-    from model_adapters.avere.loading import weights_folder
-    from model_adapters.base.fingerprint import fingerprint
-
     base = weights_folder(study.model)
     if not (base / "config.json").is_file():
         stop(f"model={base}: there is no config.json in it; name a folder with whole weights")

@@ -1,5 +1,6 @@
 """One run of a study: train as a recipe says, examine the result, keep both. A worker process makes many.
 
+torch and transformers are imported by the run, so that a mistake in a study shows at once.
 A worker keeps what runs share: the model to train with the features of its clips, the examiner with those of its own,
 and the frozen model's log-probabilities (in a folder of each worker's own, since two must not write one file).
 """
@@ -14,10 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from avem_train.backbones import loading
-from avem_train.dpo import run_folder, train
 from avem_train.dpo import settings as dpo_settings
-from avem_train.dpo.run_folder import read_log
 from avem_train.study import record as study_record
 from emorealm_tasks import files, interruption
 from emorealm_tasks.untrusted import read_json
@@ -102,6 +100,8 @@ class Worker:
         A loss that is no number is an outcome, and comes back as `failed`. Raises RunStopped for anything else that
         ends a command.
         """
+        from avem_train.dpo import run_folder
+
         run_folder.claim(job.folder, "folder=")
         with _output_to(job.folder / OUTPUT):
             record = {"recipe": job.recipe, "seed": job.seed, "answering": list(job.answering), "version": VERSION}
@@ -116,6 +116,7 @@ class Worker:
 
     def _train(self, job: Job, settings: dpo_settings.DpoSettings) -> str:
         """Train, unless that is done; returns why that failed, "" if it did not."""
+        from avem_train.dpo import train
         from avem_train.dpo.finite import LossNotFinite
 
         reference = job.place / "reference" / str(self.number)
@@ -129,6 +130,7 @@ class Worker:
     def _model(self, job: Job) -> "Backbone":
         import torch
 
+        from avem_train.backbones import loading
         from model_adapters.base import arguments
 
         if self._backbone is None or self._backbone[0] != job.base:
@@ -175,6 +177,8 @@ class Worker:
 
 def _trained(job: Job, failed: str) -> dict[str, Any]:
     """What is recorded of a training: settings that decide, steps, seconds, its log in short."""
+    from avem_train.dpo.run_folder import read_log
+
     recorded = ("objective", "negatives", "lora", "optimiser")
     settings = {name: asdict(getattr(job.settings, name)) for name in recorded}
     if failed:

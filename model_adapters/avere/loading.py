@@ -11,14 +11,12 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, parse_json, plain_name, read_bytes, typed
 from model_adapters.base import hub, lora_folders
 from model_adapters.base.arguments import first_line
+from model_adapters.base.embedded import EMBEDDED, NANO
 from model_adapters.base.weight_checks import Unusable, load_whole
 
 from .modeling import AvereForConditionalGeneration
 from .processing import AvereProcessor
 
-NANO = Path(__file__).resolve().parents[1] / "avere_nano"
-EMBEDDED = (NANO.name, "avere_nano_dpo")
-"""Weights that ship with the package, by the names that `pretrained` takes: the base, and AVEm-DPO's adapters."""
 _CONVERT = "python -m model_adapters.avere.convert --source CHECKPOINT --out FOLDER"
 
 
@@ -31,11 +29,6 @@ class Weights:
     """Whether they are the embedded ones, because none were named."""
     adapter: Path | None = None
     """The folder of what adapts them."""
-
-
-def weights_folder(name_or_path: str) -> Path:
-    """The folder of whole weights that a path names, or avere_nano the embedded ones; it need not be there."""
-    return NANO if name_or_path == NANO.name else Path(name_or_path).expanduser().resolve()
 
 
 def find_weights(pretrained: str | None) -> Weights:

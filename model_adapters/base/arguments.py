@@ -7,24 +7,26 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
-from typing import Any, TypeVar
-
-import torch
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import brief
+
+if TYPE_CHECKING:
+    import torch  # seconds to import: only what needs a device does so
 
 Form = TypeVar("Form")
 _AUTO_BATCH = 16
 _DIGITS = 9  # of a number of processes
 _DTYPES = {
-    "bfloat16": torch.bfloat16,
-    "bf16": torch.bfloat16,
-    "float16": torch.float16,
-    "fp16": torch.float16,
-    "float32": torch.float32,
-    "fp32": torch.float32,
+    "bfloat16": "bfloat16",
+    "bf16": "bfloat16",
+    "float16": "float16",
+    "fp16": "float16",
+    "float32": "float32",
+    "fp32": "float32",
 }
+"""What users write -> torch's name."""
 
 
 def launched(name: str, default: int, owner: str) -> int:
@@ -35,8 +37,10 @@ def launched(name: str, default: int, owner: str) -> int:
     return int(value)
 
 
-def choose_device(name: str | None, owner: str) -> torch.device:
+def choose_device(name: str | None, owner: str) -> "torch.device":
     """`auto` or None: this process's own GPU when there is one, else the CPU."""
+    import torch
+
     local_rank = launched("LOCAL_RANK", 0, owner)
     if name in (None, "auto"):
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -49,16 +53,19 @@ def choose_device(name: str | None, owner: str) -> torch.device:
     return device
 
 
-def choose_dtype(name: str, device: torch.device, owner: str) -> torch.dtype:
+def choose_dtype(name: str, device: "torch.device", owner: str) -> "torch.dtype":
     """`auto`: bfloat16 on a GPU, float32 (the same answers at every batch size) on the CPU."""
+    import torch
+
     if name == "auto":
         return torch.bfloat16 if device.type == "cuda" else torch.float32
     if name not in _DTYPES:
         stop(f"{owner}: unknown dtype {name!r}; use auto or one of {', '.join(_DTYPES)}")
-    return _DTYPES[name]
+    dtype: torch.dtype = getattr(torch, _DTYPES[name])
+    return dtype
 
 
-def dtype_name(dtype: torch.dtype) -> str:
+def dtype_name(dtype: "torch.dtype") -> str:
     """As users write it: bfloat16, float32."""
     return str(dtype).removeprefix("torch.")
 

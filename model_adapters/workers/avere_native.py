@@ -20,9 +20,9 @@ class AvereNative(protocol.Worker):
         """Load the folder as `--model avere` does."""
         checkpoint = self.needs_checkpoint("a folder made by model_adapters.avere.convert, or avere_nano")
         from model_adapters.avere import loading
-        from model_adapters.base import arguments
+        from model_adapters.base import arguments, embedded
 
-        folder = loading.NANO if checkpoint == loading.NANO.name else checkpoint
+        folder = embedded.weights_folder(checkpoint)
         device = arguments.choose_device("auto", "avere_native")
         weights = loading.find_weights(str(folder))
         dtype = arguments.choose_dtype("auto", device, "avere_native")

@@ -17,7 +17,7 @@ from avem_train.backbones import base, loading
 from avem_train.data.responses import Response
 from avem_train.dpo import logprobs
 from emorealm_results.console.markdown import table
-from model_adapters.avere.loading import NANO
+from model_adapters.base.embedded import NANO
 
 ROOT = Path(__file__).resolve().parents[2]
 RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant")

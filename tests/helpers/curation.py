@@ -108,3 +108,30 @@ def described(identity="clip", emotion="happiness", **more):
 def context(settings, **more):
     """What a stage knows, with those settings."""
     return Context(**{"root": Path(), "emotions": EMOTIONS, "seed": 0, "settings": settings, **more})
+
+
+def _option(cue):
+    return {"cue": cue, "text": f"{cue} shows it."}
+
+
+def _written(body):
+    wrong = [_option("clapping hands"), _option("a loud cheer")]
+    sound = "the clip's audio" in json.dumps(body)
+    right, idle = ("a bright voice", "falling rain") if sound else ("a broad smile", "a yellow sweater")
+    return {"question": "Which?", "right": _option(right), "irrelevant": [_option(idle)], "hallucinated": wrong}
+
+
+def _idle(kind, text):
+    return CUE | {"kind": kind, "text": text, "relevant": False}
+
+
+ORACLE = {
+    "PictureCaption": REPLIES["PictureCaption"] | {"cues": [CUE, _idle("clothes", "a yellow sweater")]},
+    "SoundCaption": REPLIES["SoundCaption"]
+    | {"cues": [CUE | {"kind": "voice", "text": "a bright voice"}, _idle("background", "falling rain")]},
+    "EmotionGuess": {"emotion": "happiness"},
+    "BasicQuestion": _written,
+    "AbsentCues": {"cues": ["clapping hands"]},
+    "TextGuess": {"answer": "A"},
+}
+"""Form of reply -> a reply, of the stages from captions to filter."""

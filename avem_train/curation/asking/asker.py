@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from threading import Lock
 from typing import Any, Protocol
 
@@ -80,6 +80,11 @@ class Counts:
     tokens_out: int = 0
     dollars: float = 0.0
 
+    def add(self, more: "Counts") -> None:
+        """Take in another's counts."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(more, one.name))
+
 
 class Asker:
     """Asks the clients of a recipe. Threads may share it."""
@@ -91,6 +96,12 @@ class Asker:
         self.seed = seed
         self.counts = Counts()
         self._lock = Lock()
+
+    def taken(self) -> Counts:
+        """The counts since this was last called, for whoever adds up those of several workers."""
+        with self._lock:
+            counts, self.counts = self.counts, Counts()
+        return counts
 
     def ask(self, stage: str, name: str, request: Request[ReplyT]) -> tuple[ReplyT, Asked]:
         """The reply of the client of that name, in its form; and the record of it.

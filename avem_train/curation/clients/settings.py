@@ -12,15 +12,16 @@ class ClientSettings:
     """A model that stages may ask."""
 
     kind: str
-    """openai (any server of its chat API), gemini, or adapter (a model of this package)."""
+    """openai (any server of its chat API), gemini, adapter (a model of this package), or mini (the embedded world's
+    scripted one)."""
     model: str
-    """Its name there; for an adapter, its name in `emorealm models`."""
+    """Its name there; for an adapter, its name in `emorealm models`; for mini, any."""
     base_url: str = ""
     """The server, ending in /v1; "" = the provider's own."""
     key_env: str = ""
     """The environment variable that holds the key; "" = the provider's usual one."""
     args: dict[str, Any] = field(default_factory=dict)
-    """For an adapter: its --model_args."""
+    """For an adapter: its --model_args; for mini: `avem_train.curation.clients.mini.Script`."""
     price_in: float = 0.0
     """Dollars for a million tokens in."""
     price_out: float = 0.0

@@ -9,7 +9,7 @@ from emorealm_tasks.errors import stop
 GEMINI = "https://generativelanguage.googleapis.com/v1beta/openai/"
 """Where Gemini speaks the chat API."""
 _KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
-KINDS = (*_KEYS, "adapter")
+KINDS = (*_KEYS, "adapter", "mini")
 
 
 def source(settings: ClientSettings, seed: int) -> Source:
@@ -24,6 +24,10 @@ def _client(settings: ClientSettings, seed: int) -> Client:
         from avem_train.curation.clients.adapter import AdapterModel
 
         return AdapterModel(settings)
+    if settings.kind == "mini":
+        from avem_train.curation.clients.mini import MiniModel
+
+        return MiniModel(settings, seed)
     stop(f"a client's kind is {settings.kind!r}: one of {', '.join(KINDS)}")
 
 

@@ -2,8 +2,10 @@
 
 import json
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,43 +19,108 @@ from emorealm_tasks.untrusted import Unreadable, brief, parse_json
 _GROUP = 10_000  # rows of a Parquet row group
 
 
+class BadFile(Exception):
+    """A file of rows that cannot be read; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of a file's rows, one after another."""
+
+    path: str
+    start: int
+    """Of JSON Lines: the byte at which the first row starts; of Parquet: the number of the first row, from 0."""
+    rows: int
+
+
 def read(path: Path, model: type[BaseModel]) -> Iterator[Row]:
     """The rows of a file, in order, each checked against its model. Stops at a file or a row that does not fit."""
-    for number, value in enumerate(_values(path), 1):
+    try:
+        yield from _checked(path, _values(path), model)
+    except BadFile as error:
+        stop(str(error))
+
+
+def read_part(part: Part, model: type[BaseModel]) -> Iterator[Row]:
+    """As `read`, of a part. Raises BadFile."""
+    path = Path(part.path)
+    values = _parquet(path, part.start) if path.suffix == ".parquet" else _lines(path, part.start)
+    return _checked(path, islice(values, part.rows), model)
+
+
+def parts(path: Path, rows: int) -> list[Part]:
+    """A file's parts of at most so many rows, in order. Raises BadFile."""
+    if path.suffix == ".parquet":
+        from pyarrow import parquet
+
+        count = parquet.read_metadata(path).num_rows
+        return [Part(str(path), start, min(rows, count - start)) for start in range(0, count, rows)]
+    found: list[Part] = []
+    start = position = count = 0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                position += len(line)
+                count += bool(line.strip())
+                if count == rows:
+                    found.append(Part(str(path), start, count))
+                    start, count = position, 0
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be read ({error.strerror})") from None
+    return [*found, Part(str(path), start, count)] if count else found
+
+
+def _checked(path: Path, values: Iterable[Any], model: type[BaseModel]) -> Iterator[Row]:
+    for number, value in enumerate(values, 1):
         try:
             yield model.model_validate(value).model_dump()
         except ValidationError as error:
             fault = error.errors()[0]
             place = ".".join(map(str, fault["loc"]))
-            stop(f"{path}: row {number}: {place}: {brief(fault['msg'])}; make it anew, or mend the row")
+            raise BadFile(
+                f"{path}: row {number}: {place}: {brief(fault['msg'])}; make it anew, or mend the row"
+            ) from None
 
 
 def _values(path: Path) -> Iterator[Any]:
-    if path.suffix == ".parquet":
-        yield from _parquet(path)
-        return
+    return _parquet(path) if path.suffix == ".parquet" else _lines(path)
+
+
+def _lines(path: Path, start: int = 0) -> Iterator[Any]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
+            file.seek(start)
             for number, line in enumerate(file, 1):
                 if line.strip():
-                    try:
-                        yield parse_json(line)
-                    except Unreadable as error:
-                        stop(f"{path}: line {number}: {error}; make the file anew")
-    except (OSError, UnicodeError) as error:
-        stop(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})")
+                    yield _parsed(line, f"{path}: line {number}")
+    except OSError as error:
+        raise BadFile(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _parquet(path: Path) -> Iterator[Any]:
+def _parsed(line: bytes, where: str) -> Any:
+    try:
+        return parse_json(line)
+    except Unreadable as error:
+        raise BadFile(f"{where}: {error}; make the file anew") from None
+
+
+def _parquet(path: Path, start: int = 0) -> Iterator[Any]:
+    """The rows from that number on; groups of rows before it are not read."""
     import pyarrow
     from pyarrow import parquet
 
     try:
         with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=1000):
-                yield from batch.to_pylist()
+            for group in range(file.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                if start >= count:
+                    start -= count
+                    continue
+                for batch in file.iter_batches(batch_size=1000, row_groups=[group]):
+                    yield from batch.slice(min(start, len(batch))).to_pylist()
+                    start -= min(start, len(batch))
     except (OSError, pyarrow.ArrowException) as error:
-        stop(f"{path}: cannot be read as Parquet ({brief(error)})")
+        raise BadFile(f"{path}: cannot be read as Parquet ({brief(error)})") from None
 
 
 @contextmanager

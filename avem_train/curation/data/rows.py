@@ -123,6 +123,16 @@ class Filtered(Question):
     """The clients that picked the right option from the text alone."""
 
 
+class Verified(Filtered):
+    """A question that people answered as it is keyed, and found nothing wrong with (B.2)."""
+
+    annotators: int
+    right: int
+    """Annotators who chose the keyed answer."""
+    flagged: int
+    """Annotators who said that several options are right, or that something is wrong."""
+
+
 class Description(Clip):
     """A description of the emotion and what tells of it, from both captions or one (stage `descriptions`, C.2).
 

@@ -4,9 +4,6 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
 
 
 def _views(item: dict[str, Any]) -> list[str]:
@@ -30,6 +27,10 @@ def bag_of_words(train: list[dict[str, Any]], test: list[dict[str, Any]]) -> dic
 
     train, test: items in the released layout. Each choice is scored for being the answer; the best one is taken.
     """
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
     by_task: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = defaultdict(lambda: ([], []))
     for part, items in enumerate((train, test)):
         for item in items:

@@ -52,7 +52,7 @@ def feeling(rng: np.random.Generator, emotion: str) -> str:
     return str(rng.choice(FEELINGS[emotion]))
 
 
-def _fill(template: str, words: str, cue: str, noun: str) -> str:
+def filled(template: str, words: str, cue: str, noun: str) -> str:
     """The template with the cue's words, the emotion's noun, and verbs in the cue's number."""
     plural = cue in PLURAL
     return template.format(
@@ -72,7 +72,7 @@ def sentence(text: str) -> str:
 
 def claim(rng: np.random.Generator, cue: str, emotion: str) -> str:
     """Sentence that explains an emotion by a cue."""
-    return sentence(_fill(str(rng.choice(CLAIMS)), phrase(rng, cue), cue, feeling(rng, emotion)))
+    return sentence(filled(str(rng.choice(CLAIMS)), phrase(rng, cue), cue, feeling(rng, emotion)))
 
 
 def basic_stem(rng: np.random.Generator, modality: str) -> str:
@@ -82,7 +82,7 @@ def basic_stem(rng: np.random.Generator, modality: str) -> str:
 
 def stress_stem(rng: np.random.Generator, modality: str, cue: str, emotion: str) -> str:
     """Question of the stress test: does the cue suggest the emotion?"""
-    return _fill(str(rng.choice(STRESS[modality])), phrase(rng, cue), cue, feeling(rng, emotion))
+    return filled(str(rng.choice(STRESS[modality])), phrase(rng, cue), cue, feeling(rng, emotion))
 
 
 def agreement_stem(rng: np.random.Generator, emotion: str) -> str:
@@ -129,7 +129,7 @@ def verdict(rng: np.random.Generator, cue: str, emotion: str, subtask: str) -> s
         "spurious": "No, {cue} {are} merely there.",
         "hallucination": "No, {cue} {are} absent.",
     }
-    return _fill(templates[subtask], words, cue, feeling(rng, emotion))
+    return filled(templates[subtask], words, cue, feeling(rng, emotion))
 
 
 def comparison(rng: np.random.Generator, video: str, audio: str) -> str:

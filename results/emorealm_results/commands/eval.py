@@ -50,7 +50,8 @@ def main(argv: Sequence[str]) -> int:
     from lmms_eval.cli import dispatch
 
     evaluations = watch()
-    if argv[0].startswith("-") and not any(argument.startswith("--verbosity") for argument in argv):
+    lists = any(argument.removeprefix("--tasks=").startswith("list") for argument in argv)  # lmms-eval logs these
+    if argv[0].startswith("-") and not lists and not any(argument.startswith("--verbosity") for argument in argv):
         argv = [*argv, "--verbosity", "WARNING"]
         quiet.shorten()
     sys.argv = ["lmms-eval", *argv]

@@ -1,17 +1,12 @@
-"""Rows of strings -> a Markdown table whose columns also line up in a terminal."""
+"""Markdown tables, and scores as their cells."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+
+from emorealm_tasks.markdown import table
+
+__all__ = ["interval", "table", "value"]
 
 _DASH = "–"
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """The first row is the head, all rows have one length; bars and line breaks in cells are defused, none ends it."""
-    rows = [[" ".join(cell.replace("|", r"\|").split()) if cell else cell for cell in row] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    head, *body = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([head, rule, *body])
 
 
 def value(score: Mapping[str, float | None] | None, digits: int = 1) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from emorealm_results.console import terminal
@@ -9,12 +10,19 @@ from emorealm_results.console import terminal
 _MAIN = ("emorealm_score", "emotion_score", "emer_score")
 _BOUNDS = ("accuracy_{}_official", "war_{}_strict", "mean_{}")
 """Of the main scores, in their order."""
+_PATIENCE = 5
+"""Seconds that a loop of lmms-eval must last before its bar is shown; the bar goes when the loop ends."""
 
 
 def shorten() -> None:
     """Shorten what lmms-eval and transformers print in this process, from now on."""
+    import datasets.builder
     import lmms_eval.__main__ as harness
+    import lmms_eval.api.task
+    from lmms_eval import evaluator
 
+    for loops, bar in ((lmms_eval.api.task, "tqdm"), (evaluator, "tqdm"), (datasets.builder, "hf_tqdm")):
+        setattr(loops, bar, partial(getattr(loops, bar), delay=_PATIENCE, leave=False))
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     long_table = harness.make_table
     harness.make_table = lambda results, column="results": (

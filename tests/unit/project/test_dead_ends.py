@@ -49,6 +49,14 @@ def test_a_missing_file_is_told_before_heavy_libraries_are_imported(command):
     assert shown.stdout.strip().endswith("set()")
 
 
+def test_a_missing_model_of_a_study_is_told_before_transformers_is_imported():
+    code = "import sys\nfrom avem_train import cli\ntry: cli.main(['study', 'mini', 'model=none'])\n"
+    code += "finally: print('transformers' in sys.modules)"
+    shown = run("-c", code)
+    assert "none: there is no config.json in it" in shown.stderr
+    assert shown.stdout.strip() == "False"
+
+
 def test_a_mistyped_variable_is_told(monkeypatch, capsys):
     monkeypatch.setenv("EMOREALM_VIDEO", "/data")
     monkeypatch.setenv("EMOREALM_MY_JUDGES_KEY", "k")

@@ -13,7 +13,7 @@ from avem_train import cli
 from avem_train.backbones import loading as backbone_loading
 from avem_train.dpo.trainer import PreferenceTrainer
 from model_adapters.avere import loading
-from model_adapters.avere.loading import NANO
+from model_adapters.base.embedded import NANO
 
 
 @pytest.fixture

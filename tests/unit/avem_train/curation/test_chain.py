@@ -73,5 +73,5 @@ def test_clips_become_preferences_that_training_reads(folder, form, capsys):
     out = folder / "train.jsonl"
     writing.write(pipeline.path(loaded, "preferences"), loaded.root, writing.Export("preferences", "avem", out))
     capsys.readouterr()
-    assert len(checks.load(out, None, folder)) == 36
+    assert len(checks.load(out, None, checks.BadRecords(folder))) == 36
     assert capsys.readouterr().err == ""

@@ -51,8 +51,8 @@ def test_preference_training_reads_the_export_as_it_is(curated, tmp_path_factory
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "train.jsonl"
     export(curated, elsewhere)
     capsys.readouterr()
-    first = checks.load(curated / "train.jsonl", None, curated)
-    second = checks.load(elsewhere, curated, curated)
+    first = checks.load(curated / "train.jsonl", None, checks.BadRecords(curated))
+    second = checks.load(elsewhere, curated, checks.BadRecords(curated))
     assert capsys.readouterr().err == ""
     assert first == second
     assert [record.video for record in first] == [curated / "0.mp4", curated / "1.mp4", None]

@@ -12,7 +12,7 @@ from avem_train.curation import pipeline, recipe
 from avem_train.curation.data.rows import Filtered
 from avem_train.curation.questions import clip as clips
 from avem_train.curation.stages import filter as stage
-from curation import CUE, REPLIES, answering, asking, content, context, described, manifest
+from curation import ORACLE, answering, asking, content, context, described, manifest
 from emorealm_tasks.emotions import EMOTIONS
 
 PLAIN = {"balance": False, "match_labels": False, "longest": 0.0}
@@ -188,32 +188,6 @@ STAGES = {
 }
 
 
-def option(cue):
-    return {"cue": cue, "text": f"{cue} shows it."}
-
-
-def written(body):
-    wrong = [option("clapping hands"), option("a loud cheer")]
-    sound = "the clip's audio" in json.dumps(body)
-    right, idle = ("a bright voice", "falling rain") if sound else ("a broad smile", "a yellow sweater")
-    return {"question": "Which?", "right": option(right), "irrelevant": [option(idle)], "hallucinated": wrong}
-
-
-def idle(kind, text):
-    return CUE | {"kind": kind, "text": text, "relevant": False}
-
-
-ORACLE = {
-    "PictureCaption": REPLIES["PictureCaption"] | {"cues": [CUE, idle("clothes", "a yellow sweater")]},
-    "SoundCaption": REPLIES["SoundCaption"]
-    | {"cues": [CUE | {"kind": "voice", "text": "a bright voice"}, idle("background", "falling rain")]},
-    "EmotionGuess": {"emotion": "happiness"},
-    "BasicQuestion": written,
-    "AbsentCues": {"cues": ["clapping hands"]},
-    "TextGuess": {"answer": "A"},
-}
-
-
 def test_from_clips_to_a_filtered_benchmark_and_its_report(folder):
     server = answering(ORACLE)
     try:
@@ -241,11 +215,11 @@ def test_another_manifest_makes_the_filter_run_again(folder):
     try:
         pipeline.run(recipe.from_content(content(folder, server.url, STAGES, format="parquet")))
         videos = sorted(folder.glob("?.mp4"))
-        manifest(folder, [*videos, videos[0]], ("happiness", "happiness", "happiness", "awe"))
+        manifest(folder, [*videos, videos[0]], ("happiness", "happiness", "happiness", "fear"))
         *_, report = pipeline.run(recipe.from_content(content(folder, server.url, STAGES, format="parquet")))
     finally:
         server.stop()
     assert len(parquet.read_table(folder / "out" / "filter.parquet")) == report.rows > 0
     report = json.loads((folder / "out" / "filter.report.json").read_text())
-    assert report["labels"]["source"] == {"happiness": 0.75, "awe": 0.25}
-    assert report["labels"]["missing"] == ["awe"]
+    assert report["labels"]["source"] == {"happiness": 0.75, "fear": 0.25}
+    assert report["labels"]["missing"] == ["fear"]

@@ -16,6 +16,7 @@ from avem_train.study import arms, program, worker
 from avem_train.study import record as study_record
 from avem_train.study.arms import Choices
 from avem_train.study.program import Study
+from emorealm_tasks.mini.build import split as mini_split
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_run_has_the_version_of_what_computes_it(shipped, monkeypatch):
 def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypatch, per_seed):
     def build(out, split, clips, seed, letters):
         out.mkdir(parents=True)
-        made = {"version": program.VERSION, "split": split, "clips": clips, "seed": seed}
+        made = {"version": mini_split.VERSION, "split": split, "clips": clips, "seed": seed}
         (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
         (out / "preferences.jsonl").write_text(f"{seed}")
 
@@ -167,7 +168,7 @@ def test_a_world_is_built_once_and_again_where_it_is_another(tmp_path, monkeypat
     def build(out, split, clips, seed, letters):
         counted.append(out)
         out.mkdir(parents=True)
-        made = {"version": program.VERSION, "split": split, "clips": clips, "seed": seed}
+        made = {"version": mini_split.VERSION, "split": split, "clips": clips, "seed": seed}
         (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
         (out / "emorealm_v1.json").write_text("[]")
         (out / "preferences.jsonl").write_text(f"{letters}")

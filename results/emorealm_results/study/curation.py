@@ -1,0 +1,93 @@
+"""The page of `emorealm curate study`: grades, what became of planted mistakes, and what training gained."""
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+from typing import Any
+
+from emorealm_results.console.markdown import interval, table
+
+_BASE, _WORLD = "base", "the world's own preferences"
+_SCORES = ("accuracy", "basic", "agree", "stress", "spur", "hall")
+_SOURCES = {"truth": "the truth", "avere": "avere-nano"}
+Record = Mapping[str, Any]
+
+
+def page(records: Mapping[str, Record]) -> str:
+    """The page of the records by split, of which one at least is there. Ends in a newline."""
+    first = next(iter(records.values()))
+    about = first["about"]
+    parts = [
+        "# Curation where the truth is known",
+        f"{about['clips']} clips of the embedded training world went through the recipe `mini` once for each row. A "
+        "scripted language model writes; captions are made of the clips' true cues or of what avere-nano names. "
+        "`noise` is the rate at which each kind of mistake is planted in every reply. Intervals are of 95 % over "
+        "clips. Made by `emorealm curate study`.",
+        "## Grades",
+        _grades(first["curated"]),
+        "## Planted mistakes",
+        "The rate caught before the end, and how many were planted. A mistake in a caption counts as caught where its "
+        "clip is dropped, or no wrong preference names the cue. Where captions are avere-nano's, its own mistakes add "
+        "to the planted ones.",
+        _planted(first["curated"]),
+        *[part for split, record in records.items() if record["runs"] for part in _gains(split, record)],
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(rows: Mapping[str, Any]) -> list[str]:
+    return [f"{_SOURCES.get(row['captions'], row['captions'])}, {row['noise']:.0%}" for row in rows.values()]
+
+
+def _grades(rows: Mapping[str, Any]) -> str:
+    names = list(next(iter(rows.values()))["grades"])
+    counts = [["preference records", *(str(row["stages"]["preferences"]["rows"]) for row in rows.values())]]
+    body = [[name, *(interval(row["grades"][name]) for row in rows.values())] for name in names]
+    return table([["%", *_head(rows)], *counts, *body])
+
+
+def _planted(rows: Mapping[str, Any]) -> str:
+    erring = {name: row for name, row in rows.items() if row["planted"]}
+    names = sorted({mistake for row in erring.values() for mistake in row["planted"]})
+    if not names:
+        return "None was planted."
+    body = [[name, *(_caught(row["planted"].get(name)) for row in erring.values())] for name in names]
+    return table([["mistake", *_head(erring)], *body])
+
+
+def _caught(fate: Mapping[str, Any] | None) -> str:
+    if not fate:
+        return "–"
+    by = ", ".join(f"{stage} {count}" for stage, count in fate["caught"].items())
+    share = 100 * (fate["planted"] - fate["left"]) / fate["planted"]
+    return f"{share:.0f} % of {fate['planted']}" + (f" ({by})" if by else "")
+
+
+def _gains(split: str, record: Record) -> Sequence[str]:
+    """Scores of the models trained on each row's records, on one split."""
+    about, runs = record["about"], record["runs"]
+    base = _means(runs.get(_BASE, {}))
+    truth = _means(next((seeds for name, seeds in runs.items() if name.startswith("truth-")), {}))
+    head = ["trained on", "trainings", *_SCORES, "gain in accuracy", "share of the gain from true cues"]
+    rows = [[name, str(len(seeds)), *_row(_means(seeds), base, truth)] for name, seeds in runs.items()]
+    optimiser = about["training"]["optimiser"]
+    told = (
+        f"AVEm-DPO from avere-nano, {optimiser['steps']} steps, batch {optimiser['batch']}, learning rate "
+        f"{optimiser['learning_rate']}, the same for all rows; {about['answered']} clips of the {split} world are "
+        f"answered. The world's own preferences are about the same clips. A difference of a point or two "
+        "can be chance."
+    )
+    return [f"## Training, {split} world", told, table([head, *rows])]
+
+
+def _means(seeds: Mapping[str, Any]) -> Mapping[str, float]:
+    scores = [run["scores"]["group"] for run in seeds.values() if "scores" in run]
+    return {name: fmean(score[name] for score in scores) for name in _SCORES} if scores else {}
+
+
+def _row(means: Mapping[str, float], base: Mapping[str, float], truth: Mapping[str, float]) -> list[str]:
+    shown = [f"{means[name]:.1f}" if means else "–" for name in _SCORES]
+    if not means or not base or means == base:
+        return [*shown, "–", "–"]
+    gain = means["accuracy"] - base["accuracy"]
+    whole = truth["accuracy"] - base["accuracy"] if truth else 0.0
+    return [*shown, f"{gain:+.1f}", f"{gain / whole:.0%}" if whole > 0 else "–"]

@@ -13,7 +13,7 @@ from emorealm_tasks.interruption import ends_when_interrupted
 from emorealm_tasks.untrusted import brief
 
 if TYPE_CHECKING:
-    from avem_train.dpo.settings import Settings
+    from avem_train.dpo.settings import DpoSettings
 
 
 def _mini_base() -> "Program":
@@ -25,10 +25,10 @@ def _mini_base() -> "Program":
 def _preference() -> "Program":
     from avem_train.dpo import settings
 
-    return settings.Settings, _train
+    return settings.DpoSettings, _train
 
 
-def _train(settings: "Settings") -> None:
+def _train(settings: "DpoSettings") -> None:
     if not settings.data.expanduser().exists():  # told before transformers is imported, which takes long
         stop(f"{settings.data}: there is no such file; data= names the preference records")
     from avem_train.dpo import train

@@ -77,7 +77,7 @@ def interruptible(hint: str) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    free = {number: before for number in SIGNALS if (before := signal.getsignal(number)) in default}
+    free = {number: handler for number in SIGNALS if (handler := signal.getsignal(number)) in default}
     came = _Interruption(hint)
     for number in free:
         signal.signal(number, came.hear)
@@ -88,8 +88,8 @@ def interruptible(hint: str) -> Iterator[None]:
             came.end()
         raise
     finally:
-        for number, before in free.items():
-            signal.signal(number, before)
+        for number, handler in free.items():
+            signal.signal(number, handler)
 
 
 def end_now(number: int, hint: str) -> NoReturn:

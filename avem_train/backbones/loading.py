@@ -7,7 +7,7 @@ import torch
 from avem_train.backbones.base import Backbone
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
-from model_adapters.base.embedded import whole
+from model_adapters.base.embedded import weights_folder
 from model_adapters.base.hub import HUB_ID, fetched, named_revision
 
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
@@ -20,7 +20,7 @@ def find(name_or_path: str) -> Path:
     What a hub id names is downloaded, or taken from the hub's cache; org/name@revision takes a commit, tag or branch.
     The folder's own name is the commit, and the training notes it. Stops where there is no model that can be trained.
     """
-    folder = whole(name_or_path)
+    folder = weights_folder(name_or_path)
     if not folder.exists() and HUB_ID.fullmatch(name_or_path):
         refusal = (
             f"model={name_or_path}: there is no such folder, and the hub gives no such model ({{}}); name a folder, or"

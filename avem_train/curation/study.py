@@ -131,12 +131,12 @@ def arm_recipe(study: Study, world: Path, source: str, rate: float) -> tuple[str
     return source, rate, recipes.from_content(config.merged(content, changed))
 
 
-def trainings(study: Study) -> list[dpo_settings.Settings]:
+def trainings(study: Study) -> list[dpo_settings.DpoSettings]:
     """The settings of a row's trainings, a seed each; data and out are not set yet. Raises RecipeError."""
     content = config.merged(config.merged(config.read("avem_dpo", []), _TRAINING), study.training)
     content.pop("program")
     content |= {"data": "data", "out": ""}
-    return [config.from_mapping(dpo_settings.Settings, content | {"seed": seed}) for seed in range(study.seeds)]
+    return [config.from_mapping(dpo_settings.DpoSettings, content | {"seed": seed}) for seed in range(study.seeds)]
 
 
 def stages(recipe: Recipe) -> dict[str, Any]:
@@ -157,13 +157,13 @@ def _curated(study: Study, recipe: Recipe, name: str) -> tuple[Path, str]:
 
 
 def _jobs(
-    study: Study, settings: list[dpo_settings.Settings], data: Mapping[str, tuple[Path, str]]
+    study: Study, settings: list[dpo_settings.DpoSettings], data: Mapping[str, tuple[Path, str]]
 ) -> Iterator[tuple[str, int, Job]]:
     """Every row's runs, all rows of the first seed first: name, seed, job."""
-    from model_adapters.base.embedded import whole
+    from model_adapters.base.embedded import weights_folder
     from model_adapters.base.fingerprint import fingerprint
 
-    base = whole(settings[0].model)
+    base = weights_folder(settings[0].model)
     known = fingerprint(base)
     answered = program.built(study.place, study.split, study.answered, 0)
     place, world_key = study.place / "runs", _sha256(answered / "emorealm_v1.json")[:8]

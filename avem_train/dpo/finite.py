@@ -32,19 +32,6 @@ def check_adapters(model: nn.Module, step: int) -> None:
         raise LossNotFinite(f"the adapters are no numbers after step {step}, and are not saved")
 
 
-def set_rate(optimiser: Any, schedule: Any, rate: float) -> None:
-    """Let a schedule that was loaded go on from a peak learning rate, which may be another than it had."""
-    inner = getattr(schedule, "scheduler", schedule)  # accelerate wraps it
-    old_rate = inner.base_lrs[0]
-    if rate == old_rate:
-        return
-    inner.base_lrs = [rate] * len(inner.base_lrs)
-    inner._last_lr = [last * rate / old_rate for last in inner._last_lr]
-    for group in optimiser.param_groups:
-        group["initial_lr"] = rate
-        group["lr"] *= rate / old_rate
-
-
 def _finite(tensors: list[torch.Tensor]) -> bool:
     """Whether all are finite; of a sharded one this process's part."""
     local = [getattr(tensor, "_local_tensor", tensor) for tensor in tensors]

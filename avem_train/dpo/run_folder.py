@@ -36,7 +36,7 @@ from model_adapters.base.fingerprint import fingerprint
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from avem_train.dpo.settings import Settings
+    from avem_train.dpo.settings import DpoSettings
     from avem_train.dpo.trainer import PreferenceTrainer
 
 _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
@@ -68,7 +68,7 @@ class RunFolder:
 
     def __init__(
         self,
-        settings: "Settings",
+        settings: "DpoSettings",
         model_folder: Path,
         records: int,
         arguments: "TrainingArguments",
@@ -246,7 +246,7 @@ def _deciding(about: dict[str, Any], part: str) -> Any:
     return content | {"optimiser": optimiser}
 
 
-def _anywhere(settings: "Settings") -> "Settings":
+def _anywhere(settings: "DpoSettings") -> "DpoSettings":
     """The settings with paths that mean the same whatever folder the command is given in."""
     model, reference = settings.model, settings.running.reference
     return replace(

@@ -99,7 +99,7 @@ class Running:
 
 
 @dataclass(frozen=True)
-class Settings:
+class DpoSettings:
     """A preference training."""
 
     data: Path

@@ -11,14 +11,14 @@ from avem_train.packing import tree
 
 if TYPE_CHECKING:
     from avem_train.dpo.dataset import PreferenceDataset
-    from avem_train.dpo.settings import Settings
+    from avem_train.dpo.settings import DpoSettings
     from avem_train.dpo.trainer import PreferenceTrainer
 
 
 _SAMPLE = 8
 
 
-def opening(settings: "Settings", trainer: "PreferenceTrainer") -> str:
+def opening(settings: "DpoSettings", trainer: "PreferenceTrainer") -> str:
     """What trains, on how much, for how long, in about how much memory."""
     dataset, arguments = trainer.dataset, trainer.args
     trained = sum(p.numel() for p in trainer.model.parameters() if p.requires_grad)
@@ -63,7 +63,9 @@ def parameters(trainer: "PreferenceTrainer") -> Iterator[torch.nn.Parameter]:
         yield from module.parameters()
 
 
-def needed(settings: "Settings", trainer: "PreferenceTrainer", batch: memory_estimate.Batch) -> memory_estimate.Memory:
+def needed(
+    settings: "DpoSettings", trainer: "PreferenceTrainer", batch: memory_estimate.Batch
+) -> memory_estimate.Memory:
     """What the training takes with batches of that size."""
     model_parameters = list(parameters(trainer))
     running = memory_estimate.ComputeOptions(

@@ -14,7 +14,7 @@ from avem_train.backbones import loading
 from avem_train.data import checks, special_tokens
 from avem_train.data import records as preference_records
 from avem_train.dpo import start_report
-from avem_train.dpo.settings import Settings
+from avem_train.dpo.settings import DpoSettings
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -41,7 +41,7 @@ class TrainResult:
     """The last logged ones."""
 
 
-def run(settings: Settings) -> None:
+def run(settings: DpoSettings) -> None:
     """The program `preference`: train; what goes wrong with a record or a file ends in one line."""
     from avem_train.backbones.base import UnreadableMedium
     from avem_train.backbones.loading import family, find
@@ -76,7 +76,7 @@ def closing(result: TrainResult, model_type: str) -> str:
 
 
 def train(
-    settings: Settings, backbone: "Backbone | None" = None, termination: "Termination | None" = None
+    settings: DpoSettings, backbone: "Backbone | None" = None, termination: "Termination | None" = None
 ) -> TrainResult:
     """Train as the settings say and write the result to `settings.out`; the same call again goes on where it was.
 
@@ -95,7 +95,7 @@ def train(
 
 
 def _trained(
-    settings: Settings,
+    settings: DpoSettings,
     arguments: "TrainingArguments",
     model_folder: Path,
     backbone: "Backbone | None",
@@ -138,7 +138,7 @@ def _trained(
     return TrainResult(settings.out, steps, seconds, folder.last_metrics())
 
 
-def training_arguments(settings: Settings) -> "TrainingArguments":
+def training_arguments(settings: DpoSettings) -> "TrainingArguments":
     """The settings as transformers' arguments; starts the process group where there are several processes."""
     import torch
     from transformers import TrainingArguments
@@ -177,7 +177,7 @@ def training_arguments(settings: Settings) -> "TrainingArguments":
 
 
 def _run(
-    settings: Settings,
+    settings: DpoSettings,
     arguments: "TrainingArguments",
     records: list[preference_records.Preference],
     backbone: "Backbone",
@@ -209,7 +209,7 @@ def _run(
 
 
 def cached_logps(
-    settings: Settings, arguments: "TrainingArguments", dataset: "PreferenceDataset"
+    settings: DpoSettings, arguments: "TrainingArguments", dataset: "PreferenceDataset"
 ) -> "CachedLogps | None":
     """The frozen model's values of every response, each process computing its share; None where they are to be live."""
     if not settings.running.keep_reference or settings.negatives.redraw:
@@ -250,7 +250,7 @@ def _keep_activations(model: "PreTrainedModel") -> None:
 
 
 @contextlib.contextmanager
-def adapters(settings: Settings, backbone: "Backbone") -> Iterator["PeftModel"]:
+def adapters(settings: DpoSettings, backbone: "Backbone") -> Iterator["PeftModel"]:
     """The backbone's model with fresh adapters and no dropout; without them again at the end."""
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed

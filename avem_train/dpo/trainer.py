@@ -17,7 +17,7 @@ from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState,
 from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
-from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters, set_rate
+from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
 from avem_train.dpo.model_card import settle
 from avem_train.objectives import PreferenceLogps, preference_loss
 
@@ -189,7 +189,7 @@ class PreferenceTrainer(Trainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """As transformers', but at the learning rate of now: a training may go on with a lower one."""
         super()._load_optimizer_and_scheduler(checkpoint)
-        set_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
+        _set_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""
@@ -224,3 +224,16 @@ class BatchLogps:
         filled = torch.cat([total, total.new_zeros(1)])
         logps = PreferenceLogps(**{name: filled[places[name]] for name in names})
         return cls(logps, None if watched is None else watched[places["chosen"]])
+
+
+def _set_rate(optimiser: Any, schedule: Any, rate: float) -> None:
+    """Let a schedule that was loaded go on from a peak learning rate, which may be another than it had."""
+    inner = getattr(schedule, "scheduler", schedule)  # accelerate wraps it
+    old_rate = inner.base_lrs[0]
+    if rate == old_rate:
+        return
+    inner.base_lrs = [rate] * len(inner.base_lrs)
+    inner._last_lr = [last * rate / old_rate for last in inner._last_lr]
+    for group in optimiser.param_groups:
+        group["initial_lr"] = rate
+        group["lr"] *= rate / old_rate

@@ -30,8 +30,8 @@ class Candidate(AvereChat):
 
     def put(self, weights: Path) -> None:
         """Take other weights of the same base; its encoders, and so their features, are the same in all of them."""
-        found = loading.find_weights(str(weights))
-        loaded = loading.load_model(found.folder, self.device, self.model.dtype, None, found.adapter)
+        folder = loading.find_weights(str(weights))
+        loaded = loading.load_model(folder.folder, self.device, self.model.dtype, None, folder.adapter)
         self.model.load_state_dict(loaded.state_dict())
 
 
@@ -62,14 +62,14 @@ class Examiner:
     def answers(self, trained: Path | None = None) -> dict[str, list[Record]]:
         """The records of each part, by task and question, of the base or of a folder of adapters trained from it."""
         self._candidate.put(trained or self._base)
-        found = simple_evaluate(
+        results = simple_evaluate(
             model=self._candidate,
             tasks=self._tasks,
             task_manager=self._manager,
             bootstrap_iters=0,
             verbosity="ERROR",
         )
-        samples = found["samples"]
+        samples = results["samples"]
         return {
             part: [sample["emorealm_score"]["record"] for task in TASKS for sample in samples[f"{group}_{task}"]]
             for part, group in PARTS.items()

@@ -25,9 +25,9 @@ from avem_train.study.arms import Arm, Choices
 from avem_train.study.worker import Job
 from emorealm_tasks import settings as roots
 from emorealm_tasks.errors import stop
-from emorealm_tasks.mini.build.split import build, built_with, complete, wanted
+from emorealm_tasks.mini.build.split import build, build_arguments, built_with, complete
 from emorealm_tasks.mini.language import preferences
-from model_adapters.base.embedded import whole
+from model_adapters.base.embedded import weights_folder
 from model_adapters.base.fingerprint import fingerprint
 
 SPLITS = ("test", "validation")
@@ -123,13 +123,13 @@ def run(study: Study) -> None:
     print(f"wrote {study.file}; the runs are kept in {study.place}; {tables}", flush=True)
 
 
-def trainings(study: Study, arm: Arm, data: Path) -> list[dpo_settings.Settings]:
+def trainings(study: Study, arm: Arm, data: Path) -> list[dpo_settings.DpoSettings]:
     """The settings of a row's trainings, a seed each; `out` is not set yet. Raises RecipeError."""
     content = config.merged(config.read(arm.recipe, []), study.training)
     content = config.merged(content, config.changes(arm.changes))
     content.pop("program")
     content |= {"data": str(data), "out": "", "model": study.model}
-    return [config.from_mapping(dpo_settings.Settings, content | {"seed": seed}) for seed in range(study.seeds)]
+    return [config.from_mapping(dpo_settings.DpoSettings, content | {"seed": seed}) for seed in range(study.seeds)]
 
 
 def plan(
@@ -139,13 +139,13 @@ def plan(
 
     Builds the worlds that are missing.
     """
-    base = whole(study.model)
+    base = weights_folder(study.model)
     if not (base / "config.json").is_file():
         stop(f"model={base}: there is no config.json in it; name a folder with whole weights")
     print_of = fingerprint(base)
     world = built(place, study.split, study.clips, study.seed)
-    drawn = sorted({study.preferences.drawn_from(seed) for seed in range(study.seeds)})
-    data = {(share, seed): _data(study, place, share, seed) for share in _letters(study, rows) for seed in drawn}
+    seeds = sorted({study.preferences.drawn_from(seed) for seed in range(study.seeds)})
+    data = {(share, seed): _data(study, place, share, seed) for share in _letters(study, rows) for seed in seeds}
     keys = {which: _content(folder) for which, folder in data.items()}
     device = str(study.training.get("running", {}).get("device", "auto"))
     shared = {"base": base, "place": place / "runs", "world": world, "world_key": _content(world)[:8], "device": device}
@@ -154,15 +154,15 @@ def plan(
     for section, arms in rows.items():
         sections[section] = []
         for arm in arms:
-            made = list(_jobs(study, arm, data, keys, print_of, shared))
-            jobs |= {job.key: job for job in made if job.key not in jobs}
+            arm_jobs = list(_jobs(study, arm, data, keys, print_of, shared))
+            jobs |= {job.key: job for job in arm_jobs if job.key not in jobs}
             row = {name: getattr(arm, name) for name in ("name", "published", "axis", "value")}
-            sections[section].append(row | {"runs": [job.key for job in made]})
+            sections[section].append(row | {"runs": [job.key for job in arm_jobs]})
     about = {
         "base": {"name": base.name, "fingerprint": print_of},
         "split": study.split,
         "world": built_with(world),
-        "preferences": built_with(data[study.preferences.letters, drawn[0]])
+        "preferences": built_with(data[study.preferences.letters, seeds[0]])
         | ({"per_seed": True} if study.preferences.per_seed else {}),
         "training": study.training,
     }
@@ -191,8 +191,8 @@ def _jobs(
 
 
 def _letters(study: Study, rows: Mapping[str, Sequence[Arm]]) -> list[float]:
-    own = study.preferences.letters
-    return sorted({own, *(arm.letters for arms in rows.values() for arm in arms if arm.letters is not None)})
+    letters = study.preferences.letters
+    return sorted({letters, *(arm.letters for arms in rows.values() for arm in arms if arm.letters is not None)})
 
 
 def _data(study: Study, place: Path, letters: float, seed: int) -> Path:
@@ -204,16 +204,16 @@ def built(place: Path, split: str, clips: int, seed: int, letters: float | None 
 
     Builds it where it is missing or of an older version. Stops at numbers that no split can be built with.
     """
-    own = place / "worlds" / "-".join(map(str, (split, clips, seed, *([] if letters is None else [letters]))))
-    for folder in (roots.load().mini, own):
-        if complete(folder) and built_with(folder) == wanted(split, clips, seed, letters):
+    world_folder = place / "worlds" / "-".join(map(str, (split, clips, seed, *([] if letters is None else [letters]))))
+    for folder in (roots.load().mini, world_folder):
+        if complete(folder) and built_with(folder) == build_arguments(split, clips, seed, letters):
             return folder
-    print(f"building {own}", flush=True)
+    print(f"building {world_folder}", flush=True)
     try:
-        build(own, split, clips, seed, letters)
+        build(world_folder, split, clips, seed, letters)
     except ValueError as error:
         stop(f"the {split} world cannot be built: {error}")
-    return own
+    return world_folder
 
 
 def _content(folder: Path) -> str:
@@ -234,15 +234,15 @@ def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None
             study_record.add_run(record, job.key, study_record.read_run(job.result))
         elif job.key not in record["runs"]:
             waiting.append(job)
-    record["runs"] = {key: made for key, made in record["runs"].items() if key in names}
+    record["runs"] = {key: run for key, run in record["runs"].items() if key in names}
     study_record.write(study.file, record)
     print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them kept from before", flush=True)
     started = time.monotonic()
-    for number, (job, made) in enumerate(_made_by(waiting, study.workers), start=1):
-        study_record.add_run(record, job.key, made)
+    for number, (job, run) in enumerate(_made_by(waiting, study.workers), start=1):
+        study_record.add_run(record, job.key, run)
         study_record.write(study.file, record)
-        left = (time.monotonic() - started) / number * (len(waiting) - number) / 60
-        print(f"[{number}/{len(waiting)}] {_line(names[job.key], made)}; about {left:.0f} min to go", flush=True)
+        minutes_left = (time.monotonic() - started) / number * (len(waiting) - number) / 60
+        print(f"[{number}/{len(waiting)}] {_line(names[job.key], run)}; about {minutes_left:.0f} min to go", flush=True)
 
 
 def _made_by(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, dict[str, Any]]]:
@@ -274,12 +274,14 @@ def _made_by(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, dict[str,
         stop(f"the run {job.key} of the study ended: {stopped}; see {job.folder / study_run.OUTPUT}")
 
 
-def _line(name: str, made: Mapping[str, Any]) -> str:
+def _line(name: str, run: Mapping[str, Any]) -> str:
     """A finished run in one line."""
-    about = name if made["seed"] is None else f"{name}, seed {made['seed']}"
-    if "failed" in made:
-        return f"{about}: {made['failed']}"
-    shown = {score: value for score, value in made["scores"]["full"]["strict"]["group"].items() if value is not None}
-    numbers = ", ".join(f"{score} {value:.1f}" for score, value in shown.items())
-    trained = f"trained in {made['seconds']:.0f} s, " if "seconds" in made else ""
-    return f"{about}: {trained}examined in {made['examined_seconds']:.0f} s; {numbers}"
+    about = name if run["seed"] is None else f"{name}, seed {run['seed']}"
+    if "failed" in run:
+        return f"{about}: {run['failed']}"
+    defined_scores = {
+        score: value for score, value in run["scores"]["full"]["strict"]["group"].items() if value is not None
+    }
+    numbers = ", ".join(f"{score} {value:.1f}" for score, value in defined_scores.items())
+    trained = f"trained in {run['seconds']:.0f} s, " if "seconds" in run else ""
+    return f"{about}: {trained}examined in {run['examined_seconds']:.0f} s; {numbers}"

@@ -27,7 +27,7 @@ _LOGGED = ("loss", "logps/", "margins/", "accuracies/", "rewards/", "tpd", "grad
 PARTS = ("about", "questions", "runs", "sections")
 """What the record of a study has."""
 _COLUMNS: tuple[Literal["id", "clip", "task", "subtask", "gold"], ...] = ("id", "clip", "task", "subtask", "gold")
-_AGAIN = "`avem-train study mini` writes a study again"
+_REMEDY = "`avem-train study mini` writes a study again"
 _SCORES = {str: (float, None)}
 _OF_READING = {"group": _SCORES, "tasks": dict.fromkeys(metrics.TASKS, _SCORES)}
 _PARTS_ANSWERED = ("full", "blind", "shuffled")
@@ -100,9 +100,9 @@ def records(questions: Mapping[str, Sequence[str]], answered: Mapping[str, str])
     ):
         stop(f"a run has {len(answered['strict'])} answers to {len(questions['id'])} questions; make the study again")
     rows = zip(*(questions[name] for name in _COLUMNS), questions["choices"], *answered.values(), strict=True)
-    found: list[metrics.Record] = []
+    all_records: list[metrics.Record] = []
     for identity, clip, task, subtask, gold, choices, strict, official in rows:
-        found.append(
+        all_records.append(
             {
                 "id": identity,
                 "clip": clip,
@@ -116,15 +116,15 @@ def records(questions: Mapping[str, Sequence[str]], answered: Mapping[str, str])
                 "error": "",
             }
         )
-    return found
+    return all_records
 
 
-def scores(found: Sequence[metrics.Record]) -> dict[str, dict[str, Any]]:
+def scores(all_records: Sequence[metrics.Record]) -> dict[str, dict[str, Any]]:
     """Reading -> `group` (metrics.group_scores) and `tasks` (metrics.task_scores of each)."""
-    by_task = {task: [record for record in found if record["task"] == task] for task in metrics.TASKS}
+    by_task = {task: [record for record in all_records if record["task"] == task] for task in metrics.TASKS}
     return {
         reading: {
-            "group": metrics.group_scores(found, reading),
+            "group": metrics.group_scores(all_records, reading),
             "tasks": {task: metrics.task_scores(of_task, reading) for task, of_task in by_task.items()},
         }
         for reading in READINGS
@@ -150,27 +150,27 @@ def read(path: Path) -> dict[str, Any] | None:
     """A study, None where there is none; stops at a file that is none."""
     if not path.exists():
         return None
-    found: dict[str, Any] = read_json(path, dict, f"not the JSON of a study; {_AGAIN}")
-    check(path, found)
-    return found
+    study: dict[str, Any] = read_json(path, dict, f"not the JSON of a study; {_REMEDY}")
+    check(path, study)
+    return study
 
 
 def check(path: Path, study: Any) -> None:
     """Stop where the content of a file is not that of a study."""
-    schemas.require(path, study, _STUDY, f"is it a study? {_AGAIN}")
+    schemas.require(path, study, _STUDY, f"is it a study? {_REMEDY}")
     lengths = {len(study["questions"].get(name, ())) for name in (*_COLUMNS, "choices")}
     for run in study["runs"].values():
         lengths |= {len(letters) for of_part in run.get("answers", {}).values() for letters in of_part.values()}
     if len(lengths) > 1:
-        stop(f"{path}: its questions' columns and its runs' answers differ in number; {_AGAIN}")
+        stop(f"{path}: its questions' columns and its runs' answers differ in number; {_REMEDY}")
 
 
 def read_run(path: Path) -> dict[str, Any]:
     """A finished run's record, with the questions that it answers; stops where the file holds none."""
-    again = "delete it, and the study makes that run again"
-    found: dict[str, Any] = read_json(path, dict, again)
-    schemas.require(path, found, _FAILED if "failed" in found else _RUN | {"questions?": dict}, again)
-    return found
+    remedy = "delete it, and the study makes that run again"
+    run: dict[str, Any] = read_json(path, dict, remedy)
+    schemas.require(path, run, _FAILED if "failed" in run else _RUN | {"questions?": dict}, remedy)
+    return run
 
 
 def write(path: Path, study: Mapping[str, Any]) -> None:
@@ -178,29 +178,32 @@ def write(path: Path, study: Mapping[str, Any]) -> None:
     files.write_json(path, study, ensure_ascii=False)
 
 
-def resumed(found: dict[str, Any] | None, about: dict[str, Any], file: Path) -> dict[str, Any]:
+def resumed(study: dict[str, Any] | None, about: dict[str, Any], file: Path) -> dict[str, Any]:
     """The record to go on with: what `file` holds already, or an empty one.
 
     Stops where the file is a study of something else: its runs took hours, and are not written over.
     """
-    now = versions()
-    if found is None:
-        return {"about": about | {"versions": now}} | {part: {} for part in PARTS[1:]}
-    differing = [name for name, value in about.items() if found["about"].get(name) != value]
-    if differing:
-        name = differing[0]
+    current_versions = versions()
+    if study is None:
+        return {"about": about | {"versions": current_versions}} | {part: {} for part in PARTS[1:]}
+    changed = [name for name, value in about.items() if study["about"].get(name) != value]
+    if changed:
+        name = changed[0]
         stop(
-            f"{file} is a study of another {name} ({found['about'].get(name)}, now {about[name]}); move it away, or "
+            f"{file} is a study of another {name} ({study['about'].get(name)}, now {about[name]}); move it away, or "
             "give another out="
         )
-    before = found["about"]["versions"]
-    merged = {package: _merged_versions(before.get(package, ""), version) for package, version in now.items()}
-    return found | {"about": about | {"versions": merged}}
+    study_versions = study["about"]["versions"]
+    merged = {
+        package: _merged_versions(study_versions.get(package, ""), version)
+        for package, version in current_versions.items()
+    }
+    return study | {"about": about | {"versions": merged}}
 
 
-def _merged_versions(before: str, now: str) -> str:
+def _merged_versions(first: str, second: str) -> str:
     """The versions of a package that a study's runs were made with."""
-    return ", ".join(dict.fromkeys([*(before.split(", ") if before else []), now]))
+    return ", ".join(dict.fromkeys([*(first.split(", ") if first else []), second]))
 
 
 def add_sections(study: dict[str, Any], sections: Mapping[str, list[dict[str, Any]]]) -> None:
@@ -208,14 +211,14 @@ def add_sections(study: dict[str, Any], sections: Mapping[str, list[dict[str, An
     study["sections"] |= {name: with_seeds(study["sections"].get(name, []), rows) for name, rows in sections.items()}
 
 
-def with_seeds(before: Sequence[Mapping[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def with_seeds(earlier: Sequence[Mapping[str, Any]], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """A section's rows, each with the further seeds that an earlier call made of the very same training."""
-    known = {row["name"]: row["runs"] for row in before}
-    return [row | {"runs": _with_more_seeds(known.get(row["name"], []), row["runs"])} for row in rows]
+    runs_of = {row["name"]: row["runs"] for row in earlier}
+    return [row | {"runs": _with_more_seeds(runs_of.get(row["name"], []), row["runs"])} for row in rows]
 
 
-def _with_more_seeds(before: list[str], now: list[str]) -> list[str]:
-    return before if before[: len(now)] == now else now
+def _with_more_seeds(earlier: list[str], current: list[str]) -> list[str]:
+    return earlier if earlier[: len(current)] == current else current
 
 
 def add_run(study: dict[str, Any], key: str, run: dict[str, Any]) -> None:

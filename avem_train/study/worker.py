@@ -46,7 +46,7 @@ class Job:
     """For the record."""
     seed: int | None
     """Of the training."""
-    settings: dpo_settings.Settings | None
+    settings: dpo_settings.DpoSettings | None
     """Of the training; None = nothing is trained."""
     answering: tuple[str, ...]
     """Further model arguments of the harness."""
@@ -72,7 +72,7 @@ class Job:
         return self.folder / f"examined-{self.world_key}.json"
 
 
-def key(base: str, data: str, settings: dpo_settings.Settings | None, answering: tuple[str, ...] = ()) -> str:
+def key(base: str, data: str, settings: dpo_settings.DpoSettings | None, answering: tuple[str, ...] = ()) -> str:
     """What a run depends on, in 12 hex digits: weights, data (their sha256), settings that matter, way of answering,
     and the version of the code that computes it.
     """
@@ -110,11 +110,11 @@ class Worker:
                 record |= _trained(job, failed)
                 if failed:
                     return record
-            record |= self._examined(job)
+            record |= self._answers_of(job)
         files.write_json(job.result, record, indent=None)
         return record
 
-    def _train(self, job: Job, settings: dpo_settings.Settings) -> str:
+    def _train(self, job: Job, settings: dpo_settings.DpoSettings) -> str:
         """Train, unless that is done; returns why that failed, "" if it did not."""
         from avem_train.dpo import train
         from avem_train.dpo.finite import LossNotFinite
@@ -145,19 +145,19 @@ class Worker:
             self._backbone = job.base, loaded
         return self._backbone[1]
 
-    def _examined(self, job: Job) -> dict[str, Any]:
+    def _answers_of(self, job: Job) -> dict[str, Any]:
         from avem_train.study.examiner import Examiner
 
         started = time.monotonic()
-        wanted = job.base, job.world, job.device, job.answering
-        if self._examiner is None or self._examiner[0] != wanted:
+        setup = job.base, job.world, job.device, job.answering
+        if self._examiner is None or self._examiner[0] != setup:
             self.close_examiner()
-            self._examiner = wanted, Examiner(*wanted)
-        found = self._examiner[1].answers(job.folder if job.settings is not None else None)
+            self._examiner = setup, Examiner(*setup)
+        answers = self._examiner[1].answers(job.folder if job.settings is not None else None)
         return {
-            "questions": study_record.questions(found["full"]),
-            "scores": {part: study_record.scores(records) for part, records in found.items()},
-            "answers": {part: study_record.answers(records) for part, records in found.items()},
+            "questions": study_record.questions(answers["full"]),
+            "scores": {part: study_record.scores(records) for part, records in answers.items()},
+            "answers": {part: study_record.answers(records) for part, records in answers.items()},
             "examined_seconds": round(time.monotonic() - started, 1),
         }
 

@@ -29,10 +29,10 @@ def yes_no_letters(choices: Sequence[str]) -> dict[str, str]:
 
 @lru_cache(maxsize=1 << 14)
 def _yes_no(choices: tuple[str, ...]) -> dict[str, str]:
-    found: dict[str, list[str]] = {"yes": [], "no": []}
+    letters_of: dict[str, list[str]] = {"yes": [], "no": []}
     for letter, text in map(split_choice, choices):
         if match := _YES_NO.match(text):
-            found[match[1].lower()].append(letter)
-    if any(len(letters) != 1 for letters in found.values()):
+            letters_of[match[1].lower()].append(letter)
+    if any(len(letters) != 1 for letters in letters_of.values()):
         return {}
-    return {word: letters[0] for word, letters in found.items()}
+    return {word: letters[0] for word, letters in letters_of.items()}

@@ -70,14 +70,14 @@ _CONFIRMED_AFTER = re.compile(
     r"[^\w.!?\n]*(?:is|seems|would be)\s+(?:clearly\s+)?(?:the\s+)?(?:most\s+)?(?:correct|right|best|answer)\b",
     re.IGNORECASE,
 )
-_JOINED = re.compile(r"[^\w.!?\n]*(?:(?:or|and|nor)\b[^\w.!?\n]*)?", re.IGNORECASE)
+_LIST_SEPARATOR = re.compile(r"[^\w.!?\n]*(?:(?:or|and|nor)\b[^\w.!?\n]*)?", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _LEAD_IN = re.compile(
     r"(?:\W*\b(?:the|my|most|correct|right|best|final|likely|answer|option|choice|is|would|be|i|think|choose)\b)*\W*",
     re.IGNORECASE,
 )
 _LEAST_CUT = 3  # letters of an option's text that stand for it
-_MENTIONED, _ALONE, _DECLARED, _REVISED = range(4)
+_MENTIONED, _LETTER_ALONE, _DECLARED, _REVISED = range(4)
 
 
 @dataclass(frozen=True)
@@ -108,13 +108,13 @@ def read(prediction: str, options: dict[str, str], yes_no: dict[str, str]) -> st
     if not yes_no and (begun := _cut_off(text, options)):
         return begun
     claims = _claims(text, options, yes_no)
-    before = _before(text, claims)
-    denied = _denied(text, claims, before)
+    texts_before = _texts_before(text, claims)
+    denied = _denied(text, claims, texts_before)
     asserted = [number for number, no in enumerate(denied) if not no]
     if not asserted:
         return None
     ends = [match.start() for match in re.finditer("\n", text)]
-    ranks = [_rank(text, claims[number], before[number], ends) for number in asserted]
+    ranks = [_rank(text, claims[number], texts_before[number], ends) for number in asserted]
     top = max(ranks)
     breaths = _breaths(text, [claims[number] for number in asserted])
     counting = [breath for breath, rank in zip(breaths, ranks, strict=True) if rank == top]
@@ -154,10 +154,14 @@ def _letter_claims(text: str, options: dict[str, str]) -> list[_Claim]:
     """Letters that stand alone, also those that are no option: "E" among A-D is a claim that counts against A-D."""
     claims = []
     for letter in sorted({*"ABCDEFGH", *options}):
-        alone = _LETTER.format(letter)
-        patterns = [alone]
+        alone_pattern = _LETTER.format(letter)
+        patterns = [alone_pattern]
         if letter in "AI":
-            patterns = [alone + _ENDS, _OPTION_WORD + alone, rf"[(\[{{<\"'“‘]\s?{letter}\s?[)\]}}>\"'”’]"]
+            patterns = [
+                alone_pattern + _ENDS,
+                _OPTION_WORD + alone_pattern,
+                rf"[(\[{{<\"'“‘]\s?{letter}\s?[)\]}}>\"'”’]",
+            ]
         for pattern in patterns:
             claims += [_Claim(m.start(), m.end(), letter, True) for m in re.finditer(pattern, text, re.IGNORECASE)]
     return claims
@@ -193,51 +197,51 @@ def _merge(text: str, claims: list[_Claim]) -> list[_Claim]:
     return merged
 
 
-def _before(text: str, claims: Sequence[_Claim]) -> list[str]:
+def _texts_before(text: str, claims: Sequence[_Claim]) -> list[str]:
     """The text between each claim and the one before it."""
     ends = [0, *(claim.end for claim in claims)]
     return [text[end : claim.start] for end, claim in zip(ends, claims, strict=False)]
 
 
-def _denied(text: str, claims: Sequence[_Claim], before: Sequence[str]) -> list[bool]:
+def _denied(text: str, claims: Sequence[_Claim], texts_before: Sequence[str]) -> list[bool]:
     denied: list[bool] = []
     for i, claim in enumerate(claims):
-        clause = _CLAUSE_END.split(before[i])[-1]
+        clause = _CLAUSE_END.split(texts_before[i])[-1]
         inherits = i > 0 and denied[-1] and re.fullmatch(r"\W*(?:or|and)\W*", clause, re.IGNORECASE)
         absent = not claim.is_letter and _NONE_OF_IT.search(clause)  # "no laughter", where laughter is a choice
         denied.append(bool(inherits or absent or _NEGATOR.search(clause) or _DENIED_AFTER.match(text, claim.end)))
     return denied
 
 
-def _rank(text: str, claim: _Claim, before: str, ends: Sequence[int]) -> int:
+def _rank(text: str, claim: _Claim, text_before: str, ends: Sequence[int]) -> int:
     """How much a claim counts. ends: where the lines of the text end."""
-    if _leads_up(_REVISES, before):
+    if _leads_up(_REVISES, text_before):
         return _REVISED
-    if _leads_up(_DECLARES, before) or _CONFIRMED_AFTER.match(text, claim.end):
+    if _leads_up(_DECLARES, text_before) or _CONFIRMED_AFTER.match(text, claim.end):
         return _DECLARED
     line = bisect_left(ends, claim.start)
     begins = ends[line - 1] + 1 if line else 0
     following = bisect_left(ends, claim.end)
     stops = ends[following] if following < len(ends) else len(text)
     beside = _WORD.search(text, begins, claim.start) or _WORD.search(text, claim.end, stops)
-    return _MENTIONED if beside else _ALONE
+    return _MENTIONED if beside else _LETTER_ALONE
 
 
-def _leads_up(phrase: re.Pattern[str], before: str) -> bool:
+def _leads_up(phrase: re.Pattern[str], text_before: str) -> bool:
     """Whether one of the phrases stands before a claim, with nothing but fillers between the two."""
     fillers = 0
-    for word in reversed(list(_WORD.finditer(before))):
+    for word in reversed(list(_WORD.finditer(text_before))):
         if word[0].lower() not in _FILLER:
             fillers = word.end()
             break
-    return any(match.end() >= fillers for match in phrase.finditer(before, max(0, fillers - _PHRASE)))
+    return any(match.end() >= fillers for match in phrase.finditer(text_before, max(0, fillers - _PHRASE)))
 
 
 def _breaths(text: str, asserted: Sequence[_Claim]) -> list[int]:
     """For each claim the number of the breath it is made in ("A or B", "(C) text of another option")."""
     breaths = [0]
-    for left, right in pairwise(asserted):
-        breaths.append(breaths[-1] + (not _in_one_breath(text[left.end : right.start], right)))
+    for first, second in pairwise(asserted):
+        breaths.append(breaths[-1] + (not _in_one_breath(text[first.end : second.start], second)))
     return breaths
 
 
@@ -273,4 +277,4 @@ def _begins(option_words: Sequence[str], words: Sequence[str]) -> bool:
 
 def _in_one_breath(gap: str, right: _Claim) -> bool:
     """Whether only "or", "and" or marks lie between two claims; a letter after a full stop starts a new sentence."""
-    return bool(_JOINED.fullmatch(gap) or (not right.is_letter and not re.search(r"\w", gap)))
+    return bool(_LIST_SEPARATOR.fullmatch(gap) or (not right.is_letter and not re.search(r"\w", gap)))

@@ -86,15 +86,15 @@ def _judge(video: str, audio: str, silent: bool, outcomes: Mapping[str, dict[str
     return None if silent else _unusable(audio or video, outcomes[audio or video], "audio")
 
 
-def _unusable(file: str, what: Mapping[str, Any], needed: str) -> Problem | None:
+def _unusable(file: str, what: Mapping[str, Any], modality: str) -> Problem | None:
     """Why the `video` or `audio` of a file cannot be used; None where it can."""
     if what["kind"]:
         return Problem(what["kind"], file, what["reason"])
-    if what[needed]:
+    if what[modality]:
         return None
-    if what[f"no_{needed}"]:
-        return Problem("unreadable", file, what[f"no_{needed}"])
-    if needed == "video":
+    if what[f"no_{modality}"]:
+        return Problem("unreadable", file, what[f"no_{modality}"])
+    if modality == "video":
         return Problem("unreadable", file, f"{file}: there is no picture in it")
     return Problem("soundless", file, f"{file}: there is no sound in it")
 
@@ -112,19 +112,19 @@ def probe_files(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     }
     uncached = [file for file in files if file not in outcomes]
     existing = [file for file in uncached if stamps[file] is not None and os.path.isfile(file)]
-    examined = guard.examine_all(existing)
+    facts_of = guard.examine_all(existing)
     for file in uncached:
-        outcomes[file] = {"stamp": stamps[file], **_outcome(file, examined.get(file))}
+        outcomes[file] = {"stamp": stamps[file], **_outcome(file, facts_of.get(file))}
     if existing and (path.is_file() or not path.exists()):  # a pipe there would be waited for
         _write(path, cached | {file: outcomes[file] for file in existing})
     return outcomes
 
 
-def _outcome(file: str, examined: dict[str, Any] | None) -> dict[str, Any]:
-    if examined is None:
+def _outcome(file: str, facts: dict[str, Any] | None) -> dict[str, Any]:
+    if facts is None:
         return {"kind": "missing", "reason": file, **guard.unreadable("")}
-    reason = examined["unreadable"]
-    return {"kind": "unreadable" if reason else "", "reason": reason, **examined}
+    reason = facts["unreadable"]
+    return {"kind": "unreadable" if reason else "", "reason": reason, **facts}
 
 
 def incomplete(files: Iterable[str], cache: Path) -> list[str]:

@@ -145,10 +145,12 @@ def _row(item: object, videos: Path, audios: Path | None) -> Row:
 def notes(rows: Sequence[Row]) -> list[str]:
     """How the public benchmark's file differs from the paper's Table 1, and what it lacks; a line each."""
     questions, clips = Counter(row["task"] for row in rows), len({row["clip"] for row in rows})
-    differing = [f"{task} {questions[task]} instead of {count}" for task, count in PUBLISHED.items()
+    differences = [f"{task} {questions[task]} instead of {count}" for task, count in PUBLISHED.items()
                  if questions[task] != count]  # fmt: skip
-    differing += [f"{clips} clips instead of {PUBLISHED_CLIPS}"] if clips != PUBLISHED_CLIPS else []
-    finding = f"differs from the paper's Table 1: {', '.join(differing)}" if differing else "as in the paper's Table 1"
+    differences += [f"{clips} clips instead of {PUBLISHED_CLIPS}"] if clips != PUBLISHED_CLIPS else []
+    finding = (
+        f"differs from the paper's Table 1: {', '.join(differences)}" if differences else "as in the paper's Table 1"
+    )
     lines = [f"emorealm: {finding}"]
     stress = [row for row in rows if "stress" in row["task"]]
     unnamed = sum(not row["subtask"] for row in stress)

@@ -33,7 +33,7 @@ def of_folder(folder: Path) -> Identity:
 
 def by_task(tasks: Iterable[str]) -> dict[str, Identity]:
     """Task -> the identity of the benchmark that it asks, of the embedded ones among the tasks."""
-    ours = registry.TASK_NAMES | suite.TASK_NAMES
-    embedded = [task for task in tasks if task in ours and ours[task].benchmark.endswith("_mini")]
-    found = of_folder(settings.load().mini) if embedded else {}
-    return dict.fromkeys(embedded, found) if found else {}
+    known_tasks = registry.TASK_NAMES | suite.TASK_NAMES
+    embedded = [task for task in tasks if task in known_tasks and known_tasks[task].benchmark.endswith("_mini")]
+    mini_identity = of_folder(settings.load().mini) if embedded else {}
+    return dict.fromkeys(embedded, mini_identity) if mini_identity else {}

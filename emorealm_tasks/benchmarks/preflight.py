@@ -44,10 +44,10 @@ def look(benchmark: str, tasks: Sequence[str], settings: Settings) -> tuple[list
     rows = suite.read(benchmark, settings)
     if note := suite.note(benchmark, rows, settings):
         print(f"emorealm: {note}", file=sys.stderr, flush=True)
-    found = registry.with_clips(rows, settings, *suite.where(benchmark, settings))
+    clip_rows = registry.with_clips(rows, settings, *suite.where(benchmark, settings))
     if benchmark in emer.BENCHMARKS:
         dispatch.check(settings, embedded=benchmark.endswith("_mini"))  # matters only where there is something to judge
-    return found
+    return clip_rows
 
 
 def _by_benchmark(names: Iterable[str]) -> dict[str, list[str]]:

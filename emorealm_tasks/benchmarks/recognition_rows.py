@@ -50,18 +50,18 @@ def row(
 
 def ask(rows: Iterable[Row], variant: str) -> list[Row]:
     """The rows with the variant's prompt as their question."""
-    return [{**row, "question": PROMPTS[variant].format(listed=_listed(row["labels"]))} for row in rows]
+    return [{**row, "question": PROMPTS[variant].format(listed=_in_words(row["labels"]))} for row in rows]
 
 
 def count_note(rows: Sequence[Row], published: Mapping[str, int], what: str) -> str:
     """How the classes' counts differ from the published ones, in one line; "" where they do not."""
     counts = Counter(row["answer"] for row in rows)
-    differing = [
+    differences = [
         f"{emotion} {counts[emotion]} instead of {published[emotion]}"
         for emotion in published
         if counts[emotion] != published[emotion]
     ]
-    return f"{what}: class counts differ from the published ones: {', '.join(differing)}" if differing else ""
+    return f"{what}: class counts differ from the published ones: {', '.join(differences)}" if differences else ""
 
 
 def first_file(root: Path, candidates: Iterable[str], what: str, remedy: str) -> Path:
@@ -131,5 +131,5 @@ def refuse_twice(path: Path, line: int, name: str, seen_names: set[str]) -> None
     seen_names.add(name)
 
 
-def _listed(labels: Sequence[str]) -> str:
+def _in_words(labels: Sequence[str]) -> str:
     return f"{', '.join(labels[:-1])} or {labels[-1]}"

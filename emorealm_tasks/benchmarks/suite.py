@@ -89,8 +89,8 @@ def folder(benchmark: str, settings: Settings) -> Path | None:
     """The folder that holds a benchmark's layout; None where it is not set."""
     if benchmark.endswith("_mini"):
         return settings.mini / _plain(benchmark)
-    found: Path | None = getattr(settings, benchmark)
-    return found
+    root: Path | None = getattr(settings, benchmark)
+    return root
 
 
 def where(benchmark: str, settings: Settings) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from emorealm_tasks.emotions.lexicon import FAMILIES
 
 FALLBACK = "happiness"
 """The class of every text in which it knows no word."""
-_SHOWN = {
+_DISPLAY_NAME = {
     "happiness": "excited pleasant relaxed",
     "sadness": "concern crying discomfort quivering sob weeping",
     "neutral": "concerned focused normal",
@@ -53,4 +53,4 @@ def classify_approximately(text: str, labels: Sequence[str] = EMOTIONS) -> str |
 _LISTS = {
     word: family for family, words in FAMILIES.items() for word in words.names.split() if word not in _UNKNOWN.split()
 }
-_LISTS |= {word: family for family, words in _SHOWN.items() for word in words.split()}
+_LISTS |= {word: family for family, words in _DISPLAY_NAME.items() for word in words.split()}

@@ -55,10 +55,10 @@ def classify(text: str, labels: Sequence[str] = EMOTIONS, words: Words | None = 
     spelled = _spelled(labels)
     sentences = _sentences(text, _WORDS if words is None else words)
     statements = [mentions for mentions, is_question in sentences if not is_question]
-    found = _decide(statements)
-    if found is None and not any(statements):
-        found = _decide([mentions for mentions, _ in sentences])
-    return spelled.get(found)
+    label = _decide(statements)
+    if label is None and not any(statements):
+        label = _decide([mentions for mentions, _ in sentences])
+    return spelled.get(label)
 
 
 def words_of(families: Mapping[str, lexicon.Family]) -> Words:
@@ -66,8 +66,8 @@ def words_of(families: Mapping[str, lexicon.Family]) -> Words:
     return {
         word: (family, rank)
         for family, words in families.items()
-        for rank, listed in ((NAME, words.names), (SIGN, words.signs))
-        for word in listed.split()
+        for rank, words_by_label in ((NAME, words.names), (SIGN, words.signs))
+        for word in words_by_label.split()
     }
 
 

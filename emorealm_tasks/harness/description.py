@@ -16,7 +16,7 @@ from typing import NotRequired, TypedDict
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import fail_at_end
 from emorealm_tasks.harness import columns, failures, samples
-from emorealm_tasks.harness.samples import Reply
+from emorealm_tasks.harness.samples import ColumnValue
 from emorealm_tasks.judge import dispatch
 from emorealm_tasks.metrics import description
 from emorealm_tasks.metrics.description import CRITERIA, Record
@@ -35,9 +35,9 @@ class Described(TypedDict):
     """Its mean over the criteria, once judged."""
 
 
-def process_results(doc: Row, results: Sequence[str]) -> dict[str, Described | Reply]:
+def process_results(doc: Row, results: Sequence[str]) -> dict[str, Described | ColumnValue]:
     """Take one description in, unjudged: {metric: value}, the record being inside `emer_score`."""
-    record = make_record(doc, samples.said(results))
+    record = make_record(doc, samples.reply_text(results))
     main: Described = {"clip": doc["clip"], "record": record}
     repeated = load().judge_repeats > 1
     names = [name for name in _COLUMNS if repeated or not name.endswith("spread")]
@@ -64,7 +64,7 @@ def make_record(doc: Row, raw: str) -> Record:
 
 def emer_score(values: Sequence[Described]) -> float | None:
     """`emer_score` of a task: the mean over clips and criteria."""
-    records, scores = _judged([value["record"] for value in values])
+    records, scores = _judge_once([value["record"] for value in values])
     score = scores["mean"]["value"]
     for value, record in zip(values, records, strict=True):
         clip = description.clip_scores(record, record["judge"])
@@ -73,13 +73,13 @@ def emer_score(values: Sequence[Described]) -> float | None:
     return score
 
 
-def aggregate(replies: Sequence[Reply]) -> float | None:
+def aggregate(replies: Sequence[ColumnValue]) -> float | None:
     """The value of the metric that the replies belong to; None where it is undefined."""
     return columns.aggregate(replies, _value)
 
 
 def _value(name: str, records: list[Record]) -> float | None:
-    records, scores = _judged(records)
+    records, scores = _judge_once(records)
     if name in _COUNTS:
         return float(_COUNTS[name](records))
     criterion, value = _COLUMNS[name]
@@ -103,4 +103,6 @@ _COUNTS: dict[str, Callable[[Sequence[Record]], int]] = {
 }
 METRIC_LIST = columns.metric_list("emer_score", emer_score, [*_COLUMNS, *_COUNTS], aggregate)
 # judged when the first metric asks, and the same for those that ask after it
-_judged = columns.Kept(_judge, lambda records: [(record["task"], record["id"], record["raw"]) for record in records])
+_judge_once = columns.LastResult(
+    _judge, lambda records: [(record["task"], record["id"], record["raw"]) for record in records]
+)

@@ -15,5 +15,5 @@ class LikelihoodTask(ConfigurableTask):
     """lmms-eval's ordinary task, with the model's own `lmms_eval_specific_kwargs` as if it were built by name."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        own = {key: value for key, value in config.items() if key != "class"}
-        super().__init__(config=own, model_name=current_run.model_name())
+        task_config = {key: value for key, value in config.items() if key != "class"}
+        super().__init__(config=task_config, model_name=current_run.model_name())

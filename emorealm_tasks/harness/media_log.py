@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from emorealm_tasks.errors import warn_once
-from emorealm_tasks.metrics.types import Given
+from emorealm_tasks.metrics.types import GivenMedia
 from emorealm_tasks.schemas import fit
 from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes
 
@@ -30,14 +30,14 @@ def start() -> None:
         try:
             handle, path = tempfile.mkstemp(prefix="emorealm-media-", suffix=".jsonl")
         except OSError as error:
-            _tell(os.environ.get("TMPDIR") or "the folder of temporary files", error)
+            _warn_unwritable(os.environ.get("TMPDIR") or "the folder of temporary files", error)
             return
         os.close(handle)
         os.environ[VARIABLE] = path
         atexit.register(_remove, path, os.getpid())
 
 
-def append(entry: Given) -> None:
+def append(entry: GivenMedia) -> None:
     """Add one entry; without a named file it is dropped (the adapter is used outside lmms-eval)."""
     path = os.environ.get(VARIABLE)
     if path:
@@ -47,15 +47,15 @@ def append(entry: Given) -> None:
             with open(path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(entry | media.report(entry["clip"], entry["audio"])) + "\n")
         except OSError as error:
-            _tell(path, error)
+            _warn_unwritable(path, error)
 
 
-def _tell(path: str, error: OSError) -> None:
+def _warn_unwritable(path: str, error: OSError) -> None:
     why = error.strerror or error
     warn_once("media log", f"{path}: cannot be written ({why}); records will not say what was given of every clip")
 
 
-def find(video: str | None, audio: str | None) -> Given | None:
+def find(video: str | None, audio: str | None) -> GivenMedia | None:
     """What was given of the clip with these paths of its picture and its sound; None when nobody said."""
     path = Path(os.environ.get(VARIABLE) or "")
     if not path.is_file():
@@ -64,12 +64,12 @@ def find(video: str | None, audio: str | None) -> Given | None:
 
 
 @lru_cache(maxsize=1)
-def _entries(path: str, size: int) -> dict[tuple[str | None, str | None], Given]:
+def _entries(path: str, size: int) -> dict[tuple[str | None, str | None], GivenMedia]:
     """All whole lines by (video, audio); `size` makes a file that grew be read again."""
     entries = {}
     with contextlib.suppress(Unreadable):
-        whole, _, _ = read_bytes(Path(path)).decode(errors="replace").rpartition("\n")
-        for _, line in lines(whole):
+        complete_lines, _, _ = read_bytes(Path(path)).decode(errors="replace").rpartition("\n")
+        for _, line in lines(complete_lines):
             with contextlib.suppress(Unreadable):
                 entry = parse_json(line)
                 fit(entry, _ENTRY)

@@ -61,8 +61,8 @@ def doc_to_messages(doc: Row, lmms_eval_specific_kwargs: Mapping[str, Any] | Non
     content = []
     if doc["video"]:
         content.append({"type": "video", "url": _whole(doc) if mode == "embedded" else doc["video"]})
-    heard = mode not in ("embedded", "video") and doc["video"] and not doc.get("silent")
-    if heard or (mode != "video" and not doc["video"] and doc["audio"]):
+    needs_sound = mode not in ("embedded", "video") and doc["video"] and not doc.get("silent")
+    if needs_sound or (mode != "video" and not doc["video"] and doc["audio"]):
         content.append({"type": "audio", "url": _sound(doc, mode)})
     return [{"role": "user", "content": [*content, {"type": "text", "text": doc_to_text(doc)}]}]
 

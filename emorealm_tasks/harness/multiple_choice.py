@@ -16,7 +16,7 @@ from emorealm_tasks.answers import choices
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.harness import columns, failures, samples
 from emorealm_tasks.harness.columns import Column
-from emorealm_tasks.harness.samples import Read, Reply
+from emorealm_tasks.harness.samples import ColumnValue, ScoredSample
 from emorealm_tasks.metrics import Record, intervals
 
 _NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|inf|nan)\b", re.IGNORECASE)
@@ -27,12 +27,14 @@ _TABLE5 = {  # columns of the paper's Table 5 (Section D.5): which tasks, which 
 }
 
 
-def process_results(doc: Row, results: Sequence[str]) -> dict[str, Read[Record] | Reply]:
+def process_results(doc: Row, results: Sequence[str]) -> dict[str, ScoredSample[Record] | ColumnValue]:
     """Score one reply in all readings: {metric: value}, the record being inside `emorealm_score`."""
-    return _scored(doc, samples.said(results))
+    return _values(doc, samples.reply_text(results))
 
 
-def process_likelihoods(doc: Row, results: Sequence[tuple[float, bool] | str]) -> dict[str, Read[Record] | Reply]:
+def process_likelihoods(
+    doc: Row, results: Sequence[tuple[float, bool] | str]
+) -> dict[str, ScoredSample[Record] | ColumnValue]:
     """Score the most likely option as if the model had answered with its letter.
 
     `results` holds (likelihood, is greedy) per option, or its text: lmms-eval 0.7.3 turns every response that is no
@@ -41,15 +43,15 @@ def process_likelihoods(doc: Row, results: Sequence[tuple[float, bool] | str]) -
     """
     values = [_likelihood(result) for result in results]
     if len(values) != len(doc["choices"]) or not all(map(math.isfinite, values)):
-        return _scored(doc, failures.FAILED.format(f"likelihoods: {', '.join(map(str, results))}"))
+        return _values(doc, failures.FAILED.format(f"likelihoods: {', '.join(map(str, results))}"))
     likeliest = min(range(len(values)), key=lambda option: abs(values[option]))
-    return _scored(doc, choices.split_choice(doc["choices"][likeliest])[0])
+    return _values(doc, choices.split_choice(doc["choices"][likeliest])[0])
 
 
 def _likelihood(result: tuple[float, bool] | str) -> float:
     """The number in (number, flag) or in its text, such as "(np.float64(-0.5), True)"; NaN without one."""
-    found = _NUMBER.search(str(result))
-    return float(found[0]) if found else math.nan
+    match = _NUMBER.search(str(result))
+    return float(match[0]) if match else math.nan
 
 
 def make_record(doc: Row, raw: str) -> Record:
@@ -58,7 +60,7 @@ def make_record(doc: Row, raw: str) -> Record:
     A request that failed has an `error` and counts as no answer in every reading, whatever letters its message holds.
     """
     error = failures.error(raw)
-    said = "" if error else raw
+    text = "" if error else raw
     record: Record = {
         "id": doc["id"],
         "clip": doc["clip"],
@@ -76,20 +78,20 @@ def make_record(doc: Row, raw: str) -> Record:
         "media": samples.media(doc),
     }
     try:
-        record["official"] = answers.is_correct(said, doc["answer"], doc["choices"], "official")
-        record["official_lenient"] = answers.is_correct(said, doc["answer"], doc["choices"], "official_lenient")
-        record["strict"] = answers.choose_option(said, doc["choices"], "strict") or ""
+        record["official"] = answers.is_correct(text, doc["answer"], doc["choices"], "official")
+        record["official_lenient"] = answers.is_correct(text, doc["answer"], doc["choices"], "official_lenient")
+        record["strict"] = answers.choose_option(text, doc["choices"], "strict") or ""
     except Exception as fault:  # lmms-eval would repeat the call for 20 minutes, then lose the run
         record["error"] = f"could not be scored: {fault!r}"
     return record
 
 
-def accuracy(values: Sequence[Read[Record]]) -> float | None:
+def accuracy(values: Sequence[ScoredSample[Record]]) -> float | None:
     """`emorealm_score` of a task: percent right in the official reading."""
     return metrics.accuracy([value["record"]["official"] for value in values])
 
 
-def aggregate(replies: Sequence[Reply]) -> float | None:
+def aggregate(replies: Sequence[ColumnValue]) -> float | None:
     """The value of the metric that the replies belong to; None where it is undefined."""
     return columns.aggregate(replies, _value)
 
@@ -103,26 +105,28 @@ def _value(name: str, records: list[Record]) -> float | None:
 
 def unweighted_mean(values: Sequence[float | None], sizes: Sequence[int], weight_by_size: bool) -> float | None:
     """A group's value: the plain mean over its tasks; None when one of them is undefined."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if len(defined) == len(values) else None
 
 
 def _columns() -> dict[str, Column]:
     """Metric name -> column; a sub-task's score is accuracy."""
-    found = columns.bounded({"accuracy": "accuracy"}, "official")
-    del found["accuracy_official"]  # it is emorealm_score
-    found |= {"accuracy_strict": Column("accuracy")}
-    found |= {f"sub_{kind}_official": Column("accuracy", "", "official") for kind in ("spurious", "hallucination")}
-    found |= {name: Column(score, "", "official") for name, (_, score) in _TABLE5.items()}
-    return found | columns.UNPARSED | {"errors_count": Column("errors")}
+    all_columns = columns.bounded({"accuracy": "accuracy"}, "official")
+    del all_columns["accuracy_official"]  # it is emorealm_score
+    all_columns |= {"accuracy_strict": Column("accuracy")}
+    all_columns |= {
+        f"sub_{kind}_official": Column("accuracy", "", "official") for kind in ("spurious", "hallucination")
+    }
+    all_columns |= {name: Column(score, "", "official") for name, (_, score) in _TABLE5.items()}
+    return all_columns | columns.UNPARSED | {"errors_count": Column("errors")}
 
 
 _COLUMNS = _columns()
 METRIC_LIST = columns.metric_list("emorealm_score", accuracy, _COLUMNS, aggregate)
-_intervals = columns.Kept(intervals.score_intervals)
+_intervals = columns.LastResult(intervals.score_intervals)
 
 
-def _scored(doc: Row, raw: str) -> dict[str, Read[Record] | Reply]:
+def _values(doc: Row, raw: str) -> dict[str, ScoredSample[Record] | ColumnValue]:
     record = make_record(doc, raw)
     replies = {name: samples.reply(name, record) for name in _COLUMNS if _concerns(name, doc)}
     return {"emorealm_score": samples.read(doc, record, record["official"]), **replies, **samples.left_out(doc)}

@@ -65,13 +65,13 @@ def claimed(output_path: str | None, model: str, date: str) -> str:
     folder = Path(output_path, model)
     with contextlib.suppress(OSError):  # lmms-eval cannot write there either, which `tell_unwritten` tells
         folder.mkdir(parents=True, exist_ok=True)
-        while not _made(folder / f"{date.replace(':', '-')}_results.json"):
+        while not _make(folder / f"{date.replace(':', '-')}_results.json"):
             later = datetime.datetime.strptime(date, _TIME) + datetime.timedelta(seconds=1)
             date = later.strftime(_TIME)
     return date
 
 
-def _made(file: Path) -> bool:
+def _make(file: Path) -> bool:
     """Make an empty file; False where there is one of that name. Raises OSError."""
     try:
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
@@ -103,8 +103,8 @@ def tell_unwritten(tracker: Any, results: Mapping[str, Any]) -> None:
 
 def read_results(file: Path) -> dict[str, Any]:
     """Task -> its results in a results file. Raises Unreadable."""
-    found: dict[str, Any] = typed(typed(parse_json(read_bytes(file)), dict).get("results"), dict)
-    return found
+    results: dict[str, Any] = typed(typed(parse_json(read_bytes(file)), dict).get("results"), dict)
+    return results
 
 
 def tell_unsaved(tracker: Any, task: str, samples: int) -> None:

@@ -13,14 +13,14 @@ from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.emotions.official import classify_approximately
 from emorealm_tasks.harness import columns, failures, samples
 from emorealm_tasks.harness.columns import Column
-from emorealm_tasks.harness.samples import Read, Reply
+from emorealm_tasks.harness.samples import ColumnValue, ScoredSample
 from emorealm_tasks.metrics import recognition
 from emorealm_tasks.metrics.recognition import Record, Unread
 
 
-def process_results(doc: Row, results: Sequence[str]) -> dict[str, Read[Record] | Reply]:
+def process_results(doc: Row, results: Sequence[str]) -> dict[str, ScoredSample[Record] | ColumnValue]:
     """Score one reply in both readings: {metric: value}, the record being inside `emotion_score`."""
-    record = make_record(doc, samples.said(results))
+    record = make_record(doc, samples.reply_text(results))
     main = samples.read(doc, record, record["strict"] == record["gold"])
     replies = {name: samples.reply(name, record) for name in _COLUMNS if _concerns(name, record)}
     return {"emotion_score": main, **replies, **samples.left_out(doc)}
@@ -60,12 +60,12 @@ def read(record: Unread, words: emotions.Words | None = None) -> Record:
     }
 
 
-def war(values: Sequence[Read[Record]]) -> float | None:
+def war(values: Sequence[ScoredSample[Record]]) -> float | None:
     """`emotion_score` of a task: WAR in the strict reading."""
     return recognition.scores([value["record"] for value in values], "strict")["war"]
 
 
-def aggregate(replies: Sequence[Reply]) -> float | None:
+def aggregate(replies: Sequence[ColumnValue]) -> float | None:
     """The value of the metric that the replies belong to; None where it is undefined."""
     return columns.aggregate(replies, _value)
 
@@ -81,20 +81,22 @@ def _value(name: str, records: list[Record]) -> float | None:
 
 def _columns() -> dict[str, Column]:
     """Metric name -> column; a count's score is its name in `recognition.counts`."""
-    found: dict[str, Column] = {}
+    all_columns: dict[str, Column] = {}
     for reading in recognition.READINGS:
-        shown = columns.bounded({score: score for score in recognition.AVERAGES}, reading)
-        found |= {name: column for name, column in shown.items() if reading == "strict" or not column.bound}
-        found |= {f"recall_{label}_{reading}": Column(f"recall_{label}", "", reading) for label in emotions.EMOTIONS}
-    del found["war_strict"]  # it is emotion_score
-    found |= columns.UNPARSED | {"errors_count": Column("errors"), "dropped_count": Column("dropped")}
-    return found
+        with_bounds = columns.bounded({score: score for score in recognition.AVERAGES}, reading)
+        all_columns |= {name: column for name, column in with_bounds.items() if reading == "strict" or not column.bound}
+        all_columns |= {
+            f"recall_{label}_{reading}": Column(f"recall_{label}", "", reading) for label in emotions.EMOTIONS
+        }
+    del all_columns["war_strict"]  # it is emotion_score
+    all_columns |= columns.UNPARSED | {"errors_count": Column("errors"), "dropped_count": Column("dropped")}
+    return all_columns
 
 
 _COUNTS = ("unparsed_rate", "errors", "dropped")
 _COLUMNS = _columns()
 METRIC_LIST = columns.metric_list("emotion_score", war, _COLUMNS, aggregate)
-_intervals = columns.Kept(recognition.score_intervals)
+_intervals = columns.LastResult(recognition.score_intervals)
 
 
 def _concerns(name: str, record: Record) -> bool:

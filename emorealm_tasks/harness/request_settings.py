@@ -43,9 +43,9 @@ def by_task(configs: Mapping[str, Mapping[str, Any]]) -> dict[str, Ways]:
     if not _noted:
         return {}
     current = settings.load()
-    shared = _noted | {"decoder": current.decoder, "av_mode": current.av_mode}
+    run_ways = _noted | {"decoder": current.decoder, "av_mode": current.av_mode}
     return {
-        task: shared | {"answer": config.get("output_type")} | dict(config.get("generation_kwargs") or {})
+        task: run_ways | {"answer": config.get("output_type")} | dict(config.get("generation_kwargs") or {})
         for task, config in configs.items()
     }
 
@@ -56,15 +56,15 @@ def differences(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     What only one of them names is left aside: the models' families differ, or the versions that wrote it.
     """
     names = [name for name in first if name in second and first[name] != second[name]]
-    return {name: " | ".join(_shown(first[name], second[name])) for name in names}
+    return {name: " | ".join(_shortened(first[name], second[name])) for name in names}
 
 
-def _shown(first: Any, second: Any) -> tuple[str, str]:
+def _shortened(first: Any, second: Any) -> tuple[str, str]:
     """Both values on a line; of long texts what stands around the first character that differs."""
-    one, other = (" ".join(str(value).split()) for value in (first, second))
-    if max(len(one), len(other)) <= _LONGEST:
-        return one, other
-    same = common_prefix((one, other))
-    start = max(0, same - _AROUND)
-    cut = [text[start : same + _AROUND] for text in (one, other)]
-    return f"...{cut[0]}...", f"...{cut[1]}..."
+    first_text, second_text = (" ".join(str(value).split()) for value in (first, second))
+    if max(len(first_text), len(second_text)) <= _LONGEST:
+        return first_text, second_text
+    prefix = common_prefix((first_text, second_text))
+    start = max(0, prefix - _AROUND)
+    excerpts = [text[start : prefix + _AROUND] for text in (first_text, second_text)]
+    return f"...{excerpts[0]}...", f"...{excerpts[1]}..."

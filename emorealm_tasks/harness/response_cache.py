@@ -86,32 +86,32 @@ def _stamping(execute: Callable[..., Any]) -> Callable[..., Any]:
         def store(request: Any, answer: object) -> None:
             if is_deterministic(reqtype, extract_gen_kwargs(request)):
                 misses = self._misses
-                execute(self, SimpleNamespace(**{reqtype: lambda asked: [answer]}), reqtype, [stamped[id(request)]])
+                execute(self, SimpleNamespace(**{reqtype: lambda _requests: [answer]}), reqtype, [stamped[id(request)]])
                 self._misses = misses  # it was counted when it was looked up
 
         def answer(missing: Sequence[Any]) -> list[Any]:
-            with _kept_by(store):
+            with _storing_by(store):
                 answers = getattr(lm, reqtype)([originals[id(one)] for one in missing])
-            found = {id(one): said for one, said in zip(missing, answers, strict=True)}
-            failures.update({number: said for number, said in found.items() if _failed(said)})
-            return [None if number in failures else said for number, said in found.items()]
+            answer_of = {id(one): text for one, text in zip(missing, answers, strict=True)}
+            failures.update({number: text for number, text in answer_of.items() if _failed(text)})
+            return [None if number in failures else text for number, text in answer_of.items()]
 
         answers = execute(self, SimpleNamespace(**{reqtype: answer}), reqtype, copies)
-        return [failures.get(id(one), said) for one, said in zip(copies, answers, strict=True)]
+        return [failures.get(id(one), reply) for one, reply in zip(copies, answers, strict=True)]
 
     stamped_execute.knows_emorealm = True  # type: ignore[attr-defined]  # a mark on the replaced method
     return stamped_execute
 
 
 @contextlib.contextmanager
-def _kept_by(store: Callable[[Any, object], None]) -> Iterator[None]:
+def _storing_by(store: Callable[[Any, object], None]) -> Iterator[None]:
     """While the block runs, `keep` stores by `store`."""
     global _keeper
-    before, _keeper = _keeper, store
+    previous, _keeper = _keeper, store
     try:
         yield
     finally:
-        _keeper = before
+        _keeper = previous
 
 
 def _recovering(create: Callable[..., Any]) -> Callable[..., Any]:
@@ -121,19 +121,19 @@ def _recovering(create: Callable[..., Any]) -> Callable[..., Any]:
     def recovering_create(cls: Any, cache_root: str, **about: Any) -> Any:
         root = Path(cache_root).absolute()
         root = root.parent if root.suffix == ".db" else root  # as lmms-eval reads it
-        left = [file for file in root.glob("runs/*/rank_*.db") if not (file.parent / ".merged").exists()]
-        whole = [str(file) for file in sorted(left) if _helping(_sound)(file)]
-        if whole:
-            _helping(cls.merge_shards)(whole, str(root / "cache.db"))
+        unmerged = [file for file in root.glob("runs/*/rank_*.db") if not (file.parent / ".merged").exists()]
+        readable = [str(file) for file in sorted(unmerged) if _helping(_is_readable)(file)]
+        if readable:
+            _helping(cls.merge_shards)(readable, str(root / "cache.db"))
         return create(cls, cache_root, **about)
 
     return recovering_create
 
 
-def _sound(database: Path) -> bool:
+def _is_readable(database: Path) -> bool:
     """Whether a database can be read; merging one that cannot would leave what it is merged into open."""
-    with contextlib.closing(sqlite3.connect(database)) as opened:
-        return bool(opened.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
 
 
 def _helping(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,11 +157,11 @@ def _stamps(lm: Any, requests: Iterable[Any]) -> list[str]:
     from emorealm_tasks.benchmarks import registry, suite
 
     weights = getattr(lm, "fingerprint", "")
-    ours = registry.TASK_NAMES.keys() | suite.TASK_NAMES.keys()
+    known_tasks = registry.TASK_NAMES.keys() | suite.TASK_NAMES.keys()
     stamps = []
     for request in requests:
         doc = None
-        if request.task_name in ours:  # only of these is it known how a request is laid out
+        if request.task_name in known_tasks:  # only of these is it known how a request is laid out
             doc_id, task, split = request.args[-3:]
             doc = lm.task_dict[task][split][doc_id]
         stamps.append(stamp(doc, weights))

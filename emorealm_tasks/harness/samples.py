@@ -14,7 +14,7 @@ LEFT_OUT = {**{f"clips_{kind}": kind for kind in KINDS}, "questions_left_out": "
 Record = TypeVar("Record", types.Record, recognition.Record)
 
 
-class Reply(str):
+class ColumnValue(str):
     """What one sample adds to one metric: in memory the whole record; saved as "", since the main metric holds that."""
 
     metric: str
@@ -22,7 +22,7 @@ class Reply(str):
     """Of the task's own kind; for what was left out, its counts by metric."""
 
 
-class Read(TypedDict, Generic[Record]):
+class ScoredSample(TypedDict, Generic[Record]):
     """What one sample adds to the main metric of a task whose replies are read as a letter or a class."""
 
     score: int
@@ -33,27 +33,27 @@ class Read(TypedDict, Generic[Record]):
     record: Record
 
 
-def said(results: Sequence[str]) -> str:
+def reply_text(results: Sequence[str]) -> str:
     """The one reply among what lmms-eval hands over, "" for none."""
     return (results[0] or "") if results else ""
 
 
-def media(doc: Row) -> types.Given | str:
+def media(doc: Row) -> types.GivenMedia | str:
     """What the model was given of the clip: "none" where nothing was to be, "unknown" if its adapter does not say."""
-    seen, heard = doc["video"], "" if doc.get("silent") else doc["audio"] or doc["video"]
-    if not seen and not heard:
+    video, sound = doc["video"], "" if doc.get("silent") else doc["audio"] or doc["video"]
+    if not video and not sound:
         return "none"
-    return media_log.find(seen or None, heard or None) or "unknown"
+    return media_log.find(video or None, sound or None) or "unknown"
 
 
-def reply(metric: str, record: Mapping[str, Any]) -> Reply:
+def reply(metric: str, record: Mapping[str, Any]) -> ColumnValue:
     """What a sample adds to one of the columns."""
-    made = Reply(record[metric] if metric in LEFT_OUT else "")
-    made.metric, made.record = metric, record
-    return made
+    value = ColumnValue(record[metric] if metric in LEFT_OUT else "")
+    value.metric, value.record = metric, record
+    return value
 
 
-def read(doc: Row, record: Record, right: bool) -> Read[Record]:
+def read(doc: Row, record: Record, right: bool) -> ScoredSample[Record]:
     """What a sample adds to the main metric, `right` in the reading that this one stands for."""
     return {
         "score": int(right),
@@ -65,10 +65,10 @@ def read(doc: Row, record: Record, right: bool) -> Read[Record]:
     }
 
 
-def left_out(doc: Row) -> dict[str, Reply]:
+def left_out(doc: Row) -> dict[str, ColumnValue]:
     """How much a task leaves out, as metrics; {} where it leaves nothing out."""
-    found = json.loads(doc["left_out"])
-    if not any(found.values()):
+    counts_of = json.loads(doc["left_out"])
+    if not any(counts_of.values()):
         return {}
-    counts = {name: found[key] for name, key in LEFT_OUT.items()}
+    counts = {name: counts_of[key] for name, key in LEFT_OUT.items()}
     return {name: reply(name, counts) for name in counts}

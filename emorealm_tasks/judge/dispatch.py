@@ -47,12 +47,12 @@ def judge_records(records: Records, settings: Settings, judge_mode: str) -> str:
     """
     for record in records:
         if record["truth"] is not None:
-            exact = true_cues.verdict(said(record), record["truth"])
+            exact = true_cues.verdict(description_text(record), record["truth"])
             record["verdicts"][true_cues.NAME] = description.as_json([exact])
         record["judge"] = true_cues.NAME
     if judge_mode == "cues":
         return ""
-    items = [live.Item(record["reference"], said(record)) for record in records]
+    items = [live.Item(record["reference"], description_text(record)) for record in records]
     reasons: dict[int, str] = {}
     judges: dict[str, Callable[..., list[list[Verdict | None]]]] = {
         "live": partial(live.judge, reasons=reasons),
@@ -86,6 +86,6 @@ def _too_few(records: Records, name: str) -> str:
     return f"{missing} of {total} verdicts of {name} could not be had; beyond {most} there are no scores"
 
 
-def said(record: Record) -> str:
+def description_text(record: Record) -> str:
     """The model's description; "" where its request failed."""
     return "" if record["error"] else record["raw"]

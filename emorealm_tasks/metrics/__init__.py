@@ -16,7 +16,7 @@ from emorealm_tasks.metrics.multiple_choice import (
     yes_no_scores,
 )
 from emorealm_tasks.metrics.recognition import recall_scores, weighted_f1
-from emorealm_tasks.metrics.types import Array, Flags, Given, QuestionFields, Record, ScoreFunction, Unread
+from emorealm_tasks.metrics.types import Array, Flags, GivenMedia, QuestionFields, Record, ScoreFunction, Unread
 
 __all__ = [
     "GROUP_SCORES",
@@ -25,7 +25,7 @@ __all__ = [
     "YES_NO_SCORES",
     "Array",
     "Flags",
-    "Given",
+    "GivenMedia",
     "QuestionFields",
     "Record",
     "ScoreFunction",

@@ -58,7 +58,7 @@ class Record(TypedDict):
     """Judge -> why it gave no verdict, where that is known."""
     given_clip: NotRequired[str]
     """Whose media the model was given."""
-    media: NotRequired[types.Given | str]
+    media: NotRequired[types.GivenMedia | str]
     """What it was given of them, "unknown" if its adapter does not say."""
 
 

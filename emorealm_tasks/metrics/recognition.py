@@ -18,7 +18,7 @@ import numpy as np
 
 from emorealm_tasks.metrics import intervals
 from emorealm_tasks.metrics.multiple_choice import accuracy
-from emorealm_tasks.metrics.types import Array, Given, ScoreFunction
+from emorealm_tasks.metrics.types import Array, GivenMedia, ScoreFunction
 from emorealm_tasks.metrics.unparsed import unparsed
 
 
@@ -81,7 +81,7 @@ class Unread(TypedDict):
     question: NotRequired[str]
     given_clip: NotRequired[str]
     """Whose media the model was given."""
-    media: NotRequired[Given | str]
+    media: NotRequired[GivenMedia | str]
     """What it was given of them, "unknown" if its adapter does not say."""
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-class Given(TypedDict):
+class GivenMedia(TypedDict):
     """What a model was really given of a clip, and how it was read."""
 
     clip: str | None
@@ -49,7 +49,7 @@ class QuestionFields(TypedDict):
     """Absent, as what follows, from what a study keeps and from other evaluations."""
     given_clip: NotRequired[str]
     """Whose media the model was given; "" = nobody's."""
-    media: NotRequired[Given | str]
+    media: NotRequired[GivenMedia | str]
     """What it was given of them; "none" for a question without media, "unknown" if its adapter does not say."""
 
 

@@ -11,7 +11,7 @@ RATE = "unparsed_rate"
 """The score's name."""
 
 
-class Read(TypedDict):
+class ReadReply(TypedDict):
     """What this needs of a record."""
 
     strict: str
@@ -20,13 +20,13 @@ class Read(TypedDict):
     """Why there is no reply, "" for none."""
 
 
-def unparsed(records: Sequence[Read]) -> Flags:
+def unparsed(records: Sequence[ReadReply]) -> Flags:
     """Which replies they are."""
     return np.array([not record["strict"] and not record["error"] for record in records], dtype=bool)
 
 
 def with_rate(
-    names: Sequence[str], function: ScoreFunction, records: Sequence[Read]
+    names: Sequence[str], function: ScoreFunction, records: Sequence[ReadReply]
 ) -> tuple[tuple[str, ...], ScoreFunction]:
     """Names and function of some scores, and after them their share in percent."""
     none_read = unparsed(records).astype(float)

@@ -58,12 +58,12 @@ def _build(args: argparse.Namespace) -> int:
     what = args.split, args.clips, args.seed, args.preferences
     current = settings.load()
     standard = settings.standard_mini(current)
-    own = current.mini if current.mini != standard else standard.with_name(split.folder_name(*what))
-    out = args.out or own
+    default_folder = current.mini if current.mini != standard else standard.with_name(split.folder_name(*what))
+    out = args.out or default_folder
     if args.if_missing and split.complete(out):
-        if (found := split.built_with(out)) != (other := split.wanted(*what)):
-            shown = [", ".join(f"{key} {value}" for key, value in about.items()) for about in (found, other)]
-            stop(f"{out} holds another build ({shown[0]}) than {shown[1]}; name another folder with --out")
+        if (existing := split.built_with(out)) != (requested := split.build_arguments(*what)):
+            texts = [", ".join(f"{key} {value}" for key, value in about.items()) for about in (existing, requested)]
+            stop(f"{out} holds another build ({texts[0]}) than {texts[1]}; name another folder with --out")
         print(f"{out} is there already")
         return 0
     try:

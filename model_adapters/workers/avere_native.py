@@ -22,7 +22,7 @@ class AvereNative(protocol.Worker):
         from model_adapters.avere import loading
         from model_adapters.base import arguments, embedded
 
-        folder = embedded.whole(checkpoint)
+        folder = embedded.weights_folder(checkpoint)
         device = arguments.choose_device("auto", "avere_native")
         weights = loading.find_weights(str(folder))
         dtype = arguments.choose_dtype("auto", device, "avere_native")

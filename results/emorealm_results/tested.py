@@ -98,8 +98,8 @@ def put_in(page: str, table: str) -> str:
     """`page` with the table between its two marks; ends with status 2 where they are missing."""
     if BEGIN not in page or END not in page:
         stop(f"{PAGE}: the marks {BEGIN} and {END} are not there; put them where the table belongs")
-    before, rest = page.split(BEGIN, 1)
-    return f"{before}{BEGIN}\n{table}\n{END}{rest.split(END, 1)[1]}"
+    page_start, page_rest = page.split(BEGIN, 1)
+    return f"{page_start}{BEGIN}\n{table}\n{END}{page_rest.split(END, 1)[1]}"
 
 
 def pins(text: str) -> dict[str, list[str]]:
@@ -107,16 +107,16 @@ def pins(text: str) -> dict[str, list[str]]:
 
     A lock may hold several versions of one library, for several Pythons.
     """
-    found: dict[str, list[str]] = {}
+    versions: dict[str, list[str]] = {}
     for name, version in re.findall(r"(?m)^([A-Za-z0-9._-]+)==([^\s;\\]+)", text):
-        found.setdefault(re.sub(r"[-_.]+", "-", name).lower(), []).append(version)
-    return found
+        versions.setdefault(re.sub(r"[-_.]+", "-", name).lower(), []).append(version)
+    return versions
 
 
-def changes(lock: Mapping[str, list[str]], now: Mapping[str, list[str]]) -> str:
+def changes(lock: Mapping[str, list[str]], installed: Mapping[str, list[str]]) -> str:
     """Markdown lines: which versions differ from the lock's, and what is new; what only the lock has is left out."""
     lines = []
-    for name, (version, *_) in sorted(now.items()):
+    for name, (version, *_) in sorted(installed.items()):
         if name not in lock:
             lines.append(f"- {name} {version} is new")
         elif version not in lock[name]:
@@ -138,8 +138,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     differ.add_argument("versions", type=Path, help="what pip freeze printed")
     arguments = parser.parse_args(argv)
     if arguments.verb == "record":
-        made = record(arguments.report, arguments.lock, datetime.datetime.now(tz=datetime.UTC).date())
-        output.write(arguments.out, json.dumps(made, indent=1) + "\n")
+        report = record(arguments.report, arguments.lock, datetime.datetime.now(tz=datetime.UTC).date())
+        output.write(arguments.out, json.dumps(report, indent=1) + "\n")
     elif arguments.verb == "table":
         output.write(PAGE, put_in(PAGE.read_text(encoding="utf-8"), render(read())))
     else:

@@ -34,7 +34,7 @@ from avem_train.data.records import Preference
 from avem_train.data.responses import Source
 from avem_train.dpo import train
 from avem_train.dpo.dataset import PreferenceDataset, Sample
-from avem_train.dpo.settings import Optimiser, Running, Settings
+from avem_train.dpo.settings import DpoSettings, Optimiser, Running
 from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.packing import attention
 from avem_train.packing.tree import Token
@@ -100,7 +100,7 @@ class Bench:
                 path.write_text(path.name)  # cached values go by content
             said = [f"{text} {number}" for text in ("chosen a", "relevant bb", "hallucinated ccc")]
             records.append(Preference(str(number), *clip, "Why?", about, ("anger", "fear")[number % 2], *said))
-        self.settings = Settings(
+        self.settings = DpoSettings(
             folder / "records.jsonl",
             folder / "out",
             optimiser=Optimiser(1e-4, batch=arguments.batch, accumulation=1, steps=1000, warm_up=0.0),

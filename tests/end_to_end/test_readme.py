@@ -173,7 +173,7 @@ def test_training_recipes_fill_their_settings(words):
     from avem_train.nano import train
 
     content = config.read(words[0], words[1:])
-    programs = {"mini_base": train.MiniBase, "preference": settings.Settings}
+    programs = {"mini_base": train.MiniBase, "preference": settings.DpoSettings}
     filled = config.from_mapping(programs[content.pop("program")], content)
     assert str(filled.out) in " ".join(words)
 
@@ -186,7 +186,7 @@ def test_launch_files_are_there_and_an_update_is_the_papers(command):
     launch = yaml.safe_load((ROOT / command[command.index("--config_file") + 1]).read_text(encoding="utf-8"))
     content = config.read(command[command.index("run") + 1], command[command.index("run") + 2 :])
     content.pop("program")
-    optimiser = config.from_mapping(settings.Settings, content).optimiser
+    optimiser = config.from_mapping(settings.DpoSettings, content).optimiser
     assert launch["num_processes"] * optimiser.batch * optimiser.accumulation == 64
 
 

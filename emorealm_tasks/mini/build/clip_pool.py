@@ -14,7 +14,7 @@ PER_CLASS = 24
 
 
 @dataclass(frozen=True)
-class Shown:
+class PoolClip:
     """A rendered clip in which both modalities convey one emotion: its truth, and its mp4 (H.264, AAC)."""
 
     clip: Clip
@@ -22,26 +22,28 @@ class Shown:
     file: Path
 
 
-def pool(clips: Iterable[tuple[Clip, Path]]) -> list[Shown]:
+def pool(clips: Iterable[tuple[Clip, Path]]) -> list[PoolClip]:
     """The pool of (clip, its mp4) pairs: those whose modalities agree, in their order."""
-    return [Shown(clip, clip.emotion_video, file) for clip, file in clips if clip.emotion_video == clip.emotion_audio]
+    return [
+        PoolClip(clip, clip.emotion_video, file) for clip, file in clips if clip.emotion_video == clip.emotion_audio
+    ]
 
 
-def balanced(shown: Sequence[Shown], emotions: Sequence[str] = EMOTIONS, most: int = PER_CLASS) -> list[Shown]:
+def balanced(clips: Sequence[PoolClip], emotions: Sequence[str] = EMOTIONS, most: int = PER_CLASS) -> list[PoolClip]:
     """The first clips of each of the emotions, at most `most` of each, in the pool's order."""
-    kept: dict[str, list[Shown]] = {emotion: [] for emotion in emotions}
+    by_emotion: dict[str, list[PoolClip]] = {emotion: [] for emotion in emotions}
     chosen = []
-    for one in shown:
-        if one.emotion in kept and len(kept[one.emotion]) < most:
-            kept[one.emotion].append(one)
+    for one in clips:
+        if one.emotion in by_emotion and len(by_emotion[one.emotion]) < most:
+            by_emotion[one.emotion].append(one)
             chosen.append(one)
     return chosen
 
 
-def place(shown: Shown, path: Path) -> None:
+def place(clip: PoolClip, path: Path) -> None:
     """Put the clip's mp4 at `path`: a hard link, or a copy where none can be made. Folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(shown.file, path)
+        os.link(clip.file, path)
     except OSError:
-        shutil.copyfile(shown.file, path)
+        shutil.copyfile(clip.file, path)

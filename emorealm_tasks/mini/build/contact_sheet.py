@@ -18,7 +18,7 @@ from emorealm_tasks.mini.build import ownership
 from emorealm_tasks.untrusted import brief, read_json
 
 FRAMES = 4
-_AGAIN = "build the embedded benchmark again"
+_REMEDY = "build the embedded benchmark again"
 _ITEM = dict.fromkeys(("task", "subtask", "video", "question", "answer"), str) | {"choices": [str]}
 _CUE = {"modality": str, "name": str, "matters": bool}
 _TRUTH = {"clip": str, "emotion_video": str, "emotion_audio": str, "cues": [_CUE]}
@@ -27,17 +27,17 @@ _TRUTH = {"clip": str, "emotion_video": str, "emotion_audio": str, "cues": [_CUE
 def _rows(data: Path, count: int) -> list[dict[str, Any]]:
     """Questions to show: one a clip, of as many different tasks as can be, in the order of the tasks."""
     file = data / ownership.QUESTIONS
-    items = read_json(file, list, _AGAIN)
-    schemas.require(file, items, [_ITEM], _AGAIN)
+    items = read_json(file, list, _REMEDY)
+    schemas.require(file, items, [_ITEM], _REMEDY)
     tasks = list(dict.fromkeys((item["task"], item["subtask"]) for item in items))
-    picked, clips = [], set()
+    rows, clips = [], set()
     for turn in range(count if tasks else 0):
         task = tasks[turn % len(tasks)]
-        found = next((i for i in items if (i["task"], i["subtask"]) == task and i["video"] not in clips), None)
-        if found:
-            picked.append(found)
-            clips.add(found["video"])
-    return picked
+        chosen_item = next((i for i in items if (i["task"], i["subtask"]) == task and i["video"] not in clips), None)
+        if chosen_item:
+            rows.append(chosen_item)
+            clips.add(chosen_item["video"])
+    return rows
 
 
 def _media(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -48,13 +48,15 @@ def _media(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _caption(item: dict[str, Any], truth: dict[str, Any]) -> str:
-    shown = {m: [c["name"] for c in truth["cues"] if c["modality"] == m and c["matters"]] for m in ("video", "audio")}
+    relevant = {
+        m: [c["name"] for c in truth["cues"] if c["modality"] == m and c["matters"]] for m in ("video", "audio")
+    }
     lines = [f"{item['task']} {item['subtask']}".strip(), *textwrap.wrap(item["question"], 58)]
     for choice in item["choices"]:
         mark = "  <" if choice[1] == item["answer"] else ""
         lines.append(choice + mark)
-    lines.append(f"seen: {truth['emotion_video']} ({', '.join(shown['video'])})")
-    lines.append(f"heard: {truth['emotion_audio']} ({', '.join(shown['audio'])})")
+    lines.append(f"seen: {truth['emotion_video']} ({', '.join(relevant['video'])})")
+    lines.append(f"heard: {truth['emotion_audio']} ({', '.join(relevant['audio'])})")
     return "\n".join(lines)
 
 
@@ -65,14 +67,14 @@ def draw_sheet(data: Path, out: Path, count: int = 6) -> None:
     """
     if not (data / ownership.QUESTIONS).exists():
         stop(f"{data} holds no built benchmark: make one with `emorealm-mini build --out {data}`")
-    cues = read_json(data / ownership.CUES, list, _AGAIN)
-    schemas.require(data / ownership.CUES, cues, [_TRUTH], _AGAIN)
+    cues = read_json(data / ownership.CUES, list, _REMEDY)
+    schemas.require(data / ownership.CUES, cues, [_TRUTH], _REMEDY)
     truths = {row["clip"]: row for row in cues}
     rows = _rows(data, count)
-    if lacking := [item["video"] for item in rows if item["video"] not in truths]:
-        stop(f"{data / ownership.CUES}: tells nothing of {brief(lacking[0])}; {_AGAIN}")
+    if without_truth := [item["video"] for item in rows if item["video"] not in truths]:
+        stop(f"{data / ownership.CUES}: tells nothing of {brief(without_truth[0])}; {_REMEDY}")
     if not rows:
-        stop(f"{data / ownership.QUESTIONS}: holds no question to show; {_AGAIN}")
+        stop(f"{data / ownership.QUESTIONS}: holds no question to show; {_REMEDY}")
     figure, axes = plt.subplots(
         len(rows), FRAMES + 2, figsize=(17, 2.15 * len(rows)), squeeze=False, width_ratios=[1] * FRAMES + [1.6, 3.1]
     )

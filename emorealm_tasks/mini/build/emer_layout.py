@@ -24,7 +24,7 @@ from emorealm_tasks.mini.world.cues import BY_NAME, PLURAL
 from emorealm_tasks.mini.world.sampling import Clip
 
 if TYPE_CHECKING:
-    from emorealm_tasks.mini.build.clip_pool import Shown
+    from emorealm_tasks.mini.build.clip_pool import PoolClip
 
 CSV_FILE, TRUTH_FILE = "track3_train_ovmerd.csv", "truth.json"
 _REACTION = {
@@ -33,7 +33,7 @@ _REACTION = {
 }
 
 
-def write(folder: Path, shown: Sequence[Shown]) -> None:
+def write(folder: Path, clips: Sequence[PoolClip]) -> None:
     """Write the layout to an empty folder: as many clips of each emotion as the other layouts hold."""
     from emorealm_tasks.mini.build.clip_pool import (  # layouts names this writer, so it cannot be imported above
         balanced,
@@ -41,7 +41,7 @@ def write(folder: Path, shown: Sequence[Shown]) -> None:
     )
 
     rows, truths = [], {}
-    for number, one in enumerate(balanced(shown)):
+    for number, one in enumerate(balanced(clips)):
         name = f"sample_{number:08d}"
         place(one, folder / "video" / f"{name}.mp4")
         rows.append((name, reference(one.clip)))
@@ -69,7 +69,7 @@ def reference(clip: Clip) -> str:
     sentences = []
     for modality, sense in (("video", "seen"), ("audio", "heard")):
         names = clip.shown(modality)
-        cues = _listed(rng, names)
+        cues = _in_words(rng, names)
         verb = "convey" if len(names) > 1 or names[0] in PLURAL else "conveys"
         feeling = wording.feeling(rng, clip.emotion(modality))
         sentences.append(
@@ -80,11 +80,11 @@ def reference(clip: Clip) -> str:
             sentences.append(_REACTION[modality].format(cue=cue, feeling=feeling))
     idle = [name for m in ("video", "audio") for name in clip.scene(m) if name != clip.matters(m)]
     if idle:
-        sentences.append(f"Also there, without bearing on the emotion: {_listed(rng, idle)}.")
+        sentences.append(f"Also there, without bearing on the emotion: {_in_words(rng, idle)}.")
     return " ".join(sentences)
 
 
-def _listed(rng: np.random.Generator, names: Sequence[str]) -> str:
+def _in_words(rng: np.random.Generator, names: Sequence[str]) -> str:
     """Phrases of cues joined as a list; of a scene cue the first one, which names it in full."""
     phrases = [wording.phrase(rng, name) if BY_NAME[name].emotion else BY_NAME[name].phrases[0] for name in names]
     return phrases[0] if len(phrases) == 1 else f"{', '.join(phrases[:-1])} and {phrases[-1]}"

@@ -28,8 +28,8 @@ def claim(out: Path, clips: int) -> None:
     """Make `out` the folder of a build of so many clips. Stops where anything lies there that no build made."""
     files.check(out, MAKER, "--out", _earlier)
     mark = files.marked(out)
-    known = mark.get("layouts")
-    layouts = known if isinstance(known, list) else sorted(_layout_files(out)) if out.is_dir() else []
+    known_layouts = mark.get("layouts")
+    layouts = known_layouts if isinstance(known_layouts, list) else sorted(_layout_files(out)) if out.is_dir() else []
     most = max(clips, mark["clips"] if isinstance(mark.get("clips"), int) else 0)
     foreign = next(_foreign(out, most if mark else None, set(layouts)), None) if out.is_dir() else None
     if foreign:

@@ -35,11 +35,11 @@ class Side:
 
     modality: str
     emotion: str
-    shown: tuple[str, ...] = ()
+    added_cues: tuple[str, ...] = ()
     """Affect cues that must be there."""
-    hidden: tuple[str, ...] = ()
+    removed_cues: tuple[str, ...] = ()
     """Affect cues that must be absent."""
-    there: tuple[str, ...] = ()
+    scene_names: tuple[str, ...] = ()
     """Scene cues that must be there."""
     absent: tuple[str, ...] = ()
     """Scene cues that must be absent."""
@@ -82,17 +82,17 @@ def _basic_side(rng: np.random.Generator, modality: str, options: list[Option], 
     cue, emotion = right
     scene = [name for name, _ in options if not BY_NAME[name].emotion]
     wrong = [name for name in scene if name != cue]
-    there = [cue] if cue in scene else []
+    scene_names = [cue] if cue in scene else []
     spurious = str(rng.choice(wrong))
-    if rng.random() < 0.7 and all(_compatible(spurious, name) for name in there):
-        there.append(spurious)
+    if rng.random() < 0.7 and all(_compatible(spurious, name) for name in scene_names):
+        scene_names.append(spurious)
     return Side(
         modality,
         emotion,
-        shown=() if cue in scene else (cue,),
-        hidden=tuple(name for name, _ in options if name not in scene and name != cue),
-        there=tuple(there),
-        absent=tuple(name for name in scene if name not in there),
+        added_cues=() if cue in scene else (cue,),
+        removed_cues=tuple(name for name, _ in options if name not in scene and name != cue),
+        scene_names=tuple(scene_names),
+        absent=tuple(name for name in scene if name not in scene_names),
         matters=cue if cue in scene else "",
         options=options,
     )
@@ -105,10 +105,15 @@ def basic_sides(rng: np.random.Generator, modality: str, count: int) -> Iterator
     cues = _cycle(rng, affect_cues(modality))
     for number in range(count // 4):
         first = next(cues)
-        emotion, other = first.emotion, first.emotion if number % 2 else other_emotion(rng, first.emotion)
-        second = rng.choice([c.name for c in affect_cues(modality, other) if c.name != first.name])
+        emotion, emotion_of_other = first.emotion, first.emotion if number % 2 else other_emotion(rng, first.emotion)
+        second = rng.choice([c.name for c in affect_cues(modality, emotion_of_other) if c.name != first.name])
         scene = _scene_pair(rng, modality)
-        options = [(first.name, emotion), (scene[0], emotion), (str(second), other), (scene[1], other)]
+        options = [
+            (first.name, emotion),
+            (scene[0], emotion),
+            (str(second), emotion_of_other),
+            (scene[1], emotion_of_other),
+        ]
         for right in options:
             yield _basic_side(rng, modality, options, right)
 
@@ -121,14 +126,14 @@ def stress_sides(rng: np.random.Generator, modality: str, count: int) -> Iterato
     scene = _cycle(rng, [(cue.name, emotion) for cue in scene_cues(modality) for emotion in EMOTIONS])
     for _ in range(count // 4):
         cue, emotion = next(affect)
-        yield Side(modality, emotion, shown=(cue,), cue=cue)
-        yield Side(modality, emotion, hidden=(cue,), cue=cue)
+        yield Side(modality, emotion, added_cues=(cue,), cue=cue)
+        yield Side(modality, emotion, removed_cues=(cue,), cue=cue)
         cue, emotion = next(scene)
-        yield Side(modality, emotion, there=(cue,), matters=cue, cue=cue)
-        yield Side(modality, emotion, there=(cue,), cue=cue)
+        yield Side(modality, emotion, scene_names=(cue,), matters=cue, cue=cue)
+        yield Side(modality, emotion, scene_names=(cue,), cue=cue)
 
 
-def _drawn(rng: np.random.Generator, side: Side) -> dict[str, Any]:
+def _draw_fields(rng: np.random.Generator, side: Side) -> dict[str, Any]:
     """Fields of `Clip` for one half, drawn until what the side asks for is true."""
     sample = sample_video if side.modality == "video" else sample_audio
     while True:
@@ -136,9 +141,9 @@ def _drawn(rng: np.random.Generator, side: Side) -> dict[str, Any]:
         fields = _placed(rng, fields, side)
         scene = fields["sounds"] if side.modality == "audio" else (fields["left"], fields["right"], fields["clothes"])
         matters = fields["reacts_to" if side.modality == "audio" else "looks_at"]
-        free = side.there or side.absent
+        free = side.scene_names or side.absent
         if (
-            set(side.there) <= set(scene)
+            set(side.scene_names) <= set(scene)
             and not set(side.absent) & set(scene)
             and (matters == side.matters or (not side.matters and matters not in free))
         ):
@@ -148,11 +153,11 @@ def _drawn(rng: np.random.Generator, side: Side) -> dict[str, Any]:
 def _placed(rng: np.random.Generator, fields: dict[str, Any], side: Side) -> dict[str, Any]:
     """The drawn fields with the demanded affect cues and the cue that matters put in their places."""
     key, focus = ("heard", "reacts_to") if side.modality == "audio" else ("seen", "looks_at")
-    own = [cue.name for cue in affect_cues(side.modality, side.emotion)]
-    shown = (set(fields[key]) | set(side.shown)) - set(side.hidden)
-    shown = shown or {str(rng.choice([name for name in own if name not in side.hidden]))}
-    fields = {**fields, key: tuple(name for name in own if name in shown)}
-    for name in side.there:
+    possible = [cue.name for cue in affect_cues(side.modality, side.emotion)]
+    affect_names = (set(fields[key]) | set(side.added_cues)) - set(side.removed_cues)
+    affect_names = affect_names or {str(rng.choice([name for name in possible if name not in side.removed_cues]))}
+    fields = {**fields, key: tuple(name for name in possible if name in affect_names)}
+    for name in side.scene_names:
         fields = _with_scene_cue(rng, fields, name, side)
     present = fields["sounds"] if side.modality == "audio" else (fields["left"], fields["right"], fields["clothes"])
     if side.matters or fields[focus] not in present:
@@ -168,7 +173,7 @@ def _with_scene_cue(rng: np.random.Generator, fields: dict[str, Any], name: str,
     if kind == "background":
         sounds = list(fields["sounds"])
         if name not in sounds:
-            replaceable = [i for i, sound in enumerate(sounds) if sound not in side.there]
+            replaceable = [i for i, sound in enumerate(sounds) if sound not in side.scene_names]
             if len(sounds) < 2 and rng.random() < 0.5:
                 sounds.insert(int(rng.integers(2)), name)
             elif replaceable:
@@ -176,7 +181,7 @@ def _with_scene_cue(rng: np.random.Generator, fields: dict[str, Any], name: str,
         return {**fields, "sounds": tuple(sounds)}
     if name in (fields["left"], fields["right"]):
         return fields
-    free = [slot for slot in slots if fields[slot] not in side.there] or slots
+    free = [slot for slot in slots if fields[slot] not in side.scene_names] or slots
     return {**fields, str(rng.choice(free)): name}
 
 
@@ -188,7 +193,7 @@ class _Draft:
     audio: Side
     agreement: str = ""
     """The emotion of its agreement question; "" where it has none."""
-    asked: tuple[str, ...] = ()
+    asked_modalities: tuple[str, ...] = ()
     """The modalities whose halves are asked about."""
 
 
@@ -196,11 +201,11 @@ def _other_modality(modality: str) -> str:
     return "audio" if modality == "video" else "video"
 
 
-def _draft(side: Side, second_emotion: str, agreement: str = "", asked: tuple[str, ...] = ()) -> _Draft:
+def _draft(side: Side, second_emotion: str, agreement: str = "", asked_modalities: tuple[str, ...] = ()) -> _Draft:
     """A clip of `side`, whose other half shows an emotion and needs nothing more."""
-    other = Side(_other_modality(side.modality), second_emotion)
-    video, audio = (side, other) if side.modality == "video" else (other, side)
-    return _Draft(video, audio, agreement, asked)
+    other_side = Side(_other_modality(side.modality), second_emotion)
+    video, audio = (side, other_side) if side.modality == "video" else (other_side, side)
+    return _Draft(video, audio, agreement, asked_modalities)
 
 
 def _pools(rng: np.random.Generator, counts: dict[str, int]) -> dict[str, list[Side]]:
@@ -217,20 +222,22 @@ def _pools(rng: np.random.Generator, counts: dict[str, int]) -> dict[str, list[S
 
 def _agreement_draft(rng: np.random.Generator, pool: list[Side], modality: str, emotion: str, agree: bool) -> _Draft:
     """A clip to ask about agreement, with a half taken out of `pool` where one fits."""
-    own = emotion if agree or rng.random() < 0.5 else None
-    fits = (i for i, side in enumerate(pool) if (side.emotion == own if own else side.emotion != emotion))
+    side_emotion = emotion if agree or rng.random() < 0.5 else None
+    fits = (
+        i for i, side in enumerate(pool) if (side.emotion == side_emotion if side_emotion else side.emotion != emotion)
+    )
     at = next(fits, None)
-    side = pool.pop(at) if at is not None else Side(modality, own or other_emotion(rng, emotion))
-    other = emotion if agree or own is None else other_emotion(rng, emotion)
-    return _draft(side, other, emotion, (modality,) if at is not None else ())
+    side = pool.pop(at) if at is not None else Side(modality, side_emotion or other_emotion(rng, emotion))
+    other_side_emotion = emotion if agree or side_emotion is None else other_emotion(rng, emotion)
+    return _draft(side, other_side_emotion, emotion, (modality,) if at is not None else ())
 
 
 def _agreement_drafts(rng: np.random.Generator, pools: dict[str, list[Side]], count: int) -> list[_Draft]:
     """Clips for `count` agreement questions: each emotion named is right in one clip, wrong in the next."""
     drafts = []
-    named = _cycle(rng, list(EMOTIONS))
+    emotions = _cycle(rng, list(EMOTIONS))
     for number in range(count // 2):
-        emotion = next(named)
+        emotion = next(emotions)
         for agree in (True, False):
             modality = "video" if number % 2 else "audio"
             drafts.append(_agreement_draft(rng, pools[modality], modality, emotion, agree))
@@ -248,17 +255,17 @@ def _fill(drafts: Sequence[_Draft], pools: Mapping[str, list[Side]]) -> None:
         for modality, pool in pools.items():
             emotion = getattr(draft, modality).emotion
             at = next((i for i, side in enumerate(pool) if side.emotion == emotion), None)
-            if modality not in draft.asked and at is not None:
+            if modality not in draft.asked_modalities and at is not None:
                 setattr(draft, modality, pool.pop(at))
-                draft.asked = (*draft.asked, modality)
+                draft.asked_modalities = (*draft.asked_modalities, modality)
 
 
 def _single_drafts(rng: np.random.Generator, sides: Sequence[Side]) -> list[_Draft]:
     """A clip for each half, its other half of the same emotion as often as of another."""
     drafts = []
     for side in sides:
-        other = side.emotion if rng.random() < 0.5 else other_emotion(rng, side.emotion)
-        drafts.append(_draft(side, other, asked=(side.modality,)))
+        second_emotion = side.emotion if rng.random() < 0.5 else other_emotion(rng, side.emotion)
+        drafts.append(_draft(side, second_emotion, asked_modalities=(side.modality,)))
     return drafts
 
 
@@ -272,10 +279,10 @@ def _drafts(rng: np.random.Generator, clips: int) -> list[_Draft]:
             _fill(drafts, pools)
         if _least(drafts, pools) <= clips:
             break
-    left = {modality: len(pool) for modality, pool in pools.items()}
-    pairs = int(np.clip(len(drafts) + sum(left.values()) - clips, 0, min(left.values())))
+    remaining = {modality: len(pool) for modality, pool in pools.items()}
+    pairs = int(np.clip(len(drafts) + sum(remaining.values()) - clips, 0, min(remaining.values())))
     for video, audio in zip(pools["video"][:pairs], pools["audio"][:pairs], strict=True):
-        drafts.append(_Draft(video, audio, asked=("video", "audio")))
+        drafts.append(_Draft(video, audio, asked_modalities=("video", "audio")))
     for pool in pools.values():
         drafts += _single_drafts(rng, pool[pairs:])
     return [drafts[i] for i in rng.permutation(len(drafts))]
@@ -285,9 +292,9 @@ def plan(rng: np.random.Generator, clips: int) -> list[tuple[Clip, list[Question
     """A balanced split of `clips` clips, each with its questions. Raises ValueError for fewer than 8."""
     planned = []
     for draft in _drafts(rng, clips):
-        clip = Clip(seed=int(rng.integers(2**31)), **_drawn(rng, draft.video), **_drawn(rng, draft.audio))
-        asked = [getattr(draft, modality).ask(rng, clip) for modality in draft.asked]
+        clip = Clip(seed=int(rng.integers(2**31)), **_draw_fields(rng, draft.video), **_draw_fields(rng, draft.audio))
+        clip_questions = [getattr(draft, modality).ask(rng, clip) for modality in draft.asked_modalities]
         if draft.agreement:
-            asked.append(questions.agreement(rng, clip, draft.agreement))
-        planned.append((clip, asked))
+            clip_questions.append(questions.agreement(rng, clip, draft.agreement))
+        planned.append((clip, clip_questions))
     return planned

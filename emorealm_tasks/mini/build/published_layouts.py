@@ -14,7 +14,7 @@ from typing import Any
 from emorealm_tasks import files
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.mini.build import emer_layout, ownership
-from emorealm_tasks.mini.build.clip_pool import Shown, balanced, place
+from emorealm_tasks.mini.build.clip_pool import PoolClip, balanced, place
 
 DFEW_PARTS = 11
 DFEW_LABELS = {emotion: number for number, emotion in enumerate(EMOTIONS, start=1)}
@@ -28,24 +28,26 @@ RAVDESS_CODES = {
     "surprise": "08",
 }
 MER_NAMES = {"happiness": "happy", "sadness": "sad", "neutral": "neutral", "anger": "angry", "surprise": "surprise"}
-Writer = Callable[[Path, Sequence[Shown]], None]
+Writer = Callable[[Path, Sequence[PoolClip]], None]
 """Writes one layout: the folder to fill (it exists, empty), and the pool, in the order of the clips."""
 
 
-def write_all(out: Path, shown: Sequence[Shown]) -> None:
+def write_all(out: Path, clips: Sequence[PoolClip]) -> None:
     """Write every layout below a claimed `out`, replacing what an earlier build left there."""
     begun = out / ownership.BEGUN
     shutil.rmtree(begun, ignore_errors=True)
     for name, write in WRITERS.items():
         (begun / name).mkdir(parents=True)
-        write(begun / name, shown)
-    made = set(ownership.below(begun))
-    ownership.mark_layouts(out, [*{*files.marked(out).get("layouts", [])} | made])  # a kill leaves some of both
+        write(begun / name, clips)
+    written_files = set(ownership.below(begun))
+    ownership.mark_layouts(
+        out, [*{*files.marked(out).get("layouts", [])} | written_files]
+    )  # a kill leaves some of both
     for name in WRITERS:
         shutil.rmtree(out / name, ignore_errors=True)
         (begun / name).rename(out / name)
     begun.rmdir()
-    ownership.mark_layouts(out, [*made])
+    ownership.mark_layouts(out, [*written_files])
 
 
 def complete(out: Path) -> bool:
@@ -53,23 +55,23 @@ def complete(out: Path) -> bool:
     return all((out / name).is_dir() for name in WRITERS)
 
 
-def write_dfew(folder: Path, shown: Sequence[Shown]) -> None:
+def write_dfew(folder: Path, clips: Sequence[PoolClip]) -> None:
     """DFEW's layout: `part_K/N.mp4`, and the first fold's test labels 1 to 7."""
     rows = []
-    for number, one in enumerate(balanced(shown), start=1):
+    for number, one in enumerate(balanced(clips), start=1):
         place(one, folder / f"part_{1 + number % DFEW_PARTS}" / f"{number}.mp4")
         rows.append((number, DFEW_LABELS[one.emotion]))
     _write_csv(folder / "dfew_annotation" / "test(single-labeled)" / "set_1.csv", ("video_name", "label"), rows)
 
 
-def write_ravdess(folder: Path, shown: Sequence[Shown]) -> None:
+def write_ravdess(folder: Path, clips: Sequence[PoolClip]) -> None:
     """RAVDESS's layout, one speech clip an emotion and actor, and what a reader leaves out: actor 1 calm, and singing.
 
     Codes: modality 01 (audio and video), vocal channel 01 speech or 02 song, emotion, intensity, statement, repetition,
     actor. The world knows no calm: a neutral clip stands for it.
     """
     actors = dict.fromkeys(RAVDESS_CODES, 0)
-    for one in balanced(shown):
+    for one in balanced(clips):
         actors[one.emotion] += 1
         actor, code = actors[one.emotion], RAVDESS_CODES[one.emotion]
         names = [f"01-01-{code}-01-01-01-{actor:02d}"]
@@ -80,11 +82,11 @@ def write_ravdess(folder: Path, shown: Sequence[Shown]) -> None:
             place(one, folder / f"Actor_{actor:02d}" / f"{name}.mp4")
 
 
-def write_mer2023(folder: Path, shown: Sequence[Shown]) -> None:
+def write_mer2023(folder: Path, clips: Sequence[PoolClip]) -> None:
     """MER2023's test3: five classes, and one clip of fear as "worried", which a reader leaves out."""
-    fear = [one for one in shown if one.emotion == "fear"][:1]
+    fear = [one for one in clips if one.emotion == "fear"][:1]
     rows = []
-    for number, one in enumerate([*balanced(shown, tuple(MER_NAMES)), *fear]):
+    for number, one in enumerate([*balanced(clips, tuple(MER_NAMES)), *fear]):
         name = f"sample_{number:08d}"
         place(one, folder / "test3" / f"{name}.mp4")
         rows.append((name, MER_NAMES.get(one.emotion, "worried")))

@@ -41,7 +41,7 @@ def folder_name(split: str, clips: int, seed: int, letters: float | None = None)
     return f"{split}-{clips}-clips-seed-{seed}-v{VERSION}{records}"
 
 
-def wanted(split: str, clips: int, seed: int, letters: float | None = None) -> dict[str, Any]:
+def build_arguments(split: str, clips: int, seed: int, letters: float | None = None) -> dict[str, Any]:
     """What `built_with` says of a folder that was built with these."""
     about = {"version": VERSION, "split": split, "clips": clips, "seed": seed, "letters": letters}
     return {key: value for key, value in about.items() if value is not None}
@@ -63,8 +63,8 @@ def planned(split: str, clips: int, seed: int) -> list[tuple[Clip, list[Question
 def items(clips: list[tuple[Clip, list[Question]]]) -> list[dict[str, Any]]:
     """Questions of planned clips in the released layout, numbered within their task, in the tasks' order."""
     rows, counts = [], Counter[str]()
-    for number, (_, asked) in enumerate(clips):
-        for question in asked:
+    for number, (_, questions) in enumerate(clips):
+        for question in questions:
             counts[question.task] += 1
             rows.append(item(question, f"mini_{question.task}_{counts[question.task]:04d}", name(number)))
     return sorted(rows, key=lambda row: row["id"])
@@ -90,10 +90,10 @@ def complete(out: Path) -> bool:
 def built_with(out: Path) -> dict[str, Any]:
     """What a folder was built with, {} where its build.json does not say."""
     try:
-        found: dict[str, Any] = typed(parse_json(read_bytes(out / "build.json")), dict)
+        arguments: dict[str, Any] = typed(parse_json(read_bytes(out / "build.json")), dict)
     except Unreadable:
         return {}
-    return found
+    return arguments
 
 
 def build(
@@ -133,12 +133,14 @@ def build(
     if split == "train":
         counts = _write_training(out, [clip for clip, _ in content], seed, letters)
     else:
-        known = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
+        training_items = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
         published_layouts.write_all(
             out, clip_pool.pool((clip, out / "videos" / name(n)) for n, (clip, _) in enumerate(content))
         )
-        write_json(out / "floor.json", {"exact": CHANCE, "bag_of_words": text_floor.bag_of_words(known, questions)})
-    write_json(out / "build.json", wanted(split, len(content), seed, letters))
+        write_json(
+            out / "floor.json", {"exact": CHANCE, "bag_of_words": text_floor.bag_of_words(training_items, questions)}
+        )
+    write_json(out / "build.json", build_arguments(split, len(content), seed, letters))
     write_json(out / "emorealm_v1.json", questions)
     return dict(counts)
 

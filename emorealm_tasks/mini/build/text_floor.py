@@ -15,10 +15,10 @@ def _views(item: dict[str, Any]) -> list[str]:
     stem = [f"q_{word}" for word in item["question"].lower().split()]
     texts = [bare(choice) for choice in item["choices"]]
     views = []
-    for own, words in enumerate(texts):
-        others = [f"o_{word}" for i, other in enumerate(texts) if i != own for word in other]
+    for option, words in enumerate(texts):
+        other_words = [f"o_{word}" for i, other in enumerate(texts) if i != option for word in other]
         crossed = [f"{word}|{token}" for word in words for token in stem] if len(texts) == 2 else []
-        views.append(" ".join([*words, *others, *stem, *crossed]))
+        views.append(" ".join([*words, *other_words, *stem, *crossed]))
     return views
 
 
@@ -36,15 +36,15 @@ def bag_of_words(train: list[dict[str, Any]], test: list[dict[str, Any]]) -> dic
         for item in items:
             by_task[item["task"]][part].append(item)
     scores = {}
-    for task, (known, asked) in sorted(by_task.items()):
-        texts = [view for item in known for view in _views(item)]
-        right = [choice[1] == item["answer"] for item in known for choice in item["choices"]]
+    for task, (training, test_items) in sorted(by_task.items()):
+        texts = [view for item in training for view in _views(item)]
+        right = [choice[1] == item["answer"] for item in training for choice in item["choices"]]
         model = make_pipeline(
             CountVectorizer(token_pattern=r"\S+", binary=True), LogisticRegression(C=0.3, max_iter=300)
         )
         model.fit(texts, right)
         hits = []
-        for item in asked:
+        for item in test_items:
             best = int(np.argmax(model.predict_proba(_views(item))[:, 1]))
             hits.append(item["choices"][best][1] == item["answer"])
         scores[task] = round(100 * float(np.mean(hits)), 2)

@@ -17,7 +17,7 @@ from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
 
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
 
-_SHOWN = 20  # clips that decode in part
+_MOST_LISTED = 20  # clips that decode in part
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,36 +54,36 @@ def _set_up(settings: Settings) -> list[str]:
 
 def _tasks(names: Sequence[str]) -> dict[str, dict[str, bool]]:
     """Benchmark -> its tasks among `names`, groups resolved -> whether their clips are needed."""
-    known = registry.TASK_NAMES | suite.TASK_NAMES
-    wanted: dict[str, dict[str, bool]] = {}
+    known_tasks = registry.TASK_NAMES | suite.TASK_NAMES
+    by_benchmark: dict[str, dict[str, bool]] = {}
     for name in names:
-        found = [name] if name in known else plugin.members(name)
-        if not found:
+        members = [name] if name in known_tasks else plugin.members(name)
+        if not members:
             stop(f"unknown task {name!r}; `emorealm tasks` lists them")
-        for task in found:
-            wanted.setdefault(known[task].benchmark, {})[task] = known[task].variant != "blind"
-    return wanted
+        for task in members:
+            by_benchmark.setdefault(known_tasks[task].benchmark, {})[task] = known_tasks[task].variant != "blind"
+    return by_benchmark
 
 
 def _data(benchmark: str, tasks: dict[str, bool], settings: Settings) -> bool:
     """Whether the tasks of a benchmark can be asked; what is wrong is printed where it is found."""
-    seen = [task for task, needs_clips in tasks.items() if needs_clips]
-    unseen = {registry.TASK_NAMES[task].task for task in tasks if task not in seen}
-    unseen -= {registry.TASK_NAMES[task].task for task in seen if task in registry.TASK_NAMES}
+    with_clips = [task for task, needs_clips in tasks.items() if needs_clips]
+    only_blind = {registry.TASK_NAMES[task].task for task in tasks if task not in with_clips}
+    only_blind -= {registry.TASK_NAMES[task].task for task in with_clips if task in registry.TASK_NAMES}
     try:
-        rows, left_out = preflight.look(benchmark, seen, settings) if seen else ([], {})
-        asked, rows = rows, rows + registry.of_tasks(benchmark, list(unseen), settings, media=False)
+        rows, left_out = preflight.look(benchmark, with_clips, settings) if with_clips else ([], {})
+        clip_rows, rows = rows, rows + registry.of_tasks(benchmark, list(only_blind), settings, media=False)
     except SystemExit:
         return False
     without = f", {left_out['questions']} more left out" if left_out.get("questions") else ""
     _line("data", f"{benchmark}: {len(rows)} questions on {len({row['clip'] for row in rows})} clips{without}")
     partly = availability.incomplete(
-        (row[key] for row in asked for key in ("video", "audio") if row[key]), settings.cache
+        (row[key] for row in clip_rows for key in ("video", "audio") if row[key]), settings.cache
     )
-    for line in partly[:_SHOWN]:
+    for line in partly[:_MOST_LISTED]:
         _line("media", line)
-    if len(partly) > _SHOWN:
-        _line("media", f"... and {len(partly) - _SHOWN} more that decode in part")
+    if len(partly) > _MOST_LISTED:
+        _line("media", f"... and {len(partly) - _MOST_LISTED} more that decode in part")
     if benchmark == "emorealm":
         for note in emorealm.notes(emorealm.read("emorealm", settings, media=False)):
             _line("data", note)
@@ -103,9 +103,9 @@ def _weights(settings: Settings) -> bool:
         config = None
     kind = config.get("model_type") if isinstance(config, dict) else None
     whole_or_adapters = kind == "avere" or (folder / "adapter_config.json").is_file()
-    found = whole_or_adapters and any(folder.glob("*.safetensors"))
-    _line("weights", f"{name}: {folder}" if found else f"{name}: no converted weights in {folder}; {remedy}")
-    return found
+    weights_exist = whole_or_adapters and any(folder.glob("*.safetensors"))
+    _line("weights", f"{name}: {folder}" if weights_exist else f"{name}: no converted weights in {folder}; {remedy}")
+    return weights_exist
 
 
 def _extras() -> None:
@@ -120,15 +120,15 @@ def missing_by_extra(requirements: Sequence[str], extras: Sequence[str]) -> dict
 
     `requirements` are lines of a distribution's metadata; an extra that asks for nothing here is left out.
     """
-    found: dict[str, list[str]] = {}
+    missing_of: dict[str, list[str]] = {}
     for requirement in map(Requirement, requirements):
         marker = requirement.marker
         for extra in extras if marker is not None and not marker.evaluate({"extra": ""}) else ():
             if marker is not None and marker.evaluate({"extra": extra}):
-                missing = found.setdefault(extra, [])
+                missing = missing_of.setdefault(extra, [])
                 if versions.installed(requirement.name) is None:
                     missing.append(requirement.name)
-    return found
+    return missing_of
 
 
 def _line(what: str, text: str) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from emorealm_results.compare.report import _SHOWN, JUDGE_HELP, compare, load, render
+from emorealm_results.compare.report import _MOST_LISTED, JUDGE_HELP, compare, load, render
 from emorealm_results.console import output
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.command_line import Parser
@@ -20,7 +20,7 @@ def main(argv: Sequence[str]) -> int:
         "--json", type=Path, metavar="OUT", help="write everything there, each changed question included"
     )
     parser.add_argument(
-        "--show", type=int, default=_SHOWN, metavar="N", help="changed questions to print (%(default)s)"
+        "--show", type=int, default=_MOST_LISTED, metavar="N", help="changed questions to print (%(default)s)"
     )
     parser.add_argument("--judge", metavar="NAME", help=JUDGE_HELP)
     arguments = parser.parse_args(argv)

@@ -126,9 +126,9 @@ def leaves(task_dict: Mapping[Any, Any]) -> Iterator[str]:
 
 
 def _without_results(tasks: Sequence[str], results: Mapping[str, Any]) -> Iterator[str]:
-    lacking = [task for task in tasks if not results.get("results", {}).get(task)]
-    if lacking or not tasks:
-        yield f"no results of {', '.join(lacking) or 'any task'}"
+    unscored = [task for task in tasks if not results.get("results", {}).get(task)]
+    if unscored or not tasks:
+        yield f"no results of {', '.join(unscored) or 'any task'}"
     if ((results.get("usage") or {}).get("budget_exceeded")) is True:
         yield "the token budget (--max_tokens) ended it early: the results are of a part of the questions"
 
@@ -139,9 +139,9 @@ def _not_written(tasks: Sequence[str], path: Path, with_samples: bool) -> Iterat
     except Unreadable as error:
         yield f"{path} was not written ({error}); {outcome.REMEDY}"
         return
-    lacking = [task for task in tasks if task not in written]
-    if lacking:
-        yield f"{path} lacks {', '.join(lacking)}"
+    unwritten = [task for task in tasks if task not in written]
+    if unwritten:
+        yield f"{path} lacks {', '.join(unwritten)}"
     if with_samples:
         name = path.name.removesuffix("_results.json")
         unsaved = [task for task in tasks if not path.with_name(f"{name}_samples_{task}.jsonl").is_file()]

@@ -22,15 +22,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print a table for each task of a run; nothing is asked of any judge."""
     arguments = _parser().parse_args(argv)
     descriptions, current = judged.load(arguments.run_dir), settings.load()
-    named = [name.removesuffix(live.name("")) for name in arguments.judges or [current.judge_model]]
-    judged.add_cached(descriptions, current, [name for name in named if name != judged.CUES])
+    judge_models = [name.removesuffix(live.name("")) for name in arguments.judges or [current.judge_model]]
+    judged.add_cached(descriptions, current, [name for name in judge_models if name != judged.CUES])
     people = judge_agreement.read_people(arguments.human) if arguments.human else None
-    found = {task: _pairs(records, arguments, people) for task, records in descriptions.records.items()}
-    for task, pairs in found.items():
+    agreements = {task: _pairs(records, arguments, people) for task, records in descriptions.records.items()}
+    for task, pairs in agreements.items():
         print(f"# {task}\n\n{judge_agreement.render(pairs)}\n")
     print(judge_agreement.LEGEND)
     if arguments.json:
-        output.write(arguments.json, json.dumps(found, indent=2) + "\n")
+        output.write(arguments.json, json.dumps(agreements, indent=2) + "\n")
     return 0
 
 
@@ -49,10 +49,10 @@ def _pairs(
     records: Sequence[Record], arguments: argparse.Namespace, people: judge_agreement.Scores | None
 ) -> dict[str, Any]:
     """Pair of judges -> criterion -> agreement: the named judges or all, or people with each of them."""
-    found = judged.judges(records)
-    names = [name if name in found else live.name(name) for name in arguments.judges or found]
-    if unknown := [name for name in names if name not in found]:
-        stop(f"no verdicts by {', '.join(unknown)}; there are verdicts by {', '.join(found) or 'nobody'}")
+    judges = judged.judges(records)
+    names = [name if name in judges else live.name(name) for name in arguments.judges or judges]
+    if unknown := [name for name in names if name not in judges]:
+        stop(f"no verdicts by {', '.join(unknown)}; there are verdicts by {', '.join(judges) or 'nobody'}")
     scores: dict[str, judge_agreement.Scores] = {name: judge_agreement.clip_scores(records, name) for name in names}
     pairs = [(a, b) for position, a in enumerate(names) for b in names[position + 1 :]]
     if people is not None:
@@ -60,7 +60,8 @@ def _pairs(
     compared = {f"{a}, {b}": judge_agreement.compare(scores[a], scores[b]) for a, b in pairs}
     if not any(compared.values()):
         stop(
-            f"nothing to compare: there are verdicts by {', '.join(found) or 'nobody'} and the clips must be the same. "
+            f"nothing to compare: there are verdicts by {', '.join(judges) or 'nobody'} and the clips must be "
+            "the same. "
             f"Judge with a model: emorealm rescore {arguments.run_dir} --judge live --judge-model NAME; or give --human"
         )
     return compared

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from emorealm_results.console import output, progress
 from emorealm_results.leaderboard import inputs, markdown, playable, plots, ranking
-from emorealm_results.leaderboard.page import _SCRIPTS, _counted, drawn_rows, heat_rows, page_data, survey_rows, to_csv
+from emorealm_results.leaderboard.page import (
+    _SCRIPTS,
+    _count_text,
+    drawn_rows,
+    heat_rows,
+    page_data,
+    survey_rows,
+    to_csv,
+)
 from emorealm_results.leaderboard.page_media import PAGE
 from emorealm_results.leaderboard.page_options import Options
 from emorealm_results.leaderboard.rows import Row
@@ -44,8 +52,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--pairs", type=count(0), default=28, help=pairs)
     arguments = parser.parse_args(argv)
     cells = printed.load(arguments.published)
-    named = arguments.runs or [place for place in _DEFAULT if Path(place).exists()]
-    runs = inputs.read(named, printed.models(arguments.published))
+    run_paths = arguments.runs or [place for place in _DEFAULT if Path(place).exists()]
+    runs = inputs.read(run_paths, printed.models(arguments.published))
     rows = [*(row for run in runs for row in run.rows), *ranking.published_rows(cells)]
     rows += survey_rows(arguments.survey) if arguments.survey else []
     out, reading = arguments.out, arguments.reading
@@ -59,16 +67,16 @@ def main(argv: Sequence[str]) -> int:
     output.write(out / "leaderboard.md", markdown_text)
     clips = f"{len(data['clips'])} clips drawn, {len(data['played'])} played"
     size = f"{len(text.encode()) / 1e6:.1f} MB"
-    print(f"{out / PAGE}: {_counted(runs)}, {len(data['samples'])} questions, {clips}, {size}")
+    print(f"{out / PAGE}: {_count_text(runs)}, {len(data['samples'])} questions, {clips}, {size}")
     print(data["copied"], end="\n" if data["copied"] else "")
     return 0
 
 
 def _draw(rows: Sequence[Row], out: Path, reading: str) -> list[str]:
     """Draw the plots of each world that has something to show; the names of their files."""
-    drawn = []
+    file_names = []
     for mini in (False, True):
         name = f"leaderboard_yes_no{'_mini' if mini else ''}.png"
-        drawn += [name] if plots.tradeoff(drawn_rows(rows, mini, reading), out / name) else []
+        file_names += [name] if plots.tradeoff(drawn_rows(rows, mini, reading), out / name) else []
     name = "leaderboard_recall.png"
-    return drawn + ([name] if plots.heatmap(heat_rows(rows, reading), out / name) else [])
+    return file_names + ([name] if plots.heatmap(heat_rows(rows, reading), out / name) else [])

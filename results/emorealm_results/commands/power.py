@@ -29,8 +29,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--icc", type=float, help="correlation among questions of a clip (0, or the runs')")
     arguments = parser.parse_args(argv)
     design = measured(*arguments.runs) if arguments.runs else Design(arguments.accuracy / 100, arguments.correlation)
-    own = {name: getattr(arguments, name) for name in ("power", "level", "per_clip", "icc")}
-    design = Design(**vars(design) | {name: value for name, value in own.items() if value is not None})
+    given_design = {name: getattr(arguments, name) for name in ("power", "level", "per_clip", "icc")}
+    design = Design(**vars(design) | {name: value for name, value in given_design.items() if value is not None})
     _check(parser, design)
     print(_render(parser, design, arguments.difference), end="")
     return 0

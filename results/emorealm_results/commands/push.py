@@ -27,8 +27,8 @@ def main(argv: Sequence[str]) -> int:
     from emorealm_results.share import dataset, hub, model
 
     places = arguments.places
-    if gone := next((place for place in places if not place.is_dir()), None):
-        stop(f"{gone}: no such folder; name the --output_path of a run, or the folder of a training")
+    if absent := next((place for place in places if not place.is_dir()), None):
+        stop(f"{absent}: no such folder; name the --output_path of a run, or the folder of a training")
     hub.check(arguments.to, arguments.dry_run is None)
     models = [place for place in places if model.is_one(place)]
     if models and len(places) > 1:
@@ -53,14 +53,14 @@ def main(argv: Sequence[str]) -> int:
 
 
 @contextlib.contextmanager
-def _folder(named: Path | None, maker: str) -> Iterator[Path]:
+def _folder(chosen: Path | None, maker: str) -> Iterator[Path]:
     """The folder of a dry run, emptied of an earlier one; else one that is gone when the upload has ended."""
-    if named is None:
-        with tempfile.TemporaryDirectory(prefix="emorealm-push-") as made:
-            yield Path(made)
+    if chosen is None:
+        with tempfile.TemporaryDirectory(prefix="emorealm-push-") as temporary:
+            yield Path(temporary)
         return
-    files.claim(named, maker, "--dry-run")
-    for path in files.entries(named):
+    files.claim(chosen, maker, "--dry-run")
+    for path in files.entries(chosen):
         if path.name != files.MARK and path.is_file():
             path.unlink()
-    yield named
+    yield chosen

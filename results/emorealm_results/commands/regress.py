@@ -51,15 +51,15 @@ def main(argv: Sequence[str]) -> int:
         parser.error("--error-rate lies between 0 and 50 (percent), --power is at least 50 and below 100 (percent)")
     rule = Rule(tolerances, arguments.error_rate / 100, arguments.power / 100, arguments.exact)
     baseline, run, by = load(arguments.baseline, arguments.run, arguments.judge)
-    found = pairs.pair(baseline, run, by)
-    report = compare_pairs(found, baseline, run, arguments.reading)
+    run_pairs = pairs.pair(baseline, run, by)
+    report = compare_pairs(run_pairs, baseline, run, arguments.reading)
     check_comparable(baseline, run, report, arguments.asked_otherwise)
-    verdicts = decide(report, found, rule)
-    judged = {verdict.score for verdict in verdicts if verdict.outcome != REPORTED}
-    if not judged:
+    verdicts = decide(report, run_pairs, rule)
+    tested_scores = {verdict.score for verdict in verdicts if verdict.outcome != REPORTED}
+    if not tested_scores:
         stop(f"{run.folder}: only floors, which are never judged; name runs of full tasks")
-    if unknown := set(tolerances) - {""} - judged:
-        parser.error(f"--tolerance names {', '.join(sorted(unknown))}; judged are {', '.join(sorted(judged))}")
+    if unknown := set(tolerances) - {""} - tested_scores:
+        parser.error(f"--tolerance names {', '.join(sorted(unknown))}; judged are {', '.join(sorted(tested_scores))}")
     if arguments.junit:
         output.write(arguments.junit, junit(verdicts))
     if arguments.markdown:

@@ -40,11 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = _judge(run.descriptions, current, arguments.judge)
     words = words_of(lexicon.read(arguments.lexicon)) if arguments.lexicon else None
     bootstrap = scores.Bootstrap(arguments.resamples, arguments.seed, arguments.level)
-    scored = report(run, bootstrap, words)
+    run_report = report(run, bootstrap, words)
     if arguments.json is None:
-        print(narrow.render({arguments.run_dir.resolve().name: scored}), end="")
+        print(narrow.render({arguments.run_dir.resolve().name: run_report}), end="")
     else:
-        text = json.dumps(scored, indent=2, ensure_ascii=False) + "\n"
+        text = json.dumps(run_report, indent=2, ensure_ascii=False) + "\n"
         if str(arguments.json) == "-":
             print(text, end="")
         else:
@@ -65,7 +65,11 @@ def _judge(descriptions: judged.Descriptions, current: settings.Settings, mode: 
         return 2
     name = live.name(current.judge_model)
     waits = (unjudged(records, name) for records in descriptions.records.values())
-    return NOT_FINISHED if mode == "batch" and any(lacks > MOST_UNJUDGED * of for lacks, of in waits) else 0
+    return (
+        NOT_FINISHED
+        if mode == "batch" and any(unjudged_count > MOST_UNJUDGED * of for unjudged_count, of in waits)
+        else 0
+    )
 
 
 def _parser() -> Parser:

@@ -19,21 +19,21 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--reading", choices=record.READINGS, default="strict")
     parser.add_argument("--out", type=Path, help="Markdown to write (default: beside the record); the figure beside it")
     arguments = parser.parse_args(argv)
-    found = record.read(arguments.study)
-    if found is None or not found["runs"]:
+    study_record = record.read(arguments.study)
+    if study_record is None or not study_record["runs"]:
         stop(f"{arguments.study}: holds no finished run; `avem-train study mini` makes them")
     out = arguments.out or arguments.study.with_suffix(".md")
     figure = out.with_name(f"{out.stem}_sweeps.png")
-    scored = Scored(found, arguments.reading)
-    drawn = "sweeps" in found["sections"] and _draw(scored, figure)
-    text = render(scored, figure.name if drawn else "")
+    study_scores = Scored(study_record, arguments.reading)
+    has_figure = "sweeps" in study_record["sections"] and _draw(study_scores, figure)
+    text = render(study_scores, figure.name if has_figure else "")
     output.write(out, text)
     print(text, end="")
     return 0
 
 
-def _draw(scored: Scored, path: Path) -> bool:
+def _draw(study_scores: Scored, path: Path) -> bool:
     from emorealm_results.study import plots
 
-    points = [(row, scored.row(row, "full")) for row in scores.rows(scored.study, "sweeps") if row.axis]
+    points = [(row, study_scores.row(row, "full")) for row in scores.rows(study_scores.study, "sweeps") if row.axis]
     return plots.sweeps(points, path)

@@ -43,8 +43,8 @@ def _parser() -> Parser:
     exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
     where = "the folder that the clips lie below (default: that of the file; of questions: videos beside it)"
     exporting.add_argument("--clips", type=Path, metavar="DIR", help=where)
-    spoken = "clip or id -> subtitle, beside the field subtitle of captions and questions"
-    exporting.add_argument("--subtitles", type=Path, metavar="JSON", help=spoken)
+    subtitles_help = "clip or id -> subtitle, beside the field subtitle of captions and questions"
+    exporting.add_argument("--subtitles", type=Path, metavar="JSON", help=subtitles_help)
     checks = "attention checks a page (1 for captions, else as many as --check-questions has, 2 at most)"
     exporting.add_argument("--checks", type=count(0), help=checks)
     exporting.add_argument("--seed", type=count(0), default=0)
@@ -55,9 +55,9 @@ def _parser() -> Parser:
     questions = exporting.add_argument_group("questions and preference data")
     questions.add_argument("--per-page", type=count(), help="questions a page (20); each stands on one page")
     questions.add_argument("--sample", type=count(), help="how many to verify, drawn by the seed (all)")
-    known = "verified questions, in EmoReAlM's layout, clips as of --questions"
-    questions.add_argument("--check-questions", type=Path, metavar="JSON", help=f"attention checks: {known}")
-    questions.add_argument("--pretest", type=Path, metavar="JSON", help=f"what every page starts with: {known}")
+    pretest_help = "verified questions, in EmoReAlM's layout, clips as of --questions"
+    questions.add_argument("--check-questions", type=Path, metavar="JSON", help=f"attention checks: {pretest_help}")
+    questions.add_argument("--pretest", type=Path, metavar="JSON", help=f"what every page starts with: {pretest_help}")
     prefix = "write Label Studio's tasks and configuration too; PREFIX and a clip's path are its address there"
     questions.add_argument("--label-studio", metavar="PREFIX", help=prefix)
     counting = verbs.add_parser("tally", help="the participants' files -> the table")
@@ -75,9 +75,9 @@ def _parser() -> Parser:
 
 def _export(arguments: argparse.Namespace) -> int:
     unread = _FOR_QUESTIONS if arguments.captions else _FOR_CAPTIONS
-    if given := [option for name, option in unread.items() if getattr(arguments, name) is not None]:
+    if misplaced := [option for name, option in unread.items() if getattr(arguments, name) is not None]:
         kind = "--captions" if arguments.captions else "--questions or --preferences"
-        stop(f"{given[0]} has no meaning with {kind}; leave it out (see emorealm survey export --help)")
+        stop(f"{misplaced[0]} has no meaning with {kind}; leave it out (see emorealm survey export --help)")
     exported = _preference(arguments) if arguments.captions else _verification(arguments)
     further = {}
     if arguments.label_studio is not None:
@@ -118,19 +118,19 @@ def _verification(arguments: argparse.Namespace) -> study.Study:
 def _folder(arguments: argparse.Namespace) -> Path:
     """The folder that the clips of questions or preference data lie below."""
     beside: Path = (arguments.questions or arguments.preferences).parent
-    named: Path | None = arguments.clips
-    return named or (beside / "videos" if arguments.questions else beside)
+    clips_folder: Path | None = arguments.clips
+    return clips_folder or (beside / "videos" if arguments.questions else beside)
 
 
 def _tally(arguments: argparse.Namespace) -> int:
     key = answers.load_key(arguments.key)
-    given = answers.read(arguments.answers, key, arguments.key)
+    study_answers = answers.read(arguments.answers, key, arguments.key)
     if key["kind"] == "preference":
-        report = preference.tally(key, given, arguments.max_failed)
+        report = preference.tally(key, study_answers, arguments.max_failed)
         text = preference.render(report)
     else:
         report = annotator_agreement.tally(
-            key, given, arguments.max_failed, arguments.pretest_right, arguments.annotators
+            key, study_answers, arguments.max_failed, arguments.pretest_right, arguments.annotators
         )
         text = annotator_agreement.render(report)
     print(text, end="")

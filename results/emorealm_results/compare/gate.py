@@ -20,7 +20,7 @@ from emorealm_tasks.metrics import intervals
 
 _LESS_IS_BETTER = ("unparsed_rate",)
 _NOT_JUDGED = ("yes_rate",)
-_SHOWN = 20
+_MOST_LISTED = 20
 REGRESSED, UNDECIDED, PASSED, REPORTED = "regressed", "undecided", "passed", "reported"
 _MARKS = {REGRESSED: "REGRESSED", UNDECIDED: "cannot be said", PASSED: "", REPORTED: ""}
 
@@ -73,28 +73,28 @@ class Decision:
     def message(self) -> str:
         """One line that says what fell, by how much, and how many answers flipped."""
         tested = "" if self.p is None else f", p = {self.p:.3g} over all judged scores"
-        said = (
+        loss = (
             f"{self.task}: {self.score} went from {self.baseline:.2f} to {self.value:.2f}, worse by {self.fell:.2f} "
             f"[{self.low:.2f}, {self.high:.2f}], tolerance {self.tolerance:g}{tested}{self.flips}"
         )
         if self.outcome != UNDECIDED:
-            return said
-        return f"{said}; a loss is found from {self.found_from:.2f} on, so one of {self.tolerance:g} may be missed"
+            return loss
+        return f"{loss}; a loss is found from {self.found_from:.2f} on, so one of {self.tolerance:g} may be missed"
 
 
-def decide(report: Mapping[str, Any], found: Sequence[pairs.Pair], rule: Rule) -> list[Decision]:
+def decide(report: Mapping[str, Any], run_pairs: Sequence[pairs.Pair], rule: Rule) -> list[Decision]:
     """A verdict for each score of :func:`emorealm_results.compare.report.compare_pairs`, made of the tasks ``found``.
 
     A judged score that was defined in the baseline and no longer is counts as regressed.
     """
     verdicts = []
-    for pair in found:
+    for pair in run_pairs:
         task = report["tasks"][pair.name]
         scores = _scores(pair.part, task["scores"], rule, permutation_tests.primary(pair))
         verdicts += _verdicts(pair.name, task["scores"], scores, rule, _flips(pair.name, task, report["changes"]))
     for name, group in report["groups"].items():
         verdicts += _verdicts(name, group, _scores(name.split()[-1], group, rule, ()), rule, "")
-    return verdicts if rule.exact else _tested(verdicts, found, report["reading"], rule)
+    return verdicts if rule.exact else _tested(verdicts, run_pairs, report["reading"], rule)
 
 
 def _scores(part: str, scores: Mapping[str, Any], rule: Rule, primary: Sequence[str]) -> tuple[str, ...]:
@@ -104,9 +104,9 @@ def _scores(part: str, scores: Mapping[str, Any], rule: Rule, primary: Sequence[
     return tuple(name for name in scores if part == FULL and name not in _NOT_JUDGED)
 
 
-def _tested(verdicts: Sequence[Decision], found: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Decision]:
+def _tested(verdicts: Sequence[Decision], run_pairs: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Decision]:
     """The verdicts with the outcomes of the tests, made as one family over all that is judged."""
-    tests = {(test.task, test.score): test for pair in found for test in permutation_tests.losses(pair, reading)}
+    tests = {(test.task, test.score): test for pair in run_pairs for test in permutation_tests.losses(pair, reading)}
     places = [i for i, one in enumerate(verdicts) if one.outcome == PASSED and (one.task, one.score) in tests]
     chances, froms = [], []
     for one, test in ((verdicts[i], tests[verdicts[i].task, verdicts[i].score]) for i in places):
@@ -134,9 +134,11 @@ def _flips(name: str, task: Mapping[str, Any], changes: Sequence[Mapping[str, An
     return f"; {task['mcnemar']['only_first']} right answers lost, {task['mcnemar']['only_second']} gained"
 
 
-def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule: Rule, flips: str) -> list[Decision]:
+def _verdicts(
+    task: str, scores: Mapping[str, Any], judged_scores: Sequence[str], rule: Rule, flips: str
+) -> list[Decision]:
     """The scores' verdicts by tolerance alone, those to be tested as PASSED."""
-    found = []
+    decisions = []
     for score, numbers in scores.items():
         if numbers["first"] is None:
             continue
@@ -144,18 +146,18 @@ def _verdicts(task: str, scores: Mapping[str, Any], judged: Sequence[str], rule:
         about = (task, score, numbers["first"])
         if numbers["second"] is None:
             nan = float("nan")
-            outcome = REGRESSED if score in judged else REPORTED
-            found.append(Decision(*about, nan, nan, nan, nan, tolerance, flips, outcome))
+            outcome = REGRESSED if score in judged_scores else REPORTED
+            decisions.append(Decision(*about, nan, nan, nan, nan, tolerance, flips, outcome))
             continue
         fell, low, high = numbers["difference"], numbers["low"], numbers["high"]
         low, high = (fell, fell) if low is None else (low, high)
         if score not in _LESS_IS_BETTER:
             fell, low, high = 0 - fell, 0 - high, 0 - low  # no "-0.0"
-        outcome = PASSED if score in judged else REPORTED
+        outcome = PASSED if score in judged_scores else REPORTED
         if outcome == PASSED and rule.exact and fell > tolerance:
             outcome = REGRESSED
-        found.append(Decision(*about, numbers["second"], fell, low, high, tolerance, flips, outcome))
-    return found
+        decisions.append(Decision(*about, numbers["second"], fell, low, high, tolerance, flips, outcome))
+    return decisions
 
 
 def check_comparable(
@@ -167,54 +169,54 @@ def check_comparable(
     """
     if baseline.folder.resolve() == run.folder.resolve():
         stop(f"{run.folder}: is its own baseline; a run that failed leaves no new folder, so look at lmms-eval's log")
-    if lacking := sorted(names(baseline) - names(run)):
-        stop(f"{run.folder}: lacks {', '.join(lacking)}, which the baseline has; did the evaluation fail?")
+    if missing_tasks := sorted(names(baseline) - names(run)):
+        stop(f"{run.folder}: lacks {', '.join(missing_tasks)}, which the baseline has; did the evaluation fail?")
     for name, task in report["tasks"].items():
         if task["only_first"] or task["only_second"]:
             stop(
                 f"{run.folder}: {name} was asked {task['only_first']} question(s) less and {task['only_second']} more "
                 "than in the baseline; run both with the same data, clips and --limit"
             )
-        if found := {way: both for way, both in (task["asked"] or {}).items() if way not in accepted}:
-            flags = " ".join(f"--asked-otherwise {way}" for way in found)
+        if differences := {way: values for way, values in (task["asked"] or {}).items() if way not in accepted}:
+            flags = " ".join(f"--asked-otherwise {way}" for way in differences)
             stop(
                 f"{run.folder}: {name} was asked otherwise than in the baseline "
-                f"({request_settings.shown(found)}); ask both alike, or accept it: {flags}"
+                f"({request_settings.as_text(differences)}); ask both alike, or accept it: {flags}"
             )
 
 
 def names(run: saved.Saved) -> set[str]:
     """The tasks that a run answered."""
-    asked = {task.name for task in run.questions.tasks} if run.questions else set()
-    return asked | set(run.replies.records) | set(run.descriptions.records)
+    question_tasks = {task.name for task in run.questions.tasks} if run.questions else set()
+    return question_tasks | set(run.replies.records) | set(run.descriptions.records)
 
 
 def render(verdicts: Sequence[Decision], report: Mapping[str, Any], rule: Rule) -> str:
     """The verdicts as Markdown: the outcome first, then what is judged, the changed answers, and what is reported."""
-    judged = sorted(
+    judged_verdicts = sorted(
         (verdict for verdict in verdicts if verdict.outcome != REPORTED),
         key=lambda one: list(_MARKS).index(one.outcome),
     )
-    of = {outcome: [verdict for verdict in judged if verdict.outcome == outcome] for outcome in _MARKS}
+    of = {outcome: [verdict for verdict in judged_verdicts if verdict.outcome == outcome] for outcome in _MARKS}
     outcome = "No regression"
     if of[REGRESSED]:
-        outcome = f"{len(of[REGRESSED])} of {len(judged)} scores regressed"
+        outcome = f"{len(of[REGRESSED])} of {len(judged_verdicts)} scores regressed"
     elif of[UNDECIDED]:
-        outcome = f"Cannot be said: {len(of[UNDECIDED])} of {len(judged)} scores could have fallen unseen"
+        outcome = f"Cannot be said: {len(of[UNDECIDED])} of {len(judged_verdicts)} scores could have fallen unseen"
     head = f"# {outcome}\n\nBaseline {report['first']}, run {report['second']}, {report['reading']} reading."
     lines = [f"- {verdict.message}" for verdict in (*of[REGRESSED], *of[UNDECIDED])]
     columns = ["task", "score", "baseline", "run", "worse by [95%]"]
     rows = [["", *columns, "tolerance", "p", "found from"]]
-    for verdict in judged:
+    for verdict in judged_verdicts:
         digits = _digits(verdict, report)
         p = "–" if verdict.p is None else f"{verdict.p:.3g}"
         found_from = "–" if verdict.found_from is None else f"{verdict.found_from:.{digits}f}"
-        shown = [*_cells(verdict, report, digits), f"{verdict.tolerance:g}", p, found_from]
-        rows.append([_MARKS[verdict.outcome], *shown])
-    others = [_cells(one, report, _digits(one, report)) for one in verdicts if one.outcome == REPORTED]
+        cells = [*_cells(verdict, report, digits), f"{verdict.tolerance:g}", p, found_from]
+        rows.append([_MARKS[verdict.outcome], *cells])
+    reported_cells = [_cells(one, report, _digits(one, report)) for one in verdicts if one.outcome == REPORTED]
     blocks = [head, *asked_lines(report), *(["\n".join(lines)] if lines else []), table(rows), _about(rule)]
-    blocks += changed(report["changes"], _SHOWN)
-    blocks += ["Reported, not judged:", table([columns, *others])] if others else []
+    blocks += changed(report["changes"], _MOST_LISTED)
+    blocks += ["Reported, not judged:", table([columns, *reported_cells])] if reported_cells else []
     blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
     return "\n\n".join(blocks) + "\n"
 

@@ -78,12 +78,12 @@ def tasks(run: Saved, judge: str = "") -> dict[str, Answered]:
 
     Ends with status 2 where more of that judge's verdicts are missing than may be.
     """
-    found = questions(run)
+    all_tasks = questions(run)
     for name, replies in run.replies.records.items():
-        found.append(Answered(name, RECOGNITION, name, FULL, name, replies, recognition.read))
+        all_tasks.append(Answered(name, RECOGNITION, name, FULL, name, replies, recognition.read))
     for name, descriptions in run.descriptions.records.items():
-        found.append(Answered(name, DESCRIPTIONS, name, FULL, name, descriptions, _points_by(run, name, judge)))
-    return {task.name: task for task in found}
+        all_tasks.append(Answered(name, DESCRIPTIONS, name, FULL, name, descriptions, _points_by(run, name, judge)))
+    return {task.name: task for task in all_tasks}
 
 
 def questions(run: Saved) -> list[Answered]:
@@ -97,12 +97,12 @@ def questions(run: Saved) -> list[Answered]:
 def _points_by(run: Saved, name: str, judge: str) -> Callable[[Record], Record]:
     records = run.descriptions.records[name]
     judge = judge or judged.counting(records)
-    lacks, of = description.unjudged(records, judge)
-    if not judge or lacks > description.MOST_UNJUDGED * of:
-        known = ", ".join(judged.judges(records)) or "nobody"
-        which = f"{lacks} of {of} verdicts of {judge}" if judge else "all verdicts"
+    unjudged, of = description.unjudged(records, judge)
+    if not judge or unjudged > description.MOST_UNJUDGED * of:
+        judges = ", ".join(judged.judges(records)) or "nobody"
+        which = f"{unjudged} of {of} verdicts of {judge}" if judge else "all verdicts"
         stop(
-            f"{run.folder}: {name} lacks {which} (judged by {known}); name another with --judge, or judge with "
+            f"{run.folder}: {name} lacks {which} (judged by {judges}); name another with --judge, or judge with "
             f"emorealm rescore {run.folder} --judge live"
         )
     return lambda record: dict(record) | {"points": description.clip_scores(record, judge), "judge": judge}
@@ -114,10 +114,10 @@ def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:
     Both runs' descriptions are taken as ``judge`` scored them, "" for the judge of the first. Ends with status 2 when
     no question is in both, or when a question differs between them in more than its answer.
     """
-    ours = tasks(first, judge)
-    theirs = tasks(second, judge or _judge_of(first))
+    first_tasks = tasks(first, judge)
+    second_tasks = tasks(second, judge or _judge_of(first))
     try:
-        pairs = in_common(ours.values(), theirs.values())
+        pairs = in_common(first_tasks.values(), second_tasks.values())
     except Unlike as error:
         stop(f"{error}; they did not answer the same benchmark")
     if not pairs:
@@ -127,8 +127,8 @@ def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:
 
 def in_common(first: Iterable[Answered], second: Iterable[Answered]) -> list[Pair]:
     """The tasks of both that have questions in common. Raises Unlike where such a question is not the same in both."""
-    theirs = {task.name: task for task in second}
-    pairs = [_pair(task, theirs[task.name]) for task in first if task.name in theirs]
+    second_by_name = {task.name: task for task in second}
+    pairs = [_pair(task, second_by_name[task.name]) for task in first if task.name in second_by_name]
     return [pair for pair in pairs if pair.first]
 
 
@@ -137,38 +137,42 @@ def _judge_of(run: Saved) -> str:
 
 
 def _pair(first: Answered, second: Answered) -> Pair:
-    ours, theirs = ({record["id"]: record for record in run.records} for run in (first, second))
-    common = [identity for identity in ours if identity in theirs]
+    first_records, second_records = ({record["id"]: record for record in run.records} for run in (first, second))
+    common = [identity for identity in first_records if identity in second_records]
     for identity in common:
-        changed = [name for name in _SAME[first.kind] if ours[identity][name] != theirs[identity][name]]
+        changed = [
+            name for name in _SAME[first.kind] if first_records[identity][name] != second_records[identity][name]
+        ]
         if changed:
             raise Unlike(f"{first.name}: question {identity} differs between the runs in {', '.join(changed)}")
-    read = [(first.read(ours[identity]), second.read(theirs[identity])) for identity in common]
+    record_pairs = [(first.read(first_records[identity]), second.read(second_records[identity])) for identity in common]
     if first.kind == DESCRIPTIONS:  # the few that either run's judge left out
-        read = [both for both in read if both[0]["points"] and both[1]["points"]]
+        record_pairs = [records for records in record_pairs if records[0]["points"] and records[1]["points"]]
     return Pair(
         first.name,
         first.kind,
         first.benchmark,
         first.part,
         first.task,
-        tuple(before for before, _ in read),
-        tuple(after for _, after in read),
-        tuple(identity for identity in ours if identity not in theirs),
-        tuple(identity for identity in theirs if identity not in ours),
+        tuple(before for before, _ in record_pairs),
+        tuple(after for _, after in record_pairs),
+        tuple(identity for identity in first_records if identity not in second_records),
+        tuple(identity for identity in second_records if identity not in first_records),
     )
 
 
 def right(record: Record, reading: str) -> bool:
     """Whether a record of QUESTIONS or RECOGNITION counts as answered rightly in a reading."""
-    read = record[reading if reading in record else "official"]
-    return read if isinstance(read, bool) else read == record["gold"]
+    answer = record[reading if reading in record else "official"]
+    return answer if isinstance(answer, bool) else answer == record["gold"]
 
 
 def task_differences(pair: Pair, reading: str, level: float = intervals.LEVEL) -> dict[str, Difference]:
     """The difference of each score of the pair's task, by name; percent, or points where it is of descriptions."""
-    (names, before), (_, after) = (score_function(pair.kind, rows, reading) for rows in (pair.first, pair.second))
-    return _differences(names, pair.first, before, after, level)
+    (names, first_scores), (_, second_scores) = (
+        score_function(pair.kind, rows, reading) for rows in (pair.first, pair.second)
+    )
+    return _differences(names, pair.first, first_scores, second_scores, level)
 
 
 def score_names(pair: Pair) -> tuple[str, ...]:
@@ -183,8 +187,8 @@ def score_function(kind: str, records: Sequence[Record], reading: str) -> tuple[
         points = np.column_stack([points, points.mean(axis=1)])
         return (*CRITERIA, "mean"), lambda weights: weights @ points / weights.sum(axis=1, keepdims=True)
     if kind == RECOGNITION:
-        known = reading if reading in recognition_metrics.READINGS else "official"
-        scores = recognition_metrics.score_function(records, known)
+        known_reading = reading if reading in recognition_metrics.READINGS else "official"
+        scores = recognition_metrics.score_function(records, known_reading)
     else:
         scores = metrics.score_function(records, reading)
     return with_rate(*scores, records)
@@ -194,22 +198,28 @@ def group_differences(pairs: Sequence[Pair], reading: str, level: float = interv
     """The difference of each score of :func:`metrics.group_scores`; clips are drawn jointly over the tasks."""
     first = [row for pair in pairs for row in pair.first]
     second = [row for pair in pairs for row in pair.second]
-    (names, before), (_, after) = (metrics.group_function(rows, reading) for rows in (first, second))
-    return _differences(names, first, before, after, level)
+    (names, first_scores), (_, second_scores) = (metrics.group_function(rows, reading) for rows in (first, second))
+    return _differences(names, first, first_scores, second_scores, level)
 
 
 def _differences(
-    names: Sequence[str], records: Sequence[Record], before: ScoreFunction, after: ScoreFunction, level: float
+    names: Sequence[str],
+    records: Sequence[Record],
+    first_scores: ScoreFunction,
+    second_scores: ScoreFunction,
+    level: float,
 ) -> dict[str, Difference]:
     ones = np.ones((1, len(records)))
-    values = zip(before(ones)[0], after(ones)[0], strict=True)
-    bounds = intervals.clip_bootstraps(records, lambda weights: after(weights) - before(weights), level=level)
-    found = {}
+    values = zip(first_scores(ones)[0], second_scores(ones)[0], strict=True)
+    bounds = intervals.clip_bootstraps(
+        records, lambda weights: second_scores(weights) - first_scores(weights), level=level
+    )
+    differences = {}
     for name, (first, second), (low, high) in zip(names, values, bounds, strict=True):
         numbers = {"first": first, "second": second, "difference": second - first}
         plain = {key: None if np.isnan(value) else float(value) for key, value in numbers.items()}
-        found[name] = plain | {"low": low, "high": high}
-    return found
+        differences[name] = plain | {"low": low, "high": high}
+    return differences
 
 
 def mcnemar(first: Iterable[bool], second: Iterable[bool]) -> dict[str, float | int]:
@@ -218,9 +228,9 @@ def mcnemar(first: Iterable[bool], second: Iterable[bool]) -> dict[str, float | 
     ``only_first`` and ``only_second`` count the questions that one run alone got right, ``p`` is the two-sided
     binomial probability of a split at least as uneven; 1 without any. It takes questions as independent.
     """
-    both = list(zip(first, second, strict=True))
-    only_first = sum(a and not b for a, b in both)
-    only_second = sum(b and not a for a, b in both)
+    answer_pairs = list(zip(first, second, strict=True))
+    only_first = sum(a and not b for a, b in answer_pairs)
+    only_second = sum(b and not a for a, b in answer_pairs)
     flips = only_first + only_second
     from scipy.stats import binomtest  # half a second to import
 
@@ -233,27 +243,29 @@ def changes(pair: Pair, reading: str) -> list[dict[str, Any]]:
 
     Of descriptions, where nothing is right: "gained" and "lost" when the mean of the judge's scores rose or fell.
     """
-    found = []
-    for before, after in zip(pair.first, pair.second, strict=True):
-        was, now = _standing(pair, before, reading), _standing(pair, after, reading)
-        shown = [_shown(pair, record) for record in (before, after)]
-        if was == now and shown[0] == shown[1]:
+    changed = []
+    for first, second in zip(pair.first, pair.second, strict=True):
+        first_standing, second_standing = _standing(pair, first, reading), _standing(pair, second, reading)
+        answers = [_answer_text(pair, record) for record in (first, second)]
+        if first_standing == second_standing and answers[0] == answers[1]:
             continue
-        found.append(
+        changed.append(
             {
-                "change": "other answer" if was == now else ("gained" if now > was else "lost"),
+                "change": "other answer"
+                if first_standing == second_standing
+                else ("gained" if second_standing > first_standing else "lost"),
                 "task": pair.name,
-                "id": before["id"],
-                "clip": before["clip"],
-                "subtask": before.get("subtask", ""),
-                "gold": before.get("gold", ""),
-                "first": shown[0],
-                "second": shown[1],
-                "first_raw": before["raw"],
-                "second_raw": after["raw"],
+                "id": first["id"],
+                "clip": first["clip"],
+                "subtask": first.get("subtask", ""),
+                "gold": first.get("gold", ""),
+                "first": answers[0],
+                "second": answers[1],
+                "first_raw": first["raw"],
+                "second_raw": second["raw"],
             }
         )
-    return found
+    return changed
 
 
 def _standing(pair: Pair, record: Record, reading: str) -> float:
@@ -261,5 +273,5 @@ def _standing(pair: Pair, record: Record, reading: str) -> float:
     return float(np.mean(list(record["points"].values()))) if pair.kind == DESCRIPTIONS else right(record, reading)
 
 
-def _shown(pair: Pair, record: Record) -> str:
+def _answer_text(pair: Pair, record: Record) -> str:
     return f"{_standing(pair, record, ''):.2f} points" if pair.kind == DESCRIPTIONS else record["strict"]

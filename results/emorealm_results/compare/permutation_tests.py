@@ -49,8 +49,8 @@ def primary(pair: pairs.Pair) -> tuple[str, ...]:
         return ()
     if pair.kind == pairs.RECOGNITION and pair.name.startswith(_BY_F1):
         return ("weighted_f1",)
-    there = pairs.score_names(pair)
-    return tuple(name for name in _PRIMARY[pair.kind] if name in there)
+    defined = pairs.score_names(pair)
+    return tuple(name for name in _PRIMARY[pair.kind] if name in defined)
 
 
 def losses(pair: pairs.Pair, reading: str, resamples: int = RESAMPLES) -> list[Loss]:
@@ -65,9 +65,9 @@ def p_of_loss(pair: pairs.Pair, score: str, reading: str, resamples: int = RESAM
     counts_all = pair.kind == pairs.QUESTIONS or reading == "strict"  # the official reading drops replies
     if score == _SHARES.get(pair.kind) and counts_all:
         sums: dict[str, int] = {}
-        for before, after in zip(pair.first, pair.second, strict=True):
-            lost = int(pairs.right(before, reading)) - int(pairs.right(after, reading))
-            sums[before["clip"]] = sums.get(before["clip"], 0) + lost
+        for first, second in zip(pair.first, pair.second, strict=True):
+            loss = int(pairs.right(first, reading)) - int(pairs.right(second, reading))
+            sums[first["clip"]] = sums.get(first["clip"], 0) + loss
         return sign_flip_p(list(sums.values()))
     return _swap_p(pair, score, reading, resamples)
 
@@ -105,21 +105,21 @@ def _swap_p(pair: pairs.Pair, score: str, reading: str, resamples: int) -> float
     clip_of = np.array([place.get(record["clip"], len(differ)) for record in records])
     in_second = np.arange(len(records)) >= len(pair.first)
 
-    def fell(ours: Array, theirs: Array, axis: int = -1) -> Array:
+    def loss(first_source: Array, second_source: Array, axis: int = -1) -> Array:
         """Each of shape (..., clips): whose answers are taken for the first and for the second run, 0 or 1."""
         values = []
-        for whose in (ours, theirs):
+        for whose in (first_source, second_source):
             rows = whose.reshape(-1, len(differ))
             rows = np.column_stack([rows, np.zeros(len(rows))])  # where nothing differs, the first run's stand for both
             values.append(function((rows[:, clip_of] == in_second).astype(float))[:, column])
-        found: Array = (values[0] - values[1]).reshape(ours.shape[:-1])
-        return found
+        difference: Array = (values[0] - values[1]).reshape(first_source.shape[:-1])
+        return difference
 
     from scipy.stats import permutation_test
 
-    tested = permutation_test(
+    result = permutation_test(
         (np.zeros(len(differ)), np.ones(len(differ))),
-        fell,
+        loss,
         permutation_type="samples",
         vectorized=True,
         n_resamples=resamples,
@@ -128,19 +128,21 @@ def _swap_p(pair: pairs.Pair, score: str, reading: str, resamples: int) -> float
         axis=-1,
         rng=np.random.default_rng(SEED),
     )
-    return float(tested.pvalue)
+    return float(result.pvalue)
 
 
-def _differ(pair: pairs.Pair, before: pairs.Record, after: pairs.Record) -> bool:
-    read = ("points",) if pair.kind == pairs.DESCRIPTIONS else ("strict", "official", "official_lenient", "error")
-    return any(before.get(name) != after.get(name) for name in read)
+def _differ(pair: pairs.Pair, first: pairs.Record, second: pairs.Record) -> bool:
+    answer_keys = (
+        ("points",) if pair.kind == pairs.DESCRIPTIONS else ("strict", "official", "official_lenient", "error")
+    )
+    return any(first.get(name) != second.get(name) for name in answer_keys)
 
 
-def p_beyond(fell: float, error: float, tolerance: float) -> float:
+def p_beyond(loss: float, error: float, tolerance: float) -> float:
     """One-sided p of a loss above ``tolerance``: normal, with the standard error of the difference over clips."""
     from scipy.stats import norm
 
-    return float(norm.sf((fell - tolerance) / error)) if error > 0 else float(fell <= tolerance)
+    return float(norm.sf((loss - tolerance) / error)) if error > 0 else float(loss <= tolerance)
 
 
 def holm(chances: Sequence[float]) -> list[float]:

@@ -88,18 +88,18 @@ def measured(first: Path, second: Path) -> Design:
     Of full tasks only: floors are other experiments. ``per_clip`` is m = sum(m_c^2) / sum(m_c) over clips of m_c
     questions; ``icc`` that of the questions' differences, (design effect - 1) / (m - 1) between 0 and 1 (Kish 1965).
     """
-    found = [pair for pair in pairs.pair(saved.load(first), saved.load(second)) if pair.part == FULL]
-    found = [pair for pair in found if pair.kind != pairs.DESCRIPTIONS]
-    if not found:
+    run_pairs = [pair for pair in pairs.pair(saved.load(first), saved.load(second)) if pair.part == FULL]
+    run_pairs = [pair for pair in run_pairs if pair.kind != pairs.DESCRIPTIONS]
+    if not run_pairs:
         stop(
             f"{first}, {second}: only floors or descriptions, in which nothing is right or wrong; name runs of full "
             "tasks"
         )
-    a = np.array([pairs.right(record, "strict") for pair in found for record in pair.first], dtype=float)
-    b = np.array([pairs.right(record, "strict") for pair in found for record in pair.second], dtype=float)
+    a = np.array([pairs.right(record, "strict") for pair in run_pairs for record in pair.first], dtype=float)
+    b = np.array([pairs.right(record, "strict") for pair in run_pairs for record in pair.second], dtype=float)
     if a.std() == 0 or b.std() == 0:
         stop(f"{first}, {second}: one of the runs is always right or always wrong, so no correlation can be measured")
-    clips = [record["clip"] for pair in found for record in pair.first]
+    clips = [record["clip"] for pair in run_pairs for record in pair.first]
     sizes = np.unique(clips, return_counts=True)[1]
     per_clip = float((sizes**2).sum() / sizes.sum())
     icc = 0.0 if per_clip == 1 else (intervals.design_effect(b - a, clips) - 1) / (per_clip - 1)

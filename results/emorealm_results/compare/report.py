@@ -14,7 +14,7 @@ from emorealm_tasks import settings
 from emorealm_tasks.judge.live import name as judge_name
 from emorealm_tasks.metrics import TASKS, description, intervals
 
-_SHOWN = 20
+_MOST_LISTED = 20
 _TESTED = ("accuracy", "war")
 """The scores that McNemar's test is about: shares of right answers."""
 _AVERAGES = {"uar": "UAR", "war": "WAR", "weighted_f1": "F1"}
@@ -31,13 +31,15 @@ def compare(first: saved.Saved, second: saved.Saved, reading: str, judge: str = 
     return compare_pairs(pairs.pair(first, second, judge), first, second, reading)
 
 
-def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved.Saved, reading: str) -> dict[str, Any]:
+def compare_pairs(
+    run_pairs: Sequence[pairs.Pair], first: saved.Saved, second: saved.Saved, reading: str
+) -> dict[str, Any]:
     """:func:`compare` of the runs' tasks as :func:`pairs.pair` has them."""
     tasks, groups = {}, {}
-    asked = request_settings.compared(first, second, [pair.name for pair in found])
-    asked = builds.added(asked, first, second)
-    for pair in found:
-        described = pair.kind == pairs.DESCRIPTIONS
+    differences = request_settings.compared(first, second, [pair.name for pair in run_pairs])
+    differences = builds.added(differences, first, second)
+    for pair in run_pairs:
+        is_description = pair.kind == pairs.DESCRIPTIONS
         tasks[pair.name] = {
             "kind": pair.kind,
             "n": len(pair.first),
@@ -45,14 +47,14 @@ def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved
             "only_first": len(pair.only_first),
             "only_second": len(pair.only_second),
             "scores": pairs.task_differences(pair, reading),
-            "mcnemar": None if described else _mcnemar(pair, reading),
-            "judge": pair.first[0]["judge"] if described else None,
-            "asked": asked[pair.name],
+            "mcnemar": None if is_description else _mcnemar(pair, reading),
+            "judge": pair.first[0]["judge"] if is_description else None,
+            "asked": differences[pair.name],
         }
-    for (benchmark, part), members in groupby(found, lambda pair: (pair.benchmark, pair.part)):
-        together = list(members)
-        if [pair.task for pair in together] == list(TASKS):
-            groups[f"{benchmark} {part}"] = pairs.group_differences(together, reading)
+    for (benchmark, part), members in groupby(run_pairs, lambda pair: (pair.benchmark, pair.part)):
+        group_pairs = list(members)
+        if [pair.task for pair in group_pairs] == list(TASKS):
+            groups[f"{benchmark} {part}"] = pairs.group_differences(group_pairs, reading)
     return {
         "first": str(first.folder),
         "second": str(second.folder),
@@ -60,7 +62,7 @@ def compare_pairs(found: Sequence[pairs.Pair], first: saved.Saved, second: saved
         "interval": {"level": intervals.LEVEL, "resamples": intervals.RESAMPLES, "seed": intervals.SEED},
         "tasks": tasks,
         "groups": groups,
-        "changes": [change for pair in found for change in pairs.changes(pair, reading)],
+        "changes": [change for pair in run_pairs for change in pairs.changes(pair, reading)],
     }
 
 
@@ -68,13 +70,13 @@ def _mcnemar(pair: pairs.Pair, reading: str) -> dict[str, float | int]:
     return pairs.mcnemar(*([pairs.right(record, reading) for record in rows] for rows in (pair.first, pair.second)))
 
 
-def render(report: Mapping[str, Any], shown: int = _SHOWN) -> str:
+def render(report: Mapping[str, Any], most: int = _MOST_LISTED) -> str:
     """The report as Markdown, with the first changed questions."""
     blocks = [f"# {report['first']} (first), {report['second']} (second), {report['reading']} reading"]
     blocks += [*asked_lines(report), table([head(report), *(line.cells for line in lines(report))])]
     blocks += [*left_out(report), method(report)]
     blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]
-    return "\n\n".join([*blocks, *changed(report["changes"], shown)]) + "\n"
+    return "\n\n".join([*blocks, *changed(report["changes"], most)]) + "\n"
 
 
 class Line(NamedTuple):
@@ -87,13 +89,13 @@ class Line(NamedTuple):
 
 def head(report: Mapping[str, Any]) -> list[str]:
     """The headings above the cells of :func:`lines`."""
-    named = ["task", "questions / clips", "score", "first", "second", f"difference [{_level(report)}]"]
-    return [*named, "only first", "only second", "McNemar p"]
+    headings = ["task", "questions / clips", "score", "first", "second", f"difference [{_level(report)}]"]
+    return [*headings, "only first", "only second", "McNemar p"]
 
 
 def lines(report: Mapping[str, Any]) -> list[Line]:
     """Every score of both runs, its difference, and McNemar's test beside the shares of right answers."""
-    found = []
+    all_lines = []
     for name, task in report["tasks"].items():
         for place, (score, numbers) in enumerate(task["scores"].items()):
             about = ["", ""] if place else [name, f"{task['n']} / {task['n_clips']}"]
@@ -101,11 +103,11 @@ def lines(report: Mapping[str, Any]) -> list[Line]:
             flips = ["", "", ""] if tested is None else [str(tested["only_first"]), str(tested["only_second"])]
             flips += [] if tested is None else [f"{tested['p']:.3g}"]
             cells = _numbers(numbers, 2 if task["kind"] == pairs.DESCRIPTIONS else 1)
-            found.append(Line(name, score, [*about, score_name(task["kind"], score), *cells, *flips]))
+            all_lines.append(Line(name, score, [*about, score_name(task["kind"], score), *cells, *flips]))
     for name, group in report["groups"].items():
         for score, numbers in group.items():
-            found.append(Line(name, score, [name, "", GROUP_COLUMNS[score], *_numbers(numbers, 1), "", "", ""]))
-    return found
+            all_lines.append(Line(name, score, [name, "", GROUP_COLUMNS[score], *_numbers(numbers, 1), "", "", ""]))
+    return all_lines
 
 
 def left_out(report: Mapping[str, Any]) -> list[str]:
@@ -153,18 +155,18 @@ def counted(changes: Sequence[Mapping[str, Any]]) -> str:
     return f"Changed answers: {', '.join(counts)}."
 
 
-def changed(changes: Sequence[Mapping[str, Any]], shown: int) -> list[str]:
+def changed(changes: Sequence[Mapping[str, Any]], most: int) -> list[str]:
     """How many questions changed, and the first of them, as blocks of Markdown."""
     blocks = [counted(changes)]
     if changes:
         rows = [["change", "task", "question", "clip", "gold", "first", "second"]]
         fields = ("change", "task", "id", "clip", "gold")
-        for change in changes[:shown]:
+        for change in changes[:most]:
             answers = [change[key] or "none" for key in ("first", "second")]
             rows.append([*(str(change[field]) for field in fields), *answers])
         blocks.append(table(rows))
-    if len(changes) > shown:
-        blocks.append(f"... and {len(changes) - shown} more.")
+    if len(changes) > most:
+        blocks.append(f"... and {len(changes) - most} more.")
     return blocks
 
 
@@ -176,8 +178,8 @@ def load(first: Path, second: Path, judge: str | None) -> tuple[saved.Saved, sav
     runs = saved.load(first), saved.load(second)
     if not judge:
         return *runs, ""
-    every = [records for run in runs for records in run.descriptions.records.values()]
-    if judge in {name for records in every for name in descriptions.judges(records)}:
+    all_descriptions = [records for run in runs for records in run.descriptions.records.values()]
+    if judge in {name for records in all_descriptions for name in descriptions.judges(records)}:
         return *runs, judge
     model = judge.removesuffix(judge_name(""))
     for run in runs:

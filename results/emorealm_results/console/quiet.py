@@ -42,9 +42,9 @@ def table(results: Mapping[str, Any]) -> str:
             if place is None:
                 return ""
             low, high = (of_task.get(_BOUNDS[place].format(end)) for end in ("low", "high"))
-            bounds = "" if low is None or high is None else f"[{_shown(low)}, {_shown(high)}]"
-            others = [_shown(of_task.get(key)) for key in ("accuracy_strict", "unparsed_rate")]
-            rows.append([name, _shown(of_task[_MAIN[place]]), bounds, *others])
+            bounds = "" if low is None or high is None else f"[{_cell(low)}, {_cell(high)}]"
+            rates = [_cell(of_task.get(key)) for key in ("accuracy_strict", "unparsed_rate")]
+            rows.append([name, _cell(of_task[_MAIN[place]]), bounds, *rates])
     if not any(row[2] for row in rows[1:]):  # groups alone: their intervals need the samples
         rows = [[*row[:2], *row[3:]] for row in rows]
     return terminal.table("", rows).rstrip() if len(rows) > 1 else ""
@@ -54,5 +54,5 @@ def _values(scores: Mapping[str, Any]) -> dict[str, Any]:
     return {key.partition(",")[0]: value for key, value in scores.items()}
 
 
-def _shown(value: Any) -> str:
+def _cell(value: Any) -> str:
     return f"{value:.1f}" if isinstance(value, int | float) else ""

@@ -11,19 +11,19 @@ WIDTH = 80
 
 def table(title: str, rows: Sequence[Sequence[str]]) -> str:
     """The first row is the head, the first column words, all others numbers; ends in a newline. At most WIDTH wide."""
-    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    made.padding = (0, 1, 0, 0)
+    rich_table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    rich_table.padding = (0, 1, 0, 0)
     for place, head in enumerate(rows[0]):
-        made.add_column(head, justify="right" if place else "left", overflow="fold")
+        rich_table.add_column(head, justify="right" if place else "left", overflow="fold")
     for row in rows[1:]:
-        made.add_row(*row)
-    return (text(title) if title else "") + text(made)
+        rich_table.add_row(*row)
+    return (text(title) if title else "") + text(rich_table)
 
 
-def text(shown: Table | str) -> str:
+def text(content: Table | str) -> str:
     """What a console shows, with broken lines where it is wider than WIDTH; no line ends in spaces."""
     console = Console(width=WIDTH, markup=False, highlight=False, no_color=True, emoji=False)
     with console.capture() as capture:
-        console.print(shown)
+        console.print(content)
     lines = [line.rstrip() for line in capture.get().splitlines()]
     return "\n".join(line for line in lines if line) + "\n"

@@ -22,36 +22,46 @@ _RESCORED = {"benchmarks", "recognition", "descriptions"}
 _MINI = "emorealm_mini"
 
 
-def read(named: Sequence[str], models: list[Model]) -> list[Measured]:
+def read(arguments: Sequence[str], models: list[Model]) -> list[Measured]:
     """Everything named, in order, as ``PLACE`` or ``NAME=PLACE``; a name that comes twice gets a number.
 
     A place is a run's folder, a folder of such folders, or a JSON that `emorealm rescore --json` or `avem-train study`
     wrote. The rows of a study have names of their own, after its file's where that is not "study". Stops at the first
     place that is none of these.
     """
-    found: list[Measured] = []
+    measured_runs: list[Measured] = []
     studied: dict[int, set[Any]] = {}
-    for text in named:
+    for text in arguments:
         progress.step(f"reads {text}")
         name, _, place = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
         path = Path(place)
         content = _json(path) if path.is_file() else {}
         if set(content) >= set(study_record.PARTS):
-            rows = study_rows.read(path, content, name or path.stem.removeprefix("study").strip("_"), len(found))
-            studied |= dict.fromkeys(range(len(found), len(found) + len(rows)), study_rows.asked(content))
-            found += rows
+            rows = study_rows.read(
+                path, content, name or path.stem.removeprefix("study").strip("_"), len(measured_runs)
+            )
+            studied |= dict.fromkeys(
+                range(len(measured_runs), len(measured_runs) + len(rows)), study_rows.asked(content)
+            )
+            measured_runs += rows
         elif content:
-            found.append(
-                leaderboard_rows.read_rescored(path, content, _free(name or path.stem, found), len(found), models)
+            measured_runs.append(
+                leaderboard_rows.read_rescored(
+                    path, content, _unused_name(name or path.stem, measured_runs), len(measured_runs), models
+                )
             )
         else:
-            for own, folder in runs(path):
+            for run_name, folder in runs(path):
                 progress.step(f"scores {folder}")
-                found.append(leaderboard_rows.read(folder, _free(name or own, found), len(found), models))
-    _mark_other_questions(found, studied)
-    _note_other_asking(found)
-    other_builds.mark(found)
-    return found
+                measured_runs.append(
+                    leaderboard_rows.read(
+                        folder, _unused_name(name or run_name, measured_runs), len(measured_runs), models
+                    )
+                )
+    _mark_other_questions(measured_runs, studied)
+    _note_other_asking(measured_runs)
+    other_builds.mark(measured_runs)
+    return measured_runs
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -70,9 +80,9 @@ def runs(place: Path) -> Iterator[tuple[str, Path]]:
         yield place.resolve().name, place
         return
     outputs = [_output(home) for home in homes]
-    alone = Counter(outputs)
+    runs_in = Counter(outputs)
     for home, output in zip(homes, outputs, strict=True):
-        folder = output if alone[output] == 1 else home  # several models may have been given one --output_path
+        folder = output if runs_in[output] == 1 else home  # several models may have been given one --output_path
         yield str(folder.relative_to(place)) if folder != place else place.resolve().name, folder
     for folder in sorted(place.iterdir()):
         if folder.is_dir() and not any(home.is_relative_to(folder) for home in homes):
@@ -85,38 +95,38 @@ def _output(home: Path) -> Path:
     return home.parent if home.name == header["model_folder"] else home
 
 
-def _free(name: str, found: Sequence[Measured]) -> str:
-    taken = sum(run.about["name"].rpartition(" #")[0] == name or run.about["name"] == name for run in found)
-    return f"{name} #{taken + 1}" if taken else name
+def _unused_name(name: str, runs: Sequence[Measured]) -> str:
+    same_name = sum(run.about["name"].rpartition(" #")[0] == name or run.about["name"] == name for run in runs)
+    return f"{name} #{same_name + 1}" if same_name else name
 
 
-def _mark_other_questions(found: Sequence[Measured], studied: dict[int, set[Any]]) -> None:
+def _mark_other_questions(runs: Sequence[Measured], study_questions: dict[int, set[Any]]) -> None:
     """Keep a study's rows out of the ranking where a run beside them was asked other questions."""
-    asked = set()
-    for run in found:
+    run_questions = set()
+    for run in runs:
         for task in run.run.questions.tasks if run.run and run.run.questions else ():
             if (task.benchmark, task.part) == (_MINI, samples.FULL):
-                asked |= {(record["id"], record["clip"], record["gold"]) for record in task.records}
-    for number, questions in studied.items():
-        if asked and asked != questions:
-            found[number].about["marks"].append("other questions than the runs")
+                run_questions |= {(record["id"], record["clip"], record["gold"]) for record in task.records}
+    for number, questions in study_questions.items():
+        if run_questions and run_questions != questions:
+            runs[number].about["marks"].append("other questions than the runs")
 
 
-def _note_other_asking(found: Sequence[Measured]) -> None:
+def _note_other_asking(runs: Sequence[Measured]) -> None:
     """Say of each run how it was asked otherwise than the first one of the same adapter, or that this is not known."""
     first: dict[tuple[str, str], Measured] = {}
-    for run in found:
+    for run in runs:
         if not run.about["origin"].startswith(leaderboard_rows.RUN):
             continue
         if not run.about["asked"]:
             run.about["notes"].append(request_settings.UNKNOWN)
-        others: dict[str, dict[str, str]] = {}
+        differences: dict[str, dict[str, str]] = {}
         for task, ways in run.about["asked"].items():
-            before = first.setdefault((run.about["model"], task), run)
-            differing = request_settings.differing(before.about["asked"][task], ways) or {}
-            others.setdefault(before.about["name"], {}).update(differing)
-        differ = {name: ways for name, ways in others.items() if ways}
+            first_run = first.setdefault((run.about["model"], task), run)
+            changed = request_settings.differences(first_run.about["asked"][task], ways) or {}
+            differences.setdefault(first_run.about["name"], {}).update(changed)
+        differ = {name: ways for name, ways in differences.items() if ways}
         run.about["notes"] += [
-            f"asked otherwise than {name}: {request_settings.shown(ways)}" for name, ways in differ.items()
+            f"asked otherwise than {name}: {request_settings.as_text(ways)}" for name, ways in differ.items()
         ]
         run.about["asked_otherwise"] = bool(differ)

@@ -100,7 +100,7 @@ def _runs(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
         }
         sums = [str(sum(getattr(row, name) or 0 for row in counts.values())) for name in
                 ("n", "unparsed", "errors", "missing")]  # fmt: skip
-        listed = [", ".join(f"{key} {value}" for key, value in about[name].items()) for name in ("seeds", "versions")]
-        facts = [about["name"], about["model"], about["model_args"], *sums, *listed]
+        cells = [", ".join(f"{key} {value}" for key, value in about[name].items()) for name in ("seeds", "versions")]
+        facts = [about["name"], about["model"], about["model_args"], *sums, *cells]
         lines.append([*facts, ", ".join(about["dates"]), "; ".join(about["marks"]), "; ".join(about["notes"])])
     return table(lines)

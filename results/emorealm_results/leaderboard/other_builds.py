@@ -18,33 +18,33 @@ Sizes = Mapping[str, int]
 """Task -> its questions."""
 
 
-def mark(found: Sequence[Measured]) -> None:
+def mark(all_runs: Sequence[Measured]) -> None:
     """Add marks and notes to what is said of the runs, in place."""
-    runs = [run for run in found if run.about["origin"].startswith(RUN) and any(row.mini for row in run.rows)]
-    known = {number: _distinct(run.about["benchmark"].values()) for number, run in enumerate(runs)}
-    counted = {number: _sizes(run) for number, run in enumerate(runs)}
-    builds = [build for of_run in known.values() for build in of_run]
+    runs = [run for run in all_runs if run.about["origin"].startswith(RUN) and any(row.mini for row in run.rows)]
+    builds_of = {number: _distinct(run.about["benchmark"].values()) for number, run in enumerate(runs)}
+    sizes_of = {number: _sizes(run) for number, run in enumerate(runs)}
+    builds = [build for of_run in builds_of.values() for build in of_run]
     ranked = next(filter(benchmark.standard, builds), None)
     usual = sizes(TEST_CLIPS)
-    if ranked is None and not any(_like(counted[number], usual) for number in counted if not known[number]):
+    if ranked is None and not any(_like(sizes_of[number], usual) for number in sizes_of if not builds_of[number]):
         ranked = next(iter(builds), None)
-        usual = next((counted[number] for number in counted if counted[number]), {})
+        usual = next((sizes_of[number] for number in sizes_of if sizes_of[number]), {})
     for number, run in enumerate(runs):
-        others = [build for build in known[number] if build != ranked]
-        run.about["marks"] += [f"another benchmark ({benchmark.shown(build)})" for build in others]
-        if not known[number]:
+        other_builds = [build for build in builds_of[number] if build != ranked]
+        run.about["marks"] += [f"another benchmark ({benchmark.as_text(build)})" for build in other_builds]
+        if not builds_of[number]:
             run.about["notes"].append(benchmark.UNKNOWN)
-            if counted[number] and not _like(counted[number], usual):
-                run.about["marks"].append(f"another benchmark ({sum(counted[number].values())} questions)")
-        elif ranked in known[number] and not benchmark.standard(ranked):
-            run.about["notes"].append(f"not the embedded benchmark as it comes, but {benchmark.shown(ranked)}")
+            if sizes_of[number] and not _like(sizes_of[number], usual):
+                run.about["marks"].append(f"another benchmark ({sum(sizes_of[number].values())} questions)")
+        elif ranked in builds_of[number] and not benchmark.standard(ranked):
+            run.about["notes"].append(f"not the embedded benchmark as it comes, but {benchmark.as_text(ranked)}")
 
 
 def _distinct(builds: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    distinct: list[dict[str, Any]] = []
     for build in builds:
-        found += [] if build in found else [build]
-    return found
+        distinct += [] if build in distinct else [build]
+    return distinct
 
 
 def _sizes(run: Measured) -> dict[str, int]:
@@ -55,7 +55,7 @@ def _sizes(run: Measured) -> dict[str, int]:
     return {row.task: (row.n or 0) + (row.missing or 0) for row in rows}
 
 
-def _like(one: Sizes, other: Sizes) -> bool:
+def _like(first: Sizes, second: Sizes) -> bool:
     """Whether the tasks that both have are of one size, and there is one."""
-    common = one.keys() & other.keys()
-    return bool(common) and all(one[task] == other[task] for task in common)
+    common = first.keys() & second.keys()
+    return bool(common) and all(first[task] == second[task] for task in common)

@@ -76,10 +76,10 @@ def page_data(
     """Everything the page shows, as plain JSON types; copies clips where that is asked."""
     abouts = [run.about for run in runs]
     sources = {name: sample_browser.source(name, settings) for name in ("emorealm", "emorealm_mini")} if runs else {}
-    found = sample_browser.collect([run.run.questions if run.run else None for run in runs], sources)
+    browser_samples = sample_browser.collect([run.run.questions if run.run else None for run in runs], sources)
     progress.step("draws clips")
     return {
-        "about": f"{_counted(runs)} and the tables of AVERE (ICLR 2026); made {_now()} with emorealm "
+        "about": f"{_count_text(runs)} and the tables of AVERE (ICLR 2026); made {_today()} with emorealm "
         f"{version('emorealm')}.",
         "legend": _LEGEND,
         "reading": options.reading,
@@ -94,9 +94,9 @@ def page_data(
         "plots": _plots(rows),
         "curves": {str(level): points.curve(level) for level in points.LEVELS},
         "comparisons": ranking.comparisons(rows, abouts),
-        "samples": found,
+        "samples": browser_samples,
         "pairs": paired.compared(runs, options.pairs, options.reading),
-    } | media(found, sources, options)
+    } | media(browser_samples, sources, options)
 
 
 def _plots(rows: Sequence[Row]) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -121,19 +121,19 @@ def _page_lines(
 ) -> list[dict[str, Any]]:
     printed_sizes = {model.published: model.parameters for model in MODELS}
     floors = ranking.Floors(rows, cells)
-    wanted = {(column.task, column.metric) for layout in LAYOUTS for column in layout.columns}
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    page_columns = {(column.task, column.metric) for layout in LAYOUTS for column in layout.columns}
+    by_key: dict[tuple[Any, ...], dict[str, Any]] = {}
     for row in sorted(rows, key=ranking.preference):
-        if (row.task, row.metric) in wanted:
+        if (row.task, row.metric) in page_columns:
             names = ("source", "model", "modality", "part", "run", "mini")
             key = tuple(getattr(row, name) for name in names)
-            line = found.setdefault(key, dict(zip(names, key, strict=True)) | {"cells": {}})
+            line = by_key.setdefault(key, dict(zip(names, key, strict=True)) | {"cells": {}})
             size = printed_sizes.get(row.model, "") if row.source == "published" else ""
             line["parameters"] = size if row.run is None else abouts[row.run]["parameters"]
             cell = {name: value for name in _CELL if (value := getattr(row, name)) not in (None, "")}
             cell |= {"value": row.value, "floor": floors.of(row)}
             line["cells"].setdefault(f"{row.task}/{row.metric}", {}).setdefault(row.reading, cell)
-    return list(found.values())
+    return list(by_key.values())
 
 
 def _ranked(lines: list[dict[str, Any]], abouts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -173,17 +173,17 @@ def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
 
 def heat_rows(rows: Sequence[Row], reading: str) -> dict[str, list[float | None]]:
     """Model (marked as paper or run) -> its recall of each emotion on DFEW; without the mini."""
-    found: dict[str, dict[str, float | None]] = {}
+    recalls: dict[str, dict[str, float | None]] = {}
     for row in rows:
-        wanted = (row.task, row.part, row.mini) == ("dfew", "full", False)
-        if wanted and (row.reading == reading or row.source == "published") and row.metric.startswith("recall_"):
-            found.setdefault(f"{row.model} ({'paper' if row.source == 'published' else 'run'})", {})[row.metric] = (
+        is_dfew = (row.task, row.part, row.mini) == ("dfew", "full", False)
+        if is_dfew and (row.reading == reading or row.source == "published") and row.metric.startswith("recall_"):
+            recalls.setdefault(f"{row.model} ({'paper' if row.source == 'published' else 'run'})", {})[row.metric] = (
                 row.value
             )
-    return {name: [scores.get(f"recall_{emotion}") for emotion in EMOTIONS] for name, scores in found.items()}
+    return {name: [scores.get(f"recall_{emotion}") for emotion in EMOTIONS] for name, scores in recalls.items()}
 
 
-def _counted(runs: Sequence[Measured]) -> str:
+def _count_text(runs: Sequence[Measured]) -> str:
     studied = sum(run.about["origin"].startswith("study") for run in runs)
     rows = f", {studied} rows of a study in miniature" if studied else ""
     return f"{len(runs) - studied} run(s){rows}"
@@ -195,5 +195,5 @@ def _flat(value: Any) -> str:
     return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _now() -> str:
+def _today() -> str:
     return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -12,31 +12,31 @@ _ABSENT = (
     "This clip was not found when the page was written. {remedy} Then write the page again with emorealm leaderboard."
 )
 _NOT_COPIED = "This clip is not in {folder}. Write the page again with --copy-clips MB, where MB is enough for all."
-_MOVED = (
+_BROKEN_LINK = (
     "The clip cannot be played from {link}: it lies there only where the page was written. emorealm leaderboard "
     "--copy-clips 200 copies clips into a folder that goes with the page, at most 200 MB."
 )
 
 
 def media(
-    found: Sequence[Mapping[str, Any]], sources: Mapping[str, sample_browser.Source], options: Options
+    samples: Sequence[Mapping[str, Any]], sources: Mapping[str, sample_browser.Source], options: Options
 ) -> dict[str, Any]:
     """``clips``, ``played`` (both: BENCHMARK/CLIP -> what there is of it), ``missing`` (benchmark -> why a clip is
     not played, and what to do), ``moved`` (the same where a link leads nowhere), and ``copied``, a line or "".
     """
-    files = {(name, clip): both for name, source in sources.items() for clip, both in source.files.items()}
-    first = [(sample["benchmark"], sample["clip"]) for sample in found[:1]]  # which the browser opens on
-    wanted = list(dict.fromkeys([*first, *sample_browser.choose_clips(found, len(found))]))
-    needed = {clip: files[clip] for clip in wanted if clip in files}
+    files = {(name, clip): paths for name, source in sources.items() for clip, paths in source.files.items()}
+    first = [(sample["benchmark"], sample["clip"]) for sample in samples[:1]]  # which the browser opens on
+    all_clips = list(dict.fromkeys([*first, *sample_browser.choose_clips(samples, len(samples))]))
+    files_of = {clip: files[clip] for clip in all_clips if clip in files}
     folder, copied = options.clips, ""
     if options.copied is not None:
         folder = folder or options.out / playable.FOLDER
-        copied = str(playable.copy(needed, wanted, folder, options.copied))
+        copied = str(playable.copy(files_of, all_clips, folder, options.copied))
     clips = {}
-    for benchmark, clip in wanted[: options.pictures]:
-        if (benchmark, clip) in files and (drawn := sample_browser.draw(*files[benchmark, clip])):
-            clips[f"{benchmark}/{clip}"] = drawn
-    places = playable.within(folder, dict.fromkeys(wanted, _unknown(Path())) | needed) if folder else needed
+    for benchmark, clip in all_clips[: options.pictures]:
+        if (benchmark, clip) in files and (drawing := sample_browser.draw(*files[benchmark, clip])):
+            clips[f"{benchmark}/{clip}"] = drawing
+    places = playable.within(folder, dict.fromkeys(all_clips, _unknown(Path())) | files_of) if folder else files_of
     return {
         "clips": clips,
         "played": playable.linked(places, options.out / PAGE),
@@ -44,7 +44,7 @@ def media(
             name: _NOT_COPIED.format(folder=folder) if folder else _ABSENT.format(remedy=_sentence(source.remedy))
             for name, source in sources.items()
         },
-        "moved": _MOVED,
+        "moved": _BROKEN_LINK,
         "copied": copied,
     }
 

@@ -13,35 +13,35 @@ from emorealm_results.runs.saved import Saved
 
 
 def compared(runs: Sequence[Measured], most: int, reading: str = READING) -> dict[str, dict[str, Any]]:
-    """``A/B``, numbers of two runs, A before B -> what :func:`_shown` makes of them, or ``why`` they have none.
+    """``A/B``, numbers of two runs, A before B -> what :func:`_page_entry` makes of them, or ``why`` they have none.
 
     Of ``most`` pairs, in the order of the runs' names on the command line: the first run beside each other one, then
     the second. Runs without a question in common have no entry; beyond ``most`` an entry says what to type.
     """
-    found: dict[str, dict[str, Any]] = {}
-    done = 0
-    for (a, first), (b, second) in combinations(_asked(runs), 2):
-        if done >= most:
-            found[f"{a}/{b}"] = {"why": f"Not compared here: {_command(first, second, reading)}"}
+    comparisons: dict[str, dict[str, Any]] = {}
+    count = 0
+    for (a, first), (b, second) in combinations(_with_questions(runs), 2):
+        if count >= most:
+            comparisons[f"{a}/{b}"] = {"why": f"Not compared here: {_command(first, second, reading)}"}
             continue
         try:
             common = pairs.in_common(_in_full(first), _in_full(second))
         except pairs.Unlike as error:
-            found[f"{a}/{b}"] = {"why": f"Not compared: {error}."}
+            comparisons[f"{a}/{b}"] = {"why": f"Not compared: {error}."}
             continue
         if common:
             names = [runs[number].about["name"] for number in (a, b)]
             progress.step(f"compares {names[0]} with {names[1]}")
-            found[f"{a}/{b}"] = _shown(common, first, second, names, reading)
-            done += 1
-    return found
+            comparisons[f"{a}/{b}"] = _page_entry(common, first, second, names, reading)
+            count += 1
+    return comparisons
 
 
 def _command(first: Saved, second: Saved, reading: str) -> str:
     return f"emorealm compare {first.folder} {second.folder}" + ("" if reading == READING else f" --reading {reading}")
 
 
-def _asked(runs: Sequence[Measured]) -> Iterator[tuple[int, Saved]]:
+def _with_questions(runs: Sequence[Measured]) -> Iterator[tuple[int, Saved]]:
     for number, run in enumerate(runs):
         if run.run and run.run.questions:
             yield number, run.run
@@ -51,7 +51,7 @@ def _in_full(run: Saved) -> list[pairs.Answered]:
     return [task for task in pairs.questions(run) if task.part == FULL]
 
 
-def _shown(
+def _page_entry(
     common: Sequence[pairs.Pair], first: Saved, second: Saved, names: Sequence[str], reading: str
 ) -> dict[str, Any]:
     """``about``, ``notes`` and ``method``: sentences; ``head`` and ``lines`` of the table; ``changed`` by task.
@@ -59,16 +59,19 @@ def _shown(
     A line has its ``task`` as samples have it ("" = a group), its ``score``, and ``cells`` as `emorealm compare`
     prints them. ``changed``: counts of changed answers in words, by task and, under "all", of all tasks.
     """
-    made = report.compare_pairs(common, first, second, reading)
+    comparison = report.compare_pairs(common, first, second, reading)
     tasks = {pair.name: pair.task for pair in common}
-    changes = {task: [one for one in made["changes"] if tasks[one["task"]] == task] for task in tasks.values()}
+    changes = {task: [one for one in comparison["changes"] if tasks[one["task"]] == task] for task in tasks.values()}
     return {
         "about": f"{names[0]} (first), {names[1]} (second), {reading} reading",
-        "notes": [note.replace("**", "") for note in (*report.asked_lines(made), *report.left_out(made))],
-        "head": report.head(made),
+        "notes": [note.replace("**", "") for note in (*report.asked_lines(comparison), *report.left_out(comparison))],
+        "head": report.head(comparison),
         "lines": [
-            {"task": tasks.get(line.of, ""), "score": line.score, "cells": line.cells} for line in report.lines(made)
+            {"task": tasks.get(line.of, ""), "score": line.score, "cells": line.cells}
+            for line in report.lines(comparison)
         ],
-        "changed": {task: report.counted(found) for task, found in (changes | {"all": made["changes"]}).items()},
-        "method": report.method(made),
+        "changed": {
+            task: report.counted(of_task) for task, of_task in (changes | {"all": comparison["changes"]}).items()
+        },
+        "method": report.method(comparison),
     }

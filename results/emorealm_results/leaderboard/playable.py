@@ -32,8 +32,8 @@ class Copied:
     left_out: int
 
     def __str__(self) -> str:
-        rest = f"; {self.left_out} clips left out by the limit, raise --copy-clips" if self.left_out else ""
-        return f"{self.folder.name}: {self.count} files of clips, {self.size / _MEGABYTE:.1f} MB{rest}"
+        omission = f"; {self.left_out} clips left out by the limit, raise --copy-clips" if self.left_out else ""
+        return f"{self.folder.name}: {self.count} files of clips, {self.size / _MEGABYTE:.1f} MB{omission}"
 
 
 def linked(clips: Mapping[Clip, Files], page: Path) -> dict[str, dict[str, str]]:
@@ -41,9 +41,9 @@ def linked(clips: Mapping[Clip, Files], page: Path) -> dict[str, dict[str, str]]
     the sound is another file. Only files that are there.
     """
     return {
-        "/".join(clip): {name: _link(path, page) for name, path in _parts(both).items()}
-        for clip, both in clips.items()
-        if all(path.is_file() for path in both)
+        "/".join(clip): {name: _link(path, page) for name, path in _parts(paths).items()}
+        for clip, paths in clips.items()
+        if all(path.is_file() for path in paths)
     }
 
 
@@ -52,13 +52,16 @@ def within(folder: Path, clips: Mapping[Clip, Files]) -> dict[Clip, Files]:
 
     A clip whose name leads out of the folder is left out.
     """
-    found = {}
+    paths = {}
     for (benchmark, clip), (video, audio) in clips.items():
         name = PurePosixPath(clip)
         if not name.is_absolute() and ".." not in name.parts:
-            there = folder / benchmark / name
-            found[benchmark, clip] = there, (there if audio == video else there.with_suffix(audio.suffix))
-    return found
+            video_path = folder / benchmark / name
+            paths[benchmark, clip] = (
+                video_path,
+                (video_path if audio == video else video_path.with_suffix(audio.suffix)),
+            )
+    return paths
 
 
 def copy(clips: Mapping[Clip, Files], order: Iterable[Clip], folder: Path, most: int) -> Copied:
@@ -76,13 +79,13 @@ def copy(clips: Mapping[Clip, Files], order: Iterable[Clip], folder: Path, most:
             for source, target in dict(zip(clips.get(clip, ()), places.get(clip, ()), strict=False)).items()
             if source.is_file()
         ]
-        more = sum(source.stat().st_size for source, _ in pairs)
-        if size + more > most * _MEGABYTE:
+        clip_size = sum(source.stat().st_size for source, _ in pairs)
+        if size + clip_size > most * _MEGABYTE:
             left_out += 1
             continue
         for source, target in pairs:
             _copy(source, target)
-        count, size = count + len(pairs), size + more
+        count, size = count + len(pairs), size + clip_size
     return Copied(folder, count, size, left_out)
 
 
@@ -91,14 +94,14 @@ def _copy(source: Path, target: Path) -> None:
         if target.is_file() and target.stat().st_size == source.stat().st_size:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        with files.draft(target) as beside:
-            shutil.copyfile(source, beside)
+        with files.draft(target) as draft:
+            shutil.copyfile(source, draft)
     except OSError as error:
         stop(f"{target}: a clip cannot be copied there ({brief(error.strerror or str(error))}); see --clips")
 
 
-def _parts(both: Files) -> dict[str, Path]:
-    video, audio = both
+def _parts(paths: Files) -> dict[str, Path]:
+    video, audio = paths
     return {"video": video} if audio == video else {"video": video, "audio": audio}
 
 

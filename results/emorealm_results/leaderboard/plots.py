@@ -47,8 +47,8 @@ def tradeoff(rows: Sequence[Row], path: Path) -> bool:
         axis.set(title=NAMES[panel["task"]], xlim=(0, 103), ylim=(0, 103), xlabel="right where the answer is yes, %")
     axes[0].set_ylabel("right where the answer is no, %")
     figure.tight_layout(rect=(0, 0, 0.86, 1))
-    named = points.numbered(points.pairs_of(rows))
-    for line, (name, number) in enumerate(named.items()):
+    numbers = points.numbered(points.pairs_of(rows))
+    for line, (name, number) in enumerate(numbers.items()):
         label = f"{number}  {shorten(name, 32, placeholder='…')}"
         figure.text(0.865, 0.93 - 0.038 * line, label, fontsize=8, color=MEASURED)
     marks = [axes[0].scatter([], [], s=26, label=label, **_MARKERS[kind]) for kind, label in _KINDS.items()]

@@ -34,30 +34,30 @@ def panels(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """
     points = pairs_of(rows)
     numbers = numbered(points)
-    found = []
+    all_panels = []
     for task in YES_NO:
-        drawn = points.get(task, {})
-        found.append({
+        task_points = points.get(task, {})
+        all_panels.append({
             "task": task,
             "points": [
                 {"source": source, "model": model, "part": part, "yes": yes, "no": no,
                  "number": numbers.get(model) if source == "measured" else None}
-                for (source, model, part), (yes, no) in drawn.items()
+                for (source, model, part), (yes, no) in task_points.items()
             ],
-            "labels": labels(drawn, numbers),
-            "why": "" if drawn else "No run or printed row has both scores of this task.",
+            "labels": labels(task_points, numbers),
+            "why": "" if task_points else "No run or printed row has both scores of this task.",
         })  # fmt: skip
-    return found
+    return all_panels
 
 
 def pairs_of(rows: Sequence[Row]) -> dict[str, dict[Key, tuple[float, float]]]:
     """Task -> (source, model, part) -> (precision, recall), where both are there."""
-    found: dict[tuple[Any, ...], dict[str, float]] = {}
+    scores_of: dict[tuple[Any, ...], dict[str, float]] = {}
     for row in rows:
         if row.task in YES_NO and row.metric in ("precision", "recall") and row.value is not None:
-            found.setdefault((row.task, row.source, row.model, row.part), {})[row.metric] = row.value
+            scores_of.setdefault((row.task, row.source, row.model, row.part), {})[row.metric] = row.value
     points: dict[str, dict[Key, tuple[float, float]]] = {}
-    for (task, *key), scores in found.items():
+    for (task, *key), scores in scores_of.items():
         if len(scores) == 2:
             points.setdefault(task, {})[tuple(key)] = scores["precision"], scores["recall"]
     return points
@@ -66,7 +66,10 @@ def pairs_of(rows: Sequence[Row]) -> dict[str, dict[Key, tuple[float, float]]]:
 def numbered(points: Mapping[str, Mapping[Key, Any]]) -> dict[str, int]:
     """The number by which a measured model is named in every panel, from 1 in the order of the rows."""
     names = dict.fromkeys(
-        model for drawn in points.values() for source, model, part in drawn if (source, part) == ("measured", "full")
+        model
+        for task_points in points.values()
+        for source, model, part in task_points
+        if (source, part) == ("measured", "full")
     )
     return {name: number for number, name in enumerate(names, start=1)}
 
@@ -81,17 +84,17 @@ def labels(points: Mapping[Key, tuple[float, float]], numbers: Mapping[str, int]
         if (source, part) == ("measured", "full"):
             near = (at for at in groups if yes - at[0] < _NEAR[0] and abs(no - at[1]) < _NEAR[1])
             groups.setdefault(next(near, (yes, no)), set()).add(numbers[model])
-    taken: list[Box] = [_box(at, 2 * _POINT, 2 * _POINT) for at in points.values()]
-    found = []
+    occupied: list[Box] = [_box(at, 2 * _POINT, 2 * _POINT) for at in points.values()]
+    all_labels = []
     for at, members in groups.items():
         text = spans(sorted(members))
         width = len(text) * _CHARACTER
         places = list(_around(at, width))
-        clear = (place for place in places if _is_free(_box(place, width, _LINE), taken))
+        clear = (place for place in places if _is_free(_box(place, width, _LINE), occupied))
         x, y = next(clear, places[-1])
-        taken.append(_box((x, y), width, _LINE))
-        found.append({"text": text, "x": round(x, 2), "y": round(y, 2), "to": [round(one, 2) for one in at]})
-    return found
+        occupied.append(_box((x, y), width, _LINE))
+        all_labels.append({"text": text, "x": round(x, 2), "y": round(y, 2), "to": [round(one, 2) for one in at]})
+    return all_labels
 
 
 def spans(numbers: Sequence[int]) -> str:
@@ -124,8 +127,9 @@ def _box(middle: tuple[float, float], width: float, height: float) -> Box:
     return middle[0] - width / 2, middle[1] - height / 2, middle[0] + width / 2, middle[1] + height / 2
 
 
-def _is_free(box: Box, taken: Sequence[Box]) -> bool:
+def _is_free(box: Box, occupied: Sequence[Box]) -> bool:
     inside = box[0] >= 0 and box[1] >= 0 and box[2] <= 103 and box[3] <= 103
     return inside and not any(
-        box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken
+        box[0] < other_box[2] and other_box[0] < box[2] and box[1] < other_box[3] and other_box[1] < box[3]
+        for other_box in occupied
     )

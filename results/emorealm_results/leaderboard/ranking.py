@@ -50,18 +50,18 @@ def lines(
     Only whole runs are ranked: full part, no --limit, no missing question, and the ranking score defined.
     """
     columns = {(column.task, column.metric): place for place, column in enumerate(layout.columns)}
-    found: dict[tuple[Any, ...], list[Row | None]] = {}
+    cells_of: dict[tuple[Any, ...], list[Row | None]] = {}
     for row in sorted(rows, key=preference):
         place = columns.get((row.task, row.metric))
         if place is not None and row.mini == mini and (row.reading == reading or row.source == "published"):
-            cells = found.setdefault((row.source, row.model, row.modality, row.part, row.run), [None] * len(columns))
+            cells = cells_of.setdefault((row.source, row.model, row.modality, row.part, row.run), [None] * len(columns))
             cells[place] = cells[place] or row
-    made = []
-    for (source, model, modality, part, run), cells in found.items():
+    all_lines = []
+    for (source, model, modality, part, run), cells in cells_of.items():
         marks = tuple(abouts[run]["marks"]) if run is not None else ()
         if any(cell and cell.value is not None for cell in cells):
-            made.append(Line(source, model, modality, part, run, tuple(cells), marks, None))
-    return _ranked(made, layout)
+            all_lines.append(Line(source, model, modality, part, run, tuple(cells), marks, None))
+    return _ranked(all_lines, layout)
 
 
 def preference(row: Row) -> int:
@@ -69,14 +69,14 @@ def preference(row: Row) -> int:
     return _PREFERRED.index(row.table) if row.table in _PREFERRED else len(_PREFERRED)
 
 
-def _ranked(made: Sequence[Line], layout: Layout) -> list[Line]:
+def _ranked(unranked: Sequence[Line], layout: Layout) -> list[Line]:
     column = layout.columns[layout.rank_by]
 
     def key(line: Line) -> float:
         value = _value(line, layout.rank_by)
         return float("-inf") if value is None else (-value if column.lower else value)
 
-    ordered = sorted(made, key=key, reverse=True)
+    ordered = sorted(unranked, key=key, reverse=True)
     ranks = places([_value(line, layout.rank_by) if rankable(line) else None for line in ordered], column.lower)
     numbered = [Line(**vars(line) | {"rank": rank}) for line, rank in zip(ordered, ranks, strict=True)]
     return sorted(numbered, key=lambda line: line.rank is None)
@@ -125,14 +125,14 @@ def comparisons(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> lis
     printed: dict[tuple[Any, ...], Row] = {}
     for row in sorted((row for row in rows if row.source == "published"), key=preference):
         printed.setdefault((row.model, row.task, row.metric), row)
-    found = []
+    all_comparisons = []
     for row in rows:
         if row.source != "measured" or row.mini or row.part != "full" or row.reading != "official" or row.run is None:
             continue
         twin = printed.get((abouts[row.run]["published"], row.task, row.metric))
         if twin and twin.value is not None and row.value is not None:
-            found.append(_comparison(row, row.value, twin, twin.value, abouts[row.run]["marks"]))
-    return found
+            all_comparisons.append(_comparison(row, row.value, twin, twin.value, abouts[row.run]["marks"]))
+    return all_comparisons
 
 
 def _comparison(row: Row, value: float, twin: Row, published: float, marks: Sequence[str]) -> dict[str, Any]:

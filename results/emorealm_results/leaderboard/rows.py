@@ -34,7 +34,7 @@ _VERSIONS = ("lmms_eval_version", "git_hash")
 _COUNTS = ("n", "n_clips", "unparsed", "errors", "missing")
 _SCORE = {"value": (float, None), "low": (float, None), "high": (float, None)}
 _SCORES = {str: {str: _SCORE}}
-_COUNTED = dict.fromkeys(_COUNTS, int)
+_COUNT_TYPES = dict.fromkeys(_COUNTS, int)
 _HEADER = {
     "date": str,
     "model": str,
@@ -44,12 +44,12 @@ _HEADER = {
     "seeds": dict,
     "task_versions": {str: (float, None, str)},
 }
-_OF_TASK = _COUNTED | {"readings": {reading: {str: _SCORE} for reading in MODES}}
+_OF_TASK = _COUNT_TYPES | {"readings": {reading: {str: _SCORE} for reading in MODES}}
 _DESCRIBED = {"run": _HEADER, "n": int, "errors": int, "missing": int, "judge": str}
 _DESCRIBED |= {"judges": {str: {"unjudged": int, "scores": {str: _SCORE}}}}
 _RESCORED = {
     "benchmarks?": {str: {str: {"tasks": {str: _OF_TASK}, "group": _SCORES}}},
-    "recognition?": {str: _COUNTED | {"run": _HEADER, "readings": _SCORES}},
+    "recognition?": {str: _COUNT_TYPES | {"run": _HEADER, "readings": _SCORES}},
     "descriptions?": {str: _DESCRIBED},
     "runs?": {str: _HEADER},
     "notes?": [str],
@@ -110,22 +110,22 @@ def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
     paths = sorted(folder.rglob("*_results.json"))
     if not paths:
         stop(f"{folder}: no *_results.json of lmms-eval; name the --output_path of a finished run")
-    kept = rescore_run.read(folder) if saved.any_in(folder) else None
-    scored = rescore_run.report(kept) if kept else {}
-    again = {*scored.get("recognition", ()), *scored.get("descriptions", ())}
-    rows = [*report_rows(scored), *_results_rows(paths, again)]
+    run = rescore_run.read(folder) if saved.any_in(folder) else None
+    report = rescore_run.report(run) if run else {}
+    rescored_tasks = {*report.get("recognition", ()), *report.get("descriptions", ())}
+    rows = [*report_rows(report), *_results_rows(paths, rescored_tasks)]
     if not rows:
         stop(f"{folder}: no scores of these tasks; run lmms-eval with --output_path {folder} --log_samples")
     about = _about(name, RUN, folder, [read_header(path) for path in paths], models)
-    about["notes"] = scored.get("notes", [])
-    return _measured(about, rows, number, scored.get("input", ""), kept)
+    about["notes"] = report.get("notes", [])
+    return _measured(about, rows, number, report.get("input", ""), run)
 
 
 def read_rescored(path: Path, content: Mapping[str, Any], name: str, number: int, models: list[Model]) -> Measured:
     """The scores that `emorealm rescore --json` wrote; there are no replies. Stops where there is no score."""
     schemas.require(path, content, _RESCORED, f"make it with emorealm rescore RUN --json {path}")
-    others = [*content.get("recognition", {}).values(), *content.get("descriptions", {}).values()]
-    headers = [*content.get("runs", {}).values(), *(of_task["run"] for of_task in others)]
+    suite_reports = [*content.get("recognition", {}).values(), *content.get("descriptions", {}).values()]
+    headers = [*content.get("runs", {}).values(), *(of_task["run"] for of_task in suite_reports)]
     rows = list(report_rows(content))
     if not rows or not headers:
         stop(f"{path}: holds no scores; make it with emorealm rescore RUN --json {path}")
@@ -151,11 +151,11 @@ def _about(
     last = max(headers, key=_date)
     arguments = str(last["model_args"])
     checkpoint = re.search(r"pretrained=([^,]+)", arguments)
-    known = [last["model"], *([Path(checkpoint[1]).name] if checkpoint else [])]
-    named = [model.name for model in models if model.name == name]
-    found_names = [model.name for said in reversed(known) for model in models if model.matches(said)]
+    run_names = [last["model"], *([Path(checkpoint[1]).name] if checkpoint else [])]
+    exact_names = [model.name for model in models if model.name == name]
+    found_names = [model.name for run_name in reversed(run_names) for model in models if model.matches(run_name)]
     limits = {header["limit"] for header in headers if (header["limit"] or 0) > 0}  # -1 stands for no limit
-    published = next(iter([*named, *found_names]), "")
+    published = next(iter([*exact_names, *found_names]), "")
     return {
         "name": name,
         "origin": origin,
@@ -190,43 +190,47 @@ def _date(header: Mapping[str, Any]) -> str:
 
 def _task_versions(header: Mapping[str, Any]) -> dict[str, str]:
     versions = [version for version in header["task_versions"].values() if version is not None]
-    found = sorted({version if isinstance(version, str) else f"{version:g}" for version in versions})
-    return {"tasks": "/".join(found)} if found else {}
+    texts = sorted({version if isinstance(version, str) else f"{version:g}" for version in versions})
+    return {"tasks": "/".join(texts)} if texts else {}
 
 
 def report_rows(report: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """The rows of a report of `rescore_run.report`, as far as it alone says them."""
     yield from _question_rows(report.get("benchmarks", {}))
-    for task, scored in report.get("recognition", {}).items():
-        shared = suite_task(task) | {name: scored[name] for name in _COUNTS}
-        for reading, scores in scored["readings"].items():
+    for task, task_scores in report.get("recognition", {}).items():
+        shared = suite_task(task) | {name: task_scores[name] for name in _COUNTS}
+        for reading, scores in task_scores["readings"].items():
             yield from (shared | {"metric": metric, "reading": reading} | score for metric, score in scores.items())
-    for task, scored in report.get("descriptions", {}).items():
-        yield from _description_rows(task, scored)
+    for task, task_scores in report.get("descriptions", {}).items():
+        yield from _description_rows(task, task_scores)
 
 
 def _question_rows(benchmarks: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for benchmark, parts in benchmarks.items():
         shared = {"benchmark": GROUP, "mini": benchmark.endswith(MINI)}
-        for part, scored in parts.items():
-            for task, of_task in scored["tasks"].items():
+        for part, part_scores in parts.items():
+            for task, of_task in part_scores["tasks"].items():
                 counts = {key: of_task[key] for key in _COUNTS}
                 for reading in MODES:
                     for metric, score in of_task["readings"][reading].items():
                         yield (
                             shared | counts | {"task": task, "part": part, "metric": metric, "reading": reading} | score
                         )
-            for reading, scores in scored["group"].items():
+            for reading, scores in part_scores["group"].items():
                 for metric, score in scores.items():
                     yield shared | {"task": GROUP, "part": part, "metric": metric, "reading": reading} | score
 
 
-def _description_rows(task: str, scored: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _description_rows(task: str, description_scores: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """A judge's scores; what other judges say of the same descriptions stands in parts of their own, never ranked."""
-    for name, of_judge in scored["judges"].items():
-        shared = suite_task(task) | {"n": scored["n"], "errors": scored["errors"], "missing": scored["missing"]}
+    for name, of_judge in description_scores["judges"].items():
+        shared = suite_task(task) | {
+            "n": description_scores["n"],
+            "errors": description_scores["errors"],
+            "missing": description_scores["missing"],
+        }
         shared |= {"unparsed": of_judge["unjudged"], "note": f"judged by {name}"}
-        shared |= {} if name == scored["judge"] else {"part": f"judged by {name}"}
+        shared |= {} if name == description_scores["judge"] else {"part": f"judged by {name}"}
         for criterion, score in of_judge["scores"].items():
             bounds = {bound: score[bound] for bound in ("value", "low", "high")}
             for reading in ("strict", "official"):
@@ -235,31 +239,31 @@ def _description_rows(task: str, scored: Mapping[str, Any]) -> Iterator[dict[str
 
 def suite_task(task: str) -> dict[str, Any]:
     """Benchmark, mini, task and part, as `Row` has them, of a task of recognition or of descriptions."""
-    asked = TASK_NAMES[task]
-    base = asked.benchmark.removesuffix(MINI)
-    mini = asked.benchmark.endswith(MINI)
-    return {"benchmark": base, "mini": mini, "task": base, "part": asked.variant or "full"}
+    suite_entry = TASK_NAMES[task]
+    base = suite_entry.benchmark.removesuffix(MINI)
+    mini = suite_entry.benchmark.endswith(MINI)
+    return {"benchmark": base, "mini": mini, "task": base, "part": suite_entry.variant or "full"}
 
 
-def _results_rows(paths: Sequence[Path], known: Collection[str]) -> Iterator[dict[str, Any]]:
+def _results_rows(paths: Sequence[Path], rescored_tasks: Collection[str]) -> Iterator[dict[str, Any]]:
     """Scores of recognition and descriptions as lmms-eval's results files, oldest first, have them; `known` are not."""
     newest = {}
     for path in sorted(paths, key=lambda path: path.name):
         results = read_json(path, dict, "it is not what lmms-eval writes; run again")
         counts = results.get("n-samples") or {}
         for task, scores in (results.get("results") or {}).items():
-            if task in TASK_NAMES and task not in known:
+            if task in TASK_NAMES and task not in rescored_tasks:
                 newest[task] = scores, (counts.get(task) or {}).get("effective")
     for task, (scores, n) in newest.items():
         values = {key.partition(",")[0]: value for key, value in scores.items()}
-        counted = {
+        task_counts = {
             "n": n,
             "errors": _count(values, "errors_count"),
             "missing": _count(values, "questions_left_out") or 0,
             "unparsed": _count(values, "unjudged_count") if "clue_mean" in values else _unparsed(values, n),
         }
         for metric, reading, score in _suite_scores(values):
-            yield suite_task(task) | counted | {"metric": metric, "reading": reading} | score
+            yield suite_task(task) | task_counts | {"metric": metric, "reading": reading} | score
 
 
 def _suite_scores(values: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, float | None]]]:

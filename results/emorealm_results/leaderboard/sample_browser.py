@@ -60,14 +60,14 @@ def collect(runs: Sequence[samples.Run | None], sources: Mapping[str, Source]) -
     question, choices`` and ``answers``: number of the run -> ``raw, strict, right, error, media``; ``right``
     lists the readings in which the reply is right.
     """
-    found: dict[tuple[str, str], dict[str, Any]] = {}
+    entries: dict[tuple[str, str], dict[str, Any]] = {}
     for number, run in enumerate(runs):
         for task in run.tasks if run else ():
             if task.part != samples.FULL:
                 continue
             texts = sources[task.benchmark].questions
             for record in map(scores.reread, task.records):
-                sample = found.setdefault(
+                sample = entries.setdefault(
                     (task.benchmark, record["id"]),
                     {key: record[key] for key in ("id", "task", "subtask", "clip", "gold", "choices")}
                     | {"benchmark": task.benchmark, "answers": {}}
@@ -78,17 +78,17 @@ def collect(runs: Sequence[samples.Run | None], sources: Mapping[str, Source]) -
                     "strict": record["strict"],
                     "right": [reading for reading in READINGS if _is_right(record, reading)],
                     "error": record["error"],
-                    "media": _given(record.get("media")),
+                    "media": _media_text(record.get("media")),
                 }
     order = {task: place for place, task in enumerate(emorealm.TASKS)}
-    return sorted(found.values(), key=lambda sample: (sample["benchmark"], order[sample["task"]]))
+    return sorted(entries.values(), key=lambda sample: (sample["benchmark"], order[sample["task"]]))
 
 
 def _is_right(record: Record, reading: str) -> bool:
     return record["strict"] == record["gold"] if reading == "strict" else bool(record[reading])  # type: ignore[literal-required]
 
 
-def choose_clips(found: Sequence[Mapping[str, Any]], most: int) -> list[tuple[str, str]]:
+def choose_clips(samples: Sequence[Mapping[str, Any]], most: int) -> list[tuple[str, str]]:
     """At most ``most`` clips (benchmark, clip) to draw: those of questions that the runs answer differently first, then
     those that all get wrong, then the rest.
     """
@@ -97,7 +97,7 @@ def choose_clips(found: Sequence[Mapping[str, Any]], most: int) -> list[tuple[st
         rights = {READING in answer["right"] for answer in sample["answers"].values()}
         return 0 if len(rights) > 1 else (1 if rights == {False} else 2)
 
-    ordered = sorted(found, key=interest)
+    ordered = sorted(samples, key=interest)
     return list(dict.fromkeys((sample["benchmark"], sample["clip"]) for sample in ordered))[:most]
 
 
@@ -106,22 +106,22 @@ def draw(video: Path, audio: Path) -> dict[str, Any] | None:
 
     A part that cannot be decoded is absent; None where neither can be.
     """
-    drawn: dict[str, Any] = {}
+    images: dict[str, Any] = {}
     try:
         pictures, times = media.read_frames(video, FRAMES)
-        drawn |= {
+        images |= {
             "poster": _poster(pictures),
             "frames": _strip(pictures),
             "times": [round(float(time), 2) for time in times],
         }
     except media.MediaError:
-        drawn["no_frames"] = "the picture could not be decoded"
+        images["no_frames"] = "the picture could not be decoded"
     try:
         wave = media.read_audio(audio)
-        drawn |= {"sound": _uri(sound_picture(wave)), "seconds": round(len(wave) / media.AUDIO_RATE, 3)}
+        images |= {"sound": _uri(sound_picture(wave)), "seconds": round(len(wave) / media.AUDIO_RATE, 3)}
     except media.MediaError:
-        drawn["no_sound"] = "no sound could be decoded"
-    return drawn if {"frames", "sound"} & set(drawn) else None
+        images["no_sound"] = "no sound could be decoded"
+    return images if {"frames", "sound"} & set(images) else None
 
 
 def sound_picture(wave: np.ndarray) -> np.ndarray:
@@ -161,7 +161,7 @@ def _uri(picture: np.ndarray) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode('ascii')}"
 
 
-def _given(record: Any) -> str:
+def _media_text(record: Any) -> str:
     """What the model was handed of the clip, in words."""
     if not isinstance(record, Mapping):
         return str(record or "unknown")

@@ -28,17 +28,19 @@ def read(path: Path, study: Mapping[str, Any], name: str, first: int) -> list[Me
     Of a study without that section, every row, once. Stops where no run is finished. `emorealm study` shows the rest:
     choices of rejected media and responses, and sweeps, which are variations of one method.
     """
-    scored = {reading: study_scores.Scored(study, reading) for reading in record.READINGS}
-    found: dict[tuple[str, ...], Measured] = {}
+    scores_by_reading = {reading: study_scores.Scored(study, reading) for reading in record.READINGS}
+    by_run: dict[tuple[str, ...], Measured] = {}
     for section in [_MAIN] if _MAIN in study["sections"] else study["sections"]:
         for row in study_scores.rows(study, section):
-            if row.runs not in found:  # a row may stand in several sections
+            if row.runs not in by_run:  # a row may stand in several sections
                 label = f"{name} {row.name}".strip()
                 about = _about(path, study, row, label)
-                found[row.runs] = Measured(about, tuple(_rows(study, scored, row, label, first + len(found))), None)
-    if not found:
+                by_run[row.runs] = Measured(
+                    about, tuple(_rows(study, scores_by_reading, row, label, first + len(by_run))), None
+                )
+    if not by_run:
         stop(f"{path}: holds no finished run; `avem-train study mini` makes them")
-    return list(found.values())
+    return list(by_run.values())
 
 
 def asked(study: Mapping[str, Any]) -> set[tuple[str, str, str]]:
@@ -50,9 +52,9 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.Row, label: s
     about = study["about"]
     runs = [study["runs"][key] for key in row.runs]
     marks = [f"{about['split']} world"] if about["split"] != "test" else []
-    whole = len(row.runs) + row.missing + row.failed
-    marks += [f"{row.missing} of {whole} seeds to come"] if row.missing else []
-    marks += [f"{row.failed} of {whole} seeds failed"] if row.failed else []
+    planned_runs = len(row.runs) + row.missing + row.failed
+    marks += [f"{row.missing} of {planned_runs} seeds to come"] if row.missing else []
+    marks += [f"{row.failed} of {planned_runs} seeds failed"] if row.failed else []
     base = f"{about['base']['name']} ({about['base']['fingerprint']})"
     trained = runs[0].get("recipe", "")
     seeds = [str(run["seed"]) for run in runs if run["seed"] is not None]
@@ -78,7 +80,7 @@ def _seeds(count: int) -> str:
 
 def _rows(
     study: Mapping[str, Any],
-    scored: Mapping[str, study_scores.Scored],
+    scores_by_reading: Mapping[str, study_scores.Scored],
     row: study_scores.Row,
     label: str,
     number: int,
@@ -97,7 +99,7 @@ def _rows(
         run=number,
     )
     counts = _counts(study, row)
-    for reading, of_reading in scored.items():
+    for reading, of_reading in scores_by_reading.items():
         for (task, metric), score in of_reading.row(row, FULL).items():
             spread = "" if score.spread is None else f", ± {score.spread:.1f}"
             note = f"mean of {len(row.runs)} trainings{spread}" if len(row.runs) > 1 else ""
@@ -136,10 +138,10 @@ def _counts(study: Mapping[str, Any], row: study_scores.Row) -> dict[str, dict[s
     """By task: questions, clips, and replies without a clear answer over all seeds (failed requests among them)."""
     columns = study["questions"]
     full = [study["runs"][key]["answers"][FULL]["strict"] for key in row.runs]
-    found = {}
+    counts = {}
     for task in metrics.TASKS:
         places = [place for place, of_task in enumerate(columns["task"]) if of_task == task]
         unparsed = sum(letters[place] == "-" for letters in full for place in places)
         clips = {columns["clip"][place] for place in places}
-        found[task] = {"n": len(places), "n_clips": len(clips), "unparsed": unparsed}
-    return found
+        counts[task] = {"n": len(places), "n_clips": len(clips), "unparsed": unparsed}
+    return counts

@@ -11,7 +11,7 @@ from emorealm_results.paper.audit_rules import RULES, Check, Tables
 def check(cells: Iterable[printed.Cell]) -> list[Check]:
     """Every comparison that the tables allow, in the order of `emorealm_results.paper.audit_rules`."""
     tables = Tables(cells)
-    return [found for rule in RULES for found in rule(tables)]
+    return [checks for rule in RULES for checks in rule(tables)]
 
 
 def disagreements(checks: Iterable[Check]) -> list[Check]:
@@ -26,10 +26,10 @@ def render(checks: Sequence[Check]) -> str:
     summary = [["rule", "cells checked", "disagree"], *([rule, str(n), str(failed[rule])] for rule, n in done.items())]
     summary.append(["all", str(done.total()), str(failed.total())])
     rows = [["table", "model", "task", "score", "printed", "recomputed", "from", "rule"]]
-    for found in disagreements(checks):
-        cell, decimals = found.cell, len(found.cell.printed.partition(".")[2])
-        low, high = f"{found.low:.{decimals + 1}f}", f"{found.high:.{decimals + 1}f}"
+    for disagreement in disagreements(checks):
+        cell, decimals = disagreement.cell, len(disagreement.cell.printed.partition(".")[2])
+        low, high = f"{disagreement.low:.{decimals + 1}f}", f"{disagreement.high:.{decimals + 1}f}"
         recomputed = low if low == high else f"{low} to {high}"
         names = [str(cell.table), cell.model or "–", cell.task, cell.metric]
-        rows.append([*names, cell.printed, recomputed, found.why, found.rule])
+        rows.append([*names, cell.printed, recomputed, disagreement.why, disagreement.rule])
     return f"{table(summary)}\n\n{table(rows)}\n"

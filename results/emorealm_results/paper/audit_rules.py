@@ -57,8 +57,8 @@ class Tables:
 
     def several(self, *keys: Key) -> list[Cell] | None:
         """All the cells, or None when one is not printed."""
-        found = [self._at.get(key) for key in keys]
-        return None if None in found else [cell for cell in found if cell]
+        cells = [self._at.get(key) for key in keys]
+        return None if None in cells else [cell for cell in cells if cell]
 
     def models(self, table: int) -> list[str]:
         """The models of a table, in its order."""
@@ -96,9 +96,9 @@ def f1(tables: Tables) -> Iterator[Check]:
     keys |= {(8, "GPT-4o", task): of_words for task in frames}
     for key, names in keys.items():
         if cells := tables.several(*((*key, name) for name in names)):
-            precision, recall, found = cells
+            precision, recall, printed_f1 = cells
             why = f"harmonic mean of {precision.printed} and {recall.printed}"
-            yield Check("F1 from precision and recall", found, *harmonic(precision, recall), why)
+            yield Check("F1 from precision and recall", printed_f1, *harmonic(precision, recall), why)
 
 
 def averages(tables: Tables) -> Iterator[Check]:
@@ -136,8 +136,8 @@ def user_study(tables: Tables) -> Iterator[Check]:
         if column:
             low, high = total(column)
             value = sum(cell.value for cell in column)
-            whole = replace(column[0], model="(column)", value=value, printed=f"{value:.2f}", low=low, high=high)
-            yield Check("shares of a survey question", whole, 100, 100, "all are shares of the same choices")
+            column_sum = replace(column[0], model="(column)", value=value, printed=f"{value:.2f}", low=low, high=high)
+            yield Check("shares of a survey question", column_sum, 100, 100, "all are shares of the same choices")
 
 
 def counts(tables: Tables) -> Iterator[Check]:
@@ -149,10 +149,10 @@ def counts(tables: Tables) -> Iterator[Check]:
             yield Check("total of a column", cells[0], *total(cells[1:]), why)
     for table in (6, 7):
         for task in dict.fromkeys(cell.task for cell in tables.cells if cell.table == table):
-            for whole, part in pairwise(_FUNNEL):
-                pair = tables.several((table, "", task, whole), (table, "", task, part))
+            for upper, part in pairwise(_FUNNEL):
+                pair = tables.several((table, "", task, upper), (table, "", task, part))
                 if pair:
-                    yield Check("part of a count", pair[1], 0, pair[0].high, f"at most {whole} = {pair[0].printed}")
+                    yield Check("part of a count", pair[1], 0, pair[0].high, f"at most {upper} = {pair[0].printed}")
 
 
 _FUNNEL = ("verified", "one_or_more_correct", "majority_correct")
@@ -168,8 +168,8 @@ def ablation(tables: Tables) -> Iterator[Check]:
     }
     for table in (5, 17, 18):
         for model, (metric, parts) in product(tables.models(table), sources.items()):
-            known = SAME_MODEL.get(model, model)
-            keys = [(source, known, task, name) for source, task, name in parts]
+            main_name = SAME_MODEL.get(model, model)
+            keys = [(source, main_name, task, name) for source, task, name in parts]
             cells = tables.several((table, model, GROUP, metric), *keys)
             if cells:
                 where = "Table " + "/".join(sorted({str(key[0]) for key in keys}))
@@ -183,11 +183,11 @@ _TWIN = {2: 15, 3: 13, 7: 1, 16: 4, 17: 5, 18: 5}
 def repeats(tables: Tables) -> Iterator[Check]:
     """The same number in two tables: 3 in 13, 2 in 15, 16 in 4, 7 in 1, 17 and 18 in 5, and Agree. of 5 in 13."""
     for cell in tables.cells:
-        model, here = SAME_MODEL.get(cell.model, cell.model), (cell.task, cell.metric)
-        found = [(_TWIN[cell.table], *here)] if cell.table in _TWIN else []
+        model, key = SAME_MODEL.get(cell.model, cell.model), (cell.task, cell.metric)
+        keys = [(_TWIN[cell.table], *key)] if cell.table in _TWIN else []
         if cell.metric == "agree":
-            found.append((13, "modality_agreement", "f1"))
-        for table, task, metric in found:
+            keys.append((13, "modality_agreement", "f1"))
+        for table, task, metric in keys:
             if twin := tables.get(table, model, task, metric):
                 yield Check("printed twice", cell, twin.value, twin.value, f"{twin.printed} in Table {table}")
 
@@ -214,17 +214,17 @@ def _one_share(tables: Tables, keys: Iterable[tuple[Key, Key, Key]], rule: str, 
     if not rows:
         return
     share = _commonest([_share(*row) for row in rows])
-    for whole, first, second in rows:
+    for total, first, second in rows:
         low = share * first.low + (1 - share) * second.low
         high = share * first.high + (1 - share) * second.high
         why = f"{first.printed} and {second.printed}, {100 * share:.1f}% {part} as in most rows"
-        yield Check(rule, whole, low, high, why)
+        yield Check(rule, total, low, high, why)
 
 
-def _share(whole: Cell, first: Cell, second: Cell) -> Bounds:
+def _share(total: Cell, first: Cell, second: Cell) -> Bounds:
     """The shares of ``first`` that can make up ``whole``."""
-    found = [(w - b) / (a - b) for w, a, b in product(*((c.low, c.high) for c in (whole, first, second))) if a != b]
-    return min(found), max(found)
+    shares = [(w - b) / (a - b) for w, a, b in product(*((c.low, c.high) for c in (total, first, second))) if a != b]
+    return min(shares), max(shares)
 
 
 def _commonest(intervals: list[Bounds]) -> float:

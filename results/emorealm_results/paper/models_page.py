@@ -30,8 +30,10 @@ def render(models: Iterable[Model] = MODELS) -> str:
     models = list(models)
     answered = {model.published for model in models}
     table = markdown.table([_HEAD, *(_row(model, rows) for model in models)])
-    left = [name for name in rows if name not in answered]
-    behind = f"\n\nRows of Table {_TABLE} that no model above stands for: {', '.join(left)}." if left else ""
+    unanswered = [name for name in rows if name not in answered]
+    behind = (
+        f"\n\nRows of Table {_TABLE} that no model above stands for: {', '.join(unanswered)}." if unanswered else ""
+    )
     return f"{table}{behind}\n"
 
 
@@ -51,15 +53,15 @@ def _published() -> dict[str, str]:
             rows.setdefault(cell.model, [])
             if cell.task == task:
                 rows[cell.model].append(f"{short} {cell.printed}")
-    return {name: ", ".join(found) for name, found in rows.items()}
+    return {name: ", ".join(tables) for name, tables in rows.items()}
 
 
 def rewritten(page: str) -> str:
     """The page with its table made anew. Raises ValueError where the marks around it are missing."""
     if BEGIN not in page or END not in page:
         raise ValueError(f"the page needs the lines {BEGIN} and {END}")
-    before, behind = page.split(BEGIN)[0], page.split(END)[1]
-    return f"{before}{BEGIN}\n\n{render()}\n{END}{behind}"
+    page_start, page_end = page.split(BEGIN)[0], page.split(END)[1]
+    return f"{page_start}{BEGIN}\n\n{render()}\n{END}{page_end}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from emorealm_results.runs.samples import FLOORS, FULL
 from emorealm_tasks.metrics import description
 from emorealm_tasks.metrics.description import CRITERIA
 
-_SHOWN = ("strict", "official")
+_READINGS = ("strict", "official")
 _FLOORS = {"blind": "blind", "shuffled": "shuf.", "swap_audio": "snd.", "swap_video": "pic.", "likelihood": "likely"}
 _FAILURES = ("unparsed", "errors", "missing")
 
@@ -48,21 +48,25 @@ def _run(name: str, report: Mapping[str, Any]) -> Iterator[str]:
 
 def _readings(parts: Mapping[str, Any]) -> list[tuple[str, list[list[str]]]]:
     """Name of a reading -> rows of the tasks; one entry for both readings where they agree."""
-    strict, official = (_tasks(parts, reading) for reading in _SHOWN)
+    strict, official = (_tasks(parts, reading) for reading in _READINGS)
     if strict == official:
         return [("both readings", strict)]
-    return [(f"{READINGS[reading]} reading", rows) for reading, rows in zip(_SHOWN, (strict, official), strict=True)]
+    return [(f"{READINGS[reading]} reading", rows) for reading, rows in zip(_READINGS, (strict, official), strict=True)]
 
 
 def _tasks(parts: Mapping[str, Any], reading: str) -> list[list[str]]:
     floors = [floor for floor in FLOORS if floor in parts]
     rows = [["task", "n", "accuracy", "F1", *(_FLOORS[floor] for floor in floors)]]
-    for task, scored in parts[FULL]["tasks"].items():
-        scores = scored["readings"][reading]
-        others = [parts[floor]["tasks"].get(task, {}).get("readings", {}).get(reading, {}) for floor in floors]
+    for task, task_scores in parts[FULL]["tasks"].items():
+        scores = task_scores["readings"][reading]
+        floor_scores = [parts[floor]["tasks"].get(task, {}).get("readings", {}).get(reading, {}) for floor in floors]
         f1 = value(scores["f1"]) if "f1" in scores else ""
-        cells = [interval(scores["accuracy"]), f1, *(value(other.get("accuracy")) for other in others)]
-        rows.append([NAMES[task], str(scored["n"]), *cells])
+        cells = [
+            interval(scores["accuracy"]),
+            f1,
+            *(value(floor_score.get("accuracy")) for floor_score in floor_scores),
+        ]
+        rows.append([NAMES[task], str(task_scores["n"]), *cells])
     return rows
 
 
@@ -73,9 +77,9 @@ def _groups(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         rows = [["run", *columns.values()]]
         for name, report in reports.items():
             if group := report.get("benchmarks", {}).get(benchmark, {}).get(FULL, {}).get("group"):
-                shown = {reading: _group(group[reading]) for reading in _SHOWN}
-                alike = shown["strict"] == shown["official"]
-                rows += [[name if alike else f"{name}, {key}", *cells] for key, cells in shown.items()][
+                group_cells = {reading: _group(group[reading]) for reading in _READINGS}
+                alike = group_cells["strict"] == group_cells["official"]
+                rows += [[name if alike else f"{name}, {key}", *cells] for key, cells in group_cells.items()][
                     : 1 if alike else 2
                 ]
         if len(rows) > 1:
@@ -88,29 +92,29 @@ def _group(scores: Mapping[str, Any]) -> list[str]:
 
 def _recognition(report: Mapping[str, Any]) -> Iterator[list[str]]:
     yield ["task", "reading", "UAR", "WAR", "F1"]
-    for task, scored in report.items():
+    for task, task_scores in report.items():
         for reading in recognition.READINGS:
-            scores = scored["readings"][reading]
+            scores = task_scores["readings"][reading]
             averages = [interval(scores[name]) for name in ("uar", "war")]
             yield [task, reading, *averages, value(scores["weighted_f1"])]
 
 
 def _descriptions(report: Mapping[str, Any]) -> Iterator[list[str]]:
     yield ["judge", *(description.NAMES[name] for name in CRITERIA), "mean"]
-    for judge, judged in report["judges"].items():
-        scores = judged["scores"]
+    for judge, judge_scores in report["judges"].items():
+        scores = judge_scores["scores"]
         yield [judge, *(value(scores[name], 2) for name in CRITERIA), interval(scores["mean"], 2)]
 
 
 def _remarks(report: Mapping[str, Any]) -> Iterator[str]:
     """What must be known of a run before its scores are believed, a line each."""
-    scored = [
+    all_scores = [
         task
         for parts in report.get("benchmarks", {}).values()
         for task in parts.get(FULL, {}).get("tasks", {}).values()
     ]
-    scored += report.get("recognition", {}).values()
-    counts = {name: sum(task[name] for task in scored) for name in _FAILURES}
+    all_scores += report.get("recognition", {}).values()
+    counts = {name: sum(task[name] for task in all_scores) for name in _FAILURES}
     if any(counts.values()):
         yield ", ".join(f"{count} {name}" for name, count in counts.items())
     of_tasks = [*report.get("recognition", {}).values(), *report.get("descriptions", {}).values()]

@@ -13,13 +13,15 @@ from emorealm_tasks.emotions import Words
 def report(run: saved.Saved, bootstrap: scores.Bootstrap | None = None, words: Words | None = None) -> dict[str, Any]:
     """What :func:`rescore.score` says of the run's questions; ``recognition`` and ``descriptions`` where it has those.
 
-    ``input`` is what :func:`saved.given` says. ``bootstrap`` makes the questions' intervals, ``words`` reads the
+    ``input`` is what :func:`saved.modality` says. ``bootstrap`` makes the questions' intervals, ``words`` reads the
     emotions.
     """
-    scored = scores.score(run.questions, bootstrap) if run.questions else {}
-    scored |= {"input": saved.given(run)}
-    scored |= {"recognition": recognition.score(run.replies, words)} if run.replies.records else {}
-    return scored | ({"descriptions": descriptions.score(run.descriptions)} if run.descriptions.records else {})
+    question_scores = scores.score(run.questions, bootstrap) if run.questions else {}
+    question_scores |= {"input": saved.modality(run)}
+    question_scores |= {"recognition": recognition.score(run.replies, words)} if run.replies.records else {}
+    return question_scores | (
+        {"descriptions": descriptions.score(run.descriptions)} if run.descriptions.records else {}
+    )
 
 
 def read(run_dir: Path) -> saved.Saved:
@@ -29,11 +31,11 @@ def read(run_dir: Path) -> saved.Saved:
     return run
 
 
-def render(said: Mapping[str, Any]) -> str:
+def render(run_report: Mapping[str, Any]) -> str:
     """The tables of a :func:`report`: of questions, of recognition and of descriptions."""
     parts = [
-        table.render(said) if "benchmarks" in said else "",
-        recognition.render(said.get("recognition", {})),
-        descriptions.render(said.get("descriptions", {})),
+        table.render(run_report) if "benchmarks" in run_report else "",
+        recognition.render(run_report.get("recognition", {})),
+        descriptions.render(run_report.get("descriptions", {})),
     ]
     return "\n".join(filter(None, parts))

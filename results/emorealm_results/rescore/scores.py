@@ -72,7 +72,7 @@ def reread(record: metrics.Unread) -> metrics.Record:
 
 def _score_part(tasks: Sequence[TaskRun], bootstrap: Bootstrap) -> Report:
     records = {task.task: [reread(record) for record in task.records] for task in tasks}
-    scored = {task.task: _score_task(records[task.task], bootstrap) | {"missing": task.missing} for task in tasks}
+    task_scores = {task.task: _score_task(records[task.task], bootstrap) | {"missing": task.missing} for task in tasks}
     everything = [record for task_records in records.values() for record in task_records]
     group = {
         reading: _with_intervals(
@@ -80,7 +80,7 @@ def _score_part(tasks: Sequence[TaskRun], bootstrap: Bootstrap) -> Report:
         )
         for reading in MODES
     }
-    return {"tasks": scored, "group": group}
+    return {"tasks": task_scores, "group": group}
 
 
 def _score_task(records: Sequence[metrics.Record], bootstrap: Bootstrap) -> Report:

@@ -74,25 +74,40 @@ def _task_table(
 ) -> str:
     header = ["task", "questions / clips", f"accuracy [{level}]", "precision", "recall", f"F1 [{level}]", "yes-rate"]
     rows = [[*header, "unparsed", "errors", "missing", *floors, *(["text floor"] if text_floor else [])]]
-    for task, scored in parts[FULL]["tasks"].items():
-        scores = scored["readings"][reading]
-        others = [parts[floor]["tasks"].get(task, {}).get("readings", {}).get(reading, {}) for floor in floors]
+    for task, task_scores in parts[FULL]["tasks"].items():
+        scores = task_scores["readings"][reading]
+        floor_scores = [parts[floor]["tasks"].get(task, {}).get("readings", {}).get(reading, {}) for floor in floors]
         numbers = [interval(scores["accuracy"]), value(scores.get("precision")), value(scores.get("recall"))]
         numbers += [interval(scores.get("f1")), value(scores.get("yes_rate"))]
-        floor_cells = [value(other.get("accuracy")) for other in others]
+        floor_cells = [value(floor_score.get("accuracy")) for floor_score in floor_scores]
         floor_cells += [f"{text_floor[task]:.1f}"] if text_floor else []
-        rows.append([NAMES[task], _size(scored), *numbers, *_failures(scored), str(scored["missing"]), *floor_cells])
-        for subtask, counts in scored["subtasks"].items():
+        rows.append(
+            [
+                NAMES[task],
+                _size(task_scores),
+                *numbers,
+                *_failures(task_scores),
+                str(task_scores["missing"]),
+                *floor_cells,
+            ]
+        )
+        for subtask, counts in task_scores["subtasks"].items():
             cells = [NAMES[subtask], _size(counts), interval(scores[subtask]), *[""] * 4, *_failures(counts), ""]
-            rows.append([*cells, *[value(other.get(subtask)) for other in others], *([""] if text_floor else [])])
+            rows.append(
+                [
+                    *cells,
+                    *[value(floor_score.get(subtask)) for floor_score in floor_scores],
+                    *([""] if text_floor else []),
+                ]
+            )
     return markdown.table(rows)
 
 
 def _group_table(parts: Mapping[str, Any], level: str) -> str:
     rows = [["asked", "reading", *(f"{name} [{level}]" for name in GROUP_COLUMNS.values())]]
-    for part, scored in parts.items():
+    for part, part_scores in parts.items():
         for reading, name in READINGS.items():
-            rows.append([part, name, *(interval(scored["group"][reading][column]) for column in GROUP_COLUMNS)])
+            rows.append([part, name, *(interval(part_scores["group"][reading][column]) for column in GROUP_COLUMNS)])
     return markdown.table(rows)
 
 

@@ -24,23 +24,23 @@ def of_header(header: Mapping[str, Any]) -> dict[str, Identity]:
 
 def standard(identity: Identity) -> bool:
     """Whether it is the embedded benchmark as it comes, and no other build."""
-    wanted = {"split": "test", "clips": TEST_CLIPS, "seed": 0, "version": VERSION}
-    return wanted.items() <= identity.items()
+    defaults = {"split": "test", "clips": TEST_CLIPS, "seed": 0, "version": VERSION}
+    return defaults.items() <= identity.items()
 
 
-def shown(identity: Identity) -> str:
+def as_text(identity: Identity) -> str:
     """An identity in words."""
     return ", ".join(f"{key} {value}" for key, value in identity.items())
 
 
 def added(
-    differing: Mapping[str, dict[str, str] | None], first: Saved, second: Saved
+    differences: Mapping[str, dict[str, str] | None], first: Saved, second: Saved
 ) -> dict[str, dict[str, str] | None]:
     """Task -> what was asked differently (None: not known), with the benchmark where that is another one."""
-    one, other = (request_settings.of_run(run, NAME) for run in (first, second))
-    found = dict(differing)
-    for task, ways in differing.items():
-        mine, theirs = one.get(task), other.get(task)
-        if mine and theirs and mine != theirs:
-            found[task] = (ways or {}) | {NAME: f"{shown(mine)} | {shown(theirs)}"}
-    return found
+    first_builds, second_builds = (request_settings.of_run(run, NAME) for run in (first, second))
+    with_builds = dict(differences)
+    for task, ways in differences.items():
+        first_build, second_build = first_builds.get(task), second_builds.get(task)
+        if first_build and second_build and first_build != second_build:
+            with_builds[task] = (ways or {}) | {NAME: f"{as_text(first_build)} | {as_text(second_build)}"}
+    return with_builds

@@ -64,12 +64,12 @@ def add_cached(descriptions: Descriptions, settings: Settings, models: Sequence[
     A model that has none there leaves the records as they were.
     """
     for model in models:
-        own = {task: records[0]["judge"] for task, records in descriptions.records.items()}
+        run_judges = {task: records[0]["judge"] for task, records in descriptions.records.items()}
         judge_again(descriptions, dataclasses.replace(settings, judge_model=model), "later")
         for task, records in descriptions.records.items():
             if live.name(model) not in judges(records):
                 for record in records:
-                    record["judge"] = own[task]
+                    record["judge"] = run_judges[task]
 
 
 def judges(records: Sequence[Record]) -> list[str]:
@@ -82,16 +82,16 @@ def counting(records: Sequence[Record]) -> str:
     """The judge whose scores stand for the run: the one that judged last, else the last that gave enough verdicts."""
     names = judges(records)
     shares = {name: description.unjudged(records, name) for name in names}
-    enough = [name for name, (lacks, of) in shares.items() if lacks <= description.MOST_UNJUDGED * of]
-    own = records[0]["judge"]
-    return own if own in enough else next(reversed(enough or names), "")
+    enough = [name for name, (unjudged, of) in shares.items() if unjudged <= description.MOST_UNJUDGED * of]
+    run_judge = records[0]["judge"]
+    return run_judge if run_judge in enough else next(reversed(enough or names), "")
 
 
 def estimates(descriptions: Descriptions, settings: Settings) -> list[str]:
     """What judging would take, one line a task; nothing is asked."""
     lines = []
     for task, records in descriptions.records.items():
-        items = [live.Item(record["reference"], dispatch.said(record)) for record in records]
+        items = [live.Item(record["reference"], dispatch.description_text(record)) for record in records]
         lines.append(f"{task}: {live.estimate(live.unanswered(items, settings), settings)}")
     return lines
 
@@ -141,10 +141,10 @@ def render(report: Mapping[str, Any]) -> str:
         level = f"{100 * intervals.LEVEL:.0f}%"
         names = [description.NAMES[name] for name in CRITERIA]
         rows = [["judge", "clips", *(f"{name} [{level}]" for name in (*names, "mean")), "spread", *_COUNTS]]
-        for judge_name, judged in of["judges"].items():
-            cells = [interval(judged["scores"][name], digits=2) for name in (*CRITERIA, "mean")]
-            counts = [str(judged["unjudged"]), str(of["errors"]), str(of["missing"])]
-            rows.append([judge_name, str(of["n"]), *cells, _spread(judged["scores"]["mean"]), *counts])
+        for judge_name, judge_scores in of["judges"].items():
+            cells = [interval(judge_scores["scores"][name], digits=2) for name in (*CRITERIA, "mean")]
+            counts = [str(judge_scores["unjudged"]), str(of["errors"]), str(of["missing"])]
+            rows.append([judge_name, str(of["n"]), *cells, _spread(judge_scores["scores"]["mean"]), *counts])
         blocks += [table(rows), LEGEND]
         if of["run"]["limit"] is not None and of["run"]["limit"] > 0:  # -1 stands for no limit
             limit = f"--limit {of['run']['limit']:g}"

@@ -43,25 +43,28 @@ def load(folder: Path, questions: Path) -> Run:
     rows = {row["id"]: row for row in emorealm.read_file(questions, Path(), None)}
     newest, _ = newest_files(folder, _ANY_TASK)
     files = sorted((date, name, path) for name, (date, path) in newest.items() if name not in TASK_NAMES)
-    joined: dict[tuple[str, str], dict[str, Unread]] = {}
+    records_of: dict[tuple[str, str], dict[str, Unread]] = {}
     dates: dict[tuple[str, str], str] = {}
-    lost: Counter[tuple[str, str]] = Counter()
+    unmatched: Counter[tuple[str, str]] = Counter()
     for date, name, path in files:
         for sample in _lines(path):
             record = join(sample, rows)
             if isinstance(record, str):
-                lost[path.name, record] += 1
+                unmatched[path.name, record] += 1
                 continue
             key = _part(name), record["task"]
-            joined.setdefault(key, {})[record["id"]] = record
+            records_of.setdefault(key, {})[record["id"]] = record
             dates[key] = date
-    if not joined:
-        reasons = ", ".join(f"{count} {reason}" for (_, reason), count in lost.items()) or "there is none"
+    if not records_of:
+        reasons = ", ".join(f"{count} {reason}" for (_, reason), count in unmatched.items()) or "there is none"
         stop(f"{folder}: no sample can be joined with {questions} ({reasons}); is it the file the run was asked from?")
-    asked = Counter(row["task"] for row in rows.values())
-    tasks = [_task_run(rows, key, list(joined[key].values()), dates[key], asked) for key in sorted(joined, key=_order)]
+    question_counts = Counter(row["task"] for row in rows.values())
+    tasks = [
+        _task_run(rows, key, list(records_of[key].values()), dates[key], question_counts)
+        for key in sorted(records_of, key=_order)
+    ]
     notes = tuple(
-        f"{count} sample(s) of {name} {reason} could not be rescored" for (name, reason), count in lost.items()
+        f"{count} sample(s) of {name} {reason} could not be rescored" for (name, reason), count in unmatched.items()
     )
     parent = files[0][2].parent
     headers = {date: _header(parent / f"{date}_results.json") for date in sorted(set(dates.values()))}
@@ -69,12 +72,12 @@ def load(folder: Path, questions: Path) -> Run:
 
 
 def _task_run(
-    rows: Mapping[str, Row], key: tuple[str, str], records: list[Unread], date: str, asked: Mapping[str, int]
+    rows: Mapping[str, Row], key: tuple[str, str], records: list[Unread], date: str, question_counts: Mapping[str, int]
 ) -> TaskRun:
     part, task = key
     benchmark = "emorealm_mini" if all(identity.startswith("mini_") for identity in rows) else "emorealm"
     name = "_".join(filter(None, (benchmark, "" if part == FULL else part, task)))
-    return TaskRun(name, benchmark, part, task, date, tuple(records), asked[task] - len(records))
+    return TaskRun(name, benchmark, part, task, date, tuple(records), question_counts[task] - len(records))
 
 
 def _part(name: str) -> str:
@@ -93,21 +96,21 @@ def join(sample: Mapping[str, Any], rows: Mapping[str, Row]) -> Unread | str:
     saves of responses.
     """
     records = (value["record"] for value in sample.values() if isinstance(value, dict) and "record" in value)
-    ours: dict[str, Any] = next((record for record in records if isinstance(record, dict)), {})
+    own_record: dict[str, Any] = next((record for record in records if isinstance(record, dict)), {})
     doc = sample.get("doc")
-    places = (ours, doc if isinstance(doc, dict) else {}, sample)
+    places = (own_record, doc if isinstance(doc, dict) else {}, sample)
     identity = next((str(place[key]) for place in places for key in _IDS if place.get(key) is not None), None)
     if identity is None:
         return NO_ID
     row = rows.get(identity)
     if row is None:
         return UNKNOWN_ID
-    raw = ours.get("raw", next((said for key in _REPLIES if (said := _text(sample.get(key))) is not None), None))
+    raw = own_record.get("raw", next((text for key in _REPLIES if (text := _text(sample.get(key))) is not None), None))
     if raw is None:
         return NO_REPLY
-    joined: Any = {
+    merged: Any = {
         "media": "unknown",
-        **ours,  # of any fields: other evaluations are joined too
+        **own_record,  # of any fields: other evaluations are joined too
         "id": row["id"],
         "clip": row["clip"],
         "task": row["task"],
@@ -116,9 +119,9 @@ def join(sample: Mapping[str, Any], rows: Mapping[str, Row]) -> Unread | str:
         "question": row["question"],
         "gold": row["answer"],
         "raw": raw,
-        "error": ours.get("error", failures.error(raw)),
+        "error": own_record.get("error", failures.error(raw)),
     }
-    record: Unread = joined
+    record: Unread = merged
     return record
 
 
@@ -130,9 +133,9 @@ def _text(value: Any) -> str | None:
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
-    found = [sample for _, sample in read_samples(path)]
-    check_whole(path, found)
-    return found
+    samples = [sample for _, sample in read_samples(path)]
+    check_whole(path, samples)
+    return samples
 
 
 def _header(path: Path) -> Header:

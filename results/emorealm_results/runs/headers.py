@@ -63,7 +63,7 @@ def read_header(path: Path) -> Header:
         "model_name": str(results.get("model_name") or ""),
         "weights": str(results.get("weights") or ""),
         "model_folder": str(results.get("model_name_sanitized") or ""),
-        "model_args": _shown_arguments(config.get("model_args") or ""),
+        "model_args": _arguments_text(config.get("model_args") or ""),
         "limit": config.get("limit"),
         "seeds": {seed: config[seed] for seed in _SEEDS if config.get(seed) is not None},
         "git_hash": results.get("git_hash"),
@@ -80,9 +80,9 @@ def title(header: Mapping[str, Any]) -> str:
     return f"{header['model']} {header['model_name'] or header.get('weights') or '(weights not recorded)'}"
 
 
-def _shown_arguments(given: Any) -> Any:
+def _arguments_text(model_args: Any) -> Any:
     """The model's arguments without the password of an address; earlier versions published it."""
-    return without_secrets(given) if isinstance(given, str) else given
+    return without_secrets(model_args) if isinstance(model_args, str) else model_args
 
 
 def _missing(scores: dict[str, Any]) -> int:

@@ -46,13 +46,13 @@ def read_people(path: Path) -> dict[str, dict[str, int]]:
     lines = recognition_rows.read_csv(path, ("id", *CRITERIA), "it needs a line of scores a description")
     scores: dict[str, dict[str, int]] = {}
     for number, line in enumerate(lines, start=2):
-        given = {name: (line[name] or "").strip() for name in CRITERIA}
-        for name, text in given.items():
+        values = {name: (line[name] or "").strip() for name in CRITERIA}
+        for name, text in values.items():
             if not text.isdecimal() or not LOWEST <= int(text) <= HIGHEST:
                 stop(f"{path}, line {number}: {name} is {text!r}; a score is a whole number, {LOWEST} to {HIGHEST}")
         if line["id"] in scores:
             stop(f"{path}, line {number}: {line['id']!r} is scored twice; give one line a clip")
-        scores[line["id"]] = {name: int(text) for name, text in given.items()}
+        scores[line["id"]] = {name: int(text) for name, text in values.items()}
     return scores
 
 
@@ -94,10 +94,10 @@ def quadratic(weights: Array, a: Array, b: Array) -> Array:
     With quadratic weights the observed disagreement is the mean of (a - b)^2, and what independent judges with the
     same margins would have is var(a) + var(b) + (mean(a) - mean(b))^2.
     """
-    whole = weights.sum(axis=1)
-    mean_a, mean_b = weights @ a / whole, weights @ b / whole
-    spread = weights @ a**2 / whole - mean_a**2 + weights @ b**2 / whole - mean_b**2
+    totals = weights.sum(axis=1)
+    mean_a, mean_b = weights @ a / totals, weights @ b / totals
+    spread = weights @ a**2 / totals - mean_a**2 + weights @ b**2 / totals - mean_b**2
     expected = spread + (mean_a - mean_b) ** 2
-    observed = weights @ (a - b) ** 2 / whole
-    ratio: Array = np.divide(observed, expected, out=np.full(whole.shape, np.nan), where=expected > 1e-12)
+    observed = weights @ (a - b) ** 2 / totals
+    ratio: Array = np.divide(observed, expected, out=np.full(totals.shape, np.nan), where=expected > 1e-12)
     return 1 - ratio

@@ -15,7 +15,7 @@ from emorealm_tasks.harness import recognition
 from emorealm_tasks.metrics import intervals
 from emorealm_tasks.metrics import recognition as metrics
 
-_NAMES = [name for name, asked in suite.TASK_NAMES.items() if asked.benchmark in suite.PROMPTED]
+_NAMES = [name for name, suite_entry in suite.TASK_NAMES.items() if suite_entry.benchmark in suite.PROMPTED]
 TASK_NAME = re.compile("|".join(sorted(_NAMES, key=len, reverse=True)))
 READINGS = {"strict": "strict", "official": "official (approximate)"}
 SHORT = {emotion: f"{emotion[:3].capitalize()}." for emotion in EMOTIONS}
@@ -73,16 +73,18 @@ def render(report: Mapping[str, Any]) -> str:
     level = f"{100 * intervals.LEVEL:.0f}%"
     head = ["task", "reading", "clips", *(f"{name} [{level}]" for name in ("UAR", "WAR", "F1")), *SHORT.values()]
     rows = [[*head, "unparsed", "dropped", "errors", "missing"]]
-    for task, scored in report.items():
-        rows += [_row(task, scored, reading) for reading in READINGS]
+    for task, task_scores in report.items():
+        rows += [_row(task, task_scores, reading) for reading in READINGS]
     blocks = [
         f"# Emotion recognition: {title(next(iter(report.values()))['run'])}",
         table(rows),
         LEGEND,
     ]
-    for task, scored in report.items():
-        blocks += [f"## {task}: who is taken for whom", _confusion(scored["confusion"]["strict"])]
-    limits = sorted({scored["run"]["limit"] for scored in report.values() if (scored["run"]["limit"] or 0) > 0})
+    for task, task_scores in report.items():
+        blocks += [f"## {task}: who is taken for whom", _confusion(task_scores["confusion"]["strict"])]
+    limits = sorted(
+        {task_scores["run"]["limit"] for task_scores in report.values() if (task_scores["run"]["limit"] or 0) > 0}
+    )
     notes = [f"**LIMITED RUN**: --limit {limit:g} was used; not comparable to full runs." for limit in limits]
     return "\n\n".join([*blocks, CONFUSION_LEGEND, *notes]) + "\n"
 
@@ -92,14 +94,14 @@ def _scores(records: Sequence[metrics.Record], reading: str) -> dict[str, dict[s
     return {name: {"value": value, "low": bounds[name][0], "high": bounds[name][1]} for name, value in values.items()}
 
 
-def _row(task: str, scored: Mapping[str, Any], reading: str) -> list[str]:
-    scores = scored["readings"][reading]
+def _row(task: str, task_scores: Mapping[str, Any], reading: str) -> list[str]:
+    scores = task_scores["readings"][reading]
     averages = [interval(scores[name]) for name in metrics.AVERAGES]
     recalls = [value(scores.get(f"recall_{emotion}")) for emotion in EMOTIONS]
-    counted = scored["n"] - (scored["dropped"] if reading == "official" else 0)
-    unparsed = [str(scored["unparsed"]), ""] if reading == "strict" else ["", str(scored["dropped"])]
-    return [task, READINGS[reading], str(counted), *averages, *recalls, *unparsed,
-            str(scored["errors"]), str(scored["missing"])]  # fmt: skip
+    count = task_scores["n"] - (task_scores["dropped"] if reading == "official" else 0)
+    unparsed = [str(task_scores["unparsed"]), ""] if reading == "strict" else ["", str(task_scores["dropped"])]
+    return [task, READINGS[reading], str(count), *averages, *recalls, *unparsed,
+            str(task_scores["errors"]), str(task_scores["missing"])]  # fmt: skip
 
 
 def _confusion(matrix: Mapping[str, Mapping[str, int]]) -> str:

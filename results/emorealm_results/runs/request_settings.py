@@ -25,36 +25,36 @@ def of_header(header: Mapping[str, Any]) -> dict[str, Ways]:
 
 def by_task(header: Mapping[str, Any], what: str) -> dict[str, Ways]:
     """Task -> what a results file says of it under a name."""
-    found = header.get(what)
-    return {task: ways for task, ways in found.items() if isinstance(ways, dict)} if isinstance(found, dict) else {}
+    content = header.get(what)
+    return {task: ways for task, ways in content.items() if isinstance(ways, dict)} if isinstance(content, dict) else {}
 
 
 def compared(first: Saved, second: Saved, tasks: Iterable[str]) -> dict[str, dict[str, str] | None]:
     """Task -> what differs (`request_settings.differences`), {} = asked alike, None = not known of one or both."""
-    one, other = of_run(first), of_run(second)
-    return {task: differing(one.get(task), other.get(task)) for task in tasks}
+    first_ways, second_ways = of_run(first), of_run(second)
+    return {task: differences(first_ways.get(task), second_ways.get(task)) for task in tasks}
 
 
-def differing(first: Ways | None, second: Ways | None) -> dict[str, str] | None:
+def differences(first: Ways | None, second: Ways | None) -> dict[str, str] | None:
     """What differs in two ways of asking; None where one of them is not known."""
     return request_settings.differences(first, second) if first and second else None
 
 
-def shown(found: Mapping[str, str]) -> str:
+def as_text(differing: Mapping[str, str]) -> str:
     """What differs, in words."""
-    return "; ".join(f"{name}: {values}" for name, values in found.items())
+    return "; ".join(f"{name}: {values}" for name, values in differing.items())
 
 
 def lines(by_task: Mapping[str, Mapping[str, str] | None]) -> list[str]:
     """A sentence for each set of differences, with its tasks, and one for the tasks of which nothing is known."""
     groups: dict[str, list[str]] = {}
-    for task, found in by_task.items():
-        if found is None:
+    for task, differing in by_task.items():
+        if differing is None:
             groups.setdefault("", []).append(task)
-        elif found:
-            groups.setdefault(shown(found), []).append(task)
+        elif differing:
+            groups.setdefault(as_text(differing), []).append(task)
     return [
-        f"**Asked in two ways** ({', '.join(tasks)}): {said}." if said
+        f"**Asked in two ways** ({', '.join(tasks)}): {text}." if text
         else f"Whether both runs were asked alike is not known of {', '.join(tasks)}: not both of them recorded it."
-        for said, tasks in groups.items()
+        for text, tasks in groups.items()
     ]  # fmt: skip

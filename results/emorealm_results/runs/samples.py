@@ -86,8 +86,8 @@ def load(folder: Path) -> Run:
     headers = {date: read_header(parent / f"{date}_results.json") for date in sorted({d for d, _ in newest.values()})}
     models = sorted({(header["model"], header["model_name"]) for header in headers.values()})
     if len(models) > 1:
-        named = " and ".join(" ".join(filter(None, model)) for model in models)
-        stop(f"{parent}: its tasks were answered by different models ({named}); keep one model a folder")
+        model_names = " and ".join(" ".join(filter(None, model)) for model in models)
+        stop(f"{parent}: its tasks were answered by different models ({model_names}); keep one model a folder")
     tasks = [_task_run(name, date, path, headers[date]) for name, (date, path) in newest.items()]
     order = {task: position for position, task in enumerate(TASKS)}
     tasks.sort(key=lambda run: (run.benchmark, (FULL, *FLOORS).index(run.part), order[run.task]))
@@ -102,12 +102,12 @@ def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, t
     """
     if not folder.is_dir():
         stop(f"{folder}: no such folder; name the --output_path of an lmms-eval run")
-    found = sorted(_files(folder, task_names), key=lambda item: item[0])
-    parents = sorted({path.parent for _, _, path in found})
+    files = sorted(_files(folder, task_names), key=lambda item: item[0])
+    parents = sorted({path.parent for _, _, path in files})
     if len(parents) > 1:
         stop(f"{folder}: holds runs of several models, name one of them: {', '.join(map(str, parents))}")
-    newest = {task: (date, path) for date, task, path in found}
-    return newest, len(found) - len(newest)
+    newest = {task: (date, path) for date, task, path in files}
+    return newest, len(files) - len(newest)
 
 
 def _files(folder: Path, task_names: re.Pattern[str]) -> Iterator[tuple[str, str, Path]]:
@@ -140,9 +140,9 @@ def read_records(path: Path, kind: type[Kind]) -> list[Kind]:
         stop(
             f"{path}: holds {repeated!r} more than once, so it was written twice; keep one copy, or run the task again"
         )
-    counted = _counted(path)
-    if counted is not None and counted != len(records):
-        _refuse_count(path, len(records), counted)
+    expected = _expected_count(path)
+    if expected is not None and expected != len(records):
+        _refuse_count(path, len(records), expected)
     return records
 
 
@@ -151,51 +151,51 @@ def check_whole(path: Path, samples: Sequence[Mapping[str, Any]]) -> None:
 
     There may be more lines than questions: lmms-eval writes one for each filter.
     """
-    asked = {str(sample.get("doc_id", number)) for number, sample in enumerate(samples)}
-    counted = _counted(path)
-    if counted is not None and len(asked) < counted:
-        _refuse_count(path, len(asked), counted)
+    doc_ids = {str(sample.get("doc_id", number)) for number, sample in enumerate(samples)}
+    expected = _expected_count(path)
+    if expected is not None and len(doc_ids) < expected:
+        _refuse_count(path, len(doc_ids), expected)
 
 
-def _refuse_count(path: Path, found: int, counted: int) -> NoReturn:
+def _refuse_count(path: Path, in_file: int, expected: int) -> NoReturn:
     stop(
-        f"{path}: holds {found} replies where its results file counts {counted}; it was cut or changed: copy the whole "
-        "file, or run the task again"
+        f"{path}: holds {in_file} replies where its results file counts {expected}; it was cut or changed: copy the "
+        "whole file, or run the task again"
     )
 
 
-def _counted(path: Path) -> int | None:
+def _expected_count(path: Path) -> int | None:
     """How many replies the results file beside a samples file counts; None where it does not say."""
     match = _SAMPLES_FILE.fullmatch(path.name)
     results = _results(path.with_name(f"{match['date']}_results.json")) if match else {}
     config, counts = results.get("config"), results.get("n-samples")
     limit = config.get("limit") if isinstance(config, dict) else None
     of_task = counts.get(match["task"]) if match and isinstance(counts, dict) else None
-    found = of_task.get("effective") if isinstance(of_task, dict) else None
-    whole = limit is None or (isinstance(limit, int | float) and limit == int(limit))  # of a share it says nothing
-    return found if whole and isinstance(found, int) and found > 0 else None
+    count = of_task.get("effective") if isinstance(of_task, dict) else None
+    is_count = limit is None or (isinstance(limit, int | float) and limit == int(limit))  # of a share it says nothing
+    return count if is_count and isinstance(count, int) and count > 0 else None
 
 
 def without_samples(folder: Path, task_names: re.Pattern[str]) -> list[str]:
     """Tasks whose scores the results files in a folder hold, and of whose replies there is no file."""
-    scored: dict[str, None] = {}
+    with_scores: dict[str, None] = {}
     for path in sorted(folder.glob("*_results.json")):
         results = _results(path)
         tasks, counts = results.get("results"), results.get("n-samples")
-        known = tasks if isinstance(tasks, dict) else {}
-        leaves = counts if isinstance(counts, dict) and counts else known
-        scored |= dict.fromkeys(name for name in known if name in leaves and task_names.fullmatch(name))
-    saved = {task for _, task, _ in _files(folder, task_names)}
-    return [name for name in scored if name not in saved]
+        result_tasks = tasks if isinstance(tasks, dict) else {}
+        leaves = counts if isinstance(counts, dict) and counts else result_tasks
+        with_scores |= dict.fromkeys(name for name in result_tasks if name in leaves and task_names.fullmatch(name))
+    with_samples = {task for _, task, _ in _files(folder, task_names)}
+    return [name for name in with_scores if name not in with_samples]
 
 
 def _results(path: Path) -> dict[str, Any]:
     """What a results file holds; {} where it cannot be read (`read_header` says so)."""
     try:
-        found: dict[str, Any] = typed(parse_json(read_bytes(path)), dict)
+        content: dict[str, Any] = typed(parse_json(read_bytes(path)), dict)
     except Unreadable:
         return {}
-    return found
+    return content
 
 
 def read_samples(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -220,8 +220,8 @@ def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[s
         if "bypass" in sample:  # the only metric of --predict_only
             stop(f"{where}: --predict_only left replies without scores; run it again without")
         stop(f"{where}: holds no record; was it written by other tasks? Join it: {_JOIN}")
-    if lacking := [field for field in fields if field not in record]:
-        stop(f"{where}: its record lacks {', '.join(lacking)}; join it: {_JOIN}")
+    if missing := [field for field in fields if field not in record]:
+        stop(f"{where}: its record lacks {', '.join(missing)}; join it: {_JOIN}")
     optional = {name: of_field for name, of_field in _SHAPES.items() if name.endswith("?")}
     try:
         schemas.fit(record, {field: _SHAPES.get(field, str) for field in fields} | optional)
@@ -233,6 +233,6 @@ def _record(sample: dict[str, Any], fields: Sequence[str], where: str) -> dict[s
 
 def _consistent(record: dict[str, Any]) -> None:
     """Raise ValueError for choices without letters, and for a gold answer that is none of its question's."""
-    known = [split_choice(choice)[0] for choice in record.get("choices", ())] or record.get("labels", ())
-    if known and record["gold"] not in known:
-        raise ValueError(f"the gold answer {record['gold']!r} is none of {', '.join(known)}")
+    letters = [split_choice(choice)[0] for choice in record.get("choices", ())] or record.get("labels", ())
+    if letters and record["gold"] not in letters:
+        raise ValueError(f"the gold answer {record['gold']!r} is none of {', '.join(letters)}")

@@ -16,7 +16,9 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import description, recognition
 
 Record = metrics.Unread | recognition.Unread | description.Record
-_OURS = re.compile("|".join(tasks.pattern for tasks in (samples.TASK_NAME, recognised.TASK_NAME, judged.TASK_NAME)))
+_TASK_NAME = re.compile(
+    "|".join(tasks.pattern for tasks in (samples.TASK_NAME, recognised.TASK_NAME, judged.TASK_NAME))
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Saved:
 
 def any_in(folder: Path) -> bool:
     """Whether there are samples of our tasks; stops where they are of several models."""
-    return bool(newest_files(folder, _OURS)[0])
+    return bool(newest_files(folder, _TASK_NAME)[0])
 
 
 def load(folder: Path, questions: Path | None = None) -> Saved:
@@ -39,28 +41,31 @@ def load(folder: Path, questions: Path | None = None) -> Saved:
 
     Stops where there are none, where they are of several models, and at the first damaged file.
     """
-    newest, _ = newest_files(folder, _OURS)
+    newest, _ = newest_files(folder, _TASK_NAME)
     if not newest and not questions:
         stop(f"{folder}: no samples of these tasks; run lmms-eval with --output_path {folder} --log_samples")
-    asked = None
+    questions_run = None
     if questions:
-        asked = foreign.load(folder, questions)
+        questions_run = foreign.load(folder, questions)
     elif any(samples.TASK_NAME.fullmatch(name) for name in newest):
-        asked = samples.load(folder)
-    home = next((path.parent for _, path in newest.values()), folder)
-    if lost := samples.without_samples(home, _OURS):
-        said = f"its results hold scores of {', '.join(lost)}, whose samples file is missing"
-        print(f"emorealm: {home}: {said}; they are left out here. Copy the files, or run these again", file=sys.stderr)
-        asked = asked and dataclasses.replace(asked, notes=(*asked.notes, said))
-    return Saved(home, asked, recognised.load(folder), judged.load(folder, required=False))
+        questions_run = samples.load(folder)
+    run_folder = next((path.parent for _, path in newest.values()), folder)
+    if without_samples := samples.without_samples(run_folder, _TASK_NAME):
+        why = f"its results hold scores of {', '.join(without_samples)}, whose samples file is missing"
+        print(
+            f"emorealm: {run_folder}: {why}; they are left out here. Copy the files, or run these again",
+            file=sys.stderr,
+        )
+        questions_run = questions_run and dataclasses.replace(questions_run, notes=(*questions_run.notes, why))
+    return Saved(run_folder, questions_run, recognised.load(folder), judged.load(folder, required=False))
 
 
-def given(run: Saved) -> str:
+def modality(run: Saved) -> str:
     """What the model was given of the clips, as the paper's tables say it: "A,V", "A" or "V"; "" where unknown."""
     media = [record.get("media") for record in _records(run)]
-    known = [of_clip for of_clip in media if isinstance(of_clip, Mapping)]
-    fed = {"A": "audio_seconds", "V": "frames"}
-    return ",".join(letter for letter, key in fed.items() if any(of_clip.get(key) for of_clip in known))
+    known_media = [of_clip for of_clip in media if isinstance(of_clip, Mapping)]
+    field_of = {"A": "audio_seconds", "V": "frames"}
+    return ",".join(letter for letter, key in field_of.items() if any(of_clip.get(key) for of_clip in known_media))
 
 
 def _records(run: Saved) -> Iterator[Record]:

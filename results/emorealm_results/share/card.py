@@ -31,7 +31,7 @@ def render(repository: str, runs: Sequence[Named], scores: Sequence[Mapping[str,
         "": f"# {repository.split('/')[-1]}\n\nReplies and scores of models that were asked about emotions in clips, "
         f"made with [emorealm]({HOME}), a plugin of lmms-eval.",
         "What was run": _table(["run", "model", "arguments", "date", "limit", "versions"], map(_run, runs)),
-        "How the models were asked": _asked(runs),
+        "How the models were asked": _request_tables(runs),
         "Scores": _scores(runs),
         "How to load it": f'```python\nimport pandas as pd\n\nsamples = pd.read_parquet("hf://datasets/{repository}/'
         f'samples.parquet")\nscores = pd.read_parquet("hf://datasets/{repository}/scores.parquet")\n```',
@@ -59,31 +59,31 @@ def _metadata(benchmarks: set[tuple[str, bool]]) -> dict[str, Any]:
 
 
 def _run(one: Named) -> list[str]:
-    found = list(headers(one.run))
-    newest = found[0]
-    limits = sorted({f"{header['limit']:g}" for header in found if (header["limit"] or 0) > 0})
+    run_headers = list(headers(one.run))
+    newest = run_headers[0]
+    limits = sorted({f"{header['limit']:g}" for header in run_headers if (header["limit"] or 0) > 0})
     versions = {
         "lmms-eval": newest["lmms_eval_version"],
         "tasks": "/".join(sorted({str(of) for of in newest["task_versions"].values() if of is not None})),
     }
-    scored = {f"{name} (scored)": version for name, version in one.report.get("installed", {}).items()}
-    named = ", ".join(f"{name} {version}" for name, version in (versions | scored).items() if version)
+    scoring_versions = {f"{name} (scored)": version for name, version in one.report.get("installed", {}).items()}
+    versions_text = ", ".join(f"{name} {version}" for name, version in (versions | scoring_versions).items() if version)
     model = licences.anonymous(" ".join(filter(None, (newest["model"], newest["model_name"]))))
     arguments = licences.anonymous(str(newest["model_args"]))
-    dates = ", ".join(sorted({header["date"] for header in found}))
-    return [licences.anonymous(one.name), model, arguments, dates, ", ".join(limits) or "none", named]
+    dates = ", ".join(sorted({header["date"] for header in run_headers}))
+    return [licences.anonymous(one.name), model, arguments, dates, ", ".join(limits) or "none", versions_text]
 
 
-def _asked(runs: Sequence[Named]) -> str:
+def _request_tables(runs: Sequence[Named]) -> str:
     """A table for each run: settings and the tasks that were asked with them; "" where nothing is known of any."""
     blocks = []
     for one in runs:
-        found = request_settings.of_run(one.run)
+        ways_of = request_settings.of_run(one.run)
         tasks_of: dict[str, list[str]] = {}
-        for task in filter(found.get, found):
-            tasks_of.setdefault(repr(sorted(found[task].items())), []).append(task)
+        for task in filter(ways_of.get, ways_of):
+            tasks_of.setdefault(repr(sorted(ways_of[task].items())), []).append(task)
         for tasks in tasks_of.values():
-            ways = found[tasks[0]]
+            ways = ways_of[tasks[0]]
             rows = ([name, licences.anonymous(str(value))] for name, value in ways.items())
             blocks.append(f"{one.name}, {', '.join(tasks)}:\n\n{_table(['setting', 'value'], rows)}")
         if not tasks_of:
@@ -94,13 +94,13 @@ def _asked(runs: Sequence[Named]) -> str:
 def _scores(runs: Sequence[Named]) -> str:
     """What `emorealm table` prints: of questions a row a run, of the rest a table a run."""
     reports = {one.name: one.report for one in runs}
-    asked = {name: report for name, report in reports.items() if "benchmarks" in report}
-    whole = any(FULL in parts for report in asked.values() for parts in report["benchmarks"].values())
-    blocks = [side_by_side.render(asked), LEGEND] if whole else []
+    question_reports = {name: report for name, report in reports.items() if "benchmarks" in report}
+    any_full = any(FULL in parts for report in question_reports.values() for parts in report["benchmarks"].values())
+    blocks = [side_by_side.render(question_reports), LEGEND] if any_full else []
     for name, report in reports.items():
         recognised = recognition.render(report.get("recognition", {}))
-        others = [*filter(None, (recognised, descriptions.render(report.get("descriptions", {}))))]
-        blocks += [f"# {name}", *others] if others else []
+        suite_tables = [*filter(None, (recognised, descriptions.render(report.get("descriptions", {}))))]
+        blocks += [f"# {name}", *suite_tables] if suite_tables else []
     return "\n\n".join(f"\n{block}".replace("\n# ", "\n### ").strip() for block in blocks)
 
 
@@ -108,8 +108,8 @@ def _licence(benchmarks: set[tuple[str, bool]]) -> str:
     lines = ["Clips are no part of this dataset."]
     if any(mini for _, mini in benchmarks):
         lines.append("Questions and answers of the embedded world (`mini` is true) are under the Apache License 2.0.")
-    if named := sorted({name for name, mini in benchmarks if not mini}):
-        terms = "; ".join(f"{name}: {licences.TERMS[name]}" for name in named)
+    if published_names := sorted({name for name, mini in benchmarks if not mini}):
+        terms = "; ".join(f"{name}: {licences.TERMS[name]}" for name in published_names)
         lines.append(
             f"Where `mini` is false the columns {', '.join(licences.WITHHELD)} are empty, because they are the "
             f"benchmark's: whoever has it joins them by benchmark, task and id. A reply may repeat some of its words. "

@@ -25,12 +25,12 @@ def load(places: Sequence[str | Path]) -> Frames:
     """As `emorealm_results.load`, of a list."""
     if not places:
         raise ValueError("no run is named: give the --output_path of one, or several")
-    told = io.StringIO()
+    captured = io.StringIO()
     try:
         # what ends a command is an error here: a notebook goes on
-        with contextlib.redirect_stderr(told):
+        with contextlib.redirect_stderr(captured):
             runs = tables.read([Path(place).expanduser() for place in places])
     except SystemExit as stopped:
-        raise ValueError(told.getvalue().strip().removeprefix("emorealm: ") or "it cannot be read") from stopped
-    print(told.getvalue(), end="", file=sys.stderr)
+        raise ValueError(captured.getvalue().strip().removeprefix("emorealm: ") or "it cannot be read") from stopped
+    print(captured.getvalue(), end="", file=sys.stderr)
     return Frames(tables.frame(SAMPLES, tables.samples(runs)), tables.frame(SCORES, tables.scores(runs)))

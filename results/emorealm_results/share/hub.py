@@ -33,15 +33,15 @@ def upload(folder: Path, repository: str, kind: Literal["dataset", "model"], pub
 
     api = HfApi()
     try:
-        made = api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)
+        created = api.create_repo(repository, repo_type=kind, private=not public, exist_ok=True)
         if not public and not api.repo_info(repository, repo_type=kind).private:
-            stop(f"{made}: is public; add --public where that is meant, or name another repository with --to")
+            stop(f"{created}: is public; add --public where that is meant, or name another repository with --to")
         api.upload_folder(
             repo_id=repository, folder_path=folder, repo_type=kind, commit_message="emorealm push", ignore_patterns=".*"
         )
     except Exception as error:  # whichever HTTP library the client uses
         _refused(repository, api.endpoint, error)
-    return str(made)
+    return str(created)
 
 
 def _refused(repository: str, endpoint: str, error: Any) -> NoReturn:

@@ -16,7 +16,7 @@ _LOADED = ("*.json", "*.safetensors", "*.model", "*.jinja", "vocab.txt", "merges
 """What a model is loaded from; checkpoints, logs and recipe.yaml (whose settings stand in the card) stay here."""
 
 
-_EXAMINED = "examined-"
+_EXAMINED_PREFIX = "examined-"
 """How the files begin that a study leaves in the folder of a training."""
 _PLACES = ("data", "root", "model", "file", "folder", "base_model_name_or_path")
 
@@ -45,7 +45,7 @@ def write(target: Path, folder: Path, base: str) -> str:
     for path in sorted({path for pattern in _LOADED for path in folder.glob(pattern)}):
         if path.name in (ABOUT, _ADAPTERS):
             files.write_json(target / path.name, _elsewhere(read_json(path, dict, "train again"), local, base))
-        elif not path.name.startswith((".", _EXAMINED)):
+        elif not path.name.startswith((".", _EXAMINED_PREFIX)):
             _link(path, target / path.name)
     try:
         card = read_text(folder / CARD)
@@ -60,21 +60,21 @@ def write(target: Path, folder: Path, base: str) -> str:
 def _local_base(about: dict[str, Any]) -> str:
     """The folder of this machine that held the base weights; "" where anybody can find them by name."""
     model = about.get("model")
-    named = str(model.get("folder") or "") if isinstance(model, dict) else ""
-    return named if Path(named).is_absolute() else ""
+    folder_name = str(model.get("folder") or "") if isinstance(model, dict) else ""
+    return folder_name if Path(folder_name).is_absolute() else ""
 
 
 def _elsewhere(content: dict[str, Any], local: str, base: str) -> dict[str, Any]:
     """What a JSON file holds as it is true on another machine: the base by its public name, files without folders."""
-    found = dict(content)
+    changed = dict(content)
     for name, value in content.items():
         if isinstance(value, dict):
-            found[name] = _elsewhere(value, local, base)
+            changed[name] = _elsewhere(value, local, base)
         elif isinstance(value, str) and value and value == local:
-            found[name] = base
+            changed[name] = base
         elif isinstance(value, str) and Path(value).is_absolute() and name in _PLACES:
-            found[name] = Path(value).name
-    return found
+            changed[name] = Path(value).name
+    return changed
 
 
 def _replaced(text: str, local: str, base: str) -> str:

@@ -44,25 +44,25 @@ def read(places: Sequence[Path]) -> list[Named]:
 
     Stops (status 2) where a place holds no samples of our tasks, or a damaged file.
     """
-    found = [named for place in places for named in inputs.runs(place)]
-    names = [name for name, _ in found]
-    named = [(name if names.count(name) == 1 else str(folder), folder) for name, folder in found]
+    named_folders = [named for place in places for named in inputs.runs(place)]
+    names = [name for name, _ in named_folders]
+    named = [(name if names.count(name) == 1 else str(folder), folder) for name, folder in named_folders]
     runs = ((name, rescore_run.read(folder)) for name, folder in named)
     return [Named(name, run, rescore_run.report(run)) for name, run in runs]
 
 
 def samples(runs: Sequence[Named]) -> list[dict[str, Any]]:
     """The rows of SAMPLES; a column that says nothing of a row's kind is None in it."""
-    return [_whole(SAMPLES, row) for one in runs for row in _sample_rows(one)]
+    return [_complete_row(SAMPLES, row) for one in runs for row in _sample_rows(one)]
 
 
 def scores(runs: Sequence[Named]) -> list[dict[str, Any]]:
     """The rows of SCORES: all that `emorealm rescore` makes of the samples."""
-    found = []
+    score_rows = []
     for one in runs:
         about = {"run": one.name} | _about(next(headers(one.run)))
-        found += [_whole(SCORES, about | row) for row in rows.report_rows(one.report)]
-    return found
+        score_rows += [_complete_row(SCORES, about | row) for row in rows.report_rows(one.report)]
+    return score_rows
 
 
 def frame(table: Table, content: Sequence[Mapping[str, Any]]) -> "pd.DataFrame":
@@ -92,9 +92,9 @@ def arrow(table: Table, content: Sequence[Mapping[str, Any]]) -> "pa.Table":
 
 def headers(run: saved.Saved) -> Iterator[Header]:
     """What the results files say of the run, the newest first."""
-    found = [*run.replies.headers.values(), *run.descriptions.headers.values()]
-    found += run.questions.headers.values() if run.questions else ()
-    yield from sorted(found, key=lambda header: header["date"], reverse=True)
+    all_headers = [*run.replies.headers.values(), *run.descriptions.headers.values()]
+    all_headers += run.questions.headers.values() if run.questions else ()
+    yield from sorted(all_headers, key=lambda header: header["date"], reverse=True)
 
 
 def _about(header: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,41 +109,41 @@ def _sample_rows(one: Named) -> Iterator[dict[str, Any]]:
         mini = task.benchmark.endswith(rows.MINI)
         shared = {"run": one.name, "kind": "choice", "benchmark": GROUP, "mini": mini, "task": task.task}
         shared |= {"part": task.part} | _about(header)
-        yield from (shared | _asked(record) | _read(reread(record)) for record in task.records)
+        yield from (shared | _request_cells(record) | _answer_cells(reread(record)) for record in task.records)
     for name, replies in run.replies.records.items():
         shared = {"run": one.name, "kind": "recognition"} | rows.suite_task(name) | _about(run.replies.headers[name])
-        yield from (shared | _asked(record) | _read(recognition.read(record)) for record in replies)
+        yield from (shared | _request_cells(record) | _answer_cells(recognition.read(record)) for record in replies)
     for name, described in run.descriptions.records.items():
         shared = {"run": one.name, "kind": "description"} | rows.suite_task(name)
         shared |= _about(run.descriptions.headers[name])
         judge = descriptions.counting(described)
-        yield from (shared | _asked(record) | _judged(record, judge) for record in described)
+        yield from (shared | _request_cells(record) | _judge_cells(record, judge) for record in described)
 
 
-def _asked(record: Mapping[str, Any]) -> dict[str, Any]:
+def _request_cells(record: Mapping[str, Any]) -> dict[str, Any]:
     """Of a question and its reply what every kind has, as far as the record holds it."""
     media = record.get("media")
-    given = media if isinstance(media, Mapping) else {}
-    same = ("id", "clip", "given_clip", "subtask", "question", "choices", "gold", "reference", "error")
-    found = {name: record.get(name) for name in same} | {"reply": record["raw"]}
-    return found | {name: given.get(name) for name in ("frames", "audio_seconds")}
+    media_facts = media if isinstance(media, Mapping) else {}
+    copied_keys = ("id", "clip", "given_clip", "subtask", "question", "choices", "gold", "reference", "error")
+    cells = {name: record.get(name) for name in copied_keys} | {"reply": record["raw"]}
+    return cells | {name: media_facts.get(name) for name in ("frames", "audio_seconds")}
 
 
-def _read(record: Mapping[str, Any]) -> dict[str, Any]:
+def _answer_cells(record: Mapping[str, Any]) -> dict[str, Any]:
     readings = [name for name in _READINGS if name in record]
     return {"answer": record["strict"]} | {f"{name}_right": pairs.right(record, name) for name in readings}
 
 
-def _judged(record: description.Record, judge: str) -> dict[str, Any]:
+def _judge_cells(record: description.Record, judge: str) -> dict[str, Any]:
     return {"judge": judge} | (description.clip_scores(record, judge) or {})
 
 
-def _whole(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+def _complete_row(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of all columns, in their order, whose texts any file can carry."""
-    return {name: _fitting(column.kind, row.get(name)) for name, column in table.items()}
+    return {name: _cell(column.kind, row.get(name)) for name, column in table.items()}
 
 
-def _fitting(kind: Kind, value: Any) -> Any:
+def _cell(kind: Kind, value: Any) -> Any:
     """A value of its column's kind; None where it is none, as an unchecked part of a record may be."""
     if kind == "texts":
         return [clean(text) for text in value if isinstance(text, str)] if isinstance(value, list) else None

@@ -25,9 +25,9 @@ def of_model(name: str) -> dict[tuple[str, str], float]:
     Empty for "" and for a model that is in none of the tables.
     """
     cells = [cell for cell in printed.load() if cell.model == name and cell.modality == "A,V"]
-    found = {(cell.task, cell.metric): cell.value for number in _TABLES for cell in cells if cell.table == number}
+    by_column = {(cell.task, cell.metric): cell.value for number in _TABLES for cell in cells if cell.table == number}
     for metric, (tasks, of_task) in _MEANS.items():
-        parts = [found[task, of_task] for task in tasks if (task, of_task) in found]
-        if (GROUP, metric) not in found and len(parts) == len(tasks):
-            found[GROUP, metric] = sum(parts) / len(parts)
-    return found
+        parts = [by_column[task, of_task] for task in tasks if (task, of_task) in by_column]
+        if (GROUP, metric) not in by_column and len(parts) == len(tasks):
+            by_column[GROUP, metric] = sum(parts) / len(parts)
+    return by_column

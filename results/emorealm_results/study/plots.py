@@ -28,19 +28,25 @@ def sweeps(points: Sequence[tuple[Row, Mapping[Key, Score]]], path: Path) -> boo
     for row, scores in points:
         if row.value is not None:
             by_axis.setdefault(row.axis, []).append((row.value, scores))
-    panels = {axis: sorted(found, key=lambda point: point[0]) for axis, found in by_axis.items() if len(found) > 1}
+    panels = {
+        axis: sorted(axis_points, key=lambda point: point[0])
+        for axis, axis_points in by_axis.items()
+        if len(axis_points) > 1
+    }
     if not panels:
         return False
     figure, axes = plt.subplots(1, len(panels), figsize=(4.6 * len(panels), 4), sharey=True, squeeze=False)
-    for panel, (axis, found) in zip(axes[0], panels.items(), strict=True):
+    for panel, (axis, axis_points) in zip(axes[0], panels.items(), strict=True):
         for metric, (label, colour) in _LINES.items():
-            kept = [(value, scores[GROUP, metric]) for value, scores in found]
-            kept = [(value, score) for value, score in kept if score.value is not None and score.low is not None]
-            values = [value for value, _ in kept]
-            panel.plot(values, [score.value for _, score in kept], marker="o", ms=4, color=colour, label=label)
-            low, high = [score.low for _, score in kept], [score.high for _, score in kept]
+            metric_points = [(value, scores[GROUP, metric]) for value, scores in axis_points]
+            metric_points = [
+                (value, score) for value, score in metric_points if score.value is not None and score.low is not None
+            ]
+            values = [value for value, _ in metric_points]
+            panel.plot(values, [score.value for _, score in metric_points], marker="o", ms=4, color=colour, label=label)
+            low, high = [score.low for _, score in metric_points], [score.high for _, score in metric_points]
             panel.fill_between(values, low, high, color=colour, alpha=0.13, lw=0)
-        panel.set(xlabel=_AXES.get(axis, axis), xticks=[value for value, _ in found])
+        panel.set(xlabel=_AXES.get(axis, axis), xticks=[value for value, _ in axis_points])
         panel.grid(axis="y", color="#e3e6ea", lw=0.7)
     axes[0][0].set_ylabel("percent")
     axes[0][-1].legend(frameon=False, fontsize=8)

@@ -22,7 +22,9 @@ from emorealm_tasks.metrics import Array, Record, ScoreFunction, intervals
 
 Key = tuple[str, str]
 """Task (or GROUP) and metric, as in `layouts.Column`."""
-SHOWN: dict[str, Layout] = {layout.name: layout for layout in LAYOUTS if layout.name in ("table3", "table5", "table14")}
+PAPER_LAYOUTS: dict[str, Layout] = {
+    layout.name: layout for layout in LAYOUTS if layout.name in ("table3", "table5", "table14")
+}
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,15 @@ class Row:
 
 def rows(study: Mapping[str, Any], section: str) -> list[Row]:
     """The rows of a section that have a finished run."""
-    found = []
+    all_rows = []
     for row in study["sections"][section]:
-        there = [key for key in row["runs"] if key in study["runs"]]
-        good = tuple(key for key in there if "failed" not in study["runs"][key])
-        told = {name: row[name] for name in ("name", "published", "axis", "value")}
-        found.append(Row(**told, runs=good, failed=len(there) - len(good), missing=len(row["runs"]) - len(there)))
-    return [row for row in found if row.runs]
+        run_keys = [key for key in row["runs"] if key in study["runs"]]
+        finished = tuple(key for key in run_keys if "failed" not in study["runs"][key])
+        about = {name: row[name] for name in ("name", "published", "axis", "value")}
+        all_rows.append(
+            Row(**about, runs=finished, failed=len(run_keys) - len(finished), missing=len(row["runs"]) - len(run_keys))
+        )
+    return [row for row in all_rows if row.runs]
 
 
 class Scored:
@@ -74,14 +78,14 @@ class Scored:
     def row(self, row: Row, part: str) -> dict[Key, Score]:
         """The row's scores, on a part of the examination ("full", "blind", "shuffled")."""
         stacks = self._stacked([(key, part) for key in row.runs])
-        found = self._scores(stacks, (0.0, 100.0)) if len(row.runs) > 1 else self._alone(row.runs[0], part)
+        row_scores = self._scores(stacks, (0.0, 100.0)) if len(row.runs) > 1 else self._alone(row.runs[0], part)
         if len(row.runs) > 1:
-            found = {key: self._wider(score, key, row, part) for key, score in found.items()}
+            row_scores = {key: self._wider(score, key, row, part) for key, score in row_scores.items()}
         ones = stacks(np.ones((1, len(self._records))))[:, 0]
         spreads = np.std(ones, axis=0, ddof=1) if len(row.runs) > 1 else [None] * len(self.names)
         return {
             key: Score(score.value, score.low, score.high, _plain(spread))
-            for (key, score), spread in zip(found.items(), spreads, strict=True)
+            for (key, score), spread in zip(row_scores.items(), spreads, strict=True)
         }
 
     def difference(self, first: Row, second: Row, part: str = "full") -> dict[Key, Score]:
@@ -96,12 +100,12 @@ class Scored:
         """Runs of one seed each; a run without a seed goes with every run of the other row."""
         by_seed = [{self.seeds[key]: key for key in row.runs} for row in (first, second)]
         if None in by_seed[0] or None in by_seed[1]:
-            return [(one, other) for one in first.runs for other in second.runs]
+            return [(first_run, second_run) for first_run in first.runs for second_run in second.runs]
         return [(by_seed[0][seed], by_seed[1][seed]) for seed in sorted(by_seed[0].keys() & by_seed[1].keys())]
 
-    def _stacked(self, wanted: Sequence[tuple[str, str]]) -> Callable[[Array], Array]:
+    def _stacked(self, runs: Sequence[tuple[str, str]]) -> Callable[[Array], Array]:
         """Weights (resamples, questions) -> (runs, resamples, scores)."""
-        functions = [self._function(key, part) for key, part in wanted]
+        functions = [self._function(key, part) for key, part in runs]
         return lambda weights: np.stack([function(weights) for function in functions])
 
     def _scores(self, stacks: Callable[[Array], Array], limits: tuple[float, float]) -> dict[Key, Score]:
@@ -116,8 +120,8 @@ class Scored:
         bounds = {(GROUP, name): of for name, of in intervals.group_intervals(records, self.reading).items()}
         for task in metrics.TASKS:
             of_task = [record for record in records if record["task"] == task]
-            found = intervals.score_intervals(of_task, self.reading)
-            bounds |= {(task, name): of for name, of in found.items()}
+            task_intervals = intervals.score_intervals(of_task, self.reading)
+            bounds |= {(task, name): of for name, of in task_intervals.items()}
         return {name: Score(_plain(value), *bounds[name]) for name, value in zip(self.names, values, strict=True)}
 
     def _wider(self, score: Score, key: Key, row: Row, part: str) -> Score:
@@ -154,24 +158,26 @@ def all_scores(records: Sequence[Record], reading: str) -> tuple[list[Key], Scor
     for task in metrics.TASKS:
         places = np.array([i for i, record in enumerate(records) if record["task"] == task], dtype=int)
         parts.append((task, places, *metrics.score_function([records[i] for i in places], reading)))
-    group, whole = metrics.group_function(records, reading)
+    group, group_function = metrics.group_function(records, reading)
     names = [(task, name) for task, _, of_task, _ in parts for name in of_task] + [(GROUP, name) for name in group]
 
     def function(weights: Array) -> Array:
-        return np.column_stack([*(of_task(weights[:, places]) for _, places, _, of_task in parts), whole(weights)])
+        return np.column_stack(
+            [*(of_task(weights[:, places]) for _, places, _, of_task in parts), group_function(weights)]
+        )
 
     return names, function
 
 
 def _remembering(function: ScoreFunction) -> ScoreFunction:
     """The function with its values kept: every row and difference comes with the same resamples again."""
-    kept: dict[int, Array] = {}
+    cache: dict[int, Array] = {}
 
     def remembered(weights: Array) -> Array:
         key = hash(weights.tobytes())
-        if key not in kept:
-            kept[key] = function(weights)
-        return kept[key]
+        if key not in cache:
+            cache[key] = function(weights)
+        return cache[key]
 
     return remembered
 
@@ -196,17 +202,17 @@ def bounds_over_seeds(
 
     def resampled(weights: Array) -> Array:
         means = stacks(weights).mean(axis=0)
-        drawn = random.standard_t(max(seeds - 1, 1), len(weights))[:, None] * errors
-        return np.column_stack([means + drawn, means - drawn])
+        noise = random.standard_t(max(seeds - 1, 1), len(weights))[:, None] * errors
+        return np.column_stack([means + noise, means - noise])
 
-    found = intervals.clip_bootstraps(records, resampled, resamples)
-    return [_between(one, other, limits) for one, other in zip(found[:scores], found[scores:], strict=True)]
+    ends = intervals.clip_bootstraps(records, resampled, resamples)
+    return [_between(first, second, limits) for first, second in zip(ends[:scores], ends[scores:], strict=True)]
 
 
-def _between(one: intervals.Interval, other: intervals.Interval, limits: tuple[float, float]) -> intervals.Interval:
-    if one[0] is None or one[1] is None or other[0] is None or other[1] is None:
+def _between(first: intervals.Interval, second: intervals.Interval, limits: tuple[float, float]) -> intervals.Interval:
+    if first[0] is None or first[1] is None or second[0] is None or second[1] is None:
         return None, None
-    return max(limits[0], (one[0] + other[0]) / 2), min(limits[1], (one[1] + other[1]) / 2)
+    return max(limits[0], (first[0] + second[0]) / 2), min(limits[1], (first[1] + second[1]) / 2)
 
 
 def _plain(value: float | None) -> float | None:

@@ -8,7 +8,7 @@ from emorealm_results.console.markdown import table
 from emorealm_results.paper.layouts import GROUP, Column
 from emorealm_results.study import scores as study_scores
 from emorealm_results.study.paper import of_model
-from emorealm_results.study.scores import SHOWN, Key, Row, Score, Scored
+from emorealm_results.study.scores import PAPER_LAYOUTS, Key, Row, Score, Scored
 from emorealm_tasks.metrics import intervals
 
 _TITLES = {
@@ -21,7 +21,7 @@ _TITLES = {
 }
 _LAYOUTS = {"main": ("table3", "table5", "table14")}
 _AVERAGE = Column(GROUP, "accuracy", "Avg. Acc.")
-_GROUP = (*SHOWN["table5"].columns, _AVERAGE)
+_GROUP = (*PAPER_LAYOUTS["table5"].columns, _AVERAGE)
 _ABLATIONS = ("w/o PMP", "w/o ERP", "w/o TPD")
 _PAIRS = {
     "main": [
@@ -47,23 +47,26 @@ _LOGS = {
 _DASH = "–"
 
 
-def render(scored: Scored, figure: str = "") -> str:
+def render(study_scores_of: Scored, figure: str = "") -> str:
     """The study as Markdown. figure: name of the sweeps' image beside it, "" = none."""
-    study = scored.study
-    blocks = [f"# The paper in miniature: {study['about']['split']} world, {scored.reading} reading", _about(study)]
+    study = study_scores_of.study
+    blocks = [
+        f"# The paper in miniature: {study['about']['split']} world, {study_scores_of.reading} reading",
+        _about(study),
+    ]
     for section in (name for name in _TITLES if name in study["sections"]):
         rows = study_scores.rows(study, section)
         if not rows:
             continue
         blocks.append(f"## {_TITLES[section]}")
-        found = {row.name: scored.row(row, "full") for row in rows}
+        scores_of = {row.name: study_scores_of.row(row, "full") for row in rows}
         for layout in _LAYOUTS.get(section, ("table5",)):
-            title = SHOWN[layout].title if section == "main" else ""
-            columns = SHOWN[layout].columns if section == "main" else _GROUP
-            blocks += [*([f"### {title}"] if title else []), _scores(rows, found, columns)]
-        blocks += _paired(scored, section, rows)
+            title = PAPER_LAYOUTS[layout].title if section == "main" else ""
+            columns = PAPER_LAYOUTS[layout].columns if section == "main" else _GROUP
+            blocks += [*([f"### {title}"] if title else []), _scores(rows, scores_of, columns)]
+        blocks += _paired(study_scores_of, section, rows)
         if section == "main":
-            blocks += ["### Without the clip, and with another one", _floors(scored, rows)]
+            blocks += ["### Without the clip, and with another one", _floors(study_scores_of, rows)]
         blocks += ["### Trainings", _trainings(study, rows)]
         blocks += [f"![Fig. 11 in miniature]({figure})"] if section == "sweeps" and figure else []
     return "\n\n".join([*blocks, _legend()]) + "\n"
@@ -86,43 +89,47 @@ def _about(study: Mapping[str, Any]) -> str:
 def _flat(content: Mapping[str, Any], prefix: str = "") -> str:
     parts = []
     for name, value in content.items():
-        whole = f"{prefix}{name}"
-        parts.append(_flat(value, f"{whole}.") if isinstance(value, Mapping) else f"{whole} {value}")
+        full_name = f"{prefix}{name}"
+        parts.append(_flat(value, f"{full_name}.") if isinstance(value, Mapping) else f"{full_name} {value}")
     return ", ".join(filter(None, parts)) or "nothing"
 
 
-def _scores(rows: Sequence[Row], found: Mapping[str, Mapping[Key, Score]], columns: Sequence[Column]) -> str:
+def _scores(rows: Sequence[Row], scores_of: Mapping[str, Mapping[Key, Score]], columns: Sequence[Column]) -> str:
     """Measured rows, then the paper's numbers of the same rows."""
     lines = [["row", "seeds", *(f"{column.label} [95%]" for column in columns)]]
     for row in rows:
-        scores = found[row.name]
+        scores = scores_of[row.name]
         cells = [_cell(scores.get((column.task, column.metric))) for column in columns]
         lines.append([row.name, str(len(row.runs)), *cells])
     for row in rows:
         printed = of_model(row.published)
-        said = [printed.get((column.task, column.metric)) for column in columns]
-        if any(cell is not None for cell in said):
-            lines.append([f"paper: {row.name}", "", *(_DASH if cell is None else f"{cell:.1f}" for cell in said)])
+        paper_values = [printed.get((column.task, column.metric)) for column in columns]
+        if any(cell is not None for cell in paper_values):
+            lines.append(
+                [f"paper: {row.name}", "", *(_DASH if cell is None else f"{cell:.1f}" for cell in paper_values)]
+            )
     return table(lines)
 
 
-def _paired(scored: Scored, section: str, rows: Sequence[Row]) -> list[str]:
+def _paired(scores: Scored, section: str, rows: Sequence[Row]) -> list[str]:
     """Differences of rows; the paper's own beside them."""
-    named = {row.name: row for row in rows}
+    row_of = {row.name: row for row in rows}
     last = rows[-1].name
-    others = [(last, row.name) for row in rows[:-1]] if section in ("table17", "table18") else []
-    pairs = [pair for pair in _PAIRS.get(section, others) if set(pair) <= set(named)]
+    last_to_each = [(last, row.name) for row in rows[:-1]] if section in ("table17", "table18") else []
+    pairs = [pair for pair in _PAIRS.get(section, last_to_each) if set(pair) <= set(row_of)]
     if not pairs:
         return []
     lines = [["difference", *(f"{column.label} [95%] (paper)" for column in _GROUP)]]
     for first, second in pairs:
-        differences = scored.difference(named[first], named[second])
-        printed = [of_model(named[name].published) for name in (first, second)]
+        differences = scores.difference(row_of[first], row_of[second])
+        printed = [of_model(row_of[name].published) for name in (first, second)]
         cells = []
         for column in _GROUP:
             key = column.task, column.metric
-            theirs = printed[0][key] - printed[1][key] if all(key in one for one in printed) else None
-            cells.append(_signed(differences[key]) + ("" if theirs is None else f" ({theirs:+.1f})"))
+            paper_difference = printed[0][key] - printed[1][key] if all(key in one for one in printed) else None
+            cells.append(
+                _signed(differences[key]) + ("" if paper_difference is None else f" ({paper_difference:+.1f})")
+            )
         lines.append([f"{first} − {second}", *cells])
     return ["### Paired differences", table(lines)]
 

@@ -48,26 +48,28 @@ def tally(
         if item["role"] == QUESTION and answer["participant"] not in left_out:
             unit = units.setdefault(item["id"], {"item": item, "of": {}})
             unit["of"].setdefault(answer["participant"], {})[answer["question"]] = answer["choice"]
-    judged = [_judged(name, unit["item"], unit["of"]) for name, unit in sorted(units.items())]
-    found = [question for question in judged if question["annotators"] >= annotators]
-    tasks = sorted({question["task"] for question in found})
-    groups = {task: [question for question in found if question["task"] == task] for task in tasks}
+    verdicts = [_verdict(name, unit["item"], unit["of"]) for name, unit in sorted(units.items())]
+    verified = [question for question in verdicts if question["annotators"] >= annotators]
+    tasks = sorted({question["task"] for question in verified})
+    groups = {task: [question for question in verified if question["task"] == task] for task in tasks}
     return {
         "study": key["study"],
         "participants": len({name for unit in units.values() for name in unit["of"]}),
         "excluded": left_out,
         "annotators": annotators,
-        "unfinished": len(judged) - len(found),
-        "tasks": {task: _counts(of) | {"alpha": _alphas(of, units)} for task, of in (groups | {"all": found}).items()},
-        "questions": found,
+        "unfinished": len(verdicts) - len(verified),
+        "tasks": {
+            task: _counts(of) | {"alpha": _alphas(of, units)} for task, of in (groups | {"all": verified}).items()
+        },
+        "questions": verified,
     }
 
 
-def _judged(name: str, item: Mapping[str, Any], of: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+def _verdict(name: str, item: Mapping[str, Any], of: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
     """The verdict on one question; its annotators are those who chose an answer."""
-    voters = [given for given in of.values() if "answer" in given]
-    right = sum(given["answer"] == item["answer"] for given in voters)
-    flagged = sum(given.get("several") == "yes" or given.get("problem", "none") != "none" for given in voters)
+    voters = [vote for vote in of.values() if "answer" in vote]
+    right = sum(vote["answer"] == item["answer"] for vote in voters)
+    flagged = sum(vote.get("several") == "yes" or vote.get("problem", "none") != "none" for vote in voters)
     majority, discrepancy = 2 * right > len(voters), 2 * flagged > len(voters)
     return {
         "id": name,
@@ -78,8 +80,8 @@ def _judged(name: str, item: Mapping[str, Any], of: Mapping[str, Mapping[str, st
         "majority_correct": majority,
         "discrepancy": discrepancy,
         "verdict": "mend" if discrepancy else "keep" if majority else "drop",
-        "problems": dict(Counter(given["problem"] for given in voters if given.get("problem", "none") != "none")),
-        "comments": [given["comment"] for given in voters if given.get("comment")],
+        "problems": dict(Counter(vote["problem"] for vote in voters if vote.get("problem", "none") != "none")),
+        "comments": [vote["comment"] for vote in voters if vote.get("comment")],
     }
 
 
@@ -95,15 +97,15 @@ def _counts(questions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 def _alphas(questions: Sequence[Mapping[str, Any]], units: Mapping[str, Mapping[str, Any]]) -> dict[str, float | None]:
     """Krippendorff's alpha of each question that is asked about the items; free text has none."""
-    found = {}
+    alphas = {}
     for name in _AGREEMENT:
-        given = []
+        values = []
         for question in questions:
             unit = units[question["id"]]
             chosen = [of[name] for of in unit["of"].values() if name in of]
-            given.append([_value(unit["item"], choice) if name == "answer" else choice for choice in chosen])
-        found[name] = alpha(given)
-    return found
+            values.append([_value(unit["item"], choice) if name == "answer" else choice for choice in chosen])
+        alphas[name] = alpha(values)
+    return alphas
 
 
 def _value(item: Mapping[str, Any], letter: str) -> str:
@@ -122,11 +124,11 @@ def alpha(units: Sequence[Sequence[str]]) -> float | None:
         return None
     import krippendorff
 
-    paired = [unit for unit in units if len(unit) > 1]
-    values = sorted({value for unit in paired for value in unit})
+    with_pairs = [unit for unit in units if len(unit) > 1]
+    values = sorted({value for unit in with_pairs for value in unit})
     if len(values) < 2:
         return None
-    counts = np.array([[unit.count(value) for value in values] for unit in paired])
+    counts = np.array([[unit.count(value) for value in values] for unit in with_pairs])
     return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
 
 

@@ -82,14 +82,14 @@ def excluded(
             items = of_participant[item["role"]]
             place = item["id"] if item["role"] == PRETEST else f"{answer['version']}/{answer['item']}"
             items[place] = items.get(place, True) and answer["choice"] == item["answer"]
-    found = {}
+    reasons = {}
     for participant, of in sorted(graded.items()):
         failed, right = sum(not well for well in of[CHECK].values()), sum(of[PRETEST].values())
         if failed > max_failed:
-            found[participant] = f"failed attention checks: {failed}"
+            reasons[participant] = f"failed attention checks: {failed}"
         elif right < pretest_right:
-            found[participant] = f"right answers in the pre-test: {right}, needed: {pretest_right}"
-    return found
+            reasons[participant] = f"right answers in the pre-test: {right}, needed: {pretest_right}"
+    return reasons
 
 
 def exclusions(left_out: Mapping[str, str]) -> list[str]:

@@ -35,10 +35,10 @@ class Clip:
         return [self.picture, *([self.sound] if self.sound else [])]
 
 
-def find(folder: Path, named: object, where: str) -> Clip:
+def find(folder: Path, name: object, where: str) -> Clip:
     """The clip that data names below a folder, all links followed; stops at any other place and at any other file."""
     try:
-        picture = below(folder, named)
+        picture = below(folder, name)
         beside = below(folder, str(picture.with_suffix(".wav")))
     except Unreadable as error:
         stop(f"{where}: {error}; name its folder with --clips")
@@ -46,8 +46,8 @@ def find(folder: Path, named: object, where: str) -> Clip:
         stop(f"{where}: {picture} does not exist")
     if not (mimetypes.guess_type(picture.name)[0] or "").startswith(("video/", "audio/")):
         stop(f"{where}: {picture.name} is no video or sound by its name")
-    apart = beside != picture and beside.is_file() and not has_sound(picture, True)
-    return Clip(picture, beside if apart else None)
+    has_own_sound = beside != picture and beside.is_file() and not has_sound(picture, True)
+    return Clip(picture, beside if has_own_sound else None)
 
 
 def subtitles(path: Path | None, items: Iterable[Mapping[str, Any]], clip: str) -> dict[str, str]:
@@ -56,20 +56,23 @@ def subtitles(path: Path | None, items: Iterable[Mapping[str, Any]], clip: str) 
     An item's own field ``subtitle`` is taken first. ``path`` is a JSON object of clip or id -> text; ``clip`` is the
     name of the item's field that names its clip. Stops at a file that fits no item.
     """
-    listed = read_json(path, dict, "it needs an object: clip or id -> subtitle") if path else {}
-    if odd := [name for name, text in listed.items() if not isinstance(text, str)]:
-        stop(f"{path}: the subtitle of {brief(odd[0])!r} is no text; it needs an object: clip or id -> subtitle")
-    found: dict[str, str] = {}
+    in_file = read_json(path, dict, "it needs an object: clip or id -> subtitle") if path else {}
+    if not_text := [name for name, text in in_file.items() if not isinstance(text, str)]:
+        stop(f"{path}: the subtitle of {brief(not_text[0])!r} is no text; it needs an object: clip or id -> subtitle")
+    by_id: dict[str, str] = {}
     fitting: set[str] = set()
     for item in items:
         names = [str(item["id"]), str(item.get(clip))]
-        own = item.get("subtitle")
-        fitting.update(name for name in names if name in listed)
-        given = [own if isinstance(own, str) else "", *(listed.get(name, "") for name in names)]
-        found[names[0]] = clean(next(filter(None, given), ""))
+        item_subtitle = item.get("subtitle")
+        fitting.update(name for name in names if name in in_file)
+        candidates = [
+            item_subtitle if isinstance(item_subtitle, str) else "",
+            *(in_file.get(name, "") for name in names),
+        ]
+        by_id[names[0]] = clean(next(filter(None, candidates), ""))
     if path and not fitting:
-        stop(f"{path}: none of its {len(listed)} names is a clip or an id of the study; look at how both are written")
-    return found
+        stop(f"{path}: none of its {len(in_file)} names is a clip or an id of the study; look at how both are written")
+    return by_id
 
 
 @cache

@@ -91,11 +91,11 @@ def _participant(completed_by: object) -> str:
 def _part(part: object, where: str) -> tuple[str, str]:
     """The name of the question and what was chosen or written."""
     value = part.get("value") if isinstance(part, dict) else None
-    found = (value.get("choices") or value.get("text")) if isinstance(value, dict) else None
-    found = found[0] if isinstance(found, list) and found else found
-    if not isinstance(part, dict) or not isinstance(found, str):
+    answer = (value.get("choices") or value.get("text")) if isinstance(value, dict) else None
+    answer = answer[0] if isinstance(answer, list) and answer else answer
+    if not isinstance(part, dict) or not isinstance(answer, str):
         stop(f"{where}: a result without choices or text; {_REMEDY}")
-    return clean(str(part.get("from_name", ""))), clean(found)
+    return clean(str(part.get("from_name", ""))), clean(answer)
 
 
 def _choice(key: Mapping[str, Any], of: Mapping[str, str], question: str, value: str) -> str:

@@ -53,8 +53,8 @@ def read_items(path: Path, folder: Path | None = None, subtitles: Path | None = 
         stop(f"{path}: items {', '.join(odd[:5])} lack captions of some of {', '.join(models)}")
     if len({row["id"] for row in rows}) < len(rows):
         stop(f"{path}: two items have the same id")
-    spoken = clips.subtitles(subtitles, items, "clip")
-    return [row | {"subtitle": spoken.get(row["id"], "")} for row in rows]
+    subtitle_of = clips.subtitles(subtitles, items, "clip")
+    return [row | {"subtitle": subtitle_of.get(row["id"], "")} for row in rows]
 
 
 def study(
@@ -135,12 +135,12 @@ def tally(key: Mapping[str, Any], answers: Sequence[Mapping[str, str]], max_fail
 def _shares(votes: Sequence[Mapping[str, str]], models: Sequence[str]) -> dict[str, dict[str, float | None]]:
     """Intervals take as independent whichever is fewer in effect: participants with their tastes, or clips."""
     clusters = [[vote[name] for vote in votes] for name in ("participant", "item")]
-    found: dict[str, dict[str, float | None]] = {}
+    shares: dict[str, dict[str, float | None]] = {}
     for model in models:
         chosen = np.array([vote["model"] == model for vote in votes])
         low, high = intervals.wider(*(intervals.share(chosen, of) for of in clusters))
-        found[model] = {"value": 100 * float(chosen.mean()), "low": low, "high": high}
-    return found
+        shares[model] = {"value": 100 * float(chosen.mean()), "low": low, "high": high}
+    return shares
 
 
 def render(report: Mapping[str, Any]) -> str:

@@ -74,11 +74,11 @@ def key_of(study: Study) -> dict[str, Any]:
         for version, items in study.versions.items()
     }
     key = {"kind": study.kind, "seed": study.seed, "questions": study.questions, **study.hidden, "versions": versions}
-    shown = [
+    page_content = [
         [study.title, study.intro, study.finish],
         *([item.subtitle, item.question, item.clip.digest()] for items in study.versions.values() for item in items),
     ]
-    text = json.dumps([key, shown], sort_keys=True)
+    text = json.dumps([key, page_content], sort_keys=True)
     return {"study": hashlib.sha256(text.encode()).hexdigest()[:12]} | key
 
 
@@ -118,10 +118,10 @@ def write(study: Study, out: Path, further: Mapping[str, str] | None = None) -> 
     key = key_of(study)
     identity: str = key["study"]
     text = clean(json.dumps(key, indent=2, ensure_ascii=False) + "\n")
-    if (out / KEY).exists() and (there := read_bytes(out / KEY)) != text.encode():
+    if (out / KEY).exists() and (existing_key := read_bytes(out / KEY)) != text.encode():
         stop(
-            f"{out}: holds the key of study {_named(there)}, and this is study {identity}; name another --out, since "
-            "answers are lost without their key"
+            f"{out}: holds the key of study {_study_id(existing_key)}, and this is study {identity}; name another "
+            "--out, since answers are lost without their key"
         )
     output.write(out / KEY, text)
     for name, content in (further or {}).items():
@@ -131,13 +131,13 @@ def write(study: Study, out: Path, further: Mapping[str, str] | None = None) -> 
     return identity
 
 
-def _named(key: bytes) -> str:
+def _study_id(key: bytes) -> str:
     """The id in another key, as far as it has one."""
     try:
-        found = parse_json(key)
+        content = parse_json(key)
     except Unreadable:
         return "unknown"
-    return brief(found.get("study", "unknown")) if isinstance(found, dict) else "unknown"
+    return brief(content.get("study", "unknown")) if isinstance(content, dict) else "unknown"
 
 
 def _left_by_earlier(out: Path) -> bool:

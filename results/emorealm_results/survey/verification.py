@@ -51,15 +51,15 @@ RESPONSES = {
 
 def questions(path: Path, folder: Path, subtitles: Path | None = None) -> list[Item]:
     """The items of a file in EmoReAlM's layout, whose clips lie below ``folder``."""
-    listed = read_json(path, list, "it needs a list of questions in EmoReAlM's layout")
+    items = read_json(path, list, "it needs a list of questions in EmoReAlM's layout")
     rows = emorealm.read_file(path, folder, None)
-    spoken = clips.subtitles(subtitles, listed, "video")
+    subtitle_of = clips.subtitles(subtitles, items, "video")
     return [
         Item(
             id=row["id"],
             clip=clips.find(folder, row["clip"], f"{path}: item {row['id']!r}"),
             options=dict(map(split_choice, row["choices"])),
-            subtitle=spoken.get(row["id"], ""),
+            subtitle=subtitle_of.get(row["id"], ""),
             question=row["question"],
             answer=row["answer"],
             hidden={"task": row["task"]},
@@ -79,13 +79,13 @@ def responses(path: Path, folder: Path, subtitles: Path | None = None) -> list[I
         stop(f"{path}: two records have the same id, so that their answers cannot be told apart; rename one")
     names = {record.id: str(record.video or record.audio) for record in records}
     places = [{"id": name, "clip": str(Path(clip).relative_to(folder.absolute()))} for name, clip in names.items()]
-    spoken = clips.subtitles(subtitles, places, "clip")
+    subtitle_of = clips.subtitles(subtitles, places, "clip")
     return [
         Item(
             id=f"{record.id}/{task}",
             clip=clips.find(folder, names[record.id], f"{path}: record {record.id!r}"),
             options=options,
-            subtitle=spoken[record.id],
+            subtitle=subtitle_of[record.id],
             question=f"{record.prompt}\n\nAnswer: {record.response(field.removeprefix('rejected_'))}\n\n"
             "What is true of this answer?",
             answer=letter,

@@ -55,12 +55,12 @@ def test_every_shipped_recipe_fills_its_program():
     from avem_train.nano import train
     from avem_train.study import program
 
-    settings = {"mini_base": train.MiniBase, "preference": dpo_settings.Settings, "study": program.Study}
+    settings = {"mini_base": train.MiniBase, "preference": dpo_settings.DpoSettings, "study": program.Study}
     assert set(settings) == set(cli.PROGRAMS)
     for name in config.shipped():
         content = config.read(name, [])
         form = settings[content.pop("program")]
-        given = {"data": "preferences.jsonl", "out": "out"} if form is dpo_settings.Settings else {}
+        given = {"data": "preferences.jsonl", "out": "out"} if form is dpo_settings.DpoSettings else {}
         config.from_mapping(form, given | content)
 
 

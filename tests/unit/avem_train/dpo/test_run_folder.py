@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from avem_train import cli, config
 from avem_train.dpo import finite, train
 from avem_train.dpo.finite import LossNotFinite
-from avem_train.dpo.settings import Optimiser, Running, Settings
+from avem_train.dpo.settings import DpoSettings, Optimiser, Running
 from avem_train.dpo.trainer import PreferenceTrainer
 from emorealm_tasks import files
 
@@ -24,7 +24,7 @@ FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=4)
 def stopped(backbone, tiny_avere, preference_file, tmp_path, monkeypatch):
     """Settings of a training that ended in its fourth step, after three that were logged and two that were kept."""
     running = Running(device="cpu", save_every=2, reference=str(tmp_path / "kept"))
-    settings = Settings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=FAST, running=running)
+    settings = DpoSettings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=FAST, running=running)
 
     def fail(trainer, *_):
         if trainer.state.global_step == 3:
@@ -102,7 +102,7 @@ def test_a_step_made_again_is_logged_once(stopped, backbone):
 @pytest.fixture
 def settings(preference_file, tiny_avere, tmp_path):
     running = Running(device="cpu", reference=str(tmp_path / "kept"))
-    return Settings(
+    return DpoSettings(
         preference_file, tmp_path / "out", str(tiny_avere), optimiser=replace(FAST, steps=1), running=running
     )
 

@@ -23,7 +23,7 @@ from avem_train.data import checks, responses
 from avem_train.data.negatives import Negatives
 from avem_train.dpo import logprobs, memory_estimate, reference_cache, start_report, train
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
-from avem_train.dpo.settings import SCHEDULES, Optimiser, Running, Settings
+from avem_train.dpo.settings import SCHEDULES, DpoSettings, Optimiser, Running
 from avem_train.dpo.trainer import BatchLogps, PreferenceTrainer
 from avem_train.objectives import Objective, avem_dpo_loss
 from model_adapters.avere import AvereForConditionalGeneration
@@ -34,7 +34,7 @@ FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=3)
 @pytest.fixture
 def settings(tiny_avere, preference_file, tmp_path):
     running = Running(device="cpu", save_every=0, tensorboard=False, reference=str(tmp_path / "kept"))
-    return Settings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=FAST, running=running)
+    return DpoSettings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=FAST, running=running)
 
 
 def weights(folder):
@@ -200,7 +200,7 @@ def test_ways_that_must_not_matter_do_not(settings, backbone, tmp_path):
 def test_every_recipe_trains(recipe, settings, backbone, monkeypatch):
     content = config.read(recipe, ["data=x", "out=y"])
     content.pop("program")
-    filled = config.from_mapping(Settings, content)
+    filled = config.from_mapping(DpoSettings, content)
     settings = replace(settings, objective=filled.objective, negatives=filled.negatives)
     asked, scored = [], logprobs.score
 
@@ -222,8 +222,8 @@ def test_every_recipe_trains(recipe, settings, backbone, monkeypatch):
 def test_recipes_differ_from_the_papers_in_what_they_name():
     paper = config.read("avem_dpo", ["data=x", "out=y"])
     paper.pop("program")
-    filled = config.from_mapping(Settings, paper)
-    assert filled == Settings(Path("x"), Path("y"))  # the defaults are the paper's
+    filled = config.from_mapping(DpoSettings, paper)
+    assert filled == DpoSettings(Path("x"), Path("y"))  # the defaults are the paper's
     assert (filled.optimiser.learning_rate, filled.optimiser.batch, filled.optimiser.accumulation) == (5e-7, 2, 4)
     assert (filled.optimiser.epochs, filled.optimiser.warm_up, filled.optimiser.schedule) == (1, 0.1, "linear")
     assert filled.objective == Objective(0.1, 0.5, 0.5, gamma_tpd=0.2, lambda_av=1.0)
@@ -364,7 +364,7 @@ def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
     assert {"torch", "transformers", "peft"} <= set(about["versions"])
     recipe = yaml.safe_load((settings.out / "recipe.yaml").read_text())
     assert recipe.pop("program") == "preference"
-    assert config.from_mapping(Settings, recipe) == replace(
+    assert config.from_mapping(DpoSettings, recipe) == replace(
         settings, running=replace(settings.running, tensorboard=True)
     )
     adapter = json.loads((settings.out / "adapter_config.json").read_text())

@@ -185,7 +185,7 @@ def test_what_ends_a_run_is_its_own_last_line(tmp_path, monkeypatch):
     from emorealm_tasks.errors import stop
 
     job = worker.Job("k", "avem_dpo", 0, None, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
-    monkeypatch.setattr(worker.Worker, "_examined", lambda self, job: stop("the clip is broken"))
+    monkeypatch.setattr(worker.Worker, "_answers_of", lambda self, job: stop("the clip is broken"))
     with pytest.raises(worker.RunStopped, match="the clip is broken"):
         worker.Worker(0).make(job)
     assert not job.result.exists()
@@ -199,7 +199,7 @@ def test_a_loss_that_is_no_number_is_an_outcome(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train, "train", diverge)
     monkeypatch.setattr(worker.Worker, "_model", lambda self, job: None)
-    settings = dpo_settings.Settings(tmp_path / "data", tmp_path / "out")
+    settings = dpo_settings.DpoSettings(tmp_path / "data", tmp_path / "out")
     job = worker.Job("k", "avem_dpo", 0, settings, (), tmp_path, tmp_path, tmp_path, "w", "cpu")
     made = worker.Worker(0).make(job)
     assert "no number" in made["failed"]

@@ -25,7 +25,7 @@ def about(*folders):
 
 def test_a_toy_is_marked_beside_the_full_benchmark(tmp_path):
     toy, full, old = about(write(tmp_path / "toy", TOY), write(tmp_path / "full", FULL), write(tmp_path / "old"))
-    assert toy["marks"] == [f"another benchmark ({benchmark.shown(TOY)})"]
+    assert toy["marks"] == [f"another benchmark ({benchmark.as_text(TOY)})"]
     assert full["marks"] == full["notes"][1:] == []
     assert old["marks"] == ["another benchmark (40 questions)"]
     assert benchmark.UNKNOWN in old["notes"]
@@ -42,13 +42,13 @@ def test_an_old_run_with_the_benchmarks_numbers_of_questions_counts_as_it(tmp_pa
 def test_a_toy_alone_says_what_it_is(tmp_path):
     (toy,) = about(write(tmp_path / "toy", TOY))
     assert toy["marks"] == []
-    assert f"not the embedded benchmark as it comes, but {benchmark.shown(TOY)}" in toy["notes"]
+    assert f"not the embedded benchmark as it comes, but {benchmark.as_text(TOY)}" in toy["notes"]
 
 
 def test_comparisons_say_it_and_the_gate_ends_with_2_unless_it_is_accepted(tmp_path, capsys):
     full, toy = write(tmp_path / "full", FULL), write(tmp_path / "toy", TOY)
     assert cli.main(["compare", str(full), str(toy)]) == 0
-    assert f"benchmark: {benchmark.shown(FULL)} | {benchmark.shown(TOY)}" in capsys.readouterr().out
+    assert f"benchmark: {benchmark.as_text(FULL)} | {benchmark.as_text(TOY)}" in capsys.readouterr().out
     both = ["regress", "--exact", "--baseline", str(full), "--run", str(toy)]
     with pytest.raises(SystemExit) as stopped:
         cli.main(both)

@@ -15,10 +15,12 @@ def test_a_score_has_its_value_and_both_ends():
 
 def test_a_function_that_is_kept_runs_once_for_equal_arguments():
     asked = []
-    kept = columns.Kept(lambda records, reading: asked.append(reading) or len(records))
+    kept = columns.LastResult(lambda records, reading: asked.append(reading) or len(records))
     assert [kept([{"id": 1}], "strict"), kept([{"id": 1}], "strict"), kept([], "strict")] == [1, 1, 0]
     assert asked == ["strict", "strict"]
-    by_id = columns.Kept(lambda records: asked.append("judged"), key=lambda records: [one["id"] for one in records])
+    by_id = columns.LastResult(
+        lambda records: asked.append("judged"), key=lambda records: [one["id"] for one in records]
+    )
     records = [{"id": 1}]
     by_id(records)
     records[0]["verdict"] = "judging fills it in"
@@ -36,4 +38,4 @@ def test_every_mark_is_an_error_and_no_answer(mark):
 
 @pytest.mark.parametrize("results", [[], [None], [""]])
 def test_no_reply_is_an_empty_one(results):
-    assert samples.said(results) == ""
+    assert samples.reply_text(results) == ""

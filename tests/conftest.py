@@ -24,6 +24,16 @@ def no_log_outlives_its_test() -> Iterator[None]:
         sys.modules["loguru"].logger.remove()
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_model_is_noted_for_other_tests() -> Iterator[None]:
+    """What a model of this process notes of itself goes into results files, also into those that other tests write."""
+    yield
+    if settings := sys.modules.get("emorealm_tasks.harness.request_settings"):
+        settings.forget()
+    if current_run := sys.modules.get("emorealm_tasks.harness.current_run"):
+        current_run.note_model(None)
+
+
 def _encode_clip(
     path: Path,
     seconds: float = 2.0,

@@ -138,6 +138,23 @@ def test_lists_of_lmms_eval_are_no_failure(capfd):
     assert TASK in capfd.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--tasks", "emorealm_mni", "--model", "avere"], "no task 'emorealm_mni'; did you mean emorealm_mini?"),
+        (["--tasks", "emorealm_mini", "--model", "aver"], "no model 'aver'; did you mean avere?"),
+    ],
+)
+def test_an_unknown_task_or_model_ends_in_one_line(words, message, tmp_path):
+    build(tmp_path / "mini", "test", 16, 0)
+    line = [sys.executable, "-m", "emorealm_results.cli", "eval", *words]
+    variables = {**os.environ, "EMOREALM_MINI": str(tmp_path / "mini")}
+    done = subprocess.run(line, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
 STEPS = ("emorealm-mini build", "emorealm eval --tasks", "emorealm eval --tasks", "emorealm table")
 
 

@@ -6,9 +6,11 @@ warning among many. Here the status is 0 only when every task that was asked has
 prints progress, warnings and a short table only.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from emorealm_results.console import quiet
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import outcome
 from emorealm_tasks.untrusted import Unreadable
+
+_UNKNOWN_TASK = re.compile(r"Tasks not found: ([^,.\s]+)")
+_UNKNOWN_MODEL = re.compile(r"Model '([^']+)' not found")
 
 
 @dataclass
@@ -90,12 +95,30 @@ def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callabl
         try:
             returned: tuple[Any, ...] = run(args)
         except Exception as error:
+            if message := _unknown_name(str(error)):
+                stop(message)
             evaluation.error = f"the evaluation failed: {type(error).__name__}: {error}"
             raise
         evaluation.results = returned[0]
         return returned
 
     return cli_evaluate_single
+
+
+def _unknown_name(message: str) -> str:
+    """What to say of a task or a model that lmms-eval's error names as unknown; "" for another error."""
+    from emorealm_tasks import plugin
+    from model_adapters import catalogue
+
+    if found := _UNKNOWN_TASK.search(message):
+        what, names, verb = "task", list(plugin.describe()), "tasks"
+    elif found := _UNKNOWN_MODEL.search(message):
+        what, names, verb = "model", [model.name for model in catalogue.MODELS], "models"
+    else:
+        return ""
+    near = next(iter(get_close_matches(found[1], names, 1)), "")
+    hint = f"; did you mean {near}?" if near else ";"
+    return f"no {what} {found[1]!r}{hint} `emorealm {verb}` lists ours"
 
 
 def _noting_tasks(evaluate: Callable[..., Any], noted: list[Evaluation]) -> Callable[..., Any]:

@@ -63,18 +63,10 @@ def test_an_evaluation_that_breaks_off_ends_with_1(monkeypatch, capfd):
     assert "emorealm eval: the evaluation failed: RuntimeError: out of memory" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        (["--tasks", "no_such_task", "--model", "avere"], "Tasks not found: no_such_task"),
-        (["--tasks", TASK, "--model", "no_such_model"], "no_such_model"),
-        ([*ASKED, "--log_samples"], "Specify --output_path"),
-    ],
-)
-def test_what_lmms_eval_only_prints_ends_with_1(arguments, word, capfd):
-    assert eval.main(arguments) == 1
+def test_what_lmms_eval_only_prints_ends_with_1(capfd):
+    assert eval.main([*ASKED, "--log_samples"]) == 1
     (line,) = [line for line in capfd.readouterr().err.splitlines() if line.startswith("emorealm eval: ")]
-    assert word in line
+    assert "Specify --output_path" in line
 
 
 def test_results_that_cannot_be_written_end_with_1(tmp_path, capfd):

@@ -95,9 +95,10 @@ def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callabl
         try:
             returned: tuple[Any, ...] = run(args)
         except Exception as error:
-            if message := _unknown_name(str(error)):
-                stop(message)
-            evaluation.error = f"the evaluation failed: {type(error).__name__}: {error}"
+            unknown = _unknown_name(str(error))
+            if unknown and not args.config:  # the other evaluations of a configuration go on
+                stop(unknown)
+            evaluation.error = unknown or f"the evaluation failed: {type(error).__name__}: {error}"
             raise
         evaluation.results = returned[0]
         return returned

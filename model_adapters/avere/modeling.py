@@ -204,18 +204,7 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
             use_cache=use_cache,
             **kwargs,
         )
-        logit_positions = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(outputs.last_hidden_state[:, logit_positions])
-        loss = None
-        if labels is not None:
-            loss = self.loss_function(logits=logits, labels=labels, vocab_size=logits.shape[-1], **kwargs)
-        return CausalLMOutputWithPast(
-            loss=loss,
-            logits=logits,
-            hidden_states=outputs.hidden_states,
-            attentions=outputs.attentions,
-            **{CACHE: outputs.get(CACHE)},
-        )
+        return with_logits(self, outputs, labels, logits_to_keep, **kwargs)
 
     def prepare_inputs_for_generation(
         self, input_ids: torch.Tensor, is_first_iteration: bool = False, **kwargs: Any
@@ -225,6 +214,27 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
         if not is_first_iteration and kwargs.get("use_cache", True):
             inputs = {name: value for name, value in inputs.items() if name not in _MEDIA}
         return inputs
+
+
+def with_logits(
+    model: Any, outputs: Any, labels: torch.Tensor | None, logits_to_keep: int | torch.Tensor, **kwargs: Any
+) -> CausalLMOutputWithPast:
+    """A decoder's `outputs` with the logits of `model.lm_head`, and the mean loss over `labels` where they are given.
+
+    logits_to_keep: the last so many positions, 0 for all, or the positions themselves.
+    """
+    logit_positions = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+    logits = model.lm_head(outputs.last_hidden_state[:, logit_positions])
+    loss = None
+    if labels is not None:
+        loss = model.loss_function(logits=logits, labels=labels, vocab_size=logits.shape[-1], **kwargs)
+    return CausalLMOutputWithPast(
+        loss=loss,
+        logits=logits,
+        hidden_states=outputs.hidden_states,
+        attentions=outputs.attentions,
+        **{CACHE: outputs.get(CACHE)},
+    )
 
 
 def fill(embeddings: torch.Tensor, places: torch.Tensor, features: torch.Tensor | None, kind: str) -> torch.Tensor:

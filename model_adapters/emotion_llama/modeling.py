@@ -11,7 +11,7 @@ from transformers import Cache, GenerationMixin, LlamaModel, PreTrainedModel
 from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from model_adapters.avere.modeling import CACHE, fill, under_either_name
+from model_adapters.avere.modeling import CACHE, fill, under_either_name, with_logits
 
 from .configuration import EmotionLlamaConfig
 from .encoders import ClipEncoder, FusedClipEncoder
@@ -128,17 +128,7 @@ class EmotionLlamaForConditionalGeneration(PreTrainedModel, GenerationMixin):
             **{CACHE: under_either_name(cache, past_key_values)},
             **kwargs,
         )
-        positions = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
-        logits = self.lm_head(outputs.last_hidden_state[:, positions])
-        size = logits.shape[-1]
-        loss = None if labels is None else self.loss_function(logits, labels, vocab_size=size, **kwargs)
-        return CausalLMOutputWithPast(
-            loss=loss,
-            logits=logits,
-            hidden_states=outputs.hidden_states,
-            attentions=outputs.attentions,
-            **{CACHE: outputs.get(CACHE)},
-        )
+        return with_logits(self, outputs, labels, logits_to_keep, **kwargs)
 
     def _embedded(
         self,

@@ -1,7 +1,6 @@
 """Recipes: YAML files and `key=value` arguments that fill a program's settings, which are nested frozen dataclasses."""
 
 import dataclasses
-import difflib
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from emorealm_tasks import sequences
 from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ def shipped() -> dict[str, Path]:
 
 def nearest(name: str, known: list[str]) -> str:
     """What to try in place of a name that is not known."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+    close = sequences.nearest(name, known)
+    return f"did you mean {close!r}?" if close else f"known: {', '.join(sorted(known))}"
 
 
 def read(recipe: str, overrides: list[str], known: Mapping[str, Path] | None = None) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 import argparse
 import re
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from importlib.metadata import version
 from typing import NoReturn
 
+from emorealm_tasks import sequences
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import brief
 
@@ -52,4 +52,4 @@ def count(least: int = 1) -> Callable[[str], int]:
 def nearest(typed: str, listed: str) -> str:
     """The name in argparse's list of choices (quoted up to Python 3.11, plain since) nearest to one given, or ""."""
     known = [name.strip().strip("'\"") for name in listed.split(",")]
-    return next(iter(get_close_matches(typed, known, 1)), "")
+    return sequences.nearest(typed, known)

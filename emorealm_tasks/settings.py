@@ -9,7 +9,6 @@ A setting comes from its environment variable, else from a YAML file (the file E
 """
 
 import dataclasses
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks.errors import stop, warn_once
+from emorealm_tasks.sequences import nearest
 from emorealm_tasks.untrusted import Unreadable, brief, parse_yaml, read_text
 
 AV_MODES = ("separate", "embedded", "source", "inline", "video")
@@ -146,7 +146,7 @@ def unknown_variables(judge_key: str | None) -> dict[str, str]:
     """
     known = [*_FURTHER, *(f"EMOREALM_{field.name.upper()}" for field in _settable())]
     unknown = [name for name in os.environ if name.startswith("EMOREALM_") and name not in (*known, judge_key)]
-    return {name: difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0] for name in unknown}
+    return {name: nearest(name, known, cutoff=0.0) for name in unknown}
 
 
 def _settings_file() -> Path | None:
@@ -177,8 +177,8 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     fields = {field.name: field for field in _settable()}
     for key in content:
         if key not in fields:
-            nearest = difflib.get_close_matches(str(key), fields, n=1, cutoff=0.0)[0]
-            stop(f"{path}: unknown key {key!r}; did you mean {nearest!r}? Known: {', '.join(fields)}")
+            near = nearest(str(key), fields, cutoff=0.0)
+            stop(f"{path}: unknown key {key!r}; did you mean {near!r}? Known: {', '.join(fields)}")
     non_empty = {key: value for key, value in content.items() if value is not None}
     return {key: _parse(fields[key], value, f"{path}: {key}", path.parent) for key, value in non_empty.items()}
 

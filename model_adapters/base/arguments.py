@@ -6,10 +6,10 @@
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from emorealm_tasks.errors import stop
+from emorealm_tasks.sequences import nearest
 from emorealm_tasks.untrusted import brief
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def dtype_name(dtype: "torch.dtype") -> str:
 def refuse_unknown(unknown: Collection[str], known: Collection[str], owner: str) -> None:
     """Stop at the first model argument that is not `known`, naming the nearest one that is."""
     for name in unknown:
-        near = get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        near = nearest(name, known, cutoff=0.5)
+        hint = f"did you mean {near!r}?" if near else f"known: {', '.join(known)}"
         stop(f"{owner}: unknown model argument {name!r}; {hint}")
 
 

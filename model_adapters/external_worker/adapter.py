@@ -12,7 +12,6 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +23,7 @@ from tqdm import tqdm
 from emorealm_tasks import media, settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import media_log, request_settings, response_cache
+from emorealm_tasks.sequences import nearest
 from model_adapters.base import arguments
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import of_files
@@ -212,8 +212,8 @@ def _script(worker: str | None) -> Path:
     path = Path(worker or "").expanduser()
     if worker and path.is_file():
         return path.resolve()
-    near = get_close_matches(worker or "", shipped, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"shipped are {', '.join(shipped)}; any other by its path"
+    near = nearest(worker or "", shipped)
+    hint = f"did you mean {near!r}?" if near else f"shipped are {', '.join(shipped)}; any other by its path"
     stop(f"{_OWNER}: worker={worker or ''}: no such script; {hint}")
 
 

@@ -10,7 +10,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from typing import Any
 from emorealm_results.console import quiet
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import outcome
+from emorealm_tasks.sequences import nearest
 from emorealm_tasks.untrusted import Unreadable
 
 _UNKNOWN_TASK = re.compile(r"Tasks not found: ([^,.\s]+)")
@@ -117,7 +117,7 @@ def _unknown_name(message: str) -> str:
         what, names, verb = "model", [model.name for model in catalogue.MODELS], "models"
     else:
         return ""
-    near = next(iter(get_close_matches(found[1], names, 1)), "")
+    near = nearest(found[1], names)
     hint = f"; did you mean {near}?" if near else ";"
     return f"no {what} {found[1]!r}{hint} `emorealm {verb}` lists ours"
 

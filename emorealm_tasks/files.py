@@ -7,6 +7,7 @@ anything else is refused.
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -149,6 +150,12 @@ def refuse(folder: Path, entry: str, maker: str, option: str) -> NoReturn:
 def entries(folder: Path) -> Iterator[Path]:
     """What lies in a folder, in order, without what is no content: drafts of files, and what desktops leave."""
     yield from (p for p in sorted(folder.iterdir()) if p.name not in _LITTER and not _DRAFT.fullmatch(p.name))
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, 64 hexadecimal digits; it is read piece by piece. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sweep(folder: Path) -> None:

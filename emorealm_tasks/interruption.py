@@ -36,6 +36,7 @@ class _Interruption:
         self._process = os.getpid()
 
     def hear(self, number: int, frame: FrameType | None) -> None:
+        """The handler of SIGNALS."""
         if os.getpid() != self._process:  # a fork of it: the parent tells
             os._exit(128 + number)
         if self.number:  # a second signal: at once
@@ -49,6 +50,7 @@ class _Interruption:
         raise KeyboardInterrupt
 
     def end(self) -> None:
+        """See `end_now`."""
         end_now(self.number, self.hint)
 
 

@@ -7,7 +7,6 @@ replies that came are in the cache: the same command goes on and pays for none o
 """
 
 import dataclasses
-import hashlib
 import json
 import sys
 import time
@@ -107,7 +106,7 @@ def _stage(recipe: Recipe, stage: Stage) -> Report:
         dict(kinds),
         dataclasses.asdict(asker.counts),
         round(time.monotonic() - started, 1),
-        _sha256(path(recipe, stage.name)),
+        files.sha256(path(recipe, stage.name)),
     )
     files.write_json(_report_path(recipe, stage), dataclasses.asdict(report))
     print(f"{stage.name}: {_summary(report)}", file=sys.stderr)
@@ -217,7 +216,7 @@ def _failed(recipe: Recipe, stage: Stage, one: Result) -> Result:
 def _made_from(recipe: Recipe, context: Context, stage: Stage, asker: Asker, sources: Sequence[Path]) -> dict[str, Any]:
     about = {
         "version": stage.version,
-        "inputs": [_sha256(source) for source in sources],
+        "inputs": [files.sha256(source) for source in sources],
         "settings": dataclasses.asdict(context.settings),
         "labels": dict(context.labels),
         "emotions": list(recipe.emotions),
@@ -241,7 +240,7 @@ def _finished(recipe: Recipe, stage: Stage, made_from: Mapping[str, Any]) -> Rep
     except (Unreadable, TypeError):
         return None
     rows = path(recipe, stage.name)
-    return report if report.made_from == made_from and rows.exists() and _sha256(rows) == report.output else None
+    return report if report.made_from == made_from and rows.exists() and files.sha256(rows) == report.output else None
 
 
 def _report_path(recipe: Recipe, stage: Stage) -> Path:
@@ -255,8 +254,3 @@ def _summary(report: Report) -> str:
         f"{report.rows_in} rows -> {report.rows}; rejected: {rejects or 'none'}; asked {counts.asked}, from the cache "
         f"{counts.cached}, repaired {counts.repaired}; ${counts.dollars:.2f}, {report.seconds:.0f} s"
     )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

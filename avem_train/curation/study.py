@@ -96,7 +96,7 @@ def run(study: Study) -> dict[str, Any]:
         "curated": {},
         "runs": {},
     }
-    data = {WORLD: (world / preferences.FILE, worker.key(_sha256(world / preferences.FILE), "", None))}
+    data = {WORLD: (world / preferences.FILE, worker.key(files.sha256(world / preferences.FILE), "", None))}
     for name, (source, rate, recipe) in arms.items():
         data[name] = _curated(study, recipe, name)
         graded = {"captions": source, "noise": rate, "stages": stages(recipe), **grading.of_run(recipe)}
@@ -166,7 +166,7 @@ def _jobs(
     base = weights_folder(settings[0].model)
     known = fingerprint(base)
     answered = program.built(study.place, study.split, study.answered, 0)
-    place, world_key = study.place / "runs", _sha256(answered / "emorealm_v1.json")[:8]
+    place, world_key = study.place / "runs", files.sha256(answered / "emorealm_v1.json")[:8]
     shared: dict[str, Any] = {"answering": (), "base": base, "place": place, "world": answered}
     shared |= {"world_key": world_key, "device": settings[0].running.device}
     yield BASE, 0, Job(worker.key(known, "", None), "", None, None, **shared)
@@ -194,12 +194,6 @@ def _made(job: Job) -> dict[str, Any]:
         return {"failed": made["failed"]}
     scores = made["scores"]["full"]["strict"]
     return {"scores": scores, "steps": made.get("steps", 0), "seconds": made.get("seconds", 0.0)}
-
-
-def _sha256(path: Path) -> str:
-    import hashlib
-
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _write(study: Study, record: Mapping[str, Any]) -> None:

@@ -12,7 +12,6 @@ With `merge` the whole weights lie here and the adapters in adapter/.
 """
 
 import contextlib
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -84,7 +83,7 @@ class RunFolder:
             {
                 "settings": {name: value for name, value in asdict(settings).items() if name not in ("running", "out")},
                 "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
-                "data": {"file": str(settings.data), "sha256": _sha256(settings.data), "records": records},
+                "data": {"file": str(settings.data), "sha256": files.sha256(settings.data), "records": records},
                 "update": {
                     "records": slice_ * arguments.gradient_accumulation_steps,
                     "dtype": str(dtype).removeprefix("torch."),
@@ -271,8 +270,3 @@ def _difference(saved: Any, expected: Any, name: str = "") -> str:
             if saved.get(key) != expected.get(key):
                 return _difference(saved.get(key), expected.get(key), f"{name}.{key}" if name else key)
     return f"{name}: {saved!r} there, {expected!r} here"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -169,11 +169,7 @@ class Asker:
         self.cache.put(key, reply)
         self.ledger.add(dollars)
         with self._lock:
-            self.counts.asked += 1
-            self.counts.repaired += repair
-            self.counts.tokens_in += completion.tokens_in
-            self.counts.tokens_out += completion.tokens_out
-            self.counts.dollars += dollars
+            self.counts.add(Counts(1, 0, int(repair), completion.tokens_in, completion.tokens_out, dollars))
 
 
 def parsed(text: str, form: type[ReplyT]) -> ReplyT:

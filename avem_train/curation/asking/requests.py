@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from avem_train.curation.prompts import Prompt
+from emorealm_tasks import files
 
 ReplyT = TypeVar("ReplyT", bound=BaseModel)
 
@@ -72,8 +73,7 @@ def digest(path: Path) -> str:
     stat = path.stat()
     stamp = (str(path), stat.st_size, stat.st_mtime_ns)
     if stamp not in _digests:
-        with path.open("rb") as file:
-            _digests[stamp] = hashlib.file_digest(file, "sha256").hexdigest()
+        _digests[stamp] = files.sha256(path)
     return _digests[stamp]
 
 

@@ -74,12 +74,12 @@ class _Actor:
     def _ready(self) -> RowWork:
         """The stage, built at the first part. Raises ServerRefuses where that stops, for want of a key, say."""
         if self._work is None:
-            said = io.StringIO()
+            messages = io.StringIO()
             try:
-                with contextlib.redirect_stderr(said):
+                with contextlib.redirect_stderr(messages):
                     self._work = self._build()
             except SystemExit:
-                reason = said.getvalue().strip().removeprefix("emorealm: ")
+                reason = messages.getvalue().strip().removeprefix("emorealm: ")
                 raise ServerRefuses(f"a worker on {socket.gethostname()} cannot start: {reason}") from None
         return self._work
 

@@ -52,29 +52,34 @@ def of_clips(clips: Mapping[str, ClipFiles], folder: Path, title: str) -> dict[s
 
 def _prints(clip: ClipFiles, folder: Path) -> Prints:
     empty = np.zeros(0, np.uint64), np.zeros(0, np.uint32)
-    seen, why_unseen = _kept(clip.video, "picture", folder) if clip.video else (empty[0], "")
-    heard, why_unheard = _kept(clip.sound, "sound", folder) if clip.sound else (empty[1], "")
+    seen, why_unseen = _print_of(clip.video, "picture", folder) if clip.video else (empty[0], "")
+    heard, why_unheard = _print_of(clip.sound, "sound", folder) if clip.sound else (empty[1], "")
     return Prints(seen.astype(np.uint64), heard.astype(np.uint32), why_unseen or why_unheard)
 
 
-def _kept(path: Path, kind: str, folder: Path) -> tuple[np.ndarray, str]:
-    """A file's fingerprint of that kind, and why there is none."""
+def _print_of(path: Path, kind: str, folder: Path) -> tuple[np.ndarray, str]:
+    """A file's fingerprint of that kind, from disk or made now; and why there is none."""
     try:
         place = folder / kind / f"{digest(path)}.json"
     except OSError as error:
         return np.zeros(0, np.uint64), f"{path}: {error.strerror}"
+    if (cached := _cached(place)) is not None:
+        return cached, ""
     try:
-        kept = parse_json(read_bytes(place))
-        if kept["version"] == VERSION:
-            return np.array(kept["print"], np.uint64), ""
-    except (Unreadable, KeyError, TypeError, ValueError, OverflowError):
-        pass  # not there yet, or damaged
-    try:
-        made = _picture(path) if kind == "picture" else _sound(path)
+        fresh = _picture(path) if kind == "picture" else _sound(path)
     except MediaError as error:
         return np.zeros(0, np.uint64), str(error)
-    files.write_json(place, {"version": VERSION, "print": made.tolist()}, indent=None)
-    return made, ""
+    files.write_json(place, {"version": VERSION, "print": fresh.tolist()}, indent=None)
+    return fresh, ""
+
+
+def _cached(place: Path) -> np.ndarray | None:
+    """The fingerprint in a file; None where it is not there yet, damaged, or of another version."""
+    try:
+        content = parse_json(read_bytes(place))
+        return np.array(content["print"], np.uint64) if content["version"] == VERSION else None
+    except (Unreadable, KeyError, TypeError, ValueError, OverflowError):
+        return None
 
 
 def _picture(path: Path) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Which of a recipe's rows are given out: those that people verified, where that was done, else all that passed."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from avem_train.curation import pipeline
 from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Filtered, Row, Verified
 from avem_train.curation.recipe import Recipe
+from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
 
@@ -50,7 +50,7 @@ def latest(recipe: Recipe, stage: str, verified: str) -> str:
     source, checked = pipeline.path(recipe, stage), pipeline.path(recipe, verified)
     if not checked.exists():
         return stage
-    if not source.exists() or json_object(report_path(recipe, verified)).get(INPUT) != sha256(source):
+    if not source.exists() or json_object(report_path(recipe, verified)).get(INPUT) != files.sha256(source):
         stop(f"{checked}: was verified from other rows than those of {source.name}; run verify apply again, or remove "
              f"{checked.name}")  # fmt: skip
     return verified
@@ -68,9 +68,3 @@ def json_object(path: Path) -> Mapping[str, Any]:
     except Unreadable:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def sha256(path: Path) -> str:
-    """Of a file's content, in hexadecimal digits. Raises OSError."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

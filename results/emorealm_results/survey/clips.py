@@ -1,7 +1,6 @@
 """The clips and subtitles that a page shows to everybody."""
 
 import base64
-import hashlib
 import mimetypes
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.media.facts import has_sound
 from emorealm_tasks.untrusted import Unreadable, below, brief, clean, read_json
@@ -77,7 +77,7 @@ def subtitles(path: Path | None, items: Iterable[Mapping[str, Any]], clip: str) 
 
 @cache
 def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return files.sha256(path)
 
 
 def _address(path: Path) -> str:

@@ -139,7 +139,7 @@ def _write(
     path = pipeline.path(recipe, stage)
     rejects = recipe.out / f"{stage}.rejects.{recipe.format}"
     files.write_json(
-        sources.report_path(recipe, stage), {**report, sources.INPUT: sources.sha256(source)}, ensure_ascii=False
+        sources.report_path(recipe, stage), {**report, sources.INPUT: files.sha256(source)}, ensure_ascii=False
     )
     written: list[tuple[Path, type[Any], Sequence[Row]]] = [(rejects, Reject, parts[1]), (path, model, parts[0])]
     for file, form, rows in written:

@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import av
 import hypothesis
 import numpy as np
 import pytest
@@ -34,6 +34,18 @@ def no_model_is_noted_for_other_tests() -> Iterator[None]:
         current_run.note_model(None)
 
 
+@pytest.fixture(scope="session", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> Any:
+    """Where a test runs that must hold on every device (torch.device); float32 is float32 there."""
+    import torch
+
+    if request.param == "cuda":
+        if not torch.cuda.is_available():
+            pytest.skip("needs a GPU")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    return torch.device(request.param)
+
+
 def _encode_clip(
     path: Path,
     seconds: float = 2.0,
@@ -50,6 +62,8 @@ def _encode_clip(
 
     `channels` = 2 puts silence in the right channel; `faststart` puts the index before the data.
     """
+    import av  # here, so that tests that need no media run where it is missing
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:

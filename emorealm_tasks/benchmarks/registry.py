@@ -43,7 +43,9 @@ class TaskParts:
     """The parts of a task's name."""
 
     benchmark: str
+    """One of BENCHMARKS: emorealm or emorealm_mini."""
     variant: str
+    """A control, e.g. blind, or likelihood; "" = the task as it was published."""
     task: str
     """Released name, e.g. reasoning_basic_audio."""
 

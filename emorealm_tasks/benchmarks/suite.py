@@ -24,7 +24,9 @@ class Reader(Protocol):
     """A module that reads one data set of emotion recognition."""
 
     TITLE: str
+    """Name of the dataset, as it is shown."""
     REMEDY: str
+    """How to get its files, for messages."""
 
     def read(self, root: Path, settings: Settings) -> list[Row]:
         """The rows of the clips to ask about."""
@@ -53,7 +55,9 @@ class TaskParts:
     """The parts of a task's name."""
 
     benchmark: str
+    """One of BENCHMARKS, e.g. dfew or dfew_mini."""
     variant: str
+    """One of VARIANTS: how the emotion is asked for."""
 
 
 BENCHMARKS: dict[str, str] = {

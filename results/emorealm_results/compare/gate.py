@@ -45,18 +45,26 @@ class Rule:
 
 @dataclass(frozen=True)
 class Decision:
-    """One score of one task (or group) against its baseline, in percent or a judge's points."""
+    """One score of one task (or group) against its baseline."""
 
     task: str
+    """Name of the task or group."""
     score: str
+    """Name of the score."""
     baseline: float
+    """Its value in the baseline, in percent or a judge's points, as all numbers here but p."""
     value: float
+    """Its value in the run."""
     fell: float
     """Above 0 is worse."""
     low: float
+    """Lower end of the interval of `fell`, paired over clips."""
     high: float
+    """Upper end of the interval of `fell`, paired over clips."""
     tolerance: float
+    """The loss that is allowed, 0 or more."""
     flips: str
+    """How many answers turned, as the end of a sentence; "" where they are not counted."""
     outcome: str
     """One of REGRESSED, UNDECIDED, PASSED, REPORTED."""
     p: float | None = None

@@ -5,7 +5,7 @@ from typing import Any
 
 from emorealm_results.console.markdown import table
 from emorealm_results.leaderboard import ranking
-from emorealm_results.leaderboard.rows import Row
+from emorealm_results.leaderboard.score_rows import ScoreRow
 from emorealm_results.paper.layouts import LAYOUTS, Layout
 from emorealm_results.rescore.table import NAMES, READINGS
 
@@ -17,7 +17,7 @@ _PICTURES = {
 
 
 def render(
-    rows: Sequence[Row],
+    rows: Sequence[ScoreRow],
     abouts: Sequence[Mapping[str, Any]],
     comparisons: Sequence[Mapping[str, Any]],
     reading: str,
@@ -58,7 +58,7 @@ def _table(lines: Sequence[ranking.Line], layout: Layout, abouts: Sequence[Mappi
     return table(rows)
 
 
-def _cell(row: Row | None) -> str:
+def _cell(row: ScoreRow | None) -> str:
     if row is None or row.value is None:
         return "–"
     if row.source == "published":
@@ -78,7 +78,7 @@ def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
     return table(rows)
 
 
-def _runs(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
+def _runs(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:
     head = [
         "run",
         "model",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import board_folders
 import run_folders
 from emorealm_results import cli
-from emorealm_results.leaderboard import page, paired, ranking, sample_browser
+from emorealm_results.leaderboard import page, paired, ranking, sample_browser, score_rows
 from emorealm_results.leaderboard import rows as leaderboard_rows
 from emorealm_results.pages import build
 from emorealm_results.paper import printed
@@ -167,7 +167,7 @@ def test_cells_carry_interval_counts_and_the_blind_floor(made):
 @pytest.mark.parametrize(("published", "verdict"), [(70, "below"), (50, "within"), (20, "above")])
 def test_verdicts_say_on_which_side_of_the_paper_a_run_lies(published, verdict):
     def row(source, value, **more):
-        return leaderboard_rows.Row(
+        return score_rows.ScoreRow(
             source, "m", "A,V", "emorealm", False, "emorealm", "full", "accuracy", "official", value, **more
         )
 

@@ -225,3 +225,9 @@ class Reject(Model):
     """One line, in words."""
     row: str
     """What was left out, as far as it had come: JSON."""
+
+
+def prompted(row: Row, form: str, prompt: str) -> Row:
+    """What a preference and an instruction have in common, from the question or description they are made of."""
+    clip = {field: row[field] for field in Clip.model_fields}
+    return {**clip, "clip": row["clip"], "prompt": prompt, "modality": row["modality"], "form": form}

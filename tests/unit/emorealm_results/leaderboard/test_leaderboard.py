@@ -23,15 +23,9 @@ from emorealm_tasks.metrics import TASKS
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, make_clip):
     """The folder of a leaderboard: what was written, and its data."""
-    folder = tmp_path_factory.mktemp("board")
-    runs, variables = board_folders.write(folder, make_clip)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        named = [f"{name}={path}" for name, path in runs.items()]
-        assert cli.main(["leaderboard", *named, "--out", str(folder / "out"), "--pictures", "3"]) == 0
-    text = (folder / "out" / "leaderboard.html").read_text(encoding="utf-8")
-    return folder / "out", json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    out = board_folders.build(tmp_path_factory.mktemp("board"), make_clip, "--pictures", "3", out="out")
+    text = (out / "leaderboard.html").read_text(encoding="utf-8")
+    return out, json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def lines_of(data, layout, **wanted):

@@ -57,8 +57,11 @@ class ChatAV(lmms):
 
     is_simple = False
     name: ClassVar[str]
+    """Name for `--model`, and in messages."""
     sampling: Sampling = QWEN
+    """Which frames of a clip are taken, where no argument says so."""
     default_system: ClassVar[str | None] = None
+    """System prompt where none is given; None = none."""
 
     def __init__(self, chosen: ChatArguments) -> None:
         super().__init__()

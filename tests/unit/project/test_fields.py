@@ -1,4 +1,4 @@
-"""Every field of a public dataclass, TypedDict, NamedTuple or pydantic model says below itself what it holds."""
+"""Every field of a public dataclass, TypedDict, NamedTuple, pydantic model or model config says what it holds."""
 
 import ast
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("emorealm_tasks", "model_adapters", "avem_train", "results/emorealm_results")
 MARKS = {"dataclass", "TypedDict", "NamedTuple", "BaseModel"}
+MARKS |= {"PreTrainedConfig", "CLIPVisionConfig", "WhisperConfig", "Blip2QFormerConfig"}
 """A decorator or a base that makes annotated names fields; so does a class of ours that has one."""
 
 

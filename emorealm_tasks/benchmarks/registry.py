@@ -40,7 +40,7 @@ _CONTROLS: dict[str, Callable[[Sequence[Row]], list[Row]]] = {
 
 @dataclass(frozen=True)
 class TaskParts:
-    """The parts of a task's name."""
+    """A task of EmoReAlM, by the parts of its name."""
 
     benchmark: str
     """One of BENCHMARKS: emorealm or emorealm_mini."""

@@ -51,8 +51,8 @@ SUITES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class TaskParts:
-    """The parts of a task's name."""
+class SuiteTask:
+    """A task of emotion recognition or description, by the parts of its name."""
 
     benchmark: str
     """One of BENCHMARKS, e.g. dfew or dfew_mini."""
@@ -65,8 +65,8 @@ BENCHMARKS: dict[str, str] = {
     for name, reader in RECOGNITION.items()
     for mini in ("", "_mini")
 } | emer.BENCHMARKS
-TASK_NAMES: dict[str, TaskParts] = {
-    "_".join(filter(None, (benchmark, variant))): TaskParts(benchmark, variant)
+TASK_NAMES: dict[str, SuiteTask] = {
+    "_".join(filter(None, (benchmark, variant))): SuiteTask(benchmark, variant)
     for benchmark in BENCHMARKS
     for variant in (VARIANTS if benchmark in PROMPTED else ("",))
 }

@@ -20,7 +20,7 @@ class NoisedMediaFile(NamedTuple):
     path: str
     """Where it lies."""
     step: int
-    """Diffusion step: the larger, the more noise."""
+    """Diffusion step, 0 to DIFFUSION_STEPS - 1: the larger, the more noise."""
 
 
 AnyMediaFile = MediaFile | NoisedMediaFile

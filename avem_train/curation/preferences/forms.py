@@ -7,7 +7,7 @@ class EmotionDescription(Model):
     """An emotion and what tells of it."""
 
     description: str
-    """A paragraph, in a viewer's words."""
+    """Two to four sentences; the first names the emotion."""
 
 
 class Variation(Model):

@@ -45,7 +45,7 @@ class PictureCaption(Model):
     """What a model sees."""
 
     caption: str
-    """One paragraph on what there is."""
+    """What there is, in words."""
     cues: list[FoundCue]
     """The same, each by itself."""
 

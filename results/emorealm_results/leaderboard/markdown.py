@@ -45,7 +45,7 @@ def render(
 
 
 def _table(lines: Sequence[ranking.Line], layout: Layout, abouts: Sequence[Mapping[str, Any]]) -> str:
-    rows = [["rank", "model", "input", "source", *(column.label for column in layout.columns)]]
+    cells = [["rank", "model", "input", "source", *(column.label for column in layout.columns)]]
     for line in lines:
         name = f"**{line.model}**" if line.source == "measured" else line.model
         source = {"published": "paper", "measured": "survey"}[line.source]
@@ -54,8 +54,8 @@ def _table(lines: Sequence[ranking.Line], layout: Layout, abouts: Sequence[Mappi
         source += ", asked otherwise" if line.run is not None and abouts[line.run].get("asked_otherwise") else ""
         source += f" ({'; '.join(line.marks)})" if line.marks else ""
         rank = "" if line.rank is None else str(line.rank)
-        rows.append([rank, name, line.modality or "–", source, *map(_cell, line.cells)])
-    return table(rows)
+        cells.append([rank, name, line.modality or "–", source, *map(_cell, line.cells)])
+    return table(cells)
 
 
 def _cell(row: ScoreRow | None) -> str:
@@ -68,14 +68,14 @@ def _cell(row: ScoreRow | None) -> str:
 
 def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
     head = ["run", "paper's model", "task", "score", "measured", "published", "difference [95%]", "verdict", "table"]
-    rows = [[*head, "questions", "unparsed", "errors", "missing", "marks"]]
+    cells = [[*head, "questions", "unparsed", "errors", "missing", "marks"]]
     for one in comparisons:
         interval = "" if one["low"] is None else f" [{one['low']:+.1f}, {one['high']:+.1f}]"
         numbers = [f"{one['measured']:.1f}", f"{one['published']:g}", f"{one['difference']:+.1f}{interval}"]
         names = [one["model"], one["published_model"], NAMES.get(one["task"], one["task"]), one["metric"]]
         counts = ["" if one[name] is None else str(one[name]) for name in ("n", "unparsed", "errors", "missing")]
-        rows.append([*names, *numbers, one["verdict"], str(one["table"]), *counts, "; ".join(one["marks"])])
-    return table(rows)
+        cells.append([*names, *numbers, one["verdict"], str(one["table"]), *counts, "; ".join(one["marks"])])
+    return table(cells)
 
 
 def _runs(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:

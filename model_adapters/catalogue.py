@@ -1,8 +1,7 @@
 """Every model that answers: its name for lmms-eval, by which route, what it is really fed, under which licence.
 
 The one table of models. `manifests` offers its chat classes to lmms-eval, the README's table is made of it (see
-`emorealm_results.paper.models_page`), and adapters take their default checkpoint from it. Nothing heavy is imported
-here.
+`emorealm_results.paper.models_page`), and adapters take their default checkpoint from it. It imports nothing heavy.
 """
 
 import re
@@ -24,6 +23,7 @@ class Model:
     hears: bool
     """Whether the sound of a clip really reaches the model."""
     sees: bool
+    """Whether the picture of a clip really reaches the model."""
     checkpoint: str
     """Hub id or where the weights come from."""
     licence: str

@@ -24,6 +24,17 @@ def no_log_outlives_its_test() -> Iterator[None]:
         sys.modules["loguru"].logger.remove()
 
 
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """The lines that are logged while the test runs."""
+    from loguru import logger
+
+    lines: list[str] = []
+    sink = logger.add(lines.append)
+    yield lines
+    logger.remove(sink)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def no_model_is_noted_for_other_tests() -> Iterator[None]:
     """What a model of this process notes of itself goes into results files, also into those that other tests write."""

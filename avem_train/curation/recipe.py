@@ -25,13 +25,17 @@ class Recipe:
     """Everything that `emorealm curate run` needs."""
 
     manifest: Manifest
+    """Which clips, in which layout."""
     out: Path
+    """The folder that the stages write to."""
     clients: dict[str, ClientSettings]
+    """Name, as stages use it -> the model behind it."""
     stages: dict[str, Any]
     """Stage -> its settings, frozen dataclasses of the stages' own; in this order they run."""
     emotions: tuple[str, ...] = EMOTIONS
     """The labels there are."""
     seed: int = 0
+    """Of every random choice."""
     budget: float | None = None
     """Dollars over the output folder's whole life; None = no limit."""
     failed: str = "stop"

@@ -26,6 +26,7 @@ class OfClip(TypedDict):
     """What resampling needs of a record, of whatever kind."""
 
     clip: str
+    """Name of the clip; records of one clip are drawn together."""
 
 
 RESAMPLES, SEED, LEVEL = 2000, 0, 0.95

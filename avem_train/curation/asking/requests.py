@@ -20,7 +20,9 @@ class Picture:
     """Frames of a clip, evenly spaced over its length (B.4)."""
 
     path: Path
+    """The clip's file."""
     frames: int
+    """How many, 1 or more."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Sound:
     """The sound of a clip, or a sound file, as a WAV file."""
 
     path: Path
+    """The clip's file, or a sound file."""
 
 
 Medium = Picture | Sound
@@ -44,6 +47,7 @@ class Request(Generic[ReplyT]):
     reply: type[ReplyT]
     """The form of the reply."""
     media: tuple[Medium, ...] = ()
+    """What is shown and played with the prompt, in this order; () = text alone."""
     repeat: int = 0
     """Counts from 0; another number asks the same anew."""
 

@@ -18,10 +18,13 @@ class Dropped:
     """Something that a stage leaves out, with the reason."""
 
     id: str
+    """Of the row."""
     kind: str
     """Short name of the reason, the same for all that share it."""
     reason: str
+    """One line, in words."""
     row: Row
+    """What is left out, as far as it had come."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class Outcome:
     """What became of one row, or of all of them."""
 
     rows: Sequence[Row] = ()
+    """What goes to the next stage; one row may give several, or none."""
     dropped: Sequence[Dropped] = ()
+    """What does not, with the reasons."""
     report: Mapping[str, Any] = field(default_factory=dict)
     """What `whole` has to tell of its rows, as JSON: `STAGE.report.json`; {} = nothing."""
 
@@ -43,6 +48,7 @@ class Expected:
     tokens_in: int
     """Of the prompt and the media, by a rule of thumb."""
     tokens_out: int
+    """Of the reply."""
     count: float = 1.0
     """How many such requests a row takes on average."""
 
@@ -56,6 +62,7 @@ class Context:
     emotions: tuple[str, ...]
     """The labels there are."""
     seed: int
+    """The recipe's."""
     settings: Any
     """The stage's own."""
     labels: Mapping[str, int] = field(default_factory=dict)
@@ -83,6 +90,7 @@ class Stage:
     """
 
     name: str
+    """Its name in the recipe, and of its file."""
     reads: str | tuple[str, ...]
     """The stage whose rows it takes; "" = the manifest. Of several, those that the recipe has, one after another: their
     rows say what they are (`row["is_a"]`)."""
@@ -95,6 +103,7 @@ class Stage:
     prompts: tuple[str, ...] = ()
     """Names of the prompts it asks with."""
     whole: Callable[[Sequence[Row], Context], Outcome] | None = None
+    """What becomes of all rows together: those that balance or split need each other. None = nothing more."""
     expected: Callable[[Any], Sequence[Expected]] = lambda settings: ()
     """The stage's settings -> the requests for each row."""
     yields: float = 1.0

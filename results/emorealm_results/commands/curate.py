@@ -207,17 +207,14 @@ def _add(actions: Any, name: str, act: Act, what: str, takes: str = "") -> Any:
 
 
 def _add_verify(actions: Any) -> None:
+    from emorealm_results.survey import counting_options
+
     verify = actions.add_parser("verify", help="have people verify questions and preferences")
     verbs = verify.add_subparsers(dest="verb", required=True, metavar="export|apply")
     export = _add(verbs, "export", _verify_export, "pages for people; what follows -- goes to `emorealm survey export`")
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
     apply = _add(verbs, "apply", _verify_apply, "their answers -> verified rows, the others as rejects", "ANSWERS")
-    apply.add_argument("--key", type=Path, required=True, help="key.json of the export")
-    apply.add_argument("--max-failed", type=count(0), default=0, help="failed checks that still count (%(default)s)")
-    able = "right answers in the pre-test that a participant needs (%(default)s)"
-    apply.add_argument("--pretest-right", type=count(0), default=0, help=able)
-    enough = "annotators that a verified question has at least (%(default)s)"
-    apply.add_argument("--annotators", type=count(), default=3, help=enough)
+    counting_options.add(apply)
 
 
 def _add_leaks(actions: Any) -> None:

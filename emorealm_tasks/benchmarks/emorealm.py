@@ -17,7 +17,7 @@ from typing import Any
 
 from emorealm_tasks.answers import released
 from emorealm_tasks.answers.choices import split_choice, yes_no_letters
-from emorealm_tasks.answers.released import SUBTASKS
+from emorealm_tasks.answers.task_names import SUBTASKS
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import absent, stop
 from emorealm_tasks.settings import Settings

@@ -17,7 +17,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from emorealm_tasks.answers.released import TASKS
+from emorealm_tasks.answers.task_names import TASKS
 from emorealm_tasks.metrics import multiple_choice, unparsed
 from emorealm_tasks.metrics.types import Array, Flags, Record, ScoreFunction
 

@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.compare import pairs, permutation_tests
-from emorealm_results.compare.gate import (
+from emorealm_results.compare.junit import junit, junit_error
+from emorealm_results.compare.regression_gate import (
     REGRESSED,
     REPORTED,
     UNDECIDED,
@@ -28,7 +29,6 @@ from emorealm_results.compare.gate import (
     decide,
     render,
 )
-from emorealm_results.compare.junit import junit, junit_error
 from emorealm_results.compare.report import (
     JUDGE_HELP,
     compare_pairs,

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from itertools import groupby
 
-from emorealm_results.compare.gate import _MARKS, REGRESSED, REPORTED, UNDECIDED, Decision
+from emorealm_results.compare.regression_gate import _MARKS, REGRESSED, REPORTED, UNDECIDED, Decision
 
 
 def junit(decisions: Sequence[Decision]) -> str:

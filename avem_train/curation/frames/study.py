@@ -18,7 +18,7 @@ from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Captioned, Clip, Row
 from avem_train.curation.frames.likeness import MEASURES
 from avem_train.curation.manifests.settings import Manifest
-from avem_train.curation.recipe import Recipe
+from avem_train.curation.recipe import Recipe, absolute
 from avem_train.curation.stages.captions import CAPTIONS
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
@@ -93,7 +93,7 @@ def _beside(recipe: Recipe, settings: Any, references: Mapping[str, str]) -> Rec
         lines = csv.DictWriter(file, ("id", "video", "emotion"), extrasaction="ignore")
         lines.writeheader()
         lines.writerows(clips)
-    manifest = Manifest("csv", str(out / CLIPS), root=str(recipe.root.absolute()))
+    manifest = Manifest("csv", str(out / CLIPS), root=absolute(recipe).manifest.place)
     stages = {CAPTIONS.name: dataclasses.replace(settings, sound="")}
     return dataclasses.replace(recipe, manifest=manifest, out=out, stages=stages)
 

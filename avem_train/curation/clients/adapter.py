@@ -52,9 +52,8 @@ class AdapterModel:
         """See `Client`. A second attempt is one turn too: these models answer single turns."""
         self._loaded()
         text = "\n\n".join([request.text, *repair[1:]])
-        with tempfile.TemporaryDirectory(
-            prefix="emorealm-sound-"
-        ) as folder:  # asked once: the reply is kept, not the wav
+        # the reply is kept, the wav is not: nobody asks for it twice
+        with tempfile.TemporaryDirectory(prefix="emorealm-sound-") as folder:
             try:
                 content = [_part(medium, folder) for medium in request.media]
             except MediaError as error:

@@ -17,6 +17,11 @@ from emorealm_tasks.untrusted import Unreadable
 STAGES = {"captions": {"picture": "server", "sound": "server", "frames": 1}}
 
 
+@pytest.fixture(autouse=True)
+def cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def memory():
     """The bucket memory://clips; afterwards it is empty."""

@@ -44,12 +44,14 @@ class RowWork:
             asked.append(record)
             return reply
 
-        try:
-            outcome = self.stage.each(row, ask, self.context)
-        except Rejected as error:
-            outcome = Outcome(dropped=[Dropped(str(row["id"]), error.kind, str(error), row)])
-        except RequestFailed as error:
-            return Result(failure=f"{row['id']}: {error}")
+        with self.context.for_row() as context:
+            try:
+                outcome = self.stage.each(row, ask, context)
+            except Rejected as error:
+                reason = context.shown(str(error))
+                outcome = Outcome(dropped=[Dropped(str(row["id"]), error.kind, reason, row)])
+            except RequestFailed as error:
+                return Result(failure=f"{row['id']}: {context.shown(str(error))}")
         return result(self.stage, outcome, [record.model_dump() for record in asked])
 
 

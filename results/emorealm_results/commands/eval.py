@@ -57,12 +57,12 @@ def main(argv: Sequence[str]) -> int:
     """Run lmms-eval on `argv` in this process; 0: complete, 1: something failed, 2: wrong arguments or data."""
     if not argv:
         stop("nothing to do; e.g. emorealm eval --tasks emorealm --model avere --output_path results/runs/avere")
-    if argv[0].startswith("-"):
+    lists = any(argument.removeprefix("--tasks=").startswith("list") for argument in argv)  # lmms-eval logs these
+    if argv[0].startswith("-") and not lists:
         _look_ahead(argv)
     from lmms_eval.cli import dispatch
 
     evaluations = watch()
-    lists = any(argument.removeprefix("--tasks=").startswith("list") for argument in argv)  # lmms-eval logs these
     if argv[0].startswith("-") and not lists and not any(argument.startswith("--verbosity") for argument in argv):
         argv = [*argv, "--verbosity", "WARNING"]
         quiet.shorten()

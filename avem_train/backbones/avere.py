@@ -14,7 +14,7 @@ from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
 from avem_train.packing.tree import Token
-from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, loading
+from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, folders, loading
 from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel
 from model_adapters.base.media_refs import MediaFile
@@ -57,7 +57,7 @@ class AvereBackbone:
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "AvereBackbone":
         """The model of a complete folder."""
-        weights = loading.find_weights(str(folder))
+        weights = folders.find_weights(str(folder))
         model = loading.load_model(weights.folder, device, dtype, None, None)
         return cls(model, loading.load_processor(weights.folder), folder, cache_bytes)
 

@@ -1,14 +1,17 @@
-"""A model's name or folder -> its backbone; the only module that knows every family."""
+"""A model's name or folder -> its backbone; the only module that knows every family. `load` alone imports torch."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from avem_train.backbones.base import Backbone
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.base.embedded import weights_folder
 from model_adapters.base.hub import HUB_ID, fetched, named_revision
+
+if TYPE_CHECKING:
+    import torch
+
+    from avem_train.backbones.base import Backbone
 
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
 _FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
@@ -51,7 +54,7 @@ def family(folder: Path) -> str:
     return kind
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
+def load(folder: Path, device: "torch.device", dtype: "torch.dtype", cache_bytes: int) -> "Backbone":
     """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
     if family(folder) == "avere":
         from avem_train.backbones.avere import AvereBackbone

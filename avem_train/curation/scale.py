@@ -38,7 +38,9 @@ class StageTaken:
     """What a stage of the small run took."""
 
     rows_in: float
+    """Rows that it read."""
     rows: float
+    """Rows that it wrote."""
     asked: float
     """Requests that a model answered."""
     cached: float
@@ -46,7 +48,9 @@ class StageTaken:
     tokens_in: float
     """Of these; by the stages' rule of thumb where the model does not count."""
     tokens_out: float
+    """As `tokens_in`, of the replies."""
     dollars: float
+    """At the prices of the recipe's clients."""
     bytes: float
     """Of its rows and rejects, on disk."""
     held: float
@@ -58,7 +62,9 @@ class Pilot:
     """A small run."""
 
     clips: int
+    """Clips of its manifest."""
     stages: Mapping[str, StageTaken]
+    """By name, in the order in which they ran."""
 
 
 def measured(recipe: Recipe) -> Pilot:

@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import current_run, request_settings, response_cache
-from model_adapters.base import arguments
+from model_adapters.base import arguments, dry_run, lora_folders
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.media_notes import MediaNotes
@@ -26,7 +26,7 @@ from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion, from_messages, from_visuals
 from model_adapters.decoding import contrastive
 
-from . import loading
+from . import folders, loading
 from .clips import MediaEncoder
 from .runner import Encoder, Failure, Question, Runner
 
@@ -66,31 +66,34 @@ class _Avere(lmms):
         super().__init__()
         contrast = contrastive.from_arguments(model_args, _OWNER)
         chosen = arguments.parse(Arguments, model_args, _OWNER, contrastive.ARGUMENTS)
-        weights = loading.find_weights(chosen.pretrained)
+        weights = folders.find_weights(chosen.pretrained)
         self.device = arguments.choose_device(chosen.device, _OWNER)
         self.max_errors = arguments.number("max_errors", chosen.max_errors, 0.0, 1.0, _OWNER)
         cache_gb = arguments.number("feature_cache_gb", chosen.feature_cache_gb, 0.0, float("inf"), _OWNER)
+        rows = arguments.batch_size(chosen.batch_size, _OWNER)
         self.nano_only = weights.embedded and not chosen.nano_anyway
         self._load(weights, chosen)
         self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(cache_gb * 2**30))
-        rows = arguments.batch_size(chosen.batch_size, _OWNER)
         self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
         self._media_notes = MediaNotes()
         self._reported: set[str] = set()
 
-    def _load(self, weights: loading.Weights, chosen: Arguments) -> None:
+    def _load(self, weights: folders.Weights, chosen: Arguments) -> None:
         """Load model and processor, and note which weights they are."""
         if weights.embedded:
             logger.info("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
         dtype = arguments.choose_dtype(chosen.dtype, self.device, _OWNER)
         if chosen.adapter and weights.adapter:
             stop(f"avere: {weights.adapter} holds adapters, so adapter={chosen.adapter} has no whole weights to go on")
-        adapter = chosen.adapter or weights.adapter
-        self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
+        adapter = Path(chosen.adapter).expanduser() if chosen.adapter else weights.adapter
+        if adapter:
+            lora_folders.require(_OWNER, adapter)
         self.processor = loading.load_processor(weights.folder)
-        folders = [folder for folder in (weights.folder, adapter) if folder]
-        current_run.note_weights(" + ".join(Path(folder).expanduser().name for folder in folders))
-        self.fingerprint = "+".join(fingerprint(Path(folder).expanduser()) for folder in folders)
+        dry_run.ends_here()
+        self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
+        used = [folder for folder in (weights.folder, adapter) if folder]
+        current_run.note_weights(" + ".join(folder.name for folder in used))
+        self.fingerprint = "+".join(map(fingerprint, used))
 
     def ways(self) -> dict[str, Any]:
         """How clips and questions are put to the model, for the run's record (`harness.request_settings`)."""

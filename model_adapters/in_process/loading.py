@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
-from model_adapters.base import hub, lora_folders, weight_checks
+from model_adapters.base import checkpoint_files, dry_run, hub, lora_folders, weight_checks
 from model_adapters.base.arguments import first_line, launched
 from model_adapters.base.fingerprint import fingerprint
 
@@ -85,6 +85,11 @@ def load(
         _refuse(owner, checkpoint, f"its processor cannot be loaded ({first_line(error)})")
     if not processor.chat_template:
         _refuse(owner, checkpoint, "there is no chat template in it")
+    if list(Path(checkpoint).glob("model*.safetensors*")) and (reason := checkpoint_files.fault(Path(checkpoint))):
+        _refuse(owner, checkpoint, reason)
+    if weights.adapter:
+        lora_folders.require(owner, weights.adapter)
+    dry_run.ends_here()
     set_options = {name: value for name, value in options.items() if value is not None}
     try:
         model = weight_checks.load_whole(model_class, checkpoint, **at, **set_options)

@@ -6,13 +6,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoProcessor, HubertConfig, HubertModel
 
 import emotion_llama_files
-from model_adapters.avere.convert import read_tokenizer
+from model_adapters.avere.conversion import read_tokenizer
 from model_adapters.emotion_llama import (
     EmotionLlamaConfig,
     EmotionLlamaForConditionalGeneration,
     EmotionLlamaProcessor,
 )
-from model_adapters.emotion_llama.convert import convert
+from model_adapters.emotion_llama.conversion import convert
 
 WAVE = np.random.RandomState(0).standard_normal(9000).astype(np.float32)
 FRAMES = np.random.RandomState(1).randint(0, 255, (1, 40, 60, 3)).astype(np.uint8)

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, fields
 from threading import Lock
 from typing import Any, Protocol
@@ -96,7 +97,7 @@ class Asker:
         self.seed = seed
         self.counts = Counts()
         self._lock = Lock()
-        self._under_way: dict[str, Lock] = {}
+        self._under_way: dict[str, Future[str]] = {}
 
     def taken(self) -> Counts:
         """The counts since this was last called, for whoever adds up those of several workers."""
@@ -130,30 +131,52 @@ class Asker:
     def _reply(
         self, source: Source, request: Request[Any], key: str, asked: Asked, repair: tuple[str, ...] = ()
     ) -> str:
-        """The text of a reply, from the cache or from the model; then kept. Threads that ask the same wait for one."""
+        """The text of a reply. Threads that ask the same wait for one of them, and share what became of it."""
         with self._lock:
-            same = self._under_way.setdefault(key, Lock())
+            others = self._under_way.get(key)
+            mine = self._under_way.setdefault(key, Future())
+        if others is not None:
+            text = others.result()
+            self._count_cached()
+            return text
         try:
-            with same:
-                return self._reply_of_one(source, request, key, asked, repair)
+            text = self._cached(key)
+            if text is None:
+                text = self._asked(source, request, key, asked, repair)
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        else:
+            mine.set_result(text)
+            return text
         finally:
             with self._lock:
-                self._under_way.pop(key, None)
+                del self._under_way[key]
 
-    def _reply_of_one(
-        self, source: Source, request: Request[Any], key: str, asked: Asked, repair: tuple[str, ...]
-    ) -> str:
-        if (cached := self.cache.get(key)) is not None:
-            with self._lock:
-                self.counts.cached += 1
-            return cached.text
-        self.ledger.check()
-        source.waiting.wait()
-        completion = source.client.complete(request, repair)
-        if not completion.text and completion.lacks:
-            raise RequestFailed(f"{asked.client}: {completion.lacks}")
-        self._keep(source, completion, key, asked, bool(repair))
-        return completion.text
+    def _asked(self, source: Source, request: Request[Any], key: str, asked: Asked, repair: tuple[str, ...]) -> str:
+        """The text of the model's reply, which is then kept. Processes that ask the same do so one after another."""
+        with self.cache.locked(key):
+            if (text := self._cached(key)) is not None:  # another process was faster
+                return text
+            self.ledger.check()
+            source.waiting.wait()
+            completion = source.client.complete(request, repair)
+            if not completion.text and completion.lacks:
+                raise RequestFailed(f"{asked.client}: {completion.lacks}")
+            self._keep(source, completion, key, asked, bool(repair))
+            return completion.text
+
+    def _cached(self, key: str) -> str | None:
+        """The text of a reply that is in the cache."""
+        cached = self.cache.get(key)
+        if cached is None:
+            return None
+        self._count_cached()
+        return cached.text
+
+    def _count_cached(self) -> None:
+        with self._lock:
+            self.counts.cached += 1
 
     def _keep(self, source: Source, completion: Completion, key: str, asked: Asked, repair: bool) -> None:
         dollars = source.price.of(completion.tokens_in, completion.tokens_out)

@@ -136,9 +136,9 @@ class Asker:
             others = self._under_way.get(key)
             mine = self._under_way.setdefault(key, Future())
         if others is not None:
-            text = others.result()
+            shared = others.result()
             self._count_cached()
-            return text
+            return shared
         try:
             text = self._cached(key)
             if text is None:

@@ -41,6 +41,7 @@ class FaultyServer(ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.files, self.batches, self.released = {}, {}, threading.Event()
         self.batch_status, self.batch_statuses, self.before_expiry = "completed", {}, 0
+        self.answers = {}  # file of requests -> what came of them, once somebody wanted to know
         self.on_batch = lambda name: None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -118,7 +119,9 @@ class _Handler(JsonHandler):
         name = path.rsplit("/", 1)[-1]
         if path.endswith("/content"):
             kind, _, source = path.split("/")[-2].partition("-")
-            answers = self._answers(source)
+            if source not in server.answers:
+                server.answers[source] = self._answers(source)
+            answers = server.answers[source]
             wanted = [line for line in answers if bool(line["error"]) == (kind == "error")]
             return self._send(200, {"Content-Type": "text/plain"}, "\n".join(map(json.dumps, wanted)).encode())
         if name == "batches":

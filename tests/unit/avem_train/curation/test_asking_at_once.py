@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from avem_train.curation.asking.asker import Asker, Pace, Source
+from avem_train.curation.asking.asker import Asker, Source
 from avem_train.curation.asking.client import Completion
+from avem_train.curation.asking.pace import Pace
 from avem_train.curation.asking.reply_cache import ReplyCache
 from avem_train.curation.asking.requests import Request
 from avem_train.curation.asking.spending import Ledger, Price
@@ -36,7 +37,7 @@ class Slow:
 
 
 def asker(folder, client):
-    source = Source(client, Price(1.0, 1.0), Pace(None))
+    source = Source(client, Price(1.0, 1.0), Pace())
     return Asker({"slow": source}, ReplyCache(folder / "replies"), Ledger(folder / "spent.txt", None), 0)
 
 
@@ -55,7 +56,7 @@ def test_threads_that_ask_the_same_share_its_reply_or_its_failure(tmp_path, fail
         found = set(pool.map(lambda _: outcome(one), range(6)))
     assert client.asked == 1
     assert found == {"no 0" if fails else "joy"}
-    assert one.counts.cached == (0 if fails else 5)
+    assert one.tally.counts.cached == (0 if fails else 5)
 
 
 def test_after_a_failure_the_same_is_asked_again_by_one_at_a_time(tmp_path):
@@ -90,5 +91,5 @@ def test_processes_that_ask_the_same_at_once_pay_for_it_once(tmp_path):
     with ThreadPoolExecutor(3) as pool:
         assert list(pool.map(outcome, askers)) == ["joy"] * 3
     assert client.asked == 1
-    assert sum(one.counts.cached for one in askers) == 2
+    assert sum(one.tally.counts.cached for one in askers) == 2
     assert len((tmp_path / "spent.txt").read_text().split()) == 1

@@ -65,8 +65,13 @@ def made_from(recipe: Recipe, context: Context, stage: Stage, asker: Asker, sour
         "clients": {name: dict(one.client.identity) for name, one in asker.sources.items()},
         "prompts": [str(prompts.load(name)) for name in stage.prompts],
     }
-    plain: dict[str, Any] = json.loads(json.dumps(about))
-    return plain
+    return plain(about)
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they are read back from JSON."""
+    read_back: dict[str, Any] = json.loads(json.dumps(values))
+    return read_back
 
 
 def summary(report: Report) -> str:

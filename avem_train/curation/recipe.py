@@ -139,6 +139,9 @@ def _check(recipe: Recipe) -> None:
         )
     if recipe.workers < 1 or recipe.worker_gpus < 0:
         raise RecipeError(f"workers is {recipe.workers}, worker_gpus is {recipe.worker_gpus}: at least 1, and 0")
+    for name, about in recipe.clients.items():
+        if about.batch and (about.kind != "openai" or recipe.engine != "local"):
+            raise RecipeError(f"clients.{name}.batch needs a client of kind openai, and engine=local")
     for name, settings in recipe.stages.items():
         for client in sorted(clients(settings)):
             if client not in recipe.clients:

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from avem_train.curation import pipeline
-from avem_train.curation.asking.asker import Counts
+from avem_train.curation import pipeline, reports
+from avem_train.curation.asking.tally import Counts
 from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Clip
 from avem_train.curation.estimate import SECONDS_A_REQUEST
@@ -158,7 +158,7 @@ def _taken(recipe: Recipe, name: str) -> StageTaken:
     rejects = rows.with_name(f"{name}.rejects{rows.suffix}")
     report = rows.with_name(f"{name}.json")
     try:
-        told = pipeline.Report(**parse_json(read_bytes(report)))
+        told = reports.Report(**parse_json(read_bytes(report)))
         counts = Counts(**told.counts)
         size = rows.stat().st_size + rejects.stat().st_size
     except (Unreadable, TypeError, OSError) as error:

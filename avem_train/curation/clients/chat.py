@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any
 
@@ -33,15 +33,17 @@ class ChatServer:
 
     def complete(self, request: Request[Any], repair: Sequence[str] = ()) -> Completion:
         """See `Client`."""
-        try:
-            media = [part for medium in request.media for part in _parts(medium)]
-        except MediaError as error:
-            raise RequestFailed(str(error)) from None
-        chat: list[dict[str, Any]] = [{"role": "user", "content": [*media, _text(request)] if media else request.text}]
-        for role, text in zip(("assistant", "user"), repair, strict=False):
-            chat.append({"role": role, "content": text})
-        reply = self._client(request).answer(chat)
+        reply = self._client(request).answer(_chat(request, repair))
         return Completion(reply.text, reply.tokens_in, reply.tokens_out, reply.seconds, reply.no_text_reason)
+
+    @cached_property
+    def server(self) -> ChatClient:
+        """See `BatchClient`."""
+        return self._open()
+
+    def body(self, request: Request[Any], repair: Sequence[str] = ()) -> Mapping[str, Any]:
+        """See `BatchClient`: in the form that a request with the same form of reply was answered in."""
+        return self._client(request).body(_chat(request, repair))
 
     def _client(self, request: Request[Any]) -> ChatClient:
         """The client for replies of that form: what a server supports is found out once for each."""
@@ -54,8 +56,17 @@ class ChatServer:
             return self._clients[form]
 
 
-def _text(request: Request[Any]) -> dict[str, Any]:
-    return {"type": "text", "text": request.text}
+def _chat(request: Request[Any], repair: Sequence[str]) -> list[dict[str, Any]]:
+    """The request as messages. Raises RequestFailed where a medium cannot be read."""
+    try:
+        media = [part for medium in request.media for part in _parts(medium)]
+    except MediaError as error:
+        raise RequestFailed(str(error)) from None
+    text = {"type": "text", "text": request.text}
+    chat: list[dict[str, Any]] = [{"role": "user", "content": [*media, text] if media else request.text}]
+    for role, words in zip(("assistant", "user"), repair, strict=False):
+        chat.append({"role": role, "content": words})
+    return chat
 
 
 def _parts(medium: Medium) -> list[dict[str, Any]]:

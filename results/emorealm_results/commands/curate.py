@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -36,7 +37,18 @@ def main(argv: Sequence[str]) -> int:
     if survey and args.act is not _verify_export:
         stop("what follows -- is for `emorealm survey export`; only `curate verify export` hands it on")
     act: Act = args.act
-    return act(chosen, args)
+    return _unless_pending(act, chosen, args)
+
+
+def _unless_pending(act: Act, chosen: recipe.Recipe, args: Namespace) -> int:
+    """The act's status, or EX_TEMPFAIL where it waits for batches."""
+    from avem_train.curation.pipeline import Pending
+
+    try:
+        return act(chosen, args)
+    except Pending as pending:
+        print(f"emorealm: {pending}", file=sys.stderr)
+        return os.EX_TEMPFAIL
 
 
 def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -52,7 +64,7 @@ def _run(chosen: recipe.Recipe, args: Namespace) -> int:
     if args.estimate:
         print(estimate.table(estimate.estimate(chosen, names)))
     else:
-        pipeline.run(chosen, names)
+        pipeline.run(chosen, names, args.wait)
     return 0
 
 
@@ -71,24 +83,12 @@ def _plan(chosen: recipe.Recipe, args: Namespace) -> int:
 def _grade(chosen: recipe.Recipe, args: Namespace) -> int:
     """Print the grades of a recipe's output, and write `grades.json` into its folder."""
     from avem_train.curation import graded
-    from emorealm_results.console.markdown import interval, table
+    from emorealm_results.study.curation import of_run
     from emorealm_tasks import files
 
     found = graded.of_run(chosen)
     files.write_json(chosen.out / "grades.json", found)
-    grades = [[name, interval(grade), str(grade["n"])] for name, grade in found["grades"].items()]
-    print(table([["grade", "%", "of"], *grades]))
-    if found["planted"]:
-        fates = [
-            [
-                name,
-                str(fate["planted"]),
-                ", ".join(f"{stage} {n}" for stage, n in fate["caught"].items()),
-                str(fate["left"]),
-            ]
-            for name, fate in found["planted"].items()
-        ]
-        print("\n" + table([["planted mistake", "planted", "caught by", "left"], *fates]))
+    print(of_run(found))
     return 0
 
 
@@ -194,6 +194,7 @@ def _parser() -> Parser:
     actions = parser.add_subparsers(dest="action", required=True)
     run = _add(actions, "run", _run, "run a recipe's stages, all or those named; goes on where it was stopped", "STAGE")
     run.add_argument("--estimate", action="store_true", help="ask nothing; say what it will take")
+    run.add_argument("--wait", action="store_true", help="wait for batches instead of leaving with status 75")
     _add_plan(actions)
     _add_export(actions)
     _add_verify(actions)

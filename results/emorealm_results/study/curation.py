@@ -34,6 +34,24 @@ def page(records: Mapping[str, Record]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def of_run(found: Mapping[str, Any]) -> str:
+    """The grades of one run (`avem_train.curation.graded.of_run`), and what became of its planted mistakes."""
+    grades = [[name, interval(grade), str(grade["n"])] for name, grade in found["grades"].items()]
+    text = table([["grade", "%", "of"], *grades])
+    if not found["planted"]:
+        return text
+    fates = [
+        [
+            name,
+            str(fate["planted"]),
+            ", ".join(f"{stage} {n}" for stage, n in fate["caught"].items()),
+            str(fate["left"]),
+        ]
+        for name, fate in found["planted"].items()
+    ]
+    return text + "\n\n" + table([["planted mistake", "planted", "caught by", "left"], *fates])
+
+
 def _head(rows: Mapping[str, Any]) -> list[str]:
     return [f"{_SOURCES.get(row['captions'], row['captions'])}, {row['noise']:.0%}" for row in rows.values()]
 

@@ -15,9 +15,9 @@ ROOMS = {
     "dpo backbones packing data objectives config settings_help",
     "model_adapters": "manifests workers engines in_process external_worker emotion_llama avere decoding base "
     "catalogue",
-    "emorealm_tasks": "plugin harness benchmarks judge metrics chat_client chat_reply mini mini.build mini.language "
-    "mini.render mini.world media answers emotions schemas command_line markdown files settings versions untrusted "
-    "errors interruption sequences",
+    "emorealm_tasks": "plugin harness benchmarks judge metrics chat_batches chat_client chat_reply mini mini.build "
+    "mini.language mini.render mini.world media answers emotions schemas command_line markdown files settings versions "
+    "untrusted errors interruption sequences",
 }
 """Packages, and the rooms and root modules of each: every one may import those behind it, and none before it."""
 PURE = {

@@ -123,10 +123,11 @@ def arm_recipe(study: Study, world: Path, source: str, rate: float) -> tuple[str
     erring = {"noise": rate, "mistakes": {"broken": rate, "broken_twice": rate / 5}}
     content = config.read("mini", [], recipes.shipped())
     name = f"{source}-{round(100 * rate)}"
+    args = {"captioner": {"captions": source, **erring}, "writer": erring, "checker": erring}
     changed = {
         "manifest": {"path": str(world)},
         "out": str(study.place / "curated" / f"{study.clips}" / name),
-        "clients": {"captioner": {"args": {"captions": source, **erring}}, "writer": {"args": erring}},
+        "clients": {client: {"args": of_client} for client, of_client in args.items()},
     }
     return source, rate, recipes.from_content(config.merged(content, changed))
 
@@ -150,10 +151,10 @@ def stages(recipe: Recipe) -> dict[str, Any]:
 
 def _curated(study: Study, recipe: Recipe, name: str) -> tuple[Path, str]:
     """Run a recipe; returns its preference records, and what names their content."""
-    reports = {report.stage: report for report in pipeline.run(recipe)}
+    pipeline.run(recipe)
     out = study.place / "records" / f"{study.clips}-{name}.jsonl"
     writing.write(pipeline.path(recipe, "preferences"), recipe.root, writing.Export("preferences", writing.AVEM, out))
-    return out, reports["preferences"].output
+    return out, files.sha256(out)
 
 
 def _jobs(

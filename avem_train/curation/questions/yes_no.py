@@ -86,6 +86,13 @@ def stress(row: Row, modality: Modality, subtask: str, place: int, cue: str, see
     return clip.question(row, stress_task(modality), number, text, clip.YES_NO, right, seed, **more)
 
 
+def check_absent(question: Row, matches: Sequence[Row]) -> None:
+    """The cue of a question about something absent means none that is there. matches: the cues that it means."""
+    if matches:
+        told = f"{brief(question['cue'])} means {brief(matches[0]['text'])}"
+        raise Rejected("hallucinated cue by meaning present", told)
+
+
 def _noun(row: Row) -> str:
     label: str = row["emotion"]
     return _NOUNS.get(label, label)

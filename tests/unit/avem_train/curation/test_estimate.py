@@ -27,3 +27,16 @@ def test_rows_that_are_there_are_counted(folder, server):
     chosen = recipe.from_content(content(folder, server.url, STAGES))
     pipeline.run(chosen)
     assert estimate._rows_out(chosen, estimate.STAGES["captions"], 1000.0) == 3
+
+
+def test_the_checker_is_counted_and_paid(folder, server):
+    whole = content(folder, server.url, {"captions": {"picture": "server"}, "emotions": {"client": "server"}})
+    whole["clients"]["other"] = whole["clients"]["server"] | {"price_in": 100.0, "price_out": 0.0}
+    stages = {"questions": {"client": "server"}, "filter": {}, "preferences": {"client": "server", "letters": 1}}
+    whole["stages"] |= stages
+    own = estimate.estimate(recipe.from_content(whole))
+    for name in ("questions", "preferences"):
+        whole["stages"][name] = stages[name] | {"checker": "other"}
+    other = estimate.estimate(recipe.from_content(whole))
+    assert [one.requests for one in own] == [one.requests for one in other]
+    assert [two.dollars > one.dollars for one, two in zip(own, other, strict=True)] == [False, False, True, False, True]

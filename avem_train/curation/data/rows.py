@@ -110,6 +110,8 @@ class Question(Clip):
     """Index of the right option."""
     cue: str = ""
     """The cue that the right answer, or a stress question, names."""
+    checks: list[str] = Field(default_factory=list)
+    """Those that it passed, in the stages' order."""
     caption_video: str = ""
     caption_audio: str = ""
     cues: list[Cue] = Field(default_factory=list)
@@ -145,6 +147,8 @@ class Description(Clip):
     """What is described."""
     prompt: str
     description: str
+    checks: list[str] = Field(default_factory=list)
+    """Those that it passed, in the stages' order."""
     caption_video: str
     caption_audio: str
     cues: list[Cue]
@@ -166,6 +170,8 @@ class PreferenceRow(Clip):
     """A cue of the emotion that is not there."""
     rejected_irrelevant: str = ""
     """Neither (Table 18)."""
+    checks: list[str] = Field(default_factory=list)
+    """Those that it passed, in the stages' order."""
 
 
 class Instruction(Clip):
@@ -177,6 +183,8 @@ class Instruction(Clip):
     form: str
     """The task that it comes from, with `_letters` where the answer is a letter; or `description`."""
     response: str
+    checks: list[str] = Field(default_factory=list)
+    """Those that it passed, in the stages' order."""
 
 
 class Reject(Model):

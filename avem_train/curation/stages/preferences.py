@@ -5,12 +5,14 @@ cue of the emotion that is not there (`emotion_relevant`). A model writes variat
 against the clip's cues, and a row of which one fails a check is dropped.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from avem_train.curation.asking.asker import Ask
 from avem_train.curation.checks import matches
 from avem_train.curation.data.rows import Clip, PreferenceRow, Row
 from avem_train.curation.preferences import checks, lettered, written
+from avem_train.curation.questions import clip
 from avem_train.curation.stages import base
 from avem_train.curation.stages.base import Context, Expected, Outcome, Stage
 
@@ -42,6 +44,10 @@ class Settings:
         return self.checker or self.client
 
 
+_WRITTEN = ("responses differ", "lengths alike", "cues by their words", clip.BY_MEANING)
+_LETTERED = ("options of each kind",)
+
+
 def each(row: Row, ask: Ask, context: Context) -> Outcome:
     """A question or a description -> a preference."""
     settings: Settings = context.settings
@@ -50,7 +56,14 @@ def each(row: Row, ask: Ask, context: Context) -> Outcome:
         if not settings.irrelevant:
             del rejected["irrelevant"]
         form = f"{row['task']}_letters"
-        return Outcome([_preference(row, form, lettered.prompt(row), lettered.right(row), rejected)])
+        return Outcome([_preference(row, form, lettered.prompt(row), lettered.right(row), rejected, _LETTERED)])
+    chosen, rejected = _written(row, ask, settings)
+    form, prompt = (row["task"], row["question"]) if row["is_a"] == "question" else ("description", row["prompt"])
+    return Outcome([_preference(row, form, prompt, chosen, rejected, _WRITTEN)])
+
+
+def _written(row: Row, ask: Ask, settings: Settings) -> tuple[str, dict[str, str]]:
+    """The chosen response, and the rejected ones by kind. Raises Rejected where they fail a check."""
     chosen, variations = written.answers(row, ask, settings.client)
     if settings.irrelevant:
         variations["irrelevant"] = written.irrelevant(row, chosen, ask, settings.client)
@@ -59,12 +72,11 @@ def each(row: Row, ask: Ask, context: Context) -> Outcome:
     named = [variation.cue for variation in variations.values()]
     found = matches.matched(named, row["cues"], ask, settings.compares)
     checks.check_matches(dict(zip(variations, found, strict=True)))
-    if row["is_a"] == "description":
-        return Outcome([_preference(row, "description", row["prompt"], chosen, rejected)])
-    return Outcome([_preference(row, row["task"], row["question"], chosen, rejected)])
+    return chosen, rejected
 
 
-def _preference(row: Row, form: str, prompt: str, chosen: str, rejected: dict[str, str]) -> Row:
+def _preference(row: Row, form: str, prompt: str, chosen: str, rejected: dict[str, str], passed: Sequence[str]) -> Row:
+    """passed: the checks of this stage; those of the question or description come before them."""
     return {
         **{field: row[field] for field in Clip.model_fields},
         "clip": row["clip"],
@@ -73,6 +85,7 @@ def _preference(row: Row, form: str, prompt: str, chosen: str, rejected: dict[st
         "form": form,
         "chosen": chosen,
         **{f"rejected_{kind}": text for kind, text in rejected.items()},
+        "checks": [*row["checks"], *passed],
     }
 
 

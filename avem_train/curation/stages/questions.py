@@ -75,8 +75,7 @@ def _basic(row: Row, medium: Modality, ask: Ask, context: Context) -> Row:
     values = basic.values(row, medium, context.seed)
     reply = ask(context.settings.client, Request(prompts.load("questions_basic"), values, BasicQuestion))
     made = basic.assembled(reply, row, medium, context.seed)
-    basic.check_matches(made, matches.matched(made["choices"], row["cues"], ask, context.settings.compares))
-    return made
+    return basic.check_matches(made, matches.matched(made["choices"], row["cues"], ask, context.settings.compares))
 
 
 def _stress(row: Row, medium: Modality, subtask: str, ask: Ask, context: Context) -> Iterator[Planned]:
@@ -94,10 +93,10 @@ def _stress(row: Row, medium: Modality, subtask: str, ask: Ask, context: Context
 
 def _about_cue(row: Row, medium: Modality, subtask: str, place: int, cue: str, ask: Ask, context: Context) -> Row:
     made = yes_no.stress(row, medium, subtask, place, cue, context.seed)
-    if subtask == "hallucination":
-        (found,) = matches.matched([made["cue"]], row["cues"], ask, context.settings.compares)
-        yes_no.check_absent(made, found)
-    return made
+    if subtask != "hallucination":
+        return made
+    (found,) = matches.matched([made["cue"]], row["cues"], ask, context.settings.compares)
+    return yes_no.check_absent(made, found)
 
 
 def _stress_cues(row: Row, medium: Modality, subtask: str, ask: Ask, context: Context) -> list[str]:

@@ -40,7 +40,8 @@ def _instruction(row: Row, form: str, prompt: str, response: str) -> Row:
         "modality": row["modality"],
         "form": form,
         "response": response,
+        "checks": row["checks"],
     }
 
 
-SUPERVISE = Stage("supervise", ("filter", "descriptions"), Instruction, Settings, each)
+SUPERVISE = Stage("supervise", ("filter", "descriptions"), Instruction, Settings, each, version=2)

@@ -58,7 +58,7 @@ class Study:
     seeds: int = 1
     """Trainings of each row."""
     trained: list[Any] = field(default_factory=lambda: [0.0, 0.05, 0.15, 0.3])
-    """Rates of planted mistakes whose records are trained on; [] = nothing is trained."""
+    """Rates of planted mistakes whose records are trained on; [] = nothing is trained. Finished runs always count."""
     training: dict[str, Any] = field(default_factory=dict)
     """Changes to the training, the same for all rows."""
 
@@ -103,9 +103,10 @@ def run(study: Study) -> dict[str, Any]:
         record["curated"][name] = graded
         _write(study, record)
     rates = {float(rate) for rate in study.trained}
-    data = {name: found for name, found in data.items() if name == WORLD or arms[name][1] in rates}
-    if rates:
-        for name, seed, job in _jobs(study, settings, data):
+    jobs = _jobs(study, settings, data) if rates or (study.place / "runs").exists() else ()
+    for name, seed, job in jobs:
+        wanted = arms[name][1] in rates if name in arms else bool(rates)
+        if wanted or job.result.exists():
             record["runs"].setdefault(name, {})[str(seed)] = _made(job)
             _write(study, record)
     return record

@@ -6,6 +6,7 @@ about the same clips; every model answers one split. What is finished is never m
 """
 
 import dataclasses
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,6 +108,7 @@ def run(study: Study) -> dict[str, Any]:
     for name, seed, job in jobs:
         wanted = arms[name][1] in rates if name in arms else bool(rates)
         if wanted or job.result.exists():
+            print(f"{name}, seed {seed}: {_told(job)}", file=sys.stderr, flush=True)
             record["runs"].setdefault(name, {})[str(seed)] = _made(job)
             _write(study, record)
     return record
@@ -182,6 +184,14 @@ def _jobs(
 
 _worker: list[Worker] = []
 """The one of this process: what runs share is loaded once."""
+
+
+def _told(job: Job) -> str:
+    """What is about to happen, for whoever waits."""
+    if job.result.exists():
+        return f"made already, {job.result}"
+    doing = "trains and answers" if job.settings else "answers"
+    return f"{doing}, for some minutes; {job.folder / worker.OUTPUT} tells how far it is"
 
 
 def _made(job: Job) -> dict[str, Any]:

@@ -105,6 +105,8 @@ def _seen(record: Record, base: Mapping[str, float], truth: Mapping[str, float])
         f"Preferences made from true cues without mistakes bring {whole:+.1f} points of accuracy "
         f"({base['accuracy']:.1f} to {truth['accuracy']:.1f})."
     ]
+    optimiser = record["about"]["training"]["optimiser"]
+    seen = optimiser["steps"] * optimiser["batch"] * optimiser["accumulation"]
     means = {name: _means(record["runs"].get(name, {})) for name in record["curated"]}
     for source, named in _SOURCES.items():
         parts = [
@@ -114,6 +116,7 @@ def _seen(record: Record, base: Mapping[str, float], truth: Mapping[str, float])
         ]
         if parts:
             told.append(f"With captions from {named}, {'; '.join(parts)}.")
+    told.append(f"Every training sees {seen} records: where a row has fewer, each is seen more than once.")
     missing = [_label(name, record) for name in record["curated"] if not means[name]]
     if missing:
         told.append(f"Not trained yet: {'; '.join(missing)}.")
@@ -122,7 +125,7 @@ def _seen(record: Record, base: Mapping[str, float], truth: Mapping[str, float])
 
 def _survives(row: Record, gain: float, whole: float) -> str:
     right, records = row["grades"]["chosen response true"]["value"], row["stages"]["preferences"]["rows"]
-    wrong = "" if right is None else f", {100 - right:.0f} % of the chosen ones among them wrong by their cues"
+    wrong = "" if right is None else f", {100 - right:.0f} % of their chosen responses wrong"
     return f"{gain:+.1f} at {row['noise']:.0%} noise ({gain / whole:.0%} of that gain; {records} records{wrong})"
 
 

@@ -22,7 +22,7 @@ def run(accuracy):
 
 
 def record(runs):
-    training = {"optimiser": {"steps": 60, "batch": 24, "learning_rate": 1e-4}}
+    training = {"optimiser": {"steps": 60, "batch": 24, "accumulation": 1, "learning_rate": 1e-4}}
     about = {"clips": 400, "split": "validation", "answered": 300, "seeds": 1, "training": training}
     rows = {"truth-0": row("truth", 0.0), "truth-15": row("truth", 0.15), "avere-0": row("avere", 0.0)}
     return {"about": about, "curated": rows, "runs": runs}
@@ -31,7 +31,8 @@ def record(runs):
 def test_what_survives_of_the_gain_is_computed_and_what_is_not_trained_is_said():
     text = page({"validation": record({"base": run(80.0), "truth-0": run(90.0), "avere-0": run(86.0)})})
     assert "bring +10.0 points of accuracy (80.0 to 90.0)" in text
-    assert "captions from avere-nano, +6.0 at 0% noise (60% of that gain; 120 records, 25 % of the chosen" in text
+    assert "captions from avere-nano, +6.0 at 0% noise (60% of that gain; 120 records, 25 % of their chosen" in text
+    assert "sees 1440 records" in text
     assert "Not trained yet: the truth, 15% noise." in text
     (untrained,) = [line for line in text.splitlines() if line.startswith("| the truth, 15% noise")]
     assert "not trained" in untrained

@@ -11,7 +11,7 @@ ROOMS = {
     "console",
     "avem_train": "cli curation.release curation.leakage curation.frames curation curation.engines curation.export "
     "curation.grading curation.stages curation.preferences curation.questions curation.balance curation.clients "
-    "curation.scripted curation.manifests curation.asking curation.checks curation.prompts curation.data study nano "
+    "curation.scripted curation.manifests curation.checks curation.asking curation.prompts curation.data study nano "
     "dpo backbones packing data objectives config settings_help",
     "model_adapters": "manifests workers engines in_process external_worker emotion_llama avere decoding base "
     "catalogue",

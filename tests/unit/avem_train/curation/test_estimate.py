@@ -76,3 +76,16 @@ def test_what_a_few_clips_took_says_what_many_will_take(tmp_path, make_clip):
             assert mine == pytest.approx(theirs, rel=0.3)
     changed = content(tmp_path, server.url, {"captions": STAGES["captions"] | {"frames": 3}})
     assert not estimate.estimate(recipe.from_content(changed))[0].measured  # another number of frames was not tried
+
+
+def test_the_checker_is_counted_and_paid(folder, server):
+    whole = content(folder, server.url, {"captions": {"picture": "server"}, "emotions": {"client": "server"}})
+    whole["clients"]["other"] = whole["clients"]["server"] | {"price_in": 100.0, "price_out": 0.0}
+    stages = {"questions": {"client": "server"}, "filter": {}, "preferences": {"client": "server", "letters": 1}}
+    whole["stages"] |= stages
+    own = estimate.estimate(recipe.from_content(whole))
+    for name in ("questions", "preferences"):
+        whole["stages"][name] = stages[name] | {"checker": "other"}
+    other = estimate.estimate(recipe.from_content(whole))
+    assert [one.requests for one in own] == [one.requests for one in other]
+    assert [two.dollars > one.dollars for one, two in zip(own, other, strict=True)] == [False, False, True, False, True]

@@ -28,7 +28,7 @@ from model_adapters.avere.convert import Rules, check_shapes, read_tokenizer, re
 from model_adapters.avere.weights import Reader, open_weights
 
 from . import eva, released_keys
-from .configuration import EmotionLlamaConfig
+from .configuration import PLACEMENTS, EmotionLlamaConfig
 from .modeling import EmotionLlamaForConditionalGeneration
 from .processing import EmotionLlamaProcessor
 
@@ -157,7 +157,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     audio = parser.add_mutually_exclusive_group()
     audio.add_argument("--hubert", type=Path, help="version 1: folder of chinese-hubert-large")
     audio.add_argument("--whisper", type=Path, help="version 2: folder of whisper-large-v3")
-    parser.add_argument("--placement", choices=("released", "training"), default="released", help="of the tokens")
+    parser.add_argument("--placement", choices=PLACEMENTS, default=PLACEMENTS[0], help="of the tokens")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args(argv)
     versions.check()

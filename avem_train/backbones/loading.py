@@ -11,7 +11,7 @@ from model_adapters.base.embedded import weights_folder
 from model_adapters.base.hub import HUB_ID, fetched, named_revision
 
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
-_FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
+_FAMILIES = ("avere", "emotion_llama", "qwen2_5_omni", "qwen2_5_omni_thinker")
 
 
 def find(name_or_path: str) -> Path:
@@ -53,10 +53,15 @@ def family(folder: Path) -> str:
 
 def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
     """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
-    if family(folder) == "avere":
+    kind = family(folder)
+    if kind == "avere":
         from avem_train.backbones.avere import AvereBackbone
 
         return AvereBackbone.load(folder, device, dtype, cache_bytes)
+    if kind == "emotion_llama":
+        from avem_train.backbones.emotion_llama import EmotionLlamaBackbone
+
+        return EmotionLlamaBackbone.load(folder, device, dtype, cache_bytes)
     from avem_train.backbones.qwen_omni import QwenBackbone
 
     return QwenBackbone.load(folder, device, dtype, cache_bytes)

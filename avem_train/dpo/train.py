@@ -70,7 +70,7 @@ def run(settings: DpoSettings) -> None:
 
 def closing(result: TrainResult, model_type: str) -> str:
     """The last line of a training: what it made, and how that is evaluated."""
-    model = "avere" if model_type == "avere" else "qwen2_5_omni_av"
+    model = model_type if model_type in ("avere", "emotion_llama") else "qwen2_5_omni_av"
     command = f"emorealm eval --tasks emorealm --model {model} --model_args pretrained={result.out}"
     return f"{result.out}: {result.steps} steps are done, {result.seconds / 60:.0f} min in this call; next: {command}"
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
 from model_adapters.base import arguments
 from model_adapters.base.frame_sampling import ClipMedia, Sampling
@@ -41,7 +42,7 @@ _DEMO = "--model external_worker --model_args worker=emotion_llama_released,..."
 
 
 class EmotionLlama(ScoringChat):
-    """Version 1. See `InProcessChat`.
+    """Version 1. See `InProcessChat`; its weights are those of `pretrained`, else of EMOREALM_EMOTION_LLAMA.
 
     features: which stand beside the image (`given_features`). placement: of the tokens, `released` or `training`;
     default the folder's own (its config.json). instruction: the prompt's tag, one of INSTRUCTIONS.
@@ -75,7 +76,8 @@ class EmotionLlama(ScoringChat):
         self.features = features
         self._features_of = given_features.find(features, self.name)
         self._placement = placement
-        super().__init__(**model_args)
+        pretrained = model_args.pop("pretrained", None) or settings.load().emotion_llama
+        super().__init__(pretrained=str(pretrained) if pretrained else None, **model_args)
 
     def _load(self, checkpoint: str, chosen: Arguments) -> None:
         """As the base, with the placement that an argument names."""

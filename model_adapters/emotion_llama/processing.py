@@ -35,7 +35,10 @@ class EmotionLlamaProcessor(ProcessorMixin):
     """Tokenizer and media preparation; every size comes from `config`.
 
     tokenizer: Llama 2's. config: the model's `EmotionLlamaConfig`, or a dict of it.
+    video_token, feature_token: the slots in a prompt, which no text may hold.
     """
+
+    video_token, feature_token = VIDEO_TAG, FEATURE_TAG
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, config: EmotionLlamaConfig | dict[str, Any]) -> None:
         super().__init__(tokenizer)

@@ -1,0 +1,93 @@
+"""Emotion-LLaMA in training: the reference is the released model, its LoRA included; prompts are the harness's."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny_models
+from avem_train.backbones import loading
+from avem_train.data.responses import Response, Source
+from avem_train.dpo import logprobs, train
+from avem_train.dpo.settings import DpoSettings, Running
+from chat_requests import requests_for
+from model_adapters.emotion_llama.adapter import EmotionLlama
+
+CPU = torch.device("cpu")
+QUESTION = "Is she sad? (A) Yes (B) No"
+
+
+@pytest.fixture(scope="module")
+def backbone(tiny_emotion_llama):
+    loaded = loading.load(tiny_emotion_llama, CPU, torch.float32, 1 << 26)
+    yield loaded
+    loaded.close()
+
+
+def released(folder, film, kind, answer):
+    """Summed log-probability (nats) of an answer and the closing token, by the harness's model of the folder."""
+    model = EmotionLlama(pretrained=str(folder), device="cpu")
+    doc = (QUESTION, film if "v" in kind else None, film if "a" in kind else None)
+    asked = model.read_request(requests_for(model, [doc])[0])
+    inputs = dict(model.inputs(asked.question, asked.clip)[0])
+    ids = [*model.processor.encode_piece(answer), model.tokenizer.eos_token_id]
+    inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([ids])], 1)
+    inputs.pop("attention_mask")
+    with torch.inference_mode():
+        logps = model.model(**inputs).logits[0].log_softmax(-1)[-len(ids) - 1 : -1]
+    return float(logps.gather(-1, torch.tensor(ids)[:, None]).sum())
+
+
+@pytest.mark.parametrize("kind", ["va", "v", "a", ""])
+def test_the_reference_is_the_released_model(backbone, tiny_emotion_llama, clips, kind, tmp_path):
+    """In training mode, dropout of the released LoRA included, with adapters that were moved and are switched off."""
+    expected = released(tiny_emotion_llama, clips[1], kind, "yes tears")
+    names = {"v": "video", "a": "audio"}
+    sources = tuple(Source(names[letter], clips[1]) for letter in kind)
+    asked = [Response(sources, QUESTION, "Yes, tears.".replace(",", ""))]
+    settings = DpoSettings(tmp_path / "none", tmp_path / "out", str(tiny_emotion_llama), running=Running(device="cpu"))
+    with train.adapters(settings, backbone) as model, torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.05)
+        model.train()
+        moved = float(logprobs.score(model, backbone, asked).total[0])
+        with model.disable_adapter():
+            reference = float(logprobs.score(model, backbone, asked).total[0])
+    assert reference == pytest.approx(expected, abs=1e-5 * max(1.0, abs(expected)))
+    assert abs(moved - expected) > 1e-3
+
+
+def test_the_released_lora_counts_and_stays(backbone, clips, tmp_path, tiny_emotion_llama):
+    """It is part of every value, and nothing of it is trained."""
+    asked = [Response((Source("video", clips[0]),), QUESTION, "yes")]
+    layers = [m for name, m in backbone.model.named_modules() if name.endswith(("q_proj", "v_proj"))]
+    with torch.no_grad():
+        whole = logprobs.score(backbone.model, backbone, asked).total
+        scales = [layer.scale for layer in layers]
+        for layer in layers:
+            layer.scale = 0.0
+        without = logprobs.score(backbone.model, backbone, asked).total
+        for layer, scale in zip(layers, scales, strict=True):
+            layer.scale = scale
+    assert len(layers) == 2 * backbone.model.config.text_config.num_hidden_layers
+    assert (whole - without).abs() > 1e-3
+    settings = DpoSettings(tmp_path / "none", tmp_path / "out", str(tiny_emotion_llama), running=Running(device="cpu"))
+    with train.adapters(settings, backbone) as model:
+        trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert trained
+    assert all("lora_" in name and ".down." not in name and ".up." not in name for name in trained)
+
+
+def test_responses_are_in_the_form_of_the_models_answers(backbone):
+    same = backbone.response("yes the tears"), backbone.response('"Yes": the (tears).')
+    assert same[0] == same[1]
+    assert same[0][-1] == backbone.processor.tokenizer.eos_token_id
+
+
+def test_version_2_is_refused_in_one_line(tmp_path, capsys):
+    folder = tiny_models.emotion_llama(tmp_path / "second", version=2)
+    with pytest.raises(SystemExit) as caught:
+        loading.load(Path(folder), CPU, torch.float32, 0)
+    assert caught.value.code == 2
+    assert "it is version 2 of Emotion-LLaMA" in capsys.readouterr().err

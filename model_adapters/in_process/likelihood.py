@@ -90,8 +90,11 @@ class ScoringChat(InProcessChat):
         self, inputs: Mapping[str, Tensor], settings: Mapping[str, Any], options: Sequence[Sequence[int]]
     ) -> list[Score]:
         """The score of each row, which ends in its option. Raises NotFinite."""
-        longest = max(map(len, options))
-        logits = self.model(**inputs, **settings, use_cache=False, logits_to_keep=longest + 1).logits.float()
+        keep = max(map(len, options)) + 1
+        positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)  # as `generate` counts them
+        logits = self.model(
+            **inputs, **settings, position_ids=positions, use_cache=False, logits_to_keep=keep
+        ).logits.float()
         scores = []
         for row, option in zip(logits, options, strict=True):
             predicting = row[-len(option) - 1 : -1]

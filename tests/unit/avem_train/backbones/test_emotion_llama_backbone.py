@@ -1,15 +1,18 @@
 """Emotion-LLaMA in training: the reference is the released model, its LoRA included; prompts are the harness's."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import tiny_models
 from avem_train.backbones import loading
 from avem_train.data.responses import Response, Source
 from avem_train.dpo import logprobs, train
-from avem_train.dpo.settings import DpoSettings, Running
+from avem_train.dpo.settings import DpoSettings, Optimiser, Running
+from avem_train.dpo.termination import Termination
 from chat_requests import requests_for
 from model_adapters.emotion_llama.adapter import EmotionLlama
 
@@ -77,6 +80,35 @@ def test_the_released_lora_counts_and_stays(backbone, clips, tmp_path, tiny_emot
         trained = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
     assert trained
     assert all("lora_" in name and ".down." not in name and ".up." not in name for name in trained)
+
+
+def test_what_was_trained_answers_in_the_harness_also_when_training_was_ended(
+    backbone, tiny_emotion_llama, preference_file, clips, tmp_path
+):
+    """Ended after its first update, the training goes on to the same weights; the harness computes what it computed."""
+    from peft import PeftModel
+
+    running = Running(device="cpu", save_every=0, tensorboard=False, reference=str(tmp_path / "kept"))
+    fast = Optimiser(learning_rate=1e-2, batch=2, accumulation=1, steps=3)
+    settings = DpoSettings(
+        preference_file, tmp_path / "out", str(tiny_emotion_llama), optimiser=fast, running=running, merge=True
+    )
+    train.train(settings, backbone)
+    ended, termination = replace(settings, out=tmp_path / "ended", merge=False), Termination()
+    termination.requested = True
+    with pytest.raises(SystemExit):
+        train.train(ended, backbone, termination)
+    assert train.train(ended, backbone).steps == 3
+    wanted, found = (load_file(place / "adapter_model.safetensors") for place in (settings.out / "adapter", ended.out))
+    assert all(torch.equal(value, found[name]) for name, value in wanted.items())
+    adapted = PeftModel.from_pretrained(backbone.model, str(ended.out))
+    with torch.no_grad():
+        asked = [Response((Source("video", clips[1]), Source("audio", clips[1])), QUESTION, "yes tears")]
+        expected = float(logprobs.score(adapted, backbone, asked).total[0])
+    adapted.unload()
+    for folder in (settings.out, ended.out):  # merged, and adapters alone
+        assert released(folder, clips[1], "va", "yes tears") == pytest.approx(expected, abs=1e-4)
+    assert abs(released(tiny_emotion_llama, clips[1], "va", "yes tears") - expected) > 1e-2
 
 
 def test_responses_are_in_the_form_of_the_models_answers(backbone):

@@ -51,6 +51,14 @@ def family(folder: Path) -> str:
     return kind
 
 
+def evaluated_by(folder: Path) -> str:
+    """The harness's `--model` for what was trained on a folder's model. Stops as `family` does."""
+    kind = family(folder)
+    if kind == "emotion_llama" and parse_json(read_bytes(folder / "config.json")).get("version") == 2:
+        return "emotion_llama_v2"
+    return "qwen2_5_omni_av" if kind.startswith("qwen") else kind
+
+
 def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
     """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
     kind = family(folder)

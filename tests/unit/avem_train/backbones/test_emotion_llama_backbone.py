@@ -9,12 +9,13 @@ from safetensors.torch import load_file
 
 import tiny_models
 from avem_train.backbones import loading
+from avem_train.data.negatives import Medium
 from avem_train.data.responses import Response, Source
 from avem_train.dpo import logprobs, train
 from avem_train.dpo.settings import DpoSettings, Optimiser, Running
 from avem_train.dpo.termination import Termination
 from chat_requests import requests_for
-from model_adapters.emotion_llama.adapter import EmotionLlama
+from model_adapters.emotion_llama.adapter import EmotionLlama, EmotionLlamaV2
 
 CPU = torch.device("cpu")
 QUESTION = "Is she sad? (A) Yes (B) No"
@@ -27,15 +28,16 @@ def backbone(tiny_emotion_llama):
     loaded.close()
 
 
-def released(folder, film, kind, answer):
+def released(folder, film, kind, answer, family=EmotionLlama, placement=None):
     """Summed log-probability (nats) of an answer and the closing token, by the harness's model of the folder."""
-    model = EmotionLlama(pretrained=str(folder), device="cpu")
+    model = family(pretrained=str(folder), device="cpu", placement=placement)
     doc = (QUESTION, film if "v" in kind else None, film if "a" in kind else None)
     asked = model.read_request(requests_for(model, [doc])[0])
     inputs = dict(model.inputs(asked.question, asked.clip)[0])
     ids = [*model.processor.encode_piece(answer), model.tokenizer.eos_token_id]
     inputs["input_ids"] = torch.cat([inputs["input_ids"], torch.tensor([ids])], 1)
-    inputs.pop("attention_mask")
+    seen = torch.cat([inputs["attention_mask"], torch.ones(1, len(ids), dtype=torch.long)], 1)
+    inputs |= {"attention_mask": seen, "position_ids": seen.cumsum(-1) - 1}
     with torch.inference_mode():
         logps = model.model(**inputs).logits[0].log_softmax(-1)[-len(ids) - 1 : -1]
     return float(logps.gather(-1, torch.tensor(ids)[:, None]).sum())
@@ -117,9 +119,47 @@ def test_responses_are_in_the_form_of_the_models_answers(backbone):
     assert same[0][-1] == backbone.processor.tokenizer.eos_token_id
 
 
-def test_version_2_is_refused_in_one_line(tmp_path, capsys):
-    folder = tiny_models.emotion_llama(tmp_path / "second", version=2)
-    with pytest.raises(SystemExit) as caught:
-        loading.load(Path(folder), CPU, torch.float32, 0)
+@pytest.mark.parametrize("kind", ["va", "v", "a", ""])
+@pytest.mark.parametrize("placement", ["released", "training"])
+def test_version_2_is_scored_as_the_harness_scores_it(second, clips, kind, placement):
+    """Missing media too, whose tokens the training placement masks; of one picture with two sounds each is its own."""
+    folder, loaded = second
+    loaded.processor.config.placement = placement
+    names = {"v": "video", "a": "audio"}
+    sources = tuple(Source(names[letter], clips[1]) for letter in kind)
+    asked = [Response(sources, QUESTION, "yes"), Response(sources[:-1], QUESTION, "yes")]
+    if kind == "va":
+        asked.append(Response((sources[0], Source("audio", clips[2])), QUESTION, "yes"))
+    with torch.no_grad():
+        packed, plain = (logprobs.score(loaded.model, loaded, asked, packed).total for packed in (True, False))
+    torch.testing.assert_close(packed, plain, atol=2e-5, rtol=1e-5)
+    assert len({round(value, 3) for value in packed.tolist()}) == len(set(asked))
+    expected = released(folder, clips[1], kind, "yes", EmotionLlamaV2, placement)
+    assert float(packed[0]) == pytest.approx(expected, abs=1e-5 * max(1.0, abs(expected)))
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory):
+    """Folder and backbone of version 2."""
+    folder = tiny_models.emotion_llama(tmp_path_factory.mktemp("second"), version=2)
+    loaded = loading.load(Path(folder), CPU, torch.float32, 1 << 26)
+    yield folder, loaded
+    loaded.close()
+
+
+def test_the_harness_has_a_name_for_what_was_trained(second, tiny_emotion_llama, tiny_avere, tiny_omni):
+    folders = (tiny_emotion_llama, second[0], tiny_avere, tiny_omni)
+    names = ["emotion_llama", "emotion_llama_v2", "avere", "qwen2_5_omni_av"]
+    assert [loading.evaluated_by(Path(folder)) for folder in folders] == names
+
+
+def test_a_model_without_hubert_says_that_it_cannot_hear(backbone, clips, capsys):
+    encoder = backbone._encoders.clip_encoder
+    hubert, encoder.hubert = encoder.hubert, None
+    try:
+        with pytest.raises(SystemExit) as caught:
+            backbone.encode([(Source("audio", clips[0], Medium("random", seed=1)),)])
+    finally:
+        encoder.hubert = hubert
     assert caught.value.code == 2
-    assert "it is version 2 of Emotion-LLaMA" in capsys.readouterr().err
+    assert "has no HuBERT and cannot hear" in capsys.readouterr().err

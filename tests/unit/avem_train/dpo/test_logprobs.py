@@ -149,7 +149,7 @@ def native(backbone, clip, response):
     if type(backbone).__name__ == "AvereBackbone":
         frames, _ = media.read_frames(clip, processor.config.vision_config.num_frames)
         made = processor(processor.prompt(QUESTION, video=True, audio=True), [frames], [wave])
-    elif type(backbone).__name__ == "EmotionLlamaBackbone":
+    elif type(backbone).__name__.startswith("EmotionLlama"):
         frames, _ = media.read_frames(clip, 1)
         made = processor(processor.prompt(QUESTION, True, "reason"), [frames], [wave])
     else:
@@ -196,4 +196,4 @@ def test_an_unreadable_medium_is_named(backbone, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"nothing")
     with pytest.raises(UnreadableMedium, match=r"broken\.mp4"):
-        backbone.encode([Source("video", str(broken))])
+        backbone.encode([(Source("video", str(broken)),)])

@@ -1,8 +1,7 @@
 """Every model that answers: its name for lmms-eval, by which route, what it is really fed, under which licence.
 
 The one table of models. `manifests` offers its chat classes to lmms-eval, the README's table is made of it (see
-`emorealm_results.paper.models_page`), and adapters take their default checkpoint from it. Nothing heavy is imported
-here.
+`emorealm_results.paper.models_page`), and adapters take their default checkpoint from it. It imports nothing heavy.
 """
 
 import re
@@ -30,7 +29,7 @@ class Model:
     hears: bool = True
     """Whether the sound of a clip really reaches the model."""
     sees: bool = True
-    """Whether its picture does."""
+    """Whether the picture of a clip really reaches the model."""
     published: str = ""
     """The model's name in Table 13; "" = not in it."""
     chat_class: str = ""

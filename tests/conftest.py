@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import av
 import hypothesis
 import numpy as np
 import pytest
@@ -24,6 +24,17 @@ def no_log_outlives_its_test() -> Iterator[None]:
         sys.modules["loguru"].logger.remove()
 
 
+@pytest.fixture
+def log() -> Iterator[list[str]]:
+    """The lines that are logged while the test runs."""
+    from loguru import logger
+
+    lines: list[str] = []
+    sink = logger.add(lines.append)
+    yield lines
+    logger.remove(sink)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def no_model_is_noted_for_other_tests() -> Iterator[None]:
     """What a model of this process notes of itself goes into results files, also into those that other tests write."""
@@ -32,6 +43,18 @@ def no_model_is_noted_for_other_tests() -> Iterator[None]:
         settings.forget()
     if current_run := sys.modules.get("emorealm_tasks.harness.current_run"):
         current_run.note_model(None)
+
+
+@pytest.fixture(scope="session", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> Any:
+    """Where a test runs that must hold on every device (torch.device); float32 is float32 there."""
+    import torch
+
+    if request.param == "cuda":
+        if not torch.cuda.is_available():
+            pytest.skip("needs a GPU")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    return torch.device(request.param)
 
 
 def _encode_clip(
@@ -50,6 +73,8 @@ def _encode_clip(
 
     `channels` = 2 puts silence in the right channel; `faststart` puts the index before the data.
     """
+    import av  # here, so that tests that need no media run where it is missing
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options={"movflags": "faststart"} if faststart else {}) as container:

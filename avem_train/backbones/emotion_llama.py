@@ -41,6 +41,7 @@ class EmotionLlamaBackbone:
     """See `base.Backbone`; one subclass a version."""
 
     answering: Mapping[str, Any] = MappingProxyType({})
+    """The harness asks as this does already."""
 
     def __init__(
         self,

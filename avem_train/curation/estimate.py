@@ -21,12 +21,17 @@ class Estimate:
     """What a stage is expected to take; what is in the cache already is not taken off."""
 
     stage: str
+    """Name of the stage."""
     rows: float
     """Rows that go in: counted where the stage before has been run, else expected."""
     requests: float
+    """Requests to all its clients."""
     tokens_in: float
+    """Tokens of the prompts, media included, by a rule of thumb."""
     tokens_out: float
+    """Tokens of the replies."""
     dollars: float
+    """What both cost, in US dollars."""
     hours: float
     """With each client's concurrency and requests a minute."""
 

@@ -44,15 +44,19 @@ class Report:
     """What a stage did: the content of its `STAGE.json`."""
 
     stage: str
+    """Name of the stage."""
     made_from: Mapping[str, Any]
     """What decides its rows: the inputs' hashes, settings, versions, prompts and models."""
     rows_in: int
+    """Rows that it read."""
     rows: int
+    """Rows that it gave."""
     rejects: Mapping[str, int]
     """Kind -> how many."""
     counts: Mapping[str, Any]
     """Requests, tokens and dollars (`Counts`) of the run that made the files."""
     seconds: float
+    """How long the run took that made the files."""
     output: str
     """SHA-256 of the file of rows."""
 

@@ -23,12 +23,7 @@ class Bar(ProgressCallback):
     training_bar: "tqdm[Any] | None"  # type: ignore[assignment]  # None is but its first value
 
     def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, logs: Any = None, **kwargs: Any
     ) -> None:
         """Show loss and accuracy."""
         if self.training_bar is not None and logs and "loss" in logs:
@@ -49,17 +44,10 @@ class JsonLines(TrainerCallback):
         earlier = [line for line in read_log(self.path) if line["step"] <= state.global_step]
         files.write(self.path, "".join(json.dumps(line) + "\n" for line in earlier))
 
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def on_log(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Append a line."""
         with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": state.global_step, **(logs or {})}) + "\n")
+            file.write(json.dumps({"step": state.global_step, **kwargs["logs"]}) + "\n")
 
 
 def callbacks(settings: "DpoSettings", done: int) -> list[TrainerCallback]:

@@ -115,9 +115,16 @@ def compute_missing(
     for number, chunk in enumerate(missing_chunks):
         for ahead in missing_chunks[number : number + 2]:
             backbone.prefetch([source for response in ahead for source in response.sources])
-        with torch.no_grad():
-            total = logprobs.score(backbone.model, backbone, chunk, packed).total
-        cached.add(dict(zip(chunk, total.tolist(), strict=True)))
+        for has_media in (
+            True,
+            False,
+        ):  # apart: in one batch, prompts without media would be padded to the others' length
+            alike = [response for response in chunk if bool(response.sources) == has_media]
+            if not alike:
+                continue
+            with torch.no_grad():
+                total = logprobs.score(backbone.model, backbone, alike, packed).total
+            cached.add(dict(zip(alike, total.tolist(), strict=True)))
         bar.update(len(chunk))
     bar.close()
     return sum(map(len, missing_chunks))

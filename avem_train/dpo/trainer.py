@@ -125,19 +125,26 @@ class PreferenceTrainer(Trainer):
     def _reference_logps(
         self, model: nn.Module, batch: Sequence[Responses]
     ) -> tuple[PreferenceLogps, PreferenceLogps | None]:
-        """Reference, and text prior where the objective has one."""
-        media, text = [one.media for one in batch], [one.text_only for one in batch]
-        flat = [response for of_record in (*media, *text) for response in of_record.values()]
+        """Reference, and text prior where the objective has one.
+
+        They are computed apart: in one batch, prompts without media would be padded to the length of those with media.
+        """
+        reference = self._frozen_logps(model, self.dataset.media_roles, [one.media for one in batch])
+        if not self.dataset.objective.gamma_tpd:
+            return reference, None
+        return reference, self._frozen_logps(model, self.dataset.text_roles, [one.text_only for one in batch])
+
+    def _frozen_logps(
+        self, model: nn.Module, roles: Sequence[str], responses: Sequence[Mapping[str, Response]]
+    ) -> PreferenceLogps:
+        """What the model without adapters says of each record's responses, cached or computed now."""
+        flat = [response for of_record in responses for response in of_record.values()]
         if self.dataset.cached is not None:
             total = torch.tensor([self.dataset.cached[response] for response in flat], device=self.args.device)
         else:
             with torch.no_grad(), self.accelerator.unwrap_model(model).disable_adapter():
                 total = logprobs.score(model, self.dataset.backbone, flat, self.dataset.packed).total
-        count = sum(map(len, media))
-        reference = BatchLogps.of(self.dataset.media_roles, media, total[:count]).logps
-        if not self.dataset.objective.gamma_tpd:
-            return reference, None
-        return reference, BatchLogps.of(self.dataset.text_roles, text, total[count:]).logps
+        return BatchLogps.of(roles, responses, total).logps
 
     def _check_finite(self, samples: Sequence[Sample], loss: torch.Tensor) -> None:
         finite = loss.isfinite().tolist()

@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from emorealm_tasks.answers import released
+from emorealm_tasks.answers import task_names
 from emorealm_tasks.answers.choices import split_choice, yes_no_letters
-from emorealm_tasks.answers.released import SUBTASKS
+from emorealm_tasks.answers.task_names import SUBTASKS
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import absent, stop
 from emorealm_tasks.settings import Settings
@@ -25,7 +25,7 @@ from emorealm_tasks.untrusted import brief, clean, inside, read_json
 
 TASKS: dict[str, str] = dict(
     zip(
-        released.TASKS,
+        task_names.TASKS,
         (
             "do picture and sound convey the same emotion? (yes/no)",
             "which audible cue supports the emotion? (multiple choice)",

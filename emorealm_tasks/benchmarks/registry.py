@@ -40,10 +40,12 @@ _CONTROLS: dict[str, Callable[[Sequence[Row]], list[Row]]] = {
 
 @dataclass(frozen=True)
 class TaskParts:
-    """The parts of a task's name."""
+    """A task of EmoReAlM, by the parts of its name."""
 
     benchmark: str
+    """One of BENCHMARKS: emorealm or emorealm_mini."""
     variant: str
+    """A control, e.g. blind, or likelihood; "" = the task as it was published."""
     task: str
     """Released name, e.g. reasoning_basic_audio."""
 

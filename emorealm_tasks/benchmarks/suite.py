@@ -24,7 +24,9 @@ class Reader(Protocol):
     """A module that reads one data set of emotion recognition."""
 
     TITLE: str
+    """Name of the dataset, as it is shown."""
     REMEDY: str
+    """How to get its files, for messages."""
 
     def read(self, root: Path, settings: Settings) -> list[Row]:
         """The rows of the clips to ask about."""
@@ -49,11 +51,13 @@ SUITES: dict[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class TaskParts:
-    """The parts of a task's name."""
+class SuiteTask:
+    """A task of emotion recognition or description, by the parts of its name."""
 
     benchmark: str
+    """One of BENCHMARKS, e.g. dfew or dfew_mini."""
     variant: str
+    """One of VARIANTS: how the emotion is asked for."""
 
 
 BENCHMARKS: dict[str, str] = {
@@ -61,8 +65,8 @@ BENCHMARKS: dict[str, str] = {
     for name, reader in RECOGNITION.items()
     for mini in ("", "_mini")
 } | emer.BENCHMARKS
-TASK_NAMES: dict[str, TaskParts] = {
-    "_".join(filter(None, (benchmark, variant))): TaskParts(benchmark, variant)
+TASK_NAMES: dict[str, SuiteTask] = {
+    "_".join(filter(None, (benchmark, variant))): SuiteTask(benchmark, variant)
     for benchmark in BENCHMARKS
     for variant in (VARIANTS if benchmark in PROMPTED else ("",))
 }

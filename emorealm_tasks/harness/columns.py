@@ -19,9 +19,11 @@ class Column(NamedTuple):
     """What a metric shows: a score or a count of the task's metrics module."""
 
     score: str
+    """Name of the score in the task's metrics module."""
     bound: str = ""
     """One of BOUNDS."""
     reading: str = "strict"
+    """How replies are read: strict or official."""
 
 
 UNPARSED = {"unparsed_rate": Column("unparsed_rate")}

@@ -30,7 +30,9 @@ class Described(TypedDict):
     """What one sample adds to `emer_score`."""
 
     clip: str
+    """The clip described, the unit of resampling."""
     record: Record
+    """The description with its verdicts."""
     score: NotRequired[float]
     """Its mean over the criteria, once judged."""
 

@@ -18,6 +18,7 @@ class ColumnValue(str):
     """What one sample adds to one metric: in memory the whole record; saved as "", since the main metric holds that."""
 
     metric: str
+    """Name of the column, as in lmms-eval's results."""
     record: Any
     """Of the task's own kind; for what was left out, its counts by metric."""
 
@@ -26,11 +27,17 @@ class ScoredSample(TypedDict, Generic[Record]):
     """What one sample adds to the main metric of a task whose replies are read as a letter or a class."""
 
     score: int
+    """1 where the reply is right in the reading of the main metric, else 0."""
     points: int
+    """The same in percent: 100 or 0."""
     clip: str
+    """The clip asked about, the unit of resampling."""
     pred_answer: str
+    """Letter or class that the strict reading finds; "none" where it finds none."""
     answer: str
+    """The right letter or class."""
     record: Record
+    """What every score is made of again."""
 
 
 def reply_text(results: Sequence[str]) -> str:

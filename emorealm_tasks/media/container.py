@@ -43,8 +43,11 @@ class Source:
     """An open file, and the settings it is read by."""
 
     container: InputContainer
+    """PyAV's handle."""
     path: str | Path
+    """Where the file lies, for messages."""
     settings: Settings
+    """How much is decoded, and with what."""
 
     def picture(self) -> VideoStream | None:
         """The video track that a player shows, ready to be decoded; None where there is none.

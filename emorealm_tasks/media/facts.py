@@ -20,6 +20,7 @@ class ClipInfo:
     """What a container says of itself, once a first frame and a first block of sound have really been decoded."""
 
     path: str
+    """The file, as it was named."""
     seconds: float
     """Length of the longest stream."""
     frames: int
@@ -29,10 +30,13 @@ class ClipInfo:
     width: int
     """Of an upright picture."""
     height: int
+    """Of an upright picture, pixels; 0 without video."""
     audio_rate: int
     """Samples a second; 0 = no sound."""
     has_video: bool
+    """Whether a first frame could be decoded."""
     has_audio: bool
+    """Whether a first block of sound could be decoded."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +44,15 @@ class Examination:
     """What of a file can be used, after all of it was decoded."""
 
     video: bool
+    """Whether its picture can be used."""
     audio: bool
+    """Whether its sound can be used."""
     no_video: str
     """Why its picture cannot be used though there is one, else ""."""
     no_audio: str
+    """Why its sound cannot be used though there is some, else ""."""
     report: tally.Report
+    """How much of its tracks was decoded."""
 
 
 def probe(path: str | Path) -> ClipInfo:

@@ -17,8 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emorealm_tasks.media.container import MediaError
-from emorealm_tasks.media.facts import examine
+from emorealm_tasks import media
 
 COMMAND = [sys.executable, "-m", __name__]
 PATIENCE = 900.0  # seconds after which a file is given up
@@ -46,8 +45,8 @@ def examine_all(files: Sequence[str], patience: float = PATIENCE) -> dict[str, d
 def looked_at(file: str) -> dict[str, Any]:
     """As `examine_all`, of one file, in this process."""
     try:
-        facts = dataclasses.asdict(examine(file))
-    except MediaError as error:
+        facts = dataclasses.asdict(media.examine(file))
+    except media.MediaError as error:
         return unreadable(str(error))
     return {**facts.pop("report"), **facts, "unreadable": ""}
 

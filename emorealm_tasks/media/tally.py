@@ -38,6 +38,7 @@ class Report(TypedDict):
     decoded: float | None
     """Share that could be decoded, 0 to 1, the lower of picture and sound; None = not known."""
     damaged_packets: int | None
+    """Packets read but not decodable, of picture and sound together; None = not known."""
     cut_short: bool | None
     """Whether the end is missing."""
 

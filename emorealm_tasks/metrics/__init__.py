@@ -1,6 +1,6 @@
 """Pure scores and their intervals, in percent; each kind of task has its module."""
 
-from emorealm_tasks.answers.released import SUBTASKS, TASKS
+from emorealm_tasks.answers.task_names import SUBTASKS, TASKS
 from emorealm_tasks.metrics.multiple_choice import (
     GROUP_SCORES,
     YES_NO_SCORES,

@@ -40,8 +40,11 @@ class Record(TypedDict):
     """One description of a clip's emotion with its verdicts, as the samples of a run hold it."""
 
     id: str
+    """Of the sample, unique within the task."""
     clip: str
+    """Name of the clip."""
     task: str
+    """Name of the task."""
     reference: str
     """The description it is judged against."""
     raw: str

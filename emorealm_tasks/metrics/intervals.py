@@ -17,7 +17,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from emorealm_tasks.answers.released import TASKS
+from emorealm_tasks.answers.task_names import TASKS
 from emorealm_tasks.metrics import multiple_choice, unparsed
 from emorealm_tasks.metrics.types import Array, Flags, Record, ScoreFunction
 
@@ -26,6 +26,7 @@ class OfClip(TypedDict):
     """What resampling needs of a record, of whatever kind."""
 
     clip: str
+    """Name of the clip; records of one clip are drawn together."""
 
 
 RESAMPLES, SEED, LEVEL = 2000, 0, 0.95

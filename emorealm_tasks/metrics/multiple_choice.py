@@ -14,7 +14,7 @@ import numpy as np
 
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.answers.choices import yes_no_letters
-from emorealm_tasks.answers.released import SUBTASKS, TASKS
+from emorealm_tasks.answers.task_names import SUBTASKS, TASKS
 from emorealm_tasks.metrics.types import Array, Flags, Record, ScoreFunction
 from emorealm_tasks.metrics.unparsed import unparsed
 

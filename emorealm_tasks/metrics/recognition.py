@@ -63,7 +63,9 @@ class Unread(TypedDict):
     """One reply about a clip's emotion, not read yet."""
 
     id: str
+    """Of the sample, unique within the dataset."""
     clip: str
+    """Name of the clip."""
     task: str
     """The data set."""
     labels: list[str]
@@ -79,6 +81,7 @@ class Unread(TypedDict):
     choices: NotRequired[list[str]]
     """Always []."""
     question: NotRequired[str]
+    """The prompt's wording; absent from other evaluations."""
     given_clip: NotRequired[str]
     """Whose media the model was given."""
     media: NotRequired[GivenMedia | str]
@@ -89,7 +92,9 @@ class Record(Unread):
     """One reply with the class that each reading finds in it, "" for none, as the samples of a run hold it."""
 
     strict: str
+    """Class that the strict reading finds, one of `labels`."""
     official: str
+    """Class that the released code's reading finds, one of `labels`."""
 
 
 READINGS = ("strict", "official")

@@ -15,6 +15,7 @@ class GivenMedia(TypedDict):
     audio: str | None
     """Path of the file that held the sound."""
     frames: int
+    """How many frames the model was given; 0 = no picture."""
     times: list[float]
     """Seconds, one a frame; [] where only their number is known."""
     audio_seconds: float
@@ -22,8 +23,11 @@ class GivenMedia(TypedDict):
     decoder: NotRequired[str | None]
     """See `emorealm_tasks.media.Report`, as the next three; `append` adds them."""
     decoded: NotRequired[float | None]
+    """Share of the clip that could be decoded, 0 to 1; None = not known."""
     damaged_packets: NotRequired[int | None]
+    """Packets that could not be decoded; None = not known."""
     cut_short: NotRequired[bool | None]
+    """Whether the clip's end is missing; None = not known."""
 
 
 Array = NDArray[np.float64]
@@ -34,7 +38,9 @@ class QuestionFields(TypedDict):
     """What a record says of the question and of the request."""
 
     id: str
+    """Of the question, unique within its task."""
     clip: str
+    """Name of the clip."""
     task: str
     """Released name: one of TASKS."""
     subtask: str

@@ -17,10 +17,11 @@ from loguru import logger
 from tqdm import tqdm
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.harness import current_run, media_log, request_settings, response_cache
+from emorealm_tasks.harness import current_run, request_settings, response_cache
 from model_adapters.base import arguments
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
+from model_adapters.base.media_notes import MediaNotes
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion, from_messages, from_visuals
 from model_adapters.decoding import contrastive
@@ -74,7 +75,7 @@ class _Avere(lmms):
         self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(cache_gb * 2**30))
         rows = arguments.batch_size(chosen.batch_size, _OWNER)
         self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
-        self._logged: set[ClipFiles] = set()
+        self._media_notes = MediaNotes()
         self._reported: set[str] = set()
 
     def _load(self, weights: loading.Weights, chosen: Arguments) -> None:
@@ -191,20 +192,8 @@ class _Avere(lmms):
 
     def _log_media(self, clip: ClipFiles) -> None:
         """Write to the media log, once a clip, what of it the model was given."""
-        if clip not in self._logged:
-            self._logged.add(clip)
-            media_facts = {
-                key: value for medium in clip.media for key, value in self.encoder.media_facts[medium].items()
-            }
-            media_log.append(
-                {
-                    "clip": clip.video,
-                    "audio": clip.audio,
-                    "frames": media_facts.get("frames", 0),
-                    "times": media_facts.get("times", []),
-                    "audio_seconds": media_facts.get("audio_seconds", 0.0),
-                }
-            )
+        facts = {key: value for medium in clip.media for key, value in self.encoder.media_facts[medium].items()}
+        self._media_notes.add(clip, facts.get("frames", 0), facts.get("times", []), facts.get("audio_seconds", 0.0))
 
     def _refuse_foreign(self, requests: Sequence[Instance]) -> None:
         """Stop when the embedded model is asked what it was not made for."""

@@ -18,13 +18,21 @@ class AvereVisionConfig(CLIPVisionConfig):
     model_type = "avere_vision"
 
     hidden_size: int = 1024
+    """Width of a token."""
     intermediate_size: int = 4096
+    """Width of the feed-forward layers."""
     num_hidden_layers: int = 24
+    """Layers, each with attention over space and over time."""
     num_attention_heads: int = 16
+    """Heads of each attention; they divide `hidden_size`."""
     image_size: int = 224
+    """Height and width of a frame, pixels."""
     patch_size: int = 14
+    """Height and width of a patch, pixels."""
     hidden_act: str = "gelu"
+    """Activation of the feed-forward layers, as transformers names it."""
     num_frames: int = 8
+    """Frames of a clip."""
 
     @property
     def tokens_per_frame(self) -> int:
@@ -41,11 +49,17 @@ class AvereAudioConfig(WhisperConfig):
     model_type = "avere_audio"
 
     d_model: int = 1280
+    """Width of a state."""
     encoder_layers: int = 32
+    """Layers of the encoder."""
     encoder_attention_heads: int = 20
+    """Heads of each attention; they divide `d_model`."""
     encoder_ffn_dim: int = 5120
+    """Width of the feed-forward layers."""
     num_mel_bins: int = 128
+    """Mel bins of the input."""
     window_seconds: int = 30
+    """Seconds of sound that are heard."""
 
     def __post_init__(self, **kwargs: Any) -> None:
         self.max_source_positions = STATES_PER_SECOND * self.window_seconds
@@ -53,20 +67,25 @@ class AvereAudioConfig(WhisperConfig):
 
 
 class AvereQFormerConfig(Blip2QFormerConfig):
-    """The speech projector: `num_query_tokens` learned queries read each window of the audio tower's states.
+    """The speech projector: learned queries read each window of the audio tower's states.
 
-    Windows are `window_seconds` long and start every `stride_seconds`. `encoder_hidden_size` (the audio tower's width)
-    and `output_hidden_size` (the language model's) are filled in by `AvereConfig`.
+    `encoder_hidden_size`, the audio tower's width, is filled in by `AvereConfig`.
     """
 
     model_type = "avere_qformer"
 
     num_hidden_layers: int = 2
+    """Layers of the Q-Former."""
     cross_attention_frequency: int = 1
+    """Every how many layers the queries attend over the states."""
     output_hidden_size: int = 4096
+    """Width of a token for the language model; `AvereConfig` fills in its own."""
     num_query_tokens: int = 1
+    """Queries, and so tokens, of each window."""
     window_seconds: float = 0.33333
+    """Length of a window, in seconds."""
     stride_seconds: float = 0.33333
+    """Seconds from the start of a window to that of the next."""
 
     @property
     def window_states(self) -> int:
@@ -80,14 +99,7 @@ class AvereQFormerConfig(Blip2QFormerConfig):
 
 
 class AvereConfig(PreTrainedConfig):
-    """All of AVERE. Parts may be given as configs or as dicts; a part left out has the released sizes.
-
-    vision_feature_layer: index of the video tower's hidden state that is used, counted as in `hidden_states` of
-        transformers (0 = embeddings); the released model takes -2, the output of the last layer but one.
-    video_token_id, audio_token_id: placeholder ids, repeated `video_tokens` and `audio_tokens` times a clip. They are
-        never looked up in the embedding table; by default the two ids after the vocabulary.
-    max_sequence_length: the released model cuts merged sequences here (see `from_released_ids`).
-    """
+    """All of AVERE. Parts may be given as configs or as dicts; a part left out has the released sizes."""
 
     model_type = "avere"
     sub_configs = {  # noqa: RUF012 - a class attribute of the base class
@@ -99,11 +111,18 @@ class AvereConfig(PreTrainedConfig):
 
     if TYPE_CHECKING:  # what `__post_init__` makes of them
         text_config: LlamaConfig
+        """The language model."""
         vision_config: AvereVisionConfig
+        """The video tower."""
         audio_config: AvereAudioConfig
+        """The audio tower."""
         qformer_config: AvereQFormerConfig
+        """The speech projector."""
         video_token_id: int
+        """Placeholder, repeated `video_tokens` times a clip; never looked up in the embedding table. By default the id
+        after the vocabulary."""
         audio_token_id: int
+        """Placeholder, repeated `audio_tokens` times a clip; as `video_token_id`. By default the id after that."""
     else:
         text_config: dict | PreTrainedConfig | None = None
         vision_config: dict | PreTrainedConfig | None = None
@@ -112,8 +131,12 @@ class AvereConfig(PreTrainedConfig):
         video_token_id: int | None = None
         audio_token_id: int | None = None
     vision_feature_layer: int = -2
+    """Index of the video tower's hidden state that is used, counted as in `hidden_states` of transformers (0 =
+    embeddings). The released model takes the output of the last layer but one."""
     max_sequence_length: int = 3072
+    """The released model cuts merged sequences here, in tokens (see `from_released_ids`)."""
     tie_word_embeddings: bool = False
+    """Whether the language model's head shares its weights with the embedding table."""
 
     def __post_init__(self, **kwargs: Any) -> None:
         for name, kind in self.sub_configs.items():

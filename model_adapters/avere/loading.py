@@ -25,6 +25,7 @@ class Weights:
     """Where the weights are."""
 
     folder: Path
+    """A model folder that `from_pretrained` reads."""
     embedded: bool
     """Whether they are the embedded ones, because none were named."""
     adapter: Path | None = None

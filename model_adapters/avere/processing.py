@@ -62,7 +62,7 @@ class AvereProcessor(ProcessorMixin):
         }
         ids = [self.tokenizer.bos_token_id]
         for piece in _TAGS.split(prompt):
-            ids += placeholders.get(piece) or self._encode_piece(piece)
+            ids += placeholders.get(piece) or encode_piece(self.tokenizer, piece)
         return ids
 
     def pixel_values(self, frames: np.ndarray) -> torch.Tensor:
@@ -115,11 +115,14 @@ class AvereProcessor(ProcessorMixin):
             data["input_features"] = torch.stack([self.input_features(wave) for wave in audio])
         return BatchFeature(data, tensor_type=return_tensors)
 
-    def _encode_piece(self, text: str) -> list[int]:
-        # SentencePiece prefixes every text; the converted tokenizer leaves out one that starts with a space.
-        text = text.replace("▁", " ")
-        text = " " + text if text.startswith(" ") else text
-        return self.tokenizer.encode(text, add_special_tokens=False)
+
+def encode_piece(tokenizer: Any, text: str) -> list[int]:
+    """Ids of a text of its own, as the released SentencePiece gives them, without special tokens."""
+    # SentencePiece prefixes every text; the converted tokenizer leaves out one that starts with a space
+    text = text.replace("▁", " ")
+    text = " " + text if text.startswith(" ") else text
+    ids: list[int] = tokenizer.encode(text, add_special_tokens=False)
+    return ids
 
 
 def pad(rows: Sequence[Sequence[int]], pad_id: int, side: str = "left") -> dict[str, torch.Tensor]:

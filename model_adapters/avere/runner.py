@@ -38,6 +38,7 @@ class Failure:
     """Why a question has no answer: what was wrong with its clip, or with the model's numbers."""
 
     message: str
+    """One line that names the clip and what was wrong."""
 
 
 Encoder = MediaEncoder[AvereForConditionalGeneration, AnyMediaFile]

@@ -12,11 +12,11 @@ from lmms_eval.api.model import lmms
 
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
-from emorealm_tasks.harness import media_log
 from model_adapters import catalogue
 from model_adapters.base import arguments
 from model_adapters.base.frame_sampling import QWEN, ClipMedia, Sampling
 from model_adapters.base.generation import generation_settings
+from model_adapters.base.media_notes import MediaNotes
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion, from_messages
 
@@ -57,8 +57,11 @@ class ChatAV(lmms):
 
     is_simple = False
     name: ClassVar[str]
+    """Name for `--model`, and in messages."""
     sampling: Sampling = QWEN
+    """Which frames of a clip are taken, where no argument says so."""
     default_system: ClassVar[str | None] = None
+    """System prompt where none is given; None = none."""
 
     def __init__(self, chosen: ChatArguments) -> None:
         super().__init__()
@@ -66,7 +69,7 @@ class ChatAV(lmms):
         self.system = self._resolve_system_prompt(chosen.system) or self.default_system
         self.sees, self.hears = self._modalities(chosen.modalities)
         self._set_sampling(chosen.fps, chosen.frames)
-        self._logged: set[ClipFiles] = set()
+        self._media_notes = MediaNotes()
         self._reported: set[str] = set()
 
     def ways(self) -> dict[str, Any]:
@@ -92,17 +95,7 @@ class ChatAV(lmms):
 
     def log_media(self, clip: ClipFiles, times: Sequence[float], audio_seconds: float) -> None:
         """Write to the media log which media the model was given, once for each clip of a task."""
-        if clip not in self._logged:
-            self._logged.add(clip)
-            media_log.append(
-                {
-                    "clip": clip.video,
-                    "audio": clip.audio,
-                    "frames": len(times),
-                    "times": list(times),
-                    "audio_seconds": audio_seconds,
-                }
-            )
+        self._media_notes.add(clip, len(times), times, audio_seconds)
 
     def log_clip_media(self, clip: ClipFiles, clip_media: ClipMedia, rate: int) -> None:
         """As `log_media`, of what was decoded; `rate`: Hz of its waveform."""

@@ -7,15 +7,20 @@ class MediaFile(NamedTuple):
     """A file for one encoder."""
 
     kind: Literal["video", "audio"]
+    """Which encoder reads it."""
     path: str
+    """Where it lies."""
 
 
 class NoisedMediaFile(NamedTuple):
-    """A file for one encoder, with diffusion noise of a `step` on the encoder's input."""
+    """A file for one encoder, with diffusion noise on the encoder's input."""
 
     kind: Literal["video", "audio"]
+    """Which encoder reads it."""
     path: str
+    """Where it lies."""
     step: int
+    """Diffusion step, 0 to DIFFUSION_STEPS - 1: the larger, the more noise."""
 
 
 AnyMediaFile = MediaFile | NoisedMediaFile

@@ -50,6 +50,7 @@ class EmotionLlama(ScoringChat):
 
     name = "emotion_llama"
     version: ClassVar[int] = 1
+    """Of the weights that the class answers with."""
     model_class = EmotionLlamaForConditionalGeneration
     processor_class = EmotionLlamaProcessor
     model_types = ("emotion_llama",)
@@ -58,6 +59,7 @@ class EmotionLlama(ScoringChat):
     templated = False
     sampling = Sampling(fps=0.0, most=1)
     processor: EmotionLlamaProcessor
+    """The folder's, whose config has the placement in use."""
 
     def __init__(
         self,

@@ -28,21 +28,7 @@ def square(config: Blip2VisionConfig) -> tuple[int, int]:
 
 
 class EmotionLlamaConfig(PreTrainedConfig):
-    """All of the model. Parts may be given as configs or as dicts.
-
-    version: 1 (image, summary features) or 2 (fusion, image, video, audio).
-    placement: `released` puts tokens as the published inference does (two BOS; version 1 has all tokens at
-        `<VideoHere>` and leaves `<FeatureHere>` as text), `training` as the published training does (one BOS, each
-        token in its slot). For training and for models of one's own.
-    hubert_config: version 1's encoder of audio. None: the model has none, and the audio feature must be given.
-    whisper_config, video_config: version 2's encoders.
-    feature_size: width of version 1's features.
-    lora_rank, lora_alpha: of the low-rank update that belongs to the released weights (query and value projections).
-    fusion_sizes: version 2's fusion module: first hidden layer, second hidden layer, output.
-    video_frames, pooled_tokens: version 2: frames of a clip, and tokens that video and audio are averaged to. A frame
-        gives pooled_tokens / video_frames tokens, a square.
-    media_token_id: placeholder id, never looked up; by default the id after the vocabulary.
-    """
+    """All of the model. Parts may be given as configs or as dicts."""
 
     model_type = "emotion_llama"
     sub_configs = {  # noqa: RUF012 - a class attribute of the base class
@@ -55,11 +41,17 @@ class EmotionLlamaConfig(PreTrainedConfig):
 
     if TYPE_CHECKING:  # what `__post_init__` makes of them
         text_config: LlamaConfig
+        """The language model."""
         vision_config: Blip2VisionConfig
+        """The encoder of an image."""
         hubert_config: HubertConfig | None
+        """Version 1's encoder of audio. None: the model has none, and the audio feature must be given."""
         whisper_config: WhisperConfig
+        """Version 2's encoder of audio."""
         video_config: Blip2VisionConfig
+        """Version 2's encoder of frames."""
         media_token_id: int
+        """Placeholder, never looked up; by default the id after the vocabulary."""
     else:
         text_config: dict | PreTrainedConfig | None = None
         vision_config: dict | PreTrainedConfig | None = None
@@ -68,15 +60,28 @@ class EmotionLlamaConfig(PreTrainedConfig):
         video_config: dict | PreTrainedConfig | None = None
         media_token_id: int | None = None
     version: int = 1
+    """1 (image, summary features) or 2 (fusion, image, video, audio)."""
     placement: str = "released"
+    """`released` puts tokens as the published inference does (two BOS; version 1 has all tokens at `<VideoHere>` and
+    leaves `<FeatureHere>` as text), `training` as the published training does (one BOS, each token in its slot). For
+    training and for models of one's own."""
     feature_size: int = 1024
+    """Width of version 1's features."""
     lora_rank: int = 64
+    """Of the low-rank update that belongs to the released weights (query and value projections)."""
     lora_alpha: float = 16.0
+    """The update is scaled by lora_alpha / lora_rank."""
     lora_dropout: float = 0.05
+    """Share of its inputs that are dropped in training, 0 to 1."""
     fusion_sizes: list[int] | tuple[int, ...] = (512, 128, 256)
+    """Version 2's fusion module: first hidden layer, second hidden layer, output."""
     video_frames: int = 16
+    """Version 2: frames of a clip."""
     pooled_tokens: int = 64
+    """Version 2: tokens that video and audio are averaged to. A frame gives pooled_tokens / video_frames tokens, a
+    square."""
     tie_word_embeddings: bool = False
+    """Whether the language model's head shares its weights with the embedding table."""
 
     def __post_init__(self, **kwargs: Any) -> None:
         if self.version not in _REQUIRED:

@@ -15,7 +15,7 @@ from transformers import (
     WhisperFeatureExtractor,
 )
 
-from model_adapters.avere.processing import pad
+from model_adapters.avere.processing import encode_piece, pad
 
 from .configuration import EmotionLlamaConfig, square
 
@@ -81,10 +81,7 @@ class EmotionLlamaProcessor(ProcessorMixin):
 
     def encode_piece(self, text: str) -> list[int]:
         """Ids of a text of its own, as an answer or the text between two slots."""
-        # SentencePiece prefixes every text; the converted tokenizer leaves out one that starts with a space
-        text = text.replace("▁", " ")
-        text = " " + text if text.startswith(" ") else text
-        return self.tokenizer.encode(text, add_special_tokens=False)
+        return encode_piece(self.tokenizer, text)
 
     def encode_answer(self, text: str) -> list[int]:
         """Ids of an answer, in the form that the released model learned answers in, without the closing token."""

@@ -51,12 +51,19 @@ class Cost:
     """Tokens of all answers so far. Threads may share it."""
 
     model: str
+    """Name of the model, as it is logged."""
     prices: Prices | None
+    """What tokens cost; None where no price is given."""
     answers: int = 0
+    """How many there are so far."""
     tokens_in: int = 0
+    """Tokens of all prompts, media included."""
     tokens_out: int = 0
+    """Tokens of all answers, thoughts included."""
     tokens_thought: int = 0
+    """Of `tokens_out`, those of thoughts."""
     tokens_sound: int = 0
+    """Of `tokens_in`, those of sound."""
 
     def __post_init__(self) -> None:
         self._lock = Lock()

@@ -26,6 +26,7 @@ class AlignedPositions:
     """What vLLM adds to its workers."""
 
     model_runner: Any
+    """vLLM's own, which runs the model in this worker."""
 
     def align_positions(self) -> bool:
         """Correct the model of this worker; whether it needed that, which it does once."""

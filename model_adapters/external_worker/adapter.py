@@ -22,12 +22,12 @@ from tqdm import tqdm
 
 from emorealm_tasks import media, settings
 from emorealm_tasks.errors import stop
-from emorealm_tasks.harness import media_log, request_settings, response_cache
+from emorealm_tasks.harness import request_settings, response_cache
 from emorealm_tasks.sequences import nearest
 from model_adapters.base import arguments
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import of_files
-from model_adapters.base.media_refs import ClipFiles
+from model_adapters.base.media_notes import MediaNotes
 from model_adapters.base.requests import ClipQuestion, from_messages
 
 from .client import Client
@@ -84,7 +84,7 @@ class ExternalWorker(lmms):
         self.max_errors = arguments.number("max_errors", chosen.max_errors, 0.0, 1.0, _OWNER)
         self.options = _list(chosen.options)
         self._reported: set[str] = set()
-        self._logged: set[ClipFiles] = set()
+        self._media_notes = MediaNotes()
         self.client = self._start(chosen)
         hello = self.client.hello
         files = [Path(path).expanduser() for path in (_script(chosen.worker), chosen.checkpoint) if path]
@@ -134,7 +134,8 @@ class ExternalWorker(lmms):
             if reply.get("error"):
                 answers.append(GenerationResult(budget.spend(reply["error"])))
                 continue
-            self._log_media(question.clip, reply.get("media"))
+            if facts := reply.get("media"):
+                self._media_notes.add(question.clip, facts.get("frames", 0), [], facts.get("audio_seconds", 0.0))
             answers.append(GenerationResult(cut(reply["text"].strip(), generation.get("until"))))
             response_cache.keep(request, answers[-1])
         return answers
@@ -162,20 +163,6 @@ class ExternalWorker(lmms):
             return self.client.ask(message)
         except (WorkerRefused, Fault, OSError) as error:
             self._give_up(error)
-
-    def _log_media(self, clip: ClipFiles, media_facts: dict[str, Any] | None) -> None:
-        """Write to the media log, once a clip, what the worker says the model was given of it."""
-        if media_facts and clip not in self._logged:
-            self._logged.add(clip)
-            media_log.append(
-                {
-                    "clip": clip.video,
-                    "audio": clip.audio,
-                    "frames": media_facts.get("frames", 0),
-                    "times": [],
-                    "audio_seconds": media_facts.get("audio_seconds", 0.0),
-                }
-            )
 
     def _give_up(self, error: Exception) -> NoReturn:
         stop(f"{_OWNER}: the worker does not start: {error}; its log: {self._log}")

@@ -70,8 +70,11 @@ class InProcessChat(ChatAV):
     """A chat model; subclasses fill in the class attributes and `process`. See `Arguments` for its arguments."""
 
     model_class: ClassVar[type[PreTrainedModel]]
+    """Loads the weights."""
     processor_class: ClassVar[type[ProcessorMixin]]
+    """Loads what prepares their inputs."""
     model_types: ClassVar[tuple[str, ...]]
+    """The `model_type`s of transformers' configs that the class can load."""
     own_arguments: ClassVar[tuple[str, ...]] = ()
     """Arguments of a family beyond those of the base."""
     refused_arguments: ClassVar[tuple[str, ...]] = ()

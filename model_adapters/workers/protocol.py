@@ -67,6 +67,7 @@ class Worker(abc.ABC):
     """
 
     model: str = ""
+    """Name of the model, as it stands in the hello line."""
     modalities: tuple[str, ...] = ()
     """Combinations it takes, of "video", "audio", "video+audio" and "text"; `load` may narrow them."""
     packages: tuple[str, ...] = ()

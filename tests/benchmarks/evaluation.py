@@ -23,9 +23,9 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
+import random_avere
 import torch
 from procedures import LIMIT, Bench, load_questions, take
 from torch.utils.flop_counter import FlopCounterMode
@@ -56,29 +56,18 @@ def flops(work: Callable[[], list]) -> int:
     return counter.get_total_flops()
 
 
-@contextmanager
-def media_in_memory() -> Iterator[None]:
-    """Decode each medium once and for all inside the block."""
-    from_disk = clips.decode
-    clips.decode = functools.cache(from_disk)
-    try:
-        yield
-    finally:
-        clips.decode = from_disk
-
-
 def measure(bench: Bench, questions: list[Question], repeats: int) -> dict:
     """Everything about one number of questions a clip."""
     result = {"questions": len(questions), "clips": len({question.clip for question in questions})}
     result["with_media"] = race(bench, questions, repeats)
-    with media_in_memory():
-        bench.ours(questions)  # fills the memory
-        result["model_only"] = race(bench, questions, repeats)
-        shared = flops(lambda: bench.ours(questions, batch_size=1))
-        result["work"] = {
-            "released": flops(lambda: bench.released(questions)) / shared,
-            "cached": flops(lambda: bench.cached(questions)) / shared,
-        }
+    bench = Bench(bench.model, bench.processor, bench.batch_size, functools.cache(clips.decode))
+    bench.ours(questions)  # fills the memory
+    result["model_only"] = race(bench, questions, repeats)
+    shared = flops(lambda: bench.ours(questions, batch_size=1))
+    result["work"] = {
+        "released": flops(lambda: bench.released(questions)) / shared,
+        "cached": flops(lambda: bench.cached(questions)) / shared,
+    }
     return result
 
 
@@ -146,20 +135,13 @@ def harness_seconds(folder: Path, questions: int) -> float:
 
 def build(arguments: argparse.Namespace) -> Bench:
     """The model that is asked for: trained weights, or random ones of avere-nano's or AVERE-7B's shape."""
-    from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
-
     device = choose_device(arguments.device, "avere")
     dtype = choose_dtype(arguments.dtype, device, "avere")
     folder = loading.find_weights(arguments.model).folder
     if arguments.random is None:
         model = loading.load_model(folder, device, dtype, None, None)
         return Bench(model.requires_grad_(False), loading.load_processor(folder), arguments.batch_size)
-    config = AvereConfig() if arguments.random == "7b" else AvereConfig.from_pretrained(folder)
-    torch.manual_seed(0)
-    with torch.device(device):
-        model = AvereForConditionalGeneration._from_config(config, dtype=dtype).eval()
-    processor = AvereProcessor(loading.load_processor(folder).tokenizer, config)
-    return Bench(model.requires_grad_(False), processor, arguments.batch_size)
+    return Bench(*random_avere.build(arguments.random, device, dtype), arguments.batch_size)
 
 
 def table(report: dict) -> str:
@@ -193,7 +175,7 @@ def table(report: dict) -> str:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="folder of AVERE weights (default: avere-nano)")
-    parser.add_argument("--random", choices=("nano", "7b"), help="random weights of this shape instead of trained ones")
+    parser.add_argument("--random", choices=tuple(random_avere.CONFIGS), help="random weights of this shape")
     parser.add_argument("--data", type=Path, default=settings.load().mini, help="folder of a built mini benchmark")
     parser.add_argument("--clips", type=int, default=80, help="clips to ask about")
     parser.add_argument("--repeats", type=int, default=5, help="interleaved rounds")

@@ -1,7 +1,7 @@
 """Three ways to answer questions about clips, and the questions to answer: what `evaluation.py` measures."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -16,16 +16,19 @@ LIMIT = 5  # new tokens, as released for the benchmark's questions
 
 
 class Bench:
-    """A model, its processor, and the three ways to answer a list of questions: each returns lists of new ids."""
+    """A model, its processor, and the three ways to answer a list of questions: each returns lists of new ids.
 
-    def __init__(self, model, processor, batch_size: int) -> None:
-        self.model, self.processor, self.batch_size = model, processor, batch_size
+    `decode` (processor, medium) -> `clips.Decoded` reads media; it may be replaced by one that needs no files.
+    """
+
+    def __init__(self, model, processor, batch_size: int, decode: Callable[..., clips.Decoded] = clips.decode) -> None:
+        self.model, self.processor, self.batch_size, self.decode = model, processor, batch_size, decode
         self.eos = processor.tokenizer.eos_token_id
 
     def inputs(self, question: Question) -> dict:
         """One question's clip as the towers take it, one row."""
         names = {"video": "pixel_values_videos", "audio": "input_features"}
-        decoded = {medium.kind: clips.decode(self.processor, medium).values for medium in question.clip.media}
+        decoded = {medium.kind: self.decode(self.processor, medium).values for medium in question.clip.media}
         return {names[kind]: values[None].to(self.model.device, self.model.dtype) for kind, values in decoded.items()}
 
     @torch.inference_mode()
@@ -61,7 +64,7 @@ class Bench:
 
     def ours(self, questions: Sequence[Question], batch_size: int | None = None) -> list[list[int]]:
         """(c): grouped by clip, encoded once, prefix shared, batched."""
-        encoder = MediaEncoder(self.model, self.processor, budget=2**31)
+        encoder = MediaEncoder(self.model, self.processor, budget=2**31, read=self.decode)
         runner = Runner(encoder, batch_size or self.batch_size, self.eos)
         answers: dict = dict(runner.generate(questions))
         encoder.close()

@@ -90,17 +90,21 @@ class RandomMedia:
 
 
 class Bench:
-    """Trainers of the four modes on the same records and weights."""
+    """Trainers of the four modes on the same records and weights, prepared as a run prepares them.
 
-    def __init__(self, arguments: argparse.Namespace, about: str, folder: Path, stack: ExitStack) -> None:
-        self.arguments = arguments
-        records = []
-        for number in range(2 * arguments.batch):
-            clip = [folder / f"{number}.{kind}" for kind in ("mp4", "wav")]
-            for path in clip:
-                path.write_text(path.name)  # cached values go by content
-            said = [f"{text} {number}" for text in ("chosen a", "relevant bb", "hallucinated ccc")]
-            records.append(Preference(str(number), *clip, "Why?", about, ("anger", "fear")[number % 2], *said))
+    `arguments` as `parse` gives them: batch, prefix, response, device, dtype, checkpointing.
+    """
+
+    def __init__(
+        self,
+        model: AvereForConditionalGeneration,
+        arguments: argparse.Namespace,
+        about: str,
+        folder: Path,
+        stack: ExitStack,
+    ) -> None:
+        (folder / "config.json").write_text("{}")  # what a model's folder must have for cached values
+        records = preferences(folder, about, 2 * arguments.batch)
         self.settings = DpoSettings(
             folder / "records.jsonl",
             folder / "out",
@@ -113,7 +117,7 @@ class Bench:
             ),
         )
         self.args = train.training_arguments(self.settings)
-        self.backbone = RandomMedia(build(arguments), folder, arguments.prefix, arguments.response)
+        self.backbone = RandomMedia(model, folder, arguments.prefix, arguments.response)
         self.datasets = {}
         for mode, (packed, keep) in MODES.items():
             settings = self.settings.objective, Negatives()
@@ -125,6 +129,9 @@ class Bench:
         self.trainers = {
             mode: PreferenceTrainer(self.model, dataset, args=self.args) for mode, dataset in self.datasets.items()
         }
+        prepared = next(iter(self.trainers.values())).accelerator.prepare_model(self.model)  # autocast, as in a run
+        for trainer in self.trainers.values():
+            trainer.model = trainer.model_wrapped = prepared
         self.batch = {"samples": [tuple(Sample(number, 1.0, 0)) for number in range(arguments.batch)]}
 
     def step(self, mode: str) -> float:
@@ -136,6 +143,18 @@ class Bench:
         if self.args.device.type == "cuda":
             torch.cuda.synchronize()
         return loss
+
+
+def preferences(folder: Path, about: str, count: int) -> list[Preference]:
+    """Records about clips whose files say no more than which they are: their features are random."""
+    records = []
+    for number in range(count):
+        clip = [folder / f"{number}.{kind}" for kind in ("mp4", "wav")]
+        for path in clip:
+            path.write_text(path.name)  # cached values go by content
+        said = [f"{text} {number}" for text in ("chosen a", "relevant bb", "hallucinated ccc")]
+        records.append(Preference(str(number), *clip, "Why?", about, ("anger", "fear")[number % 2], *said))
+    return records
 
 
 def build(arguments: argparse.Namespace) -> AvereForConditionalGeneration:
@@ -155,7 +174,7 @@ def build(arguments: argparse.Namespace) -> AvereForConditionalGeneration:
 
 def measure(bench: Bench, repeats: int, peak: float | None) -> dict:
     """Interleaved rounds: seconds, losses, work, and the ratios of the medians' rounds."""
-    losses = {mode: bench.step(mode) for mode in MODES}  # warms up too
+    losses = {mode: bench.step(mode) for mode in reversed(MODES)}  # warms up too; the cheapest first
     work = {}
     for mode in MODES:
         with FlopCounterMode(display=False) as counter:
@@ -201,11 +220,6 @@ def peak_memory(bench: Bench, mode: str) -> float:
     done.set()
     watcher.join()
     return max(seen) / 2**30
-
-
-def prepare(folder: Path) -> None:
-    """What a model's folder must have for kept values."""
-    (folder / "config.json").write_text("{}")
 
 
 def table(report: dict) -> str:
@@ -258,17 +272,15 @@ def parse() -> argparse.Namespace:
     return arguments
 
 
+def write(report: dict, arguments: argparse.Namespace) -> None:
+    """NAME.json and NAME.md."""
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    (arguments.out / f"{arguments.name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    (arguments.out / f"{arguments.name}.md").write_text(table(report))
+
+
 def main() -> int:
     arguments = parse()
-    kinds = {}
-    for kind, about in KINDS.items():
-        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-            prepare(Path(folder))
-            bench = Bench(arguments, about, Path(folder), stack)
-            kinds[kind] = measure(bench, arguments.repeats, arguments.peak_tflops)
-            print(f"{kind}: {kinds[kind]['speedup']}", flush=True)
-            if kind == "picture":
-                memory = {mode: peak_memory(bench, mode) for mode in MODES}
     report = {
         "shape": arguments.shape,
         "command": " ".join(["python", "tests/benchmarks/training.py", *sys.argv[1:]]),
@@ -279,14 +291,18 @@ def main() -> int:
         "prefix": arguments.prefix,
         "response": arguments.response,
         "repeats": arguments.repeats,
-        "kinds": kinds,
-        "peak_memory_gib": memory,
     }
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / f"{arguments.name}.json").write_text(json.dumps(report, indent=1) + "\n")
-    (arguments.out / f"{arguments.name}.md").write_text(table(report))
+    report |= {"kinds": {}, "peak_memory_gib": {}}
+    for kind, about in KINDS.items():
+        with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+            bench = Bench(build(arguments), arguments, about, Path(folder), stack)
+            report["kinds"][kind] = measure(bench, arguments.repeats, arguments.peak_tflops)
+            print(f"{kind}: {report['kinds'][kind]['speedup']}", flush=True)
+            if kind == "picture":
+                report["peak_memory_gib"] = {mode: peak_memory(bench, mode) for mode in MODES}
+        write(report, arguments)  # what is measured stays, whatever becomes of the rest
     print(table(report))
-    spread = max(max(r["losses"].values()) - min(r["losses"].values()) for r in kinds.values())
+    spread = max(max(r["losses"].values()) - min(r["losses"].values()) for r in report["kinds"].values())
     return 1 if arguments.dtype == torch.float32 and spread > 1e-5 else 0
 
 

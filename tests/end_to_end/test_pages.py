@@ -11,14 +11,8 @@ from emorealm_tasks.metrics import TASKS
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory, make_clip):
-    folder = tmp_path_factory.mktemp("board")
-    runs, variables = board_folders.write(folder, make_clip)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        named = [f"{name}={path}" for name, path in runs.items()]
-        assert cli.main(["leaderboard", *named, "--out", str(folder), "--pictures", "12", "--copy-clips", "1"]) == 0
-    return folder / "leaderboard.html"
+    options = ("--pictures", "12", "--copy-clips", "1")
+    return board_folders.build(tmp_path_factory.mktemp("board"), make_clip, *options) / "leaderboard.html"
 
 
 def column(page, place):

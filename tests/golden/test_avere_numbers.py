@@ -25,7 +25,7 @@ def tensor(name, store=EXPECTED):
 
 def close(actual, name, tolerance=1e-4):
     expected = tensor(name) if isinstance(name, str) else name
-    torch.testing.assert_close(actual, expected, atol=tolerance, rtol=0)
+    torch.testing.assert_close(actual.cpu(), expected, atol=tolerance, rtol=0)
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +36,10 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(folder):
+def model(folder, device):
     model, report = AvereForConditionalGeneration.from_pretrained(folder, output_loading_info=True)
     assert not any(report.values()), report
-    return model.eval().requires_grad_(False)
+    return model.to(device).eval().requires_grad_(False)
 
 
 @pytest.fixture(scope="module")
@@ -56,41 +56,47 @@ def mel(*names):
     return torch.stack([tensor(f"audio/{name}", INPUTS) for name in names])
 
 
-def media(videos, audios):
+def media(model, videos, audios):
     """Rows of the samples that have the modality: the released code's dummy entries (zeros) are left out."""
     videos, audios = ([name for name in names if name not in (None, "zeros")] for names in (videos, audios))
-    return ({"pixel_values_videos": pixels(*videos)} if videos else {}) | (
-        {"input_features": mel(*audios)} if audios else {}
+    return ({"pixel_values_videos": pixels(*videos).to(model.device)} if videos else {}) | (
+        {"input_features": mel(*audios).to(model.device)} if audios else {}
     )
 
 
 def released_ids(model, case):
     """Expanded ids of a case; a modality that a sample lacks has neither row nor placeholder here."""
     ids, mask, labels = (tensor(f"{case}/{name}", INPUTS) for name in ("input_ids", "attention_mask", "labels"))
-    return from_released_ids(model.config, ids, mask, labels)
+    inputs = from_released_ids(model.config, ids, mask, labels)
+    return {name: value.to(model.device) for name, value in inputs.items()}
 
 
 @pytest.mark.parametrize("clip", ["v0", "v1", "v2"])
 def test_video_tower_and_projection(model, clip):
-    states = model.model.video_tower(pixels(clip), num_layers=model.config.vision_layers_run)
+    states = model.model.video_tower(pixels(clip).to(model.device), num_layers=model.config.vision_layers_run)
     close(states[0], f"video_tower/{clip}")
-    close(model.get_video_features(pixels(clip))[0], tensor(f"mm_projector/{clip}").flatten(0, 1))
+    close(model.get_video_features(pixels(clip).to(model.device))[0], tensor(f"mm_projector/{clip}").flatten(0, 1))
 
 
 @pytest.mark.parametrize("layer", range(5))
 def test_every_hidden_state_of_the_video_tower(model, layer):
-    close(model.model.video_tower(pixels("v0"), num_layers=layer)[0], f"video_hidden_states/v0/{layer}")
+    close(
+        model.model.video_tower(pixels("v0").to(model.device), num_layers=layer)[0], f"video_hidden_states/v0/{layer}"
+    )
 
 
 @pytest.mark.parametrize(("sound", "stored", "step"), [("a0", "a0", 1), ("a1", "a1_every4", 4), ("a2", "a2_every4", 4)])
 def test_audio_tower(model, sound, stored, step):
-    close(model.model.audio_tower(mel(sound)).last_hidden_state[0, ::step], f"whisper_last_hidden_state/{stored}")
+    close(
+        model.model.audio_tower(mel(sound).to(model.device)).last_hidden_state[0, ::step],
+        f"whisper_last_hidden_state/{stored}",
+    )
 
 
 @pytest.mark.parametrize("sound", ["a0", "a1", "a2", "zeros"])
 def test_speech_projection(model, sound):
     features = torch.zeros(1, 128, 3000) if sound == "zeros" else mel(sound)
-    projected = model.get_audio_features(features)
+    projected = model.get_audio_features(features.to(model.device))
     assert projected.shape[1] == model.config.audio_tokens == 88
     close(projected[0], f"speech_projector/{sound}")
 
@@ -117,13 +123,13 @@ def test_merging(model, case):
     inputs = released_ids(model, case)
     attended = tensor(f"{case}/attention_mask")
     assert inputs["input_ids"].shape == attended.shape
-    assert torch.equal(inputs["attention_mask"].bool(), attended)
-    assert torch.equal(inputs["labels"], tensor(f"{case}/labels"))
-    given = media(META["cases"][case]["videos"], META["cases"][case]["audios"])
+    assert torch.equal(inputs["attention_mask"].bool().cpu(), attended)
+    assert torch.equal(inputs["labels"].cpu(), tensor(f"{case}/labels"))
+    given = media(model, META["cases"][case]["videos"], META["cases"][case]["audios"])
     towers = {"pixel_values_videos": model.get_video_features, "input_features": model.get_audio_features}
     video, audio = (tower(given[name]) if name in given else None for name, tower in towers.items())
     merged = model.model.merge(inputs["input_ids"], video, audio)
-    close(merged[attended], tensor(f"{case}/inputs_embeds")[attended])
+    close(merged.cpu()[attended], tensor(f"{case}/inputs_embeds")[attended])
 
 
 @pytest.mark.parametrize("case", META["cases"])
@@ -131,16 +137,17 @@ def test_merging(model, case):
 def test_logits_and_label_log_probabilities(model, case, positions):
     inputs = released_ids(model, case)
     if positions == "given":
-        inputs["position_ids"] = tensor(f"{case}/position_ids")
-    output = model(**inputs, **media(META["cases"][case]["videos"], META["cases"][case]["audios"]))
-    assert output.logits.shape == tuple(EXPECTED[f"{case}/logits_shape"])
+        inputs["position_ids"] = tensor(f"{case}/position_ids").to(model.device)
+    output = model(**inputs, **media(model, META["cases"][case]["videos"], META["cases"][case]["audios"]))
+    logits, labels = output.logits.cpu(), inputs["labels"].cpu()
+    assert logits.shape == tuple(EXPECTED[f"{case}/logits_shape"])
     rows, columns = tensor(f"{case}/logits_index").unbind(1)
-    attended = inputs["attention_mask"].bool()[rows, columns]
+    attended = inputs["attention_mask"].cpu().bool()[rows, columns]
     assert attended.any()
-    close(output.logits[rows, columns][attended], tensor(f"{case}/logits_rows")[attended])
+    close(logits[rows, columns][attended], tensor(f"{case}/logits_rows")[attended])
     close(output.loss, f"{case}/loss")
-    targets = inputs["labels"][:, 1:]
-    logps = output.logits[:, :-1].log_softmax(-1).gather(-1, targets.clamp(min=0)[..., None])[..., 0]
+    targets = labels[:, 1:]
+    logps = logits[:, :-1].log_softmax(-1).gather(-1, targets.clamp(min=0)[..., None])[..., 0]
     logps = logps.masked_fill(targets == -100, 0.0)
     close(logps, f"{case}/token_logprob")
     close(logps.sum(1), f"{case}/sum_logprob")
@@ -148,14 +155,15 @@ def test_logits_and_label_log_probabilities(model, case, positions):
 
 
 def test_all_logits_of_the_single_sample(model):
-    close(model(**released_ids(model, "av_single"), **media(["v0"], ["a0"])).logits, "av_single/logits")
+    close(model(**released_ids(model, "av_single"), **media(model, ["v0"], ["a0"])).logits, "av_single/logits")
 
 
 @pytest.mark.parametrize("case", META["gen"])
 class TestGeneration:
-    def prompt(self, processor, case):
+    def prompt(self, model, processor, case):
         stored = META["gen"][case]
-        return processor([stored["prompt"]]) | media([stored["video"]], [stored["audio"]])
+        ids = {name: value.to(model.device) for name, value in processor([stored["prompt"]]).items()}
+        return ids | media(model, [stored["video"]], [stored["audio"]])
 
     def test_prompt_ids(self, model, processor, case):
         ids = torch.tensor([processor.encode_prompt(META["gen"][case]["prompt"])])
@@ -165,18 +173,18 @@ class TestGeneration:
     @pytest.mark.parametrize("use_cache", [True, False])
     def test_greedy_tokens_and_scores(self, model, processor, case, use_cache):
         output = model.generate(
-            **self.prompt(processor, case), max_new_tokens=8, do_sample=False, use_cache=use_cache,
+            **self.prompt(model, processor, case), max_new_tokens=8, do_sample=False, use_cache=use_cache,
             output_logits=True, return_dict_in_generate=True,
         )  # fmt: skip
         new = output.sequences[:, -len(output.logits) :]
-        assert torch.equal(new, tensor(f"{case}/new_tokens"))
+        assert torch.equal(new.cpu(), tensor(f"{case}/new_tokens"))
         close(torch.stack(output.logits, 1), f"{case}/step_scores")
 
     def test_greedy_tokens_without_eos(self, model, processor, case):
-        new = model.generate(**self.prompt(processor, case), max_new_tokens=8, min_new_tokens=8, do_sample=False)[
-            :, -8:
-        ]
-        assert torch.equal(new, tensor(f"{case}/new_tokens_min8"))
+        new = model.generate(
+            **self.prompt(model, processor, case), max_new_tokens=8, min_new_tokens=8, do_sample=False
+        )[:, -8:]
+        assert torch.equal(new.cpu(), tensor(f"{case}/new_tokens_min8"))
 
 
 def test_prompt_is_the_released_one(processor):

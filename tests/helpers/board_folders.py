@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 import run_folders
+from emorealm_results import cli
 from emorealm_tasks.metrics import TASKS
 
 HOSTILE = "</script><script>window.pwned = true</script><img src=x onerror='window.pwned = true'>"
@@ -35,3 +38,14 @@ def write(folder, make_clip, prefix="emorealm"):
     ]  # fmt: skip
     (folder / "emorealm_v1.json").write_text(json.dumps(items))
     return runs, {"EMOREALM_JSON": str(folder / "emorealm_v1.json"), "EMOREALM_VIDEOS": str(videos)}
+
+
+def build(folder, make_clip, *options, out=""):
+    """The folder of those runs' leaderboard, as the command writes it."""
+    runs, variables = write(folder, make_clip)
+    named = [f"{name}={path}" for name, path in runs.items()]
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        assert cli.main(["leaderboard", *named, "--out", str(folder / out), *options]) == 0
+    return folder / out

@@ -44,8 +44,11 @@ class Source:
     """A client as the recipe sets it up."""
 
     client: Client
+    """What is asked."""
     price: Price
+    """What its tokens cost."""
     waiting: "Pace"
+    """When its next request may start; threads share it."""
 
 
 class Pace:
@@ -77,8 +80,11 @@ class Counts:
     repaired: int = 0
     """Of those asked, second attempts."""
     tokens_in: int = 0
+    """Tokens of the prompts that were sent."""
     tokens_out: int = 0
+    """Tokens of the replies."""
     dollars: float = 0.0
+    """What both cost, in US dollars."""
 
     def add(self, more: "Counts") -> None:
         """Take in another's counts."""

@@ -16,7 +16,9 @@ class Completion:
     tokens_in: int = 0
     """0 where the client does not count."""
     tokens_out: int = 0
+    """Tokens of the reply; 0 where the client does not count."""
     seconds: float = 0.0
+    """From the request to the reply."""
     lacks: str = ""
     """Why there is no text, in words."""
 

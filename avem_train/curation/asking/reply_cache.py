@@ -15,12 +15,19 @@ class CachedReply(BaseModel):
     """A reply as the model wrote it, and what it took."""
 
     model: str
+    """The model's name at its client."""
     prompt: str
+    """Name, version and hash of the prompt."""
     text: str
+    """The reply, word for word."""
     tokens_in: int
+    """Tokens of the request."""
     tokens_out: int
+    """Tokens of the reply."""
     dollars: float
+    """What it cost, in US dollars."""
     seconds: float
+    """From the request to the reply."""
 
 
 class ReplyCache:

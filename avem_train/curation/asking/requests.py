@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -20,7 +21,9 @@ class Picture:
     """Frames of a clip, evenly spaced over its length (B.4)."""
 
     path: Path
+    """The clip's file."""
     frames: int
+    """How many, 1 or more."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Sound:
     """The sound of a clip, or a sound file, as a WAV file."""
 
     path: Path
+    """The clip's file, or a sound file."""
 
 
 Medium = Picture | Sound
@@ -44,6 +48,7 @@ class Request(Generic[ReplyT]):
     reply: type[ReplyT]
     """The form of the reply."""
     media: tuple[Medium, ...] = ()
+    """What is shown and played with the prompt, in this order; () = text alone."""
     repeat: int = 0
     """Counts from 0; another number asks the same anew."""
 
@@ -69,15 +74,14 @@ def key(request: Request[Any], model: Mapping[str, Any], seed: int) -> str:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's content; a file that was read before and has the same size and time is not read again."""
+    """SHA-256 of a file's content; one of the last files, with the same size and time, is not read again."""
     stat = path.stat()
-    stamp = (str(path), stat.st_size, stat.st_mtime_ns)
-    if stamp not in _digests:
-        _digests[stamp] = files.sha256(path)
-    return _digests[stamp]
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
 
 
-_digests: dict[tuple[str, int, int], str] = {}
+@lru_cache(maxsize=10_000)
+def _digest(path: Path, size: int, changed: int) -> str:
+    return files.sha256(path)
 
 
 def strict(schema: Any) -> Any:

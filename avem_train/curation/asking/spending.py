@@ -12,10 +12,12 @@ class BudgetSpent(Exception):
 
 @dataclass(frozen=True)
 class Price:
-    """Dollars for a million tokens."""
+    """What tokens cost."""
 
     tokens_in: float = 0.0
+    """US dollars for a million tokens of the prompt."""
     tokens_out: float = 0.0
+    """US dollars for a million tokens of the reply."""
 
     def of(self, tokens_in: float, tokens_out: float) -> float:
         """Dollars."""

@@ -1,6 +1,7 @@
 """Any server that speaks OpenAI's chat API (vLLM, Ollama, OpenAI itself) as a client of the stages."""
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from threading import Lock
@@ -9,7 +10,7 @@ from typing import Any
 from avem_train.curation.asking.client import Completion
 from avem_train.curation.asking.requests import Medium, Picture, Request
 from emorealm_tasks.chat_client import ChatClient, RequestFailed
-from emorealm_tasks.media import MediaError, read_frames
+from emorealm_tasks.media import MediaError, as_wav, read_frames
 from model_adapters.engines import payloads
 
 
@@ -63,5 +64,6 @@ def _parts(medium: Medium) -> list[dict[str, Any]]:
         frames, _ = read_frames(medium.path, medium.frames)
         uris = [payloads.data_uri("image/jpeg", payloads.jpeg(frame)) for frame in frames]
         return [{"type": "image_url", "image_url": {"url": uri}} for uri in uris]
-    sound = payloads.base64(payloads.wav(str(medium.path)).read_bytes())
+    with tempfile.TemporaryDirectory(prefix="emorealm-sound-") as folder:  # asked once: the reply is kept, not the wav
+        sound = payloads.base64(as_wav(medium.path, folder).read_bytes())
     return [{"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}}]

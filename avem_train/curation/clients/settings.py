@@ -25,6 +25,7 @@ class ClientSettings:
     price_in: float = 0.0
     """Dollars for a million tokens in."""
     price_out: float = 0.0
+    """Dollars for a million tokens out."""
     concurrency: int = 8
     """Requests under way at once."""
     per_minute: float = 0.0

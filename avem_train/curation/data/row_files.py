@@ -28,9 +28,11 @@ class Part:
     """Some of a file's rows, one after another."""
 
     path: str
+    """The file that holds them."""
     start: int
     """Of JSON Lines: the byte at which the first row starts; of Parquet: the number of the first row, from 0."""
     rows: int
+    """How many there are."""
 
 
 def read(path: Path, model: type[BaseModel]) -> Iterator[Row]:

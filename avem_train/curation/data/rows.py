@@ -23,9 +23,11 @@ class Asked(Model):
     """One request that a row rests on."""
 
     stage: str
+    """The stage that asked."""
     client: str
     """Its name in the recipe."""
     model: str
+    """The model's name at its client."""
     prompt: str
     """Name, version and hash."""
     key: str
@@ -36,14 +38,19 @@ class Clip(Model):
     """A labelled clip: a row of the manifest."""
 
     id: str
+    """Unique in the manifest."""
     video: str | None
     """Path of the clip below `root`; None for a sound alone."""
     audio: str | None = None
     """Path of a sound file below `root`; None = the video's own sound."""
     emotion: str
+    """The label, one of the recipe's emotions."""
     subtitle: str = ""
+    """What is said in it, as the dataset writes it; "" where unknown."""
     split: str = ""
+    """Of the dataset: train, test, ...; "" where it has none."""
     licence: str = ""
+    """The dataset's terms of use; "" where unknown."""
     source: str = ""
     """The dataset it comes from."""
     provenance: list[Asked] = Field(default_factory=list)
@@ -54,12 +61,15 @@ class Cue(Model):
     """Something seen or heard."""
 
     modality: Modality
+    """Whether it is seen or heard."""
     kind: str
     """Face, body, voice, words, nonspeech sound, object, clothes, background, ..."""
     text: str
+    """The cue in words."""
     start: float | None = None
     """Seconds, where known."""
     end: float | None = None
+    """Seconds, where known."""
     relevant: bool
     """Whether it tells of the person's emotion."""
 
@@ -72,9 +82,11 @@ class Captioned(Clip):
     caption_audio: str
     """"" where there is no sound."""
     transcript: str
+    """What is said; "" where nothing is, or there is no sound."""
     language: str = ""
     """ISO 639-1 code of what is said, "" where unknown."""
     cues: list[Cue]
+    """What the captions name, each by itself."""
 
 
 class Guessed(Captioned):
@@ -83,6 +95,7 @@ class Guessed(Captioned):
     guess_video: str
     """One of the recipe's emotions, "" where the caption is not sufficient."""
     guess_audio: str
+    """As `guess_video`, from the caption of the sound."""
     explained_by: list[Modality]
     """The modalities whose caption alone gives the label: never empty."""
 
@@ -96,12 +109,15 @@ class Question(Clip):
     is_a: Literal["question"] = "question"
     """Tells it from other rows that the same stage reads."""
     clip: str
+    """Id of the clip."""
     task: str
     """Name of the task, as in `emorealm_v1.json`."""
     subtask: str = ""
     """Of stress questions: no_hallucination, spurious or hallucination."""
     modality: Literal["video", "audio", "audiovisual"]
+    """What the question is about."""
     question: str
+    """Its wording, without the options."""
     choices: list[str]
     """Texts of the options, without letters."""
     roles: list[Role]
@@ -111,7 +127,9 @@ class Question(Clip):
     cue: str = ""
     """The cue that the right answer, or a stress question, names."""
     caption_video: str = ""
+    """Caption of the clip's picture; "" where there is none."""
     caption_audio: str = ""
+    """Caption of the clip's sound; "" where there is none."""
     cues: list[Cue] = Field(default_factory=list)
     """Of the clip."""
 
@@ -127,6 +145,7 @@ class Verified(Filtered):
     """A question that people answered as it is keyed, and found nothing wrong with (B.2)."""
 
     annotators: int
+    """How many answered it."""
     right: int
     """Annotators who chose the keyed answer."""
     flagged: int
@@ -140,13 +159,19 @@ class Description(Clip):
     """
 
     is_a: Literal["description"] = "description"
+    """Tells it from other rows that the same stage reads."""
     clip: str
+    """Id of the clip."""
     modality: Literal["video", "audio", "audiovisual"]
     """What is described."""
     prompt: str
+    """What the model is asked."""
     description: str
+    """What it should answer."""
     caption_video: str
+    """Caption of the clip's picture; "" where there is none."""
     caption_audio: str
+    """Caption of the clip's sound; "" where there is none."""
     cues: list[Cue]
     """Of the clip."""
 
@@ -155,11 +180,15 @@ class PreferenceRow(Clip):
     """Chosen and rejected responses to one prompt (stage `preferences`, Section 4.3), which `avem-train` reads."""
 
     clip: str
+    """Id of the clip."""
     prompt: str
+    """What the model is asked."""
     modality: Literal["video", "audio", "audiovisual"]
+    """What the prompt is about."""
     form: str
     """The task that it comes from, with `_letters` where the answer is a letter; or `description`."""
     chosen: str
+    """The preferred response."""
     rejected_video_relevant: str
     """A cue that is there and does not explain the emotion."""
     rejected_emotion_relevant: str
@@ -172,21 +201,33 @@ class Instruction(Clip):
     """A prompt and the response to it (stage `supervise`, D.2)."""
 
     clip: str
+    """Id of the clip."""
     prompt: str
+    """What the model is asked."""
     modality: Literal["video", "audio", "audiovisual"]
+    """What the prompt is about."""
     form: str
     """The task that it comes from, with `_letters` where the answer is a letter; or `description`."""
     response: str
+    """What it should answer."""
 
 
 class Reject(Model):
     """A row that a stage left out."""
 
     stage: str
+    """The stage that left it out."""
     id: str
+    """Of the row."""
     kind: str
     """Short name of the reason, the same for all rows that share it."""
     reason: str
     """One line, in words."""
     row: str
     """What was left out, as far as it had come: JSON."""
+
+
+def prompted(row: Row, form: str, prompt: str) -> Row:
+    """What a preference and an instruction have in common, from the question or description they are made of."""
+    clip = {field: row[field] for field in Clip.model_fields}
+    return {**clip, "clip": row["clip"], "prompt": prompt, "modality": row["modality"], "form": form}

@@ -43,6 +43,7 @@ class Pool:
     address: str
     """Of the cluster; "" = one on this machine."""
     actors: int
+    """How many, 1 or more."""
     threads: int
     """Of each actor."""
     gpus: float

@@ -26,6 +26,7 @@ class Layout:
     pair: Callable[[Row, Media, str, str], Record]
     """From a preference, its media, its id and one of its rejected responses."""
     instruction: Callable[[Row, Media], Record]
+    """From an instruction and its media."""
     parquet: bool
     """Whether the trainer reads Parquet as well."""
     registered: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -14,6 +14,7 @@ class Media:
     """A row's files, absolute."""
 
     video: Path | None
+    """The file with the picture; None = sound alone."""
     audio: Path | None
     """A file of its own; None = the video's own sound, if it has one."""
     sounds: bool

@@ -30,11 +30,15 @@ class Export:
     """What is to be written where."""
 
     what: str
+    """One of WHAT: the stage whose rows are written."""
     format: str
+    """One of FORMATS."""
     out: Path
+    """The file."""
     rejected: Sequence[str] = REJECTED[:2]
     """Kinds of rejected responses, of each of which a pair is made; `avem` holds all in one record."""
     parquet: bool = False
+    """Whether it is written as Parquet instead of JSON Lines."""
 
 
 def write(source: Path, root: Path, export: Export) -> int:

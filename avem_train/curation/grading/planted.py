@@ -24,6 +24,7 @@ class Fate:
     """What became of all mistakes of one name."""
 
     planted: int = 0
+    """How many there were."""
     caught: Counter[str] = field(default_factory=Counter)
     """Stage -> how many ended there."""
 

@@ -24,6 +24,7 @@ class ClipFiles:
     """What is seen and heard of a clip."""
 
     video: Path | None
+    """The file with the picture; None = sound alone."""
     audio: Path | None
     """A file of its own; None = the video's own sound."""
 
@@ -38,7 +39,9 @@ class Prints:
     """A clip's fingerprints, empty where there is nothing, or nothing readable."""
 
     picture: picture.Print
+    """uint64 [FRAMES], a hash a frame."""
     sound: sound.Print
+    """uint32 [frames]; 0 = a silent frame."""
     unread: str = ""
     """Why its files could not be read; "" = they could."""
 

@@ -7,6 +7,7 @@ class EmotionDescription(Model):
     """An emotion and what tells of it."""
 
     description: str
+    """Two to four sentences; the first names the emotion."""
 
 
 class Variation(Model):
@@ -15,6 +16,7 @@ class Variation(Model):
     cue: str
     """What it explains the emotion by."""
     text: str
+    """The response itself."""
 
 
 class AnswerVariations(Model):
@@ -30,6 +32,7 @@ class VerdictVariations(AnswerVariations):
     """The answer to a question of yes or no with its reason, and rejected variations, which say the opposite."""
 
     chosen: str
+    """The right answer with its reason."""
 
 
 class DescriptionVariations(AnswerVariations):

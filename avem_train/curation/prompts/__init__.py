@@ -17,8 +17,11 @@ class Prompt:
     """A prompt's template."""
 
     name: str
+    """Name of its file, without ending."""
     version: int
+    """Raised with every change of the template."""
     template: str
+    """Its text, with `$name` where values are filled in."""
 
     @property
     def hash(self) -> str:

@@ -7,7 +7,7 @@ from avem_train.curation.checks.leaks import named
 from avem_train.curation.data.draws import draw, shuffled
 from avem_train.curation.data.rows import Modality, Role, Row
 from avem_train.curation.questions import clip
-from emorealm_tasks.answers.released import SUBTASKS
+from emorealm_tasks.answers.task_names import SUBTASKS
 from emorealm_tasks.untrusted import brief
 
 AGREEMENT = "modality_agreement"

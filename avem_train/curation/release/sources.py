@@ -24,6 +24,7 @@ class Questions:
     """The questions of a recipe."""
 
     rows: list[Row]
+    """The rows of `stage`, in order."""
     stage: str
     """`verified` or `filter`: what they are."""
     report: Mapping[str, Any]

@@ -19,7 +19,9 @@ class Perceived:
     """A cue in a clip."""
 
     cue: Cue
+    """What is seen or heard."""
     relevant: bool
+    """Whether it tells of the person's emotion."""
 
 
 def truth(clip: Path, modality: str) -> list[Perceived]:

@@ -53,6 +53,7 @@ class Chance:
     """Draws for one reply, the same for the same seed and request."""
 
     seed: int
+    """Of the scripted model."""
     request: str
     """What is asked, its media included."""
 

@@ -30,24 +30,33 @@ class FoundCue(Model):
     """A cue, as a model names it."""
 
     kind: str
+    """Face, body, voice, words, nonspeech sound, object, clothes, background, ..."""
     text: str
+    """The cue in words."""
     relevant: bool
+    """Whether it tells of the person's emotion."""
     start: float | None = None
+    """Seconds from the clip's start; None where the model gives none."""
     end: float | None = None
+    """Seconds from the clip's start; None where the model gives none."""
 
 
 class PictureCaption(Model):
     """What a model sees."""
 
     caption: str
+    """What there is, in words."""
     cues: list[FoundCue]
+    """The same, each by itself."""
 
 
 class SoundCaption(PictureCaption):
     """What a model hears."""
 
     transcript: str = ""
+    """What is said, word for word; "" = nothing."""
     language: str = ""
+    """ISO 639-1 code of what is said; "" where unknown."""
 
 
 def each(row: Row, ask: Ask, context: Context) -> Outcome:

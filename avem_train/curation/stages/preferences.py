@@ -8,7 +8,7 @@ against the clip's cues, and a row of which one fails a check is dropped.
 from dataclasses import dataclass
 
 from avem_train.curation.asking.asker import Ask
-from avem_train.curation.data.rows import Clip, PreferenceRow, Row
+from avem_train.curation.data.rows import PreferenceRow, Row, prompted
 from avem_train.curation.preferences import checks, lettered, written
 from avem_train.curation.stages.base import Context, Expected, Outcome, Stage, client
 
@@ -53,11 +53,7 @@ def each(row: Row, ask: Ask, context: Context) -> Outcome:
 
 def _preference(row: Row, form: str, prompt: str, chosen: str, rejected: dict[str, str]) -> Row:
     return {
-        **{field: row[field] for field in Clip.model_fields},
-        "clip": row["clip"],
-        "prompt": prompt,
-        "modality": row["modality"],
-        "form": form,
+        **prompted(row, form, prompt),
         "chosen": chosen,
         **{f"rejected_{kind}": text for kind, text in rejected.items()},
     }

@@ -16,7 +16,7 @@ from avem_train.curation.data.rows import Modality, Question, Row
 from avem_train.curation.questions import basic, clip, yes_no
 from avem_train.curation.questions.forms import AbsentCues, BasicQuestion
 from avem_train.curation.stages.base import Context, Dropped, Expected, Outcome, Stage, client
-from emorealm_tasks.answers.released import SUBTASKS
+from emorealm_tasks.answers.task_names import SUBTASKS
 
 
 @dataclass(frozen=True)

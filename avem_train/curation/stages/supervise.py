@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from avem_train.curation.asking.asker import Ask
 from avem_train.curation.balance.text_classifier import is_yes_no
-from avem_train.curation.data.rows import Clip, Instruction, Row
+from avem_train.curation.data.rows import Instruction, Row, prompted
 from avem_train.curation.preferences import lettered
 from avem_train.curation.questions import yes_no
 from avem_train.curation.stages.base import Context, Outcome, Stage
@@ -33,14 +33,7 @@ def each(row: Row, ask: Ask, context: Context) -> Outcome:
 
 
 def _instruction(row: Row, form: str, prompt: str, response: str) -> Row:
-    return {
-        **{field: row[field] for field in Clip.model_fields},
-        "clip": row["clip"],
-        "prompt": prompt,
-        "modality": row["modality"],
-        "form": form,
-        "response": response,
-    }
+    return {**prompted(row, form, prompt), "response": response}
 
 
 SUPERVISE = Stage("supervise", ("filter", "descriptions"), Instruction, Settings, each)

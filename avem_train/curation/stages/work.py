@@ -17,7 +17,9 @@ class Result:
     """What became of one row."""
 
     rows: list[Row] = field(default_factory=list)
+    """What the stage gives for it."""
     rejects: list[Row] = field(default_factory=list)
+    """What it leaves out, each a `Reject` as JSON."""
     failure: str = ""
     """Why a request of it failed, which says nothing of the row: it is to be asked again."""
 
@@ -27,8 +29,11 @@ class RowWork:
     """A stage with its context and its asker, to be called with one row after another, in any number of threads."""
 
     stage: Stage
+    """What is done."""
     context: Context
+    """What the stage knows beside the row."""
     asker: Asker
+    """Whom it asks."""
 
     def __call__(self, row: Row) -> Result:
         """What becomes of the row. Raises BudgetSpent, ServerRefuses and OSError, which end the stage."""
@@ -39,12 +44,14 @@ class RowWork:
             asked.append(record)
             return reply
 
-        try:
-            outcome = self.stage.each(row, ask, self.context)
-        except Rejected as error:
-            outcome = Outcome(dropped=[Dropped(str(row["id"]), error.kind, str(error), row)])
-        except RequestFailed as error:
-            return Result(failure=f"{row['id']}: {error}")
+        with self.context.for_row() as context:
+            try:
+                outcome = self.stage.each(row, ask, context)
+            except Rejected as error:
+                reason = context.shown(str(error))
+                outcome = Outcome(dropped=[Dropped(str(row["id"]), error.kind, reason, row)])
+            except RequestFailed as error:
+                return Result(failure=f"{row['id']}: {context.shown(str(error))}")
         return result(self.stage, outcome, [record.model_dump() for record in asked])
 
 

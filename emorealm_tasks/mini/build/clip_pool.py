@@ -15,11 +15,14 @@ PER_CLASS = 24
 
 @dataclass(frozen=True)
 class PoolClip:
-    """A rendered clip in which both modalities convey one emotion: its truth, and its mp4 (H.264, AAC)."""
+    """A rendered clip in which both modalities convey one emotion."""
 
     clip: Clip
+    """What is true in it."""
     emotion: str
+    """The emotion that both modalities convey."""
     file: Path
+    """The clip itself: mp4 (H.264, AAC)."""
 
 
 def pool(clips: Iterable[tuple[Clip, Path]]) -> list[PoolClip]:

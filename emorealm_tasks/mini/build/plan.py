@@ -34,7 +34,9 @@ class Side:
     """One modality's half of a clip, with what must be true in it, and the question that needs it."""
 
     modality: str
+    """video or audio."""
     emotion: str
+    """What it conveys."""
     added_cues: tuple[str, ...] = ()
     """Affect cues that must be there."""
     removed_cues: tuple[str, ...] = ()
@@ -197,13 +199,9 @@ class _Draft:
     """The modalities whose halves are asked about."""
 
 
-def _other_modality(modality: str) -> str:
-    return "audio" if modality == "video" else "video"
-
-
 def _draft(side: Side, second_emotion: str, agreement: str = "", asked_modalities: tuple[str, ...] = ()) -> _Draft:
     """A clip of `side`, whose other half shows an emotion and needs nothing more."""
-    other_side = Side(_other_modality(side.modality), second_emotion)
+    other_side = Side("audio" if side.modality == "video" else "video", second_emotion)
     video, audio = (side, other_side) if side.modality == "video" else (other_side, side)
     return _Draft(video, audio, agreement, asked_modalities)
 

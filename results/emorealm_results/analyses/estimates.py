@@ -13,15 +13,25 @@ class Estimate(TypedDict):
     """One number of a report."""
 
     level: str
+    """What the group is one of: all, task, emotion or subtask."""
     group: str
+    """Name of the group at that level."""
     condition: str
+    """What the number is about: a condition of the analysis; "" = all of them together."""
     metric: str
+    """Name of the statistic."""
     value: float
+    """In the unit of the metric."""
     low: float | None
+    """Lower end of the 95% interval over clips; None where there is none."""
     high: float | None
+    """Upper end of the 95% interval over clips; None where there is none."""
     p: float | None
+    """Two-sided p, 0 to 1; None where nothing was tested."""
     questions: int
+    """How many it is made of."""
     clips: int
+    """How many these are about."""
 
 
 class Group(NamedTuple):
@@ -30,7 +40,9 @@ class Group(NamedTuple):
     level: str
     """all, task, emotion or subtask."""
     name: str
+    """Of the task, emotion or sub-task; all at level all."""
     questions: Sequence[Scored]
+    """With their scores, one or more."""
 
     def estimate(
         self,

@@ -13,9 +13,11 @@ class Analysis(NamedTuple):
     """One analysis."""
 
     does: str
+    """What it varies, in a phrase for help and reports."""
     conditions: Callable[[Sequence[Row], int], Conditions]
     """All questions, and a seed -> the conditions of each. May raise ValueError."""
     report: Callable[[Sequence[Scored]], list[Estimate]]
+    """All questions with their scores -> the report's numbers."""
     shown: tuple[str, ...]
     """Metrics of the plot."""
 

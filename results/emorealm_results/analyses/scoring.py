@@ -42,13 +42,19 @@ class Scored(TypedDict):
     """One question under all conditions."""
 
     id: str
+    """Of the question, unique within its task."""
     clip: str
+    """Name of the clip, the unit of resampling."""
     task: str
+    """Released name of the task."""
     subtask: str
+    """Kind of stress question; "" where there is none."""
     emotion: str
+    """The clip's emotion; "" where unknown."""
     error: str
     """Why there are no scores, "" where there are."""
     conditions: dict[str, Options]
+    """Name of the condition -> the scores of its options."""
 
 
 Conditions = Callable[[Row], Mapping[str, Row]]

@@ -56,6 +56,18 @@ def _run(chosen: recipe.Recipe, args: Namespace) -> int:
     return 0
 
 
+def _plan(chosen: recipe.Recipe, args: Namespace) -> int:
+    """Print what so many clips take, from what the recipe's run took."""
+    from avem_train.curation import scale
+
+    pilot = scale.measured(chosen)
+    if args.json:
+        print(json.dumps(dataclasses.asdict(pilot), indent=1))
+    else:
+        print(scale.markdown(scale.planned(pilot, args.clips), args.gpus, args.gpu_price, args.clip_mb), end="")
+    return 0
+
+
 def _grade(chosen: recipe.Recipe, args: Namespace) -> int:
     """Print the grades of a recipe's output, and write `grades.json` into its folder."""
     from avem_train.curation import graded
@@ -182,6 +194,7 @@ def _parser() -> Parser:
     actions = parser.add_subparsers(dest="action", required=True)
     run = _add(actions, "run", _run, "run a recipe's stages, all or those named; goes on where it was stopped", "STAGE")
     run.add_argument("--estimate", action="store_true", help="ask nothing; say what it will take")
+    _add_plan(actions)
     _add_export(actions)
     _add_verify(actions)
     _add_leaks(actions)
@@ -206,18 +219,24 @@ def _add(actions: Any, name: str, act: Act, what: str, takes: str = "") -> Any:
     return parser
 
 
+def _add_plan(actions: Any) -> None:
+    plan = _add(actions, "plan", _plan, "what many clips will take, from what a run of the recipe over a few took")
+    plan.add_argument("--clips", type=count(), default=1_000_000, metavar="N", help="how many (%(default)s)")
+    plan.add_argument("--gpus", type=count(), default=8, metavar="N", help="that work side by side (%(default)s)")
+    plan.add_argument("--gpu-price", type=float, default=3.99, metavar="DOLLARS", help="of a GPU's hour (%(default)s)")
+    plan.add_argument("--clip-mb", type=float, default=1.0, metavar="MB", help="megabytes of a clip (%(default)s)")
+    plan.add_argument("--json", action="store_true", help="what the run took, as JSON")
+
+
 def _add_verify(actions: Any) -> None:
+    from emorealm_results.survey import counting_options
+
     verify = actions.add_parser("verify", help="have people verify questions and preferences")
     verbs = verify.add_subparsers(dest="verb", required=True, metavar="export|apply")
     export = _add(verbs, "export", _verify_export, "pages for people; what follows -- goes to `emorealm survey export`")
     export.add_argument("--out", type=Path, required=True, metavar="DIR")
     apply = _add(verbs, "apply", _verify_apply, "their answers -> verified rows, the others as rejects", "ANSWERS")
-    apply.add_argument("--key", type=Path, required=True, help="key.json of the export")
-    apply.add_argument("--max-failed", type=count(0), default=0, help="failed checks that still count (%(default)s)")
-    able = "right answers in the pre-test that a participant needs (%(default)s)"
-    apply.add_argument("--pretest-right", type=count(0), default=0, help=able)
-    enough = "annotators that a verified question has at least (%(default)s)"
-    apply.add_argument("--annotators", type=count(), default=3, help=enough)
+    counting_options.add(apply)
 
 
 def _add_leaks(actions: Any) -> None:

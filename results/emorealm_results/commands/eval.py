@@ -29,6 +29,7 @@ class Evaluation:
     """What is known of one evaluation: lmms-eval runs one, or one for each entry of its `--config` file."""
 
     log_samples: bool = False
+    """Whether samples are written beside the results."""
     tasks: list[str] = field(default_factory=list)
     """Those that were loaded, groups resolved; empty until then."""
     error: str = ""

@@ -21,7 +21,7 @@ from emorealm_results.leaderboard.page import (
 )
 from emorealm_results.leaderboard.page_media import PAGE
 from emorealm_results.leaderboard.page_options import Options
-from emorealm_results.leaderboard.rows import Row
+from emorealm_results.leaderboard.score_rows import ScoreRow
 from emorealm_results.pages import build
 from emorealm_results.paper import printed
 from emorealm_results.rescore.table import READINGS
@@ -72,7 +72,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _draw(rows: Sequence[Row], out: Path, reading: str) -> list[str]:
+def _draw(rows: Sequence[ScoreRow], out: Path, reading: str) -> list[str]:
     """Draw the plots of each world that has something to show; the names of their files."""
     file_names = []
     for mini in (False, True):

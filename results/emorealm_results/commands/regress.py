@@ -18,7 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from emorealm_results.compare import pairs, permutation_tests
-from emorealm_results.compare.gate import (
+from emorealm_results.compare.junit import junit, junit_error
+from emorealm_results.compare.regression_gate import (
     REGRESSED,
     REPORTED,
     UNDECIDED,
@@ -28,7 +29,6 @@ from emorealm_results.compare.gate import (
     decide,
     render,
 )
-from emorealm_results.compare.junit import junit, junit_error
 from emorealm_results.compare.report import (
     JUDGE_HELP,
     compare_pairs,
@@ -54,24 +54,24 @@ def main(argv: Sequence[str]) -> int:
     run_pairs = pairs.pair(baseline, run, by)
     report = compare_pairs(run_pairs, baseline, run, arguments.reading)
     check_comparable(baseline, run, report, arguments.asked_otherwise)
-    verdicts = decide(report, run_pairs, rule)
-    tested_scores = {verdict.score for verdict in verdicts if verdict.outcome != REPORTED}
+    decisions = decide(report, run_pairs, rule)
+    tested_scores = {decision.score for decision in decisions if decision.outcome != REPORTED}
     if not tested_scores:
         stop(f"{run.folder}: only floors, which are never judged; name runs of full tasks")
     if unknown := set(tolerances) - {""} - tested_scores:
         parser.error(f"--tolerance names {', '.join(sorted(unknown))}; judged are {', '.join(sorted(tested_scores))}")
     if arguments.junit:
-        output.write(arguments.junit, junit(verdicts))
+        output.write(arguments.junit, junit(decisions))
     if arguments.markdown:
-        output.write(arguments.markdown, render(verdicts, report, rule))
+        output.write(arguments.markdown, render(decisions, report, rule))
     else:
-        print(render(verdicts, report, rule), end="")
-    return _status(verdicts)
+        print(render(decisions, report, rule), end="")
+    return _status(decisions)
 
 
-def _status(verdicts: Sequence[Decision]) -> int:
+def _status(decisions: Sequence[Decision]) -> int:
     """1 where a score regressed, 2 where one could have fallen unseen, else 0."""
-    outcomes = {verdict.outcome for verdict in verdicts}
+    outcomes = {decision.outcome for decision in decisions}
     if REGRESSED not in outcomes and UNDECIDED in outcomes:
         print("emorealm regress: too few questions to see a loss of the tolerance's size", file=sys.stderr)
         return 2

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console import output
-from emorealm_results.survey import annotator_agreement, answers, label_studio, preference, study, verification
+from emorealm_results.survey import (
+    annotator_agreement,
+    answers,
+    counting_options,
+    label_studio,
+    preference,
+    study,
+    verification,
+)
 from emorealm_tasks.command_line import Parser, count
 from emorealm_tasks.errors import stop
 
@@ -63,12 +71,7 @@ def _parser() -> Parser:
     counting = verbs.add_parser("tally", help="the participants' files -> the table")
     saved = "what the page's button saved (.csv), or Label Studio's JSON export (.json)"
     counting.add_argument("answers", type=Path, nargs="+", metavar="FILE", help=saved)
-    counting.add_argument("--key", type=Path, required=True, help="key.json of the export")
-    counting.add_argument("--max-failed", type=count(0), default=0, help="failed checks that still count (%(default)s)")
-    able = "right answers in the pre-test that a participant needs (%(default)s)"
-    counting.add_argument("--pretest-right", type=count(0), default=0, help=able)
-    enough = "annotators that a verified question has at least (%(default)s)"
-    counting.add_argument("--annotators", type=count(), default=3, help=enough)
+    counting_options.add(counting)
     counting.add_argument("--json", type=Path, metavar="OUT", help="write the numbers there too")
     return parser
 

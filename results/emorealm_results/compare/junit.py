@@ -1,28 +1,28 @@
-"""The gate's verdicts as a JUnit report, for CI."""
+"""The gate's decisions as a JUnit report, for CI."""
 
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from itertools import groupby
 
-from emorealm_results.compare.gate import _MARKS, REGRESSED, REPORTED, UNDECIDED, Decision
+from emorealm_results.compare.regression_gate import _MARKS, REGRESSED, REPORTED, UNDECIDED, Decision
 
 
-def junit(verdicts: Sequence[Decision]) -> str:
-    """The verdicts as JUnit XML: a suite a task, a case a score; those that are not judged are skipped."""
+def junit(decisions: Sequence[Decision]) -> str:
+    """The decisions as JUnit XML: a suite a task, a case a score; those that are not judged are skipped."""
     root = ET.Element("testsuites", name="emorealm regress")
-    for name, members in groupby(verdicts, lambda verdict: verdict.task):
+    for name, members in groupby(decisions, lambda decision: decision.task):
         cases = list(members)
         of = {outcome: sum(case.outcome == outcome for case in cases) for outcome in _MARKS}
         counts = {"tests": len(cases), "failures": of[REGRESSED], "errors": of[UNDECIDED], "skipped": of[REPORTED]}
         suite = ET.SubElement(root, "testsuite", {"name": name} | {key: str(count) for key, count in counts.items()})
-        for verdict in cases:
-            case = ET.SubElement(suite, "testcase", classname=name, name=verdict.score)
-            message = verdict.message
-            if verdict.outcome == REGRESSED:
+        for decision in cases:
+            case = ET.SubElement(suite, "testcase", classname=name, name=decision.score)
+            message = decision.message
+            if decision.outcome == REGRESSED:
                 ET.SubElement(case, "failure", message=message, type="regression").text = message
-            elif verdict.outcome == UNDECIDED:
+            elif decision.outcome == UNDECIDED:
                 ET.SubElement(case, "error", message=message, type="power too low").text = message
-            elif verdict.outcome == REPORTED:
+            elif decision.outcome == REPORTED:
                 ET.SubElement(case, "skipped", message="reported, not judged")
     return _xml(root)
 

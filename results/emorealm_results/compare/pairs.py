@@ -44,15 +44,22 @@ class Unlike(Exception):
 
 @dataclass(frozen=True)
 class Answered:
-    """One task of one run: ``kind`` says how it is scored, ``read`` reads a record again."""
+    """One task of one run."""
 
     name: str
+    """Full name of the task, as lmms-eval has it."""
     kind: str
+    """How it is scored: QUESTIONS, RECOGNITION or DESCRIPTIONS."""
     benchmark: str
+    """emorealm, emorealm_mini, or the task's own name."""
     part: str
+    """"full" or one of FLOORS."""
     task: str
+    """Released name of the task, the same for every part."""
     records: Sequence[Record]
+    """One a sample."""
     read: Callable[[Record], Record]
+    """Reads a record's reply again, or finds the points of its verdicts."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +67,19 @@ class Pair:
     """One task in both runs. Scores of DESCRIPTIONS are points of 1 to 10, all others percent."""
 
     name: str
+    """As in `Answered`, and so the next four."""
     kind: str
+    """How it is scored."""
     benchmark: str
+    """What it belongs to."""
     part: str
+    """"full" or one of FLOORS."""
     task: str
+    """Released name of the task."""
     first: tuple[Record, ...]
     """Records of the first run; `second[i]` answers the same question as `first[i]`."""
     second: tuple[Record, ...]
+    """Records of the second run, as many as in `first`."""
     only_first: tuple[str, ...]
     """Ids of the questions that the first run alone answered."""
     only_second: tuple[str, ...]

@@ -32,7 +32,9 @@ class Loss:
     """What is tested of one score."""
 
     task: str
+    """Name of the task."""
     score: str
+    """Name of the score."""
     p: float
     """One-sided."""
     unit: float

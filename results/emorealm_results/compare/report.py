@@ -80,11 +80,14 @@ def render(report: Mapping[str, Any], most: int = _MOST_LISTED) -> str:
 
 
 class Line(NamedTuple):
-    """A line of the report's table: its cells as text, the task or group that it is of, and its score."""
+    """A line of the report's table."""
 
     of: str
+    """The task or group that it is about."""
     score: str
+    """Name of the score."""
     cells: list[str]
+    """Its cells as text, in the order of `head`."""
 
 
 def head(report: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from avem_train.study import record as study_record
 from emorealm_results.console import progress
 from emorealm_results.leaderboard import other_builds, study_rows
 from emorealm_results.leaderboard import rows as leaderboard_rows
-from emorealm_results.leaderboard.rows import Measured
+from emorealm_results.leaderboard.score_rows import Measured
 from emorealm_results.paper.printed import Model
 from emorealm_results.runs import request_settings, samples
 from emorealm_results.runs.headers import read_header

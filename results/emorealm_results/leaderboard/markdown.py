@@ -5,7 +5,7 @@ from typing import Any
 
 from emorealm_results.console.markdown import table
 from emorealm_results.leaderboard import ranking
-from emorealm_results.leaderboard.rows import Row
+from emorealm_results.leaderboard.score_rows import ScoreRow
 from emorealm_results.paper.layouts import LAYOUTS, Layout
 from emorealm_results.rescore.table import NAMES, READINGS
 
@@ -17,7 +17,7 @@ _PICTURES = {
 
 
 def render(
-    rows: Sequence[Row],
+    rows: Sequence[ScoreRow],
     abouts: Sequence[Mapping[str, Any]],
     comparisons: Sequence[Mapping[str, Any]],
     reading: str,
@@ -45,7 +45,7 @@ def render(
 
 
 def _table(lines: Sequence[ranking.Line], layout: Layout, abouts: Sequence[Mapping[str, Any]]) -> str:
-    rows = [["rank", "model", "input", "source", *(column.label for column in layout.columns)]]
+    cells = [["rank", "model", "input", "source", *(column.label for column in layout.columns)]]
     for line in lines:
         name = f"**{line.model}**" if line.source == "measured" else line.model
         source = {"published": "paper", "measured": "survey"}[line.source]
@@ -54,11 +54,11 @@ def _table(lines: Sequence[ranking.Line], layout: Layout, abouts: Sequence[Mappi
         source += ", asked otherwise" if line.run is not None and abouts[line.run].get("asked_otherwise") else ""
         source += f" ({'; '.join(line.marks)})" if line.marks else ""
         rank = "" if line.rank is None else str(line.rank)
-        rows.append([rank, name, line.modality or "–", source, *map(_cell, line.cells)])
-    return table(rows)
+        cells.append([rank, name, line.modality or "–", source, *map(_cell, line.cells)])
+    return table(cells)
 
 
-def _cell(row: Row | None) -> str:
+def _cell(row: ScoreRow | None) -> str:
     if row is None or row.value is None:
         return "–"
     if row.source == "published":
@@ -68,17 +68,17 @@ def _cell(row: Row | None) -> str:
 
 def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:
     head = ["run", "paper's model", "task", "score", "measured", "published", "difference [95%]", "verdict", "table"]
-    rows = [[*head, "questions", "unparsed", "errors", "missing", "marks"]]
+    cells = [[*head, "questions", "unparsed", "errors", "missing", "marks"]]
     for one in comparisons:
         interval = "" if one["low"] is None else f" [{one['low']:+.1f}, {one['high']:+.1f}]"
         numbers = [f"{one['measured']:.1f}", f"{one['published']:g}", f"{one['difference']:+.1f}{interval}"]
         names = [one["model"], one["published_model"], NAMES.get(one["task"], one["task"]), one["metric"]]
         counts = ["" if one[name] is None else str(one[name]) for name in ("n", "unparsed", "errors", "missing")]
-        rows.append([*names, *numbers, one["verdict"], str(one["table"]), *counts, "; ".join(one["marks"])])
-    return table(rows)
+        cells.append([*names, *numbers, one["verdict"], str(one["table"]), *counts, "; ".join(one["marks"])])
+    return table(cells)
 
 
-def _runs(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
+def _runs(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:
     head = [
         "run",
         "model",

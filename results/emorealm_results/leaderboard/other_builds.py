@@ -7,7 +7,8 @@ Of a run that does not say which build it answered, the numbers of its questions
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from emorealm_results.leaderboard.rows import RUN, Measured
+from emorealm_results.leaderboard.rows import RUN
+from emorealm_results.leaderboard.score_rows import Measured
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.runs import benchmark
 from emorealm_results.runs.samples import FULL

@@ -14,7 +14,7 @@ from emorealm_results.console import progress
 from emorealm_results.leaderboard import paired, points, ranking, sample_browser
 from emorealm_results.leaderboard.page_media import media
 from emorealm_results.leaderboard.page_options import Options
-from emorealm_results.leaderboard.rows import Measured, Row
+from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper import printed
 from emorealm_results.paper.layouts import LAYOUTS, SCALES
 from emorealm_results.rescore.table import NAMES, READINGS
@@ -47,7 +47,7 @@ _LEGEND = (
 _CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing", "table", "note")
 
 
-def survey_rows(path: Path) -> list[Row]:
+def survey_rows(path: Path) -> list[ScoreRow]:
     """The shares of ``emorealm survey tally --json`` as measured rows."""
     report = read_json(path, dict, "it must be what `emorealm survey tally --json` writes")
     try:
@@ -60,14 +60,14 @@ def survey_rows(path: Path) -> list[Row]:
         stop(f"{path}: not what `emorealm survey tally --json` writes ({brief(repr(error))})")
     what = ("emer_survey", False, "emer_survey", "full")
     return [
-        Row("measured", model, "", *what, metric, reading, share["value"], share["low"], share["high"],
+        ScoreRow("measured", model, "", *what, metric, reading, share["value"], share["low"], share["high"],
             n=report["participants"])
         for model, metric, share in shares for reading in READINGS
     ]  # fmt: skip
 
 
 def page_data(
-    rows: Sequence[Row],
+    rows: Sequence[ScoreRow],
     runs: Sequence[Measured],
     cells: Sequence[printed.Cell],
     settings: Settings,
@@ -99,7 +99,7 @@ def page_data(
     } | media(browser_samples, sources, options)
 
 
-def _plots(rows: Sequence[Row]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def _plots(rows: Sequence[ScoreRow]) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """World ("public", "mini") -> reading -> the panels of `points.panels`."""
     return {
         world: {reading: points.panels(drawn_rows(rows, world == "mini", reading)) for reading in READINGS}
@@ -107,7 +107,7 @@ def _plots(rows: Sequence[Row]) -> dict[str, dict[str, list[dict[str, Any]]]]:
     }
 
 
-def drawn_rows(rows: Sequence[Row], mini: bool, reading: str) -> list[Row]:
+def drawn_rows(rows: Sequence[ScoreRow], mini: bool, reading: str) -> list[ScoreRow]:
     """The rows that the yes-against-no plots are made of: asked in full or blind, the paper's in its own reading."""
     return [
         row
@@ -117,7 +117,7 @@ def drawn_rows(rows: Sequence[Row], mini: bool, reading: str) -> list[Row]:
 
 
 def _page_lines(
-    rows: Sequence[Row], cells: Sequence[printed.Cell], abouts: Sequence[Mapping[str, Any]]
+    rows: Sequence[ScoreRow], cells: Sequence[printed.Cell], abouts: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
     printed_sizes = {model.published: model.parameters for model in MODELS}
     floors = ranking.Floors(rows, cells)
@@ -158,9 +158,9 @@ def _value(line: Mapping[str, Any], name: str, reading: str) -> float | None:
     return readings.get("official" if line["source"] == "published" else reading, {}).get("value")
 
 
-def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
+def to_csv(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:
     """Every score a line, with the run's marks, seeds and versions."""
-    names = [field.name for field in dataclasses.fields(Row)]
+    names = [field.name for field in dataclasses.fields(ScoreRow)]
     about = ("origin", "parameters", "marks", "notes", "seeds", "versions", "model_args", "folder")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -171,7 +171,7 @@ def to_csv(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def heat_rows(rows: Sequence[Row], reading: str) -> dict[str, list[float | None]]:
+def heat_rows(rows: Sequence[ScoreRow], reading: str) -> dict[str, list[float | None]]:
     """Model (marked as paper or run) -> its recall of each emotion on DFEW; without the mini."""
     recalls: dict[str, dict[str, float | None]] = {}
     for row in rows:

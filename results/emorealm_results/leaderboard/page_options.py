@@ -13,6 +13,7 @@ class Options:
     out: Path
     """Its folder."""
     reading: str = READING
+    """How replies are read when the page opens: strict or official."""
     pictures: int = 120
     """Clips whose frames and sound are drawn, at most."""
     pairs: int = 28

@@ -7,7 +7,7 @@ from typing import Any
 from emorealm_results.compare import pairs, report
 from emorealm_results.console import progress
 from emorealm_results.leaderboard.ranking import READING
-from emorealm_results.leaderboard.rows import Measured
+from emorealm_results.leaderboard.score_rows import Measured
 from emorealm_results.runs.samples import FULL
 from emorealm_results.runs.saved import Saved
 

@@ -24,12 +24,16 @@ Files = tuple[Path, Path]
 
 @dataclass(frozen=True)
 class Copied:
-    """What copying did: files and bytes in the folder that the page needs, and clips left out by the limit."""
+    """What copying clips came to."""
 
     folder: Path
+    """Where the copies lie."""
     count: int
+    """Files in it that the page needs."""
     size: int
+    """Their bytes."""
     left_out: int
+    """Clips that the limit left out."""
 
     def __str__(self) -> str:
         omission = f"; {self.left_out} clips left out by the limit, raise --copy-clips" if self.left_out else ""

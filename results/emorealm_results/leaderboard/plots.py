@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from emorealm_results.leaderboard import points
-from emorealm_results.leaderboard.rows import Row
+from emorealm_results.leaderboard.score_rows import ScoreRow
 from emorealm_results.rescore.table import NAMES
 from emorealm_tasks import files
 from emorealm_tasks.emotions import EMOTIONS
@@ -29,7 +29,7 @@ _MARKERS: dict[str, dict[str, Any]] = {
 }
 
 
-def tradeoff(rows: Sequence[Row], path: Path) -> bool:
+def tradeoff(rows: Sequence[ScoreRow], path: Path) -> bool:
     """Right where the answer is yes against right where it is no, a panel a yes/no task; False where there is nothing.
 
     Models that say yes to everything lie at the lower right; the dashed diagonal is guessing with any yes-rate, the

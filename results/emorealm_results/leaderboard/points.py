@@ -6,7 +6,7 @@ Everything is in percent of the axes: x is right where the answer is yes, y righ
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from emorealm_results.leaderboard.rows import Row
+from emorealm_results.leaderboard.score_rows import ScoreRow
 from emorealm_tasks.metrics import TASKS
 
 YES_NO = (TASKS[0], *TASKS[3:])
@@ -26,7 +26,7 @@ Key = tuple[str, str, str]
 Box = tuple[float, float, float, float]
 
 
-def panels(rows: Sequence[Row]) -> list[dict[str, Any]]:
+def panels(rows: Sequence[ScoreRow]) -> list[dict[str, Any]]:
     """A panel a yes/no task: ``task``, ``points``, ``labels``, and ``why`` where there is no point.
 
     A point has ``source, model, part, yes, no`` and its model's ``number`` (None of the paper's models, which have no
@@ -50,7 +50,7 @@ def panels(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return all_panels
 
 
-def pairs_of(rows: Sequence[Row]) -> dict[str, dict[Key, tuple[float, float]]]:
+def pairs_of(rows: Sequence[ScoreRow]) -> dict[str, dict[Key, tuple[float, float]]]:
     """Task -> (source, model, part) -> (precision, recall), where both are there."""
     scores_of: dict[tuple[Any, ...], dict[str, float]] = {}
     for row in rows:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emorealm_results.leaderboard.rows import Row
+from emorealm_results.leaderboard.score_rows import ScoreRow
 from emorealm_results.paper.layouts import GROUP, Layout
 from emorealm_results.paper.printed import Cell
 from emorealm_tasks.metrics import TASKS
@@ -19,38 +19,46 @@ READING = "strict"
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a table: a model as one run (or the paper) has it, and its cells (None where there is no score)."""
+    """One line of a table: a model as one run, or the paper, has it."""
 
     source: str
+    """measured or published."""
     model: str
+    """Name of the run, or of the model in the paper."""
     modality: str
+    """What the model was given: "A", "V" or "A,V"; "" where unknown."""
     part: str
+    """As in `ScoreRow`."""
     run: int | None
-    cells: tuple[Row | None, ...]
+    """Number of the measured run, from 0; None for the paper."""
+    cells: tuple[ScoreRow | None, ...]
+    """One a column of the layout; None where there is no score."""
     marks: tuple[str, ...]
+    """Why the run is not ranked; () where it is whole."""
     rank: int | None
+    """From 1; None where the line is not ranked."""
 
 
-def published_rows(cells: Iterable[Cell]) -> list[Row]:
+def published_rows(cells: Iterable[Cell]) -> list[ScoreRow]:
     """The paper's cells about models, as rows; the released code made them, so their reading is "official"."""
     rows = []
     for cell in cells:
         if cell.model and cell.table in (*_PREFERRED, 17, 18) and not cell.metric.startswith("gain_"):
             benchmark = GROUP if cell.task in (*TASKS, GROUP) else cell.task
             what = (benchmark, False, cell.task, "full", cell.metric, "official", cell.value)
-            rows.append(Row("published", cell.model, cell.modality, *what, table=cell.table, note=cell.note))
+            rows.append(ScoreRow("published", cell.model, cell.modality, *what, table=cell.table, note=cell.note))
     return rows
 
 
 def lines(
-    rows: Sequence[Row], layout: Layout, mini: bool, reading: str, abouts: Sequence[Mapping[str, Any]]
+    rows: Sequence[ScoreRow], layout: Layout, mini: bool, reading: str, abouts: Sequence[Mapping[str, Any]]
 ) -> list[Line]:
     """The lines of a table, ranked lines first and best first.
 
     Only whole runs are ranked: full part, no --limit, no missing question, and the ranking score defined.
     """
     columns = {(column.task, column.metric): place for place, column in enumerate(layout.columns)}
-    cells_of: dict[tuple[Any, ...], list[Row | None]] = {}
+    cells_of: dict[tuple[Any, ...], list[ScoreRow | None]] = {}
     for row in sorted(rows, key=preference):
         place = columns.get((row.task, row.metric))
         if place is not None and row.mini == mini and (row.reading == reading or row.source == "published"):
@@ -64,7 +72,7 @@ def lines(
     return _ranked(all_lines, layout)
 
 
-def preference(row: Row) -> int:
+def preference(row: ScoreRow) -> int:
     """Sorts rows so that of a number printed in several tables the one to compare with comes first."""
     return _PREFERRED.index(row.table) if row.table in _PREFERRED else len(_PREFERRED)
 
@@ -101,28 +109,28 @@ def _value(line: Line, place: int) -> float | None:
 class Floors:
     """What is reached without seeing or hearing: the same run's blind score, else chance for an accuracy."""
 
-    def __init__(self, rows: Iterable[Row], cells: Iterable[Cell]) -> None:
+    def __init__(self, rows: Iterable[ScoreRow], cells: Iterable[Cell]) -> None:
         self._blind = {self._key(row): row.value for row in rows if row.part == "blind"}
         self._chance = {cell.task: cell.value for cell in cells if cell.metric == "chance"}
 
-    def of(self, row: Row) -> float | None:
+    def of(self, row: ScoreRow) -> float | None:
         """In the unit of the row; None where nothing is known."""
         if row.part == "full" and (blind := self._blind.get(self._key(row))) is not None:
             return blind
         return self._chance.get(row.task) if row.metric == "accuracy" else None
 
     @staticmethod
-    def _key(row: Row) -> tuple[Any, ...]:
+    def _key(row: ScoreRow) -> tuple[Any, ...]:
         return row.run, row.mini, row.task, row.metric, row.reading
 
 
-def comparisons(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def comparisons(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Each measured score beside the published one of the same model: ``difference`` and its interval, and ``verdict``.
 
     "within": the printed number lies in the run's interval; "above", "below": the run lies above, below it. The
     interval is the run's alone, the paper prints none. In the official reading, as the paper's numbers were made.
     """
-    printed: dict[tuple[Any, ...], Row] = {}
+    printed: dict[tuple[Any, ...], ScoreRow] = {}
     for row in sorted((row for row in rows if row.source == "published"), key=preference):
         printed.setdefault((row.model, row.task, row.metric), row)
     all_comparisons = []
@@ -135,7 +143,7 @@ def comparisons(rows: Sequence[Row], abouts: Sequence[Mapping[str, Any]]) -> lis
     return all_comparisons
 
 
-def _comparison(row: Row, value: float, twin: Row, published: float, marks: Sequence[str]) -> dict[str, Any]:
+def _comparison(row: ScoreRow, value: float, twin: ScoreRow, published: float, marks: Sequence[str]) -> dict[str, Any]:
     bounds = {
         name: None if bound is None else bound - published for name, bound in (("low", row.low), ("high", row.high))
     }

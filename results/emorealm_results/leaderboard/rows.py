@@ -7,10 +7,10 @@ lexicon, or joined with the benchmark's file.
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.paper.printed import Model
 from emorealm_results.rescore import report as rescore_run
@@ -60,51 +60,6 @@ _RESCORED = {
 _EMER = {"clue": "clue", "label": "label", "spurious": "spurious", "halluc": "hallucination"}
 
 
-@dataclass(frozen=True)
-class Row:
-    """One score of one model, measured or published; percent (EMER: 1 to 10), None where undefined.
-
-    ``benchmark`` is "emorealm", "dfew", ...; ``mini`` says that the embedded world was asked in its place. ``part`` is
-    "full", a floor ("blind", ...) or a prompt variant. ``run`` numbers the measured run, ``table`` the paper's table.
-    """
-
-    source: str
-    model: str
-    modality: str
-    benchmark: str
-    mini: bool
-    task: str
-    part: str
-    metric: str
-    reading: str
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
-    n_clips: int | None = None
-    unparsed: int | None = None
-    errors: int | None = None
-    missing: int | None = None
-    run: int | None = None
-    table: int | None = None
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A run: its rows, and ``about`` (name, origin, folder, model, parameters, model_args, dates, seeds, versions,
-    marks, notes, published, asked, benchmark).
-
-    ``origin`` is RUN or says what else it is. ``marks`` say why it is not ranked: questions left out by --limit or for
-    want of clips; empty where it is whole. ``notes`` are sentences beside the scores. ``asked``: task -> how it was
-    asked, ``benchmark``: task -> which build of the mini world it asked, where that is known. ``run`` has the replies.
-    """
-
-    about: dict[str, Any]
-    rows: tuple[Row, ...]
-    run: saved.Saved | None
-
-
 def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
     """All scores of one run; stops with status 2 where the folder holds none."""
     paths = sorted(folder.rglob("*_results.json"))
@@ -141,7 +96,7 @@ def _measured(
     missing = sum({(row["task"], row["part"], row["mini"]): row.get("missing") or 0 for row in rows}.values())
     about["marks"] = [*about["marks"], *([f"{missing} questions missing"] if missing else [])]
     shared = {"source": "measured", "model": about["name"], "modality": modality, "run": number}
-    return Measured(about, tuple(Row(**{**shared, **row}) for row in rows), run)
+    return Measured(about, tuple(ScoreRow(**{**shared, **row}) for row in rows), run)
 
 
 def _about(

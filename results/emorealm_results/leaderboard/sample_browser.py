@@ -34,10 +34,12 @@ _RAW = 2000
 
 @dataclass(frozen=True)
 class Source:
-    """Where a benchmark's questions and clips are: question texts by id, files by clip."""
+    """Where a benchmark's questions and clips are."""
 
     questions: Mapping[str, str]
+    """Id of the question -> its wording."""
     files: Mapping[str, tuple[Path, Path]]
+    """Clip -> the files of its picture and of its sound, which is mostly the same file."""
     remedy: str = ""
     """How to get clips that are not there."""
 

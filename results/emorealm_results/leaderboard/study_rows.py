@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from avem_train.study import record
-from emorealm_results.leaderboard.rows import Measured, Row
+from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.runs.samples import FULL
 from emorealm_results.study import scores as study_scores
@@ -48,7 +48,7 @@ def asked(study: Mapping[str, Any]) -> set[tuple[str, str, str]]:
     return set(zip(*(study["questions"][name] for name in ("id", "clip", "gold")), strict=True))
 
 
-def _about(path: Path, study: Mapping[str, Any], row: study_scores.Row, label: str) -> dict[str, Any]:
+def _about(path: Path, study: Mapping[str, Any], row: study_scores.StudyRow, label: str) -> dict[str, Any]:
     about = study["about"]
     runs = [study["runs"][key] for key in row.runs]
     marks = [f"{about['split']} world"] if about["split"] != "test" else []
@@ -81,11 +81,11 @@ def _seeds(count: int) -> str:
 def _rows(
     study: Mapping[str, Any],
     scores_by_reading: Mapping[str, study_scores.Scored],
-    row: study_scores.Row,
+    row: study_scores.StudyRow,
     label: str,
     number: int,
-) -> Iterator[Row]:
-    blank = Row(
+) -> Iterator[ScoreRow]:
+    blank = ScoreRow(
         source="measured",
         model=label,
         modality="A,V",
@@ -134,7 +134,7 @@ def _means(runs: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, float 
             yield task, metric, None if None in values else fmean(values)
 
 
-def _counts(study: Mapping[str, Any], row: study_scores.Row) -> dict[str, dict[str, int]]:
+def _counts(study: Mapping[str, Any], row: study_scores.StudyRow) -> dict[str, dict[str, int]]:
     """By task: questions, clips, and replies without a clear answer over all seeds (failed requests among them)."""
     columns = study["questions"]
     full = [study["runs"][key]["answers"][FULL]["strict"] for key in row.runs]

@@ -30,13 +30,18 @@ SAME_MODEL = {
 
 @dataclass(frozen=True)
 class Check:
-    """A cell against the interval that a rule gives for it; ``why`` names the numbers used."""
+    """A cell of the paper against the interval that a rule gives for it."""
 
     rule: str
+    """Name of the rule."""
     cell: Cell
+    """The number that is checked."""
     low: float
+    """Lower end of what the rule allows, in the cell's unit."""
     high: float
+    """Upper end of what the rule allows, in the cell's unit."""
     why: str
+    """Which numbers the rule was applied to, in words."""
 
     @property
     def agrees(self) -> bool:

@@ -20,23 +20,32 @@ SCALES = {"percent": (0.0, 100.0), "judge": (0.0, 10.0)}
 
 @dataclass(frozen=True)
 class Column:
-    """One score of one task (or of GROUP), its heading, its scale, and which direction is better."""
+    """One score of one task."""
 
     task: str
+    """Released name of the task, or GROUP for all of the benchmark."""
     metric: str
+    """Name of the score."""
     label: str
+    """The heading."""
     scale: str = "percent"
+    """One of SCALES."""
     lower: bool = False
+    """Whether lower is better."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A table of the paper: its columns and the column that ranks; ``benchmarks`` without the mini's suffix."""
+    """A table of the paper."""
 
     name: str
+    """Short name, as options and files have it: table13."""
     title: str
+    """The heading above it."""
     columns: tuple[Column, ...]
+    """From left to right."""
     rank_by: int
+    """Index of the column that ranks the models."""
 
 
 def _column(task: str, metric: str) -> Column:

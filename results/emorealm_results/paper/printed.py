@@ -21,21 +21,28 @@ _EPSILON = 1e-9
 
 @dataclass(frozen=True)
 class Cell:
-    """One printed number, in percent unless the metric counts something.
-
-    ``low`` and ``high`` enclose the numbers it may be rounded from.
-    """
+    """One number that the paper prints."""
 
     model: str
+    """The model or variant of its line; "" where the number is about the benchmark itself."""
     modality: str
+    """What the model is given: A, V or A,V; "" where the paper says nothing."""
     task: str
+    """Released name of the task, "emorealm" for all of them, or a dataset."""
     metric: str
+    """Name of the score; "gain_" before it for a relative improvement."""
     value: float
+    """Percent, unless the metric counts something."""
     table: int
+    """Number of its table."""
     note: str
+    """What the table says beside it; "" = nothing."""
     printed: str
+    """As it is printed."""
     low: float
+    """Lower end of the numbers it may be rounded from."""
     high: float
+    """Upper end of the numbers it may be rounded from."""
 
     @property
     def place(self) -> str:
@@ -45,11 +52,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the tables: ``kind`` as in Table 13, ``runs`` = patterns of lmms-eval names that mean it."""
+    """A model of the tables."""
 
     name: str
+    """As in Table 13."""
     kind: str
+    """The group of models that Table 13 puts it in."""
     runs: tuple[str, ...]
+    """Patterns of lmms-eval names and checkpoints that mean it, as in `fnmatch`."""
 
     def matches(self, name: str) -> bool:
         """Whether an lmms-eval model id, or the name of a checkpoint, means this model."""

@@ -20,8 +20,11 @@ class Bootstrap:
     """How intervals are made; the defaults are those of the tasks themselves."""
 
     resamples: int = intervals.RESAMPLES
+    """How many times clips are drawn, 1 or more."""
     seed: int = intervals.SEED
+    """Of the draws."""
     level: float = intervals.LEVEL
+    """Of the interval, between 0 and 1."""
 
 
 def score(run: Run, bootstrap: Bootstrap | None = None) -> Report:

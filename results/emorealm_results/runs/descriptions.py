@@ -32,10 +32,12 @@ LEGEND = (
 
 @dataclass(frozen=True)
 class Descriptions:
-    """The descriptions of a run: task -> records, and task -> what its results file says."""
+    """The descriptions of a run."""
 
     records: dict[str, list[Record]]
+    """Task -> its records."""
     headers: dict[str, Header]
+    """Task -> what its results file says."""
 
 
 def load(folder: Path, required: bool = True) -> Descriptions:

@@ -23,6 +23,7 @@ class Header(TypedDict):
     """Of one invocation; what lmms-eval wrote down as it came is Any."""
 
     date: str
+    """When the run began, as its files are named: YYYYMMDD_HHMMSS."""
     model: str
     """lmms-eval's name of the adapter."""
     model_name: str
@@ -32,12 +33,17 @@ class Header(TypedDict):
     model_folder: str
     """The folder below --output_path that is named after it."""
     model_args: Any
+    """`--model_args`, as text or dict."""
     limit: float | None
+    """`--limit`: questions a task, or a share below 1; None or -1 = all."""
     seeds: dict[str, Any]
+    """Name of the seed -> its value, where lmms-eval recorded it."""
     git_hash: Any
     """Of the working directory, not of the release that ran."""
     lmms_eval_version: Any
+    """Of the lmms-eval that ran, where recorded."""
     task_versions: dict[str, Any]
+    """Task -> the version that its YAML states."""
     asked: NotRequired[Any]
     """Task -> how it was asked (`emorealm_tasks.harness.request_settings`); absent of other evaluations."""
     benchmark: NotRequired[Any]

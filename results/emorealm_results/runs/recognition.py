@@ -32,10 +32,12 @@ CONFUSION_LEGEND = "Rows: the clip's class; columns: the class read in the reply
 
 @dataclass(frozen=True)
 class Recognised:
-    """The replies of a run: task -> records, and task -> what its results file says."""
+    """The replies of a run about emotions."""
 
     records: dict[str, list[metrics.Unread]]
+    """Task -> its records."""
     headers: dict[str, Header]
+    """Task -> what its results file says."""
 
 
 def load(folder: Path) -> Recognised:

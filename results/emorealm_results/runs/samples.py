@@ -51,15 +51,22 @@ Kind = TypeVar("Kind")
 
 @dataclass(frozen=True)
 class TaskRun:
-    """One task of one run. ``part`` is "full" or one of FLOORS; ``missing`` questions had no usable clip."""
+    """One task of one run."""
 
     name: str
+    """Full name of the task, as lmms-eval has it."""
     benchmark: str
+    """One of BENCHMARKS."""
     part: str
+    """"full" or one of FLOORS."""
     task: str
+    """Released name of the task."""
     date: str
+    """When the run began, as its files are named."""
     records: tuple[Unread, ...]
+    """One a question."""
     missing: int
+    """Questions without a usable clip."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +74,13 @@ class Run:
     """All tasks of one model in an output folder."""
 
     folder: Path
+    """The output folder."""
     tasks: tuple[TaskRun, ...]
+    """Of each task the newest, in the order of the benchmark."""
     headers: dict[str, Header]
     """Date -> the results file without its scores."""
     notes: tuple[str, ...]
+    """Sentences on what was left out, or looks odd."""
 
 
 def load(folder: Path) -> Run:

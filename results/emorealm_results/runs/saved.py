@@ -23,12 +23,16 @@ _TASK_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Saved:
-    """A run's samples by their sort; what was not asked is None or empty. ``folder`` is where its files lie."""
+    """A run's samples by their sort."""
 
     folder: Path
+    """Where its files lie."""
     questions: samples.Run | None
+    """EmoReAlM's; None where they were not asked."""
     replies: recognised.Recognised
+    """Of recognition; empty where it was not asked."""
     descriptions: judged.Descriptions
+    """Of clips' emotions; empty where they were not asked for."""
 
 
 def any_in(folder: Path) -> bool:

@@ -6,10 +6,12 @@ Kind = Literal["text", "texts", "truth", "whole", "number"]
 
 
 class Column(NamedTuple):
-    """One column. ``kind``: text, texts (a list of them), truth (yes or no), whole (number), number."""
+    """One column."""
 
     kind: Kind
+    """text, texts (a list of them), truth (yes or no), whole (number) or number."""
     holds: str
+    """What it holds, in words."""
 
 
 Table = dict[str, Column]

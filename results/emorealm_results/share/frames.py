@@ -18,7 +18,9 @@ class Frames(NamedTuple):
     """The two tables, whose columns are those of :mod:`emorealm_results.share.columns`."""
 
     samples: "pd.DataFrame"
+    """A row a reply."""
     scores: "pd.DataFrame"
+    """A row a score."""
 
 
 def load(places: Sequence[str | Path]) -> Frames:

@@ -32,11 +32,14 @@ _READINGS = ("strict", "official", "official_lenient")
 
 
 class Named(NamedTuple):
-    """A run's samples and scores, and the name its rows bear."""
+    """A run, and the name its rows bear."""
 
     name: str
+    """Unique among the runs that are shared together."""
     run: saved.Saved
+    """The samples."""
     report: Mapping[str, Any]
+    """The scores, as `emorealm rescore --json` writes them."""
 
 
 def read(places: Sequence[Path]) -> list[Named]:

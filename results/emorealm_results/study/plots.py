@@ -9,7 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 from emorealm_results.paper.layouts import GROUP
-from emorealm_results.study.scores import Key, Row, Score
+from emorealm_results.study.scores import Key, Score, StudyRow
 from emorealm_tasks import files
 
 _LINES = {
@@ -22,7 +22,7 @@ _LINES = {
 _AXES = {"beta_vr": "beta_vr (beta_er = 1 − beta_vr)", "gamma_tpd": "gamma_TPD", "lambda_av": "lambda_av"}
 
 
-def sweeps(points: Sequence[tuple[Row, Mapping[Key, Score]]], path: Path) -> bool:
+def sweeps(points: Sequence[tuple[StudyRow, Mapping[Key, Score]]], path: Path) -> bool:
     """A panel for each axis that has two values or more; False where none has."""
     by_axis: dict[str, list[tuple[float, Mapping[Key, Score]]]] = {}
     for row, scores in points:

@@ -29,28 +29,39 @@ PAPER_LAYOUTS: dict[str, Layout] = {
 
 @dataclass(frozen=True)
 class Score:
-    """value, low, high in percent; None where undefined. spread: standard deviation over seeds, None for one seed."""
+    """One score of a row, in percent."""
 
     value: float | None
+    """None where undefined."""
     low: float | None
+    """Lower end of the interval; None where undefined."""
     high: float | None
+    """Upper end of the interval; None where undefined."""
     spread: float | None = None
+    """Standard deviation over seeds; None for one seed."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of a section with its runs' keys, a seed each; failed ones are left out and counted in `failed`."""
+class StudyRow:
+    """A row of a section."""
 
     name: str
+    """Unique in its section."""
     published: str
+    """The model in the paper's tables; "" where there is none."""
     axis: str
+    """What is varied; "" where the section is no curve."""
     value: float | None
+    """Of what is varied; None where the section is no curve."""
     runs: tuple[str, ...]
+    """Keys of its finished runs, a seed each."""
     failed: int = 0
+    """Runs that failed, and are left out."""
     missing: int = 0
+    """Runs that are not there yet."""
 
 
-def rows(study: Mapping[str, Any], section: str) -> list[Row]:
+def rows(study: Mapping[str, Any], section: str) -> list[StudyRow]:
     """The rows of a section that have a finished run."""
     all_rows = []
     for row in study["sections"][section]:
@@ -58,7 +69,9 @@ def rows(study: Mapping[str, Any], section: str) -> list[Row]:
         finished = tuple(key for key in run_keys if "failed" not in study["runs"][key])
         about = {name: row[name] for name in ("name", "published", "axis", "value")}
         all_rows.append(
-            Row(**about, runs=finished, failed=len(run_keys) - len(finished), missing=len(row["runs"]) - len(run_keys))
+            StudyRow(
+                **about, runs=finished, failed=len(run_keys) - len(finished), missing=len(row["runs"]) - len(run_keys)
+            )
         )
     return [row for row in all_rows if row.runs]
 
@@ -75,7 +88,7 @@ class Scored:
         self.names: list[Key] = []
         self._records: Sequence[Record] = []
 
-    def row(self, row: Row, part: str) -> dict[Key, Score]:
+    def row(self, row: StudyRow, part: str) -> dict[Key, Score]:
         """The row's scores, on a part of the examination ("full", "blind", "shuffled")."""
         stacks = self._stacked([(key, part) for key in row.runs])
         row_scores = self._scores(stacks, (0.0, 100.0)) if len(row.runs) > 1 else self._alone(row.runs[0], part)
@@ -88,7 +101,7 @@ class Scored:
             for (key, score), spread in zip(row_scores.items(), spreads, strict=True)
         }
 
-    def difference(self, first: Row, second: Row, part: str = "full") -> dict[Key, Score]:
+    def difference(self, first: StudyRow, second: StudyRow, part: str = "full") -> dict[Key, Score]:
         """The scores of `first` minus those of `second`, on the seeds that both have (a base has none: it is one)."""
         pairs = self._pairs(first, second)
         ahead, behind = (self._stacked([(pair[side], part) for pair in pairs]) for side in (0, 1))
@@ -96,7 +109,7 @@ class Scored:
             return {key: Score(None, None, None) for key in self.names}
         return self._scores(lambda weights: ahead(weights) - behind(weights), (-100.0, 100.0))
 
-    def _pairs(self, first: Row, second: Row) -> list[tuple[str, str]]:
+    def _pairs(self, first: StudyRow, second: StudyRow) -> list[tuple[str, str]]:
         """Runs of one seed each; a run without a seed goes with every run of the other row."""
         by_seed = [{self.seeds[key]: key for key in row.runs} for row in (first, second)]
         if None in by_seed[0] or None in by_seed[1]:
@@ -124,7 +137,7 @@ class Scored:
             bounds |= {(task, name): of for name, of in task_intervals.items()}
         return {name: Score(_plain(value), *bounds[name]) for name, value in zip(self.names, values, strict=True)}
 
-    def _wider(self, score: Score, key: Key, row: Row, part: str) -> Score:
+    def _wider(self, score: Score, key: Key, row: StudyRow, part: str) -> Score:
         """The score, its interval no narrower than the mean of its runs' own ones, where these need no bootstrap."""
         ends = np.array([self._bounds(run, part).get(key, (None, None)) for run in row.runs], dtype=float)
         if np.isnan(ends).any():

@@ -8,7 +8,7 @@ from emorealm_results.console.markdown import table
 from emorealm_results.paper.layouts import GROUP, Column
 from emorealm_results.study import scores as study_scores
 from emorealm_results.study.paper import of_model
-from emorealm_results.study.scores import PAPER_LAYOUTS, Key, Row, Score, Scored
+from emorealm_results.study.scores import PAPER_LAYOUTS, Key, Score, Scored, StudyRow
 from emorealm_tasks.metrics import intervals
 
 _TITLES = {
@@ -94,7 +94,7 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> str:
     return ", ".join(filter(None, parts)) or "nothing"
 
 
-def _scores(rows: Sequence[Row], scores_of: Mapping[str, Mapping[Key, Score]], columns: Sequence[Column]) -> str:
+def _scores(rows: Sequence[StudyRow], scores_of: Mapping[str, Mapping[Key, Score]], columns: Sequence[Column]) -> str:
     """Measured rows, then the paper's numbers of the same rows."""
     lines = [["row", "seeds", *(f"{column.label} [95%]" for column in columns)]]
     for row in rows:
@@ -111,7 +111,7 @@ def _scores(rows: Sequence[Row], scores_of: Mapping[str, Mapping[Key, Score]], c
     return table(lines)
 
 
-def _paired(scores: Scored, section: str, rows: Sequence[Row]) -> list[str]:
+def _paired(scores: Scored, section: str, rows: Sequence[StudyRow]) -> list[str]:
     """Differences of rows; the paper's own beside them."""
     row_of = {row.name: row for row in rows}
     last = rows[-1].name
@@ -134,7 +134,7 @@ def _paired(scores: Scored, section: str, rows: Sequence[Row]) -> list[str]:
     return ["### Paired differences", table(lines)]
 
 
-def _floors(scored: Scored, rows: Sequence[Row]) -> str:
+def _floors(scored: Scored, rows: Sequence[StudyRow]) -> str:
     lines = [["row", "asked with", *(f"{column.label} [95%]" for column in _GROUP)]]
     for row in rows:
         for part, name in _FLOORS.items():
@@ -143,7 +143,7 @@ def _floors(scored: Scored, rows: Sequence[Row]) -> str:
     return table(lines)
 
 
-def _trainings(study: Mapping[str, Any], rows: Sequence[Row]) -> str:
+def _trainings(study: Mapping[str, Any], rows: Sequence[StudyRow]) -> str:
     """How the trainings went, means over seeds: first tenth of the steps -> last tenth."""
     lines = [["row", "steps", "seconds", *_LOGS.values(), "unparsed, %", "failed", "to come"]]
     for row in rows:

@@ -31,12 +31,15 @@ class Item:
     id: str
     """The experimenter's name, which no page shows."""
     clip: Clip
+    """The clip's files."""
     options: Mapping[str, str]
     """Letter -> text."""
     subtitle: str = ""
+    """What is said in the clip, shown beside it; "" = nothing."""
     question: str = ""
     """Wording of the question that the options answer; "" = the study's."""
     role: str = QUESTION
+    """One of ROLES."""
     answer: str = ""
     """The right letter; "" = there is none."""
     hidden: Mapping[str, Any] = field(default_factory=dict)
@@ -45,14 +48,20 @@ class Item:
 
 @dataclass(frozen=True)
 class Study:
-    """What is exported. ``questions``: name -> ``wording`` and ``choices`` (value -> label, or OPTIONS or TEXT)."""
+    """What is exported."""
 
     kind: str
+    """preference or verification."""
     seed: int
+    """Of the order of items and options."""
     title: str
+    """The pages' heading."""
     intro: str
+    """What participants read before they begin, plain text."""
     finish: str
+    """What they read at the end, plain text."""
     questions: Mapping[str, Mapping[str, Any]]
+    """Name -> `wording` and `choices` (value -> label, or OPTIONS or TEXT)."""
     versions: Mapping[str, Sequence[Item]]
     """Number of a page -> its items in their order."""
     hidden: Mapping[str, Any] = field(default_factory=dict)

@@ -36,16 +36,20 @@ def test_lines_end_at_line_feeds_alone():
     assert [json.loads(line) for _, line in untrusted.lines(written)] == texts
 
 
+def refused_in_a_few_words(parse, text):
+    with pytest.raises(Unreadable) as refused:
+        parse(text)
+    assert 5 < len(str(refused.value)) < 300
+    assert "\n" not in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "text",
     [DEEP, '{"a":' * 100_000 + "1" + "}" * 100_000, "[" * 150 + "]" * 150, "9" * 5000, "", "{", b"\xff\xfe", "\0"],
     ids=["deep", "deep objects", "rather deep", "digits", "empty", "cut", "no UTF-8", "NUL"],
 )
 def test_json_that_cannot_be_used_is_refused_in_a_few_words(text):
-    with pytest.raises(Unreadable) as refused:
-        untrusted.parse_json(text)
-    assert 5 < len(str(refused.value)) < 300
-    assert "\n" not in str(refused.value)
+    refused_in_a_few_words(untrusted.parse_json, text)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +60,7 @@ def test_json_that_cannot_be_used_is_refused_in_a_few_words(text):
     ],
 )
 def test_yaml_that_cannot_be_used_is_refused_in_a_few_words(text):
-    with pytest.raises(Unreadable) as refused:
-        untrusted.parse_yaml(text)
-    assert 5 < len(str(refused.value)) < 300
-    assert "\n" not in str(refused.value)
+    refused_in_a_few_words(untrusted.parse_yaml, text)
 
 
 def test_yaml_with_a_few_anchors_is_read():

@@ -14,6 +14,8 @@ SHOWN = {
     ("model_adapters/avere_nano_dpo/README.md", "table"): "avere_nano_dpo.md",
 }
 """Document and the marks around a table -> the kept table."""
+MAPPED = ("emorealm_tasks", "model_adapters", "avem_train", "avem_train/curation", "results/emorealm_results")
+"""Folders whose rooms stand on the map."""
 
 
 @pytest.mark.parametrize(("document", "mark"), SHOWN)
@@ -55,3 +57,15 @@ def test_the_card_and_the_kept_table_are_of_one_run(model):
 def test_the_weights_are_small_enough_to_ship():
     weights = (ROOT / "model_adapters").glob("avere_nano*/*.safetensors")
     assert sum(file.stat().st_size for file in weights) <= 15_000_000
+
+
+@pytest.mark.parametrize("folder", MAPPED)
+def test_the_map_shows_every_room(folder):
+    """Folders, and of a package its modules too; what the map shows is there."""
+    drawn = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").split("## The folders")[1].split("```")[1]
+    package = folder.removesuffix("/curation")
+    words = set(next(part for part in re.split(r"\n(?=\S)", drawn) if part.startswith(f"{package}/")).split()[1:])
+    entries = [path for path in (ROOT / folder).iterdir() if not path.name.startswith(("_", "."))]
+    modules = {path.name for path in entries if path.suffix == ".py"} if folder == package else set()
+    assert {f"{path.name}/" for path in entries if path.is_dir()} | modules <= words
+    assert all(list((ROOT / package).rglob(word)) for word in words if word.endswith(("/", ".py")))

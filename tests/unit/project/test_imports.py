@@ -81,12 +81,14 @@ def circle(edges):
     return next(filter(None, map(walk, sorted(edges))), [])
 
 
+def order():
+    """Every room that is listed, with its package before its name: those that know others first."""
+    return [package if not rest else f"{package}.{rest}" for package in ROOMS for rest in ["", *ROOMS[package].split()]]
+
+
 def against(edges, known):
     """The imports that go up: from a room to one before it, or from a package to one that uses it."""
-    order = [
-        package if not rest else f"{package}.{rest}" for package in ROOMS for rest in ["", *ROOMS[package].split()]
-    ]
-    place = {name: number for number, name in enumerate(order)}
+    place = {name: number for number, name in enumerate(order())}
     rooms = [(name, other, room(name, known), room(other, known)) for name in edges for other in edges[name]]
     return [f"{name} -> {other}" for name, other, a, b in rooms if a != b and place[a] > place[b]]
 
@@ -107,6 +109,13 @@ def test_no_files_import_each_other_in_a_circle(edges):
 
 def test_every_import_goes_to_a_room_behind(edges, known):
     assert against(edges, known) == []
+
+
+def test_every_room_with_code_is_listed_and_every_listed_room_is_there(edges, known):
+    """A folder that holds data alone (tasks, recipes) has a module without imports, which nothing imports."""
+    with_code = {name for name in edges if edges[name]}.union(*edges.values())
+    assert {room(name, known) for name in with_code} <= set(order())
+    assert set(order()) <= {room(name, known) for name in known}
 
 
 @pytest.mark.parametrize("name", PURE)

@@ -17,7 +17,7 @@ from avem_train.curation.questions.clip import present
 from avem_train.curation.questions.forms import BasicQuestion
 from avem_train.curation.stages import questions
 from curation import asking, context, cue, described
-from emorealm_tasks.answers.released import TASKS
+from emorealm_tasks.answers.task_names import TASKS
 from emorealm_tasks.mini.world.cues import BY_NAME, CUES
 from emorealm_tasks.mini.world.sampling import sample_clip
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from avem_train.curation.frames import study
 from avem_train.curation.leakage import collections, reports, search, sound, text
 from avem_train.curation.release import writing
 from curated_mini import made
@@ -194,4 +195,8 @@ def test_frames_are_compared_with_references_and_paid_for_once(world, tmp_path, 
     assert [row["frames"] for row in report["rows"]] == [1, 2]
     assert report["clips"] == 8
     assert all(-1 <= row["f1"] <= 1 and row["dollars"] > 0 for row in report["rows"])
-    assert "| # frames | SBERT-sim |" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "| # frames | SBERT-sim |" in said.out
+    assert said.err.index("captions of 1 frame:\n") < said.err.index("captions of 2 frames:\n")
+    free = study.markdown(report | {"rows": [report["rows"][0] | {"tokens_in": 0}]})
+    assert free.count("not counted") == 2

@@ -115,6 +115,21 @@ def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone, monke
         assert abs(wrong[0].mean() - loss.mean()) > 1e-3  # each of these would be noticed
 
 
+@pytest.mark.parametrize("keep", [True, False], ids=["cached", "live"])
+def test_prompts_without_media_are_not_padded_to_the_length_of_those_with_media(settings, backbone, monkeypatch, keep):
+    """At the size of AVERE-7B prompts the frozen pass of mixed batches was 1.3 to 4 times the work."""
+    score, calls = logprobs.score, []
+
+    def seen(model, backbone, given, *rest, **more):
+        calls.append({bool(response.sources) for response in given})
+        return score(model, backbone, given, *rest, **more)
+
+    monkeypatch.setattr(logprobs, "score", seen)
+    train.train(replace(settings, running=replace(settings.running, keep_reference=keep)), backbone)
+    assert calls.count({False}) >= 1
+    assert {True, False} not in calls
+
+
 @pytest.mark.parametrize(("cache", "kept"), [(0, True), (1 << 26, False)])
 def test_a_medium_is_encoded_once_a_batch(cache, kept, settings, tiny_avere):
     """However many responses are about it; where the reference is live, policy and reference have the same features."""

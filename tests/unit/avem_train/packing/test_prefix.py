@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -42,18 +44,18 @@ def test_no_branch_sees_another(conversation):
             assert bool(open_[i, j]) == (j <= i and other in (0, own))
 
 
-def test_the_packed_loss_is_the_mean_of_the_separate_ones(tiny_packing_model):
-    model = tiny_packing_model
+def test_the_packed_loss_is_the_mean_of_the_separate_ones(tiny_packing_model, device):
+    model = copy.deepcopy(tiny_packing_model).to(device)
     torch.manual_seed(0)
     groups = [([[1, 5, 6, 7, 8], [1, 5, 6, 9]], [[10, 2], [11, 12, 13, 2]]), ([[1, 20, 21]], [[22, 23, 2]])]
-    batch = collate([pack(*group) for group in groups], pad_id=0)
+    batch = {name: value.to(device) for name, value in collate([pack(*group) for group in groups], pad_id=0).items()}
     inputs = {name: batch[name] for name in ("input_ids", "position_ids", "attention_mask")}
     together = branch_loss(model(**inputs).logits, batch["labels"], batch["branch"])
     apart = []
     for prompts, responses in groups:
         for prompt, response in zip(prompts, responses, strict=True):
-            labels = torch.tensor([[IGNORE] * len(prompt) + response])
-            apart.append(model(input_ids=torch.tensor([prompt + response]), labels=labels).loss)
+            labels = torch.tensor([[IGNORE] * len(prompt) + response], device=device)
+            apart.append(model(input_ids=torch.tensor([prompt + response], device=device), labels=labels).loss)
     torch.testing.assert_close(together, torch.stack(apart).mean(), atol=1e-5, rtol=0)
     ours = torch.autograd.grad(together, model.lm_head.weight)[0]
     theirs = torch.autograd.grad(torch.stack(apart).mean(), model.lm_head.weight)[0]

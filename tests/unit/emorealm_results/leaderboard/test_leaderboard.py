@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import board_folders
 import run_folders
 from emorealm_results import cli
-from emorealm_results.leaderboard import page, paired, ranking, sample_browser
+from emorealm_results.leaderboard import page, paired, ranking, sample_browser, score_rows
 from emorealm_results.leaderboard import rows as leaderboard_rows
 from emorealm_results.pages import build
 from emorealm_results.paper import printed
@@ -23,15 +23,9 @@ from emorealm_tasks.metrics import TASKS
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, make_clip):
     """The folder of a leaderboard: what was written, and its data."""
-    folder = tmp_path_factory.mktemp("board")
-    runs, variables = board_folders.write(folder, make_clip)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        named = [f"{name}={path}" for name, path in runs.items()]
-        assert cli.main(["leaderboard", *named, "--out", str(folder / "out"), "--pictures", "3"]) == 0
-    text = (folder / "out" / "leaderboard.html").read_text(encoding="utf-8")
-    return folder / "out", json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    out = board_folders.build(tmp_path_factory.mktemp("board"), make_clip, "--pictures", "3", out="out")
+    text = (out / "leaderboard.html").read_text(encoding="utf-8")
+    return out, json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def lines_of(data, layout, **wanted):
@@ -167,7 +161,7 @@ def test_cells_carry_interval_counts_and_the_blind_floor(made):
 @pytest.mark.parametrize(("published", "verdict"), [(70, "below"), (50, "within"), (20, "above")])
 def test_verdicts_say_on_which_side_of_the_paper_a_run_lies(published, verdict):
     def row(source, value, **more):
-        return leaderboard_rows.Row(
+        return score_rows.ScoreRow(
             source, "m", "A,V", "emorealm", False, "emorealm", "full", "accuracy", "official", value, **more
         )
 

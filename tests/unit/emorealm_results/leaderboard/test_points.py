@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emorealm_results.leaderboard import points
-from emorealm_results.leaderboard.rows import Row
+from emorealm_results.leaderboard.score_rows import ScoreRow
 from model_adapters.catalogue import parameters
 
 
 def rows_of(task, drawn):
     return [
-        Row(source, model, "A,V", "emorealm", True, task, part, metric, "strict", value)
+        ScoreRow(source, model, "A,V", "emorealm", True, task, part, metric, "strict", value)
         for (source, model, part), at in drawn.items()
         for metric, value in zip(("precision", "recall"), at, strict=True)
     ]

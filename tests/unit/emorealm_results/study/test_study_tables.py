@@ -99,7 +99,7 @@ def test_one_run_has_the_interval_over_clips_alone(found):
 def test_seeds_widen_the_interval(found):
     scored, row = Scored(found, "strict"), rows(found)["AVEm-DPO"]
     both = scored.row(row, "full")[GROUP, "accuracy"]
-    equal = study_scores.Row("x", "", "", None, (row.runs[0], row.runs[0]))
+    equal = study_scores.StudyRow("x", "", "", None, (row.runs[0], row.runs[0]))
     same = scored.row(equal, "full")[GROUP, "accuracy"]
     assert both.high - both.low > same.high - same.low
     assert same.spread == 0
@@ -134,14 +134,14 @@ def test_of_seeds_alone_the_interval_is_students():
 
 def test_differences_are_paired(found):
     scored, named = Scored(found, "strict"), rows(found)
-    twin = study_scores.Row("twin", "", "", None, ("avem2-0", "avem2-1"))
+    twin = study_scores.StudyRow("twin", "", "", None, ("avem2-0", "avem2-1"))
     for score in scored.difference(named["AVEm-DPO"], twin).values():
         assert (score.value, score.low, score.high) == (0, 0, 0)
     ahead = scored.difference(named["AVEm-DPO"], named["base"])[GROUP, "accuracy"]
     means = [scored.row(named[name], "full")[GROUP, "accuracy"].value for name in ("AVEm-DPO", "base")]
     assert ahead.value == pytest.approx(means[0] - means[1])
     assert ahead.low < 0 < ahead.high == 100  # of two seeds little is known
-    one = study_scores.Row("one", "", "", None, named["AVEm-DPO"].runs[:1])
+    one = study_scores.StudyRow("one", "", "", None, named["AVEm-DPO"].runs[:1])
     assert scored.difference(one, named["base"])[GROUP, "accuracy"].low > 0
     back = scored.difference(named["base"], named["AVEm-DPO"])[GROUP, "accuracy"]
     assert (back.value, back.low, back.high) == pytest.approx((-ahead.value, -ahead.high, -ahead.low), abs=1e-9)

@@ -10,17 +10,12 @@ from hypothesis import strategies as st
 
 from emorealm_tasks import media
 from emorealm_tasks.media import MediaError, probe, read_audio, read_frames, separate_wav
+from media_files import cut
 
 
 @pytest.fixture(scope="module")
 def clip(make_clip, tmp_path_factory) -> Path:
     return make_clip(tmp_path_factory.mktemp("media") / "clip.mp4", seconds=3, fps=12, size=96)
-
-
-def cut(source: Path, target: Path, share: float) -> Path:
-    data = source.read_bytes()
-    target.write_bytes(data[: int(len(data) * share)])
-    return target
 
 
 def dominant_frequency(wave: np.ndarray, rate: int) -> float:

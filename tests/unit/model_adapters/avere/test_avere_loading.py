@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from loguru import logger
 
 from avere_requests import chat_requests, inputs_of
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, loading
@@ -56,14 +55,11 @@ def test_in_half_precision_a_small_update_is_not_rounded_away(tiny_avere, docs, 
     assert not torch.equal(found, before)
 
 
-def test_the_embedded_model_says_so_and_answers_mini_tasks_only(tiny_avere, docs, monkeypatch, capsys):
+def test_the_embedded_model_says_so_and_answers_mini_tasks_only(tiny_avere, docs, monkeypatch, capsys, log):
     monkeypatch.setattr(loading, "NANO", tiny_avere)
     monkeypatch.delenv("EMOREALM_AVERE", raising=False)
-    said = []
-    sink = logger.add(said.append)
     model = AvereChat()
-    logger.remove(sink)
-    assert [line for line in said if "embedded avere-nano" in line]
+    assert [line for line in log if "embedded avere-nano" in line]
     assert len(model.generate_until(chat_requests(model, docs[:2], task="emorealm_blind_mini_x"))) == 2
     with pytest.raises(SystemExit) as caught:
         model.generate_until(chat_requests(model, docs[:2], task="emorealm_modality_agreement"))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import av
 import pytest
-from loguru import logger
 
 from chat_requests import ask
 from gemini_stand_in import GeminiStandIn, error, reply
@@ -152,28 +151,22 @@ def test_a_lasting_fault_is_counted_and_beyond_the_budget_the_run_stops(serve, c
 @pytest.mark.parametrize(
     "refusal", [(400, {}, error(400, f"API key not valid {KEY}", "API_KEY_INVALID")), (404, {}, error(404, "no model"))]
 )
-def test_a_wrong_key_or_model_stops_the_run_at_once_and_the_key_is_shown_nowhere(serve, refusal, capsys):
+def test_a_wrong_key_or_model_stops_the_run_at_once_and_the_key_is_shown_nowhere(serve, refusal, capsys, log):
     server, model = serve(lambda *_: refusal, concurrency=2)
-    lines = []
-    handler = logger.add(lines.append)
     with pytest.raises(SystemExit) as caught:
         ask(model, [("a", None, None)] * 50)
-    logger.remove(handler)
     printed = capsys.readouterr()
     assert caught.value.code == 2
     assert len(server.asked) < 20
     assert "check key and model" in printed.err
-    assert KEY not in printed.out + printed.err + "".join(lines)
+    assert KEY not in printed.out + printed.err + "".join(log)
 
 
-def test_tokens_and_dollars_are_shown(serve):
+def test_tokens_and_dollars_are_shown(serve, log):
     _, model = serve(lambda *_: (200, {}, reply("A", thought=45)), price="0.5;4;1")
-    lines = []
-    handler = logger.add(lines.append)
     ask(model, [(str(number), None, None) for number in range(10)])
-    logger.remove(handler)
     assert model.cost.dollars == pytest.approx((2000 * 0.5 + 1000 * 1 + 500 * 4) / 1e6)
-    assert "3,000 tokens in (sound: 1,000), 500 out (thinking: 450), $0.0040" in "".join(lines)
+    assert "3,000 tokens in (sound: 1,000), 500 out (thinking: 450), $0.0040" in "".join(log)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 import soundfile
-from loguru import logger
 from PIL import Image
 
 from chat_requests import ask
@@ -192,33 +191,27 @@ def test_beyond_the_error_budget_the_run_stops(serve, capsys):
     assert "max_errors=0.01" in capsys.readouterr().err
 
 
-def test_a_wrong_key_stops_the_run_at_once_and_is_shown_nowhere(serve, capsys):
+def test_a_wrong_key_stops_the_run_at_once_and_is_shown_nowhere(serve, capsys, log):
     server, model = serve(lambda *_: (401, {}, error(f"Incorrect API key provided: {KEY}")), concurrency=2)
-    lines = []
-    handler = logger.add(lines.append)
     with pytest.raises(SystemExit) as caught:
         ask(model, [("a", None, None)] * 50)
-    logger.remove(handler)
     printed = capsys.readouterr()
     assert caught.value.code == 2
     assert len(server.asked) < 20
     assert "check key, address and model" in printed.err
-    assert KEY not in printed.out + printed.err + "".join(lines) + json.dumps(vars(model), default=str)
+    assert KEY not in printed.out + printed.err + "".join(log) + json.dumps(vars(model), default=str)
 
 
-def test_tokens_and_dollars_are_shown(serve):
+def test_tokens_and_dollars_are_shown(serve, log):
     reply = chat("A")
     reply["usage"] |= {
         "prompt_tokens_details": {"audio_tokens": 100},
         "completion_tokens_details": {"reasoning_tokens": 50},
     }
     _, model = serve(lambda *_: (200, {}, reply), price="2;10;40")
-    lines = []
-    handler = logger.add(lines.append)
     ask(model, [(str(number), None, None) for number in range(10)])
-    logger.remove(handler)
     assert model.cost.dollars == pytest.approx((4000 * 2 + 1000 * 40 + 600 * 10) / 1e6)
-    assert "10 answers, 5,000 tokens in (sound: 1,000), 600 out (thinking: 500), $0.0540" in "".join(lines)
+    assert "10 answers, 5,000 tokens in (sound: 1,000), 600 out (thinking: 500), $0.0540" in "".join(log)
 
 
 def test_what_was_sent_is_said_in_the_side_file(serve, clips, tmp_path, monkeypatch):

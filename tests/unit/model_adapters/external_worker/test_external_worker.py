@@ -156,6 +156,13 @@ def test_a_slow_start_is_waited_for_and_a_too_slow_one_is_not(start, capsys):
     assert "did not load its model within 0.5 s" in capsys.readouterr().err
 
 
+def only_line(capsys, ended):
+    """What a command that ended with status 2 says: one line."""
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert ended.value.code == 2
+    return line
+
+
 @pytest.mark.parametrize(
     ("boot", "words"),
     [
@@ -168,10 +175,7 @@ def test_a_slow_start_is_waited_for_and_a_too_slow_one_is_not(start, capsys):
 def test_a_bad_greeting_ends_the_run_in_one_line(start, capsys, boot, words):
     with pytest.raises(SystemExit) as ended:
         start(f"boot={boot}")
-    said = capsys.readouterr().err.strip().splitlines()
-    assert ended.value.code == 2
-    assert len(said) == 1
-    assert words in said[0]
+    assert words in only_line(capsys, ended)
 
 
 def test_the_worker_is_told_to_end_and_its_log_goes(start, marks):
@@ -320,10 +324,7 @@ def test_settings_are_not_changed_and_stop_strings_cut(start):
 def test_bad_arguments_end_in_one_line_before_anything_starts(capsys, arguments, words):
     with pytest.raises(SystemExit) as ended:
         ExternalWorker(**arguments)
-    said = capsys.readouterr().err.strip().splitlines()
-    assert ended.value.code == 2
-    assert len(said) == 1
-    assert words in said[0]
+    assert words in only_line(capsys, ended)
 
 
 def test_what_workers_cannot_do_is_said(start, capsys):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from loguru import logger
 from safetensors.torch import load_file, save_file
 
 from avem_train.backbones import loading
@@ -99,14 +98,11 @@ def test_a_reply_has_the_probability_that_the_harness_gives_it(harness, training
     torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-5)
 
 
-def test_what_the_folder_says_is_followed_and_said_once_and_arguments_win(trained, tiny_omni):
-    said = []
-    sink = logger.add(said.append)
+def test_what_the_folder_says_is_followed_and_said_once_and_arguments_win(trained, tiny_omni, log):
     as_trained = Qwen25OmniAV(pretrained=str(trained), device="cpu")
-    logger.remove(sink)
     sampling = as_trained.reader.sampling
     assert (as_trained.interleave, sampling.fps, sampling.most, sampling.least) == (False, 2.0, 16, 4)
-    (line,) = [line for line in said if "as it was trained" in line]
+    (line,) = [line for line in log if "as it was trained" in line]
     assert "interleave=False, fps=2.0, frames=16, least=4" in line
     asked = Qwen25OmniAV(pretrained=str(trained), device="cpu", interleave=True, frames=64)
     assert (asked.interleave, asked.reader.sampling.most) == (True, 64)

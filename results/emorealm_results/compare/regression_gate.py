@@ -45,18 +45,26 @@ class Rule:
 
 @dataclass(frozen=True)
 class Decision:
-    """One score of one task (or group) against its baseline, in percent or a judge's points."""
+    """One score of one task (or group) against its baseline."""
 
     task: str
+    """Name of the task or group."""
     score: str
+    """Name of the score."""
     baseline: float
+    """Its value in the baseline, in percent or a judge's points, as all numbers here but p."""
     value: float
+    """Its value in the run."""
     fell: float
     """Above 0 is worse."""
     low: float
+    """Lower end of the interval of `fell`, paired over clips."""
     high: float
+    """Upper end of the interval of `fell`, paired over clips."""
     tolerance: float
+    """The loss that is allowed, 0 or more."""
     flips: str
+    """How many answers turned, as the end of a sentence; "" where they are not counted."""
     outcome: str
     """One of REGRESSED, UNDECIDED, PASSED, REPORTED."""
     p: float | None = None
@@ -83,18 +91,18 @@ class Decision:
 
 
 def decide(report: Mapping[str, Any], run_pairs: Sequence[pairs.Pair], rule: Rule) -> list[Decision]:
-    """A verdict for each score of :func:`emorealm_results.compare.report.compare_pairs`, made of the tasks ``found``.
+    """A decision for each score of :func:`emorealm_results.compare.report.compare_pairs`, made of the tasks ``found``.
 
     A judged score that was defined in the baseline and no longer is counts as regressed.
     """
-    verdicts = []
+    decisions = []
     for pair in run_pairs:
         task = report["tasks"][pair.name]
         scores = _scores(pair.part, task["scores"], rule, permutation_tests.primary(pair))
-        verdicts += _verdicts(pair.name, task["scores"], scores, rule, _flips(pair.name, task, report["changes"]))
+        decisions += _decisions(pair.name, task["scores"], scores, rule, _flips(pair.name, task, report["changes"]))
     for name, group in report["groups"].items():
-        verdicts += _verdicts(name, group, _scores(name.split()[-1], group, rule, ()), rule, "")
-    return verdicts if rule.exact else _tested(verdicts, run_pairs, report["reading"], rule)
+        decisions += _decisions(name, group, _scores(name.split()[-1], group, rule, ()), rule, "")
+    return decisions if rule.exact else _tested(decisions, run_pairs, report["reading"], rule)
 
 
 def _scores(part: str, scores: Mapping[str, Any], rule: Rule, primary: Sequence[str]) -> tuple[str, ...]:
@@ -104,21 +112,21 @@ def _scores(part: str, scores: Mapping[str, Any], rule: Rule, primary: Sequence[
     return tuple(name for name in scores if part == FULL and name not in _NOT_JUDGED)
 
 
-def _tested(verdicts: Sequence[Decision], run_pairs: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Decision]:
-    """The verdicts with the outcomes of the tests, made as one family over all that is judged."""
+def _tested(decisions: Sequence[Decision], run_pairs: Sequence[pairs.Pair], reading: str, rule: Rule) -> list[Decision]:
+    """The decisions with the outcomes of the tests, made as one family over all that is judged."""
     tests = {(test.task, test.score): test for pair in run_pairs for test in permutation_tests.losses(pair, reading)}
-    places = [i for i, one in enumerate(verdicts) if one.outcome == PASSED and (one.task, one.score) in tests]
+    places = [i for i, one in enumerate(decisions) if one.outcome == PASSED and (one.task, one.score) in tests]
     chances, froms = [], []
-    for one, test in ((verdicts[i], tests[verdicts[i].task, verdicts[i].score]) for i in places):
+    for one, test in ((decisions[i], tests[decisions[i].task, decisions[i].score]) for i in places):
         from scipy.stats import norm  # half a second to import
 
         error = (one.high - one.low) / (2 * float(norm.ppf((1 + intervals.LEVEL) / 2)))
         beyond = permutation_tests.p_beyond(one.fell, error, one.tolerance) if one.tolerance else 0.0
         chances.append(max(test.p, beyond))
         froms.append(permutation_tests.found_from(error, test.unit, len(places), rule.error_rate, rule.power))
-    done = list(verdicts)
+    done = list(decisions)
     for i, p, found_from in zip(places, permutation_tests.holm(chances), froms, strict=True):
-        one = replace(verdicts[i], p=p, found_from=found_from)
+        one = replace(decisions[i], p=p, found_from=found_from)
         if p <= rule.error_rate:
             one = replace(one, outcome=REGRESSED)
         elif one.tolerance and one.high > one.tolerance and found_from > one.tolerance:
@@ -134,10 +142,10 @@ def _flips(name: str, task: Mapping[str, Any], changes: Sequence[Mapping[str, An
     return f"; {task['mcnemar']['only_first']} right answers lost, {task['mcnemar']['only_second']} gained"
 
 
-def _verdicts(
+def _decisions(
     task: str, scores: Mapping[str, Any], judged_scores: Sequence[str], rule: Rule, flips: str
 ) -> list[Decision]:
-    """The scores' verdicts by tolerance alone, those to be tested as PASSED."""
+    """The scores' decisions by tolerance alone, those to be tested as PASSED."""
     decisions = []
     for score, numbers in scores.items():
         if numbers["first"] is None:
@@ -191,29 +199,29 @@ def names(run: saved.Saved) -> set[str]:
     return question_tasks | set(run.replies.records) | set(run.descriptions.records)
 
 
-def render(verdicts: Sequence[Decision], report: Mapping[str, Any], rule: Rule) -> str:
-    """The verdicts as Markdown: the outcome first, then what is judged, the changed answers, and what is reported."""
-    judged_verdicts = sorted(
-        (verdict for verdict in verdicts if verdict.outcome != REPORTED),
+def render(decisions: Sequence[Decision], report: Mapping[str, Any], rule: Rule) -> str:
+    """The decisions as Markdown: the outcome first, then what is judged, the changed answers, and what is reported."""
+    judged = sorted(
+        (decision for decision in decisions if decision.outcome != REPORTED),
         key=lambda one: list(_MARKS).index(one.outcome),
     )
-    of = {outcome: [verdict for verdict in judged_verdicts if verdict.outcome == outcome] for outcome in _MARKS}
+    of = {outcome: [decision for decision in judged if decision.outcome == outcome] for outcome in _MARKS}
     outcome = "No regression"
     if of[REGRESSED]:
-        outcome = f"{len(of[REGRESSED])} of {len(judged_verdicts)} scores regressed"
+        outcome = f"{len(of[REGRESSED])} of {len(judged)} scores regressed"
     elif of[UNDECIDED]:
-        outcome = f"Cannot be said: {len(of[UNDECIDED])} of {len(judged_verdicts)} scores could have fallen unseen"
+        outcome = f"Cannot be said: {len(of[UNDECIDED])} of {len(judged)} scores could have fallen unseen"
     head = f"# {outcome}\n\nBaseline {report['first']}, run {report['second']}, {report['reading']} reading."
-    lines = [f"- {verdict.message}" for verdict in (*of[REGRESSED], *of[UNDECIDED])]
+    lines = [f"- {decision.message}" for decision in (*of[REGRESSED], *of[UNDECIDED])]
     columns = ["task", "score", "baseline", "run", "worse by [95%]"]
     rows = [["", *columns, "tolerance", "p", "found from"]]
-    for verdict in judged_verdicts:
-        digits = _digits(verdict, report)
-        p = "–" if verdict.p is None else f"{verdict.p:.3g}"
-        found_from = "–" if verdict.found_from is None else f"{verdict.found_from:.{digits}f}"
-        cells = [*_cells(verdict, report, digits), f"{verdict.tolerance:g}", p, found_from]
-        rows.append([_MARKS[verdict.outcome], *cells])
-    reported_cells = [_cells(one, report, _digits(one, report)) for one in verdicts if one.outcome == REPORTED]
+    for decision in judged:
+        digits = _digits(decision, report)
+        p = "–" if decision.p is None else f"{decision.p:.3g}"
+        found_from = "–" if decision.found_from is None else f"{decision.found_from:.{digits}f}"
+        cells = [*_cells(decision, report, digits), f"{decision.tolerance:g}", p, found_from]
+        rows.append([_MARKS[decision.outcome], *cells])
+    reported_cells = [_cells(one, report, _digits(one, report)) for one in decisions if one.outcome == REPORTED]
     blocks = [head, *asked_lines(report), *(["\n".join(lines)] if lines else []), table(rows), _about(rule)]
     blocks += changed(report["changes"], _MOST_LISTED)
     blocks += ["Reported, not judged:", table([columns, *reported_cells])] if reported_cells else []
@@ -231,14 +239,14 @@ def _about(rule: Rule) -> str:
     )
 
 
-def _digits(verdict: Decision, report: Mapping[str, Any]) -> int:
-    task = report["tasks"].get(verdict.task)
+def _digits(decision: Decision, report: Mapping[str, Any]) -> int:
+    task = report["tasks"].get(decision.task)
     return 2 if task and task["judge"] else 1
 
 
-def _cells(verdict: Decision, report: Mapping[str, Any], digits: int) -> list[str]:
-    task = report["tasks"].get(verdict.task)
-    name = score_name(task["kind"], verdict.score) if task else GROUP_COLUMNS[verdict.score]
-    numbers = [f"{value:.{digits}f}" for value in (verdict.baseline, verdict.value)]
-    fell, low, high = (f"{value:+.{digits}f}" for value in (verdict.fell, verdict.low, verdict.high))
-    return [verdict.task, name, *numbers, f"{fell} [{low}, {high}]"]
+def _cells(decision: Decision, report: Mapping[str, Any], digits: int) -> list[str]:
+    task = report["tasks"].get(decision.task)
+    name = score_name(task["kind"], decision.score) if task else GROUP_COLUMNS[decision.score]
+    numbers = [f"{value:.{digits}f}" for value in (decision.baseline, decision.value)]
+    fell, low, high = (f"{value:+.{digits}f}" for value in (decision.fell, decision.low, decision.high))
+    return [decision.task, name, *numbers, f"{fell} [{low}, {high}]"]

@@ -85,7 +85,7 @@ class ChatAV(lmms):
         clip = ClipFiles(question.clip.video if self.sees else None, question.clip.audio if self.hears else None)
         return ChatRequest(question, clip, generation_settings(settings), settings.get("until"), task)
 
-    def loglikelihood(self, requests: list[Instance]) -> NoReturn:
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
         """Not offered: these models answer in words."""
         stop(f"{self.name}: task {requests[0].task_name} asks for likelihoods; {self.name} answers in words only")
 

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -16,12 +17,13 @@ from emorealm_tasks import plugin, versions
 from emorealm_tasks.benchmarks import availability, emorealm, preflight, registry, suite
 from emorealm_tasks.errors import stop
 from emorealm_tasks.settings import Settings, load
-from emorealm_tasks.untrusted import brief
+from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.avere import folders
 from model_adapters.base import dry_run
 
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
 
+_CONVERTED = ("config.json", "*.safetensors", "tokenizer_config.json", "processor_config.json")
 _SECONDS = 5  # to wait for a server
 _MOST_LISTED = 20  # clips that decode in part
 
@@ -45,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     names = arguments.tasks.split(",") if arguments.tasks else _set_up(settings)
     fine = [_data(benchmark, tasks, settings) for benchmark, tasks in _tasks(names).items()]
     fine.append(_model(arguments.model, arguments.model_args) if arguments.model else _weights())
+    if settings.emotion_llama:
+        fine.append(_emotion_llama(settings.emotion_llama.expanduser()))
     _extras()
     for name, use in CREDENTIALS.items():
         _line("credential", f"{name} is {'set' if os.environ.get(name) else 'not set'} ({use})")
@@ -152,6 +156,30 @@ def _unreachable(server: str) -> str:
     except (OSError, ValueError) as error:
         return brief(getattr(error, "strerror", None) or error)
     return ""
+
+
+def _emotion_llama(folder: Path) -> bool:
+    """Whether a folder is what Emotion-LLaMA's converter writes, or adapters that training left."""
+    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        trained = (folder / "adapter_model.safetensors").is_file()
+        state = "adapters" if trained else "no adapter_model.safetensors beside adapter_config.json; train again"
+        _line("weights", f"Emotion-LLaMA: {state} in {folder}")
+        return trained
+    try:
+        config = typed(parse_json(read_bytes(folder / "config.json")), dict)
+    except Unreadable:
+        config = {}
+    lacking = [name for name in _CONVERTED if not any(folder.glob(name))]
+    if config.get("model_type") != "emotion_llama" or lacking:
+        remedy = f"write them: python -m model_adapters.emotion_llama.convert --checkpoint FILE.pth ... --out {folder}"
+        missing = f" ({', '.join(lacking)} not there)" if lacking else ""
+        _line("weights", f"Emotion-LLaMA: no converted weights in {folder}{missing}; {remedy}")
+        return False
+    deaf = config.get("version", 1) == 1 and not config.get("hubert_config")
+    note = "; without HuBERT it cannot hear with features=demo: convert with --hubert" if deaf else ""
+    kind = f"version {config.get('version', 1)}, placement {config.get('placement', 'released')}"
+    _line("weights", f"Emotion-LLaMA ({kind}): {folder}{note}")
+    return True
 
 
 def _extras() -> None:

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+import tiny_models
 from emorealm_results.commands import check
 from model_adapters.base.embedded import NANO
 
@@ -145,6 +146,21 @@ def test_a_key_is_never_printed(world, capsys, monkeypatch):
     captured = capsys.readouterr()
     assert "secret" not in captured.out + captured.err
     assert "sk-other" not in captured.out + captured.err
+
+
+def test_emotion_llamas_files_are_known(world, tmp_path_factory, capsys, monkeypatch):
+    folder = tiny_models.emotion_llama(tmp_path_factory.mktemp("emotion_llama"))
+    monkeypatch.setenv("EMOREALM_EMOTION_LLAMA", str(folder))
+    asked = ["--tasks", "emorealm_blind"]
+    assert check.main(asked) == 0
+    assert f"Emotion-LLaMA (version 1, placement released): {folder}\n" in capsys.readouterr().out
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"hubert_config": None}))
+    assert check.main(asked) == 0
+    assert "cannot hear with features=demo: convert with --hubert" in capsys.readouterr().out
+    (folder / "model.safetensors").unlink()
+    assert check.main(asked) == 2
+    assert f"no converted weights in {folder} (*.safetensors not there); write them" in capsys.readouterr().out
 
 
 def test_unknown_task(world, capsys):

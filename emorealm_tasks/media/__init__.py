@@ -16,18 +16,23 @@ be decoded.
 from emorealm_tasks.media.altered import film_alone, joined
 from emorealm_tasks.media.audio import AUDIO_RATE, as_wav, read_audio, separate_wav
 from emorealm_tasks.media.container import MediaError, copied_picture
+from emorealm_tasks.media.corrupted import PICTURES, SOUNDS, corrupted_picture, corrupted_sound
 from emorealm_tasks.media.facts import ClipInfo, Examination, examine, has_sound, probe
 from emorealm_tasks.media.tally import Report, report
 from emorealm_tasks.media.video import frame_indices, read_frames
 
 __all__ = [
     "AUDIO_RATE",
+    "PICTURES",
+    "SOUNDS",
     "ClipInfo",
     "Examination",
     "MediaError",
     "Report",
     "as_wav",
     "copied_picture",
+    "corrupted_picture",
+    "corrupted_sound",
     "examine",
     "film_alone",
     "frame_indices",

@@ -1,11 +1,11 @@
 """The analyses by name."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from emorealm_results.analyses import adversarial, modalities, options, plots, swap
+from emorealm_results.analyses import adversarial, attention, modalities, options, plots, swap
 from emorealm_results.analyses.estimates import Estimate
-from emorealm_results.analyses.scoring import Conditions, Scored
+from emorealm_results.analyses.scoring import SCORES, Adapter, Conditions, Measure, likelihoods
 from emorealm_tasks.benchmarks.rows import Row
 
 
@@ -13,40 +13,58 @@ class Analysis(NamedTuple):
     """One analysis."""
 
     does: str
-    conditions: Callable[[Sequence[Row], int], Conditions]
-    """All questions, and a seed -> the conditions of each. May raise ValueError."""
-    report: Callable[[Sequence[Scored]], list[Estimate]]
+    prepare: Callable[[Sequence[Row], int], Callable[[Adapter], Measure]]
+    """All questions, and a seed -> what measures a model. May raise ValueError."""
+    report: Callable[[Sequence[Any]], list[Estimate]]
+    """What was measured -> the numbers."""
     draw: plots.Draw
-    curves: Callable[[Sequence[Scored]], list[adversarial.Curve]] = lambda scored: []
+    curves: Callable[[Sequence[Any]], list[adversarial.Curve]] = lambda scored: []
     one_modality: bool = False
     """Whether only questions about one modality are asked."""
+    holds: Mapping[str, Any] = SCORES
+    """The pattern of what is measured."""
+
+
+def _by_likelihood(
+    conditions: Callable[[Sequence[Row], int], Conditions],
+) -> Callable[[Sequence[Row], int], Callable[[Adapter], Measure]]:
+    """Scores under the conditions that an analysis makes of all questions and a seed."""
+    return lambda rows, seed: likelihoods(conditions(rows, seed))
 
 
 KINDS = {
     "swap": Analysis(
         "picture and sound exchanged for those of a clip with another answer, each by itself",
-        swap.conditions,
+        _by_likelihood(swap.conditions),
         swap.report,
         plots.dots("effect_sound", "effect_picture", "interaction", "shortcut_index"),
     ),
     "modalities": Analysis(
         "with both, sound only, picture only, text only",
-        modalities.conditions,
+        _by_likelihood(modalities.conditions),
         modalities.report,
         plots.dots("accuracy", "lost"),
     ),
     "options": Analysis(
         "the options in every order, and the question in other words",
-        options.conditions,
+        _by_likelihood(options.conditions),
         options.report,
         plots.dots("accuracy", "accuracy_corrected", "consistency", "position_bias"),
     ),
     "adversarial": Analysis(
         "the modality that is not asked about exchanged, replaced by noise or nothing, made louder or quieter, damaged",
-        adversarial.conditions,
+        _by_likelihood(adversarial.conditions),
         adversarial.report,
         plots.densities,
         adversarial.curves,
         one_modality=True,
+    ),
+    "attention": Analysis(
+        "how much of the attention goes to the sound and to the picture where the answer begins, by layer and head",
+        attention.prepare,
+        attention.report,
+        plots.attention,
+        one_modality=True,
+        holds=attention.HOLDS,
     ),
 }

@@ -75,6 +75,27 @@ def densities(rows: Rows, curves: Rows) -> "Figure":
     return figure
 
 
+def attention(rows: Rows, curves: Rows) -> "Figure":
+    """As in Figure 5, the share of the asked modality in the attention to media; then layer by layer for each."""
+    asked = [{**row, "place": f"about the {row['group']}"} for row in rows if row["level"] == "asked"]
+    overall = [row for row in asked if row["metric"] == "asked_share"]
+    groups = list(dict.fromkeys(row["group"] for row in overall))
+    figure = _figure(4 + 3.6 * len(groups), 3.6)
+    first, *others = figure.subplots(1, 1 + len(groups), squeeze=False)[0]
+    _points(first, overall, list(dict.fromkeys(row["place"] for row in overall)), ("model",))
+    first.set(title="attention to the asked modality (%)", xlim=(0, 100))
+    for axis, group in zip(others, groups, strict=True):
+        for model in dict.fromkeys(row["model"] for row in rows):
+            layers = [row for row in rows if (row["level"], row["group"], row["model"]) == ("layer", group, model)]
+            low, high = ([row["value"] if row[end] is None else row[end] for row in layers] for end in ("low", "high"))
+            (line,) = axis.plot(range(len(layers)), [row["value"] for row in layers], "o-", ms=3, label=model)
+            axis.fill_between(range(len(layers)), low, high, color=line.get_color(), alpha=0.15)
+        axis.set(title=f"questions about the {group}", xlabel="layer", ylabel=f"{group}, % of media", ylim=(0, 100))
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend(frameon=False, fontsize=7)
+    return figure
+
+
 def _points(axis: "Axes", rows: Rows, places: Sequence[str], keys: Sequence[str]) -> None:
     """Values with their intervals on lines named `places`, from the top; a colour for each value of `keys`."""
     series = list(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))

@@ -15,9 +15,9 @@ from emorealm_tasks import files
 COLUMNS: Table = {
     "analysis": Column("text", "which analysis"),
     "model": Column("text", "the model's arguments"),
-    "level": Column("text", "all, task, emotion or subtask"),
-    "group": Column("text", "the questions' task, emotion or sub-task"),
-    "condition": Column("text", "what was given, empty where the number compares several"),
+    "level": Column("text", "all, task, emotion, subtask; asked (the modality), and of that layer and head"),
+    "group": Column("text", "the questions' task, emotion, sub-task or modality"),
+    "condition": Column("text", "what was given, or which layer or head; empty for several"),
     "metric": Column("text", "name of the number"),
     "value": Column("number", "the number: percent, points, nats, or an index from 0 to 1"),
     "low": Column("number", "lower end of its 95% interval over clips"),
@@ -89,7 +89,7 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
     for model in dict.fromkeys(row["model"] for row in rows):
         lines = [["questions about", "n", "given", "number", "value", "p"]]
         for row in rows:
-            if row["model"] == model:
+            if row["model"] == model and row["level"] != "head":  # hundreds: in the other files
                 p = "" if row["p"] is None else f"{row['p']:.3g}"
                 cells = [row["group"], str(row["questions"]), row["condition"], row["metric"], interval(row, 2), p]
                 lines.append(cells)

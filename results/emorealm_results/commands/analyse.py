@@ -1,4 +1,4 @@
-"""`emorealm analyse`: why a model answers as it does, by the likelihood of each option under other inputs."""
+"""`emorealm analyse`: why a model answers as it does: its answers under other inputs, and its attention."""
 
 import argparse
 from collections.abc import Sequence
@@ -118,14 +118,14 @@ def _analyse(
     kind, out = KINDS[arguments.kind], arguments.out
     _same_as_before(out, about)
     try:
-        conditions = kind.conditions(rows, arguments.seed)
+        measure = kind.prepare(rows, arguments.seed)
     except ValueError as error:
         stop(f"--tasks {arguments.tasks}: {error}; name more tasks")
     found, curves, failed = {}, {}, 0
     for number, name in enumerate(about["model_args"], 1):
         path = out / f"scores_{number}.jsonl"
-        scoring.complete(arguments.model, name, arguments.batch_size, asked, conditions, path)
-        scored = list(scoring.read(path))
+        scoring.complete(arguments.model, name, arguments.batch_size, asked, measure, path)
+        scored = list(scoring.read(path, kind.holds))
         whole = [one for one in scored if not one["error"]]
         failed += len(scored) - len(whole)
         if not whole:

@@ -1,6 +1,7 @@
 """`emorealm analyse adversarial` on scorers with planted effects, against values worked out by hand."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,7 @@ def test_a_model_that_only_sees_shifts_where_the_picture_is_altered_alone(clips,
         return [[-float(media.read_frames(row["video"], 2)[0].mean()) / 64, -1.0] for row in asked]
 
     asked, path = rows(clips), tmp_path / "scores.jsonl"
-    scoring.run(asked, adversarial.conditions(asked, 3), seeing, path, "toy")
+    scoring.run(asked, partial(scoring.scored, conditions=adversarial.conditions(asked, 3), score=seeing), path, "toy")
     scored = list(scoring.read(path))
     assert not any(one["error"] for one in scored)
     found = adversarial.report(scored)

@@ -28,6 +28,7 @@ EXCHANGES = ("other", "conflicting")
 """The modality of any other clip, and of a clip of another emotion."""
 WAYS = {"sound": (*EXCHANGES, *media.SOUNDS), "picture": (*EXCHANGES, *media.PICTURES)}
 """How a modality is altered; the conditions are named `sound_noise` and so on."""
+CHANGE = "shift_absolute_change"
 METRICS = ("loglikelihood", "shift", "shift_absolute", "changed")
 _POINTS = 200
 _TAIL = 3.5  # bandwidths beyond the outermost values: what lies further weighs nothing
@@ -110,6 +111,26 @@ def report(scored: Sequence[Scored]) -> list[Estimate]:
         for condition in _conditions(group.questions):
             part = [one for one in group.questions if condition in one["conditions"]]
             found += _of(Group(group.level, group.name, part), condition)
+    return found
+
+
+def change(before: Sequence[Scored], after: Sequence[Scored]) -> list[Estimate]:
+    """How much larger the mean absolute shift is after training (nats; below 0: the model has become steadier).
+
+    The same questions of both models are compared, in pairs.
+    """
+    earlier = {one["id"]: one for one in before}
+    paired = [one for one in after if one["id"] in earlier]
+    found = []
+    for group in estimates.groups(paired, ("task",)):
+        for condition in _conditions(group.questions):
+            part = [one for one in group.questions if condition in one["conditions"]]
+            sizes = [
+                np.abs(gold(models, condition) - gold(models, OWN))
+                for models in ([earlier[one["id"]] for one in part], part)
+            ]
+            ((value, bounds),) = estimates.bootstrapped(part, (sizes[1] - sizes[0])[:, None])
+            found.append(Group(group.level, group.name, part).estimate(CHANGE, value, bounds, condition))
     return found
 
 

@@ -22,6 +22,7 @@ HOLDS = {"attention": [[[float]]]}
 """A line's share of picture and sound in the attention: layers x heads x 2, each 0 to 1; [] where it failed."""
 METRICS = ("asked_share", "sound_share", "media_share")
 """In percent: of the attention to media, that to the modality asked about, and to the sound; of all, that to media."""
+CHANGE = "asked_share_change"
 ABOUT = {"audio": "sound", "video": "picture"}
 _DIGITS = 8
 _LEAST = 1e-30  # stands for no attention to media at all
@@ -67,6 +68,28 @@ def report(attended: Sequence[Any]) -> list[Estimate]:
             by_head = shares.reshape(len(shares), -1, 2)
             found += _estimates(group._replace(level="head"), by_head, names, METRICS[:1])
     return found
+
+
+def change(before: Sequence[Any], after: Sequence[Any]) -> list[Estimate]:
+    """How many points more of the attention to media go to the asked modality after training, question by question."""
+    earlier = {one["id"]: one for one in before}
+    paired = [one for one in after if one["id"] in earlier]
+    found = []
+    for group in _groups(paired):
+        questions: Sequence[Any] = group.questions
+        pairs = [(earlier[one["id"]], one) for one in questions]
+        shares = np.array([[np.mean(one["attention"], (0, 1)) for one in pair] for pair in pairs])
+        asked = [int(estimates.asked_modality(one["task"]) == "audio") for one in questions]
+        columns = np.concatenate([shares[np.arange(len(asked)), :, asked], shares.sum(-1)], axis=1)
+        ((value, bounds),) = estimates.bootstrapped(questions, columns, _points_more)
+        found.append(group.estimate(CHANGE, value, bounds))
+    return found
+
+
+def _points_more(means: Array) -> Array:
+    """(resamples, asked before, asked after, media before, media after) -> (resamples, 1)."""
+    share: Array = 100 * means[:, :2] / np.maximum(means[:, 2:], _LEAST)
+    return share[:, 1:] - share[:, :1]
 
 
 def _groups(attended: Sequence[Any]) -> Iterator[Group]:

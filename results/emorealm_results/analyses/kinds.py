@@ -19,6 +19,8 @@ class Analysis(NamedTuple):
     """What was measured -> the numbers."""
     draw: plots.Draw
     curves: Callable[[Sequence[Any]], list[adversarial.Curve]] = lambda scored: []
+    change: Callable[[Sequence[Any], Sequence[Any]], list[Estimate]] = lambda before, after: []
+    """What was measured of the first model and of another -> how they differ."""
     one_modality: bool = False
     """Whether only questions about one modality are asked."""
     holds: Mapping[str, Any] = SCORES
@@ -57,6 +59,7 @@ KINDS = {
         adversarial.report,
         plots.densities,
         adversarial.curves,
+        adversarial.change,
         one_modality=True,
     ),
     "attention": Analysis(
@@ -64,6 +67,7 @@ KINDS = {
         attention.prepare,
         attention.report,
         plots.attention,
+        change=attention.change,
         one_modality=True,
         holds=attention.HOLDS,
     ),

@@ -27,7 +27,10 @@ COLUMNS: Table = {
     "clips": Column("whole", "clips it stands on"),
 }
 """One row a number."""
-_UNITS = "Brackets: 95% intervals over clips. Accuracies in percent, effects in nats, an index from 0 to 1."
+_UNITS = (
+    "Brackets: 95% intervals over clips. "
+    "Accuracies and shares in percent, effects and shifts in nats, an index from 0 to 1."
+)
 
 CURVES: Table = {
     "analysis": Column("text", "which analysis"),

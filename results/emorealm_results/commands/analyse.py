@@ -52,7 +52,8 @@ def _parser() -> Parser:
         epilog="; ".join(f"{name}: {kind.does}" for name, kind in KINDS.items()),
     )
     parser.add_argument("kind", choices=list(KINDS), help="which analysis")
-    parser.add_argument("--model", required=True, help="an adapter of lmms-eval that scores options, e.g. avere")
+    model = "an adapter of lmms-eval that scores options, e.g. avere; attention: or qwen2_5_omni_av, qwen3_omni_av"
+    parser.add_argument("--model", required=True, help=model)
     args = "its arguments as for lmms-eval; given twice (before and after training), both models stand side by side"
     parser.add_argument("--model_args", action="append", metavar="KEY=VALUE,...", help=args)
     parser.add_argument("--batch_size", default="16", help="as for lmms-eval (%(default)s)")
@@ -122,6 +123,7 @@ def _analyse(
     except ValueError as error:
         stop(f"--tasks {arguments.tasks}: {error}; name more tasks")
     found, curves, failed = {}, {}, 0
+    first: list[Any] = []
     for number, name in enumerate(about["model_args"], 1):
         path = out / f"scores_{number}.jsonl"
         scoring.complete(arguments.model, name, arguments.batch_size, asked, measure, path)
@@ -130,7 +132,8 @@ def _analyse(
         failed += len(scored) - len(whole)
         if not whole:
             stop(f"{path}: no question has scores ({scored[0]['error']}); mend that and delete the file")
-        found[name or arguments.model] = kind.report(whole)
+        found[name or arguments.model] = kind.report(whole) + (kind.change(first, whole) if first else [])
+        first = first or whole
         curves[name or arguments.model] = kind.curves(whole)
     return report.write(out, {**about, "failed": failed}, found, kind.draw, curves)
 

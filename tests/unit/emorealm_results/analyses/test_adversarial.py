@@ -42,6 +42,17 @@ def test_shifts_and_distances_by_hand():
     assert (estimate["questions"], estimate["clips"]) == (4, 3)
 
 
+def test_two_models_are_compared_question_by_question():
+    before = [one("a", -1.0, -2.0), one("b", -3.0, -3.0), one("c", -4.0, -6.0)]
+    after = [one("c", -4.0, -4.5), one("a", -1.0, 0.0), one("b", -3.0, -3.1), one("d", -1.0, -9.0)]
+    for number, name in enumerate("cab"):
+        after[number]["id"] = next(other["id"] for other in before if other["clip"] == name)
+    found = [e for e in adversarial.change(before, after) if e["group"] == "all"]
+    assert [(e["metric"], e["condition"], e["questions"]) for e in found] == [(adversarial.CHANGE, "sound_noise", 3)]
+    assert found[0]["value"] == pytest.approx((0 + 0.1 - 1.5) / 3)
+    assert (found[0]["low"], found[0]["high"]) == pytest.approx((-1.5, 0.1))
+
+
 def test_densities_are_scotts_and_sum_to_one():
     scored = [one("a", -1.0, -2.0), one("b", -2.0, -2.0), one("c", -4.0, -2.0)]
     (curve,) = adversarial.curves(scored)  # altered values are all alike: no density

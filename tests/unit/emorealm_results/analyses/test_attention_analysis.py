@@ -70,6 +70,14 @@ def test_shares_by_hand(tmp_path):
     assert (estimate["low"], estimate["high"]) == pytest.approx((25, 100 * 0.5 / 0.6))  # either clip alone
 
 
+def test_two_models_are_compared_question_by_question(tmp_path):
+    before = measured(tmp_path, Planted(), *PLANTED)
+    after = [{**one, "attention": [[[0.1, 0.3]] * 2] * 2} for one in before[::-1]]  # 3 of 4 to the sound
+    found = attention.change(before, after)
+    assert value_of(found, attention.CHANGE, "sound") == pytest.approx(75 - 100 * 1.2 / 2.2)
+    assert value_of(found, attention.CHANGE, "picture") == pytest.approx(25 - 100 * 1.0 / 1.6)
+
+
 def test_a_killed_run_goes_on_and_a_failed_question_says_why(tmp_path):
     measured(tmp_path, Planted(), "Hear 0?")
     model = Planted()

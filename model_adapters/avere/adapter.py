@@ -11,14 +11,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from loguru import logger
+from torch import Tensor
 from tqdm import tqdm
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import current_run, request_settings, response_cache
-from model_adapters.base import arguments, dry_run, lora_folders
+from emorealm_tasks.media import MediaError
+from model_adapters.base import arguments, attention, dry_run, lora_folders
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.media_notes import MediaNotes
@@ -130,6 +133,17 @@ class _Avere(lmms):
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
         """Not offered: AVERE answers single turns."""
         stop(f"avere: task {requests[0].task_name} is a dialogue of several rounds; avere answers single turns only")
+
+    def attention_shares(self, question: ClipQuestion) -> Tensor:
+        """Attention to picture and sound where the answer begins: (layers, heads, 2). Raises MediaError."""
+        ids = torch.tensor([self.processor.encode_prompt(self._prompt(question))], device=self.model.device)
+        features = self.encoder.encode(question.clip.media)
+        for medium in question.clip.media:
+            if medium not in features:
+                raise MediaError(self.encoder.failures[medium])
+        inputs = {f"{medium.kind}_features": features[medium][None] for medium in question.clip.media}
+        kinds = attention.kinds_of(ids[0], self.model.config.video_token_id, self.model.config.audio_token_id)
+        return attention.shares(self.model, kinds, input_ids=ids, **inputs)
 
     def _prompt(self, question: ClipQuestion) -> str:
         try:

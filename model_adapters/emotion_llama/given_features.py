@@ -10,6 +10,7 @@
 What a clip has no picture or no sound for is zeros, and so are MAE and VideoMAE of a clip in which no face is found.
 """
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -34,15 +35,15 @@ def find(name: str, owner: str) -> Features:
     """The features of that name. Stops at a name that is none, and where a folder that it needs is missing."""
     if name == DEMO:
         return _nothing
-    if name != FACES and not name.startswith(f"{FACES}:"):
-        return Files(Path(name).expanduser())
+    if kind(name) == "files":
+        return Files(_folder(name))
     towers = settings.load().face_towers
     if towers is None:
         stop(
             f"{owner}: features={FACES} needs the encoders of faces: set EMOREALM_FACE_TOWERS to the folder that "
             f"python -m {__package__}.convert_faces wrote, or use features={DEMO}"
         )
-    crops = face_crops.Found() if name == FACES else face_crops.Given(Path(name.partition(":")[2]).expanduser())
+    crops = face_crops.Found() if name == FACES else face_crops.Given(_folder(name))
     return Faces(crops, FaceTowers(towers, arguments.choose_device(None, owner)))
 
 
@@ -51,6 +52,26 @@ def kind(name: str) -> str:
     if name in (DEMO, FACES):
         return name
     return "crops" if name.startswith(f"{FACES}:") else "files"
+
+
+def stamp(name: str) -> str:
+    """A digest of the files that those features are made from: names, sizes, times of change. "" for `demo`.
+
+    An answer from a cache is another one's where it differs.
+    """
+    towers = None if kind(name) in (DEMO, "files") else settings.load().face_towers
+    folders = [towers, None if name in (DEMO, FACES) else _folder(name)]
+    digest = hashlib.sha256()
+    for folder in filter(None, folders):
+        for path in sorted(folder.rglob("*")):
+            state = path.stat()
+            line = f"{path.relative_to(folder)}|{state.st_size}|{state.st_mtime_ns}\n"
+            digest.update(line.encode(errors="surrogateescape"))
+    return "" if name == DEMO else digest.hexdigest()[:16]
+
+
+def _folder(name: str) -> Path:
+    return Path(name.removeprefix(f"{FACES}:")).expanduser()
 
 
 class Faces:

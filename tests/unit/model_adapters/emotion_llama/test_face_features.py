@@ -222,3 +222,14 @@ def test_the_kinds_in_records_name_no_folder():
     names = ("demo", "faces", "faces:/data/mine", "/data/mine")
     assert [given_features.kind(name) for name in names] == ["demo", "faces", "crops", "files"]
     assert given_features.find("demo", "emotion_llama")(ClipFiles("clip.mp4", None)) is None
+
+
+def test_a_file_that_is_replaced_gives_another_stamp(named, tmp_path):
+    folder = files(tmp_path)
+    names = ("demo", "faces", f"faces:{folder}", str(folder))
+    before = [given_features.stamp(name) for name in names]
+    assert before[0] == ""
+    assert len(set(before)) == len(names)
+    np.save(folder / "HL-UTT" / "clip.npy", np.zeros(WIDTH + 1))
+    after = [given_features.stamp(name) for name in names]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, True, False, False]

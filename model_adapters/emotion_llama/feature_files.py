@@ -6,7 +6,6 @@ the model computes that feature from the sound.
 """
 
 import io
-import os
 import re
 from pathlib import Path
 
@@ -23,9 +22,7 @@ _LARGEST = 1 << 28
 
 
 def folders(root: Path) -> dict[str, Path]:
-    """Encoder -> its folder. Stops where MAE's or VideoMAE's is missing, and where one encoder has two."""
-    if not os.path.isdir(root):
-        stop(f"{root}: no such folder; features=DIR names the folder with {_LAYOUT} (or demo, faces, faces:DIR)")
+    """Encoder -> its folder below `root`. Stops where MAE's or VideoMAE's is missing, and where one encoder has two."""
     found: dict[str, Path] = {}
     for encoder, pattern in _NAMES.items():
         fitting = [

@@ -11,6 +11,7 @@ What a clip has no picture or no sound for is zeros, and so are MAE and VideoMAE
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import torch
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop, warn_once
 from emorealm_tasks.media import MediaError
+from emorealm_tasks.untrusted import brief
 from model_adapters.base import arguments
 from model_adapters.base.media_refs import ClipFiles
 
@@ -36,6 +38,9 @@ def find(name: str, owner: str) -> Features:
     if name == DEMO:
         return _nothing
     if kind(name) == "files":
+        if not os.path.isdir(_folder(name)):
+            known = f"{DEMO}, {FACES}, {FACES}:DIR, or a folder of features"
+            stop(f"{owner}: features={brief(repr(name))}; use one of {known}")
         return Files(_folder(name))
     towers = settings.load().face_towers
     if towers is None:

@@ -206,7 +206,9 @@ def test_a_folder_that_lacks_an_encoder_or_has_two_is_refused(names, message, tm
 def test_an_unknown_name_is_refused(name, capsys):
     with pytest.raises(SystemExit):
         given_features.find(name, "emotion_llama")
-    assert "(or demo, faces, faces:DIR)" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "; use one of demo, faces, faces:DIR, or a folder of features" in printed
+    assert printed.startswith("emorealm: emotion_llama: features=")
 
 
 def test_faces_without_towers_say_where_they_come_from(monkeypatch, capsys):

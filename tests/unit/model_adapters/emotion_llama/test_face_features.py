@@ -65,7 +65,7 @@ def test_a_face_is_cut_with_its_eyes_level_where_they_belong(portrait, degrees):
     crop = face_crops.aligned(turned(portrait, degrees), face.landmarks)
     (again,) = detector.faces(crop)
     np.testing.assert_allclose(again.landmarks / face_crops.SIDE, [[0.3, 0.35], [0.7, 0.35], [0.5, 0.58],
-                                                                  [0.34, 0.8], [0.66, 0.8]], atol=0.06)  # fmt: skip
+                                                                  [0.34, 0.8], [0.66, 0.8]], atol=0.08)  # fmt: skip
 
 
 @needs_detector

@@ -13,7 +13,7 @@ UV := $(BIN)/uv
 RUNS := results/runs
 # the benchmark, and its two floors: text alone, and another clip's media
 TASKS := emorealm_mini,emorealm_mini_blind,emorealm_mini_shuffled
-EXTRAS := train test judge gemini docs survey curate ray
+EXTRAS := train test judge gemini docs survey curate ray faces
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 COMMA := ,
 EMPTY :=

@@ -74,6 +74,8 @@ class Settings:
     """Length up to which a clip is read."""
     max_frames: int = 500_000
     """Frames up to which a clip is read."""
+    face_towers: Path | None = None
+    """Folder of the encoders of faces that Emotion-LLaMA's `features=faces` is computed by."""
     dfew: Path | None = None
     """Folder of DFEW as downloaded: the labels of its folds and its clips (clips may also lie under `videos`)."""
     dfew_fold: int = 1

@@ -75,8 +75,8 @@ class EmotionLlama(ScoringChat):
             arguments.one_of("placement", placement, PLACEMENTS, self.name)
         self.instruction = instruction or INSTRUCTIONS[self.version][0]
         arguments.one_of("instruction", self.instruction, INSTRUCTIONS[self.version], self.name)
-        self.features = features
         self._features_of = given_features.find(features, self.name)
+        self.features, self._stamp = given_features.kind(features), given_features.stamp(features)
         self._placement = placement
         pretrained = model_args.pop("pretrained", None) or settings.load().emotion_llama
         super().__init__(pretrained=str(pretrained) if pretrained else None, **model_args)
@@ -84,6 +84,7 @@ class EmotionLlama(ScoringChat):
     def _load(self, checkpoint: str, chosen: Arguments) -> None:
         """As the base, with the placement that an argument names."""
         super()._load(checkpoint, chosen)
+        self.fingerprint += self._stamp
         config = self.processor.config
         if config.version != self.version:
             other = EmotionLlamaV2 if self.version == 1 else EmotionLlama

@@ -1,9 +1,10 @@
 """How the released Emotion-LLaMA files become one folder that `from_pretrained` loads; `convert` is the command.
 
 Tensors go over one at a time, in their own dtype; the LoRA stays a LoRA. Every key of every file is either used, known
-to be unused, or an error. MAE and VideoMAE weights are not converted yet: their features are given, or zeros.
+to be unused, or an error. MAE and VideoMAE, which make two of version 1's features, are converted by `convert_faces`.
 """
 
+import argparse
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -117,7 +118,8 @@ def open_pth(path: Path) -> dict[str, Reader]:
     """Tensors of a `.pth` file, of its entry `model` if it has one. Nothing in the file is run."""
     released_files.require(path)
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        with torch.serialization.safe_globals([argparse.Namespace]):  # a bag of settings, which some checkpoints hold
+            loaded = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
     except pickle.UnpicklingError:
         stop(
             f"{path}: holds more than tensors and plain values, and code from a checkpoint is not run; "

@@ -94,7 +94,8 @@ class EmotionLlamaProcessor(ProcessorMixin):
 
         frames: uint8 (frames, height, width, 3): the clip's first frame, and in version 2 after it the frames for the
         video encoder. wave: 16 kHz, float32 (samples,). clip_features: version 1's (3, feature size): MAE, VideoMAE,
-        audio; None: zeros, and audio is computed from the wave.
+        audio; (2, feature size): MAE and VideoMAE; None: zeros. Audio that is not given is computed from the wave.
+        Raises ValueError for features of another shape.
         """
         size = square(self.config.vision_config)[0]
         image = (
@@ -106,8 +107,11 @@ class EmotionLlamaProcessor(ProcessorMixin):
             return {"pixel_values": image} | self._video_and_audio(frames, wave)
         inputs = {"pixel_values": image, "clip_features": torch.zeros(1, 3, self.config.feature_size)}
         if clip_features is not None:
-            return inputs | {"clip_features": clip_features[None].float()}
-        if wave is not None:
+            count, width = clip_features.shape
+            if count not in (2, 3) or width != self.config.feature_size:
+                raise ValueError(f"clip features are {(count, width)}; the model takes (3, {self.config.feature_size})")
+            inputs["clip_features"][0, :count] = clip_features
+        if wave is not None and (clip_features is None or len(clip_features) < 3):
             values = self.feature_extractor(wave, sampling_rate=SAMPLING_RATE, return_tensors="pt").input_values
             inputs |= {"input_values": values, "audio_lengths": torch.tensor([values.shape[1]])}
         return inputs

@@ -52,7 +52,7 @@ def test_shares_are_those_of_eager_attention(family, clips, tiny_avere, tmp_path
 def test_emotion_llama_is_read_too(tmp_path):
     from transformers import AutoModelForCausalLM, AutoProcessor
 
-    from model_adapters.emotion_llama.convert import convert
+    from model_adapters.emotion_llama.conversion import convert
 
     files = emotion_llama_files.write(tmp_path / "files")
     paths = (files / "checkpoint.pth", files / "eva_vit_g.pth", files / "llama", None)

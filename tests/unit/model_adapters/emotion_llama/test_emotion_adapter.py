@@ -49,6 +49,23 @@ def test_a_run_records_version_placement_features_and_prompt(model, folder):
     }
 
 
+def test_features_from_files_are_given_recorded_and_known_to_the_cache(model, folder, clips, tmp_path, capsys):
+    width = model.model.config.feature_size
+    for place, name in enumerate(("mae_340_UTT", "maeV_399_UTT", "HL-UTT"), 1):
+        (tmp_path / name).mkdir()
+        np.save(tmp_path / name / "0.npy", np.full(width, place, np.float32))
+    other = EmotionLlama(pretrained=folder, device="cpu", features=str(tmp_path))
+    asked = other.read_request(requests_for(other, [("Why?", clips[0], clips[0])])[0])
+    given = other.inputs(asked.question, asked.clip)[0]
+    assert given["clip_features"][0].tolist() == [[float(place)] * width for place in (1, 2, 3)]
+    assert "input_values" not in given
+    assert other.ways()["features"] == "files"
+    assert other.fingerprint != model.fingerprint
+    with pytest.raises(SystemExit):
+        ask(other, [("Why?", clips[1], clips[1])])
+    assert "mae_340_UTT/1.npy: there is no such file" in capsys.readouterr().err
+
+
 def test_the_placement_changes_the_inputs(model, folder, clips):
     other = EmotionLlama(pretrained=folder, device="cpu", placement="training")
     rows = []
@@ -109,7 +126,7 @@ def test_a_clip_that_cannot_be_read_costs_its_own_options(model, clips, tmp_path
         ({"repo": "/x"}, "which is --model external_worker --model_args worker=emotion_llama_released"),
         ({"frames": 8}, "unknown model argument 'frames'"),
         ({"system": "x"}, "unknown model argument 'system'"),
-        ({"features": "faces2"}, "features='faces2'; use one of demo"),
+        ({"features": "faces2"}, "features='faces2'; use one of demo, faces, faces:DIR, or a folder of features"),
         ({"placement": "both"}, "placement='both'; use one of released, training"),
         ({"instruction": "why"}, "instruction='why'; use one of reason"),
         ({"pretrained": None}, "name its weights with pretrained="),

@@ -93,6 +93,15 @@ def test_sound_is_the_mean_of_huberts_last_states(model, processor, hubert):
     assert changed.nonzero().flatten().tolist() == [model.config.image_tokens + 2]
 
 
+def test_features_of_faces_leave_the_sound_to_the_model(model, processor):
+    faces = torch.randn(2, model.config.feature_size)
+    sound = model.clip_encoder.audio_features(processor.media(FRAMES, WAVE)["input_values"])
+    all_given = model.encode(**processor.media(FRAMES, WAVE, torch.cat([faces, sound])))
+    torch.testing.assert_close(model.encode(**processor.media(FRAMES, WAVE, faces)), all_given, atol=1e-5, rtol=0)
+    with pytest.raises(ValueError, match=r"clip features are \(2, 7\); the model takes \(3, 24\)"):
+        processor.media(FRAMES, WAVE, faces[:, :7])
+
+
 def test_a_batch_of_every_kind_of_clip_answers_as_each_alone(model, processor):
     asked = [(FRAMES, WAVE), (FRAMES, WAVE[:7000]), (None, WAVE), (FRAMES, None), None]
     prompts = [processor.prompt("Why?" * (1 + n), bool(clip), "reason") for n, clip in enumerate(asked)]

@@ -1,5 +1,7 @@
 """`emorealm eval` ends with 0 only when every task has its results; `make run` stops at the first step that fails."""
 
+import datetime
+import importlib.metadata
 import json
 import os
 import shutil
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from emorealm_results.commands import eval
+from emorealm_results.runs import headers
 from emorealm_tasks.mini.build.split import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +46,14 @@ def test_what_is_complete_ends_with_0(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert not {"Postprocessing", "Generating"} & set(done.stderr.split()), "bars of lmms-eval's short loops"
     (results,) = (tmp_path / "run").rglob("*_results.json")
-    assert set(json.loads(results.read_text())["results"]) == {TASK}
+    content = json.loads(results.read_text())
+    assert set(content["results"]) == {TASK}
+    assert content["lmms_eval_version"] == importlib.metadata.version("lmms-eval")
+    header = headers.read_header(results)
+    assert headers.weights_of(header) == "avere_nano"
+    began = datetime.datetime.strptime(headers.when(header), "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=datetime.UTC)
+    assert datetime.timedelta(0) <= datetime.datetime.now(datetime.UTC) - began < datetime.timedelta(minutes=10)
+    assert began.strftime("%Y%m%d_%H%M%S") == header["date"]
     assert len(list((tmp_path / "run").rglob(f"*_samples_{TASK}.jsonl"))) == 1
 
 

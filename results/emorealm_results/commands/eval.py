@@ -3,7 +3,7 @@
 lmms-eval prints a failed evaluation's traceback and ends with status 0; a results file that cannot be written is one
 warning among many. Here the status is 0 only when every task that was asked has its results, on disk where
 `--output_path` names a place. All arguments are lmms-eval's own; without `--verbosity` it
-prints progress, warnings and a short table only.
+prints progress, warnings and a short table only. Files are named by the time in UTC, where `--timezone` names no other.
 """
 
 import re
@@ -20,6 +20,7 @@ from emorealm_tasks.harness import outcome
 from emorealm_tasks.sequences import nearest
 from emorealm_tasks.untrusted import Unreadable
 
+_ZONE = "--timezone"
 _UNKNOWN_TASK = re.compile(r"Tasks not found: ([^,.\s]+)")
 _UNKNOWN_MODEL = re.compile(r"Model '([^']+)' not found")
 
@@ -91,6 +92,8 @@ def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callabl
     def cli_evaluate_single(args: Any) -> tuple[Any, ...]:
         if args.tasks is None:  # lmms-eval logs this and leaves with status 0
             stop("name the tasks with --tasks; `emorealm tasks` lists ours")
+        if not any(argument.startswith(_ZONE) for argument in sys.argv):  # lmms-eval's own is Singapore's
+            args.timezone = "UTC"
         evaluation = Evaluation(log_samples=bool(args.log_samples or args.predict_only))
         noted.append(evaluation)
         try:

@@ -161,7 +161,7 @@ def _value(line: Mapping[str, Any], name: str, reading: str) -> float | None:
 def to_csv(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:
     """Every score a line, with the run's marks, seeds and versions."""
     names = [field.name for field in dataclasses.fields(ScoreRow)]
-    about = ("origin", "parameters", "marks", "notes", "seeds", "versions", "model_args", "folder")
+    about = ("origin", "weights", "parameters", "marks", "notes", "seeds", "versions", "model_args", "folder")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*names, *about])

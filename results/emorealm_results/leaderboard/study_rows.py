@@ -63,6 +63,7 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.StudyRow, lab
         "origin": f"study in miniature{_seeds(len(seeds))}",
         "folder": str(path),
         "model": f"{base}, trained by {trained}" if trained else base,
+        "weights": "",
         "parameters": "",
         "model_args": ",".join(runs[0].get("answering", [])),
         "dates": [],

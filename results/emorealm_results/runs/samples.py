@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from emorealm_results.runs import headers as run_headers
 from emorealm_results.runs.headers import Header, read_header
 from emorealm_tasks import schemas
 from emorealm_tasks.answers.choices import split_choice
@@ -112,12 +113,19 @@ def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, t
     """
     if not folder.is_dir():
         stop(f"{folder}: no such folder; name the --output_path of an lmms-eval run")
-    files = sorted(_files(folder, task_names), key=lambda item: item[0])
+    files = list(_files(folder, task_names))
     parents = sorted({path.parent for _, _, path in files})
     if len(parents) > 1:
         stop(f"{folder}: holds runs of several models, name one of them: {', '.join(map(str, parents))}")
+    dates = sorted({date for date, _, _ in files})
+    orders = {date: _order(parents[0] / f"{date}_results.json", date) for date in dates} if len(dates) > 1 else {}
+    files.sort(key=lambda item: orders.get(item[0], ""))
     newest = {task: (date, path) for date, task, path in files}
     return newest, len(files) - len(newest)
+
+
+def _order(results: Path, date: str) -> str:
+    return run_headers.order(date, run_headers.zone(_results(results)))
 
 
 def _files(folder: Path, task_names: re.Pattern[str]) -> Iterator[tuple[str, str, Path]]:

@@ -151,7 +151,7 @@ function showDetail(line, column, cell, opener) {
 
 function runFacts(run) {
   const listed = (pairs) => Object.entries(pairs).map(([name, value]) => `${name} ${value}`).join(", ");
-  return [["source", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["parameters", run.parameters], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
+  return [["source", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["weights", run.weights], ["parameters", run.parameters], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
     ["versions", listed(run.versions)], ["dates", run.dates.join(", ")], ["folder", run.folder]];
 }
 

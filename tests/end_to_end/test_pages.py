@@ -215,6 +215,84 @@ def test_all_is_reached_with_the_keyboard(board, open_page):
     assert page.locator("#point-detail").inner_text() == said
 
 
+def test_the_list_of_samples_is_walked_with_the_arrows(board, open_page):
+    page = open_page(board)
+    for word in ("arrows", "Home", "End", "Escape"):
+        assert word in page.locator("#keys").inner_text()
+    page.click("#tab-samples")
+    page.locator("#sample-list button").first.focus()
+    for key, place in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowUp", 1), ("End", 59), ("ArrowDown", 59), ("Home", 0)):
+        page.keyboard.press(key)
+        button = page.locator("#sample-list button").nth(place)
+        assert button.evaluate("button => document.activeElement === button")
+        assert button.get_attribute("aria-current") == "true"
+        assert page.locator("#sample-detail h2").inner_text() in button.inner_text()
+    page.keyboard.press("End")
+    address = page.url
+    page.locator("#sample-detail").focus()
+    page.keyboard.press("Escape")
+    assert page.locator("#sample-list button").nth(59).evaluate("button => document.activeElement === button")
+    assert page.url == address
+
+
+def test_one_row_is_singular_and_an_empty_search_says_so(board, open_page):
+    page = open_page(board)
+    page.fill("#model-words", "weak")
+    assert page.locator("#score-count").inner_text().startswith("1 row, ranked by")
+    page.fill("#model-words", "no such model")
+    assert page.locator("#score-count").inner_text().startswith("No row has all that is chosen above")
+    assert page.locator("#scores").is_hidden()
+    page.fill("#model-words", "")
+    assert page.locator("#scores").is_visible()
+
+
+def test_plots_have_a_legend_of_what_is_shown_and_a_table_of_the_points(board, open_page):
+    page = open_page(board)
+    page.click("#tab-plots")
+    assert page.locator("#plot-marks svg").count() == 3
+    page.click("#point-table summary")
+    rows = [row.split("\t") for row in page.locator("#tradeoff-numbers tbody tr").all_inner_texts()]
+    good = {row[2]: row for row in rows if row[1] == "good"}
+    assert set(good) == {"run", "run asked blind (text alone)"}
+    assert {row[0] for row in good.values()} == {"1"}
+    said = page.locator("#tradeoff circle.measured").first.get_attribute("aria-label")
+    assert said.endswith(f"yes {good['run'][3]}%, no {good['run'][4]}%")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert min(page.locator("#recall tbody td").evaluate_all(CONTRASTS)) >= 4.5
+
+
+CONTRASTS = """cells => {
+  const draw = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = (...colors) => {
+    for (const color of colors) { draw.fillStyle = color; draw.fillRect(0, 0, 1, 1); }
+    const parts = [...draw.getImageData(0, 0, 1, 1).data].slice(0, 3).map(part => part / 255);
+    return parts.map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+      .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
+  };
+  return cells.filter(cell => cell.style.color).map(cell => {
+    const style = getComputedStyle(cell);
+    const both = [light(getComputedStyle(document.body).backgroundColor, style.backgroundColor), light(style.color)];
+    return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+  });
+}"""
+
+
+def test_a_phone_says_that_a_table_scrolls_sideways_and_breaks_sentences(board, open_page):
+    page = on_a_phone(open_page(board))
+    hint = page.locator("#view-scores .sideways")
+    hint.wait_for()
+    assert hint.inner_text().startswith("Scroll the table sideways")
+    page.click("#tab-published")
+    for sentence in page.locator("#view-published p:visible").all():
+        box = sentence.bounding_box()
+        assert box["x"] + box["width"] <= 390
+    page.set_viewport_size({"width": 1900, "height": 900})
+    page.click("#tab-scores")
+    hint.wait_for(state="hidden")
+
+
 def test_a_phone_shows_the_ranking_column_and_a_tap_the_sample(board, open_page):
     page = on_a_phone(open_page(board, has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

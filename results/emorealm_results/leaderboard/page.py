@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console import progress
+from emorealm_results.console.words import counted
 from emorealm_results.leaderboard import paired, points, ranking, sample_browser
 from emorealm_results.leaderboard.page_media import media
 from emorealm_results.leaderboard.page_options import Options
@@ -185,8 +186,8 @@ def heat_rows(rows: Sequence[ScoreRow], reading: str) -> dict[str, list[float | 
 
 def _count_text(runs: Sequence[Measured]) -> str:
     studied = sum(run.about["origin"].startswith("study") for run in runs)
-    rows = f", {studied} rows of a study in miniature" if studied else ""
-    return f"{len(runs) - studied} run(s){rows}"
+    rows = f", {counted(studied, 'row')} of a study in miniature" if studied else ""
+    return f"{counted(len(runs) - studied, 'run')}{rows}"
 
 
 def _flat(value: Any) -> str:

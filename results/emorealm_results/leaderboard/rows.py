@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emorealm_results.console import words
 from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.paper.printed import Model
@@ -115,7 +116,7 @@ def _about(
     return {
         "name": name,
         "origin": origin,
-        "folder": str(place),
+        "folder": words.place(place),
         "model": last["model"],
         "weights": weights_of(last),
         "parameters": _parameters(checkpoint[1] if checkpoint else weights_of(last), published),

@@ -9,8 +9,9 @@ function showPublished() {
       el("td", {}, String(one.published)), el("td", {}, one.table), el("td", {}, signed(one.difference) + interval), el("td", { class: one.verdict.split(" ")[0] }, one.verdict),
       ...[one.n, one.unparsed, one.errors, one.missing].map((count) => el("td", {}, count ?? "")), el("td", { class: "name" }, one.note));
   });
-  const none = el("tr", {}, el("td", { class: "name", colspan: head.length }, "No run here is one of the paper's models on the paper's benchmarks."));
-  fill(byId("published"), head.map((name) => el("th", { class: ["run", "task", "score", "note"].includes(name) ? "name" : "" }, name)), rows.length ? rows : [none]);
+  fill(byId("published"), head.map((name) => el("th", { class: ["run", "task", "score", "note"].includes(name) ? "name" : "" }, name)), rows);
+  byId("published").parentElement.hidden = !rows.length;
+  byId("published-why").textContent = rows.length ? "" : "No run here is one of the paper's models on the paper's benchmarks.";
 }
 
 function showRuns() {

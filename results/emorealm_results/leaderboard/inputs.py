@@ -75,14 +75,16 @@ def _unused_name(name: str, runs: Sequence[Measured]) -> str:
 
 
 def _mark_other_questions(runs: Sequence[Measured], study_questions: dict[int, set[Any]]) -> None:
-    """Keep a study's rows out of the ranking where a run beside them was asked other questions."""
-    run_questions = set()
+    """Keep a study's rows out of the ranking where no run beside them was asked their questions."""
+    questions_of_runs = []
     for run in runs:
+        run_questions = set()
         for task in run.run.questions.tasks if run.run and run.run.questions else ():
             if (task.benchmark, task.part) == (_MINI, samples.FULL):
                 run_questions |= {(record["id"], record["clip"], record["gold"]) for record in task.records}
+        questions_of_runs += [run_questions] if run_questions else []
     for number, questions in study_questions.items():
-        if run_questions and run_questions != questions:
+        if questions_of_runs and questions not in questions_of_runs:
             runs[number].about["marks"].append("other questions than the runs")
 
 

@@ -70,8 +70,8 @@ function showScores() {
     ...columns.map((one) => heading(one.label, one, sorted(one), "")), el("th", { class: "name", scope: "col" }, "input"), el("th", { class: "name", scope: "col" }, "size")];
   const body = lines.map((line) => el("tr", { class: line.source }, el("td", {}, rankOf(line, column)), nameCell(line),
     ...columns.map((one) => scoreCell(line, one)), el("td", { class: "name" }, line.modality || DASH), el("td", { class: "name" }, line.parameters || DASH)));
-  fill(byId("scores"), head, body);
-  byId("scores").parentElement.hidden = !lines.length;
+  fill(byId("score-table"), head, body);
+  byId("score-table").parentElement.hidden = !lines.length;
   byId("score-count").textContent = lines.length ?
     `${counted(lines.length, "row")}, ${column ? `ranked by ${column.label}` : "sorted by name"}, ${state.reading.replace("_", ", ")} reading` :
     "No row has all that is chosen above: clear the search, or choose other filters.";
@@ -90,7 +90,7 @@ function heading(label, column, sort, kind) {
     state.order = (before.column === column ? !before.descending : fresh) ? "descending" : "ascending";
     showScores();
     remember();
-    [...byId("scores").querySelectorAll("thead button")].find((button) => button.textContent === label)?.focus();
+    [...byId("score-table").querySelectorAll("thead button")].find((button) => button.textContent === label)?.focus();
   };
   return el("th", { "aria-sort": sort, class: kind, scope: "col" }, el("button", { type: "button", onclick: turn }, label));
 }

@@ -38,7 +38,7 @@ run: $(VENV)/.installed
 	$(BIN)/emorealm table $(RUNS)/avere_nano $(RUNS)/avere_nano_dpo
 
 curate: $(VENV)/.installed
-	$(BIN)/emorealm curate study out=build/curation folder=build/curation captions=[avere] noise=[0.0] trained=[0.0] clips=200 answered=200
+	$(BIN)/emorealm curate study out=build/curation folder=build/curation captions=[avere] noise=[0.0] trained=[0.0] clips=100 answered=100 training.optimiser.steps=40
 
 test: lint types pytest
 

@@ -2,15 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avem_train import config, settings_help
+from avem_train.backbones import loading
 from emorealm_tasks import versions
 from emorealm_tasks.command_line import Parser, of_command, parsed
 from emorealm_tasks.errors import ends_with_its_reader, stop
 from emorealm_tasks.interruption import ends_when_interrupted
 from emorealm_tasks.untrusted import brief
+from model_adapters.base.hub import HUB_ID
 
 if TYPE_CHECKING:
     from avem_train.dpo.settings import DpoSettings
@@ -29,11 +32,18 @@ def _preference() -> "Program":
 
 
 def _train(settings: "DpoSettings") -> None:
-    if not settings.data.expanduser().exists():  # told before transformers is imported, which takes long
-        stop(f"{settings.data}: there is no such file; data= names the preference records")
     from avem_train.dpo import train
 
     train.run(settings)
+
+
+def _look_ahead(content: Mapping[str, Any]) -> None:
+    """Stop at records or a model that are not there before torch is imported, which takes seconds."""
+    data, model = content.get("data"), content.get("model")
+    if isinstance(data, str) and not Path(data).expanduser().exists():
+        stop(f"{brief(data)}: there is no such file; data= names the preference records")
+    if isinstance(model, str) and not HUB_ID.fullmatch(model):
+        loading.find(model)
 
 
 def _study() -> "Program":
@@ -114,6 +124,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     try:
         program, content = _read(args.recipe, args.overrides)
+        if program == "preference":
+            _look_ahead(content)
         settings, run = PROGRAMS[program]()
         run(config.from_mapping(settings, content))
     except config.RecipeError as error:

@@ -106,7 +106,7 @@ class ChatClient:
                 if isinstance(error, ErrorBody) and error.code in _REFUSALS and not self._works:
                     raise ServerRefuses(self._refusal(error)) from None
                 if not (error.passes and retries_left):
-                    raise RequestFailed(self._without_key(error)) from None
+                    raise RequestFailed(self.without_key(error)) from None
                 retries_left, wait = retries_left - 1, min(2 * wait, _LONGEST_WAIT)
                 time.sleep(wait / 2)
             except Unreadable as error:
@@ -147,9 +147,10 @@ class ChatClient:
 
     def redacted(self, error: Exception) -> str:
         """What the error says, shortened, with the key blotted out: servers quote it."""
-        return self._without_key(f"{type(error).__name__}: {error}")
+        return self.without_key(f"{type(error).__name__}: {error}")
 
-    def _without_key(self, text: object) -> str:
+    def without_key(self, text: object) -> str:
+        """The text, shortened, with the key and other secrets blotted out."""
         redacted = without_secrets(str(text))
         return clean(redacted.replace(self._key, "***") if self._key else redacted)[:300]
 

@@ -60,6 +60,8 @@ class Settings:
     """Where extracted sound and the results of probing clips are kept."""
     avere: Path | None = None
     """Folder of converted AVERE weights; None = the embedded avere-nano."""
+    emotion_llama: Path | None = None
+    """Folder of converted Emotion-LLaMA weights, of either version, or of adapters trained on them."""
     allow_missing: bool = False
     """Go on without clips that cannot be used; their counts stand beside the scores."""
     av_mode: str | None = None

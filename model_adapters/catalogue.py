@@ -20,16 +20,16 @@ class Model:
     """`--model` of lmms-eval; for a worker the name of its script (`--model external_worker`, `worker=NAME`)."""
     route: str
     """IN_PROCESS, WORKER or ENGINE."""
-    hears: bool
-    """Whether the sound of a clip really reaches the model."""
-    sees: bool
-    """Whether the picture of a clip really reaches the model."""
     checkpoint: str
     """Hub id or where the weights come from."""
     licence: str
     """Of the weights, as its publisher names it."""
     tested: str
     """What the tests prove without the weights."""
+    hears: bool = True
+    """Whether the sound of a clip really reaches the model."""
+    sees: bool = True
+    """Whether the picture of a clip really reaches the model."""
     published: str = ""
     """The model's name in Table 13; "" = not in it."""
     chat_class: str = ""
@@ -50,6 +50,7 @@ def parameters(checkpoint: str) -> str:
 
 
 _TINY = "tiny random weights on a CPU"
+_GOLDEN = "golden numbers of the released code; tiny random weights on a CPU"
 _STUBS = "its calls, on a stub with the official names and arguments"
 _OFFICIAL = "the official code with tiny random weights on a CPU; its calls, on a stub"
 
@@ -57,8 +58,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="avere",
         route=IN_PROCESS,
-        hears=True,
-        sees=True,
         checkpoint="chaubeyG/AVERE-7B",
         licence="USC Research",
         tested="golden numbers of the released code; avere-nano answers emorealm_mini",
@@ -66,10 +65,26 @@ MODELS: tuple[Model, ...] = (
         note="converted first: `python -m model_adapters.avere.convert`",
     ),
     Model(
+        name="emotion_llama",
+        route=IN_PROCESS,
+        checkpoint="",
+        licence="BSD 3-Clause, non-commercial",
+        tested=_GOLDEN,
+        chat_class="model_adapters.emotion_llama.adapter.EmotionLlama",
+        note="converted first: `python -m model_adapters.emotion_llama.convert`; no MAE features, no subtitles",
+    ),
+    Model(
+        name="emotion_llama_v2",
+        route=IN_PROCESS,
+        checkpoint="",
+        licence="BSD 3-Clause, non-commercial",
+        tested=_GOLDEN,
+        chat_class="model_adapters.emotion_llama.adapter.EmotionLlamaV2",
+        note="converted first, likewise; 16 frames from the clip's middle, the released code's start at random",
+    ),
+    Model(
         name="qwen2_5_omni_av",
         route=IN_PROCESS,
-        hears=True,
-        sees=True,
         checkpoint="Qwen/Qwen2.5-Omni-7B",
         licence="Apache 2.0",
         tested=_TINY,
@@ -79,8 +94,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="qwen3_omni_av",
         route=IN_PROCESS,
-        hears=True,
-        sees=True,
         checkpoint="Qwen/Qwen3-Omni-30B-A3B-Instruct",
         licence="Apache 2.0",
         tested=_TINY,
@@ -89,7 +102,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="qwen2_audio_av",
         route=IN_PROCESS,
-        hears=True,
         sees=False,
         checkpoint="Qwen/Qwen2-Audio-7B-Instruct",
         licence="Apache 2.0",
@@ -100,7 +112,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="audio_flamingo3_av",
         route=IN_PROCESS,
-        hears=True,
         sees=False,
         checkpoint="nvidia/audio-flamingo-3-hf",
         licence="NVIDIA OneWay Noncommercial",
@@ -112,7 +123,6 @@ MODELS: tuple[Model, ...] = (
         name="videollama3_av",
         route=IN_PROCESS,
         hears=False,
-        sees=True,
         checkpoint="",
         licence="Apache 2.0",
         tested=_TINY,
@@ -124,7 +134,6 @@ MODELS: tuple[Model, ...] = (
         name="qwen2_5_vl_av",
         route=IN_PROCESS,
         hears=False,
-        sees=True,
         checkpoint="Qwen/Qwen2.5-VL-7B-Instruct",
         licence="Apache 2.0",
         tested=_TINY,
@@ -135,7 +144,6 @@ MODELS: tuple[Model, ...] = (
         name="internvl3_5_av",
         route=IN_PROCESS,
         hears=False,
-        sees=True,
         checkpoint="OpenGVLab/InternVL3_5-8B-HF",
         licence="Apache 2.0",
         tested=_TINY,
@@ -145,8 +153,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="videollama2",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="DAMO-NLP-SG/VideoLLaMA2.1-7B-AV",
         licence="Apache 2.0, research preview",
         tested=_OFFICIAL,
@@ -155,8 +161,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="ola",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="THUdyh/Ola-7b",
         licence="Apache 2.0",
         tested=_OFFICIAL,
@@ -166,8 +170,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="vita",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="VITA-MLLM/VITA-1.5",
         licence="VITA-1.5, research only",
         tested=_OFFICIAL,
@@ -177,8 +179,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="pandagpt",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="openllmplayground/pandagpt_7b_max_len_1024",
         licence="CC BY-NC 4.0",
         tested=_OFFICIAL,
@@ -188,8 +188,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="video_llama",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="DAMO-NLP-SG/Video-LLaMA-Series",
         licence="BSD 3-Clause, non-commercial",
         tested=_OFFICIAL,
@@ -199,8 +197,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="onellm",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="csuhan/OneLLM-7B",
         licence="Llama 2",
         tested=_OFFICIAL,
@@ -208,10 +204,8 @@ MODELS: tuple[Model, ...] = (
         note="picture and sound joined by us, as D.4 says; the released code takes one of them",
     ),
     Model(
-        name="emotion_llama",
+        name="emotion_llama_released",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="Emoation_LLaMA.pth, linked from the repository",
         licence="BSD 3-Clause, non-commercial",
         tested=_OFFICIAL,
@@ -220,7 +214,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="kimi_audio",
         route=WORKER,
-        hears=True,
         sees=False,
         checkpoint="moonshotai/Kimi-Audio-7B-Instruct",
         licence="MIT and Apache 2.0",
@@ -230,8 +223,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="mosear",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="AaronHan/MoSEAR",
         licence="unknown",
         tested="it refuses",
@@ -240,8 +231,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="avere_official",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="chaubeyG/AVERE-7B",
         licence="USC Research",
         tested="the released code on the golden weights: its golden numbers; its calls, on a stub",
@@ -250,8 +239,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="avere_native",
         route=WORKER,
-        hears=True,
-        sees=True,
         checkpoint="a converted folder, or `avere_nano`",
         licence="USC Research",
         tested="avere-nano answers emorealm_mini as `avere` does",
@@ -260,8 +247,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="qwen2_5_omni_vllm",
         route=ENGINE,
-        hears=True,
-        sees=True,
         checkpoint="Qwen/Qwen2.5-Omni-7B",
         licence="Apache 2.0",
         tested="vLLM itself on a CPU, tiny random weights",
@@ -271,8 +256,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="openai_av",
         route=ENGINE,
-        hears=True,
-        sees=True,
         checkpoint="any that an OpenAI-compatible server serves",
         licence="the model's",
         tested="a local server that looks at its media and fails in every way",
@@ -282,8 +265,6 @@ MODELS: tuple[Model, ...] = (
     Model(
         name="gemini_av",
         route=ENGINE,
-        hears=True,
-        sees=True,
         checkpoint="gemini-2.5-flash, on Google's server",
         licence="Google's terms of service",
         tested="Google's client on a local stand-in for its server",

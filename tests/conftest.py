@@ -190,3 +190,11 @@ def tiny_omni(tmp_path_factory) -> Path:
     import tiny_models
 
     return tiny_models.qwen2_5_omni(tmp_path_factory.mktemp("tiny_omni"))
+
+
+@pytest.fixture(scope="session")
+def tiny_emotion_llama(tmp_path_factory) -> Path:
+    """A `from_pretrained` folder: Emotion-LLaMA, version 1, with random weights, a LoRA among them."""
+    import tiny_models
+
+    return tiny_models.emotion_llama(tmp_path_factory.mktemp("tiny_emotion_llama"))

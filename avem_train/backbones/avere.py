@@ -1,6 +1,6 @@
 """AVERE for preference training: prompts and media exactly as the evaluation has them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from avem_train.backbones.base import FrozenEncoders, Prompt, UnreadableMedium
+from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
 from avem_train.packing.tree import Token
-from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, loading
+from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, folders, loading
 from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel
 from model_adapters.base.media_refs import MediaFile
@@ -57,24 +57,26 @@ class AvereBackbone:
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "AvereBackbone":
         """The model of a complete folder."""
-        weights = loading.find_weights(str(folder))
+        weights = folders.find_weights(str(folder))
         model = loading.load_model(weights.folder, device, dtype, None, None)
         return cls(model, loading.load_processor(weights.folder), folder, cache_bytes)
 
-    def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
+    def encode(self, clips: Sequence[Clip]) -> dict[Hashable, torch.Tensor]:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
-        features: dict[Source, torch.Tensor] = {}
-        for source in sources:  # each alone: in a batch its values would depend, in the last digits, on its company
-            features |= self._media.encode([source])
-            if source not in features:
+        features: dict[Hashable, torch.Tensor] = {}
+        # each alone: in a batch its values would depend, in the last digits, on its company
+        for source in sources_of(clips):
+            encoded = self._media.encode([source])
+            if source not in encoded:
                 raise UnreadableMedium(self._media.failures[source])
+            features[source] = encoded[source]
         return features
 
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start decoding in threads."""
         self._media.prefetch(sources)
 
-    def prompt(self, text: str, sources: Sequence[Source]) -> Prompt:
+    def prompt(self, text: str, sources: Clip) -> Prompt:
         """The evaluation's prompt; positions count from 0."""
         by_kind = {source.kind: source for source in sources}
         config = self.processor.config

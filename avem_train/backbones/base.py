@@ -5,7 +5,7 @@ are frozen, so they are taken out of the model for the time of training and run 
 gradients and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,10 @@ from avem_train.packing.tree import Token
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, ProcessorMixin
+
+
+Clip = tuple[Source, ...]
+"""What a prompt is about: at most a video, then at most a sound; () for text alone."""
 
 
 class UnreadableMedium(Exception):
@@ -54,14 +58,17 @@ class Backbone(Protocol):
     def answering(self) -> Mapping[str, Any]:
         """What makes the harness ask as this does (`model_adapters.base.training_prompt`), {} where it does already."""
 
-    def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
-        """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
+    def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
+        """Projected features (tokens, hidden) of every medium that prompts about these clips hold, by `Token.medium`.
+
+        Raises UnreadableMedium.
+        """
 
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start reading what `encode` will soon be asked for."""
 
-    def prompt(self, text: str, sources: Sequence[Source]) -> Prompt:
-        """A prompt about the sources (at most a video, then at most a sound; none: text alone), `encode`d before."""
+    def prompt(self, text: str, sources: Clip) -> Prompt:
+        """A prompt about a clip that was `encode`d before."""
 
     def response(self, text: str) -> list[int]:
         """Ids of a response, its closing token included."""
@@ -89,6 +96,11 @@ class FrozenEncoders:
         """Make the owner whole again."""
         for name, module in self.modules.items():
             setattr(self.owner, name, module)
+
+
+def sources_of(clips: Sequence[Clip]) -> list[Source]:
+    """Every source of the clips once, in their order."""
+    return list(dict.fromkeys(source for clip in clips for source in clip))
 
 
 def disable_dropout(model: nn.Module) -> None:

@@ -1,17 +1,20 @@
-"""A model's name or folder -> its backbone; the only module that knows every family."""
+"""A model's name or folder -> its backbone; the only module that knows every family. `load` alone imports torch."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from avem_train.backbones.base import Backbone
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.base.embedded import weights_folder
 from model_adapters.base.hub import HUB_ID, fetched, named_revision
 
+if TYPE_CHECKING:
+    import torch
+
+    from avem_train.backbones.base import Backbone
+
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
-_FAMILIES = ("avere", "qwen2_5_omni", "qwen2_5_omni_thinker")
+_FAMILIES = ("avere", "emotion_llama", "qwen2_5_omni", "qwen2_5_omni_thinker")
 
 
 def find(name_or_path: str) -> Path:
@@ -51,12 +54,25 @@ def family(folder: Path) -> str:
     return kind
 
 
-def load(folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> Backbone:
+def evaluated_by(folder: Path) -> str:
+    """The harness's `--model` for what was trained on a folder's model. Stops as `family` does."""
+    kind = family(folder)
+    if kind == "emotion_llama" and parse_json(read_bytes(folder / "config.json")).get("version") == 2:
+        return "emotion_llama_v2"
+    return "qwen2_5_omni_av" if kind.startswith("qwen") else kind
+
+
+def load(folder: Path, device: "torch.device", dtype: "torch.dtype", cache_bytes: int) -> "Backbone":
     """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
-    if family(folder) == "avere":
+    kind = family(folder)
+    if kind == "avere":
         from avem_train.backbones.avere import AvereBackbone
 
         return AvereBackbone.load(folder, device, dtype, cache_bytes)
+    if kind == "emotion_llama":
+        from avem_train.backbones.emotion_llama import EmotionLlamaBackbone
+
+        return EmotionLlamaBackbone.load(folder, device, dtype, cache_bytes)
     from avem_train.backbones.qwen_omni import QwenBackbone
 
     return QwenBackbone.load(folder, device, dtype, cache_bytes)

@@ -6,7 +6,7 @@ positions are triples: those of a prompt are transformers' own (`get_rope_index`
 prompt's largest, in every branch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from transformers import BatchFeature, Qwen2_5OmniProcessor, Qwen2_5OmniThinkerForConditionalGeneration
 
-from avem_train.backbones.base import FrozenEncoders, Prompt, UnreadableMedium
+from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -86,10 +86,10 @@ class QwenBackbone:
         return cls(model.to(device).eval(), processor, folder, cache_bytes)  # type: ignore[arg-type]  # as in `loading.place`
 
     @torch.no_grad()
-    def encode(self, sources: Sequence[Source]) -> dict[Source, torch.Tensor]:
+    def encode(self, clips: Sequence[Clip]) -> dict[Hashable, torch.Tensor]:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
-        features = {}
-        for source in sources:
+        features: dict[Hashable, torch.Tensor] = {}
+        for source in sources_of(clips):
             cached = self._store.get(source)
             if cached is None:
                 try:
@@ -130,7 +130,7 @@ class QwenBackbone:
         self._extents[source] = Extent(len(features), mel=mel.shape[1])
         return features
 
-    def prompt(self, text: str, sources: Sequence[Source]) -> Prompt:
+    def prompt(self, text: str, sources: Clip) -> Prompt:
         """The checkpoint's chat template with the default system text; media in front of the text."""
         chat = self._chat(text, [source.kind for source in sources])
         for source in sources:  # the first of its mark is the block's: the text stands behind

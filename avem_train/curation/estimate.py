@@ -1,18 +1,28 @@
-"""What a recipe will cost before anything is asked: requests, tokens, dollars and time of each stage."""
+"""What a recipe will cost before anything is asked: requests, tokens, dollars and time of each stage.
 
-from collections.abc import Mapping, Sequence
+Of a stage that was run with these settings, prompts and models, on however many clips, what it took then is what it is
+expected to take for each row; of others it is assumed by a rule of thumb. The table says which is which.
+"""
+
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from avem_train.curation import manifests, pipeline
-from avem_train.curation.data import row_files
+from avem_train.curation import manifests, pipeline, prompts, reports
+from avem_train.curation.asking.spending import Price
+from avem_train.curation.asking.tally import Used
+from avem_train.curation.clients.settings import ClientSettings
 from avem_train.curation.recipe import Recipe
+from avem_train.curation.reports import Report
 from avem_train.curation.stages import STAGES
-from avem_train.curation.stages.base import Stage
+from avem_train.curation.stages.base import Expected, Stage
+from emorealm_tasks import chat_batches
 
 SECONDS_A_REQUEST = 6.0
-"""Assumed of a reply; the real ones are known after the first stage (`STAGE.json`)."""
+"""Assumed of a reply, where none was measured."""
 
 
+_SUM = "together"
 _SUMMED = ("requests", "tokens_in", "tokens_out", "dollars", "hours")
 
 
@@ -23,7 +33,7 @@ class Estimate:
     stage: str
     """Name of the stage."""
     rows: float
-    """Rows that go in: counted where the stage before has been run, else expected."""
+    """Rows that go in."""
     requests: float
     """Requests to all its clients."""
     tokens_in: float
@@ -33,7 +43,21 @@ class Estimate:
     dollars: float
     """What both cost, in US dollars."""
     hours: float
-    """With each client's concurrency and requests a minute."""
+    """With each client's concurrency and what it may be asked in a minute; without batches."""
+    measured: bool = False
+    """Whether this follows from a run, not from rules of thumb."""
+    batch: bool = False
+    """Whether some of it goes by batch."""
+
+
+@dataclass(frozen=True)
+class _Load:
+    """What a client is to do in a stage. seconds: of a request."""
+
+    requests: float
+    tokens_in: float
+    tokens_out: float
+    seconds: float
 
 
 def estimate(recipe: Recipe, names: Sequence[str] = ()) -> list[Estimate]:
@@ -42,18 +66,19 @@ def estimate(recipe: Recipe, names: Sequence[str] = ()) -> list[Estimate]:
     estimates = []
     for name in recipe.stages:
         stage = STAGES[name]
+        run = _run(recipe, stage)
         rows_in = sum(rows[source] for source in pipeline.reads(recipe, stage))
-        rows[name] = _rows_out(recipe, stage, rows_in)
+        rows[name] = rows_in * (run.rows / run.rows_in if run else stage.yields)
         if not names or name in names:
-            estimates.append(_of_stage(recipe, stage, rows_in))
+            estimates.append(_of_stage(recipe, stage, rows_in, run))
     return estimates
 
 
 def table(estimates: Sequence[Estimate]) -> str:
     """The estimates as text, with their sum."""
     sums = {name: sum(getattr(one, name) for one in estimates) for name in _SUMMED}
-    lines = [_line("stage", "rows", "requests", "tokens in", "tokens out", "dollars", "hours")]
-    for one in [*estimates, Estimate(stage="together", rows=0, **sums)]:
+    lines = [_line("stage", "rows", "requests", "tokens in", "tokens out", "dollars", "hours", "from")]
+    for one in [*estimates, Estimate(stage=_SUM, rows=0, **sums)]:
         lines.append(
             _line(
                 one.stage,
@@ -63,47 +88,105 @@ def table(estimates: Sequence[Estimate]) -> str:
                 _short(one.tokens_out),
                 f"{one.dollars:,.2f}",
                 f"{one.hours:.1f}",
+                "" if one.stage == _SUM else "a run" if one.measured else "rules",
             )
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_notes(estimates)])
+
+
+def _notes(estimates: Sequence[Estimate]) -> list[str]:
+    """What is to be known of the numbers."""
+    notes = ["What is in the cache already is not taken off."]
+    if assumed := [one.stage for one in estimates if one.requests and not one.measured]:
+        notes.append(
+            f"Assumed, by rules of thumb and {SECONDS_A_REQUEST:g} s a reply: {', '.join(assumed)}. Run a few clips "
+            "first, into the same out=, and these are measured."
+        )
+    if batch := [one.stage for one in estimates if one.batch]:
+        notes.append(
+            f"By batch, at {chat_batches.PRICE:.0%} of the price: {', '.join(batch)}. Beside the hours above, each "
+            f"round of requests (a question after a reply, say) takes up to {chat_batches.WINDOW}."
+        )
+    return notes
 
 
 def _line(name: str, *columns: str) -> str:
     return f"{name:14s}" + "".join(f"{column:>12s}" for column in columns)
 
 
-def _of_stage(recipe: Recipe, stage: Stage, rows: float) -> Estimate:
-    expected = stage.expected(recipe.stages[stage.name])
-    requests = {one: rows * one.count for one in expected}
-    clients = recipe.clients
-    of_client = dict.fromkeys((one.client for one in expected), 0.0)
-    for one, n in requests.items():
-        of_client[one.client] += n
-    dollars = sum(n * clients[one.client].price.of(one.tokens_in, one.tokens_out) for one, n in requests.items())
+def _of_stage(recipe: Recipe, stage: Stage, rows: float, run: Report | None) -> Estimate:
+    loads = _measured(run, rows) if run else _assumed(stage.expected(recipe.stages[stage.name]), rows)
+    clients = {name: recipe.clients[name] for name in loads}
     return Estimate(
         stage.name,
         rows,
-        sum(requests.values()),
-        sum(n * one.tokens_in for one, n in requests.items()),
-        sum(n * one.tokens_out for one, n in requests.items()),
-        dollars,
-        _hours(recipe, of_client),
+        sum(load.requests for load in loads.values()),
+        sum(load.tokens_in for load in loads.values()),
+        sum(load.tokens_out for load in loads.values()),
+        sum(_price(clients[name]).of(load.tokens_in, load.tokens_out) for name, load in loads.items()),
+        max((_hours(clients[name], load) for name, load in loads.items()), default=0.0),
+        run is not None,
+        any(client.batch for client in clients.values()),
     )
 
 
-def _hours(recipe: Recipe, requests: Mapping[str, float]) -> float:
-    """Hours until the slowest client is through; they work side by side. requests: of each client."""
-    hours = [0.0]
-    for client, count in requests.items():
-        settings = recipe.clients[client]
-        a_minute = 60 * settings.concurrency / SECONDS_A_REQUEST
-        hours.append(count / min(a_minute, settings.per_minute or a_minute) / 60)
-    return max(hours)
+def _run(recipe: Recipe, stage: Stage) -> Report | None:
+    """The report of a run of the stage as it is set up now, on whichever clips; None where there was none."""
+    report = reports.read(recipe.out, stage.name)
+    if report is None or not report.rows_in:
+        return None
+    models = {name: about.get("model") for name, about in report.made_from["clients"].items()}
+    settings = reports.plain(dataclasses.asdict(recipe.stages[stage.name]))
+    was = [report.made_from["version"], report.made_from["settings"], report.made_from["prompts"], models]
+    now_models = {name: recipe.clients[name].model for name in models if name in recipe.clients}
+    now = [stage.version, settings, [str(prompts.load(name)) for name in stage.prompts], now_models]
+    return report if was == now and (report.used or not models) else None
 
 
-def _rows_out(recipe: Recipe, stage: Stage, rows: float) -> float:
-    file = pipeline.path(recipe, stage.name)
-    return float(sum(1 for _ in row_files.read(file, stage.model))) if file.exists() else rows * stage.yields
+def _measured(run: Report, rows: float) -> dict[str, _Load]:
+    """Client -> what it is to do for so many rows, by what it did in the run."""
+    share = rows / run.rows_in
+    used = {name: Used(**values) for name, values in run.used.items()}
+    return {
+        name: _Load(
+            share * one.replies,
+            share * one.tokens_in,
+            share * one.tokens_out,
+            one.seconds / one.timed if one.timed else SECONDS_A_REQUEST,
+        )
+        for name, one in used.items()
+    }
+
+
+def _assumed(expected: Sequence[Expected], rows: float) -> dict[str, _Load]:
+    """Client -> what it is to do for so many rows, by the stage's rule of thumb."""
+    loads: dict[str, _Load] = {}
+    for one in expected:
+        n = rows * one.count
+        before = loads.get(one.client, _Load(0, 0, 0, SECONDS_A_REQUEST))
+        loads[one.client] = _Load(
+            before.requests + n,
+            before.tokens_in + n * one.tokens_in,
+            before.tokens_out + n * one.tokens_out,
+            SECONDS_A_REQUEST,
+        )
+    return loads
+
+
+def _price(client: ClientSettings) -> Price:
+    return client.price.by_batch if client.batch else client.price
+
+
+def _hours(client: ClientSettings, load: _Load) -> float:
+    """Hours until a client is through; clients work side by side."""
+    if client.batch:
+        return 0.0
+    minutes = [load.requests * load.seconds / client.concurrency / 60]
+    if client.per_minute:
+        minutes.append(load.requests / client.per_minute)
+    if client.tokens_per_minute:
+        minutes.append((load.tokens_in + load.tokens_out) / client.tokens_per_minute)
+    return max(minutes) / 60
 
 
 def _short(count: float) -> str:

@@ -6,8 +6,8 @@ stage whose inputs, settings, prompts and models are those of its files is not r
 replies that came are in the cache: the same command goes on and pays for none of them twice.
 """
 
+import contextlib
 import dataclasses
-import json
 import sys
 import time
 from collections import Counter
@@ -18,51 +18,37 @@ from typing import Any
 
 from tqdm import tqdm
 
-from avem_train.curation import manifests, prompts, workers
-from avem_train.curation.asking.asker import Asker, Counts
+from avem_train.curation import manifests, reports, workers
 from avem_train.curation.asking.spending import BudgetSpent
 from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Clip, Reject, Row
 from avem_train.curation.engines import local, ray
 from avem_train.curation.recipe import Recipe, absolute, content
+from avem_train.curation.reports import Report
 from avem_train.curation.stages import STAGES
-from avem_train.curation.stages.base import Context, Stage, clients
+from avem_train.curation.stages.base import Stage, clients
 from avem_train.curation.stages.work import Result, RowWork, result
-from emorealm_tasks import files
+from emorealm_tasks import chat_batches, files
 from emorealm_tasks.chat_client import ServerRefuses
 from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
 
 MAKER = "emorealm curate"
 MANIFEST = "manifest"
+_FIRST_POLL, _LONGEST_POLL = 5.0, 300.0  # seconds between questions after batches; each time is twice the last
+_COUNTED = 1 << 20
 GIVE_UP = 12
 """Rows in a row whose requests failed, after which a server counts as gone."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """What a stage did: the content of its `STAGE.json`."""
-
-    stage: str
-    """Name of the stage."""
-    made_from: Mapping[str, Any]
-    """What decides its rows: the inputs' hashes, settings, versions, prompts and models."""
-    rows_in: int
-    """Rows that it read."""
-    rows: int
-    """Rows that it gave."""
-    rejects: Mapping[str, int]
-    """Kind -> how many."""
-    counts: Mapping[str, Any]
-    """Requests, tokens and dollars (`Counts`) of the run that made the files."""
-    seconds: float
-    """How long the run took that made the files."""
-    output: str
-    """SHA-256 of the file of rows."""
+class Pending(Exception):
+    """A stage waits for batches; the message says for which, and how to go on."""
 
 
-def run(recipe: Recipe, names: Sequence[str] = ()) -> list[Report]:
-    """Run the named stages, or all of the recipe's, in order. Stops where a stage cannot be finished."""
+def run(recipe: Recipe, names: Sequence[str] = (), wait: bool = False) -> list[Report]:
+    """Run the named stages, or all of the recipe's, in order. Stops where a stage cannot be finished.
+
+    Raises Pending where a stage needs batches that are under way; wait: wait for them instead.
+    """
     unknown = [name for name in names if name not in recipe.stages]
     if unknown:
         stop(f"the recipe has no stage {unknown[0]!r}; it has {', '.join(recipe.stages) or 'none'}")
@@ -71,7 +57,7 @@ def run(recipe: Recipe, names: Sequence[str] = ()) -> list[Report]:
         files.sweep(recipe.out)
         write_manifest(recipe)
         try:
-            return [_stage(recipe, STAGES[name]) for name in recipe.stages if not names or name in names]
+            return [_stage(recipe, STAGES[name], wait) for name in recipe.stages if not names or name in names]
         finally:
             ray.close()
 
@@ -88,33 +74,71 @@ def write_manifest(recipe: Recipe) -> None:
             put(clip.model_dump())
 
 
-def _stage(recipe: Recipe, stage: Stage) -> Report:
-    """Run a stage, or find its files made already."""
+def _stage(recipe: Recipe, stage: Stage, wait: bool) -> Report:
+    """Run a stage, or find its files made already. Raises Pending."""
     sources = _sources(recipe, stage)
     asker = workers.asker(recipe, stage)
     context = recipe.context(stage)
     if stage.whole:
         context = dataclasses.replace(context, labels=_labels(recipe))
-    made_from = _made_from(recipe, context, stage, asker, list(sources.values()))
+    made_from = reports.made_from(recipe, context, stage, asker, list(sources.values()))
     if report := _finished(recipe, stage, made_from):
-        print(f"{stage.name}: made already, {_summary(report)}", file=sys.stderr)
+        print(f"{stage.name}: made already, {reports.summary(report)}", file=sys.stderr)
         return report
     work = RowWork(stage, context, asker)
     started = time.monotonic()
-    rows_in, kinds, count = _write(recipe, work, sources)
+    rows_in, kinds, count = _written(recipe, work, sources, wait)
     report = Report(
         stage.name,
         made_from,
         rows_in,
         count,
         dict(kinds),
-        dataclasses.asdict(asker.counts),
+        dataclasses.asdict(asker.tally.counts),
         round(time.monotonic() - started, 1),
         files.sha256(path(recipe, stage.name)),
+        asker.tally.as_json()["used"],
     )
-    files.write_json(_report_path(recipe, stage), dataclasses.asdict(report))
-    print(f"{stage.name}: {_summary(report)}", file=sys.stderr)
+    reports.write(recipe.out, report)
+    print(f"{stage.name}: {reports.summary(report)}", file=sys.stderr)
     return report
+
+
+def _written(recipe: Recipe, work: RowWork, sources: Mapping[str, Path], wait: bool) -> tuple[int, Counter[str], int]:
+    """As `_write`, once all that goes by batch is there. Raises Pending where it is not, unless it is to wait."""
+    while True:
+        try:
+            _collect(work)
+            return _write(recipe, work, sources)
+        except Pending as pending:
+            if not wait:
+                raise
+            print(f"emorealm: {pending}", file=sys.stderr, flush=True)
+        seconds = _FIRST_POLL
+        while not _collect(work):
+            time.sleep(seconds)
+            seconds = min(2 * seconds, _LONGEST_POLL)
+        work.asker.start_over()
+
+
+def _collect(work: RowWork) -> bool:
+    """Keep the replies of finished batches; whether any was. Stops where that fails."""
+    with _stopping(work):
+        return work.asker.collect()
+
+
+@contextlib.contextmanager
+def _stopping(work: RowWork) -> Iterator[None]:
+    """Stop, in one line, where nothing more can be asked."""
+    try:
+        yield
+    except (BudgetSpent, ServerRefuses) as error:
+        stop(f"{work.stage.name}: {error}")
+    except row_files.BadFile as error:
+        stop(str(error))
+    except OSError as error:
+        where = error.filename or work.asker.ledger.path.parent
+        stop(f"{work.stage.name}: {where}: {error.strerror or error}; the same command goes on")
 
 
 def reads(recipe: Recipe, stage: Stage) -> list[str]:
@@ -175,27 +199,40 @@ def _write(recipe: Recipe, work: RowWork, sources: Mapping[str, Path]) -> tuple[
 def _results(recipe: Recipe, work: RowWork, sources: Mapping[str, Path]) -> Iterator[Result]:
     """Each row's result, with a bar; stops where rows could not be asked about, or nothing can be asked."""
     failures: list[str] = []
-    in_a_row = 0
-    bar = tqdm(_engine(recipe, work, sources), desc=work.stage.name, unit="row", disable=None)
-    try:
-        for one in bar:
-            bar.set_postfix_str(f"${work.asker.ledger.dollars:.2f}", refresh=False)
-            in_a_row = in_a_row + 1 if one.failure else 0
-            if one.failure:
-                failures.append(one.failure)
-            if in_a_row >= GIVE_UP:
-                stop(f"{work.stage.name}: {in_a_row} rows in a row could not be asked about; the last: {one.failure}")
-            yield _failed(recipe, work.stage, one) if one.failure else one
-    except (BudgetSpent, ServerRefuses) as error:
-        stop(f"{work.stage.name}: {error}")
-    except row_files.BadFile as error:
-        stop(str(error))
-    except OSError as error:
-        stop(f"{work.stage.name}: {error.filename or recipe.out}: {error.strerror or error}; the same command goes on")
+    in_a_row = waiting = 0
+    total = sum(part.rows for source in sources.values() for part in row_files.parts(source, _COUNTED))
+    bar = tqdm(_engine(recipe, work, sources), desc=work.stage.name, unit="row", total=total, disable=None)
+    with _stopping(work):
+        try:
+            for one in bar:
+                bar.set_postfix_str(f"${work.asker.ledger.dollars:.2f}", refresh=False)
+                in_a_row = in_a_row + 1 if one.failure else 0
+                if one.failure:
+                    failures.append(one.failure)
+                waiting += one.waiting
+                if in_a_row >= GIVE_UP:
+                    stop(
+                        f"{work.stage.name}: {in_a_row} rows in a row could not be asked about; the last: {one.failure}"
+                    )
+                yield _failed(recipe, work.stage, one) if one.failure else one
+        except BudgetSpent:
+            _go_by_batch(work, waiting)  # what is under way may cost less than was reserved for it
+            raise
+        _go_by_batch(work, waiting)
     if failures and recipe.failed == "stop":
         stop(
             f"{work.stage.name}: {len(failures)} rows could not be asked about; the last: {failures[-1]}. The same "
             "command asks these again; failed=reject goes on without them"
+        )
+
+
+def _go_by_batch(work: RowWork, rows: int) -> None:
+    """Submit what rows wait for. Raises Pending where batches are under way, and as `Asker.submit`."""
+    if under_way := work.asker.submit():
+        stage, window = work.stage.name, chat_batches.WINDOW
+        raise Pending(
+            f"{stage}: {rows} rows wait for batches: {', '.join(under_way)}; each is finished within {window}. Run the "
+            "same again to collect them, or with --wait"
         )
 
 
@@ -205,7 +242,7 @@ def _engine(recipe: Recipe, work: RowWork, sources: Mapping[str, Path]) -> Itera
     if recipe.engine == "ray":
         build = partial(workers.row_work, content(absolute(recipe)), work.stage.name)
         pool = ray.Pool(recipe.address, recipe.workers, threads, recipe.worker_gpus)
-        return ray.run(sources, build, work.asker.counts, pool)
+        return ray.run(sources, build, work.asker.tally, pool)
     return local.run(_rows(sources), work, threads)
 
 
@@ -217,21 +254,6 @@ def _failed(recipe: Recipe, stage: Stage, one: Result) -> Result:
     return Result([], [{"stage": stage.name, "id": name, "kind": "failed", "reason": reason, "row": "{}"}])
 
 
-def _made_from(recipe: Recipe, context: Context, stage: Stage, asker: Asker, sources: Sequence[Path]) -> dict[str, Any]:
-    about = {
-        "version": stage.version,
-        "inputs": [files.sha256(source) for source in sources],
-        "settings": dataclasses.asdict(context.settings),
-        "labels": dict(context.labels),
-        "emotions": list(recipe.emotions),
-        "seed": recipe.seed,
-        "clients": {name: dict(one.client.identity) for name, one in asker.sources.items()},
-        "prompts": [str(prompts.load(name)) for name in stage.prompts],
-    }
-    plain: dict[str, Any] = json.loads(json.dumps(about))
-    return plain
-
-
 def _labels(recipe: Recipe) -> Mapping[str, int]:
     """Label -> clips of the manifest."""
     return Counter(row["emotion"] for row in row_files.read(path(recipe, ""), Clip))
@@ -239,22 +261,7 @@ def _labels(recipe: Recipe) -> Mapping[str, int]:
 
 def _finished(recipe: Recipe, stage: Stage, made_from: Mapping[str, Any]) -> Report | None:
     """The report of a stage whose files were made from the same and are still what was written."""
-    try:
-        report = Report(**parse_json(read_bytes(_report_path(recipe, stage))))
-    except (Unreadable, TypeError):
-        return None
+    report = reports.read(recipe.out, stage.name)
     rows = path(recipe, stage.name)
-    return report if report.made_from == made_from and rows.exists() and files.sha256(rows) == report.output else None
-
-
-def _report_path(recipe: Recipe, stage: Stage) -> Path:
-    return recipe.out / f"{stage.name}.json"
-
-
-def _summary(report: Report) -> str:
-    counts = Counts(**report.counts)
-    rejects = ", ".join(f"{count} {kind}" for kind, count in sorted(report.rejects.items()))
-    return (
-        f"{report.rows_in} rows -> {report.rows}; rejected: {rejects or 'none'}; asked {counts.asked}, from the cache "
-        f"{counts.cached}, repaired {counts.repaired}; ${counts.dollars:.2f}, {report.seconds:.0f} s"
-    )
+    same = report is not None and report.made_from == made_from and rows.exists()
+    return report if report and same and files.sha256(rows) == report.output else None

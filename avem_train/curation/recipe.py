@@ -11,10 +11,12 @@ from avem_train import config
 from avem_train.config import RecipeError
 from avem_train.curation import stages
 from avem_train.curation.clients.settings import ClientSettings
+from avem_train.curation.data import store
 from avem_train.curation.engines import ENGINES
 from avem_train.curation.manifests.settings import Manifest
 from avem_train.curation.stages.base import Context, Stage, clients
 from emorealm_tasks.emotions import EMOTIONS
+from emorealm_tasks.errors import stop
 
 FAILED = ("stop", "reject")
 FORMATS = ("jsonl", "parquet")
@@ -54,14 +56,17 @@ class Recipe:
 
     @property
     def root(self) -> Path:
-        """The folder that media paths count from."""
-        path = Path(self.manifest.path).expanduser()
-        beside = path if path.is_dir() else path.parent
-        return Path(self.manifest.root).expanduser() if self.manifest.root else beside
+        """The folder that media paths count from. Stops where they count from an address."""
+        if store.is_address(self.manifest.place):
+            stop(f"{self.manifest.place}: this reads clips on disk; copy them, and name the folder with manifest.root=")
+        return Path(self.manifest.place)
 
     def context(self, stage: Stage) -> Context:
         """What a stage knows beside its rows."""
-        return Context(self.root, self.emotions, self.seed, self.stages[stage.name])
+        place, about = self.manifest.place, (self.emotions, self.seed, self.stages[stage.name])
+        if store.is_address(place):
+            return Context(Path(), *about, store=store.Store(place))
+        return Context(Path(place), *about)
 
 
 def absolute(recipe: Recipe) -> Recipe:
@@ -71,7 +76,7 @@ def absolute(recipe: Recipe) -> Recipe:
 
 
 def _absolute(path: str) -> str:
-    return str(Path(path).expanduser().absolute()) if path and "://" not in path else path
+    return str(Path(path).expanduser().absolute()) if path and not store.is_address(path) else path
 
 
 def shipped() -> dict[str, Path]:
@@ -127,8 +132,16 @@ def _check(recipe: Recipe) -> None:
     ):
         if value not in known:
             raise RecipeError(f"{key} is {value!r}: one of {', '.join(known)}")
+    if recipe.out.parts[:1] and recipe.out.parts[0].endswith(":"):
+        raise RecipeError(
+            f"out is {recipe.out}: name a folder that all workers see; files are appended to and renamed there, which "
+            "addresses do not offer; copy what it holds when the run has ended"
+        )
     if recipe.workers < 1 or recipe.worker_gpus < 0:
         raise RecipeError(f"workers is {recipe.workers}, worker_gpus is {recipe.worker_gpus}: at least 1, and 0")
+    for name, about in recipe.clients.items():
+        if about.batch and (about.kind != "openai" or recipe.engine != "local"):
+            raise RecipeError(f"clients.{name}.batch needs a client of kind openai, and engine=local")
     for name, settings in recipe.stages.items():
         for client in sorted(clients(settings)):
             if client not in recipe.clients:

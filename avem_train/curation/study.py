@@ -6,6 +6,7 @@ about the same clips; every model answers one split. What is finished is never m
 """
 
 import dataclasses
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,7 +59,7 @@ class Study:
     seeds: int = 1
     """Trainings of each row."""
     trained: list[Any] = field(default_factory=lambda: [0.0, 0.05, 0.15, 0.3])
-    """Rates of planted mistakes whose records are trained on; [] = nothing is trained."""
+    """Rates of planted mistakes whose records are trained on; [] = nothing is trained. Finished runs always count."""
     training: dict[str, Any] = field(default_factory=dict)
     """Changes to the training, the same for all rows."""
 
@@ -103,9 +104,11 @@ def run(study: Study) -> dict[str, Any]:
         record["curated"][name] = graded
         _write(study, record)
     rates = {float(rate) for rate in study.trained}
-    data = {name: found for name, found in data.items() if name == WORLD or arms[name][1] in rates}
-    if rates:
-        for name, seed, job in _jobs(study, settings, data):
+    jobs = _jobs(study, settings, data) if rates or (study.place / "runs").exists() else ()
+    for name, seed, job in jobs:
+        wanted = arms[name][1] in rates if name in arms else bool(rates)
+        if wanted or job.result.exists():
+            print(f"{name}, seed {seed}: {_told(job)}", file=sys.stderr, flush=True)
             record["runs"].setdefault(name, {})[str(seed)] = _made(job)
             _write(study, record)
     return record
@@ -123,10 +126,11 @@ def arm_recipe(study: Study, world: Path, source: str, rate: float) -> tuple[str
     erring = {"noise": rate, "mistakes": {"broken": rate, "broken_twice": rate / 5}}
     content = config.read("mini", [], recipes.shipped())
     name = f"{source}-{round(100 * rate)}"
+    args = {"captioner": {"captions": source, **erring}, "writer": erring, "checker": erring}
     changed = {
         "manifest": {"path": str(world)},
         "out": str(study.place / "curated" / f"{study.clips}" / name),
-        "clients": {"captioner": {"args": {"captions": source, **erring}}, "writer": {"args": erring}},
+        "clients": {client: {"args": of_client} for client, of_client in args.items()},
     }
     return source, rate, recipes.from_content(config.merged(content, changed))
 
@@ -150,10 +154,10 @@ def stages(recipe: Recipe) -> dict[str, Any]:
 
 def _curated(study: Study, recipe: Recipe, name: str) -> tuple[Path, str]:
     """Run a recipe; returns its preference records, and what names their content."""
-    reports = {report.stage: report for report in pipeline.run(recipe)}
+    pipeline.run(recipe)
     out = study.place / "records" / f"{study.clips}-{name}.jsonl"
     writing.write(pipeline.path(recipe, "preferences"), recipe.root, writing.Export("preferences", writing.AVEM, out))
-    return out, reports["preferences"].output
+    return out, files.sha256(out)
 
 
 def _jobs(
@@ -180,6 +184,14 @@ def _jobs(
 
 _worker: list[Worker] = []
 """The one of this process: what runs share is loaded once."""
+
+
+def _told(job: Job) -> str:
+    """What is about to happen, for whoever waits."""
+    if job.result.exists():
+        return f"made already, {job.result}"
+    doing = "trains and answers" if job.settings else "answers"
+    return f"{doing}, for some minutes; {job.folder / worker.OUTPUT} tells how far it is"
 
 
 def _made(job: Job) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def of(processor: "ProcessorMixin") -> SpecialTokens:
     any_processor: Any = processor
     tokenizer = any_processor.tokenizer
     added = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
-    media = [getattr(any_processor, f"{kind}_token", None) for kind in ("image", "video", "audio")]
+    media = [getattr(any_processor, f"{kind}_token", None) for kind in ("image", "video", "audio", "feature")]
     all_tokens = dict.fromkeys(
         [*tokenizer.all_special_tokens, *added, *(mark for mark in media if isinstance(mark, str))]
     )
@@ -44,10 +44,14 @@ def of_folder(folder: Path, family: str) -> SpecialTokens:
         from model_adapters.avere import loading
 
         return of(loading.load_processor(folder))
-    from transformers import Qwen2_5OmniProcessor
+    processor_class: Any
+    if family == "emotion_llama":
+        from model_adapters.emotion_llama import EmotionLlamaProcessor as processor_class
+    else:
+        from transformers import Qwen2_5OmniProcessor as processor_class
 
     try:
-        return of(Qwen2_5OmniProcessor.from_pretrained(folder, local_files_only=True))
+        return of(processor_class.from_pretrained(folder, local_files_only=True))
     except Exception as error:  # of whatever kind the files are broken in
         stop(f"model={folder}: its processor cannot be loaded ({first_line(error)}); download it again")
 

@@ -5,7 +5,7 @@ embedding table, and only the places that predict a response go through the head
 and inside whatever wraps it (PEFT, DDP, ZeRO, FSDP).
 """
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
@@ -16,7 +16,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from avem_train.backbones.base import Backbone, Prompt
-from avem_train.data.responses import Response, Source
+from avem_train.data.responses import Response
 from avem_train.packing import attention, tree
 from avem_train.packing.tree import Token
 
@@ -69,7 +69,7 @@ def score(
     unique = list(dict.fromkeys(responses))
     number = {response: i for i, response in enumerate(unique)}
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
-        features = backbone.encode(list(dict.fromkeys(source for response in unique for source in response.sources)))
+        features = backbone.encode([response.sources for response in unique])
     batch = sequences(backbone, unique)
     rows = tree.rows(batch.tokens, share=packed)
     row_of, place, lengths = _predicting(rows, batch)
@@ -129,7 +129,7 @@ def _predicting(rows: Sequence[tree.PackedRow], batch: Sequences) -> tuple[list[
 
 @contextmanager
 def _media_filled_in(
-    model: PreTrainedModel, rows: Sequence[tree.PackedRow], features: dict[Source, torch.Tensor]
+    model: PreTrainedModel, rows: Sequence[tree.PackedRow], features: Mapping[Hashable, torch.Tensor]
 ) -> Iterator[None]:
     """Inside the block the embedding table gives features where tokens stand for media."""
     spots = [

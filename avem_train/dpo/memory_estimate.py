@@ -113,7 +113,7 @@ def largest(dataset: "PreferenceDataset", count: int, packed: bool) -> Batch:
 def _batch(dataset: "PreferenceDataset", records: Sequence["Responses"], packed: bool) -> Batch:
     responses = list(dict.fromkeys(response for one in records for response in one.media.values()))
     with torch.no_grad():
-        dataset.backbone.encode(list(dict.fromkeys(source for response in responses for source in response.sources)))
+        dataset.backbone.encode([response.sources for response in responses])
     batch = logprobs.sequences(dataset.backbone, responses)
     rows = tree.rows(batch.tokens, packed)
     branched = any(len(row.parents) > 1 for row in rows)

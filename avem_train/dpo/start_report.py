@@ -43,9 +43,7 @@ def tokens(dataset: "PreferenceDataset", packed: bool) -> float:
     for one in records:
         responses = list(dict.fromkeys(one.media.values()))
         with torch.no_grad():
-            dataset.backbone.encode(
-                list(dict.fromkeys(source for response in responses for source in response.sources))
-            )
+            dataset.backbone.encode([response.sources for response in responses])
         rows = tree.rows(logprobs.sequences(dataset.backbone, responses).tokens, packed)
         count += sum(len(row.tokens) for row in rows)
     return count / len(records)

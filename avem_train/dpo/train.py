@@ -44,7 +44,7 @@ class TrainResult:
 def run(settings: DpoSettings) -> None:
     """The program `preference`: train; what goes wrong with a record or a file ends in one line."""
     from avem_train.backbones.base import UnreadableMedium
-    from avem_train.backbones.loading import family, find
+    from avem_train.backbones.loading import evaluated_by, find
     from avem_train.dpo.finite import LossNotFinite
     from avem_train.dpo.run_folder import last_checkpoint
     from avem_train.dpo.termination import Termination
@@ -56,7 +56,7 @@ def run(settings: DpoSettings) -> None:
         with termination.listening():
             result = train(settings, termination=termination)
         if launched("RANK", 0, "avem-train") == 0:
-            print(closing(result, family(find(settings.model))), flush=True)
+            print(closing(result, evaluated_by(find(settings.model))), flush=True)
     except LossNotFinite as error:
         _, checkpoint = last_checkpoint(settings.out)
         begins = f"goes on from {checkpoint}" if checkpoint else "begins again"
@@ -68,9 +68,8 @@ def run(settings: DpoSettings) -> None:
         stop(str(error))
 
 
-def closing(result: TrainResult, model_type: str) -> str:
-    """The last line of a training: what it made, and how that is evaluated."""
-    model = "avere" if model_type == "avere" else "qwen2_5_omni_av"
+def closing(result: TrainResult, model: str) -> str:
+    """The last line of a training: what it made, and how that is evaluated. model: its name in the harness."""
     command = f"emorealm eval --tasks emorealm --model {model} --model_args pretrained={result.out}"
     return f"{result.out}: {result.steps} steps are done, {result.seconds / 60:.0f} min in this call; next: {command}"
 

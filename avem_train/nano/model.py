@@ -13,7 +13,7 @@ from emorealm_tasks import files
 from emorealm_tasks.mini.language.instructions import KINDS, instructions
 from emorealm_tasks.mini.world.sampling import Clip, generator, sample_clip
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor
-from model_adapters.avere.convert import read_tokenizer
+from model_adapters.avere.conversion import read_tokenizer
 from model_adapters.avere.processing import SYSTEM
 
 VOCABULARY_CLIPS = 1500

@@ -14,7 +14,7 @@ from lmms_eval.tasks import TaskManager, get_task_dict
 
 from emorealm_tasks import plugin
 from emorealm_tasks.metrics import TASKS, Record
-from model_adapters.avere import loading
+from model_adapters.avere import folders, loading
 from model_adapters.avere.adapter import AvereChat
 
 PARTS = {"full": "emorealm_mini", "blind": "emorealm_mini_blind", "shuffled": "emorealm_mini_shuffled"}
@@ -30,8 +30,8 @@ class Candidate(AvereChat):
 
     def put(self, weights: Path) -> None:
         """Take other weights of the same base; its encoders, and so their features, are the same in all of them."""
-        folder = loading.find_weights(str(weights))
-        loaded = loading.load_model(folder.folder, self.device, self.model.dtype, None, folder.adapter)
+        found = folders.find_weights(str(weights))
+        loaded = loading.load_model(found.folder, self.device, self.model.dtype, None, found.adapter)
         self.model.load_state_dict(loaded.state_dict())
 
 

@@ -25,7 +25,8 @@ from avem_train.study.arms import Arm, Choices
 from avem_train.study.worker import Job
 from emorealm_tasks import settings as roots
 from emorealm_tasks.errors import stop
-from emorealm_tasks.mini.build.split import build, build_arguments, built_with, complete
+from emorealm_tasks.mini.build import record as build_record
+from emorealm_tasks.mini.build.split import build, build_arguments, complete
 from emorealm_tasks.mini.language import preferences
 from model_adapters.base.embedded import weights_folder
 from model_adapters.base.fingerprint import fingerprint
@@ -161,8 +162,8 @@ def plan(
     about = {
         "base": {"name": base.name, "fingerprint": print_of},
         "split": study.split,
-        "world": built_with(world),
-        "preferences": built_with(data[study.preferences.letters, seeds[0]])
+        "world": build_record.built_with(world),
+        "preferences": build_record.built_with(data[study.preferences.letters, seeds[0]])
         | ({"per_seed": True} if study.preferences.per_seed else {}),
         "training": study.training,
     }
@@ -206,7 +207,11 @@ def built(place: Path, split: str, clips: int, seed: int, letters: float | None 
     """
     world_folder = place / "worlds" / "-".join(map(str, (split, clips, seed, *([] if letters is None else [letters]))))
     for folder in (roots.load().mini, world_folder):
-        if complete(folder) and built_with(folder) == build_arguments(split, clips, seed, letters):
+        if (
+            complete(folder)
+            and not build_record.changed(folder)
+            and build_record.built_with(folder) == build_arguments(split, clips, seed, letters)
+        ):
             return folder
     print(f"building {world_folder}", flush=True)
     try:

@@ -51,7 +51,7 @@ def read(root: Path, settings: Settings) -> list[Row]:
     clips = clips_below([root, *([settings.videos] if settings.videos else [])])
     rows: list[Row] = []
     seen_names: set[str] = set()
-    for number, line in enumerate(recognition_rows.read_csv(labels, ("video_name", "label")), start=2):
+    for number, line in recognition_rows.read_numbered_csv(labels, ("video_name", "label")):
         name, label = Path(line["video_name"]).stem, line["label"]
         if not _NUMBER.fullmatch(name) or label not in [str(i) for i in range(1, len(EMOTIONS) + 1)]:
             stop(f"{labels}, line {number}: expected a clip's number and a label from 1 to 7, found {line}")

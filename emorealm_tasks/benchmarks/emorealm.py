@@ -20,6 +20,7 @@ from emorealm_tasks.answers.choices import split_choice, yes_no_letters
 from emorealm_tasks.answers.task_names import SUBTASKS
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import absent, stop
+from emorealm_tasks.mini.build import record
 from emorealm_tasks.settings import Settings
 from emorealm_tasks.untrusted import brief, clean, inside, read_json
 
@@ -68,6 +69,8 @@ def read(benchmark: str, settings: Settings, media: bool = True) -> list[Row]:
         questions = settings.mini / HUB_FILE
         if not questions.is_file():
             absent(f"{questions}: the embedded benchmark is not built. {HOW_TO_GET_MINI.format(folder=settings.mini)}")
+        if record.changed(settings.mini):
+            stop(f"{settings.mini}: {record.CHANGED}")
         return read_file(questions, settings.mini / "videos", None)
     if settings.videos is None and media:
         absent(f"EMOREALM_VIDEOS is not set, so there is nowhere to look for clips. {HOW_TO_GET_CLIPS}")

@@ -4,31 +4,22 @@ In a results file, for each such task: {"benchmark": {TASK: {"split": "test", "c
 "questions": "88ff3ca064c3"}}}. Runs of earlier versions hold none.
 """
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from emorealm_tasks import settings
-from emorealm_tasks.benchmarks import emorealm, registry, suite
-from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
+from emorealm_tasks.benchmarks import registry, suite
+from emorealm_tasks.mini.build import record
 
 Identity = dict[str, Any]
 _BUILT_WITH = ("split", "clips", "seed", "version")
-_DIGITS = 12
 
 
 def of_folder(folder: Path) -> Identity:
     """The identity of a built folder, as far as its files say it; {} where there are no questions."""
-    try:
-        digest = hashlib.sha256(read_bytes(folder / emorealm.HUB_FILE)).hexdigest()[:_DIGITS]
-    except Unreadable:
-        return {}
-    try:
-        about = typed(parse_json(read_bytes(folder / "build.json")), dict)
-    except Unreadable:
-        about = {}
-    return {key: about[key] for key in _BUILT_WITH if key in about} | {"questions": digest}
+    digest, about = record.digest(folder), record.built_with(folder)
+    return {key: about[key] for key in _BUILT_WITH if key in about} | {"questions": digest} if digest else {}
 
 
 def by_task(tasks: Iterable[str]) -> dict[str, Identity]:

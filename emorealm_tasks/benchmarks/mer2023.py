@@ -37,7 +37,7 @@ def read(root: Path, settings: Settings) -> list[Row]:
     folders = [folder for pattern in _SEARCHED for folder in sorted(root.absolute().glob(pattern))]
     rows: list[Row] = []
     seen_names: set[str] = set()
-    for number, line in enumerate(recognition_rows.read_csv(labels, ("name", "discrete")), start=2):
+    for number, line in recognition_rows.read_numbered_csv(labels, ("name", "discrete")):
         name, label = line["name"], line["discrete"].lower()
         recognition_rows.refuse_twice(labels, number, name, seen_names)
         if label in LEFT_OUT:

@@ -1,13 +1,24 @@
 """Checks the datasets of all tasks of a run, before a model is loaded."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from emorealm_tasks.benchmarks import emer, registry, suite
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import DataAbsent, stop
 from emorealm_tasks.judge import dispatch
 from emorealm_tasks.settings import Settings, load
+
+_Asked = tuple[frozenset[str], Settings]
+_looked_at: dict[_Asked, set[str]] = {}
+"""What `look_ahead` found, until it is asked for."""
+
+
+def look_ahead(names: Iterable[str]) -> None:
+    """As `find_absent`, before lmms-eval is imported; what was found is kept for the run that follows."""
+    settings = load()
+    by_benchmark = _by_benchmark(names)
+    _looked_at[_asked(by_benchmark, settings)] = _find_absent(by_benchmark, settings)
 
 
 def find_absent(names: Iterable[str]) -> set[str]:
@@ -17,7 +28,17 @@ def find_absent(names: Iterable[str]) -> set[str]:
     is there.
     """
     settings = load()
-    tasks_by_benchmark = _by_benchmark(names)
+    by_benchmark = _by_benchmark(names)
+    found = _looked_at.pop(_asked(by_benchmark, settings), None)
+    return _find_absent(by_benchmark, settings) if found is None else found
+
+
+def _asked(by_benchmark: Mapping[str, Sequence[str]], settings: Settings) -> _Asked:
+    return frozenset(task for tasks in by_benchmark.values() for task in tasks), settings
+
+
+def _find_absent(tasks_by_benchmark: Mapping[str, Sequence[str]], settings: Settings) -> set[str]:
+    """See `find_absent`."""
     absent = []
     for benchmark, tasks in tasks_by_benchmark.items():
         try:

@@ -42,8 +42,11 @@ _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-\d\d-\d\d-\d\d-(\d\d)\.(?:mp4|wav)")
 _SEARCHED = ("", "*/", "*/*/")
 
 
-def read(root: Path, settings: Settings) -> list[Row]:
-    """The rows of the files that the settings ask for, by name; see `recognition.row`. Stops where there is none."""
+def read(root: Path, settings: Settings, remedy: str = REMEDY) -> list[Row]:
+    """The rows of the files that the settings ask for, by name; see `recognition.row`. Stops where there is none.
+
+    remedy: what to do, for the error message.
+    """
     modality, channels = MODALITY_CODES[settings.ravdess_modality], CHANNEL_CODES[settings.ravdess_channel]
     files: dict[str, Path] = {}
     for above in _SEARCHED:
@@ -63,7 +66,7 @@ def read(root: Path, settings: Settings) -> list[Row]:
     if not rows:
         absent(
             f"{root}: there is no {settings.ravdess_modality} {settings.ravdess_channel} of RAVDESS; looked for "
-            f"Actor_*/{modality}-{channels[0]}-*. {REMEDY}"
+            f"Actor_*/{modality}-{channels[0]}-*. {remedy}"
         )
     return rows
 

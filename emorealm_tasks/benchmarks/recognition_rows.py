@@ -74,7 +74,16 @@ def first_file(root: Path, candidates: Iterable[str], what: str, remedy: str) ->
 
 
 def read_csv(path: Path, columns: Sequence[str], remedy: str = "download it again") -> list[dict[str, str]]:
-    """A CSV file's rows, stripped of spaces. Stops where it cannot be read or lacks one of the columns.
+    """A CSV file's rows, as `read_numbered_csv`."""
+    return [row for _, row in read_numbered_csv(path, columns, remedy)]
+
+
+def read_numbered_csv(
+    path: Path, columns: Sequence[str], remedy: str = "download it again"
+) -> list[tuple[int, dict[str, str]]]:
+    """The line at which each row of a CSV file ends, and the row, stripped of spaces.
+
+    Stops where the file cannot be read or lacks one of the columns.
 
     Stops also at a line with fewer or more fields than the header, whose text would be cut, and at quotes that do not
     close. The first of `columns` names a row: lines that were swallowed by such a quote are known by that.
@@ -95,7 +104,7 @@ def read_csv(path: Path, columns: Sequence[str], remedy: str = "download it agai
         stop(f"{path}: expected the columns {', '.join(columns)}, found {header_text}{missing_columns}; {remedy}")
     if twice := [name for name in columns if header.count(name) > 1]:
         stop(f"{path}: two columns are called {twice[0]!r}; {remedy}")
-    rows = []
+    rows: list[tuple[int, dict[str, str]]] = []
     for number, fields in lines[1:]:
         if len(fields) < len(header):
             stop(f"{path}, line {number}: it is cut short; {remedy}")
@@ -103,8 +112,8 @@ def read_csv(path: Path, columns: Sequence[str], remedy: str = "download it agai
             counts = f"{len(fields)} fields where the header names {len(header)}"
             stop(f"{path}, line {number}: {counts}; a text with commas needs quotes: mend it, or {remedy}")
         named_fields = dict(zip(header, fields, strict=False))
-        rows.append({column: named_fields[column].strip() for column in columns})
-    _refuse_swallowed(path, rows, columns, remedy)
+        rows.append((number, {column: named_fields[column].strip() for column in columns}))
+    _refuse_swallowed(path, [row for _, row in rows], columns, remedy)
     return rows
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from emorealm_tasks.media.altered import film_alone, joined
     from emorealm_tasks.media.audio import AUDIO_RATE, as_wav, read_audio, separate_wav
     from emorealm_tasks.media.container import MediaError, copied_picture
+    from emorealm_tasks.media.corrupted import PICTURES, SOUNDS, corrupted_picture, corrupted_sound
     from emorealm_tasks.media.facts import ClipInfo, Examination, examine, has_sound, probe
     from emorealm_tasks.media.tally import Report, report
     from emorealm_tasks.media.video import frame_indices, read_frames
@@ -30,9 +31,13 @@ _MODULE_OF = {
     "ClipInfo": "facts",
     "Examination": "facts",
     "MediaError": "container",
+    "PICTURES": "corrupted",
     "Report": "tally",
+    "SOUNDS": "corrupted",
     "as_wav": "audio",
     "copied_picture": "container",
+    "corrupted_picture": "corrupted",
+    "corrupted_sound": "corrupted",
     "examine": "facts",
     "film_alone": "altered",
     "frame_indices": "video",
@@ -57,12 +62,16 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "AUDIO_RATE",
+    "PICTURES",
+    "SOUNDS",
     "ClipInfo",
     "Examination",
     "MediaError",
     "Report",
     "as_wav",
     "copied_picture",
+    "corrupted_picture",
+    "corrupted_sound",
     "examine",
     "film_alone",
     "frame_indices",

@@ -21,12 +21,12 @@ _LAYOUT = 1  # raised whenever an alteration gives other content
 
 def film_alone(path: str | Path, cache: str | Path) -> Path:
     """The picture of a file as an mp4 without sound, copied as it is encoded. Raises MediaError."""
-    return _cached([path], "film", ".mp4", cache, lambda: copied_picture(path))
+    return cached([path], "film", ".mp4", cache, lambda: copied_picture(path))
 
 
 def joined(video: str | Path, audio: str | Path, cache: str | Path) -> Path:
     """One mp4 of the picture of `video`, copied as it is encoded, and the sound of `audio` (AAC). Raises MediaError."""
-    return _cached([video, audio], "joined", ".mp4", cache, lambda: _joined(video, audio))
+    return cached([video, audio], "joined", ".mp4", cache, lambda: _joined(video, audio))
 
 
 def _joined(video: str | Path, audio: str | Path) -> bytes:
@@ -52,8 +52,11 @@ def _joined(video: str | Path, audio: str | Path) -> bytes:
     return file.getvalue()
 
 
-def _cached(sources: list[str | Path], how: str, suffix: str, cache: str | Path, make: Callable[[], bytes]) -> Path:
-    """The file of an alteration, made where it is not there yet. Raises MediaError, also where it cannot be written."""
+def cached(sources: list[str | Path], how: str, suffix: str, cache: str | Path, make: Callable[[], bytes]) -> Path:
+    """The file of an alteration, made where it is not there yet; `how` names the alteration.
+
+    Raises MediaError, also where it cannot be written.
+    """
     parts = [str(_LAYOUT), how]
     for source in sources:
         check_file(source)

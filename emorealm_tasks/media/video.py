@@ -18,6 +18,8 @@ from emorealm_tasks.media.released import read_frames_decord
 _UNTAGGED = {0, 2, 3, 8}  # colour spaces without a matrix of their own: RGB, unspecified, reserved, YCgCo
 _UNIT = 1e-6  # seconds; less is rounding
 Turn = Callable[[np.ndarray], np.ndarray]
+Choice = Callable[[int, int], np.ndarray]
+"""How many frames there are, and how many are wanted -> their numbers."""
 
 
 def frame_indices(available: int, count: int) -> np.ndarray:
@@ -25,22 +27,23 @@ def frame_indices(available: int, count: int) -> np.ndarray:
     return np.linspace(0, available - 1, count).astype(np.int64)
 
 
-def read_frames(path: str | Path, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Decode `count` evenly spaced frames: uint8 RGB (count, height, width, 3) and their times in seconds (count,).
+def read_frames(path: str | Path, count: int, choose: Choice = frame_indices) -> tuple[np.ndarray, np.ndarray]:
+    """Decode `count` frames, evenly spaced ones by default: uint8 RGB (count, height, width, 3), and seconds (count,).
 
+    choose: the numbers of the frames, given how many there are and `count`.
     A file cut short or damaged is sampled over the frames that do decode. Raises MediaError when there is none.
     """
     if settings.load().decoder == "decord":
-        return read_frames_decord(path, count, frame_indices)
+        return read_frames_decord(path, count, choose)
     expected = 0
     while True:  # mostly once: until as many frames are shown as the indices were computed for
         with opened(path) as source:
             film = Film(source)
-            if not expected and (skimmed := film.skim(count)):
+            if not expected and (skimmed := film.skim(count, choose)):
                 indices, decoded = skimmed
                 break
             expected = expected or film.promised() or _packets(path)
-            indices = frame_indices(expected, count)
+            indices = choose(expected, count)
             decoded = film.decode(set(indices.tolist()))
         if film.frames_decoded == expected:
             break
@@ -100,14 +103,14 @@ class Film:
             )
         return decoded
 
-    def skim(self, count: int) -> tuple[np.ndarray, dict[int, np.ndarray]] | None:
+    def skim(self, count: int, choose: Choice) -> tuple[np.ndarray, dict[int, np.ndarray]] | None:
         """Indices of `count` frames and the frames, decoding no stretch without one of them; None = decode it all."""
         parts = skipping.stretches(skipping.gather(self._decoding))
         times = sorted(packet.pts for part in parts for packet in part if packet.pts is not None)
         if len(parts) < 2 or len(times) > self.source.settings.max_frames:
             return None
         stamps = [self._seconds(time) for time in times]
-        indices = frame_indices(len(times), count)
+        indices = choose(len(times), count)
         selected = set(indices.tolist())
         ends = np.cumsum([len(part) for part in parts]).tolist()
         needed = [

@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
 def _build(args: argparse.Namespace) -> int:
     """The verb `build`; returns the exit status."""
     from emorealm_tasks import settings
-    from emorealm_tasks.mini.build import split
+    from emorealm_tasks.mini.build import record, split
 
     what = args.split, args.clips, args.seed, args.preferences
     current = settings.load()
@@ -61,9 +61,11 @@ def _build(args: argparse.Namespace) -> int:
     default_folder = current.mini if current.mini != standard else standard.with_name(split.folder_name(*what))
     out = args.out or default_folder
     if args.if_missing and split.complete(out):
-        if (existing := split.built_with(out)) != (requested := split.build_arguments(*what)):
+        if (existing := record.built_with(out)) != (requested := split.build_arguments(*what)):
             texts = [", ".join(f"{key} {value}" for key, value in about.items()) for about in (existing, requested)]
             stop(f"{out} holds another build ({texts[0]}) than {texts[1]}; name another folder with --out")
+        if record.changed(out):
+            stop(f"{out}: {record.CHANGED}")
         print(f"{out} is there already")
         return 0
     try:

@@ -1,19 +1,22 @@
 """AVERE, native to transformers: configuration, model, processor, converter, and the adapter for lmms-eval.
 
-Importing this package registers the model with transformers' Auto classes.
+The classes are imported, and registered with transformers' Auto classes, when the first of them is asked for:
+transformers takes seconds, and whatever can be told without it is told at once.
 """
 
-from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoProcessor
+from typing import TYPE_CHECKING, Any
 
-from .configuration import AvereAudioConfig, AvereConfig, AvereQFormerConfig, AvereVisionConfig
-from .modeling import AvereForConditionalGeneration, AvereModel
-from .processing import AvereProcessor
-from .released import from_released_ids
-
-AutoConfig.register("avere", AvereConfig, exist_ok=True)
-AutoModel.register(AvereConfig, AvereModel, exist_ok=True)
-AutoModelForCausalLM.register(AvereConfig, AvereForConditionalGeneration, exist_ok=True)
-AutoProcessor.register(AvereConfig, AvereProcessor, exist_ok=True)
+if TYPE_CHECKING:
+    from .classes import (
+        AvereAudioConfig,
+        AvereConfig,
+        AvereForConditionalGeneration,
+        AvereModel,
+        AvereProcessor,
+        AvereQFormerConfig,
+        AvereVisionConfig,
+        from_released_ids,
+    )
 
 __all__ = [
     "AvereAudioConfig",
@@ -25,3 +28,11 @@ __all__ = [
     "AvereVisionConfig",
     "from_released_ids",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import classes
+
+    return getattr(classes, name)

@@ -11,14 +11,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 from lmms_eval.api.model import lmms
 from loguru import logger
+from torch import Tensor
 from tqdm import tqdm
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import current_run, request_settings, response_cache
-from model_adapters.base import arguments
+from emorealm_tasks.media import MediaError
+from model_adapters.base import arguments, attention, dry_run, lora_folders
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.media_notes import MediaNotes
@@ -26,7 +29,7 @@ from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion, from_messages, from_visuals
 from model_adapters.decoding import contrastive
 
-from . import loading
+from . import folders, loading
 from .clips import MediaEncoder
 from .runner import Encoder, Failure, Question, Runner
 
@@ -66,31 +69,34 @@ class _Avere(lmms):
         super().__init__()
         contrast = contrastive.from_arguments(model_args, _OWNER)
         chosen = arguments.parse(Arguments, model_args, _OWNER, contrastive.ARGUMENTS)
-        weights = loading.find_weights(chosen.pretrained)
+        weights = folders.find_weights(chosen.pretrained)
         self.device = arguments.choose_device(chosen.device, _OWNER)
         self.max_errors = arguments.number("max_errors", chosen.max_errors, 0.0, 1.0, _OWNER)
         cache_gb = arguments.number("feature_cache_gb", chosen.feature_cache_gb, 0.0, float("inf"), _OWNER)
+        rows = arguments.batch_size(chosen.batch_size, _OWNER)
         self.nano_only = weights.embedded and not chosen.nano_anyway
         self._load(weights, chosen)
         self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(cache_gb * 2**30))
-        rows = arguments.batch_size(chosen.batch_size, _OWNER)
         self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
         self._media_notes = MediaNotes()
         self._reported: set[str] = set()
 
-    def _load(self, weights: loading.Weights, chosen: Arguments) -> None:
+    def _load(self, weights: folders.Weights, chosen: Arguments) -> None:
         """Load model and processor, and note which weights they are."""
         if weights.embedded:
             logger.info("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
         dtype = arguments.choose_dtype(chosen.dtype, self.device, _OWNER)
         if chosen.adapter and weights.adapter:
             stop(f"avere: {weights.adapter} holds adapters, so adapter={chosen.adapter} has no whole weights to go on")
-        adapter = chosen.adapter or weights.adapter
-        self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
+        adapter = Path(chosen.adapter).expanduser() if chosen.adapter else weights.adapter
+        if adapter:
+            lora_folders.require(_OWNER, adapter)
         self.processor = loading.load_processor(weights.folder)
-        folders = [folder for folder in (weights.folder, adapter) if folder]
-        current_run.note_weights(" + ".join(Path(folder).expanduser().name for folder in folders))
-        self.fingerprint = "+".join(fingerprint(Path(folder).expanduser()) for folder in folders)
+        dry_run.ends_here()
+        self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
+        used = [folder for folder in (weights.folder, adapter) if folder]
+        current_run.note_weights(" + ".join(folder.name for folder in used))
+        self.fingerprint = "+".join(map(fingerprint, used))
 
     def ways(self) -> dict[str, Any]:
         """How clips and questions are put to the model, for the run's record (`harness.request_settings`)."""
@@ -127,6 +133,17 @@ class _Avere(lmms):
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
         """Not offered: AVERE answers single turns."""
         stop(f"avere: task {requests[0].task_name} is a dialogue of several rounds; avere answers single turns only")
+
+    def attention_shares(self, question: ClipQuestion) -> Tensor:
+        """Attention to picture and sound where the answer begins: (layers, heads, 2). Raises MediaError."""
+        ids = torch.tensor([self.processor.encode_prompt(self._prompt(question))], device=self.model.device)
+        features = self.encoder.encode(question.clip.media)
+        for medium in question.clip.media:
+            if medium not in features:
+                raise MediaError(self.encoder.failures[medium])
+        inputs = {f"{medium.kind}_features": features[medium][None] for medium in question.clip.media}
+        kinds = attention.kinds_of(ids[0], self.model.config.video_token_id, self.model.config.audio_token_id)
+        return attention.shares(self.model, kinds, input_ids=ids, **inputs)
 
     def _prompt(self, question: ClipQuestion) -> str:
         try:

@@ -8,10 +8,10 @@ from transformers import BertConfig, CLIPVisionConfig, PreTrainedConfig, Whisper
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import read_json
 
+from . import released_files
 from .configuration import STATES_PER_SECOND, AvereConfig
 from .modeling import AvereForConditionalGeneration
 
-BERT = "bert-base-uncased"
 _QFORMER_LAYERS = 2  # the released model overrides BERT's own number
 _REQUIRED = {
     "mm_projector_type": "mlp2x_gelu",
@@ -44,8 +44,7 @@ class _File(dict[str, Any]):
     """A JSON object whose missing keys end in one line that names the file."""
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            stop(f"{path}: no such file; --source is the released checkpoint, --backbones holds its towers' folders")
+        released_files.require(path)
         super().__init__(read_json(path, dict, "it must be a JSON object; download it again"))
         self.path = path
 
@@ -68,7 +67,7 @@ def read_released(source: Path, backbones: Path) -> tuple[AvereConfig, Path, Pat
         "text_config": {key: released[key] for key in _LLAMA if key in released},
         "vision_config": _vision(video),
         "audio_config": _audio(audio),
-        "qformer_config": _qformer(released, backbones / BERT),
+        "qformer_config": _qformer(released, backbones / released_files.BERT),
     }
     config = AvereConfig(
         **parts,

@@ -82,10 +82,15 @@ class ChatAV(lmms):
         """A request, without the media that this model is not given."""
         to_messages, settings, doc_id, task, split = instance.args[1:6]
         question = from_messages(to_messages(self.task_dict[task][split][doc_id]), instance.task_name, self.name)
-        clip = ClipFiles(question.clip.video if self.sees else None, question.clip.audio if self.hears else None)
-        return ChatRequest(question, clip, generation_settings(settings), settings.get("until"), task)
+        return ChatRequest(
+            question, self.given(question.clip), generation_settings(settings), settings.get("until"), task
+        )
 
-    def loglikelihood(self, requests: list[Instance]) -> NoReturn:
+    def given(self, clip: ClipFiles) -> ClipFiles:
+        """The media of a clip that this model is given."""
+        return ClipFiles(clip.video if self.sees else None, clip.audio if self.hears else None)
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
         """Not offered: these models answer in words."""
         stop(f"{self.name}: task {requests[0].task_name} asks for likelihoods; {self.name} answers in words only")
 

@@ -5,6 +5,7 @@ about one clip decode it once.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -79,16 +80,17 @@ def _frames(path: str, sampling: Sampling) -> VideoFrames:
 
 
 class ClipReader:
-    """`read`, with the last few clips cached; not for several threads at once."""
+    """`read`, or another way to decode a clip, with the last few clips cached; not for several threads at once."""
 
-    def __init__(self, sampling: Sampling) -> None:
+    def __init__(self, sampling: Sampling, decode: Callable[[ClipFiles, Sampling], ClipMedia] = read) -> None:
         self.sampling = sampling
+        self._decode = decode
         self._cached: OrderedDict[ClipFiles, ClipMedia] = OrderedDict()
 
     def __call__(self, clip: ClipFiles) -> ClipMedia:
         """The clip's media. Raises MediaError."""
         if clip not in self._cached:
-            self._cached[clip] = read(clip, self.sampling)
+            self._cached[clip] = self._decode(clip, self.sampling)
             if len(self._cached) > _CACHED_CLIPS:
                 self._cached.popitem(last=False)
         return self._cached[clip]

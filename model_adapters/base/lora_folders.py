@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, read_json
+from model_adapters.base import checkpoint_files
 from model_adapters.base.arguments import first_line
 from model_adapters.base.fingerprint import fingerprint
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Model = TypeVar("Model", bound=PreTrainedModel)
 
 CONFIG = "adapter_config.json"
+_WEIGHTS, _PICKLED = "adapter_model.safetensors", "adapter_model.bin"
 _BESIDE_MERGED = "adapter"
 LEAST_SURVIVING = 0.99
 """Share of an update that must outlive the rounding of merged weights."""
@@ -83,6 +85,14 @@ def check_base(owner: str, adapter: Path, base: Path) -> None:
         )
 
 
+def require(owner: str, adapter: Path) -> None:
+    """Stop where a folder of adapters lacks a file, or its weights are cut; told without torch."""
+    if not (adapter / CONFIG).is_file():
+        stop(f"{owner}: adapter={adapter}: there is no {CONFIG} there; name the LoRA folder training saved")
+    if not (adapter / _PICKLED).is_file() and (reason := checkpoint_files.fault(adapter, _WEIGHTS)):
+        stop(f"{owner}: adapter={adapter}: cannot be used: {reason}")
+
+
 def attach(owner: str, model: "Model", adapter: Path) -> "Model":
     """The model with the adapters of a folder at work, as training had them. Stops where not all of them fit it.
 
@@ -137,8 +147,7 @@ def surviving_share(adapted: "PeftModel") -> float:
 
 
 def _adapted(owner: str, model: "Model", adapter: Path) -> "PeftModel":
-    if not (adapter / CONFIG).is_file():
-        stop(f"{owner}: adapter={adapter}: there is no {CONFIG} there; name the LoRA folder training saved")
+    require(owner, adapter)
     from peft import PeftModel
 
     try:

@@ -39,3 +39,8 @@ class ClipFiles(NamedTuple):
         """The one or two files, video first; empty for a blind question."""
         video = [] if self.video is None else [MediaFile("video", self.video)]
         return video if self.audio is None else [*video, MediaFile("audio", self.audio)]
+
+    @property
+    def kinds(self) -> str:
+        """Which media there are: "av", "a", "v" or ""."""
+        return "a" * (self.audio is not None) + "v" * (self.video is not None)

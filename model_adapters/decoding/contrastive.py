@@ -5,7 +5,7 @@ language model. Both branches are rows of one batch, so they share every forward
 """
 
 import hashlib
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 from dataclasses import dataclass
 
 import torch
@@ -17,7 +17,14 @@ from model_adapters.base.media_refs import MediaFile, NoisedMediaFile
 from model_adapters.decoding.diffusion import DIFFUSION_STEPS, diffused
 
 ARGUMENTS = ("vcd_alpha", "vcd_beta", "vcd_step", "vcd_modalities")
-_INPUTS = {"pixel_values": "v", "pixel_values_videos": "v", "input_features": "a"}
+_INPUTS = {
+    "pixel_values": "v",
+    "pixel_values_videos": "v",
+    "input_features": "a",
+    "input_values": "a",
+    "clip_features": "vva",
+}
+"""Inputs of a model -> their modality; several letters: those of the parts along the second dimension."""
 _KINDS = {"video": "v", "audio": "a"}
 
 
@@ -58,14 +65,26 @@ class Contrast:
         """What stands in a medium's place in the noised branch."""
         return NoisedMediaFile(*medium, self.step) if _KINDS[medium.kind] in self.modalities else medium
 
-    def noised(self, row: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """One question's inputs with noise on its pixels or mel features; the same noise at every batch size."""
-        return {name: self._noised(name, value) for name, value in row.items()}
+    def noised(self, row: Mapping[str, Tensor], given: str = "av") -> dict[str, Tensor]:
+        """One question's inputs with noise on what is made of its media; the same noise at every batch size.
 
-    def _noised(self, name: str, value: Tensor) -> Tensor:
-        if _INPUTS.get(name, "-") not in self.modalities:
-            return value
-        return diffused(torch.as_tensor(value), self.step, noise_seed(name))
+        given: the question's media, av, a or v. What stands for a medium that is not given stays as it is, and so does
+        one of several features that is all zeros: it was not given either.
+        """
+        changing = set(self.modalities) & set(given)
+        return {name: self._noised(name, value, changing) for name, value in row.items()}
+
+    def _noised(self, name: str, value: Tensor, changing: Collection[str]) -> Tensor:
+        parts = _INPUTS.get(name, "")
+        if len(parts) < 2:
+            return diffused(torch.as_tensor(value), self.step, noise_seed(name)) if parts in changing else value
+        features = [
+            diffused(value[:, place], self.step, noise_seed(f"{name} {place}"))
+            if kind in changing and bool(value[:, place].any())
+            else value[:, place]
+            for place, kind in enumerate(parts)
+        ]
+        return torch.stack(features, dim=1)
 
 
 def noise_seed(name: str) -> int:

@@ -1,16 +1,19 @@
 """Emotion-LLaMA and Emotion-LLaMA-v2, native to transformers: configuration, model, processor, converter, adapters.
 
-Importing this package registers the model with transformers' Auto classes.
+The classes are imported, and registered with transformers' Auto classes, when the first of them is asked for.
 """
 
-from transformers import AutoConfig, AutoModelForCausalLM, AutoProcessor
+from typing import TYPE_CHECKING, Any
 
-from .configuration import EmotionLlamaConfig
-from .modeling import EmotionLlamaForConditionalGeneration
-from .processing import EmotionLlamaProcessor
-
-AutoConfig.register("emotion_llama", EmotionLlamaConfig, exist_ok=True)
-AutoModelForCausalLM.register(EmotionLlamaConfig, EmotionLlamaForConditionalGeneration, exist_ok=True)
-AutoProcessor.register(EmotionLlamaConfig, EmotionLlamaProcessor, exist_ok=True)
+if TYPE_CHECKING:
+    from .classes import EmotionLlamaConfig, EmotionLlamaForConditionalGeneration, EmotionLlamaProcessor
 
 __all__ = ["EmotionLlamaConfig", "EmotionLlamaForConditionalGeneration", "EmotionLlamaProcessor"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import classes
+
+    return getattr(classes, name)

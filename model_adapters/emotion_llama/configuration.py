@@ -15,6 +15,7 @@ from transformers import (
 
 PATCHES_PER_TOKEN = 4
 """Neighbouring patches of the image that one token is made of."""
+PLACEMENTS = ("released", "training")
 _REQUIRED: dict[int, tuple[str, ...]] = {1: (), 2: ("whisper_config", "video_config")}
 
 
@@ -85,7 +86,7 @@ class EmotionLlamaConfig(PreTrainedConfig):
     def __post_init__(self, **kwargs: Any) -> None:
         if self.version not in _REQUIRED:
             raise ValueError(f"version is {self.version!r}; it must be 1 or 2")
-        if self.placement not in ("released", "training"):
+        if self.placement not in PLACEMENTS:
             raise ValueError(f"placement is {self.placement!r}; it must be 'released' or 'training'")
         self._make_part("text_config", {})
         self._make_part("vision_config", {"image_size": 448})

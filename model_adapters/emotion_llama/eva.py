@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from transformers import Blip2VisionConfig
 
-from model_adapters.avere.convert import rename
+from model_adapters.avere.conversion import rename
 from model_adapters.avere.weights import Reader
 
 from .configuration import square

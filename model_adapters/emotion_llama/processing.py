@@ -22,8 +22,11 @@ from .configuration import EmotionLlamaConfig, square
 VIDEO_TAG = "<VideoHere>"
 FEATURE_TAG = "<FeatureHere>"
 SAMPLING_RATE = 16000
+INSTRUCTIONS = {1: ("reason", "emotion", "reason_v2", "infer"), 2: ("emotion", "reason")}
+"""Tags of the published instructions by version, the default first."""
 _SLOTS = {1: f"<video>{VIDEO_TAG}</video> <feature>{FEATURE_TAG}</feature> ", 2: f"<Vid>{VIDEO_TAG}</Vid> "}
 _TAGS = re.compile(f"({VIDEO_TAG}|{FEATURE_TAG})")
+_DROPPED = re.compile(r"[.!\"()*#:;~]")
 _CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -32,7 +35,10 @@ class EmotionLlamaProcessor(ProcessorMixin):
     """Tokenizer and media preparation; every size comes from `config`.
 
     tokenizer: Llama 2's. config: the model's `EmotionLlamaConfig`, or a dict of it.
+    video_token, feature_token: the slots in a prompt, which no text may hold.
     """
+
+    video_token, feature_token = VIDEO_TAG, FEATURE_TAG
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, config: EmotionLlamaConfig | dict[str, Any]) -> None:
         super().__init__(tokenizer)
@@ -76,6 +82,10 @@ class EmotionLlamaProcessor(ProcessorMixin):
     def encode_piece(self, text: str) -> list[int]:
         """Ids of a text of its own, as an answer or the text between two slots."""
         return encode_piece(self.tokenizer, text)
+
+    def encode_answer(self, text: str) -> list[int]:
+        """Ids of an answer, in the form that the released model learned answers in, without the closing token."""
+        return self.encode_piece(answer_form(text))
 
     def media(
         self, frames: np.ndarray | None, wave: np.ndarray | None, clip_features: torch.Tensor | None = None
@@ -151,6 +161,14 @@ class EmotionLlamaProcessor(ProcessorMixin):
                 mask = torch.tensor(self.attention(row, frames is not None, wave is not None))
                 data["attention_mask"][number, data["attention_mask"][number].bool()] = mask
         return BatchFeature(data | batch(prepared), tensor_type=return_tensors)
+
+
+def answer_form(text: str) -> str:
+    """An answer as the published training has it: lower case, without full stops and most other marks.
+
+    It also cuts answers after 200 words; here they stay whole.
+    """
+    return " ".join(_DROPPED.sub(" ", text.lower()).split())
 
 
 def pixels(

@@ -1,6 +1,6 @@
 """Names of the released files' tensors -> names here; None for those that are not used."""
 
-from model_adapters.avere.convert import Rules
+from model_adapters.avere.conversion import Rules
 
 _LAYERS = r"llama_model\.base_model\.model\.model\.layers\.(\d+)\.self_attn\."
 CHECKPOINT: Rules = (

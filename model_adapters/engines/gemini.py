@@ -24,7 +24,7 @@ from emorealm_tasks import media, settings
 from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness.failures import BLOCKED
-from model_adapters.base import arguments
+from model_adapters.base import arguments, dry_run
 from model_adapters.base.chat import ChatRequest
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.engines import payloads
@@ -82,6 +82,7 @@ class GeminiAV(ServedChat):
         self.model = chosen.model
         self.thinking = int(arguments.number("thinking", chosen.thinking, -1, 1e6, self.name))
         self.upload_timeout = arguments.number("upload_timeout", chosen.upload_timeout, 0.1, 1e6, self.name)
+        dry_run.ends_here()
         options = types.HttpOptions(base_url=chosen.base_url, timeout=round(1000 * self.timeout))
         self.client = genai.Client(api_key=self._key, vertexai=False, http_options=options)
         self._works = False

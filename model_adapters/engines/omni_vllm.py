@@ -18,7 +18,7 @@ from transformers import AutoConfig, Qwen2_5OmniProcessor
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import catalogue
-from model_adapters.base import arguments, lora_folders
+from model_adapters.base import arguments, checkpoint_files, dry_run, lora_folders
 from model_adapters.base.chat import ChatArguments, ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
@@ -218,6 +218,9 @@ def _engine(owner: str, checkpoint: str, engine_args: Mapping[str, Any]) -> "LLM
             f"{owner}: {checkpoint}: its model_type is {model_type!r}, not {_TYPE!r}: "
             "name a whole Qwen2.5-Omni checkpoint"
         )
+    if list(Path(checkpoint).glob("model*.safetensors*")) and (reason := checkpoint_files.fault(Path(checkpoint))):
+        stop(f"{owner}: {checkpoint} cannot be used: {reason}")
+    dry_run.ends_here()
     defaults = {"enable_prefix_caching": True, "limit_mm_per_prompt": {"video": 1, "audio": 1, "image": 0}}
     try:
         engine = LLM(checkpoint, **defaults | dict(engine_args), worker_extension_cls=_EXTENSION)

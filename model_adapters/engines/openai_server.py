@@ -15,7 +15,7 @@ from emorealm_tasks import media
 from emorealm_tasks.chat_client import ChatClient, RequestFailed
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness.failures import BLOCKED
-from model_adapters.base import arguments
+from model_adapters.base import arguments, dry_run
 from model_adapters.base.chat import ChatRequest
 from model_adapters.base.frame_sampling import Sampling
 from model_adapters.base.media_refs import ClipFiles
@@ -61,6 +61,7 @@ class OpenAIAV(ServedChat):
         super().__init__(model, chosen)
         self.video_as = chosen.video_as
         self.client = ChatClient(model, key, base_url, timeout=self.timeout, retries=self.retries, options={})
+        dry_run.ends_here(self.client.address)
         self.fingerprint = f"{model} at {self.client.address}"
         self._content = OncePerKey(self._encode, limit=_CACHED_CLIPS)
 

@@ -24,7 +24,7 @@ from emorealm_tasks import media, settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from emorealm_tasks.sequences import nearest
-from model_adapters.base import arguments
+from model_adapters.base import arguments, dry_run
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import of_files
 from model_adapters.base.media_notes import MediaNotes
@@ -98,6 +98,7 @@ class ExternalWorker(lmms):
         retries = int(arguments.number("retries", chosen.retries, 0, 100, _OWNER))
         command = _command(chosen.worker, chosen.python, chosen.repo, chosen.checkpoint, self.options)
         environment = worker_environment(command[0], chosen.device, _list(chosen.env))
+        dry_run.ends_here()
         self._log, self._keep_log = _log_file(chosen.log), bool(chosen.log)
 
         def start() -> WorkerProcess:

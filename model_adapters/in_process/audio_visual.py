@@ -18,9 +18,10 @@ from transformers import (
 )
 
 from emorealm_tasks.errors import stop
-from model_adapters.base import training_prompt
+from model_adapters.base import attention, training_prompt
 from model_adapters.base.frame_sampling import ClipMedia
 from model_adapters.base.media_refs import ClipFiles
+from model_adapters.base.requests import ClipQuestion
 from model_adapters.base.system_prompts import QWEN_OMNI
 from model_adapters.in_process.base import InProcessChat
 from model_adapters.in_process.prompts import omni_inputs
@@ -58,6 +59,14 @@ class OmniAV(InProcessChat):
     def forward_settings(self, clip: ClipFiles) -> dict[str, Any]:
         """The positions must be computed the way the prompt was laid out."""
         return {"use_audio_in_video": self._interleaved(clip)}
+
+    def attention_shares(self, question: ClipQuestion) -> Tensor:
+        """Attention to picture and sound where the answer begins: (layers, heads, 2). Raises MediaError."""
+        clip = self.given(question.clip)
+        inputs = self.batch([self.inputs(question, clip)[0]])
+        config = self.model.config
+        kinds = attention.kinds_of(inputs["input_ids"][0], config.video_token_id, config.audio_token_id)
+        return attention.shares(self.model, kinds, **inputs, **self.forward_settings(clip))
 
     def _interleaved(self, clip: ClipFiles) -> bool:
         return self.interleave and clip.video is not None and clip.audio is not None

@@ -28,7 +28,7 @@ from model_adapters import catalogue
 from model_adapters.base import arguments, finite, training_prompt
 from model_adapters.base.chat import ChatArguments, ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
-from model_adapters.base.frame_sampling import ClipMedia, ClipReader
+from model_adapters.base.frame_sampling import ClipMedia, ClipReader, Sampling, read
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion
 from model_adapters.decoding import contrastive
@@ -41,7 +41,7 @@ from .prompts import picture_limits, templated
 _AHEAD = 2  # batches prepared while the model works on one
 Prepared = tuple[Mapping[str, Tensor], ClipMedia] | Exception
 """The inputs of a question and the media in them, or why there are none."""
-_MEDIA_INPUTS = ("pixel_values", "pixel_values_videos", "input_features")
+_MEDIA_INPUTS = ("pixel_values", "pixel_values_videos", "input_features", "input_values")
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,21 @@ class InProcessChat(ChatAV):
     """The `model_type`s of transformers' configs that the class can load."""
     own_arguments: ClassVar[tuple[str, ...]] = ()
     """Arguments of a family beyond those of the base."""
+    refused_arguments: ClassVar[tuple[str, ...]] = ()
+    """Arguments of the base that mean nothing to a family."""
+    templated: ClassVar[bool] = True
+    """Whether prompts come from the checkpoint's chat template."""
 
     def __init__(self, **model_args: Any) -> None:
         self.contrast = contrastive.from_arguments(model_args, self.name)
-        chosen = arguments.parse(Arguments, model_args, self.name, (*contrastive.ARGUMENTS, *self.own_arguments))
+        others = (*contrastive.ARGUMENTS, *self.own_arguments)
+        chosen = arguments.parse(Arguments, model_args, self.name, others, self.refused_arguments)
         entry = catalogue.find(self.name)
         checkpoint = chosen.pretrained or entry.checkpoint
         if not checkpoint:
             stop(f"{self.name}: name its weights with pretrained=...: {entry.note}")
-        training_prompt.require(self.name, checkpoint, fps=chosen.fps, frames=chosen.frames)
+        frames = {name: getattr(chosen, name) for name in ("fps", "frames") if name not in self.refused_arguments}
+        training_prompt.require(self.name, checkpoint, **frames)
         self.trained = self._as_trained(checkpoint)
         super().__init__(chosen)
         self.device = arguments.choose_device(chosen.device, self.name)
@@ -96,7 +102,7 @@ class InProcessChat(ChatAV):
         self.pad = self.tokenizer.eos_token_id if pad is None else pad
         extractor = getattr(self.processor, "feature_extractor", None)
         rate = extractor.sampling_rate if extractor else media.AUDIO_RATE
-        self.reader = ClipReader(replace(self.sampling, rate=rate))
+        self.reader = ClipReader(replace(self.sampling, rate=rate), self.decode)
 
     def _load(self, checkpoint: str, chosen: Arguments) -> None:
         """Load model and processor, and note which weights they are."""
@@ -107,12 +113,17 @@ class InProcessChat(ChatAV):
             self.processor_class,
             weights,
             self.model_types,
+            self.templated,
             dtype=arguments.choose_dtype(chosen.dtype, self.device, self.name),
             attn_implementation=chosen.attn_implementation,
             device_map=chosen.device_map,
         )
         self.fingerprint = loading.identify(weights)
         self.model = loading.place(self.model, self.device, chosen.device_map)
+
+    def decode(self, clip: ClipFiles, sampling: Sampling) -> ClipMedia:
+        """The frames and the sound of a clip. Raises MediaError."""
+        return read(clip, sampling)
 
     @abstractmethod
     def process(self, prompt: str, clip_media: ClipMedia) -> Mapping[str, Tensor]:
@@ -224,7 +235,7 @@ class InProcessChat(ChatAV):
         first = chats[next(iter(rows))]
         try:
             contrast = self.contrast if first.clip.media else None
-            noised = [contrast.noised(row) for row in rows.values()] if contrast else []
+            noised = [contrast.noised(row, first.clip.kinds) for row in rows.values()] if contrast else []
             inputs = self.batch([*rows.values(), *noised])
             return dict(zip(rows, self._continue(inputs, first, [chats[n].until for n in rows]), strict=True))
         except Exception as error:

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
-from model_adapters.base import hub, lora_folders, weight_checks
+from model_adapters.base import checkpoint_files, dry_run, hub, lora_folders, weight_checks
 from model_adapters.base.arguments import first_line, launched
 from model_adapters.base.fingerprint import fingerprint
 
@@ -57,11 +57,13 @@ def load(
     processor_class: type[ProcessorMixin],
     weights: Weights,
     expected: tuple[str, ...],
+    templated: bool = True,
     **options: Any,
 ) -> tuple[PreTrainedModel, ProcessorMixin]:
     """Model (in eval mode, adapters at work) and processor.
 
-    `expected` are the model types that this adapter can run; `options` go to `from_pretrained` where they are not None.
+    `expected` are the model types that this adapter can run; `templated`: its prompts come from a chat template;
+    `options` go to `from_pretrained` where they are not None.
     Stops at another model type, at a checkpoint that leaves weights at random, at a device_map in several processes.
     """
     if options.get("device_map") and launched("WORLD_SIZE", 1, owner) > 1:
@@ -83,8 +85,13 @@ def load(
         processor = processor_class.from_pretrained(checkpoint, **at)
     except _LOADING as error:
         _refuse(owner, checkpoint, f"its processor cannot be loaded ({first_line(error)})")
-    if not processor.chat_template:
+    if templated and not processor.chat_template:
         _refuse(owner, checkpoint, "there is no chat template in it")
+    if list(Path(checkpoint).glob("model*.safetensors*")) and (reason := checkpoint_files.fault(Path(checkpoint))):
+        _refuse(owner, checkpoint, reason)
+    if weights.adapter:
+        lora_folders.require(owner, weights.adapter)
+    dry_run.ends_here()
     set_options = {name: value for name, value in options.items() if value is not None}
     try:
         model = weight_checks.load_whole(model_class, checkpoint, **at, **set_options)

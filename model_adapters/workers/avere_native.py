@@ -19,12 +19,12 @@ class AvereNative(protocol.Worker):
     def load(self) -> None:
         """Load the folder as `--model avere` does."""
         checkpoint = self.needs_checkpoint("a folder made by model_adapters.avere.convert, or avere_nano")
-        from model_adapters.avere import loading
+        from model_adapters.avere import folders, loading
         from model_adapters.base import arguments, embedded
 
         folder = embedded.weights_folder(checkpoint)
         device = arguments.choose_device("auto", "avere_native")
-        weights = loading.find_weights(str(folder))
+        weights = folders.find_weights(str(folder))
         dtype = arguments.choose_dtype("auto", device, "avere_native")
         self.network = loading.load_model(weights.folder, device, dtype, None, weights.adapter)
         self.processor = loading.load_processor(weights.folder)

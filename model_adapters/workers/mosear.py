@@ -1,7 +1,7 @@
 """MoSEAR (arXiv 2508.01181): its code is not public, so this worker refuses.
 
 Who has the code replaces `load` and `answer`; nothing else is needed (protocol.py states what passes over the pipe).
-MoSEAR is a model of the Emotion-LLaMA kind, so emotion_llama.py is the nearest example.
+MoSEAR is a model of the Emotion-LLaMA kind, so emotion_llama_released.py is the nearest example.
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ _VERBS = {
 
 _GO_ON = {
     "eval": interruption.AFTER_EVALUATION,
+    "curate": "replies that came are kept: the same command goes on from there",
     "analyse": "scores that came are kept: the same command goes on",
     "rescore": "verdicts that came are kept: the same command asks for the rest",
 }

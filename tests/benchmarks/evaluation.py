@@ -31,7 +31,7 @@ from procedures import LIMIT, Bench, load_questions, take
 from torch.utils.flop_counter import FlopCounterMode
 
 from emorealm_tasks import settings
-from model_adapters.avere import clips, loading
+from model_adapters.avere import clips, folders, loading
 from model_adapters.avere.runner import Question
 from model_adapters.base.arguments import choose_device, choose_dtype
 from model_adapters.base.media_refs import ClipFiles
@@ -137,7 +137,7 @@ def build(arguments: argparse.Namespace) -> Bench:
     """The model that is asked for: trained weights, or random ones of avere-nano's or AVERE-7B's shape."""
     device = choose_device(arguments.device, "avere")
     dtype = choose_dtype(arguments.dtype, device, "avere")
-    folder = loading.find_weights(arguments.model).folder
+    folder = folders.find_weights(arguments.model).folder
     if arguments.random is None:
         model = loading.load_model(folder, device, dtype, None, None)
         return Bench(model.requires_grad_(False), loading.load_processor(folder), arguments.batch_size)
@@ -197,7 +197,7 @@ def main() -> int:
         ratios[str(ratio)] = measure(bench, take(by_clip, ratio, arguments.clips), arguments.repeats)
         print(f"{ratio} questions a clip: {ratios[str(ratio)]['with_media']['speedup']}", flush=True)
     every = [question for questions in by_clip.values() for question in questions]
-    folder = loading.find_weights(arguments.model).folder
+    folder = folders.find_weights(arguments.model).folder
     report = {
         "model": f"random weights, {arguments.random} shape" if arguments.random else folder.name,
         "command": " ".join(["python", "tests/benchmarks/evaluation.py", *sys.argv[1:]]),

@@ -35,6 +35,7 @@ from emorealm_tasks.sequences import common_prefix
 from model_adapters.avere import loading
 from model_adapters.avere.prefix import generate, run_prefix
 from model_adapters.avere.runner import Question
+from model_adapters.base.embedded import NANO
 
 CHEAPEST_FIRST = tuple(reversed(training.MODES))  # what runs out of memory comes last
 DEFAULTS = {
@@ -147,11 +148,11 @@ def _rate(
 
 def correctness(kit: Kit) -> dict[str, Any]:
     """avere-nano in float32 and bfloat16 on the device against float32 on the CPU: features, logits, answers."""
-    processor = loading.load_processor(loading.NANO)
+    processor = loading.load_processor(NANO)
     asked = random_avere.questions(processor, 16, 1.5)
 
     def load(device: torch.device, dtype: torch.dtype) -> Bench:
-        model = loading.load_model(loading.NANO, device, dtype, None, None)
+        model = loading.load_model(NANO, device, dtype, None, None)
         return Bench(model, processor, 8, random_avere.random_media)
 
     def values(bench: Bench) -> tuple[torch.Tensor, torch.Tensor]:

@@ -8,6 +8,7 @@ from procedures import LIMIT
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereProcessor, loading
 from model_adapters.avere.clips import Decoded
 from model_adapters.avere.runner import Question
+from model_adapters.base.embedded import NANO
 from model_adapters.base.media_refs import AnyMediaFile, ClipFiles
 
 _SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
@@ -22,7 +23,7 @@ CONFIGS = {"7b": lambda: AvereConfig(), "tiny": lambda: AvereConfig(**_TINY), "n
 
 
 def _nano_config() -> AvereConfig:
-    return AvereConfig.from_pretrained(loading.NANO)
+    return AvereConfig.from_pretrained(NANO)
 
 
 def build(
@@ -33,7 +34,7 @@ def build(
     torch.manual_seed(0)
     with torch.device(device):
         model = AvereForConditionalGeneration._from_config(config, dtype=dtype).eval()
-    return model.requires_grad_(False), AvereProcessor(loading.load_processor(loading.NANO).tokenizer, config)
+    return model.requires_grad_(False), AvereProcessor(loading.load_processor(NANO).tokenizer, config)
 
 
 def random_media(processor: AvereProcessor, medium: AnyMediaFile) -> Decoded:

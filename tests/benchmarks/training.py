@@ -28,7 +28,7 @@ import psutil
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from avem_train.backbones.base import Prompt
+from avem_train.backbones.base import Prompt, sources_of
 from avem_train.data.negatives import Negatives
 from avem_train.data.records import Preference
 from avem_train.data.responses import Source
@@ -66,8 +66,9 @@ class RandomMedia:
         self.sizes = {"audio": 88, "video": prefix - 88 - self.system - self.question}
         self._features: dict[Source, torch.Tensor] = {}
 
-    def encode(self, sources: list[Source]) -> dict[Source, torch.Tensor]:
+    def encode(self, clips: list[tuple[Source, ...]]) -> dict[Source, torch.Tensor]:
         weight = self.model.get_input_embeddings().weight
+        sources = sources_of(clips)
         for source in sources:
             if source not in self._features:
                 made = torch.randn(self.sizes[source.kind], weight.shape[1])

@@ -1,8 +1,10 @@
-"""A real browser for the pages."""
+"""A real browser for the pages, and a small real language model on a real server."""
 
 import os
 import shutil
+import subprocess
 
+import judge_server
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -42,3 +44,16 @@ def open_page(browser):
     for context in contexts:
         context.close()
     assert troubles == []
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory):
+    """The base URL of a server with SmolLM2-135M; it fits every model's name."""
+    pytest.importorskip("xllamacpp")
+    try:
+        judge_server.model()
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        pytest.skip(f"no small model to ask: {error}")
+    process, url = judge_server.start(tmp_path_factory.mktemp("server") / "log.txt")
+    yield url
+    judge_server.stop(process)

@@ -1,5 +1,6 @@
 """Long commands at Ctrl-C and SIGTERM: ended within seconds, children too, with one line and the shell's status."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,9 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from emorealm_tasks.mini.build.split import build
 from faulty_server import FaultyServer
+from judged_records import record
 
 SECONDS = 5
 ECHO = Path(__file__).resolve().parents[1] / "helpers" / "echo_worker.py"
@@ -103,3 +106,32 @@ def test_plain_lmms_eval_and_an_external_worker(interrupt):
     arguments = evaluation(model)[1:]
     begun = lambda children: any("echo_worker" in " ".join(child.cmdline()) for child in children)  # noqa: E731
     interrupt("lmms_eval", arguments, begun, signal.SIGTERM)
+
+
+@pytest.fixture
+def silent_server():
+    server = FaultyServer(lambda body, number: "hang")
+    yield server
+    server.stop()
+
+
+def test_judging_by_a_server_that_hangs(interrupt, tmp_path, silent_server):
+    run = tmp_path / "run"
+    run.mkdir()
+    (tmp_path / "emorealm.yaml").write_text(f"judge_base_url: {silent_server.url}\njudge_model: m\n")
+    samples = [{"doc_id": number, "emer_score": {"record": record(number)}} for number in range(20)]
+    (run / "20260101_000000_samples_emer.jsonl").write_text("".join(json.dumps(line) + "\n" for line in samples))
+    (run / "20260101_000000_results.json").write_text(json.dumps({"model_source": "avere", "config": {}}))
+    arguments = ["rescore", run, "--judge", "live"]
+    said = interrupt("emorealm_results.cli", arguments, lambda children: silent_server.asked, signal.SIGTERM)
+    assert "verdicts that came are kept: the same command asks for the rest" in said
+
+
+def test_a_curation_on_a_server_that_hangs(interrupt, tmp_path, world, silent_server):
+    server = {"kind": "openai", "model": "m", "base_url": silent_server.url, "concurrency": 2}
+    stages = {"captions": {"picture": "server", "sound": "server", "frames": 2}}
+    recipe = {"manifest": {"reader": "mini", "path": str(world / "mini")}, "clients": {"server": server}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe | {"stages": stages, "out": str(tmp_path / "out")}))
+    arguments = ["curate", "run", tmp_path / "recipe.yaml"]
+    said = interrupt("emorealm_results.cli", arguments, lambda children: silent_server.asked)
+    assert "the same command goes on" in said

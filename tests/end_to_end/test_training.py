@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from avem_train import cli
 from emorealm_tasks import files
-from model_adapters.avere import AvereForConditionalGeneration, loading
+from model_adapters.avere import AvereForConditionalGeneration, folders, loading
 
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
 
@@ -188,8 +188,8 @@ def test_merged_weights_are_the_base_with_the_adapter(recipe, unbroken, tmp_path
     out = tmp_path / "out"
     assert cli.main([*recipe, f"out={out}", "merge=true"]) == 0
     cpu = torch.device("cpu")
-    merged = loading.find_weights(str(out))
-    adapted = loading.find_weights(str(unbroken))
+    merged = folders.find_weights(str(out))
+    adapted = folders.find_weights(str(unbroken))
     assert (merged.adapter, merged.folder) == (None, out)
     assert adapted.adapter == unbroken
     whole = loading.load_model(merged.folder, cpu, torch.float32, None, None).state_dict()
@@ -209,7 +209,7 @@ def test_adapters_of_other_weights_are_refused(unbroken, tmp_path, capsys):
     for path in unbroken.glob("*.json"):
         (folder / path.name).write_text(path.read_text().replace('"fingerprint": "', '"fingerprint": "0'))
     with pytest.raises(SystemExit):
-        loading.find_weights(str(folder))
+        folders.find_weights(str(folder))
     assert "were trained on other weights" in capsys.readouterr().err
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from model_adapters.avere import AvereConfig, AvereProcessor
-from model_adapters.avere.convert import read_tokenizer
+from model_adapters.avere.conversion import read_tokenizer
 
 DATA = Path(__file__).parent / "data" / "avere_dev"
 VIDEO = np.load(DATA / "frontend" / "video_transform.npz")

@@ -9,7 +9,8 @@ import torch
 from safetensors import safe_open
 
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, AvereQFormerConfig, from_released_ids
-from model_adapters.avere.convert import CHECKPOINT_RULES, main, rename
+from model_adapters.avere.conversion import CHECKPOINT_RULES, rename
+from model_adapters.avere.convert import main
 from model_adapters.avere.speech_projector import AvereSpeechProjector
 from model_adapters.avere.weights import Reader
 

@@ -8,7 +8,7 @@ import torch
 
 import emotion_llama_files
 from model_adapters.emotion_llama import EmotionLlamaForConditionalGeneration, EmotionLlamaProcessor
-from model_adapters.emotion_llama.convert import convert
+from model_adapters.emotion_llama.conversion import convert
 
 DATA = Path(__file__).parent / "data" / "emotion_llama_dev"
 QUESTIONS = {

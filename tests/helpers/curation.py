@@ -132,6 +132,7 @@ ORACLE = {
     "EmotionGuess": {"emotion": "happiness"},
     "BasicQuestion": _written,
     "AbsentCues": {"cues": ["clapping hands"]},
+    "CueMatches": {"matches": []},
     "TextGuess": {"answer": "A"},
 }
 """Form of reply -> a reply, of the stages from captions to filter."""

@@ -22,6 +22,12 @@ LLAMA = {
     "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 0,
 }  # fmt: skip
 
+HUBERT = {
+    "num_hidden_layers": 1, "num_attention_heads": 2, "feat_extract_norm": "layer", "conv_bias": True,
+    "do_stable_layer_norm": True, "hidden_size": FEATURE, "conv_dim": (8,) * 7, "intermediate_size": 16,
+    "num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2,
+}  # fmt: skip
+
 
 class Drawn:
     """Tensors from a seed, in the order in which they are asked for."""

@@ -25,6 +25,10 @@ class FaultyServer(ThreadingHTTPServer):
 
     `asked` holds the bodies of all chat requests in order, `at` their times, `keys` the keys sent; `most_at_once` how
     many were under way together.
+
+    Batches: `batch_status` is the status of all, `batch_statuses` of single ones; a batch that expires has answered its
+    first `before_expiry` requests; `on_batch(name)` is called once a batch is there and before that is said, and
+    whatever it returns but None cuts the connection.
     """
 
     daemon_threads = True
@@ -36,7 +40,9 @@ class FaultyServer(ThreadingHTTPServer):
         self.under_way = self.most_at_once = 0
         self.lock = threading.Lock()
         self.files, self.batches, self.released = {}, {}, threading.Event()
-        self.batch_status = "completed"
+        self.batch_status, self.batch_statuses, self.before_expiry = "completed", {}, 0
+        self.answers = {}  # file of requests -> what came of them, once somebody wanted to know
+        self.on_batch = lambda name: None
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     @property
@@ -80,6 +86,9 @@ class _Handler(JsonHandler):
         if self.path == "/v1/batches":
             name = f"batch-{len(server.batches)}"
             server.batches[name] = body
+            if server.on_batch(name) is not None:
+                self.close_connection = True
+                return None
             return self._send(200, {}, self._batch(name, "validating"))
         with server.lock:
             number = len(server.asked)
@@ -106,24 +115,46 @@ class _Handler(JsonHandler):
 
     def do_GET(self):
         server = self.server
-        name = self.path.rsplit("/", 1)[-1]
-        if self.path.endswith("/content"):
-            name = self.path.split("/")[-2]
-            lines = [json.loads(line) for line in server.files[name.removeprefix("out-")]]
-            answers = []
-            for number, line in enumerate(lines):
-                status, _, body = server.script(line["body"], number)
-                answers.append({"custom_id": line["custom_id"], "error": None,
-                                "response": {"status_code": status, "body": body}})  # fmt: skip
-            return self._send(200, {"Content-Type": "text/plain"}, "\n".join(map(json.dumps, answers)).encode())
-        return self._send(200, {}, self._batch(name, server.batch_status))
+        path = self.path.partition("?")[0]
+        name = path.rsplit("/", 1)[-1]
+        if path.endswith("/content"):
+            kind, _, source = path.split("/")[-2].partition("-")
+            if source not in server.answers:
+                server.answers[source] = self._answers(source)
+            answers = server.answers[source]
+            wanted = [line for line in answers if bool(line["error"]) == (kind == "error")]
+            return self._send(200, {"Content-Type": "text/plain"}, "\n".join(map(json.dumps, wanted)).encode())
+        if name == "batches":
+            data = [self._batch(one, "in_progress") for one in reversed(server.batches)]
+            return self._send(200, {}, {"object": "list", "data": data, "has_more": False})
+        return self._send(200, {}, self._batch(name, server.batch_statuses.get(name, server.batch_status)))
+
+    def _answers(self, source):
+        """The lines of a batch's output and of its errors."""
+        server = self.server
+        name = next(name for name, body in server.batches.items() if body["input_file_id"] == source)
+        expires = server.batch_statuses.get(name, server.batch_status) == "expired"
+        answers = []
+        for number, line in enumerate(map(json.loads, server.files[source])):
+            if expires and number >= server.before_expiry:
+                late = {"code": "batch_expired", "message": "This request could not be executed in time."}
+                answers.append({"custom_id": line["custom_id"], "response": None, "error": late})
+                continue
+            status, _, body = server.script(line["body"], number)
+            answers.append({"custom_id": line["custom_id"], "error": None,
+                            "response": {"status_code": status, "body": body}})  # fmt: skip
+        return answers
 
     def _batch(self, name, status):
-        source = self.server.batches[name]["input_file_id"]
-        output = f"out-{source}" if status == "completed" else None
+        body = self.server.batches[name]
+        source = body["input_file_id"]
+        over = status in ("completed", "expired")
+        fault = {"code": "x", "message": "the queue is full", "line": None, "param": None}
         return {"id": name, "object": "batch", "status": status, "endpoint": "/v1/chat/completions", "created_at": 0,
-                "completion_window": "24h", "input_file_id": source, "output_file_id": output,
-                "errors": None}  # fmt: skip
+                "completion_window": "24h", "input_file_id": source,
+                "output_file_id": f"out-{source}" if over else None,
+                "error_file_id": f"error-{source}" if over else None, "metadata": body.get("metadata"),
+                "errors": {"object": "list", "data": [fault]} if status == "failed" else None}  # fmt: skip
 
 
 def _jsonl(form):

@@ -16,6 +16,7 @@ PROMPTS = {
     "TextGuess": "answer_from_text",
     "BasicQuestion": "questions_basic",
     "AbsentCues": "questions_hallucinated",
+    "CueMatches": "cue_matches",
     "EmotionDescription": "descriptions",
     "AnswerVariations": "preferences_answer",
     "VerdictVariations": "preferences_verdict",

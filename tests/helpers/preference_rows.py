@@ -30,6 +30,7 @@ REPLIES = {
         "emotion_relevant": ABSENT | {"text": "No, the raised arms suggest something else."},
     },
     "IrrelevantVariation": {"cue": "a barking dog", "text": "A barking dog frightens the person."},
+    "CueMatches": {"matches": []},
 }
 """Form of reply -> one that fits."""
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -256,6 +257,35 @@ def qwen2_5_omni(folder: Path, head: int = 8) -> Path:
         ),
     )
     return _save(folder, lambda: Qwen2_5OmniThinkerForConditionalGeneration(config), processor)
+
+
+def emotion_llama(folder: Path, version: int = 1) -> Path:
+    """Emotion-LLaMA of either version, with a released LoRA that counts."""
+    import emotion_llama_files as files
+    from model_adapters.avere.conversion import read_tokenizer
+    from model_adapters.emotion_llama import EmotionLlamaConfig, EmotionLlamaForConditionalGeneration
+    from model_adapters.emotion_llama.processing import EmotionLlamaProcessor
+
+    parts: dict[str, Any] = {"text_config": {**files.LLAMA, **_LOUD}} | files.sizes(version)
+    for name in ("vision_config", "video_config"):
+        if name in parts:
+            parts[name] = parts[name] | _LOUD
+    if version == 1:
+        parts["hubert_config"] = _LOUD | files.HUBERT
+    else:
+        parts["whisper_config"] = {"d_model": files.AUDIO, "encoder_layers": 1, "encoder_attention_heads": 2}
+        parts["whisper_config"] |= {"encoder_ffn_dim": 16, "num_mel_bins": 8, "init_std": 0.3}
+        parts["whisper_config"]["max_source_positions"] = 64
+    config = EmotionLlamaConfig(version=version, lora_rank=files.RANK, initializer_range=0.3, **parts)
+
+    def build() -> EmotionLlamaForConditionalGeneration:
+        model = EmotionLlamaForConditionalGeneration(config)
+        for name, value in model.named_parameters():
+            if name.endswith(".up.weight"):
+                torch.nn.init.normal_(value, std=0.3)
+        return model
+
+    return _save(folder, build, EmotionLlamaProcessor(read_tokenizer(files.TOKENIZER), config))
 
 
 def whole_omni(thinker: Path, folder: Path) -> Path:

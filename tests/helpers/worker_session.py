@@ -19,14 +19,14 @@ OFFICIAL = {
     "pandagpt": stub_repositories.PANDAGPT,
     "video_llama": stub_repositories.VIDEO_LLAMA,
     "onellm": stub_repositories.ONELLM,
-    "emotion_llama": stub_repositories.EMOTION_LLAMA,
+    "emotion_llama_released": stub_repositories.EMOTION_LLAMA,
     "kimi_audio": stub_repositories.KIMI_AUDIO,
     "avere_official": stub_repositories.AVERE_OFFICIAL,
 }
 OPTIONS = {
     "pandagpt": ["vicuna=V", "imagebind=I"],
     "video_llama": ["llama=L", "imagebind=I", "audio_branch=A"],
-    "emotion_llama": ["llama=L"],
+    "emotion_llama_released": ["llama=L"],
 }
 
 

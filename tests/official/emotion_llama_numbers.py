@@ -3,10 +3,11 @@
     PYTHON tests/official/emotion_llama_numbers.py 1 CHECKOUT FOLDER OUT.npz   # ZebangCheng/Emotion-LLaMA, 4ee28d2
     PYTHON tests/official/emotion_llama_numbers.py 2 CHECKOUT FOLDER OUT.npz   # ooochen-30/Emotion-LLaMA-v2, 5f0a408
 
-The environment is that of emotion_llama.py beside this file. The files of `tests/helpers/emotion_llama_files.py` go to
-FOLDER, which must not be there. Exchanged: the sizes that the code fixes (1,408, 1,280 and 1,024 wide layers,
-448 pixels, 39 blocks), the place of eva_vit_g.pth, half precision. All that computes is the released code. Version 2's
-encoders of video and audio are no part of its model: their outputs are drawn.
+The environment is that of emotion_llama_released.py beside this file. The files of
+`tests/helpers/emotion_llama_files.py` go to FOLDER, which must not be there. Exchanged: the sizes that the code fixes
+(1,408, 1,280 and 1,024 wide layers, 448 pixels, 39 blocks), the place of eva_vit_g.pth, half precision. All that
+computes is the released code. Version 2's encoders of video and audio are no part of its model: their outputs are
+drawn.
 """
 
 import importlib

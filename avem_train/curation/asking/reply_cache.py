@@ -3,8 +3,11 @@
 Several processes, on several machines, may use a folder at once.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import BaseModel, ValidationError
 
 from emorealm_tasks import files
@@ -46,6 +49,17 @@ class ReplyCache:
     def put(self, key: str, reply: CachedReply) -> None:
         """Keep a reply. Raises OSError: a reply that is paid for and lost would be paid for twice."""
         files.write(self._path(key), reply.model_dump_json() + "\n")
+
+    @contextlib.contextmanager
+    def locked(self, key: str) -> Iterator[None]:
+        """Nobody else, of whatever process or thread, locks that key meanwhile. Raises OSError.
+
+        Keys share 4,096 files, so a key may wait for another now and then. A process that is killed holds nothing.
+        """
+        locks = self.folder / "locks"
+        locks.mkdir(parents=True, exist_ok=True)
+        with FileLock(locks / key[:3]):
+            yield
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

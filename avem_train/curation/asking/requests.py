@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -73,15 +74,14 @@ def key(request: Request[Any], model: Mapping[str, Any], seed: int) -> str:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's content; a file that was read before and has the same size and time is not read again."""
+    """SHA-256 of a file's content; one of the last files, with the same size and time, is not read again."""
     stat = path.stat()
-    stamp = (str(path), stat.st_size, stat.st_mtime_ns)
-    if stamp not in _digests:
-        _digests[stamp] = files.sha256(path)
-    return _digests[stamp]
+    return _digest(path, stat.st_size, stat.st_mtime_ns)
 
 
-_digests: dict[tuple[str, int, int], str] = {}
+@lru_cache(maxsize=10_000)
+def _digest(path: Path, size: int, changed: int) -> str:
+    return files.sha256(path)
 
 
 def strict(schema: Any) -> Any:

@@ -1,9 +1,12 @@
 """What asking costs: prices, the ledger of an output folder, and its budget."""
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+
+from emorealm_tasks import chat_batches
 
 
 class BudgetSpent(Exception):
@@ -23,6 +26,11 @@ class Price:
         """Dollars."""
         return (tokens_in * self.tokens_in + tokens_out * self.tokens_out) / 1e6
 
+    @property
+    def by_batch(self) -> "Price":
+        """The price of the same by batch."""
+        return Price(self.tokens_in * chat_batches.PRICE, self.tokens_out * chat_batches.PRICE)
+
 
 class Ledger:
     """Dollars paid for an output folder, one line a paid reply; threads and processes may share it.
@@ -37,6 +45,7 @@ class Ledger:
         self._lock = Lock()
         self._read = 0
         self._dollars = 0.0
+        self._reserved = 0.0
 
     @property
     def dollars(self) -> float:
@@ -56,12 +65,25 @@ class Ledger:
             finally:
                 os.close(descriptor)
 
-    def check(self) -> None:
-        """Raise BudgetSpent once the budget is used up."""
-        if self.budget is not None and (spent := self.dollars) >= self.budget:
+    def reserve(self, dollars: float) -> None:
+        """Take requests that are under way for so much into account; less than 0 = they no longer are."""
+        with self._lock:
+            self._reserved += dollars
+
+    def left(self) -> float:
+        """Dollars of the budget that are neither spent nor reserved; infinity where there is no budget."""
+        if self.budget is None:
+            return math.inf
+        with self._lock:
+            return self.budget - self._total() - self._reserved
+
+    def check(self, more: float = 0.0) -> None:
+        """Raise BudgetSpent once the budget is used up, or too small for `more` dollars."""
+        if self.budget is not None and ((left := self.left()) <= 0 or left < more):
+            under_way = f" and ${self._reserved:.2f} under way in batches" if self._reserved else ""
             raise BudgetSpent(
-                f"${spent:.2f} of the budget of ${self.budget:.2f} are spent; what was answered is kept: the same "
-                "command with a larger budget= goes on from here"
+                f"${self.dollars:.2f} of the budget of ${self.budget:.2f} are spent{under_way}; what was answered is "
+                "kept: the same command with a larger budget= goes on from here"
             )
 
     def _total(self) -> float:

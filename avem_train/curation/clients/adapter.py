@@ -5,6 +5,7 @@ frames does not count; and nothing but the prompt tells it the form of its reply
 """
 
 import queue
+import tempfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from threading import Lock, Thread
@@ -16,9 +17,8 @@ from avem_train.curation.clients.settings import ClientSettings
 from emorealm_tasks.chat_client import RequestFailed
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness.failures import is_failure
-from emorealm_tasks.media import MediaError
+from emorealm_tasks.media import MediaError, as_wav
 from model_adapters import catalogue
-from model_adapters.engines import payloads
 
 _TASK = "curation"
 _Waiting = tuple[list[dict[str, str]], "Future[Completion]"]
@@ -52,13 +52,15 @@ class AdapterModel:
         """See `Client`. A second attempt is one turn too: these models answer single turns."""
         self._loaded()
         text = "\n\n".join([request.text, *repair[1:]])
-        try:
-            content = [_part(medium) for medium in request.media]
-        except MediaError as error:
-            raise RequestFailed(str(error)) from None
-        answer: Future[Completion] = Future()
-        self._waiting.put(([*content, {"type": "text", "text": text}], answer))
-        return answer.result()
+        # the reply is kept, the wav is not: nobody asks for it twice
+        with tempfile.TemporaryDirectory(prefix="emorealm-sound-") as folder:
+            try:
+                content = [_part(medium, folder) for medium in request.media]
+            except MediaError as error:
+                raise RequestFailed(str(error)) from None
+            answer: Future[Completion] = Future()
+            self._waiting.put(([*content, {"type": "text", "text": text}], answer))
+            return answer.result()
 
     def _loaded(self) -> Any:
         with self._lock:
@@ -114,8 +116,8 @@ def _messages(content: list[dict[str, str]]) -> list[dict[str, Any]]:
     return [{"role": "user", "content": content}]
 
 
-def _part(medium: Any) -> dict[str, str]:
-    """A medium as an item of a message. Raises MediaError."""
+def _part(medium: Any, folder: str) -> dict[str, str]:
+    """A medium as an item of a message; a sound that must be extracted goes to the folder. Raises MediaError."""
     if isinstance(medium, Picture):
         return {"type": "video", "url": str(medium.path)}
-    return {"type": "audio", "url": str(payloads.wav(str(medium.path)))}
+    return {"type": "audio", "url": str(as_wav(medium.path, folder))}

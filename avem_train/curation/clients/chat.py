@@ -1,15 +1,16 @@
 """Any server that speaks OpenAI's chat API (vLLM, Ollama, OpenAI itself) as a client of the stages."""
 
 import json
+import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from threading import Lock
 from typing import Any
 
 from avem_train.curation.asking.client import Completion
 from avem_train.curation.asking.requests import Medium, Picture, Request
 from emorealm_tasks.chat_client import ChatClient, RequestFailed
-from emorealm_tasks.media import MediaError, read_frames
+from emorealm_tasks.media import MediaError, as_wav, read_frames
 from model_adapters.engines import payloads
 
 
@@ -32,15 +33,17 @@ class ChatServer:
 
     def complete(self, request: Request[Any], repair: Sequence[str] = ()) -> Completion:
         """See `Client`."""
-        try:
-            media = [part for medium in request.media for part in _parts(medium)]
-        except MediaError as error:
-            raise RequestFailed(str(error)) from None
-        chat: list[dict[str, Any]] = [{"role": "user", "content": [*media, _text(request)] if media else request.text}]
-        for role, text in zip(("assistant", "user"), repair, strict=False):
-            chat.append({"role": role, "content": text})
-        reply = self._client(request).answer(chat)
+        reply = self._client(request).answer(_chat(request, repair))
         return Completion(reply.text, reply.tokens_in, reply.tokens_out, reply.seconds, reply.no_text_reason)
+
+    @cached_property
+    def server(self) -> ChatClient:
+        """See `BatchClient`."""
+        return self._open()
+
+    def body(self, request: Request[Any], repair: Sequence[str] = ()) -> Mapping[str, Any]:
+        """See `BatchClient`: in the form that a request with the same form of reply was answered in."""
+        return self._client(request).body(_chat(request, repair))
 
     def _client(self, request: Request[Any]) -> ChatClient:
         """The client for replies of that form: what a server supports is found out once for each."""
@@ -53,8 +56,17 @@ class ChatServer:
             return self._clients[form]
 
 
-def _text(request: Request[Any]) -> dict[str, Any]:
-    return {"type": "text", "text": request.text}
+def _chat(request: Request[Any], repair: Sequence[str]) -> list[dict[str, Any]]:
+    """The request as messages. Raises RequestFailed where a medium cannot be read."""
+    try:
+        media = [part for medium in request.media for part in _parts(medium)]
+    except MediaError as error:
+        raise RequestFailed(str(error)) from None
+    text = {"type": "text", "text": request.text}
+    chat: list[dict[str, Any]] = [{"role": "user", "content": [*media, text] if media else request.text}]
+    for role, words in zip(("assistant", "user"), repair, strict=False):
+        chat.append({"role": role, "content": words})
+    return chat
 
 
 def _parts(medium: Medium) -> list[dict[str, Any]]:
@@ -63,5 +75,6 @@ def _parts(medium: Medium) -> list[dict[str, Any]]:
         frames, _ = read_frames(medium.path, medium.frames)
         uris = [payloads.data_uri("image/jpeg", payloads.jpeg(frame)) for frame in frames]
         return [{"type": "image_url", "image_url": {"url": uri}} for uri in uris]
-    sound = payloads.base64(payloads.wav(str(medium.path)).read_bytes())
+    with tempfile.TemporaryDirectory(prefix="emorealm-sound-") as folder:  # asked once: the reply is kept, not the wav
+        sound = payloads.base64(as_wav(medium.path, folder).read_bytes())
     return [{"type": "input_audio", "input_audio": {"data": sound, "format": "wav"}}]

@@ -30,6 +30,11 @@ class ClientSettings:
     """Requests under way at once."""
     per_minute: float = 0.0
     """Requests that may start in a minute; 0 = any number."""
+    tokens_per_minute: float = 0.0
+    """Tokens, in and out, of the requests of a minute; 0 = any number."""
+    batch: bool = False
+    """Send requests by the server's Batch API (kind openai): half the price, replies within a day. The command ends
+    with status 75 while batches are under way, and collects them when it is called again; or, with --wait, it waits."""
     timeout: float = 300.0
     """Seconds to wait for a reply."""
     retries: int = 6
@@ -39,7 +44,7 @@ class ClientSettings:
 
     @property
     def price(self) -> Price:
-        """What a reply costs."""
+        """What a reply costs that is asked for at once."""
         return Price(self.price_in, self.price_out)
 
     def key(self, usual: str) -> str:

@@ -1,7 +1,8 @@
 """From a recipe's settings to clients that can be asked."""
 
-from avem_train.curation.asking.asker import Pace, Source
+from avem_train.curation.asking.asker import Source
 from avem_train.curation.asking.client import Client
+from avem_train.curation.asking.pace import Pace
 from avem_train.curation.clients.chat import ChatServer
 from avem_train.curation.clients.settings import ClientSettings
 from emorealm_tasks.errors import stop
@@ -14,7 +15,8 @@ KINDS = (*_KEYS, "adapter", "mini")
 
 def source(settings: ClientSettings, seed: int) -> Source:
     """The client that settings describe, its price and its pace. Stops where it cannot be asked."""
-    return Source(_client(settings, seed), settings.price, Pace(settings.per_minute or None))
+    pace = Pace(settings.per_minute or None, settings.tokens_per_minute or None)
+    return Source(_client(settings, seed), settings.price, pace)
 
 
 def _client(settings: ClientSettings, seed: int) -> Client:

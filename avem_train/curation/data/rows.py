@@ -126,6 +126,8 @@ class Question(Clip):
     """Index of the right option."""
     cue: str = ""
     """The cue that the right answer, or a stress question, names."""
+    checks: list[str] = Field(default_factory=list)
+    """Those that it passed, in the stages' order."""
     caption_video: str = ""
     """Caption of the clip's picture; "" where there is none."""
     caption_audio: str = ""
@@ -168,6 +170,8 @@ class Description(Clip):
     """What the model is asked."""
     description: str
     """What it should answer."""
+    checks: list[str] = Field(default_factory=list)
+    """Those that it passed, in the stages' order."""
     caption_video: str
     """Caption of the clip's picture; "" where there is none."""
     caption_audio: str
@@ -195,6 +199,8 @@ class PreferenceRow(Clip):
     """A cue of the emotion that is not there."""
     rejected_irrelevant: str = ""
     """Neither (Table 18)."""
+    checks: list[str] = Field(default_factory=list)
+    """Those that it passed, in the stages' order."""
 
 
 class Instruction(Clip):
@@ -210,6 +216,8 @@ class Instruction(Clip):
     """The task that it comes from, with `_letters` where the answer is a letter; or `description`."""
     response: str
     """What it should answer."""
+    checks: list[str] = Field(default_factory=list)
+    """Those that it passed, in the stages' order."""
 
 
 class Reject(Model):

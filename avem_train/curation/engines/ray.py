@@ -17,8 +17,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from avem_train.curation.asking.asker import Counts
 from avem_train.curation.asking.spending import BudgetSpent
+from avem_train.curation.asking.tally import Tally
 from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Clip, Row
 from avem_train.curation.engines import local
@@ -69,8 +69,8 @@ class _Actor:
         except tuple(_ENDINGS.values()) as error:
             name = next(name for name, kind in _ENDINGS.items() if isinstance(error, kind))
             ending = [name, str(error)]
-        counts = dataclasses.asdict(self._work.asker.taken() if self._work else Counts())
-        return {"done": json.dumps({"results": results, "ending": ending, "counts": counts})}
+        tally = (self._work.asker.taken() if self._work else Tally()).as_json()
+        return {"done": json.dumps({"results": results, "ending": ending, "tally": tally})}
 
     def _ready(self) -> RowWork:
         """The stage, built at the first part. Raises ServerRefuses where that stops, for want of a key, say."""
@@ -85,11 +85,11 @@ class _Actor:
         return self._work
 
 
-def run(sources: Mapping[str, Path], build: Callable[[], RowWork], counts: Counts, pool: Pool) -> Iterator[Result]:
+def run(sources: Mapping[str, Path], build: Callable[[], RowWork], tally: Tally, pool: Pool) -> Iterator[Result]:
     """The result of each row of the sources (stage -> its file), in order. Ends at the first exception of an actor.
 
-    build: makes the stage in an actor; it is pickled, so it is a function of a module, or a partial of one. counts:
-    those of the actors are added to them.
+    build: makes the stage in an actor; it is pickled, so it is a function of a module, or a partial of one. tally:
+    those of the actors are added to it.
     """
     ray = start(pool)
     items = _items(sources, pool)
@@ -102,7 +102,7 @@ def run(sources: Mapping[str, Path], build: Callable[[], RowWork], counts: Count
     stream = iter(dataset.iter_batches(batch_size=1, prefetch_batches=0, batch_format="numpy"))
     for batch in stream:
         done = json.loads(batch["done"][0])
-        counts.add(Counts(**done["counts"]))
+        tally.add(Tally.from_json(done["tally"]))
         for one in done["results"]:
             yield Result(**one)
         if done["ending"]:

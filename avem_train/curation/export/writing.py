@@ -1,16 +1,17 @@
-"""Writes an export: JSON Lines or Parquet, whole or not at all."""
+"""Writes an export: JSON Lines or Parquet, whole or not at all; and where each row comes from, beside it."""
 
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from tqdm import tqdm
 
 from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Row
-from avem_train.curation.export import ours
+from avem_train.curation.export import ours, provenance
 from avem_train.curation.export.layouts import LAYOUTS, Record
 from avem_train.curation.export.media import Media, finder
 from avem_train.curation.stages import STAGES
@@ -54,8 +55,10 @@ def write(source: Path, root: Path, export: Export) -> int:
     rows = tqdm(row_files.read(source, STAGES[export.what].model), desc=export.what, unit="row", disable=None)
     out.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with files.draft(out) as draft:
-            count = _write(draft, _records(rows, root.absolute(), out.parent, export), export.parquet)
+        with files.draft(out) as draft, files.draft(provenance.beside(out)) as origins:
+            with origins.open("w", encoding="utf-8") as file:
+                noted = _noted(rows, file)
+                count = _write(draft, _records(noted, root.absolute(), out.parent, export), export.parquet)
             if not count:
                 stop(f"{source}: holds nothing to export; see the stage's rejects for the reasons")
     except Unreadable as error:
@@ -65,6 +68,13 @@ def write(source: Path, root: Path, export: Export) -> int:
     _register(out, export)
     print(f"{out}: {count} records", file=sys.stderr)
     return count
+
+
+def _noted(rows: Iterable[Row], file: TextIO) -> Iterator[Row]:
+    """The rows, each of which is noted in the file of provenance as it passes."""
+    for row in rows:
+        file.write(provenance.line(row))
+        yield row
 
 
 def _records(rows: Iterable[Row], root: Path, folder: Path, export: Export) -> Iterator[Record]:

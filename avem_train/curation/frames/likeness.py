@@ -20,6 +20,7 @@ class Models:
     that it knows by name."""
 
 
+_HINT = "name a model of the hub or a folder; `hf download NAME` fetches one for a machine without a network"
 MEASURES = ("sbert", "precision", "recall", "f1")
 """The columns of Table 8; each at most 1."""
 
@@ -37,12 +38,12 @@ class Comparer:
         try:
             self._sentences = SentenceTransformer(models.sbert, device=device)
         except Exception as error:  # transformers and the hub raise whatever their parts raise
-            stop(f"--sbert {models.sbert}: cannot be loaded ({brief(error)}); name a model of the hub or a folder")
+            stop(f"--sbert {models.sbert}: cannot be loaded ({brief(error)}); {_HINT}")
         try:
             self._tokens = BERTScorer(model_type=models.bertscore, num_layers=models.layer or None, device=device)
         except Exception as error:
-            hint = "name a model of the hub or a folder, for which --bertscore-layer must be given"
-            stop(f"--bertscore {models.bertscore}: cannot be loaded ({brief(error)}); {hint}")
+            layer = "; a folder needs --bertscore-layer too"
+            stop(f"--bertscore {models.bertscore}: cannot be loaded ({brief(error)}); {_HINT}{layer}")
 
     def __call__(self, captions: Sequence[str], references: Sequence[str]) -> Mapping[str, list[float]]:
         """MEASURES -> a value for each pair."""

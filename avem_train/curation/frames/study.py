@@ -6,6 +6,7 @@ what a run asked is not asked again, and the budget is one.
 
 import csv
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Captioned, Clip, Row
 from avem_train.curation.frames.likeness import MEASURES
 from avem_train.curation.manifests.settings import Manifest
-from avem_train.curation.recipe import Recipe
+from avem_train.curation.recipe import Recipe, absolute
 from avem_train.curation.stages.captions import CAPTIONS
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
@@ -69,7 +70,10 @@ def markdown(report: Mapping[str, Any]) -> str:
     rows = [head]
     for one in report["rows"]:
         measures = [f"{one[name]:.3f}" for name in MEASURES]
-        rows.append([str(one["frames"]), *measures, f"{one['tokens_in']:,.0f}", f"{1000 * one['dollars']:.2f}"])
+        price = (
+            [f"{one['tokens_in']:,.0f}", f"{1000 * one['dollars']:.2f}"] if one["tokens_in"] else ["not counted"] * 2
+        )
+        rows.append([str(one["frames"]), *measures, *price])
     left_out = report["without_captions"]
     said = f"{report['clips']} clips" + (f"; {left_out} more lack a caption" if left_out else "")
     models = report["models"]
@@ -93,7 +97,7 @@ def _beside(recipe: Recipe, settings: Any, references: Mapping[str, str]) -> Rec
         lines = csv.DictWriter(file, ("id", "video", "emotion"), extrasaction="ignore")
         lines.writeheader()
         lines.writerows(clips)
-    manifest = Manifest("csv", str(out / CLIPS), root=str(recipe.root.absolute()))
+    manifest = Manifest("csv", str(out / CLIPS), root=absolute(recipe).manifest.place)
     stages = {CAPTIONS.name: dataclasses.replace(settings, sound="")}
     return dataclasses.replace(recipe, manifest=manifest, out=out, stages=stages)
 
@@ -102,6 +106,7 @@ def _captions(study: Recipe, frames: int) -> Captions:
     """The clips' captions with that many frames, from the cache or the client."""
     settings = dataclasses.replace(study.stages[CAPTIONS.name], frames=frames)
     chosen = dataclasses.replace(study, stages={CAPTIONS.name: settings})
+    print(f"captions of {frames} frame{'s' * (frames > 1)}:", file=sys.stderr)
     pipeline.run(chosen)
     rows = list(row_files.read(pipeline.path(chosen, CAPTIONS.name), Captioned))
     cache = ReplyCache(chosen.out / REPLIES)

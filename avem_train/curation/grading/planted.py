@@ -54,6 +54,8 @@ def fates(replies: Replies, stages: Stages, truths: Truths) -> dict[str, Fate]:
             elif name.startswith("broken"):
                 if not key.endswith("r"):
                     found[name].note(_of_broken(key, replies))
+            elif name == "overlooked":
+                found[name].note(_of_overlooked(key, detail, rests_on, truths))
             else:
                 found[note].note(_ENDS[name](key, text, rests_on, stages))
     return dict(sorted(found.items()))
@@ -122,6 +124,40 @@ def _of_preference(key: str, text: str, rests_on: _Index, stages: Stages) -> str
     return "" if rests_on["preferences"].get(key) else "preferences"
 
 
+def _of_overzealous(key: str, text: str, rests_on: _Index, stages: Stages) -> str:
+    """It can but cost what is right."""
+    return "costs what is right"
+
+
+def _of_overlooked(key: str, cue: str, rests_on: _Index, truths: Truths) -> str:
+    """It matters where what was to be dropped for the cue passes the stage that asked."""
+    for stage, misuses in (("questions", _question_misuses), ("preferences", _preference_misuses)):
+        if any(misuses(row, cue, truths) for row in rests_on[stage].get(key, [])):
+            return ""
+    return "harmless"
+
+
+def _question_misuses(row: Row, cue: str, truths: Truths) -> bool:
+    """Whether an option, or what a stress question is about, is said to be absent or telling and is not."""
+    truth = truths[row["clip"]]
+    if row["subtask"]:
+        absent = [row["cue"]] if row["subtask"] == "hallucination" else []
+    else:
+        absent = [text for text, role in zip(row["choices"], row["roles"], strict=True) if role == "hallucinated"]
+    right = row["choices"][row["answer"]] if "right" in row["roles"] else ""
+    if cue in _names(right):
+        return cue not in truth.matters
+    return cue in truth.present and any(cue in _names(text) for text in absent)
+
+
+def _preference_misuses(row: Row, cue: str, truths: Truths) -> bool:
+    return cue in _wrong([row], truths).get(row["clip"], ())
+
+
+def _names(text: str) -> set[str]:
+    return {cue.name for cue in words.cues(text)}
+
+
 _ENDS: Mapping[str, Callable[[str, str, _Index, Stages], str]] = {
     "guess": _of_guess,
     "leak": _of_question,
@@ -129,4 +165,5 @@ _ENDS: Mapping[str, Callable[[str, str, _Index, Stages], str]] = {
     "keyed": _of_question,
     "guessable": _of_question,
     "misclaimed": _of_preference,
+    "overzealous": _of_overzealous,
 }

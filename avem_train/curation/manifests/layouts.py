@@ -1,6 +1,7 @@
 """The published layouts of MAFW, MER2025 (track 1), DFEW and RAVDESS."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from emorealm_tasks.benchmarks import ravdess as ravdess_benchmark
 from emorealm_tasks.benchmarks import recognition_rows
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import Unreadable, brief, lines, read_text
+from emorealm_tasks.untrusted import Unreadable, brief, lines, plain_name, read_text
 
 MAFW_LABELS = (
     *("anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"),
@@ -23,6 +24,14 @@ _MAFW_LISTS = ("Train & Test Set/single/no_caption/*/*.txt", "single/no_caption/
 _MAFW_SHEET = "single-set.xlsx"
 _MAFW_LINE = re.compile(r"\s*(?P<name>[0-9]+)\.mp4\s+(?P<label>\S+)")
 _MER2025 = "track1_train_disdim.csv"
+MER2025_LABELS = ("neutral", "anger", "happiness", "sadness", "worry", "surprise")
+"""The six classes of track 1, as nouns."""
+_DFEW_REMEDY = (
+    "manifest.path= names the folder with DFEW's labels and clips (on request: https://dfew-dataset.github.io)"
+)
+_RAVDESS_REMEDY = (
+    "manifest.path= names the folder that holds Actor_01 ... Actor_24 (https://zenodo.org/records/1188976)"
+)
 
 
 def mafw(folder: Path) -> Iterator[Clip]:
@@ -56,7 +65,10 @@ def _mafw_lists(folder: Path) -> Mapping[str, tuple[str, str]]:
                 entry = _MAFW_LINE.match(line)
                 if entry is None:
                     stop(f"{path}, line {number}: expected a clip and its label, found {brief(line)}")
-                found[entry["name"]] = (_mafw_label(entry["label"], f"{path}, line {number}"), split)
+                where = f"{path}, line {number}"
+                told = (_mafw_label(entry["label"], where), split)
+                if found.setdefault(entry["name"], told) != told:
+                    stop(f"{where}: {entry['name']} occurs twice, with other labels or splits; unpack them again")
         if found:
             return found
     return {}
@@ -78,6 +90,8 @@ def _mafw_sheet(folder: Path) -> Mapping[str, tuple[str, str]]:
     for number, row in enumerate(rows, 1):
         if row and (name := re.fullmatch(r"([0-9]+)(?:\.mp4)?", str(row[0]))):
             found[name[1].zfill(5)] = (_mafw_label(str(row[-1]), f"{path}, row {number}"), "")
+        elif row and found:
+            print(f"{path}, row {number}: left out, as {brief(row[0])!r} is no clip's number", file=sys.stderr)
     return found
 
 
@@ -98,14 +112,19 @@ def mer2025(folder: Path) -> Iterator[Clip]:
     remedy = "MER2025 is given out on request (https://huggingface.co/datasets/MERChallenge/MER2025)"
     labels = recognition_rows.first_file(folder, (_MER2025,), "training labels of track 1", remedy)
     subtitles = _subtitles(folder / "subtitle_chieng.csv", remedy)
-    for row in recognition_rows.read_csv(labels, ("name", "discrete"), remedy):
-        name = row["name"]
+    seen: set[str] = set()
+    for number, row in recognition_rows.read_numbered_csv(labels, ("name", "discrete"), remedy):
+        name, label = row["name"], emotion_noun(row["discrete"])
+        if not plain_name(name) or label not in MER2025_LABELS:
+            known = ", ".join(MER2025_LABELS)
+            stop(f"{labels}, line {number}: expected a clip's name and a label ({known}), found {brief(row)}")
+        recognition_rows.refuse_twice(labels, number, name, seen)
         sound = f"audio/{name}.wav"
         yield Clip(
             id=f"mer2025_{name}",
             video=f"video/{name}.mp4",
             audio=sound if (folder / sound).exists() else None,
-            emotion=emotion_noun(row["discrete"]),
+            emotion=label,
             subtitle=subtitles.get(name, ""),
             split="train",
             licence="CC BY-NC 4.0",
@@ -122,13 +141,15 @@ def _subtitles(path: Path, remedy: str) -> Mapping[str, str]:
 def dfew(folder: Path) -> Iterator[Clip]:
     """DFEW's first fold: its training list (split `train`) and its test list (split `test`)."""
     clips = dfew_benchmark.clips_below([folder])
+    seen: set[str] = set()
     for split in ("train", "test"):
         wanted = [f"{above}/{split}(single-labeled)/set_1.csv".removeprefix("./") for above in dfew_benchmark.SPLITS]
-        labels = recognition_rows.first_file(folder, wanted, f"list of {split} clips", dfew_benchmark.REMEDY)
-        for number, row in enumerate(recognition_rows.read_csv(labels, ("video_name", "label")), 2):
+        labels = recognition_rows.first_file(folder, wanted, f"list of {split} clips", _DFEW_REMEDY)
+        for number, row in recognition_rows.read_numbered_csv(labels, ("video_name", "label"), _DFEW_REMEDY):
             name, label = Path(row["video_name"]).stem, row["label"]
             if not name.isdigit() or label not in map(str, range(1, len(EMOTIONS) + 1)):
                 stop(f"{labels}, line {number}: expected a clip's number and a label from 1 to 7, found {brief(row)}")
+            recognition_rows.refuse_twice(labels, number, str(int(name)), seen)
             file = clips.get(int(name))
             video = str(file.relative_to(folder.absolute())) if file else f"part_1/{name}.mp4"
             emotion = EMOTIONS[int(label) - 1]
@@ -137,7 +158,7 @@ def dfew(folder: Path) -> Iterator[Clip]:
 
 def ravdess(folder: Path) -> Iterator[Clip]:
     """RAVDESS's files with picture and sound, speech, without calm."""
-    for row in ravdess_benchmark.read(folder, settings.Settings()):
+    for row in ravdess_benchmark.read(folder, settings.Settings(), _RAVDESS_REMEDY):
         video = str(Path(row["video"]).relative_to(folder.absolute()))
         emotion = row["emotion"]
         yield Clip(id=row["id"], video=video, emotion=emotion, licence="CC BY-NC-SA 4.0", source="RAVDESS")

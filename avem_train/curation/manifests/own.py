@@ -25,9 +25,13 @@ def csv_file(path: Path) -> Iterator[Clip]:
     if unknown:
         stop(f"{path}: unknown column {unknown[0]!r}; known: {', '.join((*_NEEDED, *_OPTIONAL))}")
     columns = [*_NEEDED, *(name for name in _OPTIONAL if name in header)]
-    for number, row in enumerate(recognition_rows.read_csv(path, columns, "mend it"), 2):
+    seen: set[str] = set()
+    for number, row in recognition_rows.read_numbered_csv(path, columns, "mend it"):
         if not row["id"] or not (row.get("video") or row.get("audio")):
             stop(f"{path}, line {number}: a clip has an id, and a video or an audio file")
+        if not row["emotion"]:
+            stop(f"{path}, line {number}: the clip {brief(row['id'])} has no emotion")
+        recognition_rows.refuse_twice(path, number, row["id"], seen)
         fields = {"video": None, **{name: value for name, value in row.items() if value}}
         try:
             yield Clip.model_validate(fields | {"emotion": emotion_noun(row["emotion"])})

@@ -1,6 +1,9 @@
 """Where the labelled clips of a recipe are."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+from avem_train.curation.data import store
 
 
 @dataclass(frozen=True)
@@ -10,10 +13,21 @@ class Manifest:
     reader: str
     """A dataset's layout: see `avem_train.curation.manifests.READERS`."""
     path: str
-    """Its file or folder."""
+    """Its file or folder; a CSV file may have an address (s3://, gs://, hf://, http://, ...)."""
     root: str = ""
-    """The folder that media paths count from; "" = beside the manifest."""
+    """The folder, or the address, that media paths count from; "" = beside the manifest."""
     split: str = ""
     """Only clips of that split; "" = all."""
     limit: int = 0
     """Only that many clips, the first; 0 = all."""
+
+    @property
+    def place(self) -> str:
+        """The folder, or the address, that media paths count from."""
+        root, path = store.plain(self.root), store.plain(self.path)
+        if root:
+            return root if store.is_address(root) else str(Path(root).expanduser())
+        if store.is_address(path):
+            return path.rpartition("/")[0]
+        here = Path(path).expanduser()
+        return str(here if here.is_dir() else here.parent)

@@ -4,6 +4,7 @@ Each check raises Rejected with a kind of its own.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 
 from avem_train.curation.asking.asker import Rejected
 from avem_train.curation.checks.leaks import named
@@ -62,6 +63,17 @@ def check_irrelevant(row: Row, reply: IrrelevantVariation) -> None:
         raise Rejected("irrelevant cue present", f"{brief(reply.cue)} is there: {where}")
     if word := named(reply.text, row["emotion"]):
         raise Rejected("irrelevant names the emotion", f"{word!r} names {row['emotion']}: {brief(reply.text)}")
+
+
+def check_matches(found: Mapping[str, Sequence[Row]]) -> None:
+    """No rejected response is by a cue that makes it what it is not. found: its kind -> the cues that its cue means."""
+    for kind, matches in found.items():
+        telling = [cue["text"] for cue in matches if cue["relevant"]]
+        if kind == "video_relevant" and telling:
+            raise Rejected("video-relevant cue by meaning explains", f"it means the telling {brief(telling[0])}")
+        if kind != "video_relevant" and matches:
+            name = kind.replace("_", "-")
+            raise Rejected(f"{name} cue by meaning present", f"it means {brief(matches[0]['text'])}, which is there")
 
 
 def check_named(name: str, cue: str, text: str) -> None:

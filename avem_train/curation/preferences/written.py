@@ -12,14 +12,15 @@ from avem_train.curation.preferences.forms import (
     AnswerVariations,
     DescriptionVariations,
     IrrelevantVariation,
+    Variation,
     VerdictVariations,
 )
 from avem_train.curation.questions import yes_no
 
 PROMPTS = ("preferences_answer", "preferences_verdict", "preferences_description", "preferences_irrelevant")
 _OPPOSITE = {"Yes": "No", "No": "Yes"}
-Answers = tuple[str, dict[str, str]]
-"""The chosen response; kind of rejected response -> its text."""
+Answers = tuple[str, dict[str, Variation]]
+"""The chosen response; kind of rejected response -> what was written."""
 
 
 def is_verdict(row: Row) -> bool:
@@ -39,7 +40,7 @@ def answers(row: Row, ask: Ask, client: str) -> Answers:
     return chosen, _checked(row, ask(client, Request(prompts.load("preferences_answer"), values, AnswerVariations)))
 
 
-def irrelevant(row: Row, chosen: str, ask: Ask, client: str) -> str:
+def irrelevant(row: Row, chosen: str, ask: Ask, client: str) -> Variation:
     """A response that has nothing to do with the clip. Raises Rejected where it fails a check."""
     word = _OPPOSITE[row["choices"][row["answer"]]] if is_verdict(row) else ""
     values = {
@@ -51,7 +52,7 @@ def irrelevant(row: Row, chosen: str, ask: Ask, client: str) -> str:
     }
     reply = ask(client, Request(prompts.load("preferences_irrelevant"), values, IrrelevantVariation))
     checks.check_irrelevant(row, reply)
-    return reply.text.strip()
+    return reply
 
 
 def _verdict(row: Row, ask: Ask, client: str) -> Answers:
@@ -65,12 +66,9 @@ def _verdict(row: Row, ask: Ask, client: str) -> Answers:
     return reply.chosen.strip(), _checked(row, reply)
 
 
-def _checked(row: Row, reply: AnswerVariations) -> dict[str, str]:
+def _checked(row: Row, reply: AnswerVariations) -> dict[str, Variation]:
     checks.check_cues(row, reply)
-    return {
-        "video_relevant": reply.video_relevant.text.strip(),
-        "emotion_relevant": reply.emotion_relevant.text.strip(),
-    }
+    return {"video_relevant": reply.video_relevant, "emotion_relevant": reply.emotion_relevant}
 
 
 def _clip(row: Row) -> Mapping[str, str]:

@@ -1,6 +1,6 @@
 """Reasoning - Basic: what explains the emotion? One option is right; the others are irrelevant or absent (3.1)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from avem_train.curation.asking.asker import Rejected
 from avem_train.curation.checks.leaks import named
@@ -12,6 +12,8 @@ from avem_train.curation.questions.forms import BasicQuestion, WrittenOption
 from emorealm_tasks.untrusted import brief
 
 WRONG = 3
+CHECKS = ("options differ", "label not in the question", "cues by their words")
+"""That `assembled` makes."""
 _SENSES = {"video": "sees", "audio": "hears"}
 
 
@@ -57,9 +59,8 @@ def assembled(reply: BasicQuestion, row: Row, modality: Modality, seed: int) -> 
         *(("hallucinated", option.text.strip()) for option in reply.hallucinated),
     ]
     text = reply.question.strip()
-    return clip.question(
-        row, task(modality), 1, text, options, "right", seed, modality=modality, cue=reply.right.cue.strip()
-    )
+    more = {"modality": modality, "cue": reply.right.cue.strip(), "checks": [*CHECKS]}
+    return clip.question(row, task(modality), 1, text, options, "right", seed, **more)
 
 
 def _options(reply: BasicQuestion) -> list[WrittenOption]:
@@ -96,3 +97,20 @@ def _check_cues(reply: BasicQuestion, row: Row, modality: Modality) -> None:
     for option in (*reply.irrelevant, *reply.hallucinated):
         if found := [cue for cue in relevant if holds(option.text, cue)]:
             raise Rejected("wrong option true", f"{brief(option.text)} names the telling {brief(found[0])}")
+
+
+def check_matches(question: Row, matches: Sequence[Sequence[Row]]) -> Row:
+    """The question, where no option speaks of a cue that makes it what it is not; else raises Rejected.
+
+    matches: for each option, the cues that it speaks of. An option that speaks of none passes: a checker that overlooks
+    a cue costs no question.
+    """
+    for text, role, cues in zip(question["choices"], question["roles"], matches, strict=True):
+        telling = [cue["text"] for cue in cues if cue["relevant"]]
+        if role == "right" and cues and not telling:
+            raise Rejected("right option by meaning irrelevant", f"{brief(text)} means {brief(cues[0]['text'])}")
+        if role == "irrelevant" and telling:
+            raise Rejected("wrong option by meaning true", f"{brief(text)} means the telling {brief(telling[0])}")
+        if role == "hallucinated" and cues:
+            raise Rejected("hallucinated cue by meaning present", f"{brief(text)} means {brief(cues[0]['text'])}")
+    return question | {"checks": [*question["checks"], clip.BY_MEANING]}

@@ -1,6 +1,7 @@
 """What questions need of a described clip: its cues, what is there, and the row of a question about it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from avem_train.curation.asking.asker import Rejected
 from avem_train.curation.checks.likeness import alike, holds
@@ -10,6 +11,8 @@ from avem_train.curation.data.rows import Clip, Modality, Role, Row
 MEDIA: tuple[Modality, ...] = ("video", "audio")
 Option = tuple[Role, str]
 YES_NO: tuple[Option, ...] = (("yes", "Yes"), ("no", "No"))
+BY_MEANING = "cues by their meaning"
+"""The check that a model makes (`checks.matches`)."""
 
 
 def relevant_cues(row: Row, modality: Modality) -> list[str]:
@@ -44,7 +47,7 @@ def name(row: Row, task: str, number: int) -> str:
 
 
 def question(
-    row: Row, task: str, number: int, text: str, options: Sequence[Option], right: Role, seed: int, **more: str
+    row: Row, task: str, number: int, text: str, options: Sequence[Option], right: Role, seed: int, **more: Any
 ) -> Row:
     """The row of a question, its options in an order drawn from seed and id. more: further fields of the row."""
     identity = name(row, task, number)

@@ -82,8 +82,20 @@ def stress(row: Row, modality: Modality, subtask: str, place: int, cue: str, see
     text = _STRESS_FORM.format(sense=_SENSES[modality][0], cue=_inside(cue), emotion=_noun(row))
     right: Role = "yes" if subtask == "no_hallucination" else "no"
     number = stress_number(subtask, place)
-    more = {"modality": modality, "subtask": subtask, "cue": cue}
+    checks = ["label not in the cue", *(["cues by their words"] if subtask == "hallucination" else [])]
+    more = {"modality": modality, "subtask": subtask, "cue": cue, "checks": checks}
     return clip.question(row, stress_task(modality), number, text, clip.YES_NO, right, seed, **more)
+
+
+def check_absent(question: Row, matches: Sequence[Row]) -> Row:
+    """The question, where its absent cue means none that is there; else raises Rejected.
+
+    matches: the cues that it means.
+    """
+    if matches:
+        told = f"{brief(question['cue'])} means {brief(matches[0]['text'])}"
+        raise Rejected("hallucinated cue by meaning present", told)
+    return question | {"checks": [*question["checks"], clip.BY_MEANING]}
 
 
 def _noun(row: Row) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from avem_train.curation.data.rows import Row
+from avem_train.curation.export import provenance
 from avem_train.curation.leakage import reports
 from avem_train.curation.recipe import Recipe
 from avem_train.curation.release import card, layout, making, numbers, plots, sources
@@ -14,7 +15,7 @@ from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 
 MAKER = "emorealm curate release"
-NUMBERS, CARD = "numbers.json", "README.md"
+NUMBERS, CARD, ORIGINS = "numbers.json", "README.md", "provenance.jsonl"
 
 
 def write(recipe: Recipe, out: Path, with_clips: bool = False) -> dict[str, Any]:
@@ -34,6 +35,7 @@ def write(recipe: Recipe, out: Path, with_clips: bool = False) -> dict[str, Any]
         else:
             _tell_of_sounds(released, root)
         files.write(out / layout.FILE, json.dumps(items, indent=1, ensure_ascii=False) + "\n")
+        files.write(out / ORIGINS, provenance.lines(released))
         shown = plots.draw(found, out / "plots")
         files.write_json(out / NUMBERS, found, ensure_ascii=False)
         files.write(out / CARD, card.render(out.absolute().name, found, shown))

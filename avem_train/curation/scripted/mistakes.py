@@ -37,6 +37,10 @@ class Mistakes:
     """The right option of a Basic question is the longest by far."""
     misclaimed: float = 0.0
     """A rejected response is wrong in another way than it is to be."""
+    overlooked: float = 0.0
+    """The checker overlooks that a statement speaks of a cue."""
+    overzealous: float = 0.0
+    """The checker says that a statement speaks of a cue, which it does not."""
     broken: float = 0.0
     """A reply is no JSON, the second attempt is."""
     broken_twice: float = 0.0

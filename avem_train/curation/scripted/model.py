@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from avem_train.curation.scripted import captions, guesses, preferences, questions
+from avem_train.curation.scripted import captions, guesses, matches, preferences, questions
 from avem_train.curation.scripted.captions import Perceived
 from avem_train.curation.scripted.guesses import Reply
 from avem_train.curation.scripted.mistakes import Chance, Mistakes, noted
@@ -16,6 +16,7 @@ TEXTS: dict[str, _Writer] = {
     "TextGuess": guesses.option,
     "BasicQuestion": questions.basic,
     "AbsentCues": questions.absent,
+    "CueMatches": matches.matches,
     "EmotionDescription": preferences.description,
     "AnswerVariations": preferences.answer,
     "VerdictVariations": preferences.verdict,

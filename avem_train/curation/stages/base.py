@@ -1,7 +1,9 @@
 """What a stage is: a pure function from a row to rows, given a way to ask; and the result for one row."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,8 @@ from pydantic import BaseModel
 
 from avem_train.curation.asking.asker import Ask, Rejected
 from avem_train.curation.data.rows import Row
+from avem_train.curation.data.store import Store
+from emorealm_tasks.media import MediaError
 from emorealm_tasks.untrusted import Unreadable, inside
 
 
@@ -67,14 +71,38 @@ class Context:
     """The stage's own."""
     labels: Mapping[str, int] = field(default_factory=dict)
     """Label -> clips of the manifest, for `whole`."""
+    store: Store | None = None
+    """Where media lie that are not on disk: what a row needs of them is fetched to `root`; None = all lie below it."""
+
+    @contextmanager
+    def for_row(self) -> Iterator["Context"]:
+        """The context for one row; what was fetched for it is deleted when it is done."""
+        if self.store is None:
+            yield self
+            return
+        with tempfile.TemporaryDirectory(prefix="emorealm-clip-", ignore_cleanup_errors=True) as folder:
+            yield dataclasses.replace(self, root=Path(folder))
+
+    def shown(self, message: str) -> str:
+        """A message with the addresses of files that were fetched in the place of their copies."""
+        if self.store:
+            for field in ("video", "audio"):
+                message = message.replace(str(self.root / field), self.store.root.rstrip("/"))
+        return message
 
     def file(self, row: Row, medium: str) -> Path | None:
-        """The file of a row's "video" or "audio"; None where it has none. Raises Rejected for one outside `root`."""
-        named = row.get(medium) or (row.get("video") if medium == "audio" else None)
+        """The file of a row's "video" or "audio"; None where it has none.
+
+        Raises Rejected for one outside `root`, or that its store lacks; RequestFailed and ServerRefuses as `Store`.
+        """
+        field = medium if row.get(medium) else "video"
+        named = row.get(field)
         if not named:
             return None
         try:
-            return inside(self.root, named, medium)
+            return self.store.fetch(named, field, self.root) if self.store else inside(self.root, named, field)
+        except MediaError as error:
+            raise Rejected("unreadable clip", str(error)) from None
         except Unreadable as error:
             raise Rejected(
                 "bad path", f"{error}: name the folder that all media lie below with manifest.root="

@@ -78,6 +78,7 @@ def _description(row: Row, modality: str, ask: Ask, context: Context) -> Row:
         "modality": modality,
         "prompt": PROMPTS[modality],
         "description": description,
+        "checks": ["emotion named"],
         "caption_video": row["caption_video"],
         "caption_audio": row["caption_audio"],
         "cues": row["cues"],
@@ -97,4 +98,5 @@ DESCRIPTIONS = Stage(
     prompts=("descriptions",),
     expected=_expected,
     yields=2.5,
+    version=2,
 )

@@ -85,7 +85,17 @@ def whole(rows: Sequence[Row], context: Context) -> Outcome:
         "labels": summary.distribution(rows, placed, context.labels),
         "dropped": dict(sorted(Counter(one.kind for one in dropped).items())),
     }
-    return Outcome(placed, dropped, report)
+    return Outcome([row | {"checks": [*row["checks"], *_checks(row, context)]} for row in placed], dropped, report)
+
+
+def _checks(row: Row, context: Context) -> list[str]:
+    """What a question that stays has passed here."""
+    settings: Settings = context.settings
+    made = {
+        "not guessed from the text alone": bool(settings.clients),
+        "length of options": bool(settings.longest) and not text_classifier.is_yes_no(row),
+    }
+    return [name for name, is_made in made.items() if is_made]
 
 
 def _without(rows: list[Row], steps: Sequence[Step], context: Context, dropped: list[Dropped]) -> list[Row]:
@@ -210,4 +220,5 @@ FILTER = Stage(
     whole=whole,
     expected=_expected,
     yields=0.7,
+    version=2,
 )

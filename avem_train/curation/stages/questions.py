@@ -12,10 +12,12 @@ from functools import partial
 from avem_train.curation import prompts
 from avem_train.curation.asking.asker import Ask, Rejected
 from avem_train.curation.asking.requests import Request
+from avem_train.curation.checks import matches
 from avem_train.curation.data.rows import Modality, Question, Row
 from avem_train.curation.questions import basic, clip, yes_no
 from avem_train.curation.questions.forms import AbsentCues, BasicQuestion
-from avem_train.curation.stages.base import Context, Dropped, Expected, Outcome, Stage, client
+from avem_train.curation.stages import base
+from avem_train.curation.stages.base import Context, Dropped, Expected, Outcome, Stage
 from emorealm_tasks.answers.task_names import SUBTASKS
 
 
@@ -23,14 +25,21 @@ from emorealm_tasks.answers.task_names import SUBTASKS
 class Settings:
     """Settings of the stage."""
 
-    client: str = client()
+    client: str = base.client()
     """The client that writes options and names cues that are not there."""
+    checker: str = base.client()
+    """The client that compares what is written with the clip's cues, in whatever words; "" = `client`."""
     stress: int = 1
     """Stress questions of each kind about each modality of a clip."""
 
     def __post_init__(self) -> None:
         if self.stress < 1:
             raise ValueError(f"stress must be at least 1, got {self.stress}")
+
+    @property
+    def compares(self) -> str:
+        """The client that compares."""
+        return self.checker or self.client
 
 
 def each(row: Row, ask: Ask, context: Context) -> Outcome:
@@ -65,7 +74,8 @@ def _plan(row: Row, ask: Ask, context: Context) -> Iterator[Planned]:
 def _basic(row: Row, medium: Modality, ask: Ask, context: Context) -> Row:
     values = basic.values(row, medium, context.seed)
     reply = ask(context.settings.client, Request(prompts.load("questions_basic"), values, BasicQuestion))
-    return basic.assembled(reply, row, medium, context.seed)
+    made = basic.assembled(reply, row, medium, context.seed)
+    return basic.check_matches(made, matches.matched(made["choices"], row["cues"], ask, context.settings.compares))
 
 
 def _stress(row: Row, medium: Modality, subtask: str, ask: Ask, context: Context) -> Iterator[Planned]:
@@ -78,7 +88,15 @@ def _stress(row: Row, medium: Modality, subtask: str, ask: Ask, context: Context
         yield identity(0), partial(_reject, error)
         return
     for place, cue in enumerate(cues):
-        yield identity(place), partial(yes_no.stress, row, medium, subtask, place, cue, context.seed)
+        yield identity(place), partial(_about_cue, row, medium, subtask, place, cue, ask, context)
+
+
+def _about_cue(row: Row, medium: Modality, subtask: str, place: int, cue: str, ask: Ask, context: Context) -> Row:
+    made = yes_no.stress(row, medium, subtask, place, cue, context.seed)
+    if subtask != "hallucination":
+        return made
+    (found,) = matches.matched([made["cue"]], row["cues"], ask, context.settings.compares)
+    return yes_no.check_absent(made, found)
 
 
 def _stress_cues(row: Row, medium: Modality, subtask: str, ask: Ask, context: Context) -> list[str]:
@@ -97,7 +115,12 @@ def _reject(error: Rejected) -> Row:
 
 
 def _expected(settings: Settings) -> list[Expected]:
-    return [Expected(settings.client, 500, 250, count=1.5), Expected(settings.client, 350, 40, count=2)]
+    return [
+        Expected(settings.client, 500, 250, count=1.5),
+        Expected(settings.client, 350, 40, count=2),
+        Expected(settings.compares, 350, 40, count=1.5),
+        Expected(settings.compares, 300, 10, count=2),
+    ]
 
 
 QUESTIONS = Stage(
@@ -106,7 +129,8 @@ QUESTIONS = Stage(
     Question,
     Settings,
     each,
-    prompts=("questions_basic", "questions_hallucinated"),
+    prompts=("questions_basic", "questions_hallucinated", matches.PROMPT),
     expected=_expected,
     yields=8.0,  # nine of a clip that both captions explain
+    version=2,
 )

@@ -33,7 +33,7 @@ def each(row: Row, ask: Ask, context: Context) -> Outcome:
 
 
 def _instruction(row: Row, form: str, prompt: str, response: str) -> Row:
-    return {**prompted(row, form, prompt), "response": response}
+    return {**prompted(row, form, prompt), "response": response, "checks": row["checks"]}
 
 
-SUPERVISE = Stage("supervise", ("filter", "descriptions"), Instruction, Settings, each)
+SUPERVISE = Stage("supervise", ("filter", "descriptions"), Instruction, Settings, each, version=2)

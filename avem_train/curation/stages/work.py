@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from avem_train.curation.asking.asker import Asker, Rejected
+from avem_train.curation.asking.mailbox import Waiting
 from avem_train.curation.asking.requests import ReplyT, Request
 from avem_train.curation.data.rows import Asked, Row
 from avem_train.curation.stages.base import Context, Dropped, Outcome, Stage
@@ -22,6 +23,8 @@ class Result:
     """What it leaves out, each a `Reject` as JSON."""
     failure: str = ""
     """Why a request of it failed, which says nothing of the row: it is to be asked again."""
+    waiting: bool = False
+    """Whether a reply for it comes by batch: nothing is said of the row yet."""
 
 
 @dataclass
@@ -44,12 +47,16 @@ class RowWork:
             asked.append(record)
             return reply
 
-        try:
-            outcome = self.stage.each(row, ask, self.context)
-        except Rejected as error:
-            outcome = Outcome(dropped=[Dropped(str(row["id"]), error.kind, str(error), row)])
-        except RequestFailed as error:
-            return Result(failure=f"{row['id']}: {error}")
+        with self.context.for_row() as context:
+            try:
+                outcome = self.stage.each(row, ask, context)
+            except Rejected as error:
+                reason = context.shown(str(error))
+                outcome = Outcome(dropped=[Dropped(str(row["id"]), error.kind, reason, row)])
+            except Waiting:
+                return Result(waiting=True)
+            except RequestFailed as error:
+                return Result(failure=f"{row['id']}: {context.shown(str(error))}")
         return result(self.stage, outcome, [record.model_dump() for record in asked])
 
 

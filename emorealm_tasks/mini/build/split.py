@@ -17,14 +17,13 @@ from tqdm import tqdm
 
 from emorealm_tasks.files import write_json
 from emorealm_tasks.interruption import follow_parent
-from emorealm_tasks.mini.build import clip_pool, ownership, published_layouts, text_floor
+from emorealm_tasks.mini.build import clip_pool, ownership, published_layouts, record, text_floor
 from emorealm_tasks.mini.build.plan import CHANCE, plan
 from emorealm_tasks.mini.language import preferences
 from emorealm_tasks.mini.language.instructions import KINDS, instructions
 from emorealm_tasks.mini.language.questions import Question, item
 from emorealm_tasks.mini.render.encode import write_clip
 from emorealm_tasks.mini.world.sampling import SPLITS, TEST_CLIPS, Clip, cue_records, generator, sample_clip
-from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
 
 VERSION = 1
 """Raised whenever the same seed would give other clips or questions."""
@@ -35,14 +34,14 @@ FLOOR_CLIPS = 4000
 def folder_name(split: str, clips: int, seed: int, letters: float | None = None) -> str:
     """The name of the folder of a build that is given none: all that decides its content.
 
-    The hash of its questions is no part of it: whoever looks for the folder would have to plan the questions first.
+    The hash of its questions is no part of it (`record`).
     """
     records = "" if letters is None else f"-preferences-{letters:g}"
     return f"{split}-{clips}-clips-seed-{seed}-v{VERSION}{records}"
 
 
 def build_arguments(split: str, clips: int, seed: int, letters: float | None = None) -> dict[str, Any]:
-    """What `built_with` says of a folder that was built with these."""
+    """What `record.built_with` says of a folder that was built with these."""
     about = {"version": VERSION, "split": split, "clips": clips, "seed": seed, "letters": letters}
     return {key: value for key, value in about.items() if value is not None}
 
@@ -81,19 +80,10 @@ def _render(clips: list[Clip], videos: Path) -> None:
 
 def complete(out: Path) -> bool:
     """Whether a folder holds a whole split; one that an earlier version built may lack the layouts."""
-    if not (out / "emorealm_v1.json").exists():
+    if not (out / record.QUESTIONS).exists():
         return False
-    split = built_with(out).get("split")
+    split = record.built_with(out).get("split")
     return split is not None and (split == "train" or published_layouts.complete(out))
-
-
-def built_with(out: Path) -> dict[str, Any]:
-    """What a folder was built with, {} where its build.json does not say."""
-    try:
-        arguments: dict[str, Any] = typed(parse_json(read_bytes(out / "build.json")), dict)
-    except Unreadable:
-        return {}
-    return arguments
 
 
 def build(
@@ -103,7 +93,7 @@ def build(
 
     letters: None, or for the training split the share (0 to 1) of preference records answered by letter: then the
     folder holds preference records (counted by form), about clips that are in no other set.
-    `emorealm_v1.json` is written last: where it is, the folder is complete.
+    `emorealm_v1.json` and build.json are written last: where both are, the folder is complete.
     Raises ValueError for an unknown split, too few clips, or `letters` that do not fit. Stops where `out` holds
     anything that no build made.
     """
@@ -114,7 +104,8 @@ def build(
     content = planned(split, clips, seed) if letters is None else preferences.planned(clips, seed)
     questions = items(content)
     ownership.claim(out, len(content))
-    (out / "emorealm_v1.json").unlink(missing_ok=True)
+    for told in (record.FILE, record.QUESTIONS):
+        (out / told).unlink(missing_ok=True)
     _render([clip for clip, _ in content], out / "videos")
     write_json(
         out / "cues.json",
@@ -140,8 +131,8 @@ def build(
         write_json(
             out / "floor.json", {"exact": CHANCE, "bag_of_words": text_floor.bag_of_words(training_items, questions)}
         )
-    write_json(out / "build.json", build_arguments(split, len(content), seed, letters))
-    write_json(out / "emorealm_v1.json", questions)
+    write_json(out / record.QUESTIONS, questions)
+    record.write(out, build_arguments(split, len(content), seed, letters))
     return dict(counts)
 
 

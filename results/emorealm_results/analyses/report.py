@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emorealm_results.analyses import plots
+from emorealm_results.analyses.adversarial import Curve
 from emorealm_results.analyses.estimates import Estimate
 from emorealm_results.console.markdown import interval, table
 from emorealm_results.share import files as writers
@@ -13,9 +15,9 @@ from emorealm_tasks import files
 COLUMNS: Table = {
     "analysis": Column("text", "which analysis"),
     "model": Column("text", "the model's arguments"),
-    "level": Column("text", "all, task, emotion or subtask"),
-    "group": Column("text", "the questions' task, emotion or sub-task"),
-    "condition": Column("text", "what was given, empty where the number compares several"),
+    "level": Column("text", "all, task, emotion, subtask; asked (the modality), and of that layer and head"),
+    "group": Column("text", "the questions' task, emotion, sub-task or modality"),
+    "condition": Column("text", "what was given, or which layer or head; empty for several"),
     "metric": Column("text", "name of the number"),
     "value": Column("number", "the number: percent, points, nats, or an index from 0 to 1"),
     "low": Column("number", "lower end of its 95% interval over clips"),
@@ -25,22 +27,53 @@ COLUMNS: Table = {
     "clips": Column("whole", "clips it stands on"),
 }
 """One row a number."""
-_UNITS = "Brackets: 95% intervals over clips. Accuracies in percent, effects in nats, an index from 0 to 1."
-_LEVELS = ("all", "task")
+_UNITS = (
+    "Brackets: 95% intervals over clips. "
+    "Accuracies and shares in percent, effects and shifts in nats, an index from 0 to 1."
+)
+
+CURVES: Table = {
+    "analysis": Column("text", "which analysis"),
+    "model": Column("text", "the model's arguments"),
+    "altered": Column("text", "the altered modality of the questions: those about the other one"),
+    "condition": Column("text", "what was given"),
+    "x": Column("number", "log-likelihood of the right answer, in nats"),
+    "density": Column("number", "density there"),
+}
+"""One row a point of a curve."""
 
 
-def write(out: Path, about: Mapping[str, Any], found: Mapping[str, Sequence[Estimate]], shown: Sequence[str]) -> None:
-    """Write `report.json`, `estimates.parquet`, `report.md` and, where a number is shown, `plot.png`. Raises OSError.
+def write(
+    out: Path,
+    about: Mapping[str, Any],
+    found: Mapping[str, Sequence[Estimate]],
+    draw: plots.Draw,
+    curves: Mapping[str, Sequence[Curve]],
+) -> list[str]:
+    """Write the numbers, a plot, and the curves where there are any -> the names of the files.
 
-    about: what was asked. found: model -> estimates. shown: the metrics of the plot.
+    about: what was asked. found, curves: by model. Raises OSError.
     """
-    rows = [
-        {"analysis": about["analysis"], "model": model} | one for model, of_model in found.items() for one in of_model
-    ]
-    files.write_json(out / "report.json", {**about, "estimates": rows})
+    rows = _of_models(about["analysis"], found)
+    lines = _of_models(about["analysis"], curves)
+    files.write_json(out / "report.json", {**about, "estimates": rows, **({"densities": lines} if lines else {})})
     writers.parquet(out / "estimates.parquet", COLUMNS, rows)
     files.write(out / "report.md", markdown(about, rows))
-    plot(out / "plot.png", about, rows, shown)
+    plots.save(out / "plot.png", draw(rows, lines), title(about))
+    names = ["report.md", "report.json", "estimates.parquet", "plot.png"]
+    if lines:
+        names.append("densities.parquet")
+        points = [
+            {**line, "x": x, "density": density}
+            for line in lines
+            for x, density in zip(line["x"], line["density"], strict=True)
+        ]
+        writers.parquet(out / "densities.parquet", CURVES, points)
+    return names
+
+
+def _of_models(analysis: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    return [{"analysis": analysis, "model": model, **one} for model, of_model in found.items() for one in of_model]
 
 
 def title(about: Mapping[str, Any]) -> str:
@@ -59,40 +92,9 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
     for model in dict.fromkeys(row["model"] for row in rows):
         lines = [["questions about", "n", "given", "number", "value", "p"]]
         for row in rows:
-            if row["model"] == model:
+            if row["model"] == model and row["level"] != "head":  # hundreds: in the other files
                 p = "" if row["p"] is None else f"{row['p']:.3g}"
                 cells = [row["group"], str(row["questions"]), row["condition"], row["metric"], interval(row, 2), p]
                 lines.append(cells)
         blocks += [f"## {model}", table(lines)]
     return "\n\n".join(blocks) + "\n"
-
-
-def plot(path: Path, about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], shown: Sequence[str]) -> None:
-    """A panel a metric: its value and interval for all questions and for each task, a colour a model or condition."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, len(shown), figsize=(2 + 3.6 * len(shown), 3.8), sharey=True, squeeze=False)
-    groups = list(dict.fromkeys(row["group"] for row in rows if row["level"] in _LEVELS))
-    for axis, metric in zip(axes[0], shown, strict=True):
-        of_metric = [row for row in rows if row["metric"] == metric and row["level"] in _LEVELS]
-        series = list(dict.fromkeys((row["model"], row["condition"]) for row in of_metric))
-        for number, key in enumerate(series):
-            points = [row for row in of_metric if (row["model"], row["condition"]) == key]
-            heights = [groups.index(row["group"]) + 0.6 * (number + 0.5) / len(series) - 0.3 for row in points]
-            ends = [[row["value"] if row[end] is None else row[end] for row in points] for end in ("low", "high")]
-            label = " ".join(filter(None, key))
-            (line,) = axis.plot([row["value"] for row in points], heights, "o", ms=4, label=label)
-            axis.hlines(heights, *ends, color=line.get_color(), lw=1)
-        axis.axvline(0, color="#d0d4da", lw=0.8, zorder=0)
-        axis.set(title=metric.replace("_", " "), yticks=range(len(groups)), yticklabels=groups)
-        if len(series) > 1:
-            axis.legend(frameon=False, fontsize=7)
-    axes[0][0].invert_yaxis()
-    figure.suptitle(title(about), fontsize=8)
-    figure.tight_layout()
-    with files.draft(path) as beside:
-        figure.savefig(beside, dpi=110)
-    plt.close(figure)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from tqdm import tqdm
 
@@ -27,6 +27,8 @@ from emorealm_tasks.untrusted import Unreadable, parse_json
 _CHUNK = 16  # questions handed to the adapter at once: what bounds the memory
 _SPLIT = "test"
 _LINE = {"id": str, "clip": str, "task": str, "subtask": str, "emotion": str, "error": str}
+SCORES = {"conditions": {str: {"gold": int, "scores": [float]}}}
+"""What a line of scores holds besides."""
 
 
 class Options(TypedDict):
@@ -63,11 +65,25 @@ Scorer = Callable[[Sequence[Row]], list[list[float]]]
 """Questions -> the log-likelihood of each option; not finite where the model failed."""
 
 
-def load(name: str, arguments: Mapping[str, Any], task: str) -> Scorer:
-    """The adapter `name` of lmms-eval with its `--model_args`. task: the name under which questions are asked.
+Measure = Callable[[Sequence[Row]], Sequence[Mapping[str, Any]]]
+"""Questions -> what is noted of each, a line of the file."""
 
-    Stops where the adapter cannot score options.
-    """
+
+class Adapter(NamedTuple):
+    """A loaded adapter of lmms-eval, and how questions are put to it."""
+
+    name: str
+    """The harness's name of the model."""
+    model: Any
+    """The instance that lmms-eval made."""
+    task: str
+    """The name under which questions are asked."""
+    ways: Mapping[str, Any]
+    """How media are handed to it: `lmms_eval_specific_kwargs` of its family."""
+
+
+def load(name: str, arguments: Mapping[str, Any], task: str) -> Adapter:
+    """The adapter `name` of lmms-eval with its `--model_args`. Stops where there is none of that name."""
     from lmms_eval.models import get_model
     from lmms_eval.utils import load_yaml_config
 
@@ -75,10 +91,24 @@ def load(name: str, arguments: Mapping[str, Any], task: str) -> Scorer:
         kind = get_model(name)
     except Exception as error:
         stop(f"--model {name}: {error}; `emorealm models` lists those of this package")
-    model = kind(**arguments)
     config = load_yaml_config(str(plugin.FOLDER / "emorealm" / "_common.yaml"), mode="simple")
     families = config["lmms_eval_specific_kwargs"]
-    visual = partial(messages.doc_to_visual, lmms_eval_specific_kwargs=families.get(name, families["default"]))
+    return Adapter(name, kind(**arguments), task, families.get(name, families["default"]))
+
+
+def likelihoods(conditions: Conditions) -> Callable[[Adapter], Measure]:
+    """What measures the log-likelihood of each option under every condition; stops where an adapter cannot."""
+
+    def with_model(adapter: Adapter) -> Measure:
+        score = _scorer(adapter)
+        return lambda rows: scored(rows, conditions, score)
+
+    return with_model
+
+
+def _scorer(adapter: Adapter) -> Scorer:
+    model, task = adapter.model, adapter.task
+    visual = partial(messages.doc_to_visual, lmms_eval_specific_kwargs=adapter.ways)
 
     def score(rows: Sequence[Row]) -> list[list[float]]:
         model.task_dict[task] = {_SPLIT: list(rows)}
@@ -101,41 +131,47 @@ def _requests(row: Row, number: int, task: str, visual: Callable[[Row], list[Any
 
 
 def complete(
-    name: str, model_args: str, batch_size: str, rows: Sequence[Row], conditions: Conditions, path: Path
+    name: str, model_args: str, batch_size: str, rows: Sequence[Row], measure: Callable[[Adapter], Measure], path: Path
 ) -> None:
-    """Load a model and score the questions that a file of scores lacks; a complete file needs no model."""
+    """Load a model and measure the questions that a file lacks; a complete file needs no model."""
     _mend(path)
-    there = {one["id"] for one in read(path)} if path.exists() else set()
+    there = _ids(path)
     if all(row["id"] in there for row in rows):
         return
     from lmms_eval.utils import simple_parse_args_string
 
     arguments = {"batch_size": batch_size} | simple_parse_args_string(model_args)
     mini = all(row["id"].startswith("mini_") for row in rows)
-    model = load(name, arguments, "emorealm_mini_analyse" if mini else "emorealm_analyse")
-    run(rows, conditions, model, path, model_args or name)
+    adapter = load(name, arguments, "emorealm_mini_analyse" if mini else "emorealm_analyse")
+    run(rows, measure(adapter), path, model_args or name)
 
 
-def run(rows: Sequence[Row], conditions: Conditions, score: Scorer, path: Path, label: str) -> None:
-    """Score every question that `path` does not hold yet, a chunk at a time, each written as soon as it is there."""
+def run(rows: Sequence[Row], measure: Measure, path: Path, label: str) -> None:
+    """Measure every question that `path` does not hold yet, a chunk at a time, each written as soon as it is there."""
     _mend(path)
-    there = {one["id"] for one in read(path)} if path.exists() else set()
+    there = _ids(path)
     missing = [row for row in rows if row["id"] not in there]
     with path.open("a", encoding="utf-8") as file, tqdm(total=len(rows), initial=len(there), desc=label) as progress:
         for start in range(0, len(missing), _CHUNK):
             chunk = missing[start : start + _CHUNK]
-            for one in _scored(chunk, conditions, score):
+            for one in measure(chunk):
                 file.write(json.dumps(one) + "\n")
             file.flush()
             progress.update(len(chunk))
 
 
-def _scored(rows: Sequence[Row], conditions: Conditions, score: Scorer) -> list[Scored]:
+def about(row: Row) -> dict[str, Any]:
+    """What every line says of its question, without an error so far."""
+    fields = {"id": row["id"], "clip": row["clip"], "task": row["task"], "error": ""}
+    return fields | {"subtask": row.get("subtask", ""), "emotion": row.get("emotion", "")}
+
+
+def scored(rows: Sequence[Row], conditions: Conditions, score: Scorer) -> list[Scored]:
+    """The questions under every condition; a question that fails under one has none, and says why."""
     found: list[Scored] = []
     asked: list[tuple[Scored, str, Row]] = []
     for row in rows:
-        fields = {"id": row["id"], "clip": row["clip"], "task": row["task"], "error": "", "conditions": {}}
-        one: Any = fields | {"subtask": row.get("subtask", ""), "emotion": row.get("emotion", "")}
+        one: Any = about(row) | {"conditions": {}}
         found.append(one)
         try:
             asked += [(one, name, of) for name, of in conditions(row).items()]
@@ -151,16 +187,23 @@ def _scored(rows: Sequence[Row], conditions: Conditions, score: Scorer) -> list[
     return found
 
 
-def read(path: Path) -> Iterator[Scored]:
-    """The questions of a file of scores, one at a time. Stops at a line that is none."""
+def read(path: Path, holds: Mapping[str, Any] = SCORES) -> Iterator[Any]:
+    """The questions of a file, one at a time; `holds`: the pattern of what was measured. Stops at a line that is none.
+
+    Those of a file of scores are `Scored`.
+    """
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             try:
                 value = parse_json(line)
-                fit(value, _LINE | {"conditions": {str: {"gold": int, "scores": [float]}}})
+                fit(value, {**_LINE, **holds})
             except Unreadable as error:
                 stop(f"{path}: line {number}: {error}; delete the line, or the file, and give the same command again")
             yield value
+
+
+def _ids(path: Path) -> set[str]:
+    return {one["id"] for one in read(path, {})} if path.exists() else set()
 
 
 def _mend(path: Path) -> None:

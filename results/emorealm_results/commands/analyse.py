@@ -1,4 +1,4 @@
-"""`emorealm analyse`: why a model answers as it does, by the likelihood of each option under other inputs."""
+"""`emorealm analyse`: why a model answers as it does: its answers under other inputs, and its attention."""
 
 import argparse
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ def main(argv: Sequence[str]) -> int:
     names = list(dict.fromkeys(arguments.model_args or [""]))
     files.check(arguments.out, _MAKER, "--out")
     rows = _rows(arguments.tasks.split(","))
-    asked = sample(rows, arguments.limit, arguments.seed)
+    asked = sample(_suitable(arguments, rows), arguments.limit, arguments.seed)
     about = {
         "analysis": arguments.kind,
         "model": arguments.model,
@@ -36,10 +36,10 @@ def main(argv: Sequence[str]) -> int:
     files.claim(arguments.out, _MAKER, "--out")
     with files.locked(arguments.out, "--out"):
         try:
-            _analyse(arguments, about, rows, asked)
+            written = _analyse(arguments, about, rows, asked)
         except OSError as error:
             stop(f"{arguments.out}: cannot be written ({error.strerror or error}); name another folder with --out")
-    print(f"{arguments.out}: report.md, report.json, estimates.parquet, plot.png ({len(asked)} questions)")
+    print(f"{arguments.out}: {', '.join(written)} ({len(asked)} questions)")
     return 0
 
 
@@ -52,7 +52,8 @@ def _parser() -> Parser:
         epilog="; ".join(f"{name}: {kind.does}" for name, kind in KINDS.items()),
     )
     parser.add_argument("kind", choices=list(KINDS), help="which analysis")
-    parser.add_argument("--model", required=True, help="an adapter of lmms-eval that scores options, e.g. avere")
+    model = "an adapter of lmms-eval that scores options, e.g. avere; attention: or qwen2_5_omni_av, qwen3_omni_av"
+    parser.add_argument("--model", required=True, help=model)
     args = "its arguments as for lmms-eval; given twice (before and after training), both models stand side by side"
     parser.add_argument("--model_args", action="append", metavar="KEY=VALUE,...", help=args)
     parser.add_argument("--batch_size", default="16", help="as for lmms-eval (%(default)s)")
@@ -84,6 +85,19 @@ def _rows(names: Sequence[str]) -> "list[Row]":
     return rows
 
 
+def _suitable(arguments: argparse.Namespace, rows: "Sequence[Row]") -> "Sequence[Row]":
+    """The questions that an analysis can ask. Stops where there is none."""
+    from emorealm_results.analyses.estimates import asked_modality
+    from emorealm_results.analyses.kinds import KINDS
+
+    if not KINDS[arguments.kind].one_modality:
+        return rows
+    about_one = [row for row in rows if asked_modality(row["task"])]
+    if not about_one:
+        stop(f"--tasks {arguments.tasks}: {arguments.kind} needs questions about one modality, e.g. of emorealm_mini")
+    return about_one
+
+
 def sample(rows: "Sequence[Row]", limit: int, seed: int) -> "list[Row]":
     """At most `limit` questions of each task, drawn by seed and id, in the order of the rows; 0: all."""
     if not limit:
@@ -97,28 +111,31 @@ def sample(rows: "Sequence[Row]", limit: int, seed: int) -> "list[Row]":
 
 def _analyse(
     arguments: argparse.Namespace, about: dict[str, Any], rows: "Sequence[Row]", asked: "Sequence[Row]"
-) -> None:
-    """Score what is not scored yet, and write the report. Raises OSError."""
+) -> list[str]:
+    """Score what is not scored yet, and write the report: the names of its files. Raises OSError."""
     from emorealm_results.analyses import report, scoring
     from emorealm_results.analyses.kinds import KINDS
 
     kind, out = KINDS[arguments.kind], arguments.out
     _same_as_before(out, about)
     try:
-        conditions = kind.conditions(rows, arguments.seed)
+        measure = kind.prepare(rows, arguments.seed)
     except ValueError as error:
         stop(f"--tasks {arguments.tasks}: {error}; name more tasks")
-    found, failed = {}, 0
+    found, curves, failed = {}, {}, 0
+    first: list[Any] = []
     for number, name in enumerate(about["model_args"], 1):
         path = out / f"scores_{number}.jsonl"
-        scoring.complete(arguments.model, name, arguments.batch_size, asked, conditions, path)
-        scored = list(scoring.read(path))
+        scoring.complete(arguments.model, name, arguments.batch_size, asked, measure, path)
+        scored = list(scoring.read(path, kind.holds))
         whole = [one for one in scored if not one["error"]]
         failed += len(scored) - len(whole)
         if not whole:
             stop(f"{path}: no question has scores ({scored[0]['error']}); mend that and delete the file")
-        found[name or arguments.model] = kind.report(whole)
-    report.write(out, {**about, "failed": failed}, found, kind.shown)
+        found[name or arguments.model] = kind.report(whole) + (kind.change(first, whole) if first else [])
+        first = first or whole
+        curves[name or arguments.model] = kind.curves(whole)
+    return report.write(out, {**about, "failed": failed}, found, kind.draw, curves)
 
 
 def _same_as_before(out: Path, about: dict[str, Any]) -> None:

@@ -3,20 +3,28 @@
 import argparse
 import importlib.metadata
 import os
+import socket
+import sys
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from packaging.requirements import Requirement
 
+from emorealm_results.commands.eval import unknown_name
 from emorealm_tasks import plugin, versions
 from emorealm_tasks.benchmarks import availability, emorealm, preflight, registry, suite
 from emorealm_tasks.errors import stop
 from emorealm_tasks.settings import Settings, load
-from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
+from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
+from model_adapters.avere import folders
+from model_adapters.base import dry_run
 
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
 
+_CONVERTED = ("config.json", "*.safetensors", "tokenizer_config.json", "processor_config.json")
+_SECONDS = 5  # to wait for a server
 _MOST_LISTED = 20  # clips that decode in part
 
 
@@ -24,15 +32,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print what is there and what is not; 0 when everything asked about can be run, else 2.
 
     `--tasks` takes lmms-eval's names; without it the embedded benchmarks are looked at, and every public one as soon as
-    its place is set. Extras and credentials are reported only: whether they are needed depends on the run.
+    its place is set. With `--model` everything is looked at that its run looks at before weights are loaded: arguments,
+    packages, keys, the checkpoint's files, the server. Extras and credentials are reported only: whether they are
+    needed depends on the run.
     """
     parser = argparse.ArgumentParser(prog="emorealm check", description=__doc__.splitlines()[0])
     parser.add_argument("--tasks", help="task or group names as for lmms-eval, separated by commas")
+    parser.add_argument("--model", metavar="NAME", help="also look at what a run with this model needs; see its --help")
+    parser.add_argument("--model_args", default="", metavar="NAME=VALUE,...", help="as for `emorealm eval`")
     arguments = parser.parse_args(argv)
+    if arguments.model_args and not arguments.model:
+        parser.error("--model_args are those of a model: name it with --model")
     settings = load()
     names = arguments.tasks.split(",") if arguments.tasks else _set_up(settings)
     fine = [_data(benchmark, tasks, settings) for benchmark, tasks in _tasks(names).items()]
-    fine.append(_weights(settings))
+    fine.append(_model(arguments.model, arguments.model_args) if arguments.model else _weights())
+    if settings.emotion_llama:
+        fine.append(_emotion_llama(settings.emotion_llama.expanduser()))
     _extras()
     for name, use in CREDENTIALS.items():
         _line("credential", f"{name} is {'set' if os.environ.get(name) else 'not set'} ({use})")
@@ -90,22 +106,80 @@ def _data(benchmark: str, tasks: dict[str, bool], settings: Settings) -> bool:
     return True
 
 
-def _weights(settings: Settings) -> bool:
-    if settings.avere is None:
-        folder, name = Path(str(resources.files("model_adapters"))) / "avere_nano", "the embedded avere-nano"
-        remedy = "build it: avem-train run mini_base"
-    else:
-        folder, name = settings.avere, "AVERE"
-        remedy = f"write them: python -m model_adapters.avere.convert --source RELEASED --out {folder}"
+def _weights() -> bool:
+    """Whether `avere` can load the weights that no argument names."""
     try:
-        config = parse_json(read_bytes(folder / "config.json"))
+        found = folders.find_weights(None)
+    except SystemExit:
+        return False
+    name = "the embedded avere-nano" if found.embedded else "AVERE"
+    _line("weights", f"{name}: {found.adapter or found.folder}")
+    return True
+
+
+def _model(name: str, text: str) -> bool:
+    """Whether a run with this model would begin; why not is printed as the run prints it."""
+    from lmms_eval.models import get_model
+    from lmms_eval.utils import simple_parse_args_string
+
+    try:
+        model_class = get_model(name)
+        model_args = simple_parse_args_string(text)
+    except Exception as error:  # an unknown name, a package that is missing, an argument without =
+        problem = unknown_name(str(error)) or brief(error)
+        if isinstance(error, ModuleNotFoundError):
+            problem = f"{error.name} is not installed: pip install {error.name}"
+        print(f"emorealm: {name}: {problem}", file=sys.stderr, flush=True)
+        return False
+    if not model_class.__module__.startswith("model_adapters."):
+        _line("model", f"{name}: a model of lmms-eval; its arguments and weights are looked at by its run alone")
+        return True
+    try:
+        server = dry_run.of(lambda: model_class(**model_args))
+    except SystemExit:
+        return False
+    if server and (problem := _unreachable(server)):
+        print(f"emorealm: {name}: no answer from {server}: {problem}; is the server up?", file=sys.stderr, flush=True)
+        return False
+    _line("model", f"{name}: a run can begin" + (f"; {server} can be reached" if server else ""))
+    return True
+
+
+def _unreachable(server: str) -> str:
+    """Why no connection to a server's address comes about; "" where one does, or goes through a proxy."""
+    parts = urlsplit(server)
+    if getproxies():
+        return ""
+    try:
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        socket.create_connection((parts.hostname or "", port), _SECONDS).close()
+    except (OSError, ValueError) as error:
+        return brief(getattr(error, "strerror", None) or error)
+    return ""
+
+
+def _emotion_llama(folder: Path) -> bool:
+    """Whether a folder is what Emotion-LLaMA's converter writes, or adapters that training left."""
+    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        trained = (folder / "adapter_model.safetensors").is_file()
+        state = "adapters" if trained else "no adapter_model.safetensors beside adapter_config.json; train again"
+        _line("weights", f"Emotion-LLaMA: {state} in {folder}")
+        return trained
+    try:
+        config = typed(parse_json(read_bytes(folder / "config.json")), dict)
     except Unreadable:
-        config = None
-    kind = config.get("model_type") if isinstance(config, dict) else None
-    whole_or_adapters = kind == "avere" or (folder / "adapter_config.json").is_file()
-    weights_exist = whole_or_adapters and any(folder.glob("*.safetensors"))
-    _line("weights", f"{name}: {folder}" if weights_exist else f"{name}: no converted weights in {folder}; {remedy}")
-    return weights_exist
+        config = {}
+    lacking = [name for name in _CONVERTED if not any(folder.glob(name))]
+    if config.get("model_type") != "emotion_llama" or lacking:
+        remedy = f"write them: python -m model_adapters.emotion_llama.convert --checkpoint FILE.pth ... --out {folder}"
+        missing = f" ({', '.join(lacking)} not there)" if lacking else ""
+        _line("weights", f"Emotion-LLaMA: no converted weights in {folder}{missing}; {remedy}")
+        return False
+    deaf = config.get("version", 1) == 1 and not config.get("hubert_config")
+    note = "; without HuBERT it cannot hear with features=demo: convert with --hubert" if deaf else ""
+    kind = f"version {config.get('version', 1)}, placement {config.get('placement', 'released')}"
+    _line("weights", f"Emotion-LLaMA ({kind}): {folder}{note}")
+    return True
 
 
 def _extras() -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -36,7 +37,18 @@ def main(argv: Sequence[str]) -> int:
     if survey and args.act is not _verify_export:
         stop("what follows -- is for `emorealm survey export`; only `curate verify export` hands it on")
     act: Act = args.act
-    return act(chosen, args)
+    return _unless_pending(act, chosen, args)
+
+
+def _unless_pending(act: Act, chosen: recipe.Recipe, args: Namespace) -> int:
+    """The act's status, or EX_TEMPFAIL where it waits for batches."""
+    from avem_train.curation.pipeline import Pending
+
+    try:
+        return act(chosen, args)
+    except Pending as pending:
+        print(f"emorealm: {pending}", file=sys.stderr)
+        return os.EX_TEMPFAIL
 
 
 def _split(argv: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -52,31 +64,31 @@ def _run(chosen: recipe.Recipe, args: Namespace) -> int:
     if args.estimate:
         print(estimate.table(estimate.estimate(chosen, names)))
     else:
-        pipeline.run(chosen, names)
+        pipeline.run(chosen, names, args.wait)
+    return 0
+
+
+def _plan(chosen: recipe.Recipe, args: Namespace) -> int:
+    """Print what so many clips take, from what the recipe's run took."""
+    from avem_train.curation import scale
+
+    pilot = scale.measured(chosen)
+    if args.json:
+        print(json.dumps(dataclasses.asdict(pilot), indent=1))
+    else:
+        print(scale.markdown(scale.planned(pilot, args.clips), args.gpus, args.gpu_price, args.clip_mb), end="")
     return 0
 
 
 def _grade(chosen: recipe.Recipe, args: Namespace) -> int:
     """Print the grades of a recipe's output, and write `grades.json` into its folder."""
     from avem_train.curation import graded
-    from emorealm_results.console.markdown import interval, table
+    from emorealm_results.study.curation import of_run
     from emorealm_tasks import files
 
     found = graded.of_run(chosen)
     files.write_json(chosen.out / "grades.json", found)
-    grades = [[name, interval(grade), str(grade["n"])] for name, grade in found["grades"].items()]
-    print(table([["grade", "%", "of"], *grades]))
-    if found["planted"]:
-        fates = [
-            [
-                name,
-                str(fate["planted"]),
-                ", ".join(f"{stage} {n}" for stage, n in fate["caught"].items()),
-                str(fate["left"]),
-            ]
-            for name, fate in found["planted"].items()
-        ]
-        print("\n" + table([["planted mistake", "planted", "caught by", "left"], *fates]))
+    print(of_run(found))
     return 0
 
 
@@ -182,6 +194,8 @@ def _parser() -> Parser:
     actions = parser.add_subparsers(dest="action", required=True)
     run = _add(actions, "run", _run, "run a recipe's stages, all or those named; goes on where it was stopped", "STAGE")
     run.add_argument("--estimate", action="store_true", help="ask nothing; say what it will take")
+    run.add_argument("--wait", action="store_true", help="wait for batches instead of leaving with status 75")
+    _add_plan(actions)
     _add_export(actions)
     _add_verify(actions)
     _add_leaks(actions)
@@ -204,6 +218,15 @@ def _add(actions: Any, name: str, act: Act, what: str, takes: str = "") -> Any:
     parser.add_argument("words", nargs="*", metavar=words, help="settings to change, as in the run")
     parser.set_defaults(act=act, takes=takes)
     return parser
+
+
+def _add_plan(actions: Any) -> None:
+    plan = _add(actions, "plan", _plan, "what many clips will take, from what a run of the recipe over a few took")
+    plan.add_argument("--clips", type=count(), default=1_000_000, metavar="N", help="how many (%(default)s)")
+    plan.add_argument("--gpus", type=count(), default=8, metavar="N", help="that work side by side (%(default)s)")
+    plan.add_argument("--gpu-price", type=float, default=3.99, metavar="DOLLARS", help="of a GPU's hour (%(default)s)")
+    plan.add_argument("--clip-mb", type=float, default=1.0, metavar="MB", help="megabytes of a clip (%(default)s)")
+    plan.add_argument("--json", action="store_true", help="what the run took, as JSON")
 
 
 def _add_verify(actions: Any) -> None:

@@ -6,6 +6,7 @@ warning among many. Here the status is 0 only when every task that was asked has
 prints progress, warnings and a short table only. Files are named by the time in UTC, where `--timezone` names no other.
 """
 
+import argparse
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +22,10 @@ from emorealm_tasks.sequences import nearest
 from emorealm_tasks.untrusted import Unreadable
 
 _ZONE = "--timezone"
+_PATTERN = re.compile(r"[*?\[/\\]|\.ya?ml")
+"""Of `--tasks` that only lmms-eval resolves: patterns and files."""
+_QUOTED = re.compile(r"""["'{]""")
+"""Of `--model_args` that hold more than plain values."""
 _UNKNOWN_TASK = re.compile(r"Tasks not found: ([^,.\s]+)")
 _UNKNOWN_MODEL = re.compile(r"Model '([^']+)' not found")
 
@@ -54,10 +59,12 @@ def main(argv: Sequence[str]) -> int:
     """Run lmms-eval on `argv` in this process; 0: complete, 1: something failed, 2: wrong arguments or data."""
     if not argv:
         stop("nothing to do; e.g. emorealm eval --tasks emorealm --model avere --output_path results/runs/avere")
+    lists = any(argument.removeprefix("--tasks=").startswith("list") for argument in argv)  # lmms-eval logs these
+    if argv[0].startswith("-") and not lists:
+        _look_ahead(argv)
     from lmms_eval.cli import dispatch
 
     evaluations = watch()
-    lists = any(argument.removeprefix("--tasks=").startswith("list") for argument in argv)  # lmms-eval logs these
     if argv[0].startswith("-") and not lists and not any(argument.startswith("--verbosity") for argument in argv):
         argv = [*argv, "--verbosity", "WARNING"]
         quiet.shorten()
@@ -69,6 +76,30 @@ def main(argv: Sequence[str]) -> int:
     for line in problems:
         print(f"emorealm eval: {line}", file=sys.stderr, flush=True)
     return 1 if problems else 0
+
+
+def _look_ahead(argv: Sequence[str]) -> None:
+    """Stop at data or weights that are not there before lmms-eval is imported, which takes ten seconds.
+
+    What it does not understand is left to the run, which looks at everything.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    for name in ("--config", "--tasks", "--model", "--model_args"):
+        parser.add_argument(name, default="")
+    try:
+        given = parser.parse_known_args(argv)[0]
+    except argparse.ArgumentError:
+        return
+    if given.config or _PATTERN.search(given.tasks):
+        return
+    from emorealm_tasks import plugin
+    from emorealm_tasks.benchmarks import preflight
+    from model_adapters.avere import folders
+
+    preflight.look_ahead(task for name in given.tasks.split(",") for task in plugin.members(name) or [name])
+    if given.model in folders.MODELS and not _QUOTED.search(given.model_args):
+        arguments = dict(pair.partition("=")[::2] for pair in given.model_args.strip().split(","))
+        folders.find_weights(arguments.get("pretrained"))
 
 
 def watch() -> list[Evaluation]:
@@ -99,7 +130,7 @@ def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callabl
         try:
             returned: tuple[Any, ...] = run(args)
         except Exception as error:
-            unknown = _unknown_name(str(error))
+            unknown = unknown_name(str(error))
             if unknown and not args.config:  # the other evaluations of a configuration go on
                 stop(unknown)
             evaluation.error = unknown or f"the evaluation failed: {type(error).__name__}: {error}"
@@ -110,7 +141,7 @@ def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callabl
     return cli_evaluate_single
 
 
-def _unknown_name(message: str) -> str:
+def unknown_name(message: str) -> str:
     """What to say of a task or a model that lmms-eval's error names as unknown; "" for another error."""
     from emorealm_tasks import plugin
     from model_adapters import catalogue
@@ -119,6 +150,10 @@ def _unknown_name(message: str) -> str:
         what, names, verb = "task", list(plugin.describe()), "tasks"
     elif found := _UNKNOWN_MODEL.search(message):
         what, names, verb = "model", [model.name for model in catalogue.MODELS], "models"
+        if found[1] in (model.name for model in catalogue.MODELS if model.route == catalogue.WORKER):
+            return (
+                f"{found[1]} runs in an environment of its own: --model external_worker --model_args worker={found[1]}"
+            )
     else:
         return ""
     near = nearest(found[1], names)

@@ -26,12 +26,36 @@ def page(records: Mapping[str, Record]) -> str:
         _grades(first["curated"]),
         "## Planted mistakes",
         "The rate caught before the end, and how many were planted. A mistake in a caption counts as caught where its "
-        "clip is dropped, or no wrong preference names the cue. Where captions are avere-nano's, its own mistakes add "
-        "to the planted ones.",
+        "clip is dropped, or no wrong preference names the cue. `overlooked` and `overzealous` are mistakes of the "
+        "checker, which compares what is written with the cues: the first matters where something wrong passes, the "
+        "second costs something right. Where captions are avere-nano's, its own mistakes add to the planted ones.",
         _planted(first["curated"]),
         *[part for split, record in records.items() if record["runs"] for part in _gains(split, record)],
+        *[
+            f"The {split} world has not been answered."
+            for split in ("validation", "test")
+            if not _answered(records, split)
+        ],
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def of_run(found: Mapping[str, Any]) -> str:
+    """The grades of one run (`avem_train.curation.graded.of_run`), and what became of its planted mistakes."""
+    grades = [[name, interval(grade), str(grade["n"])] for name, grade in found["grades"].items()]
+    text = table([["grade", "%", "of"], *grades])
+    if not found["planted"]:
+        return text
+    fates = [
+        [
+            name,
+            str(fate["planted"]),
+            ", ".join(f"{stage} {n}" for stage, n in fate["caught"].items()),
+            str(fate["left"]),
+        ]
+        for name, fate in found["planted"].items()
+    ]
+    return text + "\n\n" + table([["planted mistake", "planted", "caught by", "left"], *fates])
 
 
 def _head(rows: Mapping[str, Any]) -> list[str]:
@@ -66,17 +90,71 @@ def _gains(split: str, record: Record) -> Sequence[str]:
     """Scores of the models trained on each row's records, on one split."""
     about, runs = record["about"], record["runs"]
     base = _means(runs.get(_BASE, {}))
-    truth = _means(next((seeds for name, seeds in runs.items() if name.startswith("truth-")), {}))
+    truth = _means(runs.get(_truth(record), {}))
     head = ["trained on", "trainings", *_SCORES, "gain in accuracy", "share of the gain from true cues"]
-    rows = [[name, str(len(seeds)), *_row(_means(seeds), base, truth)] for name, seeds in runs.items()]
+    names = [name for name in (_BASE, _WORLD) if name in runs] + list(record["curated"])
+    rows = [[_label(name, record), *_of_runs(runs.get(name, {}), base, truth)] for name in names]
     optimiser = about["training"]["optimiser"]
     told = (
         f"AVEm-DPO from avere-nano, {optimiser['steps']} steps, batch {optimiser['batch']}, learning rate "
         f"{optimiser['learning_rate']}, the same for all rows; {about['answered']} clips of the {split} world are "
-        f"answered. The world's own preferences are about the same clips. A difference of a point or two "
-        "can be chance."
+        f"answered. The world's own preferences are about the same clips. Small differences can be chance."
     )
-    return [f"## Training, {split} world", told, table([head, *rows])]
+    return [f"## Training, {split} world", told, table([head, *rows]), *_seen(record, base, truth)]
+
+
+def _label(name: str, record: Record) -> str:
+    row = record["curated"].get(name)
+    return f"{_SOURCES.get(row['captions'], row['captions'])}, {row['noise']:.0%} noise" if row else name
+
+
+def _of_runs(seeds: Mapping[str, Any], base: Mapping[str, float], truth: Mapping[str, float]) -> list[str]:
+    if not seeds:
+        return ["not trained", *["–"] * (len(_SCORES) + 2)]
+    return [str(len(seeds)), *_row(_means(seeds), base, truth)]
+
+
+def _seen(record: Record, base: Mapping[str, float], truth: Mapping[str, float]) -> list[str]:
+    """What the table says, in sentences; nothing where the gain from true cues is not known."""
+    if not base or not truth or truth["accuracy"] <= base["accuracy"]:
+        return []
+    whole = truth["accuracy"] - base["accuracy"]
+    told = [
+        f"Preferences made from true cues without mistakes bring {whole:+.1f} points of accuracy "
+        f"({base['accuracy']:.1f} to {truth['accuracy']:.1f})."
+    ]
+    optimiser = record["about"]["training"]["optimiser"]
+    seen = optimiser["steps"] * optimiser["batch"] * optimiser["accumulation"]
+    means = {name: _means(record["runs"].get(name, {})) for name in record["curated"]}
+    for source, named in _SOURCES.items():
+        parts = [
+            _survives(row, means[name]["accuracy"] - base["accuracy"], whole)
+            for name, row in record["curated"].items()
+            if row["captions"] == source and means[name] and name != _truth(record)
+        ]
+        if parts:
+            told.append(f"With captions from {named}, {'; '.join(parts)}.")
+    told.append(f"Every training sees {seen} records: where a row has fewer, each is seen more than once.")
+    missing = [_label(name, record) for name in record["curated"] if not means[name]]
+    if missing:
+        told.append(f"Not trained yet: {'; '.join(missing)}.")
+    return ["### What is seen", " ".join(told)]
+
+
+def _survives(row: Record, gain: float, whole: float) -> str:
+    right, records = row["grades"]["chosen response true"]["value"], row["stages"]["preferences"]["rows"]
+    wrong = "" if right is None else f", {100 - right:.0f} % of their chosen responses wrong"
+    return f"{gain:+.1f} at {row['noise']:.0%} noise ({gain / whole:.0%} of that gain; {records} records{wrong})"
+
+
+def _truth(record: Record) -> str:
+    """The row whose preferences are made from true cues without mistakes; "" where there is none."""
+    rows = record["curated"].items()
+    return next((name for name, row in rows if row["captions"] == "truth" and not row["noise"]), "")
+
+
+def _answered(records: Mapping[str, Record], split: str) -> bool:
+    return bool(split in records and records[split]["runs"])
 
 
 def _means(seeds: Mapping[str, Any]) -> Mapping[str, float]:

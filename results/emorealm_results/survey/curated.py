@@ -18,6 +18,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief
 
 QUESTIONS, SUBTITLES = "questions", "subtitles.json"
+_PEOPLE = "verified by people"
 
 
 def prepare(recipe: Recipe, out: Path) -> list[list[str]]:
@@ -86,7 +87,8 @@ def _questions(recipe: Recipe, asked: Mapping[str, Any], report: Mapping[str, An
     for name, row in rows.items():
         one = verdicts.get(name)
         if one and one["verdict"] == "keep":
-            good.append(row | {count: one[count] for count in ("annotators", "right", "flagged")})
+            found = {count: one[count] for count in ("annotators", "right", "flagged")}
+            good.append(row | found | {"checks": [*row["checks"], _PEOPLE]})
         else:
             rejects.append(_reject(sources.VERIFIED, row, *_why(one, name in asked, report["annotators"])))
     return _write(recipe, sources.VERIFIED, Verified, (good, rejects), source, report)
@@ -114,7 +116,12 @@ def _preferences(recipe: Recipe, asked: set[str], report: Mapping[str, Any]) -> 
         if one["verdict"] != "keep":
             kind, reason = _why(one, True, report["annotators"])
             faults.setdefault(name, []).append((kind, f"{response}: {reason}"))
-    good = [row for name, row in rows.items() if name not in faults]
+    seen = {name.rpartition("/")[0] for name in asked}
+    good = [
+        row | {"checks": [*row["checks"], *([_PEOPLE] if name in seen else [])]}
+        for name, row in rows.items()
+        if name not in faults
+    ]
     rejects = [
         _reject(sources.VERIFIED_PREFERENCES, rows[name], some[0][0], "; ".join(reason for _, reason in some))
         for name, some in faults.items()

@@ -37,9 +37,11 @@ def test_accelerate_reads_it(path):
         assert read.distributed_type == (DistributedType.MULTI_GPU if gpus > 1 else DistributedType.NO)
 
 
-@pytest.mark.parametrize("kind", ["fsdp", "fsdp_omni"])
-def test_fsdp_shares_out_the_layers_that_the_model_has(kind, request):
-    folder = request.getfixturevalue("tiny_avere" if kind == "fsdp" else "tiny_omni")
+@pytest.mark.parametrize(
+    ("kind", "model"), [("fsdp", "tiny_avere"), ("fsdp", "tiny_emotion_llama"), ("fsdp_omni", "tiny_omni")]
+)
+def test_fsdp_shares_out_the_layers_that_the_model_has(kind, model, request):
+    folder = request.getfixturevalue(model)
     loaded = loading.load(folder, torch.device("cpu"), torch.float32, 0)
     layers = {type(layer).__name__ for layer in loaded.model.get_decoder().layers}
     loaded.close()

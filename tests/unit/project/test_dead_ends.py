@@ -33,19 +33,33 @@ def test_a_workers_help_is_no_traceback():
     assert "--checkpoint" in shown.stdout
 
 
+EVALUATION = ("emorealm_results.cli", "eval", "--model", "avere", "--tasks")
+
+
 @pytest.mark.parametrize(
-    "command",
+    ("command", "problem"),
     [
-        ("emorealm_results.cli", "table", "none"),
-        ("emorealm_results.cli", "compare", "none", "none"),
-        ("avem_train.cli", "run", "avem_dpo", "data=none", "out=there"),
+        (("emorealm_results.cli", "table", "none"), "none: "),
+        (("emorealm_results.cli", "compare", "none", "none"), "none: "),
+        (("avem_train.cli", "run", "avem_dpo", "data=none", "out=there"), "none: there is no such file"),
+        (("avem_train.cli", "run", "avem_dpo", f"data={__file__}", "model=none"), "none: there is no such folder"),
+        (("model_adapters.avere.convert", "--source", "none", "--out", "there"), "none/config.json: no such file"),
+        (
+            ("model_adapters.emotion_llama.convert", "--checkpoint=none", "--eva=x", "--llama=x", "--out=x"),
+            "none: no such file",
+        ),
+        ((*EVALUATION, "emorealm"), "EMOREALM_VIDEOS is not set"),
+        ((*EVALUATION, "emorealm_mini_blind", "--model_args", "pretrained=none"), "none cannot be used as weights"),
     ],
 )
-def test_a_missing_file_is_told_before_heavy_libraries_are_imported(command):
+def test_a_missing_file_is_told_before_heavy_libraries_are_imported(command, problem, monkeypatch):
+    monkeypatch.delenv("EMOREALM_VIDEOS", raising=False)
+    heavy = {"sklearn", "scipy.stats", "transformers", "torch", "lmms_eval.__main__"}
     code = "import sys, runpy; sys.argv = sys.argv[1:]\ntry: runpy.run_module(sys.argv[0], run_name='__main__')\n"
-    code += "finally: print({'sklearn', 'scipy.stats', 'transformers'} & set(sys.modules))"
+    code += f"finally: print({heavy} & set(sys.modules))"
     shown = run("-c", code, *command)
-    assert "none: " in shown.stderr
+    assert problem in shown.stderr
+    assert shown.stderr.count("\n") == 1
     assert shown.stdout.strip().endswith("set()")
 
 

@@ -11,13 +11,13 @@ ROOMS = {
     "console",
     "avem_train": "cli curation.release curation.leakage curation.frames curation curation.engines curation.export "
     "curation.grading curation.stages curation.preferences curation.questions curation.balance curation.clients "
-    "curation.scripted curation.manifests curation.asking curation.checks curation.prompts curation.data study nano "
+    "curation.scripted curation.manifests curation.checks curation.asking curation.prompts curation.data study nano "
     "dpo backbones packing data objectives config settings_help",
-    "model_adapters": "manifests workers engines in_process external_worker emotion_llama avere decoding base "
+    "model_adapters": "manifests workers engines emotion_llama in_process external_worker avere decoding base "
     "catalogue",
-    "emorealm_tasks": "plugin harness benchmarks judge metrics chat_client chat_reply mini mini.build mini.language "
-    "mini.render mini.world media answers emotions schemas command_line markdown files settings versions untrusted "
-    "errors interruption sequences",
+    "emorealm_tasks": "plugin harness benchmarks judge metrics chat_batches chat_client chat_reply mini mini.build "
+    "mini.language mini.render mini.world media answers emotions schemas command_line markdown files settings versions "
+    "untrusted errors interruption sequences",
 }
 """Packages, and the rooms and root modules of each: every one may import those behind it, and none before it."""
 PURE = {

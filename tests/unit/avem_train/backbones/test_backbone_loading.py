@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from avem_train import cli
 from avem_train.backbones import loading as backbone_loading
 from avem_train.dpo.trainer import PreferenceTrainer
-from model_adapters.avere import loading
+from model_adapters.avere import folders
 from model_adapters.base.embedded import NANO
 
 
@@ -75,7 +75,7 @@ def test_what_is_trained_on_a_model_of_the_hub_names_it_there(hub, tiny_avere, p
     adapters = json.loads((out / "adapter_config.json").read_text())
     assert (adapters["base_model_name_or_path"], adapters["revision"]) == ("someone/tiny", hub.name)
     assert [line["step"] for line in map(json.loads, (out / "log.jsonl").read_text().splitlines())][:2] == [1, 2]
-    found = loading.find_weights(str(out))
+    found = folders.find_weights(str(out))
     assert (found.folder, found.adapter) == (tmp_path / "cache/models--someone--tiny/snapshots" / hub.name, out)
     card = (out / "README.md").read_text()
     digest = hashlib.sha256(preference_file.read_bytes()).hexdigest()
@@ -157,7 +157,8 @@ def test_a_base_that_lacks_a_tensor_is_refused(base, preference_file, tmp_path, 
 def test_a_cut_file_ends_in_one_line(base, preference_file, tmp_path, capsys):
     file = base / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
-    assert "its weights cannot be loaded (" in refused(base, preference_file, tmp_path, capsys)
+    line = refused(base, preference_file, tmp_path, capsys)
+    assert "its weights cannot be loaded (" in line or "its model.safetensors has" in line
 
 
 @pytest.mark.parametrize("base", FAMILIES, indirect=True)

@@ -1,6 +1,9 @@
 """Three clips beside their manifest, and a server that answers."""
 
+import functools
+import http.server
 import shutil
+import threading
 
 import pytest
 
@@ -25,3 +28,19 @@ def server():
     running = answering()
     yield running
     running.stop()
+
+
+@pytest.fixture
+def site(folder):
+    """The folder on a web server, its address."""
+    handler = functools.partial(_Quiet, directory=str(folder))
+    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=running.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{running.server_port}"
+    running.shutdown()
+    running.server_close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass

@@ -1,5 +1,8 @@
 """All stages one after another over real clips, and the export of what they make."""
 
+import json
+import re
+
 import pytest
 
 from avem_train.curation import pipeline, recipe
@@ -74,4 +77,16 @@ def test_clips_become_preferences_that_training_reads(folder, form, capsys):
     writing.write(pipeline.path(loaded, "preferences"), loaded.root, writing.Export("preferences", "avem", out))
     capsys.readouterr()
     assert len(checks.load(out, None, checks.BadRecords(folder))) == 36
+    origins = [json.loads(line) for line in (folder / "train.provenance.jsonl").read_text().splitlines()]
+    assert [one["id"] for one in origins] == [json.loads(line)["id"] for line in out.read_text().splitlines()]
+    for one in origins:
+        stages = [asked["stage"] for asked in one["provenance"]]
+        assert stages[:2] == ["captions", "captions"]
+        assert all(re.fullmatch(r"\w+/\d+/[0-9a-f]{8}", asked["prompt"]) for asked in one["provenance"])
+        assert {asked["model"] for asked in one["provenance"]} == {"m"}
+        by_letter = "options of each kind" in one["checks"]
+        assert by_letter or one["checks"][-1] == "cues by their meaning"
+        assert by_letter == ("preferences" not in stages)
+    absent = next(one for one in origins if one["id"].endswith("stress_video_3"))
+    assert absent["checks"][:3] == ["label not in the cue", "cues by their words", "cues by their meaning"]
     assert capsys.readouterr().err == ""

@@ -82,6 +82,7 @@ def test_questions_and_descriptions_become_preferences(folder):
         "VerdictVariations": 2,
         "DescriptionVariations": 1,
         "IrrelevantVariation": 4,
+        "CueMatches": 1,  # all four are by the same cues
     }
     first, verdict, agrees, described = rows
     assert first["chosen"] == "The broad smile shows the happiness of the person."
@@ -90,7 +91,7 @@ def test_questions_and_descriptions_become_preferences(folder):
     assert [row["rejected_irrelevant"] != "" for row in rows] == [True] * 4
     assert (verdict["chosen"][:4], verdict["rejected_video_relevant"][:3]) == ("Yes,", "No,")
     assert (agrees["modality"], described["form"]) == ("audiovisual", "description")
-    assert [len(row["provenance"]) for row in rows] == [2, 2, 2, 2]
+    assert [len(row["provenance"]) for row in rows] == [3, 3, 3, 3]
 
 
 def irrelevant(body):
@@ -109,7 +110,18 @@ def test_letters_stand_for_the_options_that_they_name(folder):
 
 
 ANSWER, VERDICT, NO_CUES = "AnswerVariations", "VerdictVariations", [one for one in CUES if one["relevant"]]
+
+
+def meaning(statement, cue):
+    return REPLIES | {"CueMatches": {"matches": [{"statement": statement, "cue": cue}]}}
+
+
 FAULTS = [
+    ("video-relevant cue by meaning explains", basic(), meaning(1, 1)),
+    ("emotion-relevant cue by meaning present", basic(), meaning(2, 2)),
+    ("emotion-relevant cue by meaning present", stress(), meaning(2, 3)),
+    ("irrelevant cue by meaning present", description(), meaning(3, 1)),
+    ("no valid check", basic(), meaning(2, 5)),
     ("empty text", basic(), with_reply(ANSWER, "video_relevant", cue="the")),
     (
         "same response",
@@ -148,8 +160,16 @@ FAULTS = [
 @pytest.mark.parametrize(("kind", "row", "replies"), FAULTS)
 def test_what_is_wrong_in_another_way_than_it_claims_is_dropped(folder, kind, row, replies):
     settings = {"client": "server", "letters": 0, "irrelevant": kind.startswith("irrelevant")}
-    report, rows, _, _ = run(folder, "preferences", settings, replies, filter=[row])
+    source = "descriptions" if row["is_a"] == "description" else "filter"
+    report, rows, _, _ = run(folder, "preferences", settings, replies, **{source: [row]})
     assert (rows, report.rejects) == ([], {kind: 1})
+
+
+def test_a_cue_that_means_an_irrelevant_one_passes_as_video_relevant(folder):
+    _, rows, rejects, _ = run(
+        folder, "preferences", {"client": "server", "letters": 0}, meaning(1, 2), filter=[basic()]
+    )
+    assert (len(rows), rejects) == (1, [])
 
 
 def test_a_question_without_the_option_that_a_letter_stands_for_is_dropped(folder):

@@ -9,6 +9,7 @@ from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.mini.build.split import build
 
 MORE = (*EMOTIONS, "contempt", "anxiety", "worry")
+MER, DFEW, DFEW_ROWS = "track1_train_disdim.csv", "single-labeled)/set_1.csv", "video_name,label\n1,1\n"
 
 
 def write(path, text):
@@ -100,13 +101,28 @@ def test_the_embedded_world(tmp_path):
 @pytest.mark.parametrize(
     ("reader", "files", "message"),
     [
-        ("csv", {"a.csv": "id,video,emotion\na,a.mp4,anger\na,b.mp4,fear\n"}, "'a' stands in it twice"),
+        ("csv", {"a.csv": "id,video,emotion\na,a.mp4,anger\na,b.mp4,fear\n"}, "line 3: 'a' occurs twice"),
         ("csv", {"a.csv": "id,clip,emotion\na,a.mp4,anger\n"}, "unknown column 'clip'"),
         ("csv", {"a.csv": "id,video,emotion\na,,anger\n"}, "line 2: a clip has an id, and a video"),
         ("csv", {"a.csv": "id,video,emotion\na,a.mp4,joyful\n"}, "no clip is left"),
+        ("csv", {"a.csv": "id,video,emotion\na,a.mp4,\n"}, "a.csv, line 2: the clip a has no emotion"),
+        (
+            "csv",
+            {"a.csv": 'id,video,emotion,subtitle\na,a,fear,"x\ny"\n\nb,,fear,\n'},
+            "a.csv, line 5: a clip has an id",
+        ),
         ("mafw", {"x.txt": ""}, "has neither MAFW's lists"),
         ("mafw", {"single_label.txt": "00001.mp4 boredom\n"}, "'boredom' is none of MAFW's labels"),
+        ("mafw", {"single_label.txt": "00001.mp4 1\n00001.mp4 2\n"}, "single_label.txt, line 2: 00001 occurs twice"),
+        ("mafw", {"single/no_caption/s/t.txt": "1.mp4 1\n2.avi 2\n"}, "t.txt, line 2: expected a clip and its label"),
         ("mer2025", {"x": ""}, "no training labels of track 1"),
+        ("mer2025", {MER: "name,discrete\ns_1,happy\n,happy\n"}, f"{MER}, line 3: expected a clip's name"),
+        ("mer2025", {MER: "name,discrete\ns_1,hapy\n"}, f"{MER}, line 2: expected a clip's name and a label"),
+        ("mer2025", {MER: "name,discrete\ns_1,sad\ns_1,sad\n"}, f"{MER}, line 3: 's_1' occurs twice"),
+        ("dfew", {f"train({DFEW}": DFEW_ROWS, f"test({DFEW}": DFEW_ROWS}, f"test({DFEW}, line 2: '1' occurs twice"),
+        ("dfew", {f"train({DFEW}": DFEW_ROWS + "2,8\n"}, f"train({DFEW}, line 3: expected a clip's number"),
+        ("dfew", {"x": ""}, "manifest.path= names the folder with DFEW's labels"),
+        ("ravdess", {"x": ""}, "manifest.path= names the folder that holds Actor_01"),
         ("mini", {"cues.json": "[{}]"}, "cues.json cannot be read"),
         ("ravdess", {"x": ""}, "there is no audiovisual speech"),
         ("voice", {"x": ""}, "manifest.reader is 'voice'"),

@@ -49,10 +49,25 @@ def of_medium(replies):
     return lambda request: replies["video" if "clip's video" in request.text else "audio"]
 
 
-def outcome(row, basic=BASIC, absent=ABSENT, settings=SETTINGS, **more):
+def outcome(row, basic=BASIC, absent=ABSENT, settings=SETTINGS, matches=(), **more):
+    """matches: pairs of words of a statement and of a cue, which the checker matches."""
     cues = {medium: {"cues": texts} for medium, texts in absent.items()}
-    ask, _ = asking({"BasicQuestion": of_medium(basic), "AbsentCues": of_medium(cues)})
+    checker = {"CueMatches": lambda request: matching(request, matches)}
+    ask, _ = asking({"BasicQuestion": of_medium(basic), "AbsentCues": of_medium(cues)} | checker)
     return questions.each(row, ask, context(settings, **more))
+
+
+def matching(request, pairs):
+    notes, statements = (request.values[name].splitlines() for name in ("cues", "statements"))
+    return {
+        "matches": [
+            {"statement": statements.index(one) + 1, "cue": notes.index(note) + 1}
+            for words, cue in pairs
+            for one in statements
+            for note in notes
+            if words in one and cue in note
+        ]
+    }
 
 
 def by_id(row, **more):
@@ -178,6 +193,39 @@ def test_a_stress_question_with_a_fault_is_dropped_and_the_others_stay(absent, k
     made = outcome(described(), absent=ABSENT | {"video": absent})
     assert [(one.id, one.kind) for one in made.dropped] == [("clip_reasoning_stress_video_3", kind)]
     assert len(made.rows) == 8
+
+
+BASIC_ID, ABSENT_ID = "clip_reasoning_basic_video_1", "clip_reasoning_stress_video_3"
+
+
+@pytest.mark.parametrize(
+    ("matches", "dropped"),
+    [
+        ([("jump in the air", "yellow sweater")], [(BASIC_ID, "hallucinated cue by meaning present")]),
+        ([("jump in the air", "laughter")], [(BASIC_ID, "hallucinated cue by meaning present")]),
+        ([("broad smile", "yellow sweater")], [(BASIC_ID, "right option by meaning irrelevant")]),
+        ([("broad smile", "yellow sweater"), ("broad smile", "broad smile")], []),
+        ([("yellow sweater", "broad smile")], [(BASIC_ID, "wrong option by meaning true")]),
+        ([("yellow sweater", "yellow sweater"), ("broad smile", "broad smile")], []),
+        (
+            [("lapping hands", "broad smile")],
+            [(BASIC_ID, "hallucinated cue by meaning present"), (ABSENT_ID, "hallucinated cue by meaning present")],
+        ),
+    ],
+)
+def test_a_question_that_means_what_it_must_not_is_dropped_whatever_its_words(matches, dropped):
+    made = outcome(described(), matches=matches)
+    assert [(one.id, one.kind) for one in made.dropped] == dropped
+    assert len(made.rows) == 9 - len(dropped)
+
+
+def test_the_checker_is_the_client_named_for_it_and_its_reply_is_checked():
+    replies = {"BasicQuestion": of_medium(BASIC), "AbsentCues": {"cues": ["clapping hands"]}}
+    ask, asked = asking(replies | {"CueMatches": {"matches": [{"statement": 9, "cue": 1}]}})
+    made = questions.each(described(), ask, context(questions.Settings("server", checker="other")))
+    assert {one.kind for one in made.dropped} == {"no valid check"}
+    clients = {request.reply.__name__: client for client, request in asked}
+    assert clients == {"BasicQuestion": "server", "AbsentCues": "server", "CueMatches": "other"}
 
 
 def test_what_a_clip_lacks_is_said_of_each_question_that_needs_it():

@@ -118,16 +118,19 @@ def test_a_lost_worker_costs_no_row_and_no_paid_reply(clips, ray):
     assert sum(map(float, (clips / "out" / "spent.txt").read_text().split())) == pytest.approx(40 * COST)
 
 
-def test_counts_come_back_from_all_workers(folder, ray):
+def test_counts_come_back_from_all_workers_which_fetch_clips_from_an_address(folder, site, ray):
     server = answering()
+    place = {"manifest": {"reader": "csv", "path": f"{site}/clips.csv"}}
     try:
-        (report,) = pipeline.run(loaded(folder, server.url))
+        (report,) = pipeline.run(loaded(folder, server.url, **place))
+        pipeline.run(loaded(folder, server.url, engine="local", out=folder / "disk"))
     finally:
         server.stop()
     assert report.counts == {
         **{"asked": 6, "cached": 0, "repaired": 0, "tokens_in": 6 * 500, "tokens_out": 6 * 60},
         "dollars": pytest.approx(6 * COST),
     }
+    assert (folder / "out" / "captions.jsonl").read_bytes() == (folder / "disk" / "captions.jsonl").read_bytes()
 
 
 def test_the_budget_stops_all_workers(clips, ray, capsys):

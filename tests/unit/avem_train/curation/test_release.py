@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
+from avem_train.curation.frames import study
 from avem_train.curation.leakage import collections, reports, search, sound, text
 from avem_train.curation.release import writing
 from curated_mini import made
@@ -67,6 +68,11 @@ def test_the_card_tells_what_the_rows_are(chosen, tmp_path):
     assert metadata["language"] == ["de", "en"]
     assert numbers["languages"]["told_by"] == {"captioner": 4, "detector": 4}
     assert sum(about["questions"] for about in numbers["tasks"].values()) == numbers["questions"]
+    origins = [json.loads(line) for line in (tmp_path / "release" / "provenance.jsonl").read_text().splitlines()]
+    assert {one["id"] for one in origins} == {
+        item["id"] for item in json.loads((tmp_path / "release" / "emorealm_v1.json").read_text())
+    }
+    assert origins[0]["provenance"][-1]["prompt"] == "questions_basic/1/abc"
     assert "No person has verified" in card
     assert "Not looked for" in card
     assert "| questions | m     | questions_basic/1/abc |" in card
@@ -152,6 +158,8 @@ def test_what_people_found_wrong_is_not_released(world, chosen, tmp_path, capsys
     assert (reject["id"], reject["kind"]) == (bad, "no majority")
     numbers = writing.write(chosen, tmp_path / "release")
     assert numbers["stage"] == "verified"
+    (origin, *_) = (tmp_path / "release" / "provenance.jsonl").read_text().splitlines()
+    assert json.loads(origin)["checks"] == ["verified by people"]
     assert bad not in {item["id"] for item in json.loads((tmp_path / "release" / "emorealm_v1.json").read_text())}
     assert "those that people verified" in (tmp_path / "release" / "README.md").read_text()
     with (chosen.out / "filter.jsonl").open("a") as file:
@@ -194,4 +202,8 @@ def test_frames_are_compared_with_references_and_paid_for_once(world, tmp_path, 
     assert [row["frames"] for row in report["rows"]] == [1, 2]
     assert report["clips"] == 8
     assert all(-1 <= row["f1"] <= 1 and row["dollars"] > 0 for row in report["rows"])
-    assert "| # frames | SBERT-sim |" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "| # frames | SBERT-sim |" in said.out
+    assert said.err.index("captions of 1 frame:\n") < said.err.index("captions of 2 frames:\n")
+    free = study.markdown(report | {"rows": [report["rows"][0] | {"tokens_in": 0}]})
+    assert free.count("not counted") == 2

@@ -20,7 +20,7 @@ def clips(tmp_path_factory):
 def curated(clips, out, **args):
     content = config.read("mini", [f"manifest.path={clips}", f"out={out}"], recipe.shipped())
     content["clients"]["captioner"]["args"] = {"captions": "truth", **args}
-    content["clients"]["writer"]["args"] = args
+    content["clients"]["writer"]["args"] = content["clients"]["checker"]["args"] = args
     loaded = recipe.from_content(content)
     reports = pipeline.run(loaded)
     return reports, graded.of_run(loaded), loaded
@@ -47,6 +47,20 @@ def test_mistakes_are_caught_where_a_check_claims_to_catch_them(clips, tmp_path)
     assert found["grades"]["cue recall, video"]["value"] < 80
     assert found["grades"]["cue precision, video"]["value"] == 100
     assert found["planted"]["misclaimed:explains"]["left"] == 0
+
+
+def test_cues_that_are_there_in_other_words_are_caught_unless_the_checker_overlooks_them(clips, tmp_path):
+    mistakes = {"present": 0.7, "keyed": 0.7, "misclaimed": 1.0}
+    _, found, _ = curated(clips, tmp_path / "sharp", mistakes=mistakes)
+    names = ("present:in other words", "keyed:by its text alone", "misclaimed:is there in other words")
+    assert {name: found["planted"][name]["left"] for name in names} == dict.fromkeys(names, 0)
+    assert min(found["planted"][name]["planted"] for name in names) > 2
+    _, found, _ = curated(clips, tmp_path / "blind", mistakes=mistakes | {"overlooked": 1.0})
+    assert found["planted"][names[2]]["left"] > 2
+    assert found["planted"]["overlooked"]["left"] > 2
+    _, found, _ = curated(clips, tmp_path / "zealous", mistakes={"overzealous": 1.0})
+    assert found["grades"]["emotion-relevant rejected as claimed"]["n"] < 20
+    assert found["planted"]["overzealous"]["left"] == 0
 
 
 def test_the_same_recipe_makes_the_same_mistakes(clips, tmp_path):

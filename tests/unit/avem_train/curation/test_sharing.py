@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train.curation.asking.asker import Pace
+from avem_train.curation.asking.pace import Pace
 from avem_train.curation.asking.spending import BudgetSpent, Ledger, Price
 
 
@@ -19,8 +19,8 @@ def test_threads_start_no_closer_together_than_the_pace(threads, starts, apart):
     pace = Pace(60 / apart)
 
     def start(_):
-        pace.wait()
-        return time.monotonic()
+        with pace.turn():
+            return time.monotonic()
 
     with ThreadPoolExecutor(threads) as pool:
         at = sorted(pool.map(start, range(starts)))
@@ -28,11 +28,29 @@ def test_threads_start_no_closer_together_than_the_pace(threads, starts, apart):
 
 
 def test_no_pace_waits_for_nothing():
-    pace = Pace(None)
+    pace = Pace()
     before = time.monotonic()
     for _ in range(1000):
-        pace.wait()
+        with pace.turn():
+            pass
     assert time.monotonic() - before < 0.5
+
+
+@settings(max_examples=6, deadline=None)
+@given(threads=st.integers(1, 6), tokens=st.lists(st.integers(1, 40), min_size=2, max_size=8))
+def test_tokens_start_no_faster_than_the_pace_whatever_each_request_takes(threads, tokens):
+    """All but the first requests wait until those before them are paid off, at a millisecond a token."""
+    pace = Pace(tokens=60_000)
+    before = time.monotonic()
+
+    def ask(took):
+        with pace.turn() as turn:
+            turn.tokens = took
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(ask, tokens))
+    with pace.turn():
+        assert time.monotonic() - before >= sum(tokens) / 1000 - 0.002
 
 
 @settings(max_examples=25, deadline=None)

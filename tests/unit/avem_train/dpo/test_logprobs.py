@@ -1,4 +1,4 @@
-"""Packed = plain = the model's own forward pass on one sequence, in values and gradients, for both families."""
+"""Packed = plain = the model's own forward pass on one sequence, in values and gradients, for every family."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,12 +22,13 @@ QUESTION = "Why is the person sad?"
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory, make_clip):
     folder = tmp_path_factory.mktemp("clips")
-    return [str(make_clip(folder / f"{n}.mp4", seconds=0.8 + 0.4 * n, tone=300.0 * (n + 1))) for n in range(2)]
+    films = [{"seconds": 0.8 + 0.4 * n, "tone": 300.0 * (n + 1), "level": 16 + 90 * n} for n in range(2)]
+    return [str(make_clip(folder / f"{n}.mp4", **film)) for n, film in enumerate(films)]
 
 
-@pytest.fixture(params=["avere", "qwen"], scope="module")
-def backbone(request, tiny_avere):
-    folder = tiny_avere if request.param == "avere" else request.getfixturevalue("tiny_omni")
+@pytest.fixture(params=["tiny_avere", "tiny_omni", "tiny_emotion_llama"], scope="module")
+def backbone(request):
+    folder = request.getfixturevalue(request.param)
     loaded = loading.load(Path(folder), torch.device("cpu"), torch.float32, 1 << 26)
     yield loaded
     loaded.close()
@@ -109,7 +110,7 @@ def test_the_prefix_needs_no_mask(backbone, clips):
     with torch.no_grad():
         split = logprobs.score(backbone.model, backbone, asked).total
         sequences = logprobs.sequences(backbone, asked)
-        (row,) = logprobs.tree.rows(sequences.tokens)
+        row, *_ = logprobs.tree.rows(sequences.tokens)
         assert logprobs.inputs(backbone.model, [row])["causal_until"] == logprobs.tree.prefix_length(row) > 10
         attention.remove(backbone.model.get_decoder())
         try:
@@ -148,6 +149,9 @@ def native(backbone, clip, response):
     if type(backbone).__name__ == "AvereBackbone":
         frames, _ = media.read_frames(clip, processor.config.vision_config.num_frames)
         made = processor(processor.prompt(QUESTION, video=True, audio=True), [frames], [wave])
+    elif type(backbone).__name__.startswith("EmotionLlama"):
+        frames, _ = media.read_frames(clip, 1)
+        made = processor(processor.prompt(QUESTION, True, "reason"), [frames], [wave])
     else:
         frames, times = media.read_frames(clip, 4)
         blocks = "<|vision_bos|><|VIDEO|><|vision_eos|><|audio_bos|><|AUDIO|><|audio_eos|>"
@@ -192,4 +196,4 @@ def test_an_unreadable_medium_is_named(backbone, tmp_path):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"nothing")
     with pytest.raises(UnreadableMedium, match=r"broken\.mp4"):
-        backbone.encode([Source("video", str(broken))])
+        backbone.encode([(Source("video", str(broken)),)])

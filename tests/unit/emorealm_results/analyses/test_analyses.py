@@ -1,6 +1,7 @@
 """The analyses on scorers with planted effects, against values worked out by hand."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,10 +34,14 @@ def hearing(rows):
     return [[-1.0, -3.0] if sound % 2 == 0 else [-3.0, -1.0] for sound in sounds]
 
 
+def measuring(conditions, scorer):
+    return partial(scoring.scored, conditions=conditions, score=scorer)
+
+
 def scored(tmp_path, conditions, scorer, rows=ROWS):
     tmp_path.mkdir(exist_ok=True)
     path = tmp_path / "scores.jsonl"
-    scoring.run(rows, conditions, scorer, path, "toy")
+    scoring.run(rows, measuring(conditions, scorer), path, "toy")
     return list(scoring.read(path))
 
 
@@ -149,7 +154,7 @@ def test_what_a_missing_modality_costs(tmp_path):
 
 def test_a_killed_run_goes_on_and_a_failed_question_says_why(tmp_path):
     conditions, path = swap.conditions(ROWS, 1), tmp_path / "scores.jsonl"
-    scoring.run(ROWS[:4], conditions, hearing, path, "toy")
+    scoring.run(ROWS[:4], measuring(conditions, hearing), path, "toy")
     path.write_bytes(path.read_bytes()[:-20])  # the last line lacks its end
     asked = []
 
@@ -157,7 +162,7 @@ def test_a_killed_run_goes_on_and_a_failed_question_says_why(tmp_path):
         asked.extend(rows)
         return hearing(rows)
 
-    scoring.run(ROWS, conditions, counting, path, "toy")
+    scoring.run(ROWS, measuring(conditions, counting), path, "toy")
     assert [one["id"] for one in scoring.read(path)] == [row["id"] for row in ROWS]
     assert len(asked) == 4 * (len(ROWS) - 3)
 

@@ -23,6 +23,25 @@ def strict(reply, choices):
 
 
 @pytest.mark.parametrize(
+    ("reply", "choices", "letter", "official"),
+    [
+        ("a", CUES, "A", True), ("the answer is b", CUES, "B", True), ("the correct answer is a", CUES, "A", True),
+        ("a because she cries", CUES, "A", True), ("c the man's loud voice", CUES, "C", True),
+        ("the correct answer is a tears running down the cheeks", CUES, "A", True),
+        ("the person is smiling so the answer is b a wide smile with crinkled eyes", CUES, "B", True),
+        ("a yes", YES_NO, "A", True), ("b no they do not agree", YES_NO, "B", True), ("b", AGREE, "B", True),
+        # the official reading knows letters alone, in whichever case
+        ("yes", YES_NO, "A", False), ("no the person is sad", YES_NO, "B", False),
+        ("a wide smile with crinkled eyes", CUES, "B", False),
+        ("the answer is a the woman is crying", CUES, None, True),  # an article, or the letter
+    ],
+)  # fmt: skip
+def test_lower_case_without_full_stops_as_emotion_llama_answers(reply, choices, letter, official):
+    assert strict(reply, choices) == letter
+    assert is_correct(reply, letter or "A", choices, "official") is official
+
+
+@pytest.mark.parametrize(
     ("reply", "letter"),
     [
         ("A", "A"), ("a", "A"), ("A.", "A"), ("(A)", "A"), ("A)", "A"), ("[A]", "A"), ("**A**", "A"), ("'A'", "A"),

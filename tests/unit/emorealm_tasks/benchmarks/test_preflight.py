@@ -60,6 +60,15 @@ def test_the_rest_runs_where_that_is_asked_for(here, capsys):
     assert "Nothing is left to ask about" in capsys.readouterr().err
 
 
+def test_what_was_looked_at_ahead_is_reported_once(here, capsys):
+    here.setenv("EMOREALM_ALLOW_MISSING", "1")
+    preflight.look_ahead(["dfew", "dfew_mini", "hellaswag"])
+    assert preflight.find_absent(["dfew_mini", "dfew"]) == {"dfew"}
+    assert capsys.readouterr().err.count("EMOREALM_DFEW is not set") == 1
+    assert preflight.find_absent(["dfew_mini", "dfew"]) == {"dfew"}  # of a later run it is told again
+    assert capsys.readouterr().err.count("EMOREALM_DFEW is not set") == 1
+
+
 def test_a_data_set_alone_needs_no_tally(here, capsys):
     with pytest.raises(SystemExit):
         preflight.find_absent(["dfew", "dfew_classes"])

@@ -242,7 +242,8 @@ def test_a_damaged_file_on_disk_is_asked_again_and_a_folder_that_cannot_be_writt
 
 
 def batches(settings) -> list[dict]:
-    return [json.loads(path.read_text()) for path in sorted(Path(live.folder(settings) / "batches").glob("*.json"))]
+    notes = [json.loads(path.read_text()) for path in Path(live.folder(settings) / "batches").glob("*.json")]
+    return sorted(notes, key=lambda note: note["submitted"])
 
 
 def test_a_batch_is_submitted_left_and_collected(serve):
@@ -317,20 +318,15 @@ def test_content_in_parts_holds_a_verdict(serve):
     assert scores(live.judge(items(3), settings)) == [[7]] * 3
 
 
-@pytest.mark.parametrize("identity", ["../../../x", "/etc/x", "a" * 5000, "b\0c", ".", ""])
-def test_a_batch_of_any_name_is_kept_in_its_folder(tmp_path, identity):
-    state = {"id": identity, "model": "m", "round": 1, "submitted": "now", "done": False, "chats": {}}
-    batch._write(tmp_path / "judge", state)
-    assert [path.parent for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "judge" / "batches"]
-    assert batch._states(tmp_path / "judge", "m") == [state]
-
-
-@pytest.mark.parametrize("content", ["", "[]", "[" * 100_000, '{"model": "m"}', '{"model": "m", "chats": 5}', "\xff"])
-def test_a_damaged_state_of_a_batch_is_passed_over(tmp_path, content, capsys):
-    (tmp_path / "batches").mkdir()
-    (tmp_path / "batches" / "x.json").write_text(content, encoding="latin-1")
-    assert batch._states(tmp_path, "m") == []
-    assert "passed over" in capsys.readouterr().err
+def test_a_batch_that_was_noted_before_marks_were_is_collected(serve):
+    """Its file was named by the server's id."""
+    _, settings = serve()
+    with pytest.raises(batch.Pending):
+        batch.judge_by_batch(items(3), settings)
+    (note,) = (live.folder(settings) / "batches").glob("*.json")
+    note.rename(note.with_name("batch-0.json"))
+    assert scores(batch.judge_by_batch(items(3), settings)) == [[7]] * 3
+    assert [state["done"] for state in batches(settings)] == [True]
 
 
 @pytest.mark.parametrize("content", ["5", '{"reply": 5}', '{"reply": [1]}', "[" * 100_000, '"x"'])

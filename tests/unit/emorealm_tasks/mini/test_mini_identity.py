@@ -5,7 +5,7 @@ import json
 import pytest
 
 from emorealm_tasks import settings
-from emorealm_tasks.benchmarks import identity
+from emorealm_tasks.benchmarks import emorealm, identity
 from emorealm_tasks.mini import cli
 from emorealm_tasks.mini.build import split
 from emorealm_tasks.mini.world.sampling import TEST_CLIPS
@@ -47,6 +47,25 @@ def test_a_toy_has_a_place_of_its_own_and_the_benchmark_is_never_taken_for_it(ca
         cli.main(["build", "--if-missing", "--out", str(toy)])
     assert stopped.value.code == 2
     assert "clips 8, seed 0) than version 1, split test, clips 800" in capsys.readouterr().err
+
+
+def test_questions_that_are_not_those_of_the_build_are_told(cache, monkeypatch, capsys):
+    assert cli.main(["build", "--clips", "8"]) == 0
+    toy = cache / f"test-8-clips-seed-0-v{split.VERSION}"
+    monkeypatch.setenv("EMOREALM_MINI", str(toy))
+    assert json.loads((toy / "build.json").read_text())["questions"] == identity.of_folder(toy)["questions"]
+    assert len(emorealm.read("emorealm_mini", settings.load())) > 5
+    (toy / "emorealm_v1.json").write_text((toy / "emorealm_v1.json").read_text().replace("(A)", "(a)"))
+    for use in (
+        lambda: cli.main(["build", "--clips", "8", "--if-missing"]),
+        lambda: emorealm.read("emorealm_mini", settings.load()),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            use()
+        assert stopped.value.code == 2
+        assert f"{toy}: its questions are others than its build made" in capsys.readouterr().err
+    assert cli.main(["build", "--clips", "8"]) == 0
+    assert cli.main(["build", "--clips", "8", "--if-missing"]) == 0
 
 
 def test_a_run_says_which_build_it_answered(cache, monkeypatch):

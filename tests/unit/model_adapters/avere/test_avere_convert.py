@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, convert
+from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, conversion, convert
 
 RELEASED = Path(__file__).parents[3] / "golden" / "data" / "avere_dev" / "dev"
 VIDEO = "backbones/LanguageBind_Video_merge"
@@ -82,7 +82,7 @@ def test_sharded_safetensors_in_and_out(source, converted, monkeypatch):
     for name in set(names.values()):
         save_file({key: tensors[key] for key in tensors if names[key] == name}, source / name)
     (source / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}))
-    monkeypatch.setattr(convert, "_SHARD_BYTES", 400_000)
+    monkeypatch.setattr(conversion, "_SHARD_BYTES", 400_000)
     out = run(source)
     assert len(list(out.glob("model-*.safetensors"))) > 2
     assert all(shard.stat().st_size < 450_000 for shard in out.glob("model-*.safetensors"))

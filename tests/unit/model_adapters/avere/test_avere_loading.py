@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from avere_requests import chat_requests, inputs_of
-from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, loading
+from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, folders, loading
 from model_adapters.avere.adapter import AvereChat
 
 
@@ -56,7 +56,7 @@ def test_in_half_precision_a_small_update_is_not_rounded_away(tiny_avere, docs, 
 
 
 def test_the_embedded_model_says_so_and_answers_mini_tasks_only(tiny_avere, docs, monkeypatch, capsys, log):
-    monkeypatch.setattr(loading, "NANO", tiny_avere)
+    monkeypatch.setattr(folders, "NANO", tiny_avere)
     monkeypatch.delenv("EMOREALM_AVERE", raising=False)
     model = AvereChat()
     assert [line for line in log if "embedded avere-nano" in line]
@@ -73,9 +73,9 @@ def test_the_embedded_model_says_so_and_answers_mini_tasks_only(tiny_avere, docs
 
 def test_what_ships_is_found_by_its_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert loading.find_weights("avere_nano") == loading.Weights(loading.NANO, embedded=False)
-    tuned = loading.find_weights("avere_nano_dpo")
-    assert (tuned.folder, tuned.adapter) == (loading.NANO, loading.NANO.with_name("avere_nano_dpo"))
+    assert folders.find_weights("avere_nano") == folders.Weights(folders.NANO, embedded=False)
+    tuned = folders.find_weights("avere_nano_dpo")
+    assert (tuned.folder, tuned.adapter) == (folders.NANO, folders.NANO.with_name("avere_nano_dpo"))
 
 
 def test_weights_named_by_the_settings(tiny_avere, docs, monkeypatch):
@@ -106,7 +106,7 @@ def test_bad_arguments_end_in_one_line(tiny_avere, tmp_path, capsys):
         ({"pretrained": str(tmp_path)}, "there is no config.json in it"),
         ({"pretrained": str(other)}, "its model_type is 'videollava', not 'avere'; make one with `python -m"),
         ({"pretrained": without(tmp_path / "a", tiny_avere, "model.safetensors")}, "model.safetensors is missing"),
-        ({"pretrained": str(torn)}, "torn cannot be used as weights: its weights cannot be loaded"),
+        ({"pretrained": str(torn)}, "torn cannot be used as weights: its model.safetensors is cut"),
         ({"pretrained": str(holes)}, "tensor(s): model.language_model.layers.2"),
         ({"pretrained": without(tmp_path / "b", tiny_avere, "processor_config.json")}, "processor_config.json is mis"),
         (good | {"dtype": "float7"}, "unknown dtype 'float7'"),
@@ -139,7 +139,7 @@ def test_any_file_of_the_weights_ends_in_one_line(tiny_avere, tmp_path, capsys, 
         (folder / "config.json").unlink()
     (folder / name).write_bytes(content.encode("latin-1"))
     with pytest.raises(SystemExit) as stopped:
-        loading.load_processor(loading.find_weights(str(folder)).folder)
+        loading.load_processor(folders.find_weights(str(folder)).folder)
     assert stopped.value.code == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -152,5 +152,5 @@ def test_an_index_names_files_of_its_own_folder(tiny_avere, tmp_path, capsys, sh
     folder = Path(shutil.copytree(tiny_avere, tmp_path / "weights"))
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": shard}}))
     with pytest.raises(SystemExit):
-        loading.find_weights(str(folder))
+        folders.find_weights(str(folder))
     assert "does not name the files of its tensors" in capsys.readouterr().err

@@ -20,7 +20,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, AvereModel, AvereProcessor
-from model_adapters.avere.convert import read_tokenizer
+from model_adapters.avere.conversion import read_tokenizer
 from model_adapters.avere.modeling import CACHE
 
 TOKENIZER = Path(__file__).parents[3] / "golden" / "data" / "avere_dev" / "dev"

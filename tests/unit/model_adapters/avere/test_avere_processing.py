@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from transformers import LlamaTokenizer
 
 from model_adapters.avere import AvereConfig, AvereProcessor, from_released_ids, processing
-from model_adapters.avere.convert import read_tokenizer
+from model_adapters.avere.conversion import read_tokenizer
 
 TOKENIZER = Path(__file__).parents[3] / "golden" / "data" / "avere_dev" / "dev"
 CONFIG = AvereConfig(

@@ -58,6 +58,21 @@ def test_noise_is_on_the_asked_modality_alone_and_has_the_share_of_the_step():
     assert not torch.equal(Contrast(1.0).noised(row)["input_features"], row["input_features"])
 
 
+def test_what_was_not_given_is_not_noised():
+    """A medium that the question has not, and one feature of several that is all zeros."""
+    features = torch.stack([torch.zeros(1, 4), torch.ones(1, 4), 2 * torch.ones(1, 4)], dim=1)
+    row = {"pixel_values": torch.zeros(1, 3), "input_values": torch.ones(1, 5), "clip_features": features}
+    contrast = Contrast(1.0, step=500)
+    noised = contrast.noised(row, given="a")
+    assert torch.equal(noised["pixel_values"], row["pixel_values"])
+    assert not torch.equal(noised["input_values"], row["input_values"])
+    changed = (noised["clip_features"] != features).any(-1)[0].tolist()
+    assert changed == [False, False, True]
+    assert (contrast.noised(row)["clip_features"] != features).any(-1)[0].tolist() == [False, True, True]
+    alone = Contrast(1.0, step=500, modalities="v").noised(row)
+    assert (alone["clip_features"] != features).any(-1)[0].tolist() == [False, True, False]
+
+
 def test_arguments():
     assert from_arguments({}, "m") is None
     given = {"vcd_alpha": 0.5, "vcd_step": 100, "other": 1}

@@ -6,13 +6,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoProcessor, HubertConfig, HubertModel
 
 import emotion_llama_files
-from model_adapters.avere.convert import read_tokenizer
+from model_adapters.avere.conversion import read_tokenizer
 from model_adapters.emotion_llama import (
     EmotionLlamaConfig,
     EmotionLlamaForConditionalGeneration,
     EmotionLlamaProcessor,
 )
-from model_adapters.emotion_llama.convert import convert
+from model_adapters.emotion_llama.conversion import convert
 
 WAVE = np.random.RandomState(0).standard_normal(9000).astype(np.float32)
 FRAMES = np.random.RandomState(1).randint(0, 255, (1, 40, 60, 3)).astype(np.uint8)
@@ -21,12 +21,9 @@ FRAMES = np.random.RandomState(1).randint(0, 255, (1, 40, 60, 3)).astype(np.uint
 @pytest.fixture(scope="module")
 def hubert(tmp_path_factory):
     """A folder with the audio encoder's released names."""
-    folder, small = tmp_path_factory.mktemp("hubert"), {"num_hidden_layers": 1, "num_attention_heads": 2}
-    form = {"feat_extract_norm": "layer", "conv_bias": True, "do_stable_layer_norm": True}
-    sizes = {"hidden_size": emotion_llama_files.FEATURE, "conv_dim": (8,) * 7, "intermediate_size": 16}
-    positions = {"num_conv_pos_embeddings": 8, "num_conv_pos_embedding_groups": 2}
+    folder = tmp_path_factory.mktemp("hubert")
     torch.manual_seed(0)
-    model = HubertModel(HubertConfig(**small, **form, **sizes, **positions))
+    model = HubertModel(HubertConfig(**emotion_llama_files.HUBERT))
     model.config.save_pretrained(folder)
     ends = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
     state = model.state_dict()

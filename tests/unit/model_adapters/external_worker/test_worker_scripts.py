@@ -192,8 +192,8 @@ def test_onellm_the_released_way(ask, media):
     assert ask("onellm", media, options=[f"media={media}"]).hello["modalities"] == [media, "text"]
 
 
-def test_emotion_llama(ask):
-    session = ask("emotion_llama", "both", "both")
+def test_emotion_llama_released(ask):
+    session = ask("emotion_llama_released", "both", "both")
     assert {"model.llama_model=L", "model.ckpt=weights", "model.low_resource=False"} == set(
         session.one("Config")["args"][1]
     )

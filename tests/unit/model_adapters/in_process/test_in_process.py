@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from model_adapters import catalogue, manifests
 from model_adapters.base.frame_sampling import Sampling
 from model_adapters.base.generation import generation_settings
 from model_adapters.base.media_refs import ClipFiles
+from model_adapters.emotion_llama.adapter import EmotionLlama, EmotionLlamaV2
 from model_adapters.in_process.audio_only import AudioFlamingo3AV, Qwen2AudioAV
 from model_adapters.in_process.audio_visual import Qwen3OmniAV, Qwen25OmniAV
 from model_adapters.in_process.batches import batches
@@ -28,6 +30,8 @@ FAMILIES = {
     "videollama3_av": (VideoLlama3AV, tiny_models.videollama3),
     "qwen2_5_vl_av": (Qwen25VLAV, tiny_models.qwen2_5_vl),
     "internvl3_5_av": (InternVL35AV, tiny_models.internvl3_5),
+    "emotion_llama": (EmotionLlama, tiny_models.emotion_llama),
+    "emotion_llama_v2": (EmotionLlamaV2, partial(tiny_models.emotion_llama, version=2)),
 }
 
 
@@ -60,9 +64,17 @@ def logits(model, *doc):
         return model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
 
 
+@pytest.fixture(scope="module")
+def unlike(make_clip, tmp_path_factory):
+    """Two clips that differ from the first frame on."""
+    folder = tmp_path_factory.mktemp("unlike")
+    differences = ({"level": 16, "tone": 200.0}, {"level": 150, "tone": 400.0, "seconds": 3.0})
+    return [str(make_clip(folder / f"{n}.mp4", size=64, **how)) for n, how in enumerate(differences)]
+
+
 @pytest.mark.parametrize("name", FAMILIES)
-def test_sound_and_picture_reach_exactly_the_models_that_take_them(name, load, clips):
-    model = load(name)
+def test_sound_and_picture_reach_exactly_the_models_that_take_them(name, load, unlike):
+    clips, model = unlike, load(name)
     entry = catalogue.find(name)
     plain = logits(model, "Why?", clips[0], clips[0])
     assert torch.equal(plain, logits(model, "Why?", clips[0], clips[0]))
@@ -119,13 +131,14 @@ def test_a_model_that_device_map_spreads_answers_as_the_whole_one(name, load, cl
         load(name, device_map="auto")
 
 
-def test_contrastive_decoding_is_exact_at_alpha_0_and_the_same_at_every_batch_size(load, clips):
+@pytest.mark.parametrize("name", ["qwen2_5_omni_av", "emotion_llama"])
+def test_contrastive_decoding_is_exact_at_alpha_0_and_the_same_at_every_batch_size(name, load, clips):
     docs = [(text, clip, clip) for clip in clips for text in ("Why?", "Is it rain? (A) Yes (B) No")]
-    plain = load("qwen2_5_omni_av", batch_size=4)
+    plain = load(name, batch_size=4)
     expected = ask(plain, docs)
-    off = load("qwen2_5_omni_av", batch_size=4, vcd_alpha=0)
+    off = load(name, batch_size=4, vcd_alpha=0)
     assert ask(off, docs) == expected
-    strong = load("qwen2_5_omni_av", batch_size=4, vcd_alpha=3, vcd_step=999)
+    strong = load(name, batch_size=4, vcd_alpha=3, vcd_step=999)
     moved = ask(strong, docs)
     strong.batch_size = 1
     assert ask(strong, docs) == moved

@@ -54,7 +54,7 @@ def asked_of_both(harness, training, film, kind):
     asked = harness.read_request(requests_for(harness, [doc])[0])
     inputs = harness.batch([harness.inputs(asked.question, asked.clip)[0]])
     sources = tuple(Source(medium.kind, medium.path) for medium in asked.clip.media)
-    training.encode(sources)
+    training.encode([sources])
     return inputs, harness.forward_settings(asked.clip), sources
 
 

@@ -1,4 +1,4 @@
-"""The worker `emotion_llama` on the code of ZebangCheng/Emotion-LLaMA, commit 4ee28d2.
+"""The worker `emotion_llama_released` on the code of ZebangCheng/Emotion-LLaMA, commit 4ee28d2.
 
 Environment that worked: Python 3.11, torch 2.15.0, torchvision 0.29.2, numpy 2.4.6, transformers 4.30.0, tokenizers
 0.13.3, huggingface_hub 0.18.0, accelerate 0.20.3, peft 0.2.0, timm 0.6.13, omegaconf 2.3.0 with antlr4 4.9.3,
@@ -101,7 +101,7 @@ def check_loaded(network, written):
 
 
 def main():
-    from emotion_llama import EmotionLlama
+    from emotion_llama_released import EmotionLlama
 
     os.makedirs(FOLDER, exist_ok=True)
     os.chdir(FOLDER)  # HuBERT belongs in the checkout, which stays as it is

@@ -1,0 +1,215 @@
+"""Emotion-LLaMA for preference training, both versions: prompts and media exactly as the evaluation has them.
+
+The released model is a Llama 2 with a LoRA of its own (rank 64, query and value projections). That LoRA stays beside
+the weights (`LowRankLinear`), frozen, with its dropout off: it belongs to policy and reference alike. What is trained
+is a new LoRA on top, on all linear layers; with it switched off the model is the released one: the reference.
+
+A clip has its tokens whatever is missing of it: those of a missing medium are what the model makes of zeros, as in the
+evaluation. In version 1 each token is of picture or sound; in version 2 some are of both, so the whole clip is one
+medium there, and what two clips share is encoded once but computed twice in the language model. Responses are learned
+in the form of the released model's own answers (`encode_answer`): lower case, without full stops.
+"""
+
+from abc import abstractmethod
+from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
+from avem_train.data.negatives import altered
+from avem_train.data.responses import Source
+from avem_train.packing import attention
+from avem_train.packing.tree import Token
+from emorealm_tasks import media
+from emorealm_tasks.errors import stop
+from model_adapters.avere.clips import FeatureStore
+from model_adapters.base import weight_checks
+from model_adapters.base.arguments import first_line
+from model_adapters.base.media_refs import ClipFiles
+from model_adapters.emotion_llama import EmotionLlamaForConditionalGeneration, EmotionLlamaProcessor, clips
+from model_adapters.emotion_llama.processing import INSTRUCTIONS
+
+NO_VIDEO, NO_AUDIO = Source("video", ""), Source("audio", "")
+"""What stands in a prompt without the medium."""
+_AUDIO_PLACE = 2  # among version 1's tokens behind the image: MAE, VideoMAE, audio, CLS
+
+
+class EmotionLlamaBackbone:
+    """See `base.Backbone`; one subclass a version."""
+
+    answering: Mapping[str, Any] = MappingProxyType({})
+    """The harness asks as this does already."""
+
+    def __init__(
+        self,
+        model: EmotionLlamaForConditionalGeneration,
+        processor: EmotionLlamaProcessor,
+        folder: Path,
+        cache_bytes: int,
+    ) -> None:
+        self.model = model
+        self.processor = processor
+        self.folder = folder
+        self.template = f"{self._text('?', True)} {processor.config.placement} features=demo"
+        self._encoders = FrozenEncoders(model, ("clip_encoder",))
+        attention.install(model.language_model)
+        self._store = FeatureStore[Any](cache_bytes)
+
+    @classmethod
+    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "EmotionLlamaBackbone":
+        """The model of a converted folder, of either version. Stops where it is not complete."""
+        try:
+            processor: EmotionLlamaProcessor = EmotionLlamaProcessor.from_pretrained(folder, local_files_only=True)
+        except Exception as error:  # of whatever kind the files are broken in
+            stop(f"model={folder}: its processor cannot be loaded ({first_line(error)}); convert it again")
+        try:
+            model: Any = weight_checks.load_whole(
+                EmotionLlamaForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True
+            )
+        except weight_checks.Unusable as error:
+            stop(f"model={folder}: {error}; convert it again, or name another folder")
+        return VERSIONS[processor.config.version](model.to(device).eval(), processor, folder, cache_bytes)
+
+    @abstractmethod
+    def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
+        """See `base.Backbone`."""
+
+    @abstractmethod
+    def prompt(self, text: str, sources: Clip) -> Prompt:
+        """The evaluation's prompt; positions count from 0."""
+
+    def prefetch(self, sources: Sequence[Source]) -> None:
+        """Nothing to do: a medium is read when it is encoded."""
+
+    def response(self, text: str) -> list[int]:
+        """Ids of a response as the released model's answers are, and of the closing token."""
+        return [*self.processor.encode_answer(text), self.processor.tokenizer.eos_token_id]
+
+    def close(self) -> None:
+        """Put the encoders back; forget the features."""
+        self._store = FeatureStore[Any](0)
+        self._encoders.put_back()
+        attention.remove(self.model.language_model)
+
+    def _text(self, text: str, about_media: bool) -> str:
+        return self.processor.prompt(text, about_media, INSTRUCTIONS[self.processor.config.version][0])
+
+    def _inputs(self, source: Source) -> dict[str, torch.Tensor]:
+        """The processor's inputs for a clip of this source alone, with its noise. Raises UnreadableMedium."""
+        is_video, path = source.kind == "video", source.path or None
+        files = ClipFiles(path, None) if is_video else ClipFiles(None, path)
+        try:
+            decoded = clips.read(files, self.processor.config)
+        except media.MediaError as error:
+            raise UnreadableMedium(str(error)) from error
+        inputs = self.processor.media(decoded.video.frames if decoded.video else None, decoded.audio)
+        names = ("pixel_values", "pixel_values_videos") if is_video else ("input_values", "input_features")
+        noised = {name: altered(inputs[name], source.noise) for name in names if name in inputs}
+        return {name: value.to(self.model.device, self.model.dtype) for name, value in noised.items()}
+
+
+class EmotionLlamaBackbone1(EmotionLlamaBackbone):
+    """Version 1: image, MAE, VideoMAE (zeros) and CLS are of the picture, one token is of the sound."""
+
+    @torch.no_grad()
+    def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
+        """Features (tokens, hidden) of each source, and of missing media. Raises UnreadableMedium."""
+        sources = sources_of(clips)
+        return {source: self._tokens(source) for source in ([*sources, NO_VIDEO, NO_AUDIO] if sources else [])}
+
+    def _tokens(self, source: Source) -> torch.Tensor:
+        cached = self._store.get(source)
+        if cached is None:
+            cached = self._of_picture(source) if source.kind == "video" else self._of_sound(source)
+            self._store.put(source, cached)
+        return cached.to(self.model.device)
+
+    def _of_picture(self, source: Source) -> torch.Tensor:
+        zeros = torch.zeros(1, 3, self.processor.config.feature_size, device=self.model.device)
+        tokens = self._encoders.clip_encoder(clip_features=zeros, **self._inputs(source))[0]
+        return torch.cat([tokens[: self._sound_row], tokens[self._sound_row + 1 :]])
+
+    def _of_sound(self, source: Source) -> torch.Tensor:
+        encoder, inputs = self._encoders.clip_encoder, self._inputs(source)
+        if inputs and encoder.hubert is None:
+            stop(f"model={self.folder}: it has no HuBERT and cannot hear {source.path}; convert it with --hubert")
+        if inputs:
+            features = encoder.audio_features(inputs["input_values"])
+        else:
+            features = torch.zeros(1, self.processor.config.feature_size, device=self.model.device)
+        tokens: torch.Tensor = encoder.feature_projectors[_AUDIO_PLACE](features.to(self.model.dtype))
+        return tokens
+
+    @property
+    def _sound_row(self) -> int:
+        """Which of a clip's tokens is the sound's."""
+        return self.processor.config.image_tokens + _AUDIO_PLACE
+
+    def prompt(self, text: str, sources: Clip) -> Prompt:
+        """The evaluation's prompt; positions count from 0."""
+        by_kind: dict[str, Source] = {source.kind: source for source in sources}
+        picture, sound = by_kind.get("video", NO_VIDEO), by_kind.get("audio", NO_AUDIO)
+        tokens: list[Token] = []
+        row = 0
+        for position, id_ in enumerate(self.processor.encode_prompt(self._text(text, bool(sources)))):
+            if id_ != self.processor.config.media_token_id:
+                tokens.append(Token(id_, position))
+                continue
+            is_sound = row == self._sound_row
+            picture_row = row - (row > self._sound_row)
+            tokens.append(Token(id_, position, sound, 0) if is_sound else Token(id_, position, picture, picture_row))
+            row += 1
+        return Prompt(tuple(tokens), len(tokens))
+
+
+class EmotionLlamaBackbone2(EmotionLlamaBackbone):
+    """Version 2: the fusion tokens are of picture and sound, so a clip's features go by both sources."""
+
+    @torch.no_grad()
+    def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
+        """Features (tokens, hidden) of each clip. Raises UnreadableMedium."""
+        return {clip: self._joined(clip) for clip in dict.fromkeys(clips) if clip}
+
+    def _joined(self, clip: Clip) -> torch.Tensor:
+        by_kind: dict[str, Source] = {source.kind: source for source in clip}
+        picture, sound = by_kind.get("video", NO_VIDEO), by_kind.get("audio", NO_AUDIO)
+        parts = [self._part(*part) for part in (("image", picture), ("video", picture), ("audio", sound))]
+        tokens: torch.Tensor = self._encoders.clip_encoder.join(*parts)[0]
+        return tokens
+
+    def _part(self, part: str, source: Source) -> torch.Tensor:
+        """One encoder's states of a source, (1, tokens, width); zeros for video and audio that are missing."""
+        cached = self._store.get((part, source))
+        if cached is None:
+            encoder, inputs = self._encoders.clip_encoder, self._inputs(source)
+            if part == "image":
+                cached = encoder.image(inputs["pixel_values"])
+            elif part == "video":
+                cached = encoder.video_features(inputs["pixel_values_videos"])
+            else:
+                cached = encoder.audio_features(inputs["input_features"])
+            if part != "image" and not source.path:
+                cached = torch.zeros_like(cached)
+            self._store.put((part, source), cached)
+        return cached.to(self.model.device)
+
+    def prompt(self, text: str, sources: Clip) -> Prompt:
+        """The evaluation's prompt without the tokens that it masks; positions count from 0."""
+        kinds = {source.kind for source in sources}
+        ids = self.processor.encode_prompt(self._text(text, bool(sources)))
+        tokens: list[Token] = []
+        row = 0
+        for id_, attended in zip(ids, self.processor.attention(ids, "video" in kinds, "audio" in kinds), strict=True):
+            is_media = id_ == self.processor.config.media_token_id
+            if attended:
+                position = len(tokens)
+                tokens.append(Token(id_, position, sources, row) if is_media else Token(id_, position))
+            row += is_media
+        return Prompt(tuple(tokens), len(tokens))
+
+
+VERSIONS: Mapping[int, type[EmotionLlamaBackbone]] = {1: EmotionLlamaBackbone1, 2: EmotionLlamaBackbone2}
+"""The backbone of each version."""

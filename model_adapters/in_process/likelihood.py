@@ -1,0 +1,113 @@
+"""Options scored by their likelihood, for chat models that can say which ids an option is."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from lmms_eval.api.instance import Instance
+from loguru import logger
+from torch import Tensor
+from tqdm import tqdm
+
+from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import request_settings, response_cache
+from model_adapters.base import finite
+from model_adapters.base.chat import ChatRequest
+from model_adapters.base.failures import ErrorBudget
+from model_adapters.base.media_refs import ClipFiles
+from model_adapters.base.requests import from_visuals
+
+from .base import InProcessChat
+
+Score = tuple[float, bool]
+FAILED: Score = (float("-inf"), False)
+
+
+class ScoringChat(InProcessChat):
+    """A chat model that also answers `loglikelihood`, which our likelihood tasks ask of whichever class is loaded."""
+
+    @abstractmethod
+    def option_ids(self, option: str) -> list[int]:
+        """Ids of an option's text as an answer, not empty, without a closing token."""
+
+    def loglikelihood(self, requests: list[Instance]) -> list[Score]:
+        """(summed log-probability in nats, whether greedy decoding gives it) of each option; -inf on failure."""
+        if self.contrast:
+            task = requests[0].task_name
+            stop(f"{self.name}: task {task} asks for likelihoods; vcd_alpha changes answers in words only")
+        request_settings.note(self.ways())
+        chats = [self._option_request(request) for request in requests]
+        options = [self.option_ids(request.args[1]) for request in requests]
+        scores = [FAILED] * len(requests)
+        budget = ErrorBudget(self.name, self.max_errors, len(requests), self._reported, "")
+        with tqdm(total=len(requests), disable=self.rank != 0, desc=self.name) as progress:
+            for numbers, prepared in self._prepared(chats):
+                rows: dict[int, Mapping[str, Tensor]] = {}
+                results: dict[int, Any] = {}
+                for number, one in zip(numbers, prepared, strict=True):
+                    if isinstance(one, Exception):
+                        results[number] = one
+                        continue
+                    rows[number], decoded = one
+                    self.log_clip_media(chats[number].question.clip, decoded, self.reader.sampling.rate)
+                results |= self._scored(chats, rows, options) if rows else {}
+                for number, result in results.items():
+                    if isinstance(result, Exception):
+                        budget.spend(self.failure_text(result))
+                        continue
+                    scores[number] = result
+                    response_cache.keep(requests[number], result)
+                progress.update(len(numbers))
+        return scores
+
+    def _option_request(self, instance: Instance) -> ChatRequest:
+        """A simple request (context, option, visuals) as a question, without the media this model is not given."""
+        context, _, to_visual, doc_id, task, split = instance.args
+        visuals = to_visual(self.task_dict[task][split][doc_id])
+        question = from_visuals(context, visuals, instance.task_name, self.name)
+        clip = ClipFiles(question.clip.video if self.sees else None, question.clip.audio if self.hears else None)
+        return ChatRequest(question, clip, {}, None, task)
+
+    def _scored(
+        self, chats: Sequence[ChatRequest], rows: Mapping[int, Mapping[str, Tensor]], options: Sequence[Sequence[int]]
+    ) -> dict[int, Any]:
+        """Scores or exceptions by number. What fails together is tried alone."""
+        try:
+            inputs = self.batch([_followed_by(row, options[number]) for number, row in rows.items()])
+            settings = self.forward_settings(chats[next(iter(rows))].clip)
+            return dict(zip(rows, self._likelihoods(inputs, settings, [options[n] for n in rows]), strict=True))
+        except Exception as error:
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            if len(rows) == 1:
+                return dict.fromkeys(rows, error)
+            logger.warning(f"{self.name}: {len(rows)} options at once failed ({self.failure_text(error)}); one by one")
+        return {n: result for n, row in rows.items() for n, result in self._scored(chats, {n: row}, options).items()}
+
+    @torch.inference_mode()
+    def _likelihoods(
+        self, inputs: Mapping[str, Tensor], settings: Mapping[str, Any], options: Sequence[Sequence[int]]
+    ) -> list[Score]:
+        """The score of each row, which ends in its option. Raises NotFinite."""
+        keep = max(map(len, options)) + 1
+        positions = (inputs["attention_mask"].cumsum(-1) - 1).clamp(min=0)  # as `generate` counts them
+        logits = self.model(
+            **inputs, **settings, position_ids=positions, use_cache=False, logits_to_keep=keep
+        ).logits.float()
+        scores = []
+        for row, option in zip(logits, options, strict=True):
+            predicting = row[-len(option) - 1 : -1]
+            if bool(finite.broken(predicting).any()):
+                raise finite.NotFinite(finite.NO_NUMBERS)
+            ids = torch.tensor(list(option), device=predicting.device)
+            total = predicting.log_softmax(-1).gather(-1, ids[:, None]).sum()
+            scores.append((float(total), bool((predicting.argmax(-1) == ids).all())))
+        return scores
+
+
+def _followed_by(row: Mapping[str, Tensor], option: Sequence[int]) -> dict[str, Tensor]:
+    """A question's inputs with an option's ids at their end."""
+    ids = torch.tensor([list(option)])
+    ends = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+    return {name: torch.cat([value, ends[name]], 1) if name in ends else value for name, value in row.items()}

@@ -1,0 +1,118 @@
+"""The figures of the analyses."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emorealm_tasks import files
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Rows = Sequence[Mapping[str, Any]]
+Draw = Callable[[Rows, Rows], "Figure"]
+"""Estimates and curves, each with its `model` -> a figure."""
+_LEVELS = ("all", "task")
+_GREY = "#d0d4da"
+
+
+def save(path: Path, figure: "Figure", title: str) -> None:
+    """Write a figure as PNG, whole or not at all. Raises OSError."""
+    figure.suptitle(title, fontsize=8)
+    figure.tight_layout()
+    with files.draft(path) as beside:
+        figure.savefig(beside, format="png", dpi=110)
+
+
+def dots(*shown: str) -> Draw:
+    """A panel a metric: its value and interval for all questions and for each task, a colour a model or condition."""
+
+    def draw(rows: Rows, curves: Rows) -> "Figure":
+        figure = _figure(2 + 3.6 * len(shown), 3.8)
+        axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)
+        drawn = [row for row in rows if row["level"] in _LEVELS]
+        groups = list(dict.fromkeys(row["group"] for row in drawn))
+        for axis, metric in zip(axes[0], shown, strict=True):
+            points = [{**row, "place": row["group"]} for row in drawn if row["metric"] == metric]
+            _points(axis, points, groups, ("model", "condition"))
+            axis.set_title(metric.replace("_", " "))
+        return figure
+
+    return draw
+
+
+def densities(rows: Rows, curves: Rows) -> "Figure":
+    """A line for each altered modality, as in Figure 5: the densities of the right answer's log-likelihood, a panel a
+    model, with the clip's own modality filled; and the mean absolute shift by each way, a colour a model.
+    """
+    altered = [name for name in ("sound", "picture") if any(row["condition"].startswith(name) for row in rows)]
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    figure = _figure(4 + 3.6 * len(models), 0.6 + 3.2 * len(altered))
+    axes = figure.subplots(len(altered), len(models) + 1, squeeze=False)
+    for line, modality in zip(axes, altered, strict=True):
+        for axis, model in zip(line[:-1], models, strict=True):
+            axis.sharex(line[0])
+            axis.sharey(line[0])
+            for curve in curves:
+                if (curve["altered"], curve["model"]) == (modality, model):
+                    label = curve["condition"].removeprefix(f"{modality}_")
+                    if label == "own":
+                        axis.fill_between(curve["x"], curve["density"], color=_GREY, label=label)
+                    else:
+                        axis.plot(curve["x"], curve["density"], lw=1, label=label)
+            axis.set_title(f"{model}\n{modality} altered", fontsize=8)
+            axis.set_xlabel("log-likelihood of the right answer (nats)", fontsize=8)
+            if axis.get_legend_handles_labels()[0]:
+                axis.legend(frameon=False, fontsize=6)
+        points = [
+            {**row, "place": row["condition"].removeprefix(f"{modality}_")}
+            for row in rows
+            if row["level"] == "all" and row["metric"] == "shift_absolute" and row["condition"].startswith(modality)
+        ]
+        _points(line[-1], points, list(dict.fromkeys(row["place"] for row in points)), ("model",))
+        line[-1].set_title("mean absolute shift (nats)", fontsize=8)
+    return figure
+
+
+def attention(rows: Rows, curves: Rows) -> "Figure":
+    """As in Figure 5, the share of the asked modality in the attention to media; then layer by layer for each."""
+    asked = [{**row, "place": f"about the {row['group']}"} for row in rows if row["level"] == "asked"]
+    overall = [row for row in asked if row["metric"] == "asked_share"]
+    groups = list(dict.fromkeys(row["group"] for row in overall))
+    figure = _figure(4 + 3.6 * len(groups), 3.6)
+    first, *others = figure.subplots(1, 1 + len(groups), squeeze=False)[0]
+    _points(first, overall, list(dict.fromkeys(row["place"] for row in overall)), ("model",))
+    first.set(title="attention to the asked modality (%)", xlim=(0, 100))
+    for axis, group in zip(others, groups, strict=True):
+        for model in dict.fromkeys(row["model"] for row in rows):
+            layers = [row for row in rows if (row["level"], row["group"], row["model"]) == ("layer", group, model)]
+            low, high = ([row["value"] if row[end] is None else row[end] for row in layers] for end in ("low", "high"))
+            (line,) = axis.plot(range(len(layers)), [row["value"] for row in layers], "o-", ms=3, label=model)
+            axis.fill_between(range(len(layers)), low, high, color=line.get_color(), alpha=0.15)
+        axis.set(title=f"questions about the {group}", xlabel="layer", ylabel=f"{group}, % of media", ylim=(0, 100))
+        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def _points(axis: "Axes", rows: Rows, places: Sequence[str], keys: Sequence[str]) -> None:
+    """Values with their intervals on lines named `places`, from the top; a colour for each value of `keys`."""
+    series = list(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))
+    for number, name in enumerate(series):
+        points = [row for row in rows if tuple(row[key] for key in keys) == name]
+        heights = [places.index(row["place"]) + 0.6 * (number + 0.5) / len(series) - 0.3 for row in points]
+        low, high = ([row["value"] if row[end] is None else row[end] for row in points] for end in ("low", "high"))
+        (line,) = axis.plot([row["value"] for row in points], heights, "o", ms=4, label=" ".join(filter(None, name)))
+        axis.hlines(heights, low, high, color=line.get_color(), lw=1)
+    axis.axvline(0, color=_GREY, lw=0.8, zorder=0)
+    axis.set(yticks=range(len(places)), yticklabels=places, ylim=(len(places) - 0.5, -0.5))
+    if len(series) > 1:
+        axis.legend(frameon=False, fontsize=7)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    """A figure of so many inches that belongs to no window."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height))

@@ -30,7 +30,14 @@ def mini(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def here(mini, tmp_path, monkeypatch):
-    """Variables of the small world; lmms-eval gets its own argv back."""
+    """Variables of the small world; lmms-eval gets its own argv, and what is extended in it, back."""
+    import lmms_eval.__main__ as harness
+    from lmms_eval import evaluator
+    from lmms_eval.loggers import EvaluationTracker
+
+    extended = [(harness, "cli_evaluate_single"), (harness, "argparse"), (evaluator, "evaluate")]
+    for owner, name in [*extended, (EvaluationTracker, "save_results_aggregated")]:
+        monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setenv("EMOREALM_MINI", str(mini))
     monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "argv", ["emorealm"])
@@ -177,3 +184,19 @@ def test_make_run_stops_at_the_first_step_that_fails(broken, tmp_path):
     called = log.read_text().splitlines()
     assert len(called) == min(broken + 1, len(STEPS))
     assert all(line.startswith(step) for line, step in zip(called, STEPS, strict=False))
+
+
+def test_a_mistyped_option_is_one_line_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        eval.main(["--taks", "emorealm"])
+    assert stopped.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "eval" in line]
+    assert lines == ["emorealm: no option --taks; did you mean --tasks? All: emorealm eval --help"]
+
+
+def test_the_help_names_this_command_and_the_one_that_lists_tasks(capsys):
+    with pytest.raises(SystemExit):
+        eval.main(["--verbosity", "ERROR", "--help"])
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: emorealm eval ")
+    assert "use the command emorealm tasks" in shown

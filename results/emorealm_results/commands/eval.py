@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from emorealm_results.console import quiet
+from emorealm_tasks.command_line import Parser
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import outcome
 from emorealm_tasks.sequences import nearest
@@ -78,6 +80,18 @@ def main(argv: Sequence[str]) -> int:
     return 1 if problems else 0
 
 
+class _HarnessParser(Parser):
+    """lmms-eval's parser, which speaks of this command and tells a mistake in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        """As argparse's."""
+        super().__init__(**options | {"prog": "emorealm eval"})
+
+    def format_help(self) -> str:
+        """As argparse's, with the command that lists our tasks."""
+        return super().format_help().replace("lmms-eval --tasks list", "emorealm tasks")
+
+
 def _look_ahead(argv: Sequence[str]) -> None:
     """Stop at data or weights that are not there before lmms-eval is imported, which takes ten seconds.
 
@@ -105,6 +119,8 @@ def _look_ahead(argv: Sequence[str]) -> None:
 def watch() -> list[Evaluation]:
     """Extend lmms-eval so that every evaluation of this process is noted; returns the list that it is noted in."""
     import lmms_eval.__main__ as harness
+
+    harness.argparse = SimpleNamespace(**vars(argparse) | {"ArgumentParser": _HarnessParser})  # type: ignore[assignment]
     from lmms_eval import evaluator
     from lmms_eval.loggers import EvaluationTracker
 

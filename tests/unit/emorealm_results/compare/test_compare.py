@@ -401,3 +401,9 @@ def test_another_build_of_the_benchmark_is_the_first_thing_a_refusal_says(tmp_pa
     assert stopped.value.code == 2
     assert "another build of the benchmark than" in (line := capsys.readouterr().err)
     assert line.index("clips 8 instead of 800") < line.index("differs between the runs")
+
+
+def test_the_same_run_twice_is_said(tmp_path, capsys):
+    run = str(run_folders.write(tmp_path / "run", run_folders.whole()))
+    assert cli.main(["compare", run, run]) == 0
+    assert "**The same run twice**" in capsys.readouterr().out

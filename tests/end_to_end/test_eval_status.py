@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import run_folders
+from emorealm_results import cli
 from emorealm_results.commands import eval
-from emorealm_results.runs import headers
+from emorealm_results.runs import headers, unfinished
 from emorealm_tasks.mini.build.split import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,3 +202,16 @@ def test_the_help_names_this_command_and_the_one_that_lists_tasks(capsys):
     shown = capsys.readouterr().out
     assert shown.startswith("usage: emorealm eval ")
     assert "use the command emorealm tasks" in shown
+
+
+def test_a_failed_evaluation_into_the_folder_of_another_is_said_by_its_table(tmp_path, capsys):
+    run = run_folders.write(tmp_path / "run", run_folders.whole())
+    with pytest.raises(SystemExit) as stopped:
+        eval.main([*ASKED, "--model_args", f"pretrained={tmp_path}/none", "--output_path", str(run), "--log_samples"])
+    assert stopped.value.code == 2
+    capsys.readouterr()
+    assert cli.main(["table", str(run)]) == 0
+    assert "the last evaluation into this folder ended" in " ".join(capsys.readouterr().out.split())
+    unfinished.clear(run)
+    assert cli.main(["table", str(run)]) == 0
+    assert "the last evaluation" not in capsys.readouterr().out

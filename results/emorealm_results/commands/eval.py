@@ -17,6 +17,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from emorealm_results.console import quiet
+from emorealm_results.runs import unfinished
 from emorealm_tasks.command_line import Parser
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import outcome
@@ -58,7 +59,33 @@ class Evaluation:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run lmms-eval on `argv` in this process; 0: complete, 1: something failed, 2: wrong arguments or data."""
+    """Run lmms-eval on `argv` in this process; 0: complete, 1: something failed, 2: wrong arguments or data.
+
+    What did not finish leaves a trace where an earlier evaluation's results lie.
+    """
+    place = _output_path(argv)
+    try:
+        status = _evaluate(argv)
+    except BaseException:  # a missing file and Ctrl-C too
+        if place:
+            unfinished.leave(place)
+        raise
+    if place:
+        (unfinished.leave if status else unfinished.clear)(place)
+    return status
+
+
+def _output_path(argv: Sequence[str]) -> Path | None:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--output_path", type=Path)
+    try:
+        place: Path | None = parser.parse_known_args(argv)[0].output_path
+    except argparse.ArgumentError:
+        return None
+    return place
+
+
+def _evaluate(argv: Sequence[str]) -> int:
     if not argv:
         stop("nothing to do; e.g. emorealm eval --tasks emorealm --model avere --output_path results/runs/avere")
     lists = any(argument.removeprefix("--tasks=").startswith("list") for argument in argv)  # lmms-eval logs these
@@ -120,7 +147,7 @@ def watch() -> list[Evaluation]:
     """Extend lmms-eval so that every evaluation of this process is noted; returns the list that it is noted in."""
     import lmms_eval.__main__ as harness
 
-    harness.argparse = SimpleNamespace(**vars(argparse) | {"ArgumentParser": _HarnessParser})  # type: ignore[assignment]
+    harness.argparse = SimpleNamespace(**vars(argparse) | {"ArgumentParser": _HarnessParser})
     from lmms_eval import evaluator
     from lmms_eval.loggers import EvaluationTracker
 

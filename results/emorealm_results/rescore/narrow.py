@@ -39,16 +39,21 @@ def _run(name: str, report: Mapping[str, Any]) -> Iterator[str]:
         if FULL in parts:
             model, began = title(next(iter(report["runs"].values()))), _began(report["runs"].values())
             for reading, of_reading in _readings(parts):
-                yield terminal.table(f"{name}: {benchmark}, {model}, {reading}, {began}", of_reading)
+                yield terminal.table(_head(f"{name}: {benchmark}, {model}, {reading}", began), of_reading)
     if recognised := report.get("recognition"):
         began = _began(task["run"] for task in recognised.values())
-        yield terminal.table(f"{name}: emotion recognition, {began}", list(_recognition(recognised)))
+        yield terminal.table(_head(f"{name}: emotion recognition", began), list(_recognition(recognised)))
     for task, described in report.get("descriptions", {}).items():
         if described["judges"]:
-            about = f"{name}: {task}, 1 to 10, {described['n']} clips, {_began([described['run']])}"
-            yield terminal.table(about, list(_descriptions(described)))
+            about = f"{name}: {task}, 1 to 10, {described['n']} clips"
+            yield terminal.table(_head(about, _began([described["run"]])), list(_descriptions(described)))
         else:
             yield terminal.text(f"{name}: {task}: {described['n']} descriptions, not judged yet: see emorealm rescore")
+
+
+def _head(about: str, began: str) -> str:
+    """What stands above a table; the date on a line of its own where both are too long for one."""
+    return f"{about},{' ' if len(about) + len(began) + 2 <= terminal.WIDTH else chr(10)}{began}"
 
 
 def _began(headers: Iterable[Mapping[str, Any]]) -> str:

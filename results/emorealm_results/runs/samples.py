@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from emorealm_results.runs import headers as run_headers
+from emorealm_results.runs import unfinished
 from emorealm_results.runs.headers import Header, read_header
 from emorealm_tasks import schemas
 from emorealm_tasks.answers.choices import split_choice
@@ -103,7 +104,7 @@ def load(folder: Path) -> Run:
     order = {task: position for position, task in enumerate(TASKS)}
     tasks.sort(key=lambda run: (run.benchmark, (FULL, *FLOORS).index(run.part), order[run.task]))
     notes = (f"{older} older samples file(s) of the same tasks were left aside; the newest count",) if older else ()
-    return Run(parent, tuple(tasks), headers, notes)
+    return Run(parent, tuple(tasks), headers, (*notes, *unfinished.note(folder)))
 
 
 def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, tuple[str, Path]], int]:

@@ -133,20 +133,13 @@ def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:
     try:
         pairs = in_common(first_tasks.values(), second_tasks.values())
     except Unlike as error:
-        other_build = _other_build(first, second)
+        other_build = builds.between(first, second)
         stop(f"{other_build}{error}" + ("" if other_build else "; they did not answer the same benchmark"))
-    if not pairs and (other_build := _other_build(first, second)):
+    if not pairs and (other_build := builds.between(first, second)):
         stop(f"{other_build}they have no question in common")
     if not pairs:
         stop(f"{first.folder} and {second.folder} have no question in common; name two runs of the same tasks")
     return pairs
-
-
-def _other_build(first: Saved, second: Saved) -> str:
-    """What a refusal begins with where the runs answered different builds of the benchmark; "" else."""
-    if not (differences := builds.between(first, second)):
-        return ""
-    return f"{second.folder} answered another build of the benchmark than {first.folder}: {differences}; "
 
 
 def in_common(first: Iterable[Answered], second: Iterable[Answered]) -> list[Pair]:

@@ -55,13 +55,14 @@ def notes(other_runs: Mapping[str, str]) -> Iterator[str]:
 
 
 def between(first: Saved, second: Saved) -> str:
-    """In what the builds that two runs answered differ; "" where they do not, or where that is not known."""
+    """What a refusal begins with where two runs answered different builds; "" where not, or where that is not known."""
     first_builds, second_builds = (request_settings.of_run(run, NAME) for run in (first, second))
     for task, build in first_builds.items():
         other = second_builds.get(task)
         if build and other and build != other:
             keys = [key for key in {**build, **other} if build.get(key) != other.get(key)]
-            return ", ".join(f"{key} {other.get(key)} instead of {build.get(key)}" for key in keys)
+            differences = ", ".join(f"{key} {other.get(key)} instead of {build.get(key)}" for key in keys)
+            return f"{second.folder} answered another build of the benchmark than {first.folder}: {differences}; "
     return ""
 
 

@@ -63,11 +63,11 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
 
 
 class _Help(argparse.Action):
-    """`--help`, which also lists what the recipe named before it can set; without one, what preference training can."""
+    """`--help`, which also lists what the recipe named before it can set; without one, what the usual one can."""
 
     def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *unused: Any) -> None:
         parser.print_help()
-        recipe = getattr(namespace, "recipe", None) or "avem_dpo"
+        recipe = getattr(namespace, "recipe", None) or ("study_mini" if parser.prog.endswith("study") else "avem_dpo")
         try:
             program, content = _read(recipe, [])
         except config.RecipeError as error:
@@ -94,12 +94,12 @@ def _parser() -> Parser:
     run.add_argument("-h", "--help", action=_Help, nargs=0, help="show this, and the settings of RECIPE")
     run.add_argument("recipe", help="a YAML file, or the name of a shipped recipe")
     run.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="settings to change, e.g. out=DIR stage.steps=10"
+        "overrides", nargs="*", metavar="key=value", help="settings to change, e.g. out=DIR optimiser.steps=10"
     )
     about = "train and examine every row of a table; `study NAME` runs study_NAME"
     study = verbs.add_parser("study", help=about, add_help=False)
     study.add_argument("-h", "--help", action=_Help, nargs=0, help="show this, and the settings of study NAME")
-    study.add_argument("recipe", metavar="NAME", type="study_{}".format, help="mini")
+    study.add_argument("recipe", metavar="NAME", type="study_{}".format, help="of the study; shipped is mini")
     study.add_argument(
         "overrides", nargs="*", metavar="key=value", help="e.g. sections=[main,table17] seeds=3 split=validation"
     )

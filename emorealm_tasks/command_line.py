@@ -13,6 +13,9 @@ from emorealm_tasks.untrusted import brief
 _WRONG_CHOICE = re.compile(r"invalid choice: '(?P<given>.*)' \(choose from (?P<known>.*)\)", re.DOTALL)
 
 
+_UNKNOWN = re.compile(r"unrecognized arguments: (--[^\s=]+)")
+
+
 class Parser(argparse.ArgumentParser):
     """Ends in one line instead of a page of usage, and names the nearest choice."""
 
@@ -20,7 +23,19 @@ class Parser(argparse.ArgumentParser):
         """Leave with status 2."""
         if (found := _WRONG_CHOICE.search(message)) and (near := nearest(found["given"], found["known"])):
             stop(f"no {found['given']!r}; did you mean {near}? All: {self.prog} --help")
+        if (unknown := _UNKNOWN.match(message)) and (near := sequences.nearest(unknown[1], _options(self))):
+            stop(f"no option {unknown[1]}; did you mean {near}? All: {self.prog} --help")
         stop(f"{message}; see {self.prog} --help")
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    """The long options of a parser, and of the parsers of its verbs, which leave an unknown option to it."""
+    names = []
+    for action in parser._actions:
+        names += [name for name in action.option_strings if name.startswith("--")]
+        if isinstance(action, argparse._SubParsersAction):
+            names += [name for verb in action.choices.values() for name in _options(verb)]
+    return names
 
 
 def of_command(prog: str, description: str | None) -> Parser:

@@ -170,6 +170,8 @@ def _completing(save: Callable[..., Any]) -> Callable[..., Any]:
             results["asked"] = ways
         if weights := current_run.weights():
             results["weights"] = weights
+        if lmms_eval := versions.installed("lmms-eval"):  # its own text names the repository around it, or none
+            results["lmms_eval_version"] = lmms_eval
         if benchmarks := identity.by_task(results.get("results") or {}):
             results["benchmark"] = benchmarks
         results |= _each_text(results, lambda text: clean(without_secrets(text)))

@@ -72,7 +72,7 @@ class Study:
     seed: int = 0
     """Of that world."""
     sections: list[Any] = field(default_factory=lambda: ["main"])
-    """Some of `arms.SECTIONS`."""
+    """Some of main, table17, table18, sweeps, choices, text_prior."""
     seeds: int = 5
     """Trainings a row."""
     workers: int = 0

@@ -19,17 +19,17 @@ def _parser() -> Parser:
     build.add_argument(
         "--out", type=Path, help="folder (default: EMOREALM_MINI, else one named after split, clips, seed)"
     )
-    build.add_argument("--split", choices=SPLITS, default="test")
+    build.add_argument("--split", choices=SPLITS, default="test", help="which of the worlds (%(default)s)")
     size = f"number of clips (default {TEST_CLIPS}: about 1,200 questions)"
     build.add_argument("--clips", type=count(), default=TEST_CLIPS, help=size)
-    build.add_argument("--seed", type=count(0), default=0)
+    build.add_argument("--seed", type=count(0), default=0, help="of what is drawn (%(default)s)")
     letters = f"train split: preference records instead of instructions, a SHARE of them by letter (default {LETTERS})"
     build.add_argument("--preferences", type=float, nargs="?", const=LETTERS, metavar="SHARE", help=letters)
     build.add_argument("--if-missing", action="store_true", help="do nothing where the folder holds just that")
     sheet = verbs.add_parser("sheet", help="draw clips, their sound and their questions as one PNG")
     sheet.add_argument("--data", type=Path, help="a built folder (default: where the emorealm_mini tasks look)")
     sheet.add_argument("--out", type=Path, required=True, help="PNG to write")
-    sheet.add_argument("--clips", type=count(), default=6)
+    sheet.add_argument("--clips", type=count(), default=6, help="how many are drawn (%(default)s)")
     return parser
 
 

@@ -1,5 +1,7 @@
 """`emorealm eval` ends with 0 only when every task has its results; `make run` stops at the first step that fails."""
 
+import datetime
+import importlib.metadata
 import json
 import os
 import shutil
@@ -9,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+import run_folders
+from emorealm_results import cli
 from emorealm_results.commands import eval
+from emorealm_results.runs import headers, unfinished
 from emorealm_tasks.mini.build.split import build
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +32,14 @@ def mini(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def here(mini, tmp_path, monkeypatch):
-    """Variables of the small world; lmms-eval gets its own argv back."""
+    """Variables of the small world; lmms-eval gets its own argv, and what is extended in it, back."""
+    import lmms_eval.__main__ as harness
+    from lmms_eval import evaluator
+    from lmms_eval.loggers import EvaluationTracker
+
+    extended = [(harness, "cli_evaluate_single"), (harness, "argparse"), (evaluator, "evaluate")]
+    for owner, name in [*extended, (EvaluationTracker, "save_results_aggregated")]:
+        monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setenv("EMOREALM_MINI", str(mini))
     monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "argv", ["emorealm"])
@@ -43,7 +55,14 @@ def test_what_is_complete_ends_with_0(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     assert not {"Postprocessing", "Generating"} & set(done.stderr.split()), "bars of lmms-eval's short loops"
     (results,) = (tmp_path / "run").rglob("*_results.json")
-    assert set(json.loads(results.read_text())["results"]) == {TASK}
+    content = json.loads(results.read_text())
+    assert set(content["results"]) == {TASK}
+    assert content["lmms_eval_version"] == importlib.metadata.version("lmms-eval")
+    header = headers.read_header(results)
+    assert headers.weights_of(header) == "avere_nano"
+    began = datetime.datetime.strptime(headers.when(header), "%Y-%m-%d %H:%M:%S UTC").replace(tzinfo=datetime.UTC)
+    assert datetime.timedelta(0) <= datetime.datetime.now(datetime.UTC) - began < datetime.timedelta(minutes=10)
+    assert began.strftime("%Y%m%d_%H%M%S") == header["date"]
     assert len(list((tmp_path / "run").rglob(f"*_samples_{TASK}.jsonl"))) == 1
 
 
@@ -167,3 +186,32 @@ def test_make_run_stops_at_the_first_step_that_fails(broken, tmp_path):
     called = log.read_text().splitlines()
     assert len(called) == min(broken + 1, len(STEPS))
     assert all(line.startswith(step) for line, step in zip(called, STEPS, strict=False))
+
+
+def test_a_mistyped_option_is_one_line_with_the_nearest(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        eval.main(["--taks", "emorealm"])
+    assert stopped.value.code == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "eval" in line]
+    assert lines == ["emorealm: no option --taks; did you mean --tasks? All: emorealm eval --help"]
+
+
+def test_the_help_names_this_command_and_the_one_that_lists_tasks(capsys):
+    with pytest.raises(SystemExit):
+        eval.main(["--verbosity", "ERROR", "--help"])
+    shown = capsys.readouterr().out
+    assert shown.startswith("usage: emorealm eval ")
+    assert "use the command emorealm tasks" in shown
+
+
+def test_a_failed_evaluation_into_the_folder_of_another_is_said_by_its_table(tmp_path, capsys):
+    run = run_folders.write(tmp_path / "run", run_folders.whole())
+    with pytest.raises(SystemExit) as stopped:
+        eval.main([*ASKED, "--model_args", f"pretrained={tmp_path}/none", "--output_path", str(run), "--log_samples"])
+    assert stopped.value.code == 2
+    capsys.readouterr()
+    assert cli.main(["table", str(run)]) == 0
+    assert "the last evaluation into this folder ended" in " ".join(capsys.readouterr().out.split())
+    unfinished.clear(run)
+    assert cli.main(["table", str(run)]) == 0
+    assert "the last evaluation" not in capsys.readouterr().out

@@ -147,7 +147,7 @@ def test_the_run_goes_on_the_leaderboard_and_through_the_gate(answered):
         "emorealm", "leaderboard", f"nano={folder / 'run'}", "--out", str(folder), "--pictures", "2", **variables
     )
     assert made.returncode == 0, made.stderr
-    assert "1 run(s), 1206 questions, 2 clips" in made.stdout
+    assert "1 run, 1206 questions, 2 clips" in made.stdout
     page = (folder / "leaderboard.html").read_text(encoding="utf-8")
     assert '"question":"' in page
     assert "data:image/jpeg;base64," in page

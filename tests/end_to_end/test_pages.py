@@ -16,7 +16,7 @@ def board(tmp_path_factory, make_clip):
 
 
 def column(page, place):
-    return page.locator(f"#scores tbody tr > :nth-child({place})").all_inner_texts()
+    return page.locator(f"#score-table tbody tr > :nth-child({place})").all_inner_texts()
 
 
 def numbers(page, place):
@@ -164,6 +164,14 @@ def test_addresses_lead_to_tab_filter_and_sample_and_back(board, open_page):
         assert page.locator("main > section:visible").count() == 1
 
 
+def test_opening_a_tab_does_not_scroll_the_page(board, open_page):
+    page = open_page(board)
+    for view in ("published", "runs", "scores"):
+        page.click(f"#tab-{view}")
+        page.wait_for_timeout(100)
+        assert page.evaluate("scrollY") == 0
+
+
 def test_a_model_is_found_columns_are_chosen_and_the_csv_is_what_is_shown(board, open_page, tmp_path):
     page = open_page(board)
     page.fill("#model-words", "qwen 2.5")
@@ -171,10 +179,10 @@ def test_a_model_is_found_columns_are_chosen_and_the_csv_is_what_is_shown(board,
         "Qwen 2.5 Omni",
         "Qwen 2.5 VL",
     }
-    assert column(page, page.locator("#scores thead th").count()) == ["7B", "7B"]  # of the catalogue
+    assert column(page, page.locator("#score-table thead th").count()) == ["7B", "7B"]  # of the catalogue
     page.click("#score-columns summary")
     page.get_by_role("checkbox", name="Agree. F1").uncheck()
-    assert "Agree. F1" not in page.locator("#scores thead").inner_text()
+    assert "Agree. F1" not in page.locator("#score-table thead").inner_text()
     with page.expect_download() as saved:
         page.click("#score-csv")
     saved.value.save_as(tmp_path / "shown.csv")
@@ -186,8 +194,8 @@ def test_a_model_is_found_columns_are_chosen_and_the_csv_is_what_is_shown(board,
     assert "Stress audio F1 low" in rows[0]
     again = open_page(board)
     again.goto(page.url)
-    assert again.locator("#scores tbody tr").count() == 2
-    assert "Agree. F1" not in again.locator("#scores thead").inner_text()
+    assert again.locator("#score-table tbody tr").count() == 2
+    assert "Agree. F1" not in again.locator("#score-table thead").inner_text()
 
 
 def test_all_is_reached_with_the_keyboard(board, open_page):
@@ -201,7 +209,7 @@ def test_all_is_reached_with_the_keyboard(board, open_page):
     page.keyboard.press("ArrowRight")
     assert page.evaluate("document.activeElement.id") == "tab-scores"
     assert page.locator("[role=tab][tabindex='0']").count() == 1
-    page.locator("#scores button.score").first.focus()
+    page.locator("#score-table button.score").first.focus()
     page.keyboard.press("Enter")
     assert page.locator("#cell-detail").is_visible()
     page.keyboard.press("Escape")
@@ -215,14 +223,92 @@ def test_all_is_reached_with_the_keyboard(board, open_page):
     assert page.locator("#point-detail").inner_text() == said
 
 
+def test_the_list_of_samples_is_walked_with_the_arrows(board, open_page):
+    page = open_page(board)
+    for word in ("arrows", "Home", "End", "Escape"):
+        assert word in page.locator("#keys").inner_text()
+    page.click("#tab-samples")
+    page.locator("#sample-list button").first.focus()
+    for key, place in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowUp", 1), ("End", 59), ("ArrowDown", 59), ("Home", 0)):
+        page.keyboard.press(key)
+        button = page.locator("#sample-list button").nth(place)
+        assert button.evaluate("button => document.activeElement === button")
+        assert button.get_attribute("aria-current") == "true"
+        assert page.locator("#sample-detail h2").inner_text() in button.inner_text()
+    page.keyboard.press("End")
+    address = page.url
+    page.locator("#sample-detail").focus()
+    page.keyboard.press("Escape")
+    assert page.locator("#sample-list button").nth(59).evaluate("button => document.activeElement === button")
+    assert page.url == address
+
+
+def test_one_row_is_singular_and_an_empty_search_says_so(board, open_page):
+    page = open_page(board)
+    page.fill("#model-words", "weak")
+    assert page.locator("#score-count").inner_text().startswith("1 row, ranked by")
+    page.fill("#model-words", "no such model")
+    assert page.locator("#score-count").inner_text().startswith("No row has all that is chosen above")
+    assert page.locator("#score-table").is_hidden()
+    page.fill("#model-words", "")
+    assert page.locator("#score-table").is_visible()
+
+
+def test_plots_have_a_legend_of_what_is_shown_and_a_table_of_the_points(board, open_page):
+    page = open_page(board)
+    page.click("#tab-plots")
+    assert page.locator("#plot-marks svg").count() == 3
+    page.click("#point-table summary")
+    rows = [row.split("\t") for row in page.locator("#tradeoff-numbers tbody tr").all_inner_texts()]
+    good = {row[2]: row for row in rows if row[1] == "good"}
+    assert set(good) == {"run", "run asked blind (text alone)"}
+    assert {row[0] for row in good.values()} == {"1"}
+    said = page.locator("#tradeoff circle.measured").first.get_attribute("aria-label")
+    assert said.endswith(f"yes {good['run'][3]}%, no {good['run'][4]}%")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert min(page.locator("#recall tbody td").evaluate_all(CONTRASTS)) >= 4.5
+
+
+CONTRASTS = """cells => {
+  const draw = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const light = (...colors) => {
+    for (const color of colors) { draw.fillStyle = color; draw.fillRect(0, 0, 1, 1); }
+    const parts = [...draw.getImageData(0, 0, 1, 1).data].slice(0, 3).map(part => part / 255);
+    return parts.map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+      .reduce((sum, c, at) => sum + c * [0.2126, 0.7152, 0.0722][at], 0);
+  };
+  return cells.filter(cell => cell.style.color).map(cell => {
+    const style = getComputedStyle(cell);
+    const both = [light(getComputedStyle(document.body).backgroundColor, style.backgroundColor), light(style.color)];
+    return (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+  });
+}"""
+
+
+def test_a_phone_says_that_a_table_scrolls_sideways_and_breaks_sentences(board, open_page):
+    page = on_a_phone(open_page(board))
+    hint = page.locator("#view-scores .sideways")
+    hint.wait_for()
+    assert hint.inner_text().startswith("Scroll the table sideways")
+    page.click("#tab-published")
+    for sentence in page.locator("#view-published p:visible").all():
+        box = sentence.bounding_box()
+        assert box["x"] + box["width"] <= 390
+    page.set_viewport_size({"width": 1900, "height": 900})
+    page.click("#tab-scores")
+    hint.wait_for(state="hidden")
+
+
 def test_a_phone_shows_the_ranking_column_and_a_tap_the_sample(board, open_page):
     page = on_a_phone(open_page(board, has_touch=True))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    name = page.locator("#scores tbody tr > :nth-child(2)").first.bounding_box()
-    score = page.locator("#scores tbody tr > :nth-child(3)").first.bounding_box()
+    name = page.locator("#score-table tbody tr > :nth-child(2)").first.bounding_box()
+    score = page.locator("#score-table tbody tr > :nth-child(3)").first.bounding_box()
     assert name["width"] <= 130
     assert score["x"] + score["width"] <= 390
-    assert page.locator("#scores thead th:nth-child(3)").get_attribute("aria-sort") == "descending"
+    assert page.locator("#score-table thead th:nth-child(3)").get_attribute("aria-sort") == "descending"
     page.click("#score-filters summary")
     for box in page.locator("#score-controls select").all():
         place = box.bounding_box()

@@ -81,7 +81,7 @@ def test_a_study_is_answered_by_keys_alone_and_tallied(study, open_page, tmp_pat
     capsys.readouterr()
     assert cli.main(["survey", "tally", str(answers), "--key", str(study / "key.json")]) == 0
     printed = capsys.readouterr().out
-    assert "1 participants, 2 clips, 6 answers" in printed
+    assert "1 participant, 2 clips, 6 answers" in printed
     assert "| y     | 100.0% [2.5, 100.0]" in printed  # of one participant
 
 
@@ -165,6 +165,8 @@ def test_a_phone_needs_no_sideways_scrolling(study, open_page):
         if page.locator("#item").is_visible():
             assert page.locator("#picture").bounding_box()["width"] >= 320
             page.click("#next")
+    save, back = (page.locator(name).bounding_box() for name in ("#save", "#review"))
+    assert save["y"] < back["y"], "the button stands below the text that speaks of it"
 
 
 def test_everything_that_can_be_pressed_has_a_name(study, open_page):

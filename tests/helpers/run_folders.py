@@ -39,6 +39,8 @@ def write(
     pretrained="nano",
     asked=None,
     benchmark=None,
+    weights="",
+    zone="",
 ):
     """A run of tasks {lmms-eval name: records} under folder."""
     model_args = f"pretrained={pretrained}" if pretrained else ""
@@ -59,6 +61,8 @@ def write(
         "versions": dict.fromkeys(tasks, 1.0), "config": {"model": model, "model_args": model_args, "limit": limit},
         "git_hash": "abc123",
     }  # fmt: skip
+    results |= {"weights": weights} if weights else {}
+    results["config"] |= {"resolved_cli_args": {"timezone": zone}} if zone else {}
     results |= {"asked": dict.fromkeys(tasks, asked)} if asked else {}
     results |= {"benchmark": dict.fromkeys(tasks, benchmark)} if benchmark else {}
     tracker.save_results_aggregated(results, samples, date)

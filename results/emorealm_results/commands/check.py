@@ -16,6 +16,7 @@ from emorealm_results.commands.eval import unknown_name
 from emorealm_tasks import plugin, versions
 from emorealm_tasks.benchmarks import availability, emorealm, preflight, registry, suite
 from emorealm_tasks.errors import stop
+from emorealm_tasks.sequences import nearest
 from emorealm_tasks.settings import Settings, load
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.avere import folders
@@ -24,6 +25,7 @@ from model_adapters.base import dry_run
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
 
 _CONVERTED = ("config.json", "*.safetensors", "tokenizer_config.json", "processor_config.json")
+_FOR_DEVELOPERS = ("docs", "test")
 _SECONDS = 5  # to wait for a server
 _MOST_LISTED = 20  # clips that decode in part
 
@@ -45,14 +47,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--model_args are those of a model: name it with --model")
     settings = load()
     names = arguments.tasks.split(",") if arguments.tasks else _set_up(settings)
-    fine = [_data(benchmark, tasks, settings) for benchmark, tasks in _tasks(names).items()]
-    fine.append(_model(arguments.model, arguments.model_args) if arguments.model else _weights())
-    if settings.emotion_llama:
-        fine.append(_emotion_llama(settings.emotion_llama.expanduser()))
+    tasks_of = _tasks(names)
     _extras()
     for name, use in CREDENTIALS.items():
         _line("credential", f"{name} is {'set' if os.environ.get(name) else 'not set'} ({use})")
-    return 0 if all(fine) else 2
+    fine = {f"data of {benchmark}": _data(benchmark, tasks, settings) for benchmark, tasks in tasks_of.items()}
+    if arguments.model:
+        fine[f"model {arguments.model}"] = _model(arguments.model, arguments.model_args)
+    else:
+        fine["weights"] = _weights()
+    if settings.emotion_llama:
+        fine["Emotion-LLaMA"] = _emotion_llama(settings.emotion_llama.expanduser())
+    if lacking := [what for what, is_fine in fine.items() if not is_fine]:
+        print(f"emorealm: not ready: {', '.join(lacking)}; why stands above", file=sys.stderr, flush=True)
+        return 2
+    return 0
 
 
 def _set_up(settings: Settings) -> list[str]:
@@ -75,7 +84,9 @@ def _tasks(names: Sequence[str]) -> dict[str, dict[str, bool]]:
     for name in names:
         members = [name] if name in known_tasks else plugin.members(name)
         if not members:
-            stop(f"unknown task {name!r}; `emorealm tasks` lists them")
+            near = nearest(name, plugin.describe())
+            hint = f"; did you mean {near}?" if near else ";"
+            stop(f"unknown task {name!r}{hint} `emorealm tasks` lists them")
         for task in members:
             by_benchmark.setdefault(known_tasks[task].benchmark, {})[task] = known_tasks[task].variant != "blind"
     return by_benchmark
@@ -184,6 +195,7 @@ def _emotion_llama(folder: Path) -> bool:
 
 def _extras() -> None:
     extras = importlib.metadata.metadata("emorealm").get_all("Provides-Extra") or []
+    extras = [extra for extra in extras if extra not in _FOR_DEVELOPERS]
     for extra, missing in missing_by_extra(importlib.metadata.requires("emorealm") or [], extras).items():
         state = f"missing {', '.join(missing)}; pip install 'emorealm[{extra}]'" if missing else "installed"
         _line("extra", f"{extra}: {state}")

@@ -15,7 +15,7 @@ def main(argv: Sequence[str]) -> int:
     parser = Parser(prog="emorealm compare", description=__doc__)
     parser.add_argument("first", type=Path, metavar="RUN_A", help="the --output_path of a run with --log_samples")
     parser.add_argument("second", type=Path, metavar="RUN_B", help="another, on the same questions")
-    parser.add_argument("--reading", choices=MODES, default="strict")
+    parser.add_argument("--reading", choices=MODES, default="strict", help="how replies are read (%(default)s)")
     parser.add_argument(
         "--json", type=Path, metavar="OUT", help="write everything there, each changed question included"
     )

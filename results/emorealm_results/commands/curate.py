@@ -200,7 +200,7 @@ def _parser() -> Parser:
     _add_verify(actions)
     _add_leaks(actions)
     release = _add(actions, "release", _release, "write the benchmark with its data card, plots and numbers")
-    release.add_argument("--out", type=Path, required=True, metavar="DIR")
+    release.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     release.add_argument("--with-clips", action="store_true", help="copy the clips too, if their licences allow it")
     _add_frames(actions)
     _add(actions, "grade", _grade, "hold what a recipe made of the embedded world's clips against the truth")
@@ -235,7 +235,7 @@ def _add_verify(actions: Any) -> None:
     verify = actions.add_parser("verify", help="have people verify questions and preferences")
     verbs = verify.add_subparsers(dest="verb", required=True, metavar="export|apply")
     export = _add(verbs, "export", _verify_export, "pages for people; what follows -- goes to `emorealm survey export`")
-    export.add_argument("--out", type=Path, required=True, metavar="DIR")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the pages and their key")
     apply = _add(verbs, "apply", _verify_apply, "their answers -> verified rows, the others as rejects", "ANSWERS")
     counting_options.add(apply)
 
@@ -253,7 +253,8 @@ def _add_frames(actions: Any) -> None:
 
     usual = Models()
     frames = _add(actions, "frames", _frames, "captions with more and more frames against references (Table 8)")
-    frames.add_argument("--frames", type=_counts, default=(1, 2, 4, 8, 16), metavar="1,2,4,8,16")
+    counts = "how many frames a caption is made of, several numbers (all of these)"
+    frames.add_argument("--frames", type=_counts, default=(1, 2, 4, 8, 16), metavar="1,2,4,8,16", help=counts)
     kinds = "descriptions: a CSV file with the columns name and reason, or the embedded world's cues.json"
     frames.add_argument("--reference", type=Path, required=True, metavar="FILE", help=kinds)
     model = "a model of the hub or a folder (default: %(default)s)"

@@ -3,7 +3,7 @@
 lmms-eval prints a failed evaluation's traceback and ends with status 0; a results file that cannot be written is one
 warning among many. Here the status is 0 only when every task that was asked has its results, on disk where
 `--output_path` names a place. All arguments are lmms-eval's own; without `--verbosity` it
-prints progress, warnings and a short table only.
+prints progress, warnings and a short table only. Files are named by the time in UTC, where `--timezone` names no other.
 """
 
 import argparse
@@ -13,14 +13,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from emorealm_results.console import quiet
+from emorealm_results.runs import unfinished
+from emorealm_tasks.command_line import Parser
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import outcome
 from emorealm_tasks.sequences import nearest
 from emorealm_tasks.untrusted import Unreadable
 
+_ZONE = "--timezone"
 _PATTERN = re.compile(r"[*?\[/\\]|\.ya?ml")
 """Of `--tasks` that only lmms-eval resolves: patterns and files."""
 _QUOTED = re.compile(r"""["'{]""")
@@ -55,7 +59,33 @@ class Evaluation:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run lmms-eval on `argv` in this process; 0: complete, 1: something failed, 2: wrong arguments or data."""
+    """Run lmms-eval on `argv` in this process; 0: complete, 1: something failed, 2: wrong arguments or data.
+
+    What did not finish leaves a trace where an earlier evaluation's results lie.
+    """
+    place = _output_path(argv)
+    try:
+        status = _evaluate(argv)
+    except BaseException:  # a missing file and Ctrl-C too
+        if place:
+            unfinished.leave(place)
+        raise
+    if place:
+        (unfinished.leave if status else unfinished.clear)(place)
+    return status
+
+
+def _output_path(argv: Sequence[str]) -> Path | None:
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--output_path", type=Path)
+    try:
+        place: Path | None = parser.parse_known_args(argv)[0].output_path
+    except argparse.ArgumentError:
+        return None
+    return place
+
+
+def _evaluate(argv: Sequence[str]) -> int:
     if not argv:
         stop("nothing to do; e.g. emorealm eval --tasks emorealm --model avere --output_path results/runs/avere")
     lists = any(argument.removeprefix("--tasks=").startswith("list") for argument in argv)  # lmms-eval logs these
@@ -75,6 +105,18 @@ def main(argv: Sequence[str]) -> int:
     for line in problems:
         print(f"emorealm eval: {line}", file=sys.stderr, flush=True)
     return 1 if problems else 0
+
+
+class _HarnessParser(Parser):
+    """lmms-eval's parser, which speaks of this command and tells a mistake in one line."""
+
+    def __init__(self, **options: Any) -> None:
+        """As argparse's."""
+        super().__init__(**options | {"prog": "emorealm eval"})
+
+    def format_help(self) -> str:
+        """As argparse's, with the command that lists our tasks."""
+        return super().format_help().replace("lmms-eval --tasks list", "emorealm tasks")
 
 
 def _look_ahead(argv: Sequence[str]) -> None:
@@ -104,6 +146,8 @@ def _look_ahead(argv: Sequence[str]) -> None:
 def watch() -> list[Evaluation]:
     """Extend lmms-eval so that every evaluation of this process is noted; returns the list that it is noted in."""
     import lmms_eval.__main__ as harness
+
+    harness.argparse = SimpleNamespace(**vars(argparse) | {"ArgumentParser": _HarnessParser})
     from lmms_eval import evaluator
     from lmms_eval.loggers import EvaluationTracker
 
@@ -122,6 +166,8 @@ def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callabl
     def cli_evaluate_single(args: Any) -> tuple[Any, ...]:
         if args.tasks is None:  # lmms-eval logs this and leaves with status 0
             stop("name the tasks with --tasks; `emorealm tasks` lists ours")
+        if not any(argument.startswith(_ZONE) for argument in sys.argv):  # lmms-eval's own is Singapore's
+            args.timezone = "UTC"
         evaluation = Evaluation(log_samples=bool(args.log_samples or args.predict_only))
         noted.append(evaluation)
         try:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from emorealm_results.console import words
 from emorealm_tasks import files
 from emorealm_tasks.command_line import Parser
 from emorealm_tasks.errors import stop
@@ -39,5 +40,5 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         stop(f"{arguments.out}: cannot be written ({error.strerror or error}); name another folder with --out")
     counts = " and ".join(f"{len(rows):,} {name}" for name, (_, rows) in content.items())
-    print(f"{arguments.out}: {counts} of {len(runs)} run{'s' * (len(runs) > 1)}, as {', '.join(formats)}")
+    print(f"{arguments.out}: {counts} of {words.counted(len(runs), 'run')}, as {', '.join(formats)}")
     return 0

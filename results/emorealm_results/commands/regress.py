@@ -84,7 +84,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--run", type=Path, required=True, metavar="RUN", help="the run to judge, on the same questions"
     )
-    parser.add_argument("--reading", choices=MODES, default="strict")
+    parser.add_argument("--reading", choices=MODES, default="strict", help="how replies are read (%(default)s)")
     parser.add_argument("--tolerance", action="append", default=[], metavar="[SCORE=]POINTS",
                         help="how much a score may fall; may be repeated, e.g. 1.0 or f1=2.5 (default 0)")  # fmt: skip
     parser.add_argument("--judge", metavar="NAME", help=JUDGE_HELP)

@@ -16,7 +16,9 @@ def main(argv: Sequence[str]) -> int:
     """The verb; returns 0."""
     parser = Parser(prog="emorealm study", description=__doc__)
     parser.add_argument("study", type=Path, metavar="STUDY.json", help="what `avem-train study mini` wrote")
-    parser.add_argument("--reading", choices=record.READINGS, default="strict")
+    parser.add_argument(
+        "--reading", choices=record.READINGS, default="strict", help="how replies are read (%(default)s)"
+    )
     parser.add_argument("--out", type=Path, help="Markdown to write (default: beside the record); the figure beside it")
     arguments = parser.parse_args(argv)
     study_record = record.read(arguments.study)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from emorealm_results.console import output
+from emorealm_results.console import output, words
 from emorealm_results.survey import (
     annotator_agreement,
     answers,
@@ -24,6 +24,11 @@ from emorealm_tasks.command_line import Parser, count
 from emorealm_tasks.errors import stop
 
 _FINISH = "Send the file to the person who gave you this page."
+_TITLES = {
+    "captions": "Emotions in short clips",
+    "questions": "Are these questions about short clips right?",
+    "preferences": "Are these answers about short clips right?",
+}
 _FOR_CAPTIONS = {"versions": "--versions"}
 _FOR_QUESTIONS = {
     "per_page": "--per-page",
@@ -48,15 +53,18 @@ def _parser() -> Parser:
     source.add_argument("--captions", type=Path, metavar="JSON", help=preference.FORM)
     source.add_argument("--questions", type=Path, metavar="JSON", help="to be verified, in EmoReAlM's layout")
     source.add_argument("--preferences", type=Path, metavar="JSONL", help="preference data whose responses to verify")
-    exporting.add_argument("--out", type=Path, required=True, metavar="DIR")
+    out = "where the pages and their key go; another study's folder is refused"
+    exporting.add_argument("--out", type=Path, required=True, metavar="DIR", help=out)
     where = "the folder that the clips lie below (default: that of the file; of questions: videos beside it)"
     exporting.add_argument("--clips", type=Path, metavar="DIR", help=where)
     subtitles_help = "clip or id -> subtitle, beside the field subtitle of captions and questions"
     exporting.add_argument("--subtitles", type=Path, metavar="JSON", help=subtitles_help)
     checks = "attention checks a page (1 for captions, else as many as --check-questions has, 2 at most)"
     exporting.add_argument("--checks", type=count(0), help=checks)
-    exporting.add_argument("--seed", type=count(0), default=0)
-    exporting.add_argument("--title", default="Emotions in short clips")
+    seed = "of what is drawn and shuffled (%(default)s)"
+    exporting.add_argument("--seed", type=count(0), default=0, help=seed)
+    titles = "; ".join(f"{kind}: {text}" for kind, text in _TITLES.items())
+    exporting.add_argument("--title", help=f"of the pages ({titles})")
     exporting.add_argument("--finish", default=_FINISH, metavar="TEXT", help="what to do with the saved file")
     captions = exporting.add_argument_group("captions")
     captions.add_argument("--versions", type=count(), help="pages, each with all clips in another order (1)")
@@ -92,15 +100,15 @@ def _export(arguments: argparse.Namespace) -> int:
             label_studio.CONFIG: label_studio.configuration(exported),
         }
     identity = study.write(exported, arguments.out, further)
-    print(f"{arguments.out}: study {identity}, {len(exported.versions)} page(s); keep key.json: without it the answers "
-          "cannot be read")  # fmt: skip
+    pages = words.counted(len(exported.versions), "page")
+    print(f"{arguments.out}: study {identity}, {pages}; keep key.json: without it the answers cannot be read")
     return 0
 
 
 def _preference(arguments: argparse.Namespace) -> study.Study:
     items = preference.read_items(arguments.captions, arguments.clips, arguments.subtitles)
     checks = 1 if arguments.checks is None else arguments.checks
-    about: dict[str, Any] = {name: getattr(arguments, name) for name in ("seed", "title", "finish")}
+    about = _about(arguments, "captions")
     return preference.study(items, versions=arguments.versions or 1, checks=checks, **about)
 
 
@@ -114,8 +122,12 @@ def _verification(arguments: argparse.Namespace) -> study.Study:
         verification.questions(path, clips) if path else [] for path in (arguments.check_questions, arguments.pretest)
     ]
     checks = min(2, len(known[0])) if arguments.checks is None else arguments.checks
-    about: dict[str, Any] = {name: getattr(arguments, name) for name in ("sample", "seed", "title", "finish")}
+    about = {"sample": arguments.sample} | _about(arguments, "questions" if arguments.questions else "preferences")
     return verification.study(items, *known, per_page=arguments.per_page or 20, checks=checks, **about)
+
+
+def _about(arguments: argparse.Namespace, kind: str) -> dict[str, Any]:
+    return {"seed": arguments.seed, "title": arguments.title or _TITLES[kind], "finish": arguments.finish}
 
 
 def _folder(arguments: argparse.Namespace) -> Path:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from emorealm_results.rescore.scores import reread
+from emorealm_results.runs import benchmark as builds
 from emorealm_results.runs import descriptions as judged
 from emorealm_results.runs.samples import FULL
 from emorealm_results.runs.saved import Saved
@@ -132,7 +133,10 @@ def pair(first: Saved, second: Saved, judge: str = "") -> list[Pair]:
     try:
         pairs = in_common(first_tasks.values(), second_tasks.values())
     except Unlike as error:
-        stop(f"{error}; they did not answer the same benchmark")
+        other_build = builds.between(first, second)
+        stop(f"{other_build}{error}" + ("" if other_build else "; they did not answer the same benchmark"))
+    if not pairs and (other_build := builds.between(first, second)):
+        stop(f"{other_build}they have no question in common")
     if not pairs:
         stop(f"{first.folder} and {second.folder} have no question in common; name two runs of the same tasks")
     return pairs

@@ -73,6 +73,7 @@ def _mcnemar(pair: pairs.Pair, reading: str) -> dict[str, float | int]:
 def render(report: Mapping[str, Any], most: int = _MOST_LISTED) -> str:
     """The report as Markdown, with the first changed questions."""
     blocks = [f"# {report['first']} (first), {report['second']} (second), {report['reading']} reading"]
+    blocks += ["**The same run twice**: nothing can differ."] if report["first"] == report["second"] else []
     blocks += [*asked_lines(report), table([head(report), *(line.cells for line in lines(report))])]
     blocks += [*left_out(report), method(report)]
     blocks += [f"{name}: points of 1 to 10, judged by {task['judge']}." for name, task in judged_tasks(report)]

@@ -1,8 +1,6 @@
 """What a leaderboard is made of, by its name on the command line: runs, folders of runs, rescored runs and studies."""
 
-import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +10,10 @@ from emorealm_results.leaderboard import other_builds, study_rows
 from emorealm_results.leaderboard import rows as leaderboard_rows
 from emorealm_results.leaderboard.score_rows import Measured
 from emorealm_results.paper.printed import Model
-from emorealm_results.runs import request_settings, samples
-from emorealm_results.runs.headers import read_header
+from emorealm_results.runs import folders, request_settings, samples
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import read_json
 
-_RESULTS = "*_results.json"
 _RESCORED = {"benchmarks", "recognition", "descriptions"}
 _MINI = "emorealm_mini"
 
@@ -51,7 +47,7 @@ def read(arguments: Sequence[str], models: list[Model]) -> list[Measured]:
                 )
             )
         else:
-            for run_name, folder in runs(path):
+            for run_name, folder in folders.runs(path):
                 progress.step(f"scores {folder}")
                 measured_runs.append(
                     leaderboard_rows.read(
@@ -73,42 +69,22 @@ def _json(path: Path) -> dict[str, Any]:
     return content
 
 
-def runs(place: Path) -> Iterator[tuple[str, Path]]:
-    """Name and folder of each run: of one --output_path one, of a folder of several all of them."""
-    homes = sorted({path.parent for path in place.rglob(_RESULTS)})
-    if place in homes or not homes:
-        yield place.resolve().name, place
-        return
-    outputs = [_output(home) for home in homes]
-    runs_in = Counter(outputs)
-    for home, output in zip(homes, outputs, strict=True):
-        folder = output if runs_in[output] == 1 else home  # several models may have been given one --output_path
-        yield str(folder.relative_to(place)) if folder != place else place.resolve().name, folder
-    for folder in sorted(place.iterdir()):
-        if folder.is_dir() and not any(home.is_relative_to(folder) for home in homes):
-            print(f"emorealm: {folder}: no {_RESULTS} of lmms-eval, left out", file=sys.stderr)
-
-
-def _output(home: Path) -> Path:
-    """The --output_path that results lie in: lmms-eval adds a folder with the model's name, where it has one."""
-    header = read_header(next(home.glob(_RESULTS)))
-    return home.parent if home.name == header["model_folder"] else home
-
-
 def _unused_name(name: str, runs: Sequence[Measured]) -> str:
     same_name = sum(run.about["name"].rpartition(" #")[0] == name or run.about["name"] == name for run in runs)
     return f"{name} #{same_name + 1}" if same_name else name
 
 
 def _mark_other_questions(runs: Sequence[Measured], study_questions: dict[int, set[Any]]) -> None:
-    """Keep a study's rows out of the ranking where a run beside them was asked other questions."""
-    run_questions = set()
+    """Keep a study's rows out of the ranking where no run beside them was asked their questions."""
+    questions_of_runs = []
     for run in runs:
+        run_questions = set()
         for task in run.run.questions.tasks if run.run and run.run.questions else ():
             if (task.benchmark, task.part) == (_MINI, samples.FULL):
                 run_questions |= {(record["id"], record["clip"], record["gold"]) for record in task.records}
+        questions_of_runs += [run_questions] if run_questions else []
     for number, questions in study_questions.items():
-        if run_questions and run_questions != questions:
+        if questions_of_runs and questions not in questions_of_runs:
             runs[number].about["marks"].append("other questions than the runs")
 
 

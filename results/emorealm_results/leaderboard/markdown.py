@@ -101,6 +101,12 @@ def _runs(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:
         sums = [str(sum(getattr(row, name) or 0 for row in counts.values())) for name in
                 ("n", "unparsed", "errors", "missing")]  # fmt: skip
         cells = [", ".join(f"{key} {value}" for key, value in about[name].items()) for name in ("seeds", "versions")]
-        facts = [about["name"], about["model"], about["model_args"], *sums, *cells]
+        facts = [
+            about["name"],
+            " ".join(filter(None, (about["model"], about["weights"]))),
+            about["model_args"],
+            *sums,
+            *cells,
+        ]
         lines.append([*facts, ", ".join(about["dates"]), "; ".join(about["marks"]), "; ".join(about["notes"])])
     return table(lines)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_results.console import progress
+from emorealm_results.console.words import counted
 from emorealm_results.leaderboard import paired, points, ranking, sample_browser
 from emorealm_results.leaderboard.page_media import media
 from emorealm_results.leaderboard.page_options import Options
@@ -161,7 +162,7 @@ def _value(line: Mapping[str, Any], name: str, reading: str) -> float | None:
 def to_csv(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:
     """Every score a line, with the run's marks, seeds and versions."""
     names = [field.name for field in dataclasses.fields(ScoreRow)]
-    about = ("origin", "parameters", "marks", "notes", "seeds", "versions", "model_args", "folder")
+    about = ("origin", "weights", "parameters", "marks", "notes", "seeds", "versions", "model_args", "folder")
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*names, *about])
@@ -185,8 +186,8 @@ def heat_rows(rows: Sequence[ScoreRow], reading: str) -> dict[str, list[float | 
 
 def _count_text(runs: Sequence[Measured]) -> str:
     studied = sum(run.about["origin"].startswith("study") for run in runs)
-    rows = f", {studied} rows of a study in miniature" if studied else ""
-    return f"{len(runs) - studied} run(s){rows}"
+    rows = f", {counted(studied, 'row')} of a study in miniature" if studied else ""
+    return f"{counted(len(runs) - studied, 'run')}{rows}"
 
 
 def _flat(value: Any) -> str:

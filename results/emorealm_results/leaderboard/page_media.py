@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emorealm_results.console import words
 from emorealm_results.leaderboard import playable, sample_browser
 from emorealm_results.leaderboard.page_options import Options
 
@@ -36,13 +37,13 @@ def media(
     for benchmark, clip in all_clips[: options.pictures]:
         if (benchmark, clip) in files and (drawing := sample_browser.draw(*files[benchmark, clip])):
             clips[f"{benchmark}/{clip}"] = drawing
+    not_copied = _NOT_COPIED.format(folder=words.place(folder)) if folder else ""
     places = playable.within(folder, dict.fromkeys(all_clips, _unknown(Path())) | files_of) if folder else files_of
     return {
         "clips": clips,
         "played": playable.linked(places, options.out / PAGE),
         "missing": {
-            name: _NOT_COPIED.format(folder=folder) if folder else _ABSENT.format(remedy=_sentence(source.remedy))
-            for name, source in sources.items()
+            name: not_copied or _ABSENT.format(remedy=_sentence(source.remedy)) for name, source in sources.items()
         },
         "moved": _BROKEN_LINK,
         "copied": copied,

@@ -5,7 +5,7 @@ from itertools import combinations
 from typing import Any
 
 from emorealm_results.compare import pairs, report
-from emorealm_results.console import progress
+from emorealm_results.console import progress, words
 from emorealm_results.leaderboard.ranking import READING
 from emorealm_results.leaderboard.score_rows import Measured
 from emorealm_results.runs.samples import FULL
@@ -38,7 +38,8 @@ def compared(runs: Sequence[Measured], most: int, reading: str = READING) -> dic
 
 
 def _command(first: Saved, second: Saved, reading: str) -> str:
-    return f"emorealm compare {first.folder} {second.folder}" + ("" if reading == READING else f" --reading {reading}")
+    command = f"emorealm compare {words.place(first.folder)} {words.place(second.folder)}"
+    return command + ("" if reading == READING else f" --reading {reading}")
 
 
 def _with_questions(runs: Sequence[Measured]) -> Iterator[tuple[int, Saved]]:

@@ -19,6 +19,7 @@ from emorealm_tasks import files
 from emorealm_tasks.emotions import EMOTIONS
 
 MEASURED, PUBLISHED, FLOOR = "#2a6fb0", "#8a8f98", "#c2410c"
+_SHADES = "Blues"
 _BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
 """Behind a label, over the line that leads to its point."""
 _KINDS = {"measured": "run", "published": "paper", "blind": "run, blind"}
@@ -51,7 +52,9 @@ def tradeoff(rows: Sequence[ScoreRow], path: Path) -> bool:
     for line, (name, number) in enumerate(numbers.items()):
         label = f"{number}  {shorten(name, 32, placeholder='…')}"
         figure.text(0.865, 0.93 - 0.038 * line, label, fontsize=8, color=MEASURED)
-    marks = [axes[0].scatter([], [], s=26, label=label, **_MARKERS[kind]) for kind, label in _KINDS.items()]
+    present = {_kind(point) for panel in panels for point in panel["points"]}
+    kinds = [(kind, label) for kind, label in _KINDS.items() if kind in present]
+    marks = [axes[0].scatter([], [], s=26, label=label, **_MARKERS[kind]) for kind, label in kinds]
     figure.legend(handles=marks, loc="lower right", fontsize=8, frameon=False)
     with files.draft(path) as beside:
         figure.savefig(beside, dpi=110)
@@ -61,8 +64,7 @@ def tradeoff(rows: Sequence[ScoreRow], path: Path) -> bool:
 
 def _scatter(axis: Axes, panel: Mapping[str, Any]) -> None:
     for point in panel["points"]:
-        kind = "blind" if point["part"] != "full" else point["source"]
-        axis.scatter(point["yes"], point["no"], s=26, zorder=3, **_MARKERS[kind])
+        axis.scatter(point["yes"], point["no"], s=26, zorder=3, **_MARKERS[_kind(point)])
     for label in panel["labels"]:
         to, at = label["to"], (label["x"], label["y"])
         axis.plot(*zip(to, at, strict=True), lw=0.5, color=PUBLISHED)
@@ -71,19 +73,31 @@ def _scatter(axis: Axes, panel: Mapping[str, Any]) -> None:
         axis.text(50, 50, panel["why"], ha="center", wrap=True)
 
 
+def _kind(point: Mapping[str, Any]) -> str:
+    return "blind" if point["part"] != "full" else str(point["source"])
+
+
+def _ink(value: float) -> str:
+    """Black or white, whichever has more contrast (WCAG 2) on a share's colour in the heat map; value in percent."""
+    red, green, blue, _ = matplotlib.colormaps[_SHADES](value / 100)
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
+    luminance = float(np.dot((0.2126, 0.7152, 0.0722), linear))
+    return "black" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "white"
+
+
 def heatmap(recalls: Mapping[str, Sequence[float | None]], path: Path) -> bool:
     """Recall by emotion class, a line a model; False where there is none."""
     if not recalls:
         return False
     values = np.array([[np.nan if value is None else value for value in row] for row in recalls.values()])
     figure, axis = plt.subplots(figsize=(7.5, 1.2 + 0.3 * len(recalls)))
-    image = axis.imshow(values, cmap="Blues", vmin=0, vmax=100, aspect="auto")
+    image = axis.imshow(values, cmap=_SHADES, vmin=0, vmax=100, aspect="auto")
     axis.set_xticks(range(len(EMOTIONS)), EMOTIONS)
     axis.set_yticks(range(len(recalls)), list(recalls))
     for (line, column), value in np.ndenumerate(values):
         if not np.isnan(value):
             axis.text(column, line, f"{value:.0f}", ha="center", va="center", fontsize=7.5,
-                      color="white" if value > 60 else "black")  # fmt: skip
+                      color=_ink(value))  # fmt: skip
     figure.colorbar(image, label="recall, %")
     figure.tight_layout()
     with files.draft(path) as beside:

@@ -10,13 +10,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from emorealm_results.console import words
 from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.paper.printed import Model
 from emorealm_results.rescore import report as rescore_run
 from emorealm_results.runs import benchmark as builds
 from emorealm_results.runs import request_settings, saved
-from emorealm_results.runs.headers import read_header
+from emorealm_results.runs.headers import order, read_header, weights_of, when
 from emorealm_tasks import schemas
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.benchmarks.suite import TASK_NAMES
@@ -103,7 +104,8 @@ def _about(
     name: str, origin: str, place: Path, headers: Sequence[Mapping[str, Any]], models: list[Model]
 ) -> dict[str, Any]:
     """``headers``: what `read_header` says of each invocation; the last by date speaks for the run."""
-    last = max(headers, key=_date)
+    by_date = sorted(headers, key=_order)
+    last = by_date[-1]
     arguments = str(last["model_args"])
     checkpoint = re.search(r"pretrained=([^,]+)", arguments)
     run_names = [last["model"], *([Path(checkpoint[1]).name] if checkpoint else [])]
@@ -114,21 +116,18 @@ def _about(
     return {
         "name": name,
         "origin": origin,
-        "folder": str(place),
+        "folder": words.place(place),
         "model": last["model"],
-        "parameters": _parameters(checkpoint[1] if checkpoint else last.get("model_name", ""), published),
+        "weights": weights_of(last),
+        "parameters": _parameters(checkpoint[1] if checkpoint else weights_of(last), published),
         "model_args": arguments,
-        "dates": sorted({header["date"] for header in headers}),
+        "dates": list(dict.fromkeys(map(when, by_date))),
         "seeds": last["seeds"],
         "versions": {key: last[key] for key in _VERSIONS if last.get(key)} | _task_versions(last),
         "marks": [f"--limit {limit:g}" for limit in sorted(limits)],
         "notes": [],
-        "asked": {
-            task: ways for one in sorted(headers, key=_date) for task, ways in request_settings.of_header(one).items()
-        },
-        "benchmark": {
-            task: build for one in sorted(headers, key=_date) for task, build in builds.of_header(one).items()
-        },
+        "asked": {task: ways for one in by_date for task, ways in request_settings.of_header(one).items()},
+        "benchmark": {task: build for one in by_date for task, build in builds.of_header(one).items()},
         "published": published,
     }
 
@@ -139,8 +138,8 @@ def _parameters(checkpoint: str, published: str) -> str:
     return catalogue.parameters(checkpoint) or twin
 
 
-def _date(header: Mapping[str, Any]) -> str:
-    return str(header["date"])
+def _order(header: Mapping[str, Any]) -> str:
+    return order(str(header["date"]), str(header.get("zone") or ""))
 
 
 def _task_versions(header: Mapping[str, Any]) -> dict[str, str]:
@@ -203,7 +202,7 @@ def suite_task(task: str) -> dict[str, Any]:
 def _results_rows(paths: Sequence[Path], rescored_tasks: Collection[str]) -> Iterator[dict[str, Any]]:
     """Scores of recognition and descriptions as lmms-eval's results files, oldest first, have them; `known` are not."""
     newest = {}
-    for path in sorted(paths, key=lambda path: path.name):
+    for path in sorted(paths, key=lambda path: _order(read_header(path))):
         results = read_json(path, dict, "it is not what lmms-eval writes; run again")
         counts = results.get("n-samples") or {}
         for task, scores in (results.get("results") or {}).items():

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from avem_train.study import record
+from emorealm_results.console import words
 from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.runs.samples import FULL
@@ -61,8 +62,9 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.StudyRow, lab
     return {
         "name": label,
         "origin": f"study in miniature{_seeds(len(seeds))}",
-        "folder": str(path),
+        "folder": words.place(path),
         "model": f"{base}, trained by {trained}" if trained else base,
+        "weights": "",
         "parameters": "",
         "model_args": ",".join(runs[0].get("answering", [])),
         "dates": [],
@@ -75,7 +77,7 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.StudyRow, lab
 
 
 def _seeds(count: int) -> str:
-    return f", {count} seed{'s' if count > 1 else ''}" if count else ""
+    return f", {words.counted(count, 'seed')}" if count else ""
 
 
 def _rows(

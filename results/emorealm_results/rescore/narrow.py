@@ -1,17 +1,20 @@
 """Scored runs for a terminal of 80 columns: the scores that are looked at first. `table` and the others hold all."""
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from emorealm_results.console import terminal
 from emorealm_results.console.markdown import interval, value
 from emorealm_results.rescore.table import GROUP_COLUMNS, NAMES, READINGS
+from emorealm_results.runs import benchmark as builds
 from emorealm_results.runs import recognition
-from emorealm_results.runs.headers import title
+from emorealm_results.runs.headers import title, when
 from emorealm_results.runs.samples import FLOORS, FULL
 from emorealm_tasks.metrics import description
 from emorealm_tasks.metrics.description import CRITERIA
 
+_SECONDS = re.compile(r"(?<=:\d\d):\d\d\b")
 _READINGS = ("strict", "official")
 _FLOORS = {"blind": "blind", "shuffled": "shuf.", "swap_audio": "snd.", "swap_video": "pic.", "likelihood": "likely"}
 _FAILURES = ("unparsed", "errors", "missing")
@@ -34,16 +37,29 @@ def render(reports: Mapping[str, Mapping[str, Any]]) -> str:
 def _run(name: str, report: Mapping[str, Any]) -> Iterator[str]:
     for benchmark, parts in report.get("benchmarks", {}).items():
         if FULL in parts:
-            model = title(next(iter(report["runs"].values())))
+            model, began = title(next(iter(report["runs"].values()))), _began(report["runs"].values())
             for reading, of_reading in _readings(parts):
-                yield terminal.table(f"{name}: {benchmark}, {model}, {reading}", of_reading)
+                yield terminal.table(_head(f"{name}: {benchmark}, {model}, {reading}", began), of_reading)
     if recognised := report.get("recognition"):
-        yield terminal.table(f"{name}: emotion recognition", list(_recognition(recognised)))
+        began = _began(task["run"] for task in recognised.values())
+        yield terminal.table(_head(f"{name}: emotion recognition", began), list(_recognition(recognised)))
     for task, described in report.get("descriptions", {}).items():
         if described["judges"]:
-            yield terminal.table(f"{name}: {task}, 1 to 10, {described['n']} clips", list(_descriptions(described)))
+            about = f"{name}: {task}, 1 to 10, {described['n']} clips"
+            yield terminal.table(_head(about, _began([described["run"]])), list(_descriptions(described)))
         else:
             yield terminal.text(f"{name}: {task}: {described['n']} descriptions, not judged yet: see emorealm rescore")
+
+
+def _head(about: str, began: str) -> str:
+    """What stands above a table; the date on a line of its own where both are too long for one."""
+    return f"{about},{' ' if len(about) + len(began) + 2 <= terminal.WIDTH else chr(10)}{began}"
+
+
+def _began(headers: Iterable[Mapping[str, Any]]) -> str:
+    """When a run's evaluations began, to the minute; of several the first and the last."""
+    dates = sorted({_SECONDS.sub("", when(header)) for header in headers})
+    return dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
 
 
 def _readings(parts: Mapping[str, Any]) -> list[tuple[str, list[list[str]]]]:
@@ -75,7 +91,9 @@ def _groups(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     for benchmark in dict.fromkeys(name for report in reports.values() for name in report.get("benchmarks", {})):
         columns = {"accuracy": "mean acc.", **{key: name for key, name in GROUP_COLUMNS.items() if key != "accuracy"}}
         rows = [["run", *columns.values()]]
-        for name, report in reports.items():
+        other_builds = builds.others(reports, benchmark)
+        for run, report in reports.items():
+            name = f"{run} {builds.MARK}" if run in other_builds else run
             if group := report.get("benchmarks", {}).get(benchmark, {}).get(FULL, {}).get("group"):
                 group_cells = {reading: _group(group[reading]) for reading in _READINGS}
                 alike = group_cells["strict"] == group_cells["official"]
@@ -84,6 +102,7 @@ def _groups(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
                 ]
         if len(rows) > 1:
             yield terminal.table(f"{benchmark}, side by side" if len(rows) > 2 else benchmark, rows)
+            yield from map(terminal.text, builds.notes(other_builds))
 
 
 def _group(scores: Mapping[str, Any]) -> list[str]:

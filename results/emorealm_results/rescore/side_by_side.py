@@ -6,6 +6,7 @@ from typing import Any
 from emorealm_results.console import markdown
 from emorealm_results.console.markdown import interval
 from emorealm_results.rescore.table import GROUP_COLUMNS, GROUP_LEGEND
+from emorealm_results.runs import benchmark as builds
 from emorealm_results.runs.samples import FULL
 
 READING = "strict"
@@ -19,11 +20,14 @@ def render(reports: Mapping[str, Mapping[str, Any]]) -> str:
     names = dict.fromkeys(name for report in reports.values() for name in report.get("benchmarks", {}))
     tables = []
     for benchmark in names:
-        rows = [row for run, report in reports.items() if (row := _row(run, report, benchmark))]
+        other_builds = builds.others(reports, benchmark)
+        marked = {run: f"{run} {builds.MARK}" if run in other_builds else run for run in reports}
+        rows = [row for run, report in reports.items() if (row := _row(marked[run], report, benchmark))]
         if rows:
             level = f"{100 * next(iter(reports.values()))['interval']['level']:.0f}%"
             header = ["run", "questions", *(f"{name} [{level}]" for name in GROUP_COLUMNS.values()), "unparsed"]
             tables.append(f"# {benchmark}, side by side ({READING} reading)\n\n{markdown.table([header, *rows])}")
+            tables += [f"\\{note}" for note in builds.notes(other_builds)]  # a star begins a list
     return "\n\n".join([*tables, GROUP_LEGEND]) + "\n" if tables else ""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from emorealm_results.console import markdown
 from emorealm_results.console.markdown import interval, value
-from emorealm_results.runs.headers import title
+from emorealm_results.runs.headers import title, when
 from emorealm_results.runs.samples import FLOORS, FULL
 from emorealm_tasks.mini.build.plan import CHANCE
 
@@ -117,7 +117,8 @@ def _footer(report: Mapping[str, Any]) -> list[str]:
         f"Intervals: {100 * about['level']:.0f}%, {about['method']} of {about['resamples']} resamples, in which clips "
         f"are drawn (over all tasks jointly for the group), seed {about['seed']}."
     ]
-    for date, run in report["runs"].items():
+    for run in report["runs"].values():
+        date = when(run)
         arguments = f" ({run['model_args']})" if run["model_args"] else ""
         versions = sorted({str(version) for version in run["task_versions"].values() if version is not None})
         parts = [f"{date}: {run['model']}{arguments}"]

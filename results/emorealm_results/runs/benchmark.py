@@ -3,15 +3,18 @@
 `emorealm_tasks.benchmarks.identity` says what is written. Earlier versions wrote nothing: their builds are unknown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emorealm_results.runs import request_settings
 from emorealm_results.runs.saved import Saved
 from emorealm_tasks.benchmarks.identity import Identity
+from emorealm_tasks.metrics import TASKS
 from emorealm_tasks.mini.build.split import VERSION
 from emorealm_tasks.mini.world.sampling import TEST_CLIPS
 
+MARK = "*"
+"""Of a row whose run answered another build than the others."""
 NAME = "benchmark"
 """Of the difference, beside those of `emorealm_tasks.harness.request_settings`."""
 UNKNOWN = "which build of the embedded benchmark it answered is not known"
@@ -26,6 +29,41 @@ def standard(identity: Identity) -> bool:
     """Whether it is the embedded benchmark as it comes, and no other build."""
     defaults = {"split": "test", "clips": TEST_CLIPS, "seed": 0, "version": VERSION}
     return defaults.items() <= identity.items()
+
+
+def _of_report(report: Mapping[str, Any], benchmark: str) -> Identity | None:
+    """The build of a benchmark that a scored run answered in full; None where it does not say."""
+    by_task = [of_header(header) for header in report.get("runs", {}).values()]
+    return next((of_task[f"{benchmark}_{task}"] for task in TASKS for of_task in by_task
+                 if f"{benchmark}_{task}" in of_task), None)  # fmt: skip
+
+
+def others(reports: Mapping[str, Mapping[str, Any]], benchmark: str) -> dict[str, str]:
+    """Run -> its build in words, of the scored runs that answered another build than the one that is compared.
+
+    That is the embedded benchmark as it comes; where no run answered it, the build of the first run.
+    """
+    known = {name: build for name, report in reports.items() if (build := _of_report(report, benchmark))}
+    compared = next((build for build in known.values() if standard(build)), next(iter(known.values()), None))
+    return {name: as_text(build) for name, build in known.items() if build != compared}
+
+
+def notes(other_runs: Mapping[str, str]) -> Iterator[str]:
+    """What stands below a table whose rows of those runs bear MARK, a sentence each."""
+    for name, build in other_runs.items():
+        yield f"{MARK} {name}: another build of the benchmark ({build}), not to be compared with the others."
+
+
+def between(first: Saved, second: Saved) -> str:
+    """What a refusal begins with where two runs answered different builds; "" where not, or where that is not known."""
+    first_builds, second_builds = (request_settings.of_run(run, NAME) for run in (first, second))
+    for task, build in first_builds.items():
+        other = second_builds.get(task)
+        if build and other and build != other:
+            keys = [key for key in {**build, **other} if build.get(key) != other.get(key)]
+            differences = ", ".join(f"{key} {other.get(key)} instead of {build.get(key)}" for key in keys)
+            return f"{second.folder} answered another build of the benchmark than {first.folder}: {differences}; "
+    return ""
 
 
 def as_text(identity: Identity) -> str:

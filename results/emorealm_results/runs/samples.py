@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+from emorealm_results.runs import headers as run_headers
+from emorealm_results.runs import unfinished
 from emorealm_results.runs.headers import Header, read_header
 from emorealm_tasks import schemas
 from emorealm_tasks.answers.choices import split_choice
@@ -102,7 +104,7 @@ def load(folder: Path) -> Run:
     order = {task: position for position, task in enumerate(TASKS)}
     tasks.sort(key=lambda run: (run.benchmark, (FULL, *FLOORS).index(run.part), order[run.task]))
     notes = (f"{older} older samples file(s) of the same tasks were left aside; the newest count",) if older else ()
-    return Run(parent, tuple(tasks), headers, notes)
+    return Run(parent, tuple(tasks), headers, (*notes, *unfinished.note(folder)))
 
 
 def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, tuple[str, Path]], int]:
@@ -112,12 +114,19 @@ def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, t
     """
     if not folder.is_dir():
         stop(f"{folder}: no such folder; name the --output_path of an lmms-eval run")
-    files = sorted(_files(folder, task_names), key=lambda item: item[0])
+    files = list(_files(folder, task_names))
     parents = sorted({path.parent for _, _, path in files})
     if len(parents) > 1:
         stop(f"{folder}: holds runs of several models, name one of them: {', '.join(map(str, parents))}")
+    dates = sorted({date for date, _, _ in files})
+    orders = {date: _order(parents[0] / f"{date}_results.json", date) for date in dates} if len(dates) > 1 else {}
+    files.sort(key=lambda item: orders.get(item[0], ""))
     newest = {task: (date, path) for date, task, path in files}
     return newest, len(files) - len(newest)
+
+
+def _order(results: Path, date: str) -> str:
+    return run_headers.order(date, run_headers.zone(_results(results)))
 
 
 def _files(folder: Path, task_names: re.Pattern[str]) -> Iterator[tuple[str, str, Path]]:

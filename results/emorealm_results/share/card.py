@@ -9,6 +9,7 @@ from emorealm_results.console import markdown
 from emorealm_results.rescore import side_by_side
 from emorealm_results.rescore.table import LEGEND
 from emorealm_results.runs import descriptions, recognition, request_settings
+from emorealm_results.runs.headers import weights_of, when
 from emorealm_results.runs.samples import FULL
 from emorealm_results.share import licences
 from emorealm_results.share.columns import SAMPLES, SCORES, Table
@@ -68,9 +69,9 @@ def _run(one: Named) -> list[str]:
     }
     scoring_versions = {f"{name} (scored)": version for name, version in one.report.get("installed", {}).items()}
     versions_text = ", ".join(f"{name} {version}" for name, version in (versions | scoring_versions).items() if version)
-    model = licences.anonymous(" ".join(filter(None, (newest["model"], newest["model_name"]))))
+    model = licences.anonymous(" ".join(filter(None, (newest["model"], weights_of(newest)))))
     arguments = licences.anonymous(str(newest["model_args"]))
-    dates = ", ".join(sorted({header["date"] for header in run_headers}))
+    dates = ", ".join(sorted({when(header) for header in run_headers}))
     return [licences.anonymous(one.name), model, arguments, dates, ", ".join(limits) or "none", versions_text]
 
 

@@ -18,8 +18,8 @@ Table = dict[str, Column]
 _RUN: Table = {
     "run": Column("text", "name of the run: that of its folder"),
     "model": Column("text", "lmms-eval's name of the adapter"),
-    "checkpoint": Column("text", "name of the weights, empty where they have none"),
-    "date": Column("text", "when the run began, as its files are named"),
+    "checkpoint": Column("text", "name of the weights, empty where it is not known"),
+    "date": Column("text", "when the run began, in UTC; as its files are named where their time zone is not known"),
 }
 _TASK: Table = {
     "benchmark": Column("text", "emorealm, dfew, ravdess, mer2023 or emer"),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from emorealm_results.console.words import counted
 from emorealm_results.share import card, licences, tables
 from emorealm_results.share.columns import SAMPLES, SCORES
 from emorealm_results.share.files import parquet
@@ -19,4 +20,4 @@ def write(folder: Path, repository: str, places: Sequence[Path]) -> str:
     parquet(folder / "samples.parquet", SAMPLES, [licences.publishable(row) for row in samples])
     parquet(folder / "scores.parquet", SCORES, [licences.without_places(row) for row in scores])
     files.write(folder / "README.md", card.render(repository, runs, scores))
-    return f"{len(samples):,} samples and {len(scores):,} scores of {len(runs)} run{'s' * (len(runs) > 1)}"
+    return f"{len(samples):,} samples and {len(scores):,} scores of {counted(len(runs), 'run')}"

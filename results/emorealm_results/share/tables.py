@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emorealm_results.compare import pairs
-from emorealm_results.leaderboard import inputs, rows
+from emorealm_results.leaderboard import rows
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.rescore import report as rescore_run
 from emorealm_results.rescore.scores import reread
-from emorealm_results.runs import descriptions, saved
-from emorealm_results.runs.headers import Header
+from emorealm_results.runs import descriptions, folders, saved
+from emorealm_results.runs.headers import Header, order, weights_of, when
 from emorealm_results.share.columns import SAMPLES, SCORES, Kind, Table
 from emorealm_tasks.harness import recognition
 from emorealm_tasks.metrics import description
@@ -47,10 +47,7 @@ def read(places: Sequence[Path]) -> list[Named]:
 
     Stops (status 2) where a place holds no samples of our tasks, or a damaged file.
     """
-    named_folders = [named for place in places for named in inputs.runs(place)]
-    names = [name for name, _ in named_folders]
-    named = [(name if names.count(name) == 1 else str(folder), folder) for name, folder in named_folders]
-    runs = ((name, rescore_run.read(folder)) for name, folder in named)
+    runs = ((name, rescore_run.read(folder)) for name, folder in folders.named(places))
     return [Named(name, run, rescore_run.report(run)) for name, run in runs]
 
 
@@ -97,11 +94,11 @@ def headers(run: saved.Saved) -> Iterator[Header]:
     """What the results files say of the run, the newest first."""
     all_headers = [*run.replies.headers.values(), *run.descriptions.headers.values()]
     all_headers += run.questions.headers.values() if run.questions else ()
-    yield from sorted(all_headers, key=lambda header: header["date"], reverse=True)
+    yield from sorted(all_headers, key=lambda header: order(header["date"], header.get("zone", "")), reverse=True)
 
 
 def _about(header: Mapping[str, Any]) -> dict[str, Any]:
-    return {"date": header["date"], "model": header["model"], "checkpoint": header["model_name"]}
+    return {"date": when(header), "model": header["model"], "checkpoint": weights_of(header)}
 
 
 def _sample_rows(one: Named) -> Iterator[dict[str, Any]]:

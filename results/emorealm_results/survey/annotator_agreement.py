@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from emorealm_results.console.markdown import table
+from emorealm_results.console.words import counted
 from emorealm_results.survey import answers as of_participants
 from emorealm_results.survey.study import QUESTION
 from emorealm_tasks.errors import warn_once
@@ -138,7 +139,11 @@ def render(report: Mapping[str, Any]) -> str:
     for task, of in report["tasks"].items():
         agreement = [of["alpha"][name] for name in _AGREEMENT]
         rows.append([task, *(str(of[name]) for name in COUNTS), *("–" if a is None else f"{a:.2f}" for a in agreement)])
-    lines = [f"Study {report['study']}: {report['participants']} participants.", _LEGEND]
+    first = []
     if report["unfinished"]:
-        lines.append(f"Not yet verified: {report['unfinished']} with fewer than {report['annotators']} annotators.")
-    return "\n\n".join([table(rows), *lines, *of_participants.exclusions(report["excluded"])]) + "\n"
+        unfinished = counted(report["unfinished"], "question")
+        needed = counted(report["annotators"], "annotator")
+        first = [f"Not yet verified, and not in the table: {unfinished} with fewer than {needed} (--annotators)."]
+    tables = [table(rows), _LEGEND] if report["questions"] else []
+    about = f"Study {report['study']}: {counted(report['participants'], 'participant')}."
+    return "\n\n".join([*first, *tables, about, *of_participants.exclusions(report["excluded"])]) + "\n"

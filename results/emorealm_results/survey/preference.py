@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from emorealm_results.console.markdown import table
+from emorealm_results.console.words import counted
 from emorealm_results.survey import answers as of_participants
 from emorealm_results.survey import clips
 from emorealm_results.survey.study import CHECK, OPTIONS, QUESTION, Item, Study
@@ -48,7 +49,7 @@ def read_items(path: Path, folder: Path | None = None, subtitles: Path | None = 
         rows.append({"id": clean(str(item["id"])), "clip": clip, "captions": captions})
     models = sorted(rows[0]["captions"])
     if not 2 <= len(models) <= len(ascii_uppercase):
-        stop(f"{path}: item {rows[0]['id']!r} has captions of {len(models)} model(s); 2 to 26 can be compared")
+        stop(f"{path}: item {rows[0]['id']!r} has captions of {counted(len(models), 'model')}; 2 to 26 can be compared")
     if odd := [row["id"] for row in rows if sorted(row["captions"]) != models]:
         stop(f"{path}: items {', '.join(odd[:5])} lack captions of some of {', '.join(models)}")
     if len({row["id"] for row in rows}) < len(rows):
@@ -152,8 +153,9 @@ def render(report: Mapping[str, Any]) -> str:
         rows.append(
             [model, *("–" if c is None else f"{c['value']:.1f}% [{c['low']:.1f}, {c['high']:.1f}]" for c in cells)]
         )
+    counts = ", ".join(counted(report[f"{noun}s"], noun) for noun in ("participant", "clip"))
     lines = [
-        f"Study {report['study']}: {report['participants']} participants, {report['clips']} clips, {report['votes']} "
-        f"answers. Intervals: {level}, {report['interval']['method']}."
+        f"Study {report['study']}: {counts}, {counted(report['votes'], 'answer')}. "
+        f"Intervals: {level}, {report['interval']['method']}."
     ]
     return "\n\n".join([table(rows), *lines, *of_participants.exclusions(report["excluded"])]) + "\n"

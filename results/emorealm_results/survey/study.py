@@ -99,6 +99,7 @@ def page(study: Study, identity: str, version: str) -> str:
         "study": identity,
         "version": version,
         "title": study.title,
+        "page": _page(study, version),
         "intro": study.intro,
         "finish": study.finish,
         "questions": [{"name": name} | dict(question) for name, question in study.questions.items()],
@@ -115,6 +116,13 @@ def page(study: Study, identity: str, version: str) -> str:
         "clips": [clip.embedded() for clip in clips],
     }
     return build.build("survey", data, ["player", "answers", "survey"], media="data: blob:")
+
+
+def _page(study: Study, version: str) -> str:
+    """Which of a verification's pages this is; "" where there is one, or where pages only differ in their order."""
+    pages = list(study.versions)
+    several = study.kind == "verification" and len(pages) > 1
+    return f"page {pages.index(version) + 1} of {len(pages)}" if several else ""
 
 
 def write(study: Study, out: Path, further: Mapping[str, str] | None = None) -> str:

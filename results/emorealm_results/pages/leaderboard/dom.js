@@ -63,6 +63,17 @@ function definitions(pairs) {
   return list;
 }
 
+const counted = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+// Above a table that is wider than its box stands how to see the rest.
+function hintSideways(box) {
+  const hint = el("p", { class: "legend sideways", hidden: true }, "Scroll the table sideways for more columns →");
+  box.before(hint);
+  const watch = new ResizeObserver(() => { hint.hidden = box.scrollWidth <= box.clientWidth + 1; });
+  watch.observe(box);
+  watch.observe(box.querySelector("table"));
+}
+
 function fill(table, head, body) {
   table.tHead.replaceChildren(el("tr", {}, ...head));
   table.tBodies[0].replaceChildren(...body);

@@ -36,7 +36,7 @@ function tradeoff(panel) {
     picture.append(svg("line", { class: "lead", x1: across(label.to[0]), y1: upward(label.to[1]), x2: across(label.x), y2: upward(label.y) }));
   }
   for (const point of panel.points) {
-    const kind = point.part === "blind" ? "blind" : point.source;
+    const kind = kindOf(point);
     const said = `${point.model}, ${MARKS[kind]}, ${name}: yes ${fixed(point.yes)}%, no ${fixed(point.no)}%`;
     const mark = marker(kind, across(point.yes), upward(point.no));
     for (const [key, value] of Object.entries({ tabindex: "0", role: "img", "aria-label": said })) mark.setAttribute(key, value);
@@ -65,16 +65,54 @@ function heat() {
 function heatCell(value) {
   const cell = el("td", {}, fixed(value));
   if (value !== null) {
-    cell.style.background = `color-mix(in srgb, var(--measured) ${Math.round(value * 0.8)}%, transparent)`;
-    cell.style.color = value > 65 ? "var(--paper)" : "var(--ink)";
+    const share = Math.round(value * 0.8);
+    cell.style.background = `color-mix(in srgb, var(--measured) ${share}%, transparent)`;
+    cell.style.color = readable(share / 100);
   }
   return cell;
+}
+
+// Black or white, whichever has more contrast (WCAG) on the page's colour with that share of the runs' colour.
+function readable(share) {
+  const style = getComputedStyle(document.documentElement);
+  const [over, under] = ["--measured", "--paper"].map((name) => style.getPropertyValue(name).trim().match(/[0-9a-f]{2}/gi).map((hex) => parseInt(hex, 16) / 255));
+  const linear = under.map((value, place) => share * over[place] + (1 - share) * value).map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
+  const luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  return (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) ? "#000" : "#fff";
+}
+
+const kindOf = (point) => (point.part === "blind" ? "blind" : point.source);
+
+function legend(panels) {
+  const present = new Set(panels.flatMap((panel) => panel.points).map(kindOf));
+  byId("plot-marks").replaceChildren(...Object.entries(MARKS).filter(([kind]) => present.has(kind)).flatMap(([kind, label]) => {
+    const picture = svg("svg", { class: "key", viewBox: "-8 -8 16 16", "aria-hidden": "true" });
+    picture.append(marker(kind, 0, 0));
+    return [picture, `${label}  `];
+  }));
+}
+
+// The same points as numbers: where marks lie on one another, the table tells them apart.
+function pointTable(panels) {
+  const rows = new Map();
+  panels.forEach((panel, place) => panel.points.forEach((point) => {
+    const key = [point.source, point.model, point.part].join("\n");
+    if (!rows.has(key)) rows.set(key, { point, at: panels.map(() => null) });
+    rows.get(key).at[place] = point;
+  }));
+  const head = [el("th", {}, "no."), el("th", { class: "name" }, "model"), el("th", { class: "name" }, "kind"),
+    ...panels.flatMap((panel) => ["yes", "no"].map((side) => el("th", {}, `${data.names[panel.task] || panel.task}, ${side} %`)))];
+  fill(byId("tradeoff-numbers"), head, [...rows.values()].map(({ point, at }) => el("tr", { class: point.source }, el("td", {}, point.number ?? ""), el("td", { class: "name" }, point.model),
+    el("td", { class: "name" }, MARKS[kindOf(point)]), ...at.flatMap((one) => [one?.yes, one?.no].map((value) => el("td", {}, fixed(value)))))));
+  byId("point-table").hidden = !rows.size;
 }
 
 function showPlots() {
   const panels = data.plots[plotted.world][plotted.reading];
   const numbered = new Map(panels.flatMap((panel) => panel.points).filter((point) => point.number !== null).map((point) => [point.number, point.model]));
   byId("tradeoff").replaceChildren(...panels.map(tradeoff));
+  legend(panels);
+  pointTable(panels);
   byId("point-detail").textContent = "";
   byId("tradeoff-names").textContent = [...numbered].sort((a, b) => a[0] - b[0]).map(([number, name]) => `${number} ${name}`).join(" · ");
   setControl("plot-world", plotted.world);
@@ -87,10 +125,6 @@ function plotControls() {
   const set = (name) => (value) => { plotted[name] = value; showPlots(); remember(); };
   select(byId("plot-controls"), "plot-world", "benchmark", worlds, plotted.world, set("world"));
   select(byId("plot-controls"), "plot-reading", "reading", data.readings.map((value) => [value, value.replace("_", ", ")]), plotted.reading, set("reading"));
-  byId("plot-marks").append(...Object.entries(MARKS).flatMap(([kind, label]) => {
-    const picture = svg("svg", { class: "key", viewBox: "-8 -8 16 16", "aria-hidden": "true" });
-    picture.append(marker(kind, 0, 0));
-    return [picture, `${label}  `];
-  }));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", heat);
 }
 register("plots", plotted, Object.keys(plotted), showPlots);

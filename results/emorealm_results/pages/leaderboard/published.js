@@ -9,12 +9,13 @@ function showPublished() {
       el("td", {}, String(one.published)), el("td", {}, one.table), el("td", {}, signed(one.difference) + interval), el("td", { class: one.verdict.split(" ")[0] }, one.verdict),
       ...[one.n, one.unparsed, one.errors, one.missing].map((count) => el("td", {}, count ?? "")), el("td", { class: "name" }, one.note));
   });
-  const none = el("tr", {}, el("td", { class: "name", colspan: head.length }, "No run here is one of the paper's models on the paper's benchmarks."));
-  fill(byId("published"), head.map((name) => el("th", { class: ["run", "task", "score", "note"].includes(name) ? "name" : "" }, name)), rows.length ? rows : [none]);
+  fill(byId("published-table"), head.map((name) => el("th", { class: ["run", "task", "score", "note"].includes(name) ? "name" : "" }, name)), rows);
+  byId("published-table").parentElement.hidden = !rows.length;
+  byId("published-why").textContent = rows.length ? "" : "No run here is one of the paper's models on the paper's benchmarks.";
 }
 
 function showRuns() {
-  byId("runs").replaceChildren(...data.runs.map((run) => el("div", {}, el("h2", {}, run.name, ...run.marks.map((mark) => el("span", { class: "mark" }, mark))),
+  byId("run-list").replaceChildren(...data.runs.map((run) => el("div", {}, el("h2", {}, run.name, ...run.marks.map((mark) => el("span", { class: "mark" }, mark))),
     definitions([...runFacts(run), ["in the paper", run.published]]))));
-  if (!data.runs.length) byId("runs").textContent = "No measured runs, only the paper's numbers.";
+  if (!data.runs.length) byId("run-list").textContent = "No measured runs, only the paper's numbers.";
 }

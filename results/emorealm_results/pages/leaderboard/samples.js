@@ -27,7 +27,7 @@ function showSamples() {
   const samples = found();
   const place = Math.max(samples.findIndex((sample) => idOf(sample) === browse.sample), 0);
   browse.shown = Math.max(browse.shown, PAGE * Math.ceil((place + 1) / PAGE));
-  byId("sample-count").textContent = `${samples.length} of ${data.samples.length} questions`;
+  byId("sample-count").textContent = `${samples.length} of ${counted(data.samples.length, "question")}`;
   const controls = { "sample-task": "task", "sample-subtask": "subtask", "run-a": "a", "run-b": "b", "sample-show": "show", "sample-reading": "reading", "sample-words": "words" };
   for (const [id, name] of Object.entries(controls)) setControl(id, browse[name]);
   showPaired();
@@ -45,15 +45,28 @@ function sampleButton(sample, chosen) {
   }
   const where = [data.names[sample.task] || sample.task, data.names[sample.subtask] || sample.subtask, sample.clip].filter(Boolean).join(" · ");
   const button = el("button", { type: "button", "aria-current": chosen ? "true" : null }, dots, sample.question || sample.id, el("span", { class: "where" }, where));
-  button.addEventListener("click", () => {
-    for (const other of byId("sample-list").querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
-    button.setAttribute("aria-current", "true");
-    browse.sample = idOf(sample);
-    showSample(sample);
-    remember();
-    if (getComputedStyle(byId("sample-back")).display !== "none") byId("sample-detail").scrollIntoView(); // one column: the sample lies below the list
-  });
+  button.sample = sample;
+  button.addEventListener("click", () => choose(button, true));
   return button;
+}
+
+function choose(button, going) {
+  for (const other of byId("sample-list").querySelectorAll("[aria-current]")) other.removeAttribute("aria-current");
+  button.setAttribute("aria-current", "true");
+  browse.sample = idOf(button.sample);
+  showSample(button.sample);
+  remember(going);
+  if (going && getComputedStyle(byId("sample-back")).display !== "none") byId("sample-detail").scrollIntoView(); // one column: the sample lies below the list
+}
+
+// The arrows, Home and End go through the list and show the sample.
+function turnList(event) {
+  const buttons = [...byId("sample-list").querySelectorAll("button")], place = buttons.indexOf(document.activeElement), last = buttons.length - 1;
+  const to = { ArrowDown: Math.min(place + 1, last), ArrowUp: Math.max(place - 1, 0), Home: 0, End: last }[event.key];
+  if (to === undefined || place < 0) return;
+  event.preventDefault();
+  choose(buttons[to], false);
+  buttons[to].focus();
 }
 
 function backToList() {
@@ -95,6 +108,8 @@ function sampleControls() {
   select(more, "run-b", "B", [["", "none"], ...runs], browse.b, set("b"));
   select(more, "sample-reading", "reading", data.readings.map((value) => [value, value.replace("_", ", ")]), browse.reading, set("reading"));
   searchBox(more, "sample-words", "words", set("words"));
+  byId("sample-list").addEventListener("keydown", turnList);
+  byId("sample-detail").addEventListener("keydown", (event) => { if (event.key === "Escape") backToList(); });
   byId("sample-more").addEventListener("click", () => { browse.shown += PAGE; showSamples(); });
   register("samples", browse, ["task", "subtask", "a", "b", "show", "reading", "words", "sample"], showSamples);
 }

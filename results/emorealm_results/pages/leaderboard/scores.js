@@ -70,9 +70,11 @@ function showScores() {
     ...columns.map((one) => heading(one.label, one, sorted(one), "")), el("th", { class: "name", scope: "col" }, "input"), el("th", { class: "name", scope: "col" }, "size")];
   const body = lines.map((line) => el("tr", { class: line.source }, el("td", {}, rankOf(line, column)), nameCell(line),
     ...columns.map((one) => scoreCell(line, one)), el("td", { class: "name" }, line.modality || DASH), el("td", { class: "name" }, line.parameters || DASH)));
-  const none = el("tr", {}, el("td", { class: "name", colspan: head.length }, "No row has all that is chosen above."));
-  fill(byId("scores"), head, lines.length ? body : [none]);
-  byId("score-count").textContent = `${lines.length} rows, ${column ? `ranked by ${column.label}` : "sorted by name"}, ${state.reading.replace("_", ", ")} reading`;
+  fill(byId("score-table"), head, body);
+  byId("score-table").parentElement.hidden = !lines.length;
+  byId("score-count").textContent = lines.length ?
+    `${counted(lines.length, "row")}, ${column ? `ranked by ${column.label}` : "sorted by name"}, ${state.reading.replace("_", ", ")} reading` :
+    "No row has all that is chosen above: clear the search, or choose other filters.";
   byId("score-reading").textContent = data.about_reading[state.reading];
   byId("score-legend").textContent = data.legend;
   for (const name of ["layout", "world", "source", "modality", "reading", "part"]) setControl(name, state[name]);
@@ -88,7 +90,7 @@ function heading(label, column, sort, kind) {
     state.order = (before.column === column ? !before.descending : fresh) ? "descending" : "ascending";
     showScores();
     remember();
-    [...byId("scores").querySelectorAll("thead button")].find((button) => button.textContent === label)?.focus();
+    [...byId("score-table").querySelectorAll("thead button")].find((button) => button.textContent === label)?.focus();
   };
   return el("th", { "aria-sort": sort, class: kind, scope: "col" }, el("button", { type: "button", onclick: turn }, label));
 }
@@ -151,7 +153,7 @@ function showDetail(line, column, cell, opener) {
 
 function runFacts(run) {
   const listed = (pairs) => Object.entries(pairs).map(([name, value]) => `${name} ${value}`).join(", ");
-  return [["source", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["parameters", run.parameters], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
+  return [["source", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["weights", run.weights], ["parameters", run.parameters], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
     ["versions", listed(run.versions)], ["dates", run.dates.join(", ")], ["folder", run.folder]];
 }
 

@@ -30,6 +30,7 @@ for (const [name, label] of Object.entries(VIEWS)) {
 }
 byId("views").addEventListener("keydown", turnTabs);
 byId("about").textContent = [data.about, data.copied].filter(Boolean).join(" ");
+document.querySelectorAll(".scroll").forEach(hintSideways);
 scoreControls();
 plotControls();
 sampleControls();

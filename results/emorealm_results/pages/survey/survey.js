@@ -27,6 +27,7 @@ function show() {
 }
 
 function showItem(item) {
+  by("again").before(by("save"));
   const name = `Clip ${state.place + 1} of ${data.items.length}`;
   by("item-title").textContent = name;
   showClip(data.clips[item.clip], name);
@@ -77,9 +78,10 @@ function answer(at, value) {
 
 function showFinish() {
   const open = total - answered();
-  by("finish-title").textContent = open ? `${open} questions are open` : "Finished, thank you";
+  by("finish-title").textContent = open ? `${open} ${open === 1 ? "question is" : "questions are"} open` : "Finished, thank you";
   by("finish-text").textContent = `Press "Save the answers (CSV)": the browser saves the file ${fileName()}, as a rule in the folder Downloads. ${data.finish}`;
   by("open").hidden = !open;
+  by("finish-text").after(by("save")); // where the text speaks of it
 }
 
 function answered() {
@@ -150,7 +152,7 @@ function begin(who) {
   show();
 }
 
-document.title = by("title").textContent = data.title;
+document.title = by("title").textContent = [data.title, data.page].filter(Boolean).join(", ");
 by("intro").textContent = data.intro;
 by("begin").addEventListener("submit", (event) => {
   event.preventDefault();

@@ -43,6 +43,8 @@ def test_missing_clips_give_the_report_of_a_run(world, capsys):
     captured = capsys.readouterr()
     assert "1 of 1 clips cannot be used: 1 missing." in captured.err
     assert "weights" in captured.out  # and goes on to the rest
+    assert captured.err.splitlines()[-1] == "emorealm: not ready: data of emorealm; why stands above"
+    assert captured.out.rindex("credential") < captured.out.index("weights")  # what may be missing comes first
 
 
 def test_blind_needs_no_clips(world):
@@ -167,7 +169,15 @@ def test_unknown_task(world, capsys):
     with pytest.raises(SystemExit) as stopped:
         check.main(["--tasks", "emorealms"])
     assert stopped.value.code == 2
-    assert "unknown task 'emorealms'" in capsys.readouterr().err
+    assert "unknown task 'emorealms'; did you mean emorealm?" in capsys.readouterr().err
+
+
+def test_extras_of_developers_are_no_users_concern(world, capsys):
+    assert check.main(["--tasks", "emorealm_blind"]) == 0
+    printed = capsys.readouterr().out
+    assert "extra       judge" in printed
+    assert "extra       test" not in printed
+    assert "extra       docs" not in printed
 
 
 def test_extras_come_from_the_package_metadata():

@@ -389,3 +389,21 @@ def test_of_runs_without_a_record_it_is_told_that_it_is_not_known(tmp_path, caps
 def test_only_what_both_runs_recorded_is_compared():
     assert request_settings.differences({"frames": 8, "interleave": True}, {"frames": 8, "thinking": 0}) == {}
     assert request_settings.differences({"until": []}, {"until": ["x"]}) == {"until": "[] | ['x']"}
+
+
+def test_another_build_of_the_benchmark_is_the_first_thing_a_refusal_says(tmp_path, capsys):
+    usual = {"split": "test", "clips": 800, "seed": 0}
+    changed = {t: [r | {"clip": f"other/{r['clip']}"} for r in rs] for t, rs in run_folders.whole().items()}
+    first = run_folders.write(tmp_path / "first", run_folders.whole(), benchmark=usual)
+    second = run_folders.write(tmp_path / "second", changed, benchmark=usual | {"clips": 8})
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["compare", str(first), str(second)])
+    assert stopped.value.code == 2
+    assert "another build of the benchmark than" in (line := capsys.readouterr().err)
+    assert line.index("clips 8 instead of 800") < line.index("differs between the runs")
+
+
+def test_the_same_run_twice_is_said(tmp_path, capsys):
+    run = str(run_folders.write(tmp_path / "run", run_folders.whole()))
+    assert cli.main(["compare", run, run]) == 0
+    assert "**The same run twice**" in capsys.readouterr().out

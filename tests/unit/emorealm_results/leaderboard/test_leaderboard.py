@@ -8,11 +8,12 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib import colormaps
 
 import board_folders
 import run_folders
 from emorealm_results import cli
-from emorealm_results.leaderboard import page, paired, ranking, sample_browser, score_rows
+from emorealm_results.leaderboard import page, paired, plots, ranking, sample_browser, score_rows
 from emorealm_results.leaderboard import rows as leaderboard_rows
 from emorealm_results.pages import build
 from emorealm_results.paper import printed
@@ -72,7 +73,10 @@ def test_pairs_hold_what_compare_prints(made, capsys):
     assert set(data["pairs"]) == {"0/1", "0/2", "1/2"}
     pair = data["pairs"]["0/1"]
     report = out / "compared.json"
-    assert cli.main(["compare", *(data["runs"][run]["folder"] for run in (0, 1)), "--json", str(report)]) == 0
+    assert (
+        cli.main(["compare", *(str(out.parent / data["runs"][run]["name"]) for run in (0, 1)), "--json", str(report)])
+        == 0
+    )
     printed_lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     shown = {tuple(cell.strip() for cell in line.strip("|").split("|")) for line in printed_lines}
     assert {tuple(line["cells"]) for line in pair["lines"]} <= shown
@@ -284,3 +288,21 @@ def test_embedded_data_comes_back_and_cannot_end_its_element(value):
     text = build.embed(value)
     assert not set("<>&\u2028\u2029") & set(text)
     assert json.loads(text) == value
+
+
+def test_no_folder_of_this_machine_is_on_the_page_nor_in_the_csv(made):
+    out, data = made
+    assert [run["folder"] for run in data["runs"]] == ["good", "weak", "partial"]
+    assert str(out.parent) not in (out / "leaderboard.csv").read_text(encoding="utf-8")
+    assert str(out.parent) not in json.dumps({name: data[name] for name in ("runs", "pairs", "missing", "copied")})
+    assert data["about"].startswith("3 runs and ")
+
+
+def test_text_in_the_heat_map_has_contrast_on_every_shade():
+    for percent in range(101):
+        red, green, blue, _ = colormaps[plots._SHADES](percent / 100)
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (red, green, blue)]
+        background = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        ink = {"black": 0.0, "white": 1.0}[plots._ink(percent)]
+        light, dark = max(ink, background), min(ink, background)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5, percent

@@ -47,7 +47,7 @@ def test_runs_and_a_study_make_one_page(tmp_path, study, capsys):
     data = board(tmp_path, tmp_path / "runs", tmp_path / "study.json")
     said = capsys.readouterr()
     assert "failed: no *_results.json" in said.err
-    assert "2 run(s), 3 rows of a study in miniature" in said.out
+    assert "2 runs, 3 rows of a study in miniature" in said.out
     names = [run["name"] for run in data["runs"]]
     assert names == ["mine", "other", "base", "AVEm-DPO", "w/o TPD"]
     line = line_of(data, "AVEm-DPO", mini=True)

@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 import run_folders
 from emorealm_results import cli
 from emorealm_results.rescore import scores, table
@@ -117,3 +119,54 @@ def test_the_terminal_shows_two_runs_in_80_columns_and_one_reading_where_both_ag
     tasks = [line.split() for line in shown.splitlines() if "reasoning basic, audio" in line]
     assert [task[3] for task in tasks] == ["8", "8", "8"]
     assert tasks[2][-3:] == ["62.5", "62.5", "62.5"]
+
+
+FULL_BUILD = {"split": "test", "clips": 800, "seed": 0, "version": 1, "questions": "76f96c1ccf36"}
+SMALL_BUILD = FULL_BUILD | {"clips": 8, "questions": "0123456789ab"}
+
+
+def two_builds(folder):
+    """The folder of two runs: the first of a build of 8 clips, the second of the benchmark as it comes."""
+    changed = {t: [r | {"clip": f"other/{r['clip']}"} for r in rs] for t, rs in run_folders.whole().items()}
+    run_folders.write(folder / "mini8", changed, benchmark=SMALL_BUILD, date="20261127_082745", zone="Asia/Singapore")
+    run_folders.write(folder / "usual", run_folders.whole(), benchmark=FULL_BUILD)
+    return folder
+
+
+@pytest.mark.parametrize("options", [(), ("--markdown",)])
+def test_a_run_of_another_build_is_marked_beside_the_others(tmp_path, capsys, options):
+    assert cli.main(["table", *options, str(two_builds(tmp_path))]) == 0
+    printed = " ".join(capsys.readouterr().out.split("side by side")[1].split())
+    assert "mini8 *" in printed
+    assert "usual *" not in printed
+    assert "* mini8: another build of the benchmark (split test, clips 8, seed 0, version 1" in printed
+
+
+def test_runs_of_one_build_bear_no_mark(tmp_path, capsys):
+    for name in ("a", "b"):
+        run_folders.write(tmp_path / name, run_folders.whole(), benchmark=SMALL_BUILD)
+    assert cli.main(["table", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert "side by side" in printed
+    assert "another build" not in printed
+
+
+def test_a_folder_of_runs_stands_for_all_of_them(tmp_path, capsys):
+    two_builds(tmp_path)
+    assert cli.main(["table", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("mini8: emorealm_mini, ") < printed.index("usual: emorealm_mini, ")
+    assert [path.parent.name for path in sorted(tmp_path.rglob("table.md"))] == ["mini8", "usual"]
+
+
+def test_one_run_below_a_folder_has_the_name_of_its_own(tmp_path, capsys):
+    run_folders.write(tmp_path / "runs" / "only", run_folders.whole())
+    assert cli.main(["table", str(tmp_path / "runs")]) == 0
+    assert capsys.readouterr().out.startswith("only: ")
+    assert not (tmp_path / "runs/table.md").exists()
+
+
+def test_the_head_says_when_the_run_began(tmp_path, capsys):
+    run = two_builds(tmp_path) / "mini8"
+    assert cli.main(["table", str(run)]) == 0
+    assert "2026-11-27 00:27 UTC" in " ".join(capsys.readouterr().out.split("task")[0].split())

@@ -71,7 +71,7 @@ MODELS: tuple[Model, ...] = (
         licence="BSD 3-Clause, non-commercial",
         tested=_GOLDEN,
         chat_class="model_adapters.emotion_llama.adapter.EmotionLlama",
-        note="converted first: `python -m model_adapters.emotion_llama.convert`; MAE features by `features=`, no subtitles",
+        note="converted first: `model_adapters.emotion_llama.convert`; MAE features by `features=`, no subtitles",
     ),
     Model(
         name="emotion_llama_v2",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks import versions
-from emorealm_tasks.harness import current_run, media_log, outcome, request_settings, response_cache
+from emorealm_tasks.harness import current_run, media_log, outcome, request_settings, response_cache, task_files
 from emorealm_tasks.untrusted import clean, without_secrets
 
 FOLDER = Path(__file__).parent / "tasks"
@@ -87,7 +87,8 @@ def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
         paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
         if str(FOLDER) not in paths:
             paths.append(str(FOLDER))
-        index: dict[str, Any] = initialize(self, include_path=paths, include_defaults=include_defaults)
+        with task_files.read_by_libyaml():
+            index: dict[str, Any] = initialize(self, include_path=paths, include_defaults=include_defaults)
         return index
 
     initialize_tasks.knows_emorealm = True  # type: ignore[attr-defined]  # a mark on the replaced method

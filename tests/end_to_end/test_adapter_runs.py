@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lmms_eval.api.instance import Instance
 
+import warm_commands
 from model_adapters.avere.adapter import AvereChat
 
 LIMIT = 3
@@ -52,13 +53,12 @@ def evaluate(world, arguments):
     def run(model, name, launcher=(), tasks=TASKS, options=()):
         command = [sys.executable, "-m", *launcher, "lmms_eval", "--tasks", tasks, "--limit", str(LIMIT)]
         command += ["--model", model, "--model_args", arguments[model], "--gen_kwargs", "max_new_tokens=5"]
-        done = subprocess.run(
-            [*command, "--log_samples", "--output_path", str(folder / model / name), *options],
-            env=variables | {"EMOREALM_MEDIA_LOG": str(folder / f"{model}.jsonl")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command += ["--log_samples", "--output_path", str(folder / model / name), *options]
+        environment = variables | {"EMOREALM_MEDIA_LOG": str(folder / f"{model}.jsonl")}
+        if launcher:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        else:
+            done = warm_commands.run(command, environment)
         assert done.returncode == 0, done.stderr[-3000:]
         (path,) = (folder / model / name).rglob("*_results.json")
         samples = {}

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 import serving
 import tiny_llava
 
+import warm_commands
 from faulty_server import VERDICT, FaultyServer
 
 RECOGNITION = ("dfew", "ravdess", "mer2023")
@@ -32,7 +32,7 @@ def run(command, *arguments, **environment):
     kept = {key: value for key, value in os.environ.items() if not key.startswith("EMOREALM_")}
     variables = kept | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""} | environment
     line = [str(Path(sys.executable).with_name(command)), *arguments]
-    return subprocess.run(line, capture_output=True, text=True, env=variables, check=False)
+    return warm_commands.run(line, variables)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 
 import tiny_models
+import warm_commands
 from avem_train import cli
 from chat_requests import requests_for
 from emorealm_results import cli as results
@@ -57,7 +57,7 @@ def recipe(whole, world, tmp_path_factory):
 def trained(recipe, tmp_path_factory):
     out = tmp_path_factory.mktemp("trained") / "out"
     command = [str(BIN / "avem-train"), *recipe, f"out={out}"]
-    done = subprocess.run(command, env=VARIABLES, capture_output=True, text=True, check=False)
+    done = warm_commands.run(command, VARIABLES)
     assert done.returncode == 0, done.stderr[-3000:]
     return out
 
@@ -79,7 +79,7 @@ def test_the_adapters_answer_the_benchmark_as_they_were_trained(trained, world, 
     command += ["--model_args", f"pretrained={trained},device=cpu", "--batch_size", "2", "--limit", "2"]
     command += ["--gen_kwargs", "max_new_tokens=4", "--output_path", str(tmp_path), "--log_samples"]
     variables = VARIABLES | {"EMOREALM_MINI": str(world / "test")}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    done = warm_commands.run(command, variables)
     assert done.returncode == 0, done.stderr[-3000:]
     asked = "is asked as it was trained, where no argument differs: interleave=False, fps=2.0, frames=16"
     assert (done.stdout + done.stderr).count(asked) == 1
@@ -102,7 +102,7 @@ def evaluated(place, arguments, world, output):
     command += ["--tasks", "emorealm_mini_modality_agreement", "--limit", "2", "--gen_kwargs", "max_new_tokens=2"]
     command += ["--model_args", f"pretrained={place},device=cpu{arguments}", "--output_path", str(output)]
     variables = VARIABLES | {"EMOREALM_MINI": str(world / "test")}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)
+    done = warm_commands.run(command, variables)
     assert done.returncode == 0, done.stderr[-3000:]
     return output
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import shutil
 
 import pytest
 import torch
@@ -108,12 +109,20 @@ def each_wrong(path, run, capfd, most=400):
                 raise AssertionError(f"{path.name}: {wrong!r} at {place}") from error
 
 
+@pytest.fixture(scope="module")
+def board(tmp_path_factory, make_clip):
+    """Runs, questions and clips, written once: each test damages a copy."""
+    folder = tmp_path_factory.mktemp("board")
+    board_folders.write(folder, make_clip)
+    return folder
+
+
 @pytest.fixture
-def world(tmp_path, monkeypatch, make_clip):
+def world(tmp_path, monkeypatch, board):
     """A run, questions and clips, an empty folder of results to write to."""
-    _, environment = board_folders.write(tmp_path / "data", make_clip)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+    data = shutil.copytree(board, tmp_path / "data")
+    monkeypatch.setenv("EMOREALM_JSON", str(data / "emorealm_v1.json"))
+    monkeypatch.setenv("EMOREALM_VIDEOS", str(data / "videos"))
     monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out, reading: [])
     monkeypatch.setenv("EMOREALM_MEDIA_LOG", "")
@@ -255,18 +264,8 @@ def tower(world, study):
 
 
 FILES = [sheet_questions, sheet_cues, build_record, probes, media_given, finished_run, training_log, preference_records]
-FILES += [
-    recipe,
-    results,
-    samples,
-    recognised,
-    described,
-    results_on_a_board,
-    rescored,
-    of_study,
-    study_on_a_board,
-    questions,
-]
+FILES += [recipe, results, samples, recognised, described, results_on_a_board, rescored, of_study]
+FILES += [study_on_a_board, questions]
 
 
 @pytest.mark.parametrize("broken", BROKEN)

@@ -37,8 +37,9 @@ run: $(VENV)/.installed
 	$(BIN)/emorealm eval --tasks $(TASKS) --model avere --model_args pretrained=avere_nano_dpo --batch_size 32 --output_path $(RUNS)/avere_nano_dpo --log_samples
 	$(BIN)/emorealm table $(RUNS)/avere_nano $(RUNS)/avere_nano_dpo
 
+# one thread: the captioner's small tensors are many times slower on several
 curate: $(VENV)/.installed
-	$(BIN)/emorealm curate study out=build/curation folder=build/curation captions=[avere] noise=[0.0] trained=[0.0] clips=100 answered=100 training.optimiser.steps=40
+	OMP_NUM_THREADS=1 $(BIN)/emorealm curate study out=build/curation folder=build/curation captions=[avere] noise=[0.0] trained=[0.0] clips=100 answered=100 training.optimiser.steps=40
 
 test: lint types pytest
 

@@ -1,8 +1,7 @@
 """The command `avem-train`: runs a training recipe, and lists the recipes that ship with the package."""
 
-import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,19 +61,13 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
 """What a recipe's key `program` can name; each imports what it needs when it is called."""
 
 
-class _Help(argparse.Action):
-    """`--help`, which also lists what the recipe named before it can set; without one, what the usual one can."""
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *unused: Any) -> None:
-        parser.print_help()
-        recipe = getattr(namespace, "recipe", None) or ("study_mini" if parser.prog.endswith("study") else "avem_dpo")
-        try:
-            program, content = _read(recipe, [])
-        except config.RecipeError as error:
-            stop(str(error))
-        print(f"\nsettings of {recipe} (another recipe's: avem-train run RECIPE --help):")
-        print("\n".join(settings_help.lines(PROGRAMS[program]()[0], content)))
-        parser.exit()
+def _settings(recipe: str) -> Iterator[str]:
+    """What a recipe can set, as text. Stops where it cannot be read."""
+    try:
+        program, content = _read(recipe, [])
+    except config.RecipeError as error:
+        stop(str(error))
+    return settings_help.lines(PROGRAMS[program]()[0], content)
 
 
 def _read(recipe: str, overrides: list[str]) -> tuple[str, dict[str, Any]]:
@@ -91,14 +84,22 @@ def _parser() -> Parser:
     parser = of_command("avem-train", __doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="run a recipe", add_help=False)
-    run.add_argument("-h", "--help", action=_Help, nargs=0, help="show this, and the settings of RECIPE")
+    listing: dict[str, Any] = {
+        "action": settings_help.HelpAction,
+        "nargs": 0,
+        "settings": _settings,
+        "usual": "avem_dpo",
+    }
+    run.add_argument("-h", "--help", **listing, help="show this, and the settings of RECIPE")
     run.add_argument("recipe", help="a YAML file, or the name of a shipped recipe")
     run.add_argument(
         "overrides", nargs="*", metavar="key=value", help="settings to change, e.g. out=DIR optimiser.steps=10"
     )
     about = "train and examine every row of a table; `study NAME` runs study_NAME"
     study = verbs.add_parser("study", help=about, add_help=False)
-    study.add_argument("-h", "--help", action=_Help, nargs=0, help="show this, and the settings of study NAME")
+    study.add_argument(
+        "-h", "--help", **(listing | {"usual": "study_mini"}), help="show this, and the settings of NAME"
+    )
     study.add_argument("recipe", metavar="NAME", type="study_{}".format, help="of the study; shipped is mini")
     study.add_argument(
         "overrides", nargs="*", metavar="key=value", help="e.g. sections=[main,table17] seeds=3 split=validation"

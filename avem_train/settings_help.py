@@ -1,11 +1,12 @@
 """What a recipe can set, as text: each setting's name, its value, and the words that stand below it in the source."""
 
+import argparse
 import ast
 import dataclasses
 import inspect
 import textwrap
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,41 @@ if TYPE_CHECKING:
 _WIDTH = 100
 
 
-def lines(settings: "type[DataclassInstance]", content: Mapping[str, Any], where: str = "") -> Iterator[str]:
+class HelpAction(argparse.Action):
+    """`--help`, which also lists what the recipe named before it can set; without one, what the usual recipe can."""
+
+    def __init__(
+        self, option_strings: list[str], dest: str, *, settings: Callable[[str], Iterable[str]], usual: str, **more: Any
+    ) -> None:
+        """settings: a recipe's lines, which stops where it cannot be read. usual: the recipe to show without one."""
+        super().__init__(option_strings, dest, **more)
+        self._settings, self._usual = settings, usual
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, *unused: Any) -> None:
+        """Print both, and leave."""
+        parser.print_help()
+        recipe = getattr(namespace, "recipe", None) or self._usual
+        found = "\n".join(self._settings(recipe))
+        print(f"\nsettings of {recipe} (another recipe's: {parser.prog} RECIPE --help):\n{found}")
+        parser.exit()
+
+
+def lines(
+    settings: "type[DataclassInstance]",
+    content: Mapping[str, Any],
+    where: str = "",
+    named: "Mapping[str, Mapping[str, type[DataclassInstance]]] | None" = None,
+) -> Iterator[str]:
     """A line for each setting of a dataclass and of those nested in it, the words about it below; `content` goes
-    before the defaults, as a recipe does.
+    before the defaults, as a recipe does. named: field -> the dataclasses of its entries, of fields that are mappings.
     """
     kinds, words = typing.get_type_hints(settings), _words(settings)
     for field in dataclasses.fields(settings):
         kind, given = kinds[field.name], content.get(field.name)
+        if named and field.name in named:
+            for name, of_entry in named[field.name].items():
+                yield from lines(of_entry, (given or {}).get(name) or {}, f"{where}{field.name}.{name}.")
+            continue
         if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             yield from lines(kind, given if isinstance(given, Mapping) else {}, f"{where}{field.name}.")
             continue

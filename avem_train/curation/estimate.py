@@ -7,11 +7,13 @@ expected to take for each row; of others it is assumed by a rule of thumb. The t
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from avem_train.curation import manifests, pipeline, prompts, reports
 from avem_train.curation.asking.spending import Price
 from avem_train.curation.asking.tally import Used
 from avem_train.curation.clients.settings import ClientSettings
+from avem_train.curation.data import store
 from avem_train.curation.recipe import Recipe
 from avem_train.curation.reports import Report
 from avem_train.curation.stages import STAGES
@@ -60,9 +62,30 @@ class _Load:
     seconds: float
 
 
-def estimate(recipe: Recipe, names: Sequence[str] = ()) -> list[Estimate]:
-    """The estimate of each stage of the recipe, or of the named ones, in order."""
-    rows: dict[str, float] = {"": float(sum(1 for _ in manifests.read(recipe.manifest, recipe.emotions)))}
+@dataclass(frozen=True)
+class Clips:
+    """The clips of a recipe's manifest."""
+
+    count: int
+    """How many there are."""
+    absent: Sequence[str] = ()
+    """Their files on disk that are not there; of clips at an address it is not known."""
+
+
+def clips(recipe: Recipe) -> Clips:
+    """The clips of the recipe's manifest. Stops where it cannot be read."""
+    place, count, absent = recipe.manifest.place, 0, []
+    for clip in manifests.read(recipe.manifest, recipe.emotions):
+        count += 1
+        if not store.is_address(place):
+            files = [Path(place) / name for name in (clip.video, clip.audio) if name]
+            absent += [str(file) for file in files if not file.exists()][:1]
+    return Clips(count, absent)
+
+
+def estimate(recipe: Recipe, names: Sequence[str] = (), found: Clips | None = None) -> list[Estimate]:
+    """The estimate of each stage of the recipe, or of the named ones, in order. found: its clips, if counted."""
+    rows: dict[str, float] = {"": float((found or clips(recipe)).count)}
     estimates = []
     for name in recipe.stages:
         stage = STAGES[name]
@@ -74,8 +97,8 @@ def estimate(recipe: Recipe, names: Sequence[str] = ()) -> list[Estimate]:
     return estimates
 
 
-def table(estimates: Sequence[Estimate]) -> str:
-    """The estimates as text, with their sum."""
+def table(estimates: Sequence[Estimate], found: Clips | None = None) -> str:
+    """The estimates as text, with their sum, and a note where files of the clips are not there."""
     sums = {name: sum(getattr(one, name) for one in estimates) for name in _SUMMED}
     lines = [_line("stage", "rows", "requests", "tokens in", "tokens out", "dollars", "hours", "from")]
     for one in [*estimates, Estimate(stage=_SUM, rows=0, **sums)]:
@@ -91,7 +114,17 @@ def table(estimates: Sequence[Estimate]) -> str:
                 "" if one.stage == _SUM else "a run" if one.measured else "rules",
             )
         )
-    return "\n".join([*lines, *_notes(estimates)])
+    return "\n".join([*lines, *_notes(estimates), *(_absent(found) if found else ())])
+
+
+def _absent(found: Clips) -> list[str]:
+    """How many clips have no file, and which is the first."""
+    if not found.absent:
+        return []
+    return [
+        f"Files are not there of {len(found.absent)} of {found.count} clips, e.g. {found.absent[0]}: these would be "
+        "rejected. Paths count from manifest.root=, or from the folder of the manifest."
+    ]
 
 
 def _notes(estimates: Sequence[Estimate]) -> list[str]:

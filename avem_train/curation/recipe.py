@@ -94,11 +94,12 @@ def from_content(content: Mapping[str, Any]) -> Recipe:
     """The recipe that nested keys and values describe. Raises RecipeError."""
     values = dict(content)
     named = _mapping(values.get("clients", {}), "clients")
+    _check_places(values, named)
     values["clients"] = {
         name: config.from_mapping(ClientSettings, _mapping(about, f"clients.{name}"), f"clients.{name}.")
         for name, about in named.items()
     }
-    values["stages"] = _stages(_mapping(values.get("stages", {}), "stages"))
+    values["stages"] = _stages(_mapping(values.get("stages", {}), "stages"), named)
     if isinstance(values.get("emotions"), list):
         values["emotions"] = tuple(map(str, values["emotions"]))
     recipe: Recipe = config.from_mapping(Recipe, values)
@@ -114,13 +115,34 @@ def content(recipe: Recipe) -> dict[str, Any]:
     return made
 
 
-def _stages(named: Mapping[str, Any]) -> dict[str, Any]:
+_SERVER = {field.name for field in dataclasses.fields(ClientSettings)}
+
+
+def _check_places(values: Mapping[str, Any], named: Mapping[str, Any]) -> None:
+    """Refuse keys of a stage or a server that stand at the top, saying where they go. Raises RecipeError."""
+    for key in values.keys() - {field.name for field in dataclasses.fields(Recipe)}:
+        if key in stages.STAGES:
+            raise RecipeError(f"unknown key {key!r}: a stage is set with stages.{key}.KEY=; {_where_servers(named)}")
+        if key in _SERVER | set(named):
+            raise RecipeError(f"unknown key {key!r}: {_where_servers(named)}")
+
+
+def _where_servers(named: Mapping[str, Any]) -> str:
+    clients = ", ".join(named) or "none yet"
+    return f"a server is set with clients.NAME.base_url= (model, kind, key_env, ... likewise); NAME: {clients}"
+
+
+def _stages(named: Mapping[str, Any], clients_: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, about in named.items():
         stage = stages.STAGES.get(name)
         if stage is None:
             raise RecipeError(f"no stage {name!r}: {config.nearest(str(name), list(stages.STAGES))}")
-        settings[name] = config.from_mapping(stage.settings, _mapping(about or {}, f"stages.{name}"), f"stages.{name}.")
+        values = _mapping(about or {}, f"stages.{name}")
+        own = {field.name for field in dataclasses.fields(stage.settings)}
+        if wrong := [key for key in values if key in _SERVER - own]:
+            raise RecipeError(f"unknown key 'stages.{name}.{wrong[0]}': {_where_servers(clients_)}")
+        settings[name] = config.from_mapping(stage.settings, values, f"stages.{name}.")
     return settings
 
 

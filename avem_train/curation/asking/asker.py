@@ -12,9 +12,9 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from avem_train.curation.asking import requests
-from avem_train.curation.asking.client import Client, Completion
 from avem_train.curation.asking.mailbox import Mailbox, NoReply, Waiting
 from avem_train.curation.asking.pace import Pace
+from avem_train.curation.asking.protocol import Client, Completion
 from avem_train.curation.asking.reply_cache import CachedReply, ReplyCache
 from avem_train.curation.asking.requests import ReplyT, Request
 from avem_train.curation.asking.spending import Ledger, Price

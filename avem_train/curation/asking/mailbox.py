@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
-from avem_train.curation.asking.client import Client, Completion
+from avem_train.curation.asking.protocol import Client, Completion
 from avem_train.curation.asking.requests import Request
 from avem_train.curation.asking.spending import Ledger
 from emorealm_tasks import chat_batches

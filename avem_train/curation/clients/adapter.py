@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from threading import Lock, Thread
 from typing import Any
 
-from avem_train.curation.asking.client import Completion
+from avem_train.curation.asking.protocol import Completion
 from avem_train.curation.asking.requests import Picture, Request
 from avem_train.curation.clients.settings import ClientSettings
 from emorealm_tasks.chat_client import RequestFailed

@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from threading import Lock
 from typing import Any
 
-from avem_train.curation.asking.client import Completion
+from avem_train.curation.asking.protocol import Completion
 from avem_train.curation.asking.requests import Medium, Picture, Request
 from emorealm_tasks.chat_client import ChatClient, RequestFailed
 from emorealm_tasks.media import MediaError, as_wav, read_frames

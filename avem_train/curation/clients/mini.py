@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from avem_train import config
-from avem_train.curation.asking.client import Completion
+from avem_train.curation.asking.protocol import Completion
 from avem_train.curation.asking.requests import Request, digest
 from avem_train.curation.clients.adapter import AdapterModel
 from avem_train.curation.clients.settings import ClientSettings

@@ -19,7 +19,7 @@ class ClientSettings:
     base_url: str = ""
     """The server, ending in /v1; "" = the provider's own."""
     key_env: str = ""
-    """The environment variable that holds the key; "" = the provider's usual one."""
+    """The environment variable that holds the key; "" = OPENAI_API_KEY for openai, GEMINI_API_KEY for gemini."""
     args: dict[str, Any] = field(default_factory=dict)
     """For an adapter: its --model_args; for mini: `avem_train.curation.clients.mini.Script`."""
     price_in: float = 0.0

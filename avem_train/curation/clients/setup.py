@@ -1,8 +1,8 @@
 """From a recipe's settings to clients that can be asked."""
 
 from avem_train.curation.asking.asker import Source
-from avem_train.curation.asking.client import Client
 from avem_train.curation.asking.pace import Pace
+from avem_train.curation.asking.protocol import Client
 from avem_train.curation.clients.chat import ChatServer
 from avem_train.curation.clients.settings import ClientSettings
 from emorealm_tasks.errors import stop
@@ -37,7 +37,8 @@ def _server(settings: ClientSettings, seed: int) -> ChatServer:
     usual = _KEYS[settings.kind]
     key = settings.key(usual)
     if not key and not settings.base_url:
-        stop(f"no key for {settings.model}: set {settings.key_env or usual}, or name a server of your own: base_url")
+        own = "a server of your own with clients.NAME.base_url="
+        stop(f"no key for {settings.model}: set {settings.key_env or usual}, or name {own}")
     return ChatServer(
         settings.model,
         key,

@@ -1,5 +1,6 @@
 """Labelled clips of public datasets, and of one's own, as rows of one form."""
 
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +54,9 @@ def _file(manifest: Manifest) -> Path:
             stop(f"the reader {manifest.reader!r} looks through a folder on disk; an address may name a CSV file")
         return fetched(named)
     path = Path(named).expanduser()
+    if not path.exists() and manifest.reader == "mini":
+        build = f"emorealm-mini build --split train --clips 400 --preferences --out {shlex.quote(str(path))}"
+        stop(f"{path}: is not there; build the clips of the embedded world: {build}")
     if not path.exists():
         stop(f"{path}: is not there; name the dataset's file or folder with manifest.path=")
     return path

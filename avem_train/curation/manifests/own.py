@@ -1,6 +1,6 @@
 """Clips of one's own, and those of the embedded world."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,17 +13,19 @@ from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, 
 
 _NEEDED = ("id", "emotion")
 _OPTIONAL = ("video", "audio", "subtitle", "split", "licence", "source")
+COLUMNS = (
+    "its first line names the columns: id, emotion, video or audio or both, and optionally subtitle, split, licence, "
+    "source"
+)
+"""What a manifest's first line holds, in words."""
 
 
 def csv_file(path: Path) -> Iterator[Clip]:
     """A CSV file with the columns id, emotion, video or audio or both, and optionally subtitle, split, licence, source.
 
-    Stops at a file that cannot be read, an unknown column, or a row without a clip.
+    Stops at a file that cannot be read or is empty, at missing and unknown columns, or at a row without a clip.
     """
-    header = [name.strip() for name in _first_line(path).split(",")]
-    unknown = [name for name in header if name not in (*_NEEDED, *_OPTIONAL)]
-    if unknown:
-        stop(f"{path}: unknown column {unknown[0]!r}; known: {', '.join((*_NEEDED, *_OPTIONAL))}")
+    header = _header(path)
     columns = [*_NEEDED, *(name for name in _OPTIONAL if name in header)]
     seen: set[str] = set()
     for number, row in recognition_rows.read_numbered_csv(path, columns, "mend it"):
@@ -39,11 +41,29 @@ def csv_file(path: Path) -> Iterator[Clip]:
             stop(f"{path}, line {number}: {brief(error.errors()[0]['msg'])}")
 
 
-def _first_line(path: Path) -> str:
+def _header(path: Path) -> list[str]:
+    """The columns of a CSV file. Stops, naming all that is wrong with them."""
     try:
-        return read_text(path).lstrip("\ufeff").partition("\n")[0].replace('"', "")
+        text = read_text(path).lstrip("\ufeff")
     except Unreadable as error:
         stop(f"{path}: {error}; manifest.path names a CSV file")
+    if not text.strip():
+        stop(f"{path}: is empty; {COLUMNS}")
+    header = [name.strip() for name in text.partition("\n")[0].replace('"', "").split(",")]
+    missing = [name for name in _NEEDED if name not in header]
+    if not {"video", "audio"} & set(header):
+        missing.append("video (or audio)")
+    unknown = [name for name in header if name not in (*_NEEDED, *_OPTIONAL)]
+    faults = [f"it lacks the {_columns(missing)} {', '.join(missing)}"] if missing else []
+    if unknown:
+        faults.append(f"unknown {_columns(unknown)} {', '.join(map(brief, map(repr, unknown)))}")
+    if faults:
+        stop(f"{path}: {'; '.join(faults)}; {COLUMNS}")
+    return header
+
+
+def _columns(names: Sequence[str]) -> str:
+    return "column" if len(names) == 1 else "columns"
 
 
 def mini(folder: Path) -> Iterator[Clip]:

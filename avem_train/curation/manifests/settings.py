@@ -11,7 +11,7 @@ class Manifest:
     """Where the labelled clips are."""
 
     reader: str
-    """A dataset's layout: see `avem_train.curation.manifests.READERS`."""
+    """A dataset's layout: csv, mafw, mer2025, dfew, ravdess, or mini (the embedded world)."""
     path: str
     """Its file or folder; a CSV file may have an address (s3://, gs://, hf://, http://, ...)."""
     root: str = ""

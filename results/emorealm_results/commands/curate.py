@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from avem_train.config import RecipeError
-from avem_train.curation import recipe
+from avem_train.curation import recipe, recipe_help
+from avem_train.settings_help import HelpAction
 from emorealm_tasks.command_line import Parser, count, parsed
 from emorealm_tasks.errors import stop
 
@@ -21,8 +22,9 @@ def main(argv: Sequence[str]) -> int:
     """Run the verb; returns the exit code."""
     own, survey = _split(argv)
     args = parsed(_parser(), own)
-    if args.action == "list":
-        return _list()
+    if args.action in ("list", "show"):
+        print(recipe_help.text(args.recipe) if args.action == "show" else recipe_help.listing(), end="")
+        return 0
     if args.action == "study":
         return _study(args.words)
     args.survey = survey
@@ -62,7 +64,8 @@ def _run(chosen: recipe.Recipe, args: Namespace) -> int:
 
     names = args.words
     if args.estimate:
-        print(estimate.table(estimate.estimate(chosen, names)))
+        clips = estimate.clips(chosen)
+        print(estimate.table(estimate.estimate(chosen, names, clips), clips))
     else:
         pipeline.run(chosen, names, args.wait)
     return 0
@@ -192,7 +195,10 @@ def _frames(chosen: recipe.Recipe, args: Namespace) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="emorealm curate", description=__doc__)
     actions = parser.add_subparsers(dest="action", required=True)
-    run = _add(actions, "run", _run, "run a recipe's stages, all or those named; goes on where it was stopped", "STAGE")
+    what = "run a recipe's stages, all or those named; goes on where it was stopped"
+    run = _add(actions, "run", _run, what, "STAGE", add_help=False)
+    listing = {"action": HelpAction, "nargs": 0, "settings": recipe_help.settings, "usual": "own_clips"}
+    run.add_argument("-h", "--help", **listing, help="show this, and the settings of RECIPE")
     run.add_argument("--estimate", action="store_true", help="ask nothing; say what it will take")
     run.add_argument("--wait", action="store_true", help="wait for batches instead of leaving with status 75")
     _add_plan(actions)
@@ -206,16 +212,18 @@ def _parser() -> Parser:
     _add(actions, "grade", _grade, "hold what a recipe made of the embedded world's clips against the truth")
     study = actions.add_parser("study", help="grades and gains by source of captions and rate of planted mistakes")
     study.add_argument("words", nargs="*", metavar="key=value", help="settings to change, e.g. seeds=3 split=test")
-    actions.add_parser("list", help="list the recipes and the stages")
+    actions.add_parser("list", help="list the recipes with their files, and the stages")
+    show = actions.add_parser("show", help="print a recipe with its comments, to begin one of your own")
+    show.add_argument("recipe", help="a YAML file, or the name of a recipe that is shipped")
     return parser
 
 
-def _add(actions: Any, name: str, act: Act, what: str, takes: str = "") -> Any:
+def _add(actions: Any, name: str, act: Act, what: str, takes: str = "", **more: Any) -> Any:
     """The parser of an action on a recipe. takes: what its words may be beside settings."""
-    parser = actions.add_parser(name, help=what)
+    parser = actions.add_parser(name, help=what, **more)
     parser.add_argument("recipe", help="a YAML file, or the name of a recipe that is shipped")
     words = f"{takes} | key=value" if takes else "key=value"
-    parser.add_argument("words", nargs="*", metavar=words, help="settings to change, as in the run")
+    parser.add_argument("words", nargs="*", metavar=words, help="settings to change, as `run RECIPE --help` lists them")
     parser.set_defaults(act=act, takes=takes)
     return parser
 
@@ -283,12 +291,3 @@ def _add_export(actions: Any) -> None:
         help="make pairs with this kind; may be repeated (default: the first two); avem records hold all kinds",
     )
     export.add_argument("--parquet", action="store_true", help="write Parquet instead of JSON Lines")
-
-
-def _list() -> int:
-    from avem_train.curation.stages import STAGES
-
-    for name, path in recipe.shipped().items():
-        print(f"{name:14s} {path.read_text(encoding='utf-8').splitlines()[0].lstrip('# ')}")
-    print(f"stages: {', '.join(STAGES)}")
-    return 0

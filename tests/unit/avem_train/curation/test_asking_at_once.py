@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from avem_train.curation.asking.asker import Asker, Source
-from avem_train.curation.asking.client import Completion
 from avem_train.curation.asking.pace import Pace
+from avem_train.curation.asking.protocol import Completion
 from avem_train.curation.asking.reply_cache import ReplyCache
 from avem_train.curation.asking.requests import Request
 from avem_train.curation.asking.spending import Ledger, Price

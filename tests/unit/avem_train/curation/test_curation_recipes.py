@@ -6,6 +6,7 @@ from avem_train.curation import estimate, recipe
 
 LABELS = {
     "own_clips": ("clips.csv", "id,video,emotion\na,a.mp4,anger\nb,b.mp4,fear\n"),
+    "own_benchmark": ("clips.csv", "id,video,emotion\na,a.mp4,anger\nb,b.mp4,fear\n"),
     "mafw": ("single/no_caption/set_1/train.txt", "00001.mp4 1\n00002.mp4 3\n"),
     "mer2025": ("track1_train_disdim.csv", "name,discrete\na,happy\nb,sad\n"),
     "dfew": ("EmoLabel_DataSplit/test(single-labeled)/set_1.csv", "video_name,label\n1,4\n2,7\n"),
@@ -21,7 +22,7 @@ def test_a_recipe_is_gone_through(name, tmp_path):
     if name == "dfew":
         (tmp_path / file.replace("test(", "train(")).parent.mkdir()
         (tmp_path / file.replace("test(", "train(")).write_text(text.replace("1,", "3,").replace("2,", "4,"))
-    path = tmp_path / file if name == "own_clips" else tmp_path
+    path = tmp_path / file if file == "clips.csv" else tmp_path
     chosen = recipe.load(name, [f"manifest.path={path}", f"out={tmp_path / 'out'}"])
     found = estimate.estimate(chosen)
     assert [one.stage for one in found] == list(chosen.stages)

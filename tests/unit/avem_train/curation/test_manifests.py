@@ -103,6 +103,18 @@ def test_the_embedded_world(tmp_path):
     [
         ("csv", {"a.csv": "id,video,emotion\na,a.mp4,anger\na,b.mp4,fear\n"}, "line 3: 'a' occurs twice"),
         ("csv", {"a.csv": "id,clip,emotion\na,a.mp4,anger\n"}, "unknown column 'clip'"),
+        (
+            "csv",
+            {"a.csv": "path,label\na.mp4,anger\n"},
+            "lacks the columns id, emotion, video (or audio); unknown columns",
+        ),
+        (
+            "csv",
+            {"a.csv": "path,label\na.mp4,anger\n"},
+            "'path', 'label'; its first line names the columns: id, emotion",
+        ),
+        ("csv", {"a.csv": "id,video\na,a.mp4\n"}, "a.csv: it lacks the column emotion; its first line names"),
+        ("csv", {"a.csv": "\n"}, "a.csv: is empty; its first line names the columns: id, emotion, video or audio"),
         ("csv", {"a.csv": "id,video,emotion\na,,anger\n"}, "line 2: a clip has an id, and a video"),
         ("csv", {"a.csv": "id,video,emotion\na,a.mp4,joyful\n"}, "no clip is left"),
         ("csv", {"a.csv": "id,video,emotion\na,a.mp4,\n"}, "a.csv, line 2: the clip a has no emotion"),

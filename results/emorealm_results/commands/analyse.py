@@ -44,6 +44,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _parser() -> Parser:
+    from emorealm_results.analyses.attention import READABLE
     from emorealm_results.analyses.kinds import KINDS
 
     parser = Parser(
@@ -52,7 +53,7 @@ def _parser() -> Parser:
         epilog="; ".join(f"{name}: {kind.does}" for name, kind in KINDS.items()),
     )
     parser.add_argument("kind", choices=list(KINDS), help="which analysis")
-    model = "an adapter of lmms-eval that scores options, e.g. avere; attention: or qwen2_5_omni_av, qwen3_omni_av"
+    model = f"an adapter of lmms-eval that scores options, e.g. avere; for attention {READABLE}"
     parser.add_argument("--model", required=True, help=model)
     args = "its arguments as for lmms-eval; given twice (before and after training), both models stand side by side"
     parser.add_argument("--model_args", action="append", metavar="KEY=VALUE,...", help=args)

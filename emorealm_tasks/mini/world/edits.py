@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from emorealm_tasks.mini.world.cues import BY_NAME
+from emorealm_tasks.mini.world.cues import BY_NAME, scene_cues
 from emorealm_tasks.mini.world.sampling import Clip
 
 
@@ -14,12 +14,15 @@ def has(clip: Clip, cue: str) -> bool:
 
 
 def without(clip: Clip, cue: str) -> Clip:
-    """The clip without a cue, and without the person's reaction to it."""
+    """The clip without a cue, and without the person's reaction to it. Clothes give way to other clothes."""
     fields: dict[str, Any] = {
         name: tuple(other for other in getattr(clip, name) if other != cue) for name in ("seen", "heard", "sounds")
     }
     for name in ("left", "right", "clothes", "looks_at", "reacts_to"):
         fields[name] = "" if getattr(clip, name) == cue else getattr(clip, name)
+    if BY_NAME[cue].kind == "clothes":  # everybody wears something
+        wardrobe = [one.name for one in scene_cues("video", "clothes")]
+        fields["clothes"] = wardrobe[(wardrobe.index(cue) + 1) % len(wardrobe)]
     return replace(clip, **fields)
 
 

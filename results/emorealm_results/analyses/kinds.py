@@ -43,6 +43,7 @@ KINDS = {
         _by_likelihood(swap.conditions),
         swap.report,
         plots.dots("effect_sound", "effect_picture", "interaction", "shortcut_index"),
+        change=swap.change,
     ),
     "modalities": Analysis(
         "with both, sound only, picture only, text only",

@@ -16,7 +16,7 @@ def test_from_two_models_to_the_page(tiny_avere, tmp_path, monkeypatch, capsys):
     again = tmp_path / "again"
     again.symlink_to(tiny_avere)
     models = [part for folder in (tiny_avere, again) for part in ("--model_args", f"pretrained={folder},device=cpu")]
-    tasks = ("--tasks", "emorealm_mini_reasoning_stress_audio,emorealm_mini_reasoning_stress_video", "--limit", "1")
+    tasks = ("--tasks", "emorealm_mini_reasoning_stress_audio,emorealm_mini_reasoning_stress_video", "--limit", "2")
     folders = [str(tmp_path / kind) for kind in ("cues", "adversarial", "attention")]
     for folder in folders:
         kind = folder.rsplit("/", 1)[1]
@@ -48,3 +48,7 @@ def test_sentences_follow_the_interval():
     assert page.sentences({"analysis": "adversarial", "estimates": rows}) == [
         "m: the mean absolute shift shrinks for sound noise, picture black."
     ]
+    used = {**of("used", 0.5, 2, "named"), "questions": 7}
+    there = {**used, "condition": "named, there"}
+    (line,) = page.sentences({"analysis": "cues", "estimates": [used, there]})
+    assert line == "m: used 1.0 [0.5, 2.0] % of the 7 cues that its answers name."

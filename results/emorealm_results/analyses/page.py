@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emorealm_results.analyses import adversarial, attention, plots, report, swap
+from emorealm_results.analyses import adversarial, attention, cues, plots, report, swap
 from emorealm_results.console.markdown import interval, table
 from emorealm_tasks import files, schemas
 from emorealm_tasks.errors import stop
@@ -28,6 +28,15 @@ _SHOWN = {
     "cues": ("used", "followed", "effect", "changed_anyway"),
 }
 """The numbers that the page shows of each analysis; the others are in the reports."""
+_LEGENDS = {
+    "swap": "Effects are sizes with their sign, on the log-odds of the right option; the index is 0 for a model that "
+    "goes by the asked modality alone, 1 for one that goes by the other alone.",
+    "attention": "Of the last token of the prompt. asked share: of the attention to media, that to the asked modality.",
+    "adversarial": "The modality that is not asked about is altered. changed: questions with another likeliest option.",
+    "cues": "used: of the cues that the answer names, those that it no longer names once they are taken out; "
+    "followed: of those that it denies and that are absent, those that it names once they are added; effect: on the "
+    "log-odds of naming the cue; changed anyway: answers that change where the same cues are drawn with other seeds.",
+}
 _LEVELS = ("all", "asked")
 _EXPECTED = (
     "In the paper's Figure 5, after training more of the attention goes to the asked modality, and the likelihood of "
@@ -85,7 +94,8 @@ def markdown(reports: Sequence[Mapping[str, Any]]) -> str:
         blocks += ["## What the numbers say", _EXPECTED, "\n".join(f"- {line}" for line in said)]
     for one in reports:
         blocks += [f"## {one['analysis']}", f"{report.title(one)}; {one['questions']} questions. `{command(one)}`"]
-        blocks += [f"![Figure of {one['analysis']}]({one['analysis']}.png)", _table(one)]
+        blocks += [f"![Figure of {one['analysis']}]({one['analysis']}.png)"]
+        blocks += [*filter(None, [_LEGENDS.get(one["analysis"])]), _table(one)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -99,7 +109,7 @@ def command(one: Mapping[str, Any]) -> str:
 def sentences(one: Mapping[str, Any]) -> list[str]:
     """What the comparison of the first model with the others shows, and where it shows nothing."""
     makers: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
-        "swap": _of_swap, "attention": _of_attention, "adversarial": _of_adversarial
+        "swap": _of_swap, "attention": _of_attention, "adversarial": _of_adversarial, "cues": _of_cues
     }  # fmt: skip
     return makers[one["analysis"]](one) if one["analysis"] in makers else []
 
@@ -130,6 +140,14 @@ def _of_adversarial(one: Mapping[str, Any]) -> list[str]:
                 ways.setdefault(_direction(row), []).append(row["condition"].replace("_", " "))
         found += [f"{model}: the mean absolute shift {how} for {', '.join(names)}." for how, names in ways.items()]
     return found
+
+
+def _of_cues(one: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{row['model']}: used {interval(row, 1)} % of the {row['questions']} cues that its answers name."
+        for row in _rows(one, "used", ("all",))
+        if row["condition"] == cues.NAMED
+    ]
 
 
 def _direction(row: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Emotion-LLaMA and Emotion-LLaMA-v2 as models of lmms-eval: chat tasks, and the likelihood of options.
+"""Emotion-LLaMA and Emotion-LLaMA-v2 as models of lmms-eval: chat tasks, the likelihood of options, attention.
 
 The prompt is the published one (`EmotionLlamaProcessor.prompt`): no chat template, no system text, no subtitle. Which
 placement of the tokens, instruction and features were used is part of a run's record (`asked`). An option is scored in
@@ -18,10 +18,12 @@ from model_adapters.base import arguments
 from model_adapters.base.frame_sampling import ClipMedia, Sampling
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion
+from model_adapters.in_process.attending import AttendingChat
 from model_adapters.in_process.base import Arguments
 from model_adapters.in_process.likelihood import ScoringChat
 
 from . import clips, given_features
+from .attention import kinds_of
 from .configuration import PLACEMENTS
 from .modeling import EmotionLlamaForConditionalGeneration
 from .processing import INSTRUCTIONS, EmotionLlamaProcessor
@@ -41,7 +43,7 @@ _OF_THE_DEMO = (
 _DEMO = "--model external_worker --model_args worker=emotion_llama_released,..."
 
 
-class EmotionLlama(ScoringChat):
+class EmotionLlama(ScoringChat, AttendingChat):
     """Version 1. See `InProcessChat`; its weights are those of `pretrained`, else of EMOREALM_EMOTION_LLAMA.
 
     features: which stand beside the image (`given_features`). placement: of the tokens, `released` or `training`;
@@ -121,6 +123,10 @@ class EmotionLlama(ScoringChat):
     def option_ids(self, option: str) -> list[int]:
         """Ids of an option's text in the form of an answer."""
         return self.processor.encode_answer(option)
+
+    def token_kinds(self, ids: Tensor) -> Tensor:
+        """By the order of the clip's tokens, which all have one id. Raises ValueError for a prompt without a clip."""
+        return kinds_of(ids, self.processor.config)
 
 
 class EmotionLlamaV2(EmotionLlama):

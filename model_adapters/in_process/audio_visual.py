@@ -21,14 +21,13 @@ from emorealm_tasks.errors import stop
 from model_adapters.base import attention, training_prompt
 from model_adapters.base.frame_sampling import ClipMedia
 from model_adapters.base.media_refs import ClipFiles
-from model_adapters.base.requests import ClipQuestion
 from model_adapters.base.system_prompts import QWEN_OMNI
-from model_adapters.in_process.base import InProcessChat
+from model_adapters.in_process.attending import AttendingChat
 from model_adapters.in_process.prompts import omni_inputs
 
 
-class OmniAV(InProcessChat):
-    """See `InProcessChat`.
+class OmniAV(AttendingChat):
+    """See `AttendingChat`.
 
     interleave: whether sound and picture are interleaved in time, as the official code does; default as it was trained,
     else true.
@@ -60,13 +59,9 @@ class OmniAV(InProcessChat):
         """The positions must be computed the way the prompt was laid out."""
         return {"use_audio_in_video": self._interleaved(clip)}
 
-    def attention_shares(self, question: ClipQuestion) -> Tensor:
-        """Attention to picture and sound where the answer begins: (layers, heads, 2). Raises MediaError."""
-        clip = self.given(question.clip)
-        inputs = self.batch([self.inputs(question, clip)[0]])
-        config = self.model.config
-        kinds = attention.kinds_of(inputs["input_ids"][0], config.video_token_id, config.audio_token_id)
-        return attention.shares(self.model, kinds, **inputs, **self.forward_settings(clip))
+    def token_kinds(self, ids: Tensor) -> Tensor:
+        """Each medium has a token of its own."""
+        return attention.kinds_of(ids, self.model.config.video_token_id, self.model.config.audio_token_id)
 
     def _interleaved(self, clip: ClipFiles) -> bool:
         return self.interleave and clip.video is not None and clip.audio is not None

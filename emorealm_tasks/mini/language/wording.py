@@ -105,6 +105,14 @@ def paraphrases(question: str) -> list[str]:
     return []
 
 
+def cue_in(text: str, modality: str) -> str:
+    """The cue of a modality that a question or an option names; "" where it names none."""
+    words = text.lower()
+    named = [(len(one), cue.name) for cue in BY_NAME.values() if cue.modality == modality for one in cue.phrases
+             if one in words]  # fmt: skip
+    return max(named)[1] if named else ""
+
+
 def lettered(options: list[str]) -> list[str]:
     """Options in the released form: "(A) ...", "(B) ..."."""
     return [f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False)]

@@ -24,6 +24,7 @@ METRICS = ("asked_share", "sound_share", "media_share")
 """In percent: of the attention to media, that to the modality asked about, and to the sound; of all, that to media."""
 CHANGE = "asked_share_change"
 ABOUT = {"audio": "sound", "video": "picture"}
+READABLE = "avere, emotion_llama, emotion_llama_v2, qwen2_5_omni_av or qwen3_omni_av"
 _DIGITS = 8
 _LEAST = 1e-30  # stands for no attention to media at all
 
@@ -36,7 +37,7 @@ def prepare(rows: Sequence[Row], seed: int) -> Callable[[Adapter], Measure]:
 def measuring(adapter: Adapter) -> Measure:
     """What reads a model's attention, a question at a time; stops where that cannot be done."""
     if not hasattr(adapter.model, "attention_shares"):
-        stop(f"--model {adapter.name}: its attention cannot be read; use avere, qwen2_5_omni_av or qwen3_omni_av")
+        stop(f"--model {adapter.name}: its attention cannot be read; use {READABLE}")
     from model_adapters.base.requests import from_messages
 
     def of(row: Row) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from emorealm_results.analyses import adversarial, attention, modalities, options, plots, swap
+from emorealm_results.analyses import adversarial, attention, cues, modalities, options, plots, swap
 from emorealm_results.analyses.estimates import Estimate
 from emorealm_results.analyses.scoring import SCORES, Adapter, Conditions, Measure, likelihoods
 from emorealm_tasks.benchmarks.rows import Row
@@ -43,6 +43,7 @@ KINDS = {
         _by_likelihood(swap.conditions),
         swap.report,
         plots.dots("effect_sound", "effect_picture", "interaction", "shortcut_index"),
+        change=swap.change,
     ),
     "modalities": Analysis(
         "with both, sound only, picture only, text only",
@@ -73,5 +74,13 @@ KINDS = {
         change=attention.change,
         one_modality=True,
         holds=attention.HOLDS,
+    ),
+    "cues": Analysis(
+        "the clip drawn again without the cue that the answer names, or with it; the miniature alone",
+        cues.prepare,
+        cues.report,
+        plots.dots("used", "followed", "effect", "changed_anyway"),
+        one_modality=True,
+        holds=cues.HOLDS,
     ),
 }

@@ -96,6 +96,39 @@ def attention(rows: Rows, curves: Rows) -> "Figure":
     return figure
 
 
+def figure_5(rows: Rows, curves: Rows) -> "Figure":
+    """The paper's four panels: attention for questions about the sound and about the picture, and the right answer's
+    log-likelihood with its own and with a conflicting sound and picture; a colour a model, the own modality filled.
+    """
+    figure = _figure(12, 6)
+    axes = figure.subplots(2, 2)
+    models = list(dict.fromkeys(row["model"] for row in [*rows, *curves]))
+    for axis, modality in zip(axes[0], ("sound", "picture"), strict=True):
+        points = [
+            {**row, "place": row["model"], "series": "share"}
+            for row in rows
+            if (row["level"], row["group"], row["metric"]) == ("asked", modality, "asked_share")
+        ]
+        _points(axis, points, models, ("series",))
+        axis.set(
+            title=f"questions about the {modality}", xlim=(0, 100), xlabel=f"{modality}, % of the attention to media"
+        )
+    for axis, modality in zip(axes[1], ("sound", "picture"), strict=True):
+        for number, model in enumerate(models):
+            for curve in curves:
+                if (curve["altered"], curve["model"]) == (modality, model):
+                    if curve["condition"] == "own":
+                        axis.fill_between(curve["x"], curve["density"], color=f"C{number}", alpha=0.25)
+                    elif curve["condition"] == f"{modality}_conflicting":
+                        axis.plot(curve["x"], curve["density"], color=f"C{number}", label=model)
+        axis.set(
+            title=f"{modality} of a conflicting emotion (line)", xlabel="log-likelihood of the right answer (nats)"
+        )
+        if axis.get_legend_handles_labels()[0]:
+            axis.legend(frameon=False, fontsize=7)
+    return figure
+
+
 def _points(axis: "Axes", rows: Rows, places: Sequence[str], keys: Sequence[str]) -> None:
     """Values with their intervals on lines named `places`, from the top; a colour for each value of `keys`."""
     series = list(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))

@@ -27,7 +27,7 @@ COLUMNS: Table = {
     "clips": Column("whole", "clips it stands on"),
 }
 """One row a number."""
-_UNITS = (
+UNITS = (
     "Brackets: 95% intervals over clips. "
     "Accuracies and shares in percent, effects and shifts in nats, an index from 0 to 1."
 )
@@ -87,7 +87,7 @@ def markdown(about: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
     """A table a model, a line a number; ends in a newline."""
     blocks = [
         f"# {title(about)}",
-        _UNITS,
+        UNITS,
     ]
     for model in dict.fromkeys(row["model"] for row in rows):
         lines = [["questions about", "n", "given", "number", "value", "p"]]

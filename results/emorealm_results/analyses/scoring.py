@@ -100,13 +100,14 @@ def likelihoods(conditions: Conditions) -> Callable[[Adapter], Measure]:
     """What measures the log-likelihood of each option under every condition; stops where an adapter cannot."""
 
     def with_model(adapter: Adapter) -> Measure:
-        score = _scorer(adapter)
+        score = scorer(adapter)
         return lambda rows: scored(rows, conditions, score)
 
     return with_model
 
 
-def _scorer(adapter: Adapter) -> Scorer:
+def scorer(adapter: Adapter) -> Scorer:
+    """What asks an adapter for the log-likelihood of each option; stops where it answers in words alone."""
     model, task = adapter.model, adapter.task
     visual = partial(messages.doc_to_visual, lmms_eval_specific_kwargs=adapter.ways)
 

@@ -19,6 +19,7 @@ from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.metrics import Array
 
 CELLS = ("oo", "ox", "xo", "xx")
+CHANGE = "shortcut_index_change"
 _EFFECTS = ("effect_sound", "effect_picture", "interaction")
 
 
@@ -48,6 +49,33 @@ def report(scored: Sequence[Scored]) -> list[Estimate]:
     return [found for group in estimates.groups(scored) for found in _of(group)]
 
 
+def change(before: Sequence[Scored], after: Sequence[Scored]) -> list[Estimate]:
+    """How much the shortcut index is larger after training (below 0: fewer shortcuts), over the same questions."""
+    earlier = {one["id"]: one for one in before}
+    paired = [one for one in after if one["id"] in earlier and estimates.asked_modality(one["task"])]
+    found = []
+    for group in estimates.groups(paired, ("task",)):
+        first = [earlier[one["id"]] for one in group.questions]
+        columns = np.concatenate([_asked_and_other(first), _asked_and_other(group.questions)], axis=1)
+        if columns[:, :2].any() and columns[:, 2:].any():
+            ((value, bounds),) = estimates.bootstrapped(group.questions, columns, _more_of_other)
+            found.append(group.estimate(CHANGE, value, bounds))
+    return found
+
+
+def _asked_and_other(questions: Sequence[Scored]) -> Array:
+    """Sizes of the effects of the asked and of the other modality, (questions, 2), nats."""
+    sizes = np.abs(np.array([effects(one)[:2] for one in questions]))
+    by_sound = np.array([estimates.asked_modality(one["task"]) == "audio" for one in questions])
+    columns: Array = np.where(by_sound[:, None], sizes, sizes[:, ::-1])
+    return columns
+
+
+def _more_of_other(means: Array) -> Array:
+    """(resamples, asked and other before, asked and other after) -> (resamples, 1)."""
+    return _share_of_other(means[:, 2:]) - _share_of_other(means[:, :2])
+
+
 def _of(group: Group) -> list[Estimate]:
     values = np.array([effects(one) for one in group.questions])
     rights = np.array([[100.0 * estimates.right(one["conditions"][cell]) for cell in CELLS] for one in group.questions])
@@ -57,19 +85,17 @@ def _of(group: Group) -> list[Estimate]:
     ]
     for name, (value, bounds) in zip(_EFFECTS, estimates.bootstrapped(group.questions, values), strict=True):
         found.append(group.estimate(name, value, bounds))
-    return found + _index(group, values)
+    return found + _index(group)
 
 
-def _index(group: Group, values: Array) -> list[Estimate]:
+def _index(group: Group) -> list[Estimate]:
     """The shortcut index of the group's questions about one modality; nothing where no effect was seen."""
-    asked = [estimates.asked_modality(one["task"]) for one in group.questions]
-    about = [place for place, name in enumerate(asked) if name]
-    sizes = np.abs(values[about][:, :2])
-    if not about or not sizes.any():
+    about = [one for one in group.questions if estimates.asked_modality(one["task"])]
+    if not about:
         return []
-    by_sound = np.array([asked[place] == "audio" for place in about])
-    columns = np.where(by_sound[:, None], sizes, sizes[:, ::-1])  # asked, other
-    part = Group(group.level, group.name, [group.questions[place] for place in about])
+    columns, part = _asked_and_other(about), Group(group.level, group.name, about)
+    if not columns.any():
+        return []
     ((value, bounds),) = estimates.bootstrapped(part.questions, columns, _share_of_other)
     return [part.estimate("shortcut_index", value, bounds)]
 

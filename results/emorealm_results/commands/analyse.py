@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 _MAKER = "emorealm analyse"
 _RECORD = "asked.json"
+_PAGE = "page"
 _LIMIT = 25
 
 
 def main(argv: Sequence[str]) -> int:
     """The verb; returns 0."""
+    if argv and argv[0] == _PAGE:
+        return _page(argv[1:])
     arguments = _parser().parse_args(argv)
     names = list(dict.fromkeys(arguments.model_args or [""]))
     files.check(arguments.out, _MAKER, "--out")
@@ -43,16 +46,35 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _page(argv: Sequence[str]) -> int:
+    """`emorealm analyse page`: one page of several analyses; returns 0."""
+    about = "One Markdown page with the figures of several analyses, those of Figure 5 first, and what they show."
+    parser = Parser(prog=f"{_MAKER} {_PAGE}", description=about)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a folder that an analysis wrote")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for README.md and its figures")
+    arguments = parser.parse_args(argv)
+    from emorealm_results.analyses import page
+
+    try:
+        written = page.write(arguments.folders, arguments.out)
+    except OSError as error:
+        stop(f"{error.filename or arguments.out}: cannot be read or written ({error.strerror or error})")
+    print(f"{arguments.out}: {', '.join(written)}")
+    return 0
+
+
 def _parser() -> Parser:
+    from emorealm_results.analyses.attention import READABLE
     from emorealm_results.analyses.kinds import KINDS
 
     parser = Parser(
         prog=_MAKER,
         description=__doc__,
-        epilog="; ".join(f"{name}: {kind.does}" for name, kind in KINDS.items()),
+        epilog="; ".join(f"{name}: {kind.does}" for name, kind in KINDS.items())
+        + "; `emorealm analyse page FOLDER... --out DIR` writes one page of several",
     )
     parser.add_argument("kind", choices=list(KINDS), help="which analysis")
-    model = "an adapter of lmms-eval that scores options, e.g. avere; attention: or qwen2_5_omni_av, qwen3_omni_av"
+    model = f"an adapter of lmms-eval that scores options, e.g. avere; for attention {READABLE}"
     parser.add_argument("--model", required=True, help=model)
     args = "its arguments as for lmms-eval; given twice (before and after training), both models stand side by side"
     parser.add_argument("--model_args", action="append", metavar="KEY=VALUE,...", help=args)

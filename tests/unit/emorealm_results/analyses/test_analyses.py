@@ -66,6 +66,21 @@ def test_effects_by_hand():
     assert swap.effects(one) == pytest.approx((4.0, 3.0, -2.0))  # (2 + 6) / 2, (1 + 5) / 2, (3 - 1 - 2 - 4) / 2
 
 
+def test_the_index_of_two_models_is_compared_question_by_question():
+    def one(clip, odds):
+        cells = {cell: {"gold": 0, "scores": [m, 0.0]} for cell, m in zip(swap.CELLS, odds, strict=True)}
+        fields = {"subtask": "", "emotion": "", "error": "", "task": "reasoning_basic_audio"}
+        return {"id": clip, "clip": clip, "conditions": cells, **fields}
+
+    # sound 4 and picture 0, sound 2 and picture 2: index 2 / 8; afterwards sound 0 and picture 2 in both: 4 / 4
+    before = [one("a", (2, -2, 2, -2)), one("b", (2, 0, 0, -2))]
+    after = [one("b", (1, 1, -1, -1)), one("a", (1, 1, -1, -1)), one("c", (0, 9, 0, 9))]
+    found = [e for e in swap.change(before, after) if e["group"] == "all"]
+    assert [(e["metric"], e["questions"]) for e in found] == [(swap.CHANGE, 2)]
+    assert found[0]["value"] == pytest.approx(0.75)
+    assert (found[0]["low"], found[0]["high"]) == pytest.approx((0.5, 1.0))  # b alone, a alone
+
+
 @given(st.lists(st.floats(-20, 0), min_size=2, max_size=4), st.floats(-5, 5))
 def test_log_odds_know_no_common_offset(scores, offset):
     plain = estimates.log_odds({"gold": 0, "scores": scores})

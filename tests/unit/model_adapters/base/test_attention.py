@@ -1,16 +1,15 @@
 """Attention weights at the last position, for each family, against transformers' eager attention."""
 
-import numpy as np
 import pytest
 import torch
 
-import emotion_llama_files
 import tiny_models
 from model_adapters.avere.adapter import AvereChat
 from model_adapters.base import attention
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion
 from model_adapters.emotion_llama import EmotionLlamaConfig
+from model_adapters.emotion_llama.adapter import EmotionLlama, EmotionLlamaV2
 from model_adapters.emotion_llama.attention import kinds_of
 from model_adapters.in_process.audio_visual import Qwen3OmniAV, Qwen25OmniAV
 
@@ -49,29 +48,25 @@ def test_shares_are_those_of_eager_attention(family, clips, tiny_avere, tmp_path
     assert not torch.allclose(found[0], found[1], atol=1e-3)  # so that exchanged layers would be seen
 
 
-def test_emotion_llama_is_read_too(tmp_path):
-    from transformers import AutoModelForCausalLM, AutoProcessor
-
-    from model_adapters.emotion_llama.conversion import convert
-
-    files = emotion_llama_files.write(tmp_path / "files")
-    paths = (files / "checkpoint.pth", files / "eva_vit_g.pth", files / "llama", None)
-    convert(*paths, tmp_path / "out", **emotion_llama_files.sizes(1))
-    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out").eval()
-    processor = AutoProcessor.from_pretrained(tmp_path / "out")
-    ids = torch.tensor([processor.encode_prompt(processor.prompt("Why?", media=True, task="reason"))])
-    frames = np.random.RandomState(1).randint(0, 255, (1, 40, 60, 3)).astype(np.uint8)
-    inputs = {"input_ids": ids, **processor.media(frames, None, torch.randn(3, emotion_llama_files.FEATURE))}
-    kinds = kinds_of(ids[0], model.config)
-    found = attention.shares(model, kinds, **inputs)
-    whole = eager(model, inputs)[:, 0, :, -1]
-    first = int((ids[0] == model.config.media_token_id).int().argmax())
-    sound = first + model.config.image_tokens + 2  # after MAE and VideoMAE
-    torch.testing.assert_close(found[..., 1], whole[..., sound], atol=1e-5, rtol=0)
-    clip = whole[..., first : first + model.config.media_tokens].sum(-1)
-    torch.testing.assert_close(found.sum(-1), clip, atol=1e-5, rtol=0)
+@pytest.mark.parametrize(("kind", "version"), [(EmotionLlama, 1), (EmotionLlamaV2, 2)])
+def test_emotion_llama_is_read_too(kind, version, clips, tmp_path):
+    adapter = kind(pretrained=str(tiny_models.emotion_llama(tmp_path, version)), device="cpu")
+    question = ClipQuestion(ClipFiles(clips[0], clips[0]), "Why? (A) tears (B) rain")
+    found = adapter.attention_shares(question)
+    inputs = adapter.batch([adapter.inputs(question, question.clip)[0]])
+    whole = eager(adapter.model, inputs)[:, 0, :, -1]
+    config, ids = adapter.model.config, inputs["input_ids"][0]
+    first = int((ids == config.media_token_id).int().argmax())
+    if version == 1:  # image, MAE, VideoMAE; sound; CLS
+        sound = whole[..., first + config.image_tokens + 2]
+        seen = whole[..., first : first + config.media_tokens].sum(-1) - sound
+    else:  # fusion; image and video; sound
+        pooled = config.pooled_tokens
+        sound = whole[..., first + config.media_tokens - pooled : first + config.media_tokens].sum(-1)
+        seen = whole[..., first + pooled : first + config.media_tokens - pooled].sum(-1)
+    torch.testing.assert_close(found, torch.stack([seen, sound], -1), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="0 media tokens"):
-        kinds_of(ids[0, :2], model.config)
+        adapter.attention_shares(ClipQuestion(ClipFiles(None, None), "Why?"))
 
 
 def test_the_fusion_of_version_2_is_neither_picture_nor_sound():

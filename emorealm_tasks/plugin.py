@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from emorealm_tasks import versions
-from emorealm_tasks.harness import current_run, media_log, outcome, request_settings, response_cache, task_files
+from emorealm_tasks.harness import (
+    current_run,
+    media_log,
+    outcome,
+    request_settings,
+    response_cache,
+    sharding,
+    task_files,
+)
 from emorealm_tasks.untrusted import clean, without_secrets
 
 FOLDER = Path(__file__).parent / "tasks"
@@ -34,8 +42,10 @@ def register(models: Iterable[str] = ()) -> None:
     response_cache.register()
     if getattr(TaskManager.initialize_tasks, "knows_emorealm", False):
         return
+    from lmms_eval import utils
     from lmms_eval.loggers import EvaluationTracker
 
+    utils.create_iterator = sharding.by_clip(utils.create_iterator)
     EvaluationTracker.save_results_samples = _cleaning(EvaluationTracker.save_results_samples)
     EvaluationTracker.save_results_aggregated = _completing(EvaluationTracker.save_results_aggregated)
     TaskManager.initialize_tasks = _searching(TaskManager.initialize_tasks)
@@ -128,8 +138,12 @@ def _shortening(get_config: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _guard() -> None:
-    """Replace lmms-eval's `simple_evaluate`, which is not there yet when `register` is called."""
+    """Replace lmms-eval's `simple_evaluate`, which is not there yet when `register` is called; share out by clip."""
+    from lmms_eval import utils
+
     evaluator: Any = sys.modules.get("lmms_eval.evaluator")
+    if evaluator is not None:
+        evaluator.create_iterator = utils.create_iterator
     if evaluator is not None and not getattr(evaluator.simple_evaluate, "knows_emorealm", False):
         evaluator.simple_evaluate = outcome.guarded(evaluator.simple_evaluate, _concerns)
 
@@ -143,11 +157,12 @@ def _concerns(model: Any, tasks: Iterable[Any]) -> bool:
 def _cleaning(save: Callable[..., Any]) -> Callable[..., Any]:
     """EvaluationTracker.save_results_samples, whom half an emoji in one reply or question would cost the file.
 
-    Answers that could not be saved are told.
+    They are in the questions' order, also where several processes answered. Answers that could not be saved are told.
     """
 
     @functools.wraps(save)
     def save_results_samples(self: Any, task_name: str, samples: list[dict[str, Any]]) -> None:
+        samples = sorted(samples, key=lambda sample: sample.get("doc_id", 0))
         for sample in samples:
             sample |= {name: _each_text(value, clean) for name, value in sample.items() if name != "doc"}
         save(self, task_name=task_name, samples=samples)

@@ -140,8 +140,9 @@ def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
     queries, keys = _widths(config)
     number_bytes, attention_bytes = running.number_bytes, running.attention_bytes
     norms = 4 * (2 * hidden + 2)  # in float32 always
-    # cast for each adapter apart in half precision; else queries, keys and values share one, and so do gate and up
-    inputs = number_bytes * (5 * hidden + queries + inner) if running.half else number_bytes * (2 * hidden + inner)
+    # where autocast makes them half, each adapter has its own; else queries, keys and values share one, as gate and up
+    shared = (5 if running.half and not running.half_weights else 2) * hidden
+    inputs = number_bytes * (shared + inner + (queries if running.half else 0))
     attended = attention_bytes * (2 * queries + 2 * keys) + 4 * heads
     if batch.prefix is not None:  # prefix and branches are joined again; with a mask, keys and values go to every head
         attended += (0 if running.half else number_bytes * queries) + (

@@ -184,6 +184,7 @@ def _run(
     termination: "Termination | None",
 ) -> None:
     """Train on a loaded model and save the adapters."""
+    from peft.helpers import disable_input_dtype_casting
     from transformers import PrinterCallback
 
     from avem_train.dpo import callbacks
@@ -196,7 +197,8 @@ def _run(
     )
     dataset.cached = cached_logps(settings, arguments, dataset)
     done, checkpoint = folder.last_checkpoint()
-    with adapters(settings, backbone) as model:
+    # autocast brings inputs and adapters to one dtype; cast by PEFT before, each adapter would keep its own input
+    with adapters(settings, backbone) as model, disable_input_dtype_casting(model, arguments.bf16):
         reporting = callbacks.callbacks(settings, done) if arguments.should_save else []
         ending = [termination] if termination else []
         trainer = PreferenceTrainer(model, dataset, args=arguments, callbacks=[*reporting, *ending])

@@ -32,6 +32,8 @@ class Prefix:
     """Tokens of each row."""
     noised: int = 0
     """How many rows at the end are the same clips under noise."""
+    last: bool = False
+    """No rows are taken after the next: then the cache is let go, layer by layer, and memory holds it once."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def run_prefix(
     video_features: torch.Tensor | None,
     audio_features: torch.Tensor | None,
 ) -> Prefix:
-    """Run the shared ids once for each of `clips` clips; those before the media, equal for all, once for all.
+    """Run the shared ids for `clips` clips; those before the media, equal for all, once for all where that pays.
 
     Features are what `get_video_features` and `get_audio_features` return, (clips, tokens, hidden), or None for a
     modality the prompt does not have.
@@ -66,7 +68,7 @@ def run_prefix(
         """`cache` with `ids[start:end]` run after what it holds, in each of its `rows`."""
         return model(
             input_ids=torch.tensor([list(ids[start:end])] * rows, device=model.device),
-            attention_mask=torch.ones(rows, end, dtype=torch.long, device=model.device),
+            attention_mask=torch.ones(rows, end, dtype=torch.long, device=model.device) if start else None,
             cache=cache,
             use_cache=True,
             logits_to_keep=1,
@@ -74,11 +76,23 @@ def run_prefix(
         )[CACHE]
 
     cache = DynamicCache()
+    if alike < len(ids) and one_piece_pays(len(ids), alike, clips, model.config.text_config.hidden_size):
+        alike = 0
     if alike:
         cache = _take_rows(extend(cache, 1, 0, alike), [0] * clips)
     if alike < len(ids):
         cache = extend(cache, clips, alike, len(ids), video_features=video_features, audio_features=audio_features)
     return Prefix(cache, len(ids))
+
+
+def one_piece_pays(length: int, alike: int, clips: int, hidden_size: int) -> bool:
+    """Whether a prefix of `length` tokens is best run whole for each clip, though the first `alike` are the same.
+
+    After a cached part attention needs a dense mask, and computes all pairs of tokens. Whole, it is causal by itself:
+    fast kernels take it and compute half of them. Counted in multiply-adds of a layer: length^2 x hidden saved for each
+    clip, 12 x hidden^2 spent for each token of the shared part but those of one clip.
+    """
+    return clips * length**2 > 12 * hidden_size * alike * (clips - 1)
 
 
 @torch.inference_mode()
@@ -96,7 +110,7 @@ def generate(
     None for a suffix whose logits were no numbers at any step. `clip_of[row]` is the row of `prefix` that a suffix
     belongs to. `contrast` changes the logits (rows, vocabulary) of each step.
     """
-    cache = _take_rows(prefix.cache, clip_of)
+    cache = _take_rows(prefix.cache, clip_of, prefix.last)
     rows = _left_padded(suffixes, prefix.length, model.device)
     mask, positions = rows.attention_mask, rows.position_ids
     ids, limit = rows.input_ids, torch.tensor(limits, device=model.device)
@@ -144,7 +158,7 @@ def score(
         input_ids=rows.input_ids,
         attention_mask=rows.attention_mask,
         position_ids=rows.position_ids,
-        cache=_take_rows(prefix.cache, clip_of),
+        cache=_take_rows(prefix.cache, clip_of, prefix.last),
         use_cache=True,
         logits_to_keep=max(map(len, options)) + 1,
     ).logits.float()
@@ -157,13 +171,17 @@ def score(
     return results
 
 
-def _take_rows(cache: DynamicCache, rows: Sequence[int]) -> DynamicCache:
-    """A new cache holding `rows` (repeats allowed) of `cache`, which stays as it is."""
-    tensors = [_keys_and_values(layer) for layer in cache.layers]
-    index = torch.tensor(rows, device=tensors[0][0].device)
+def _take_rows(cache: DynamicCache, rows: Sequence[int], last: bool = False) -> DynamicCache:
+    """A cache holding `rows` (repeats allowed) of `cache`, which stays as it is; `last`: which is used up."""
+    if last and list(rows) == list(range(len(_keys_and_values(cache.layers[0])[0]))):
+        return cache
+    index = torch.tensor(rows, device=_keys_and_values(cache.layers[0])[0].device)
     selected = DynamicCache()
-    for number, (keys, values) in enumerate(tensors):
+    for number in range(len(cache.layers)):
+        keys, values = _keys_and_values(cache.layers[0 if last else number])
         selected.update(keys[index], values[index], number)
+        if last:
+            del cache.layers[0]
     return selected
 
 

@@ -6,8 +6,10 @@ from itertools import groupby
 from typing import Any
 
 import torch
+from loguru import logger
 
 from emorealm_tasks.sequences import common_prefix
+from emorealm_tasks.untrusted import brief
 from model_adapters.base.finite import NO_NUMBERS
 from model_adapters.base.media_refs import AnyMediaFile, ClipFiles
 from model_adapters.decoding.contrastive import Contrast
@@ -60,6 +62,7 @@ class Runner:
         self.batch_size = batch_size
         self.eos = eos
         self.contrast = contrast
+        self._halved = False
         self.ahead = 0 if self.model.device.type == "cpu" else _AHEAD
 
     def generate(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[int] | Failure]]:
@@ -108,18 +111,60 @@ class Runner:
         features: dict[AnyMediaFile, torch.Tensor],
         work: Callable[..., list[Any]],
     ) -> Iterator[tuple[int, Any]]:
+        """Answer a batch of clips, in smaller ones from then on where the device has no memory for it."""
+        waiting = [batch]
+        while waiting:
+            numbers = [number for _, numbers in waiting.pop(0) for number in numbers]
+            # the size may be smaller than it was when the batch was made
+            first, *others = clip_batches(questions, numbers, self.batch_size)
+            waiting = [*others, *waiting]
+            try:
+                results = self._results(questions, first, length, features, work)
+            except torch.OutOfMemoryError as error:
+                rows = min(self.batch_size, sum(len(numbers) for _, numbers in first))
+                if rows == 1:
+                    raise
+                message = brief(str(error))
+            else:
+                yield from results
+                continue
+            self._halve(rows, message)
+            waiting = [first, *waiting]
+
+    def _halve(self, rows: int, message: str) -> None:
+        """Go on with half of `rows` at once; said once a run."""
+        self.batch_size = rows // 2
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        if not self._halved:
+            logger.warning(
+                f"avere: no memory for {rows} rows at once ({message}); going on with {self.batch_size}, and fewer "
+                "where that is too much: a --batch_size that fits is faster"
+            )
+        self._halved = True
+
+    def _results(
+        self,
+        questions: Sequence[Question],
+        batch: Batch,
+        length: int,
+        features: dict[AnyMediaFile, torch.Tensor],
+        work: Callable[..., list[Any]],
+    ) -> list[tuple[int, Any]]:
         """Run the prefixes of a batch of clips, then its questions, `batch_size` at a time."""
         ids = questions[batch[0][1][0]].ids[:length]
         media = self._media([batch])
         noised = len(batch) if self.contrast and media else 0
         prefix = replace(run_prefix(self.model, ids, len(batch) + noised, *_stacked(media, features)), noised=noised)
         rows = [(row, number) for row, (_, numbers) in enumerate(batch) for number in numbers]
+        results: list[tuple[int, Any]] = []
         for start in range(0, len(rows), self.batch_size):
             clip_rows, numbers = zip(*rows[start : start + self.batch_size], strict=True)
             chunk = [questions[number] for number in numbers]
-            results = work(prefix, clip_rows, chunk, [question.ids[length:] for question in chunk])
-            checked = (Failure(NO_NUMBERS) if result is None else result for result in results)
-            yield from zip(numbers, checked, strict=True)
+            prefix = replace(prefix, last=start + self.batch_size >= len(rows))
+            found = work(prefix, clip_rows, chunk, [question.ids[length:] for question in chunk])
+            results += zip(numbers, (Failure(NO_NUMBERS) if one is None else one for one in found), strict=True)
+        return results
 
     def _media(self, batches: Sequence[Batch]) -> list[AnyMediaFile]:
         """Media of the batches, and after all of them what stands for each in the noised branch."""

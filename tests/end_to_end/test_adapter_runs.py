@@ -64,7 +64,7 @@ def evaluate(world, arguments):
         samples = {}
         for file in (folder / model / name).rglob("*_samples_*.jsonl"):
             lines = [json.loads(line) for line in file.read_text().splitlines()]
-            samples[file.name.partition("_samples_")[2]] = sorted(lines, key=lambda line: line["doc_id"])
+            samples[file.name.partition("_samples_")[2]] = lines
         return json.loads(path.read_text())["results"], samples
 
     return run
@@ -129,9 +129,13 @@ def test_a_worker_gives_the_answers_that_avere_gives_itself(world, alone):
 
 
 @pytest.mark.parametrize("model", ["external_worker", "qwen2_5_omni_av", "avere"])
-def test_two_processes_give_the_same_result_file_as_one(evaluate, alone, model):
+def test_two_processes_give_the_same_result_file_as_one(world, evaluate, alone, model):
     expected, of_one = alone(model)
+    log = world[0] / f"{model}.jsonl"
+    lines = len(log.read_text().splitlines())
     results, samples = evaluate(model, "two", launcher=TWO)
+    clips = [json.loads(line)["clip"] for line in log.read_text().splitlines()[lines:]]
+    assert len(clips) == len(set(clips)) > 1  # a clip is read by one process
     assert results == expected
     assert samples.keys() == of_one.keys()
     for task, lines in samples.items():

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.helpers import disable_input_dtype_casting
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from avem_train.backbones.lora_targets import LINEARS
@@ -19,7 +20,7 @@ SHAPES = {
 }
 
 
-def saved(config, dtype, mixed, branched):
+def saved(config, dtype, mixed, branched, casts=False):
     """Bytes that a forward pass keeps beside the parameters and the mask that is handed in."""
     model = AutoModelForCausalLM.from_config(config).to(dtype).requires_grad_(False)
     attention.install(model.get_decoder())
@@ -36,7 +37,8 @@ def saved(config, dtype, mixed, branched):
         return tensor
 
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
-    with hooks, torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+    no_casts = disable_input_dtype_casting(model, mixed and not casts)
+    with hooks, no_casts, torch.autocast("cpu", torch.bfloat16, enabled=mixed):
         model(**given)
     for tensor in (*model.parameters(), *(value for value in given.values() if isinstance(value, torch.Tensor))):
         kept.pop(tensor.untyped_storage().data_ptr(), None)
@@ -66,3 +68,31 @@ def test_checkpointing_keeps_the_inputs_of_all_layers_and_the_rest_of_one():
         for on in (False, True)
     )
     assert less == whole // 28 + 28 * 2 * TOKENS * config.hidden_size * 2
+
+
+def test_without_casts_the_loss_and_the_gradients_are_the_same_to_the_bit_and_less_is_kept():
+    """As training disables them: queries, keys and values share their input, and so do gate and up."""
+    made, sizes = SHAPES["vicuna"]
+    one, two = (made(vocab_size=16, num_hidden_layers=count, **sizes) for count in (1, 2))
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(two).to(torch.bfloat16).requires_grad_(False)
+    model = get_peft_model(model, LoraConfig(r=RANK, target_modules=LINEARS, init_lora_weights=False))
+    ids = torch.randint(0, 16, (2, TOKENS))
+    results = []
+    for casts in (True, False):
+        model.zero_grad()
+        with disable_input_dtype_casting(model, not casts), torch.autocast("cpu", torch.bfloat16):
+            loss = model(input_ids=ids, labels=ids).loss
+        loss.backward()
+        results.append([loss.detach(), *(p.grad.clone() for p in model.parameters() if p.grad is not None)])
+    assert len(results[0]) == 1 + 2 * 2 * memory_estimate._LINEARS
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+    kept = [saved(two, torch.bfloat16, True, False, casts) - saved(one, torch.bfloat16, True, False, casts)
+            for casts in (True, False)]  # fmt: skip
+    print(
+        "bytes a token and layer",
+        kept[0] / TOKENS,
+        kept[1] / TOKENS,
+        (kept[0] - kept[1]) / TOKENS / sizes["hidden_size"],
+    )
+    assert kept[0] - kept[1] == 2 * 3 * sizes["hidden_size"] * TOKENS

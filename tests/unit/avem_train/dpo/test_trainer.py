@@ -436,6 +436,19 @@ def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_aver
     assert start_report.size(3.25 * 2**30) == "3.2 GiB"
 
 
+@pytest.mark.parametrize("mixed", [False, True])
+def test_autocast_alone_casts_the_inputs_of_adapters(settings, backbone, monkeypatch, mixed):
+    casts = []
+
+    def look(self, **_):
+        casts.extend(part.cast_input_dtype_enabled for part in self.model.modules() if hasattr(part, "lora_A"))
+
+    monkeypatch.setattr(PreferenceTrainer, "train", look)
+    train.train(replace(settings, running=replace(settings.running, mixed=mixed)), backbone)
+    assert casts
+    assert set(casts) == {not mixed}
+
+
 def arguments_autocast(mixed):
     return torch.autocast("cpu", torch.bfloat16, enabled=mixed)
 

@@ -493,8 +493,8 @@ def test_the_memory_estimated_is_that_of_the_longest_records(settings, backbone,
         ("objective.beta=.nan", "beta must be above 0"),
     ],
 )
-def test_wrong_settings_end_in_one_line(override, said, capsys):
-    assert cli.main(["run", "avem_dpo", "data=x", "out=y", override]) == 2
+def test_wrong_settings_end_in_one_line(override, said, preference_file, capsys):
+    assert cli.main(["run", "avem_dpo", f"data={preference_file}", "out=y", override]) == 2
     assert said in capsys.readouterr().err
 
 

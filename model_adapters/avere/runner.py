@@ -6,7 +6,6 @@ from itertools import groupby
 from typing import Any
 
 import torch
-from loguru import logger
 
 from emorealm_tasks.sequences import common_prefix
 from emorealm_tasks.untrusted import brief
@@ -137,6 +136,8 @@ class Runner:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         if not self._halved:
+            from loguru import logger  # here: the model itself runs where lmms-eval and its logger are missing
+
             logger.warning(
                 f"avere: no memory for {rows} rows at once ({message}); going on with {self.batch_size}, and fewer "
                 "where that is too much: a --batch_size that fits is faster"

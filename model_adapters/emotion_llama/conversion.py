@@ -21,7 +21,7 @@ from emorealm_tasks.untrusted import brief, read_json
 from model_adapters.avere.conversion import Rules, check_shapes, read_tokenizer, rename, write_shards
 from model_adapters.avere.weights import Reader, open_weights
 
-from . import eva, released_files, released_keys
+from . import eva_weights, released_files, released_keys
 from .configuration import EmotionLlamaConfig
 from .modeling import EmotionLlamaForConditionalGeneration
 from .processing import EmotionLlamaProcessor
@@ -77,9 +77,9 @@ def collect(
     checkpoint, llama, audio = paths
     own = {key.removeprefix("visual_encoder."): r for key, r in trained.items() if key.startswith("visual_encoder.")}
     rest = {key: reader for key, reader in trained.items() if not key.startswith("visual_encoder.")}
-    tensors = eva.tower(own or towers, config.vision_config, _IMAGE, own_norm=False)
+    tensors = eva_weights.tower(own or towers, config.vision_config, _IMAGE, own_norm=False)
     if config.version == 2:
-        tensors |= eva.tower(towers, config.video_config, _VIDEO, own_norm=True)
+        tensors |= eva_weights.tower(towers, config.video_config, _VIDEO, own_norm=True)
     audio_rules = released_keys.HUBERT if config.version == 1 else released_keys.WHISPER
     sources: list[tuple[Path, Rules]] = [(llama, released_keys.LLAMA)]
     sources += [(audio, audio_rules)] if audio else []
@@ -110,7 +110,7 @@ def read_config(
         name, kind = ("hubert_config", HubertConfig) if version == 1 else ("whisper_config", WhisperConfig)
         settings[name] = kind(**_fields(audio))
     if version == 2 and "video_config" not in chosen:
-        settings["video_config"] = Blip2VisionConfig(num_hidden_layers=eva.blocks(towers))
+        settings["video_config"] = Blip2VisionConfig(num_hidden_layers=eva_weights.blocks(towers))
     return EmotionLlamaConfig(**settings)
 
 

@@ -22,7 +22,7 @@ from emorealm_tasks.untrusted import brief
 from model_adapters.avere.conversion import Rules, rename
 from model_adapters.avere.weights import Reader
 
-from . import eva
+from . import eva_weights
 from .conversion import open_pth
 from .face_towers import MAE, VIDEO_MAE
 
@@ -102,7 +102,7 @@ def _sizes(readers: Mapping[str, Reader], axes: int, path: Path) -> dict[str, An
     return {
         "hidden_size": kernel[0],
         "num_attention_heads": max(1, kernel[0] // _HEAD),
-        "num_hidden_layers": eva.blocks(readers),
+        "num_hidden_layers": eva_weights.blocks(readers),
         "intermediate_size": _shape(readers, "blocks.0.mlp.fc1.weight", 2, path)[0],
         "patch_size": kernel[-1],
         "layer_norm_eps": 1e-6,
@@ -136,7 +136,7 @@ def _split(readers: Mapping[str, Reader]) -> dict[str, Reader]:
             continue
         thirds = torch.atleast_1d(reader.read()).tensor_split(3)
         for part, third in zip(("query", "key", "value"), thirds, strict=True):
-            split[f"{before}attn.{part}.{kind}"] = eva.constant(reader.path, key, third)
+            split[f"{before}attn.{part}.{kind}"] = eva_weights.constant(reader.path, key, third)
     return split
 
 

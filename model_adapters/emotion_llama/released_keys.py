@@ -57,4 +57,4 @@ EVA: Rules = (
     (r"blocks\.(\d+)\.mlp\.(.*)", r"encoder.layers.\1.mlp.\2"),
     (r"norm\.(weight|bias)", r"post_layernorm.\1"),
 )
-"""After `eva.joined_biases`."""
+"""After `eva_weights.joined_biases`."""

@@ -43,7 +43,7 @@ def test_make_targets_exist(command):
 @pytest.mark.parametrize("command", [c for c in commands() if c[0] == "pip"], ids=names)
 def test_what_is_installed_is_there(command):
     """Dry run; the wheel and the lock are installed for real in test_wheel.py."""
-    assert (ROOT / command[-1]).exists()
+    assert (ROOT / command[-1].partition("[")[0]).exists()
 
 
 @pytest.mark.parametrize("command", [c for c in commands() if c[0] == "export"], ids=names)
@@ -161,12 +161,24 @@ def test_curation_is_gone_through(command, tmp_path):
 """How the README begins the recipe that its later commands name."""
 
 
-@pytest.mark.parametrize("command", [c for c in commands() if c[:2] == ["emorealm", "analyse"]], ids=names)
+@pytest.mark.parametrize(
+    "command", [c for c in commands() if c[:2] == ["emorealm", "analyse"] and c[2] != "page"], ids=names
+)
 def test_analyses_take_their_arguments(command):
     from emorealm_results.commands.analyse import _parser
 
     taken = _parser().parse_args(command[2:])
     assert command[2] in str(vars(taken).values())
+
+
+def test_the_page_of_the_analyses_is_made_of_those_shown():
+    """The page itself is made in test_analyses_page.py."""
+    from emorealm_results.analyses.kinds import KINDS
+
+    (page,) = [c for c in commands() if c[:3] == ["emorealm", "analyse", "page"]]
+    folders = page[3 : page.index("--out")]
+    shown = {c[2]: c[c.index("--out") + 1] for c in commands() if c[:2] == ["emorealm", "analyse"] and c[2] in KINDS}
+    assert set(folders) <= set(shown.values())
 
 
 def trainings():

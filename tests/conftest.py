@@ -1,6 +1,8 @@
 """Fixtures every test folder shares: real clips, encoded on the spot."""
 
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,10 @@ import numpy as np
 import pytest
 
 from avem_train.backbones import loading
+
+if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # of a job in a shell's background; commands that tests interrupt would inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # a busy machine is no failure: examples are bounded in number, not in time
 hypothesis.settings.register_profile("untimed", deadline=None)

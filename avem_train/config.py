@@ -33,6 +33,14 @@ def nearest(name: str, known: list[str]) -> str:
     return f"did you mean {close!r}?" if close else f"known: {', '.join(sorted(known))}"
 
 
+def find(recipe: str, known: Mapping[str, Path]) -> Path:
+    """The file of a recipe, by its path or by its name in `known`. Raises RecipeError where there is none."""
+    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else known.get(recipe)
+    if path is None or not path.exists():
+        raise RecipeError(f"no recipe {recipe!r}: {nearest(recipe, list(known))}")
+    return path
+
+
 def read(recipe: str, overrides: list[str], known: Mapping[str, Path] | None = None) -> dict[str, Any]:
     """A recipe's content, with `a.b=value` overrides (values are YAML) put in.
 
@@ -40,10 +48,7 @@ def read(recipe: str, overrides: list[str], known: Mapping[str, Path] | None = N
     recipe that has `base: NAME` starts from that one; a path there counts from the recipe's own folder. Raises
     RecipeError for a missing recipe, broken YAML or an argument without "=".
     """
-    named = shipped() if known is None else known
-    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else named.get(recipe)
-    if path is None or not path.exists():
-        raise RecipeError(f"no recipe {recipe!r}: {nearest(recipe, list(named))}")
+    path = find(recipe, shipped() if known is None else known)
     try:
         content = parse_yaml(read_text(path)) or {}
     except Unreadable as error:

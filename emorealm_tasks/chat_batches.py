@@ -119,19 +119,19 @@ def submit_all(
 
     Raises as `submit`.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     for part in _parts((key, line(key, body)) for key, body in bodies.items()):
         batch = Batch(fresh(folder), about(list(part)))
-        with files.draft(batch.requests) as draft:
-            draft.write_bytes(b"".join(part.values()))
+        files.write_bytes(batch.requests, b"".join(part.values()))
         submit(client, batch)
 
 
 def recover(client: ChatClient, batch: Batch) -> Batch | None:
-    """A batch whose id is not known, with its id: found on the server, else submitted again.
+    """A batch with its id; where that is not known, found on the server, else submitted again.
 
     None, and no note any longer, where neither is possible: then nothing was asked. Raises as `submit`.
     """
+    if batch.id:
+        return batch
     mark = batch.path.stem
     for one in client.openai.batches.list(limit=100):
         if (one.metadata or {}).get(_METADATA) == mark:

@@ -29,13 +29,18 @@ _LITTER = {LOCK, ".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}\.new(\.\w+)?")
 
 
+def is_direct(path: Path) -> bool:
+    """Whether a path is a pipe or a device: it is written to directly, and nothing is put beside it."""
+    return (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc")
+
+
 @contextlib.contextmanager
 def draft(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to; it takes that place when the block ends well, and is gone when it does not.
 
     Its name ends as the path's does. Pipes and devices such as /dev/stdout are written to directly.
     """
-    if (path.exists() and not path.is_file()) or path.is_relative_to("/dev") or path.is_relative_to("/proc"):
+    if is_direct(path):
         yield path
         return
     target = path.resolve()  # behind a link: the link stays one
@@ -52,9 +57,14 @@ def draft(path: Path) -> Iterator[Path]:
 
 def write(path: Path, text: str) -> None:
     """Write a text file, whole or not at all; its folder is made. Raises OSError."""
+    write_bytes(path, clean(text).encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """As `write`, of any content."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with draft(path) as beside:
-        beside.write_bytes(clean(text).encode())
+        beside.write_bytes(content)
 
 
 def write_json(path: Path, content: object, indent: int | None = 1, **options: Any) -> None:

@@ -4,12 +4,11 @@ Of a stage that was run with these settings, prompts and models, on however many
 expected to take for each row; of others it is assumed by a rule of thumb. The table says which is which.
 """
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from avem_train.curation import manifests, pipeline, prompts, reports
+from avem_train.curation import manifests, pipeline, reports
 from avem_train.curation.asking.spending import Price
 from avem_train.curation.asking.tally import Used
 from avem_train.curation.clients.settings import ClientSettings
@@ -168,12 +167,11 @@ def _run(recipe: Recipe, stage: Stage) -> Report | None:
     report = reports.read(recipe.out, stage.name)
     if report is None or not report.rows_in:
         return None
+    own = reports.of_stage(stage, recipe.stages[stage.name])
     models = {name: about.get("model") for name, about in report.made_from["clients"].items()}
-    settings = reports.plain(dataclasses.asdict(recipe.stages[stage.name]))
-    was = [report.made_from["version"], report.made_from["settings"], report.made_from["prompts"], models]
-    now_models = {name: recipe.clients[name].model for name in models if name in recipe.clients}
-    now = [stage.version, settings, [str(prompts.load(name)) for name in stage.prompts], now_models]
-    return report if was == now and (report.used or not models) else None
+    same_models = models == {name: recipe.clients[name].model for name in models if name in recipe.clients}
+    same = same_models and own == {name: report.made_from[name] for name in own}
+    return report if same and (report.used or not models) else None
 
 
 def _measured(run: Report, rows: float) -> dict[str, _Load]:

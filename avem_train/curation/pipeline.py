@@ -35,7 +35,6 @@ from emorealm_tasks.errors import stop
 MAKER = "emorealm curate"
 MANIFEST = "manifest"
 _FIRST_POLL, _LONGEST_POLL = 5.0, 300.0  # seconds between questions after batches; each time is twice the last
-_COUNTED = 1 << 20
 GIVE_UP = 12
 """Rows in a row whose requests failed, after which a server counts as gone."""
 
@@ -65,6 +64,11 @@ def run(recipe: Recipe, names: Sequence[str] = (), wait: bool = False) -> list[R
 def path(recipe: Recipe, stage: str) -> Path:
     """The file of a stage's rows; "" = the manifest's."""
     return recipe.out / f"{stage or MANIFEST}.{recipe.format}"
+
+
+def rejects_path(recipe: Recipe, stage: str) -> Path:
+    """The file of what a stage left out."""
+    return recipe.out / f"{stage}.rejects.{recipe.format}"
 
 
 def write_manifest(recipe: Recipe) -> None:
@@ -167,7 +171,7 @@ def _rows(sources: Mapping[str, Path]) -> Iterator[Row]:
 def _write(recipe: Recipe, work: RowWork, sources: Mapping[str, Path]) -> tuple[int, Counter[str], int]:
     """Write a stage's rows and rejects. Returns the rows read, rejects by kind, and rows written."""
     stage = work.stage
-    rejects = recipe.out / f"{stage.name}.rejects.{recipe.format}"
+    rejects = rejects_path(recipe, stage.name)
     kinds: Counter[str] = Counter()
     rows_in, written = 0, 0
     gathered: list[Row] = []
@@ -200,9 +204,9 @@ def _results(recipe: Recipe, work: RowWork, sources: Mapping[str, Path]) -> Iter
     """Each row's result, with a bar; stops where rows could not be asked about, or nothing can be asked."""
     failures: list[str] = []
     in_a_row = waiting = 0
-    total = sum(part.rows for source in sources.values() for part in row_files.parts(source, _COUNTED))
-    bar = tqdm(_engine(recipe, work, sources), desc=work.stage.name, unit="row", total=total, disable=None)
     with _stopping(work):
+        total = sum(map(row_files.count, sources.values()))
+        bar = tqdm(_engine(recipe, work, sources), desc=work.stage.name, unit="row", total=total, disable=None)
         try:
             for one in bar:
                 bar.set_postfix_str(f"${work.asker.ledger.dollars:.2f}", refresh=False)

@@ -65,7 +65,7 @@ class Recipe:
         """What a stage knows beside its rows."""
         place, about = self.manifest.place, (self.emotions, self.seed, self.stages[stage.name])
         if store.is_address(place):
-            return Context(Path(), *about, store=store.Store(place))
+            return Context(Path(), *about, store=store.Store(place) if stage.reads_clips else None)
         return Context(Path(place), *about)
 
 

@@ -22,9 +22,10 @@ def listing() -> str:
 
 def text(recipe: str) -> str:
     """A recipe as it is written, with its comments. Stops where there is none."""
-    path = Path(recipe) if recipe.endswith((".yaml", ".yml")) else shipped().get(recipe)
-    if path is None or not path.is_file():
-        stop(f"no recipe {recipe!r}: {config.nearest(recipe, list(shipped()))}")
+    try:
+        path = config.find(recipe, shipped())
+    except RecipeError as error:
+        stop(str(error))
     try:
         return read_text(path)
     except Unreadable as error:

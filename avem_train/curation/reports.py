@@ -12,7 +12,7 @@ from avem_train.curation.asking.tally import Counts
 from avem_train.curation.recipe import Recipe
 from avem_train.curation.stages.base import Context, Stage
 from emorealm_tasks import files
-from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
+from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,11 +44,19 @@ def path(folder: Path, stage: str) -> Path:
     return folder / f"{stage}.json"
 
 
+def load(folder: Path, stage: str) -> Report:
+    """The report of a stage. Raises Unreadable."""
+    try:
+        return Report(**parse_json(read_bytes(path(folder, stage))))
+    except TypeError as error:
+        raise Unreadable(brief(error)) from None
+
+
 def read(folder: Path, stage: str) -> Report | None:
     """The report of a stage; None where there is none that can be read."""
     try:
-        return Report(**parse_json(read_bytes(path(folder, stage))))
-    except (Unreadable, TypeError):
+        return load(folder, stage)
+    except Unreadable:
         return None
 
 
@@ -60,19 +68,26 @@ def write(folder: Path, report: Report) -> None:
 def made_from(recipe: Recipe, context: Context, stage: Stage, asker: Asker, sources: Sequence[Path]) -> dict[str, Any]:
     """What decides a stage's rows. sources: the files of rows that it reads."""
     about = {
-        "version": stage.version,
         "inputs": [files.sha256(source) for source in sources],
-        "settings": dataclasses.asdict(context.settings),
         "labels": dict(context.labels),
         "emotions": list(recipe.emotions),
         "seed": recipe.seed,
         "clients": {name: dict(one.client.identity) for name, one in asker.sources.items()},
+    }
+    return of_stage(stage, context.settings) | _plain(about)
+
+
+def of_stage(stage: Stage, settings: Any) -> dict[str, Any]:
+    """The part of `made_from` that is the stage's own, whichever its rows. settings: the stage's."""
+    about = {
+        "version": stage.version,
+        "settings": dataclasses.asdict(settings),
         "prompts": [str(prompts.load(name)) for name in stage.prompts],
     }
-    return plain(about)
+    return _plain(about)
 
 
-def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as they are read back from JSON."""
     read_back: dict[str, Any] = json.loads(json.dumps(values))
     return read_back

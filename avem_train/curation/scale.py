@@ -17,11 +17,10 @@ from avem_train.curation.recipe import Recipe
 from avem_train.curation.stages import STAGES
 from emorealm_tasks.errors import stop
 from emorealm_tasks.markdown import table
-from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
+from emorealm_tasks.untrusted import Unreadable
 
 BLOCK = 4096
 """Bytes that a file system spends on a small file: one block."""
-_READING = ("captions",)  # stages that read clips
 _SAMPLE = 1000  # rows whose memory is measured
 _LARGE = 5080 / 4
 TOKENS_A_SECOND: Mapping[str, float] = {"72B": _LARGE, "7B": _LARGE * 72 / 7}
@@ -120,7 +119,7 @@ def _gpus(plan: Pilot, gpus: int, price: float, clip_mb: float) -> str:
     for model, speed in TOKENS_A_SECOND.items():
         hours = gpu_hours(plan.stages.values(), speed)
         a_second = requests / (hours / gpus * 3600)
-        reading = gpu_hours([plan.stages[name] for name in _READING if name in plan.stages], speed)
+        reading = gpu_hours((one for name, one in plan.stages.items() if STAGES[name].reads_clips), speed)
         fetched = plan.clips * clip_mb / (reading / gpus * 3600) if reading else 0.0
         figures = [speed, hours, hours * price, a_second, a_second * SECONDS_A_REQUEST, fetched]
         shown = [f"{figure:,.0f}" for figure in figures]
@@ -155,14 +154,12 @@ def _there(recipe: Recipe, stage: str) -> Path:
 
 def _taken(recipe: Recipe, name: str) -> StageTaken:
     rows = _there(recipe, name)
-    rejects = rows.with_name(f"{name}.rejects{rows.suffix}")
-    report = rows.with_name(f"{name}.json")
     try:
-        told = reports.Report(**parse_json(read_bytes(report)))
+        told = reports.load(recipe.out, name)
         counts = Counts(**told.counts)
-        size = rows.stat().st_size + rejects.stat().st_size
+        size = rows.stat().st_size + pipeline.rejects_path(recipe, name).stat().st_size
     except (Unreadable, TypeError, OSError) as error:
-        stop(f"{report}: cannot be read ({error}); run the stage {name!r} again")
+        stop(f"{reports.path(recipe.out, name)}: cannot be read ({error}); run the stage {name!r} again")
     tokens_in, tokens_out, dollars = float(counts.tokens_in), float(counts.tokens_out), counts.dollars
     if not tokens_in + tokens_out:
         tokens_in, tokens_out, dollars = (counts.asked * value for value in _by_thumb(recipe, name))

@@ -15,7 +15,7 @@ from typing import Any
 from avem_train import config
 from avem_train.config import RecipeError
 from avem_train.curation import graded as grading
-from avem_train.curation import pipeline
+from avem_train.curation import pipeline, reports
 from avem_train.curation import recipe as recipes
 from avem_train.curation.export import writing
 from avem_train.curation.recipe import Recipe
@@ -147,8 +147,8 @@ def stages(recipe: Recipe) -> dict[str, Any]:
     """Stage -> rows in, rows out and rejects by kind, as its report says."""
     found = {}
     for name in recipe.stages:
-        report = parse_json(read_bytes(recipe.out / f"{name}.json"))
-        found[name] = {key: report[key] for key in ("rows_in", "rows", "rejects")}
+        report = reports.load(recipe.out, name)
+        found[name] = {"rows_in": report.rows_in, "rows": report.rows, "rejects": report.rejects}
     return found
 
 

@@ -85,7 +85,7 @@ def _collect(client: Client, cache: Cache, missing: Mapping[str, Chat]) -> None:
         chats = noted.about["chats"]
         if noted.done or not any(key in missing for key in chats):
             continue
-        batch = noted if noted.id else chat_batches.recover(client, noted)
+        batch = chat_batches.recover(client, noted)
         answers = chat_batches.collect(client, batch) if batch else None
         if batch is None or answers is None:
             continue

@@ -159,7 +159,7 @@ class Mailbox:
         """
         for batch in list(self._batches.values()):
             with self._refusals():
-                known = batch if batch.id else chat_batches.recover(self._client.server, batch)
+                known = chat_batches.recover(self._client.server, batch)
                 answers = chat_batches.collect(self._client.server, known) if known else None
             if known and answers is None:
                 self._batches[batch.path] = known

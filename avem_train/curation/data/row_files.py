@@ -17,6 +17,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json
 
 _GROUP = 10_000  # rows of a Parquet row group
+_COUNTED = 1 << 20  # rows of a part where only their number matters
 
 
 class BadFile(Exception):
@@ -53,9 +54,13 @@ def read_part(part: Part, model: type[BaseModel]) -> Iterator[Row]:
 def parts(path: Path, rows: int) -> list[Part]:
     """A file's parts of at most so many rows, in order. Raises BadFile."""
     if path.suffix == ".parquet":
+        import pyarrow
         from pyarrow import parquet
 
-        count = parquet.read_metadata(path).num_rows
+        try:
+            count = parquet.read_metadata(path).num_rows
+        except (OSError, pyarrow.ArrowException) as error:
+            raise BadFile(f"{path}: cannot be read as Parquet ({brief(error)})") from None
         return [Part(str(path), start, min(rows, count - start)) for start in range(0, count, rows)]
     found: list[Part] = []
     start = position = count = 0
@@ -70,6 +75,11 @@ def parts(path: Path, rows: int) -> list[Part]:
     except OSError as error:
         raise BadFile(f"{path}: cannot be read ({error.strerror})") from None
     return [*found, Part(str(path), start, count)] if count else found
+
+
+def count(path: Path) -> int:
+    """How many rows a file has; they are not checked. Raises BadFile."""
+    return sum(part.rows for part in parts(path, _COUNTED))
 
 
 def _checked(path: Path, values: Iterable[Any], model: type[BaseModel]) -> Iterator[Row]:

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from avem_train.curation.data.rows import Row
+from emorealm_tasks import files
 
 SUFFIX = ".provenance.jsonl"
 
 
 def beside(path: Path) -> Path:
     """The file beside an export: `train.jsonl` -> `train.provenance.jsonl`; beside a pipe, nothing is kept."""
-    if path.exists() and not path.is_file():
+    if files.is_direct(path):
         return Path(os.devnull)
     return path.with_name(path.stem + SUFFIX)
 

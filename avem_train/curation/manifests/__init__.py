@@ -33,12 +33,13 @@ def read(manifest: Manifest, emotions: Sequence[str]) -> Iterator[Clip]:
     if manifest.reader not in READERS:
         stop(f"manifest.reader is {manifest.reader!r}: one of {', '.join(READERS)}")
     path = _file(manifest)
-    home = Store(manifest.place) if is_address(manifest.place) else None
+    place = manifest.place
+    home = Store(place) if is_address(place) else None
     others: Counter[str] = Counter()
     count = 0
     for clip in islice(_labelled(manifest, path, emotions, others), manifest.limit or None):
         count += 1
-        yield _relative(clip, manifest.place, home)
+        yield _relative(clip, place, home)
     if others:
         labels = ", ".join(f"{label} {times}" for label, times in others.most_common())
         print(f"manifest: left out, as their labels are none of the recipe's emotions: {labels}", file=sys.stderr)
@@ -65,10 +66,12 @@ def _file(manifest: Manifest) -> Path:
 def _relative(clip: Clip, place: str, home: Store | None) -> Clip:
     """The clip with its addresses as paths below the manifest's place. Stops at one that lies elsewhere."""
     named = {name: value for name in ("video", "audio") if is_address(value := getattr(clip, name) or "")}
+    if not named:
+        return clip
     try:
-        if named and home is None:
+        if home is None:
             raise Unreadable(f"{brief(without_secrets(next(iter(named.values()))))} lies elsewhere than {place}")
-        return clip.model_copy(update={name: home.relative(value) for name, value in named.items() if home})
+        return clip.model_copy(update={name: home.relative(value) for name, value in named.items()})
     except Unreadable as error:
         stop(f"{clip.id}: {error}; name the address that all media lie below with manifest.root=")
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avem_train.curation import pipeline
+from avem_train.curation import reports
 from avem_train.curation.asking.spending import Ledger
 from avem_train.curation.data.rows import Row
 from avem_train.curation.recipe import Recipe
@@ -27,7 +27,7 @@ def stages(recipe: Recipe) -> list[dict[str, Any]]:
     """Of each stage that was run: rows in, rows out, rejects by kind, requests, tokens and dollars."""
     found = []
     for name in recipe.stages:
-        report = json_object(pipeline.path(recipe, name).with_suffix(".json"))
+        report = json_object(reports.path(recipe.out, name))
         if report:
             found.append({field: report[field] for field in _OF_STAGE if field in report})
     return found

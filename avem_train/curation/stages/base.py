@@ -138,6 +138,8 @@ class Stage:
     """Rows that one row gives on average, for the estimate."""
     version: int = 1
     """Raised when the same replies would give other rows."""
+    reads_clips: bool = False
+    """Whether it opens the files of clips (`Context.file`)."""
 
 
 def clients(settings: Any) -> set[str]:

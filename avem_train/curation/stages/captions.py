@@ -113,5 +113,12 @@ def _expected(settings: Settings) -> list[Expected]:
 
 
 CAPTIONS = Stage(
-    "captions", "", Captioned, Settings, each, prompts=("captions_video", "captions_audio"), expected=_expected
+    "captions",
+    "",
+    Captioned,
+    Settings,
+    each,
+    prompts=("captions_video", "captions_audio"),
+    expected=_expected,
+    reads_clips=True,
 )

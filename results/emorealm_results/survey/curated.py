@@ -144,7 +144,7 @@ def _write(
 ) -> Path:
     """Write verified rows and rejects (`parts`), and the tally with what the rows were verified from."""
     path = pipeline.path(recipe, stage)
-    rejects = recipe.out / f"{stage}.rejects.{recipe.format}"
+    rejects = pipeline.rejects_path(recipe, stage)
     files.write_json(
         sources.report_path(recipe, stage), {**report, sources.INPUT: files.sha256(source)}, ensure_ascii=False
     )

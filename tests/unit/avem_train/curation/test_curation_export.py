@@ -8,6 +8,7 @@ import yaml
 
 from avem_train.cli import main as train
 from avem_train.curation.data.rows import Instruction, PreferenceRow
+from avem_train.curation.export import provenance
 from avem_train.data import checks
 from curation import content
 from emorealm_results.cli import main
@@ -44,6 +45,11 @@ def curated(folder, make_clip):
 def export(folder, out, *more):
     assert main(["curate", "export", str(folder / "recipe.yaml"), "--out", str(out), *more]) == 0
     return [json.loads(line) for line in out.read_text().splitlines()] if out.suffix == ".jsonl" else []
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/proc/self/fd/1"])
+def test_nothing_is_put_beside_a_device(path):
+    assert provenance.beside(Path(path)) == Path("/dev/null")
 
 
 def test_preference_training_reads_the_export_as_it_is(curated, tmp_path_factory, capsys):

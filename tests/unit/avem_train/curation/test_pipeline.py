@@ -118,6 +118,17 @@ def test_parquet_holds_the_same_rows(folder, server):
     assert lines[0]["cues"][0] == CUE | {"modality": "video"}
 
 
+def test_damaged_parquet_ends_in_one_line(folder, server, capsys):
+    stages = STAGES | {"emotions": {"client": "server"}}
+    whole = recipe.from_content(content(folder, server.url, stages, format="parquet"))
+    pipeline.run(whole, ["captions"])
+    (folder / "out" / "captions.parquet").write_bytes(b"PAR1 and nothing else")
+    with pytest.raises(SystemExit) as caught:
+        pipeline.run(whole, ["emotions"])
+    assert caught.value.code == 2
+    assert "captions.parquet: cannot be read as Parquet" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

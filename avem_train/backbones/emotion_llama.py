@@ -176,25 +176,25 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
     def _joined(self, clip: Clip) -> torch.Tensor:
         by_kind: dict[str, Source] = {source.kind: source for source in clip}
         picture, sound = by_kind.get("video", NO_VIDEO), by_kind.get("audio", NO_AUDIO)
-        parts = [self._part(*part) for part in (("image", picture), ("video", picture), ("audio", sound))]
-        tokens: torch.Tensor = self._encoders.clip_encoder.join(*parts)[0]
+        tokens: torch.Tensor = self._encoders.clip_encoder.join(*self._parts(picture), *self._parts(sound))[0]
         return tokens
 
-    def _part(self, part: str, source: Source) -> torch.Tensor:
-        """One encoder's states of a source, (1, tokens, width); zeros for video and audio that are missing."""
-        cached = self._store.get((part, source))
-        if cached is None:
+    def _parts(self, source: Source) -> list[torch.Tensor]:
+        """States of a source, (1, tokens, width) each: image and video, or audio; zeros for missing video and audio."""
+        names = ("image", "video") if source.kind == "video" else ("audio",)
+        cached = [self._store.get((name, source)) for name in names]
+        parts = [part for part in cached if part is not None]
+        if len(parts) < len(names):
             encoder, inputs = self._encoders.clip_encoder, self._inputs(source)
-            if part == "image":
-                cached = encoder.image(inputs["pixel_values"])
-            elif part == "video":
-                cached = encoder.video_features(inputs["pixel_values_videos"])
+            if source.kind == "video":
+                parts = [encoder.image(inputs["pixel_values"]), encoder.video_features(inputs["pixel_values_videos"])]
             else:
-                cached = encoder.audio_features(inputs["input_features"])
-            if part != "image" and not source.path:
-                cached = torch.zeros_like(cached)
-            self._store.put((part, source), cached)
-        return cached.to(self.model.device)
+                parts = [encoder.audio_features(inputs["input_features"])]
+            if not source.path:
+                parts[-1] = torch.zeros_like(parts[-1])
+            for name, part in zip(names, parts, strict=True):
+                self._store.put((name, source), part)
+        return [part.to(self.model.device) for part in parts]
 
     def prompt(self, text: str, sources: Clip) -> Prompt:
         """The evaluation's prompt without the tokens that it masks; positions count from 0."""

@@ -115,11 +115,8 @@ def compute_missing(
     for number, chunk in enumerate(missing_chunks):
         for ahead in missing_chunks[number : number + 2]:
             backbone.prefetch([source for response in ahead for source in response.sources])
-        for has_media in (
-            True,
-            False,
-        ):  # apart: in one batch, prompts without media would be padded to the others' length
-            alike = [response for response in chunk if bool(response.sources) == has_media]
+        # apart: in one batch, prompts without media would be padded to the length of the others
+        for alike in ([one for one in chunk if one.sources], [one for one in chunk if not one.sources]):
             if not alike:
                 continue
             with torch.no_grad():

@@ -56,13 +56,13 @@ def gold_text(row: Row) -> str:
 def swap_audio(rows: Sequence[Row], seed: int = SEED) -> list[Row]:
     """The rows with the picture of their own clip and the sound of their partner's; `given_clip` names the partner."""
     found = partners(rows, seed)
-    return [_with(row, row["video"], sound_of(found[row["id"]]), found[row["id"]]["clip"]) for row in rows]
+    return [crossed(row, row, found[row["id"]]) | {"given_clip": found[row["id"]]["clip"]} for row in rows]
 
 
 def swap_video(rows: Sequence[Row], seed: int = SEED) -> list[Row]:
     """The rows with the picture of their partner's clip and the sound of their own; `given_clip` names the partner."""
     found = partners(rows, seed)
-    return [_with(row, found[row["id"]]["video"], sound_of(row), found[row["id"]]["clip"]) for row in rows]
+    return [crossed(row, found[row["id"]], row) | {"given_clip": found[row["id"]]["clip"]} for row in rows]
 
 
 def sound_of(row: Row) -> str:
@@ -70,8 +70,9 @@ def sound_of(row: Row) -> str:
     return row["audio"] or row["video"]
 
 
-def _with(row: Row, video: str, audio: str, clip: str) -> Row:
-    return {**row, "video": video, "audio": audio, "swapped": True, "given_clip": clip}
+def crossed(row: Row, picture: Row, sound: Row) -> Row:
+    """A row with the picture of one row's clip and the sound of another's."""
+    return {**row, "video": picture["video"], "audio": sound_of(sound), "swapped": True}
 
 
 def _words(row: Row) -> set[str]:

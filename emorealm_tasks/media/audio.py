@@ -1,7 +1,6 @@
 """The sound of a clip: first channel, on the picture's clock, at the rate asked for, block by block."""
 
 import atexit
-import hashlib
 import io
 import os
 import shutil
@@ -17,7 +16,7 @@ from av.audio.frame import AudioFrame
 from emorealm_tasks import files
 from emorealm_tasks.errors import warn_once
 from emorealm_tasks.media import tally
-from emorealm_tasks.media.container import MediaError, Source, check_file, opened
+from emorealm_tasks.media.container import MediaError, Source, check_file, digest, identity, opened
 from emorealm_tasks.media.decoding import Decoding
 
 AUDIO_RATE = 16000  # Hz; what every audio tower here hears
@@ -68,10 +67,7 @@ def separate_wav(path: str | Path, cache: str | Path) -> Path:
     not at all, so several processes may ask at once. Where the cache cannot be written, it lies in a folder of this
     process. Raises MediaError as `read_audio`, and where there is no room for the wav at all.
     """
-    check_file(path)
-    state = os.stat(path)
-    identity = f"{_LAYOUT}|{Path(path).resolve()}|{state.st_size}|{state.st_mtime_ns}".encode(errors="surrogateescape")
-    name = f"{hashlib.sha256(identity).hexdigest()[:24]}.wav"
+    name = f"{digest(f'{_LAYOUT}|{identity(path)}')}.wav"
     target = Path(cache) / "wav" / name
     if _is_complete(target):
         return target
@@ -79,14 +75,14 @@ def separate_wav(path: str | Path, cache: str | Path) -> Path:
         return Path(_spare[0], name)
     wave = read_audio(path)
     try:
-        _write_wav(target, wave)
+        files.write_bytes(target, wav_bytes(wave))
     except OSError as error:
         warn_once(
             "wavs", f"{target.parent}: wavs are not kept ({error.strerror}); set EMOREALM_CACHE to another folder"
         )
         try:
             target = Path(_spare_folder(), name)
-            _write_wav(target, wave)
+            files.write_bytes(target, wav_bytes(wave))
         except OSError as full:
             raise MediaError(f"{path}: there is no room for its sound as a wav ({full.strerror})") from None
     return target
@@ -108,13 +104,11 @@ def _remove(folder: str, owner: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write_wav(target: Path, wave: np.ndarray) -> None:
-    """Write a wav, whole or not at all. Raises OSError."""
+def wav_bytes(wave: np.ndarray) -> bytes:
+    """A sound at AUDIO_RATE, float32 (samples,), as a mono wav (PCM 16)."""
     data = io.BytesIO()
     soundfile.write(data, wave, AUDIO_RATE, subtype="PCM_16", format="WAV")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with files.draft(target) as draft:
-        draft.write_bytes(data.getbuffer())
+    return data.getvalue()
 
 
 def _is_complete(wav: Path) -> bool:

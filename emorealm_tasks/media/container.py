@@ -1,5 +1,6 @@
 """Opening a file: what is refused before anything is decoded, which of its tracks count, and when its clock starts."""
 
+import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import av
+import numpy as np
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.stream import Disposition, Stream
@@ -132,8 +134,23 @@ def opened(path: str | Path) -> Iterator[Source]:
         raise MediaError(f"{path}: cannot be decoded ({reason}); copy or download it again") from error
 
 
-def copied_picture(path: str | Path) -> bytes:
-    """The film of a file as an mp4 without sound, its pictures copied as they are encoded. Raises MediaError."""
+def identity(path: str | Path) -> str:
+    """Path, size and time of change of a file, for the names of what is made of it. Raises MediaError."""
+    check_file(path)
+    state = os.stat(path)
+    return f"{Path(path).resolve()}|{state.st_size}|{state.st_mtime_ns}"
+
+
+def digest(text: str) -> str:
+    """24 hexadecimal digits that name a file in the cache, by what it is made of."""
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:24]
+
+
+def copied_picture(path: str | Path, wave: np.ndarray | None = None, rate: int = 0) -> bytes:
+    """The film of a file as an mp4, its pictures copied as they are encoded; with a mono sound (AAC) if one is given.
+
+    wave: float32 (samples,) at `rate` Hz. Raises MediaError.
+    """
     file = io.BytesIO()
     with opened(path) as source:
         stream = source.picture()
@@ -142,10 +159,16 @@ def copied_picture(path: str | Path) -> bytes:
         try:
             with av.open(file, "w", format="mp4") as target:
                 copied = target.add_stream_from_template(stream)
+                sound = None if wave is None else target.add_stream("aac", rate=rate, layout="mono")
                 for packet in source.container.demux(stream):
                     if packet.dts is not None:
                         packet.stream = copied
                         target.mux(packet)
+                if wave is not None and sound is not None:
+                    block = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+                    block.sample_rate = rate
+                    target.mux(sound.encode(block))
+                    target.mux(sound.encode(None))
         except (av.FFmpegError, ValueError) as error:
             raise MediaError(f"{path}: its video cannot be copied ({error}); copy or download it again") from error
     return file.getvalue()

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import av
 import numpy as np
-import soundfile
 
 from emorealm_tasks.media.altered import cached
-from emorealm_tasks.media.audio import AUDIO_RATE, read_audio
+from emorealm_tasks.media.audio import AUDIO_RATE, read_audio, wav_bytes
 from emorealm_tasks.media.container import MediaError, opened
 from emorealm_tasks.media.decoding import Decoding
 from emorealm_tasks.media.video import Painter
@@ -52,7 +51,7 @@ def corrupted_sound(path: str | Path, how: str, seed: int, cache: str | Path) ->
     }
     change = changes[how]
     name = f"sound {how} {seed if how == 'noise' else GAIN}"
-    return cached([path], name, ".wav", cache, lambda: _as_wav(change(read_audio(path))))
+    return cached([path], name, ".wav", cache, lambda: wav_bytes(change(read_audio(path))))
 
 
 def corrupted_picture(path: str | Path, how: str, seed: int, cache: str | Path) -> Path:
@@ -69,12 +68,6 @@ def corrupted_picture(path: str | Path, how: str, seed: int, cache: str | Path) 
     change = changes[how]
     name = f"picture {how} {_QUALITY[how]} {seed if how == 'noise' else ''}"
     return cached([path], name, ".mp4", cache, lambda: _as_mp4(path, change, _QUALITY[how]))
-
-
-def _as_wav(wave: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, wave, AUDIO_RATE, subtype="PCM_16", format="WAV")
-    return file.getvalue()
 
 
 def _as_aac(wave: np.ndarray) -> bytes:

@@ -88,8 +88,9 @@ class _Avere(lmms):
         dtype = arguments.choose_dtype(chosen.dtype, self.device, _OWNER)
         if chosen.adapter and weights.adapter:
             stop(f"avere: {weights.adapter} holds adapters, so adapter={chosen.adapter} has no whole weights to go on")
-        adapter = Path(chosen.adapter).expanduser() if chosen.adapter else weights.adapter
-        if adapter:
+        adapter = weights.adapter  # `find_weights` has looked at it
+        if chosen.adapter:
+            adapter = Path(chosen.adapter).expanduser()
             lora_folders.require(_OWNER, adapter)
         self.processor = loading.load_processor(weights.folder)
         dry_run.ends_here()

@@ -31,6 +31,11 @@ def fault(folder: Path, single: str = "model.safetensors") -> str:
     return next((f"its {name} {reason}" for name in sorted(names) if (reason := _cut(folder / name))), "")
 
 
+def fault_if_there(folder: Path) -> str:
+    """As `fault`; "" also where no such safetensors lie: for a hub id, and for weights in other files."""
+    return fault(folder) if any(folder.glob("model*.safetensors*")) else ""
+
+
 def _cut(path: Path) -> str:
     """What is wrong with the length of a safetensors file; "" where it is what its header says."""
     size = path.stat().st_size

@@ -85,9 +85,7 @@ def _write(features: torch.Tensor, paths: Sequence[Path]) -> None:
     for feature, path in zip(features, paths, strict=True):
         content = io.BytesIO()
         np.save(content, feature.numpy())
-        path.parent.mkdir(exist_ok=True)
-        with files.draft(path) as beside:
-            beside.write_bytes(content.getvalue())
+        files.write_bytes(path, content.getvalue())
 
 
 @ends_when_interrupted("the same command goes on with the clips that are left")

@@ -43,13 +43,11 @@ class FaceTowers:
             if not (folder / name / "config.json").is_file():
                 stop(f"{folder}: there is no {name} in it; write it with python -m {__package__}.convert_faces")
         try:
-            config: ViTConfig = ViTConfig.from_pretrained(folder / MAE, local_files_only=True)
             mae = ViTModel.from_pretrained(folder / MAE, local_files_only=True, add_pooling_layer=False)
             video_mae = VideoMAEModel.from_pretrained(folder / VIDEO_MAE, local_files_only=True)
         except Exception as error:  # of whatever kind the files are broken in
             stop(f"{folder}: cannot be loaded ({brief(error)}); convert the towers again")
         self.device = device
-        self.size: int = int(config.image_size)  # type: ignore[arg-type]  # a square, as converted
         self.mae = mae.eval().requires_grad_(False).to(device)
         self.video_mae = video_mae.eval().requires_grad_(False).to(device)
 
@@ -66,7 +64,9 @@ class FaceTowers:
     def _mae(self, crops: np.ndarray) -> torch.Tensor:
         """The mean of the CLS states of all crops (width,)."""
         parts = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]
-        states = [self.mae(self.pixels(part, self.size)).last_hidden_state[:, 0] for part in parts]
+        config: ViTConfig = self.mae.config
+        size = int(config.image_size)  # type: ignore[arg-type]  # a square, as converted
+        states = [self.mae(self.pixels(part, size)).last_hidden_state[:, 0] for part in parts]
         return torch.cat(states).mean(0)
 
     @torch.inference_mode()

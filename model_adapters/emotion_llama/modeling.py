@@ -3,6 +3,7 @@
 Both versions are one class; they differ in the module that encodes a clip (`encoders`).
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -111,15 +112,15 @@ class EmotionLlamaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
         """Logits (batch, length, vocabulary), and the mean loss over `labels`; see the class."""
-        clips = (
-            pixel_values,
-            pixel_values_videos,
-            input_features,
-            media_given,
-            clip_features,
-            input_values,
-            audio_lengths,
-        )
+        clips = {
+            "pixel_values": pixel_values,
+            "pixel_values_videos": pixel_values_videos,
+            "input_features": input_features,
+            "media_given": media_given,
+            "clip_features": clip_features,
+            "input_values": input_values,
+            "audio_lengths": audio_lengths,
+        }
         outputs = self.language_model(
             inputs_embeds=self._embedded(input_ids, inputs_embeds, media_embeds, clips),
             attention_mask=attention_mask,
@@ -135,10 +136,10 @@ class EmotionLlamaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         input_ids: torch.Tensor | None,
         inputs_embeds: torch.Tensor | None,
         media_embeds: torch.Tensor | None,
-        clips: tuple[torch.Tensor | None, ...],
+        clips: Mapping[str, torch.Tensor | None],
     ) -> torch.Tensor:
-        """What the language model reads; `clips` in the order of MEDIA."""
-        media = {name: value for name, value in zip(MEDIA, clips, strict=False) if value is not None}
+        """What the language model reads; clips: arguments of `encode`."""
+        media = {name: value for name, value in clips.items() if value is not None}
         if media and media_embeds is not None:
             raise ValueError(f"give either {next(iter(media))} or media_embeds")
         if inputs_embeds is not None and input_ids is None:

@@ -218,7 +218,7 @@ def _engine(owner: str, checkpoint: str, engine_args: Mapping[str, Any]) -> "LLM
             f"{owner}: {checkpoint}: its model_type is {model_type!r}, not {_TYPE!r}: "
             "name a whole Qwen2.5-Omni checkpoint"
         )
-    if list(Path(checkpoint).glob("model*.safetensors*")) and (reason := checkpoint_files.fault(Path(checkpoint))):
+    if reason := checkpoint_files.fault_if_there(Path(checkpoint)):
         stop(f"{owner}: {checkpoint} cannot be used: {reason}")
     dry_run.ends_here()
     defaults = {"enable_prefix_caching": True, "limit_mm_per_prompt": {"video": 1, "audio": 1, "image": 0}}

@@ -87,7 +87,7 @@ def load(
         _refuse(owner, checkpoint, f"its processor cannot be loaded ({first_line(error)})")
     if templated and not processor.chat_template:
         _refuse(owner, checkpoint, "there is no chat template in it")
-    if list(Path(checkpoint).glob("model*.safetensors*")) and (reason := checkpoint_files.fault(Path(checkpoint))):
+    if reason := checkpoint_files.fault_if_there(Path(checkpoint)):
         _refuse(owner, checkpoint, reason)
     if weights.adapter:
         lora_folders.require(owner, weights.adapter)

@@ -10,7 +10,6 @@ data-sheet figure for dense bfloat16 (H100 and H200 SXM: 989); MFU is counted wo
 """
 
 import argparse
-import json
 import platform
 import statistics
 import sys
@@ -31,6 +30,7 @@ from gpu_machine import Machine, roofline
 from gpu_report import page
 from procedures import Bench
 
+from emorealm_tasks import files
 from emorealm_tasks.sequences import common_prefix
 from model_adapters.avere import loading
 from model_adapters.avere.prefix import generate, run_prefix
@@ -299,7 +299,6 @@ def main() -> int:
     machine = Machine(options.device)
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     warnings.filterwarnings("ignore", message="The PEFT config's")  # of a base that is in memory only
-    options.out.mkdir(parents=True, exist_ok=True)
     kit, report = Kit(machine, options), {"about": describe(options, machine), "seconds": {}}
     for section in sections():
         begun = time.perf_counter()
@@ -310,8 +309,8 @@ def main() -> int:
             with guarded(report, section.name, machine):
                 report[section.name] = section.job(kit)
         report["seconds"][section.name] = time.perf_counter() - begun
-        (options.out / "gpu.json").write_text(json.dumps(report, indent=1) + "\n")
-        (options.out / "gpu.md").write_text(page(report))
+        files.write_json(options.out / "gpu.json", report)
+        files.write(options.out / "gpu.md", page(report))
         print(f"{section.name}: {report['seconds'][section.name]:.1f} s", flush=True)
     print(page(report))
     return int(any("failed" in section for section in report.values()))

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from emorealm_tasks.markdown import table
+
 
 def page(report: Mapping[str, Any]) -> str:
     """One table a section: sections of rows by name as columns, all else as name and value."""
@@ -24,22 +26,19 @@ def _section(section: Mapping[str, Any]) -> Iterator[str]:
     plain = {name: value for name, value in section.items() if not isinstance(value, Mapping)}
     profiles = {name: rows.pop(name) for name in list(rows) if name.startswith("profile")}
     if plain:
-        yield from _table(["", "value"], [[name, value] for name, value in plain.items()])
+        yield _table(["", "value"], [[name, value] for name, value in plain.items()])
     if rows:
         columns = list(dict.fromkeys(key for row in rows.values() for key in row))
         cells = [[name, *(row.get(key) for key in columns)] for name, row in rows.items()]
-        yield from _table(["", *columns], cells)
+        yield _table(["", *columns], cells)
     for name, profile in profiles.items():
         busy = f"{100 * profile['share_busy']:.0f} % of {profile['seconds']:.3f} s"
         yield f"\n{name}: kernels ran {busy}, {profile['launches']} launches\n"
-        yield from _table(["kernel", "seconds"], [[item["kernel"], item["seconds"]] for item in profile["longest"]])
+        yield _table(["kernel", "seconds"], [[item["kernel"], item["seconds"]] for item in profile["longest"]])
 
 
-def _table(header: list[str], rows: list[list[Any]]) -> Iterator[str]:
-    yield "| " + " | ".join(header) + " |"
-    yield "| " + " | ".join("---" for _ in header) + " |"
-    for row in rows:
-        yield "| " + " | ".join(_cell(value) for value in row) + " |"
+def _table(header: list[str], rows: list[list[Any]]) -> str:
+    return table([header, *([_cell(value) for value in row] for row in rows)])
 
 
 def _cell(value: Any) -> str:

@@ -19,11 +19,11 @@ _TINY = {
     | {"window_seconds": 4, "num_mel_bins": 80},
     "qformer_config": {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2},
 }
-CONFIGS = {"7b": lambda: AvereConfig(), "tiny": lambda: AvereConfig(**_TINY), "nano": lambda: _nano_config()}
-
-
-def _nano_config() -> AvereConfig:
-    return AvereConfig.from_pretrained(NANO)
+CONFIGS = {
+    "7b": AvereConfig,
+    "tiny": lambda: AvereConfig(**_TINY),
+    "nano": lambda: AvereConfig.from_pretrained(NANO),
+}
 
 
 def build(

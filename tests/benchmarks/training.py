@@ -13,7 +13,6 @@ device's, or on a CPU the process's. Writes NAME.json and NAME.md to results/per
 """
 
 import argparse
-import json
 import platform
 import statistics
 import sys
@@ -38,6 +37,7 @@ from avem_train.dpo.settings import DpoSettings, Optimiser, Running
 from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.packing import attention
 from avem_train.packing.tree import Token
+from emorealm_tasks import files
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -274,9 +274,8 @@ def parse() -> argparse.Namespace:
 
 def write(report: dict, arguments: argparse.Namespace) -> None:
     """NAME.json and NAME.md."""
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / f"{arguments.name}.json").write_text(json.dumps(report, indent=1) + "\n")
-    (arguments.out / f"{arguments.name}.md").write_text(table(report))
+    files.write_json(arguments.out / f"{arguments.name}.json", report)
+    files.write(arguments.out / f"{arguments.name}.md", table(report))
 
 
 def main() -> int:

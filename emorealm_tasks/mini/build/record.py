@@ -40,7 +40,8 @@ def digest(out: Path) -> str:
 
 def changed(out: Path) -> bool:
     """Whether the questions of a folder are others than its build made; builds of earlier versions do not say."""
-    return bool(_read(out).get(_HASH, digest(out)) != digest(out))
+    content = _read(out)
+    return _HASH in content and bool(content[_HASH] != digest(out))
 
 
 def _read(out: Path) -> dict[str, Any]:

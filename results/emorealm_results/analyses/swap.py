@@ -28,12 +28,10 @@ def conditions(rows: Sequence[Row], seed: int) -> Conditions:
     found = swaps.partners(rows, seed)
 
     def cells(row: Row) -> dict[str, Row]:
-        own, partner = (row, found[row["id"]])
+        own, partner = row, found[row["id"]]
         return {
-            cell: {**row, "video": (own, partner)[cell[0] == "x"]["video"], "swapped": True,
-                   "audio": swaps.sound_of((own, partner)[cell[1] == "x"])}
-            for cell in CELLS
-        }  # fmt: skip
+            cell: swaps.crossed(row, (own, partner)[cell[0] == "x"], (own, partner)[cell[1] == "x"]) for cell in CELLS
+        }
 
     return cells
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from loguru import logger
 
 from avere_requests import chat_requests, texts
 from model_adapters.avere import prefix as prefixes
@@ -92,15 +91,14 @@ def test_memory_holds_the_keys_and_values_of_the_last_rows_once(model, prefix_in
     assert peaks == {False: CLIPS + len(clip_of), True: len(clip_of)}
 
 
-def test_a_batch_that_memory_has_no_room_for_is_halved(tiny_avere, make_clip, tmp_path):
+def test_a_batch_that_memory_has_no_room_for_is_halved(tiny_avere, make_clip, tmp_path, log):
     clips = [str(make_clip(tmp_path / f"{i}.mp4", seconds=1, tone=200.0 * (i + 1))) for i in range(3)]
     questions = ["Why? (A) tears (B) a hat", "Is it rain? (A) Yes (B) No"]
     docs = [{"video": clip, "text": text, "kind": "both"} for clip in [*clips, clips[0]] for text in questions]
     expected = AvereChat(pretrained=str(tiny_avere), batch_size=1)
     expected = texts(expected.generate_until(chat_requests(expected, docs)))
     adapter = AvereChat(pretrained=str(tiny_avere), batch_size=8)
-    sizes, warned = [], []
-    sink = logger.add(lambda line: warned.append(str(line)), level="WARNING")
+    sizes = []
 
     def limited(_, args, kwargs):
         rows = kwargs["inputs_embeds"].shape[0]
@@ -111,10 +109,9 @@ def test_a_batch_that_memory_has_no_room_for_is_halved(tiny_avere, make_clip, tm
     adapter.model.model.language_model.register_forward_pre_hook(limited, with_kwargs=True)
     answers = texts(adapter.generate_until(chat_requests(adapter, docs)))
     again = texts(adapter.generate_until(chat_requests(adapter, docs)))
-    logger.remove(sink)
     assert answers == again == expected
     assert sum(rows > 3 for rows in sizes) == 2  # 8, then 4; never again after that
-    assert sum("no memory for" in line for line in warned) == 1
+    assert sum("no memory for" in line for line in log) == 1
 
 
 def test_one_question_that_memory_has_no_room_for_is_the_end(tiny_avere):

@@ -107,11 +107,10 @@ def report(scored: Sequence[Scored]) -> list[Estimate]:
     """
     found = []
     for group in estimates.groups(scored, ("task",)):
-        ((value, bounds),) = estimates.bootstrapped(group.questions, gold(group.questions, OWN)[:, None])
-        found.append(group.estimate(METRICS[0], value, bounds, OWN))
+        found += group.estimates(METRICS[:1], gold(group.questions, OWN)[:, None], OWN)
         for condition in _conditions(group.questions):
             part = [one for one in group.questions if condition in one["conditions"]]
-            found += _of(Group(group.level, group.name, part), condition)
+            found += _of(group._replace(questions=part), condition)
     return found
 
 
@@ -130,8 +129,7 @@ def change(before: Sequence[Scored], after: Sequence[Scored]) -> list[Estimate]:
                 np.abs(gold(models, condition) - gold(models, OWN))
                 for models in ([earlier[one["id"]] for one in part], part)
             ]
-            ((value, bounds),) = estimates.bootstrapped(part, (sizes[1] - sizes[0])[:, None])
-            found.append(Group(group.level, group.name, part).estimate(CHANGE, value, bounds, condition))
+            found += group._replace(questions=part).estimates((CHANGE,), (sizes[1] - sizes[0])[:, None], condition)
     return found
 
 
@@ -141,10 +139,7 @@ def _of(group: Group, condition: str) -> list[Estimate]:
     own, altered = gold(group.questions, OWN), gold(group.questions, condition)
     changed = [float(_chosen(one, OWN) != _chosen(one, condition)) for one in group.questions]
     columns = np.column_stack([altered, altered - own, np.abs(altered - own), 100 * np.array(changed)])
-    found = [
-        group.estimate(name, value, bounds, condition)
-        for name, (value, bounds) in zip(METRICS, estimates.bootstrapped(group.questions, columns), strict=True)
-    ]
+    found = group.estimates(METRICS, columns, condition)
     distances = {"ks": ks_2samp(own, altered).statistic, "wasserstein": wasserstein_distance(own, altered)}
     return found + [group.estimate(name, value, condition=condition) for name, value in distances.items()]
 

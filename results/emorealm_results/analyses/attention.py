@@ -82,8 +82,7 @@ def change(before: Sequence[Any], after: Sequence[Any]) -> list[Estimate]:
         shares = np.array([[np.mean(one["attention"], (0, 1)) for one in pair] for pair in pairs])
         asked = [int(estimates.asked_modality(one["task"]) == "audio") for one in questions]
         columns = np.concatenate([shares[np.arange(len(asked)), :, asked], shares.sum(-1)], axis=1)
-        ((value, bounds),) = estimates.bootstrapped(questions, columns, _points_more)
-        found.append(group.estimate(CHANGE, value, bounds))
+        found += group.estimates((CHANGE,), columns, combine=_points_more)
     return found
 
 

@@ -125,22 +125,18 @@ def _of(group: Group) -> list[Estimate]:
     everything: Sequence[Any] = group.questions
     found = []
     if named := [one for one in everything if one["named"]]:
-        found += _estimates(Group(group.level, group.name, named), NAMED, ("used", "changed_anyway"))
+        found += _estimates(group._replace(questions=named), NAMED, ("used", "changed_anyway"))
     for name, key in KINDS.items():
         questions = [one for one in everything if (one["named"], one["present"]) == key]
         metrics = {(True, True): ("used",), (False, False): ("followed",)}.get(key, ())
         if questions:
-            found += _estimates(Group(group.level, group.name, questions), name, (*metrics, "effect", "changed_anyway"))
+            found += _estimates(group._replace(questions=questions), name, (*metrics, "effect", "changed_anyway"))
     return found
 
 
 def _estimates(group: Group, name: str, metrics: Sequence[str]) -> list[Estimate]:
-    columns = np.array([[_numbers(one)[metric] for metric in metrics] for one in group.questions])
-    values = estimates.bootstrapped(group.questions, columns)
-    return [
-        group.estimate(metric, value, bounds, name)
-        for metric, (value, bounds) in zip(metrics, values, strict=True)
-    ]  # fmt: skip
+    numbers = [_numbers(one) for one in group.questions]
+    return group.estimates(metrics, np.array([[of[metric] for metric in metrics] for of in numbers]), name)
 
 
 def _numbers(one: Any) -> dict[str, float]:

@@ -59,6 +59,20 @@ class Group(NamedTuple):
             low=bounds[0], high=bounds[1], p=p, questions=len(self.questions), clips=clips,
         )  # fmt: skip
 
+    def estimates(
+        self,
+        metrics: Sequence[str],
+        values: Array,
+        condition: str = "",
+        combine: "Callable[[Array], Array] | None" = None,
+    ) -> list[Estimate]:
+        """Means of the columns of `values`, or what `combine` makes of them, with intervals: a number a metric."""
+        found = bootstrapped(self.questions, values, combine or (lambda means: means))
+        return [
+            self.estimate(metric, value, bounds, condition)
+            for metric, (value, bounds) in zip(metrics, found, strict=True)
+        ]
+
 
 def groups(scored: Sequence[Scored], levels: Sequence[str] = ("task", "emotion", "subtask")) -> Iterator[Group]:
     """All questions, then those of each task, emotion and sub-task (where they have one), in alphabetical order."""

@@ -51,19 +51,14 @@ def report(scored: Sequence[Scored]) -> list[Estimate]:
 def _of(group: Group) -> list[Estimate]:
     names = ("accuracy", "accuracy_mean", "accuracy_corrected", "consistency")
     values = np.array([_orders(one) for one in group.questions])
-    found = _estimates(group, names, values)
+    found = group.estimates(names, 100 * values)
     worded = [one for one in group.questions if "wording_1" in one["conditions"]]
     if worded:
-        part = Group(group.level, group.name, worded)
-        found += _estimates(part, ("consistency_wording", "accuracy_wording"), np.array([*map(_wordings, worded)]))
+        values = 100 * np.array([*map(_wordings, worded)])
+        found += group._replace(questions=worded).estimates(("consistency_wording", "accuracy_wording"), values)
     if len({_count(one) for one in group.questions}) == 1:
         found += _positions(group)
     return found
-
-
-def _estimates(group: Group, names: Sequence[str], values: Array) -> list[Estimate]:
-    pairs = zip(names, estimates.bootstrapped(group.questions, 100 * values), strict=True)
-    return [group.estimate(name, value, bounds) for name, (value, bounds) in pairs]
 
 
 def _orders(one: Scored) -> tuple[float, float, float, float]:
@@ -89,11 +84,14 @@ def _positions(group: Group) -> list[Estimate]:
         [np.bincount([int(np.argmax(of["scores"])) for of in _named(one, "order_")], minlength=count) / count
          for one in group.questions]
     )  # fmt: skip
-    found = _estimates(group, [f"position_{place + 1}" for place in range(count)], shares)
-    ((value, bounds),) = estimates.bootstrapped(
-        group.questions, 100 * shares, lambda means: np.abs(means - 100 / count).sum(axis=1, keepdims=True) / 2
-    )
-    return [*found, group.estimate("position_bias", value, bounds)]
+
+    def from_even(means: Array) -> Array:
+        """(resamples, positions) in percent -> (resamples, 1)."""
+        distance: Array = np.abs(means - 100 / count).sum(axis=1, keepdims=True) / 2
+        return distance
+
+    found = group.estimates([f"position_{place + 1}" for place in range(count)], 100 * shares)
+    return found + group.estimates(("position_bias",), 100 * shares, combine=from_even)
 
 
 def _named(one: Scored, prefix: str) -> list[Options]:

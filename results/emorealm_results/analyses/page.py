@@ -47,39 +47,38 @@ _EXPECTED = (
 _NO_CHANGE = "does not change clearly"
 
 
-def read(folders: Sequence[Path]) -> list[dict[str, Any]]:
-    """The reports of the folders. Stops where one is none, or two are of the same analysis."""
-    found: list[dict[str, Any]] = []
+def read(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
+    """The report of each folder, in the page's order. Stops where one is none, or two are of the same analysis."""
+    found: dict[Path, dict[str, Any]] = {}
     for folder in folders:
         path, remedy = folder / "report.json", "it must be a folder that `emorealm analyse` wrote"
         one = read_json(path, dict, remedy)
         schemas.require(path, one, _REPORT, remedy)
         if one["analysis"] not in _SHOWN:
             stop(f"{path}: no analysis is called {one['analysis']}; {remedy}")
-        if any(other["analysis"] == one["analysis"] for other in found):
+        if any(other["analysis"] == one["analysis"] for other in found.values()):
             stop(f"{path}: a second report of {one['analysis']}; name one folder of each analysis")
-        found.append(one)
+        found[folder] = one
     order = list(_SHOWN)
-    return sorted(found, key=lambda one: order.index(one["analysis"]))
+    return dict(sorted(found.items(), key=lambda item: order.index(item[1]["analysis"])))
 
 
 def write(folders: Sequence[Path], out: Path) -> list[str]:
     """Write README.md, and for each analysis its figure and its report, into `out` -> their names. Raises OSError."""
     reports = read(folders)
+    by_name = {one["analysis"]: one for one in reports.values()}
     out.mkdir(parents=True, exist_ok=True)
     names = []
     for folder in folders:
-        (analysis,) = (one["analysis"] for one in read([folder]))
         for kind in ("report.json", "plot.png"):
-            names.append(f"{analysis}{'.json' if kind == 'report.json' else '.png'}")
+            names.append(reports[folder]["analysis"] + Path(kind).suffix)
             with files.draft(out / names[-1]) as beside:
                 shutil.copyfile(folder / kind, beside)
-    by_name = {one["analysis"]: one for one in reports}
     if {"attention", "adversarial"} <= set(by_name):
         names.append("figure_5.png")
         curves = by_name["adversarial"].get("densities", [])
         plots.save(out / names[-1], plots.figure_5(by_name["attention"]["estimates"], curves), "As Figure 5")
-    files.write(out / "README.md", markdown(reports))
+    files.write(out / "README.md", markdown(list(reports.values())))
     return ["README.md", *names]
 
 

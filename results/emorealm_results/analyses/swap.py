@@ -56,8 +56,7 @@ def change(before: Sequence[Scored], after: Sequence[Scored]) -> list[Estimate]:
         first = [earlier[one["id"]] for one in group.questions]
         columns = np.concatenate([_asked_and_other(first), _asked_and_other(group.questions)], axis=1)
         if columns[:, :2].any() and columns[:, 2:].any():
-            ((value, bounds),) = estimates.bootstrapped(group.questions, columns, _more_of_other)
-            found.append(group.estimate(CHANGE, value, bounds))
+            found += group.estimates((CHANGE,), columns, combine=_more_of_other)
     return found
 
 
@@ -81,9 +80,7 @@ def _of(group: Group) -> list[Estimate]:
         group.estimate("accuracy", value, bounds, cell)
         for cell, (value, bounds) in zip(CELLS, estimates.bootstrapped(group.questions, rights), strict=True)
     ]
-    for name, (value, bounds) in zip(_EFFECTS, estimates.bootstrapped(group.questions, values), strict=True):
-        found.append(group.estimate(name, value, bounds))
-    return found + _index(group)
+    return found + group.estimates(_EFFECTS, values) + _index(group)
 
 
 def _index(group: Group) -> list[Estimate]:
@@ -91,11 +88,10 @@ def _index(group: Group) -> list[Estimate]:
     about = [one for one in group.questions if estimates.asked_modality(one["task"])]
     if not about:
         return []
-    columns, part = _asked_and_other(about), Group(group.level, group.name, about)
+    columns = _asked_and_other(about)
     if not columns.any():
         return []
-    ((value, bounds),) = estimates.bootstrapped(part.questions, columns, _share_of_other)
-    return [part.estimate("shortcut_index", value, bounds)]
+    return group._replace(questions=about).estimates(("shortcut_index",), columns, combine=_share_of_other)
 
 
 def _share_of_other(means: Array) -> Array:

@@ -10,6 +10,7 @@ from emorealm_tasks.benchmarks import swaps
 from emorealm_tasks.benchmarks.controls import SEED
 from emorealm_tasks.command_line import Parser, count
 from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import read_json
 
 if TYPE_CHECKING:
     from emorealm_tasks.benchmarks.rows import Row
@@ -162,14 +163,7 @@ def _analyse(
 
 def _same_as_before(out: Path, about: dict[str, Any]) -> None:
     """Note what is asked; stop where the folder's scores answer something else."""
-    from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
-
     record = out / _RECORD
-    if record.exists():
-        try:
-            before = parse_json(read_bytes(record))
-        except Unreadable as error:
-            stop(f"{record}: {error}; delete the folder, or name another with --out")
-        if before != about:
-            stop(f"{out}: holds scores of another analysis, model or choice of questions; name another with --out")
+    if record.exists() and read_json(record, None, "delete the folder, or name another with --out") != about:
+        stop(f"{out}: holds scores of another analysis, model or choice of questions; name another with --out")
     files.write_json(record, about)

@@ -12,15 +12,14 @@ from urllib.request import getproxies
 
 from packaging.requirements import Requirement
 
-from emorealm_results.commands.eval import unknown_name
+from emorealm_results.commands.eval import or_near, unknown_name
 from emorealm_tasks import plugin, versions
 from emorealm_tasks.benchmarks import availability, emorealm, preflight, registry, suite
 from emorealm_tasks.errors import stop
-from emorealm_tasks.sequences import nearest
 from emorealm_tasks.settings import Settings, load
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 from model_adapters.avere import folders
-from model_adapters.base import dry_run
+from model_adapters.base import dry_run, lora_folders
 
 CREDENTIALS = {"HF_TOKEN": "gated downloads from the hub", "OPENAI_API_KEY": "the judge and API models"}
 
@@ -84,9 +83,7 @@ def _tasks(names: Sequence[str]) -> dict[str, dict[str, bool]]:
     for name in names:
         members = [name] if name in known_tasks else plugin.members(name)
         if not members:
-            near = nearest(name, plugin.describe())
-            hint = f"; did you mean {near}?" if near else ";"
-            stop(f"unknown task {name!r}{hint} `emorealm tasks` lists them")
+            stop(f"unknown task {name!r}{or_near(name, plugin.describe())} `emorealm tasks` lists them")
         for task in members:
             by_benchmark.setdefault(known_tasks[task].benchmark, {})[task] = known_tasks[task].variant != "blind"
     return by_benchmark
@@ -171,7 +168,7 @@ def _unreachable(server: str) -> str:
 
 def _emotion_llama(folder: Path) -> bool:
     """Whether a folder is what Emotion-LLaMA's converter writes, or adapters that training left."""
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+    if lora_folders.is_adapters_only(folder):
         trained = (folder / "adapter_model.safetensors").is_file()
         state = "adapters" if trained else "no adapter_model.safetensors beside adapter_config.json; train again"
         _line("weights", f"Emotion-LLaMA: {state} in {folder}")

@@ -9,7 +9,7 @@ prints progress, warnings and a short table only. Files are named by the time in
 import argparse
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
@@ -64,25 +64,29 @@ def main(argv: Sequence[str]) -> int:
     What did not finish leaves a trace where an earlier evaluation's results lie.
     """
     place = _output_path(argv)
+    status = 1
     try:
         status = _evaluate(argv)
-    except BaseException:  # a missing file and Ctrl-C too
+    finally:  # after a missing file and Ctrl-C too
         if place:
-            unfinished.leave(place)
-        raise
-    if place:
-        (unfinished.leave if status else unfinished.clear)(place)
+            (unfinished.leave if status else unfinished.clear)(place)
     return status
 
 
-def _output_path(argv: Sequence[str]) -> Path | None:
+def _given(argv: Sequence[str], *names: str) -> argparse.Namespace | None:
+    """Some of lmms-eval's options as text, None where not given; None in all where argparse cannot tell."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--output_path", type=Path)
+    for name in names:
+        parser.add_argument(name)
     try:
-        place: Path | None = parser.parse_known_args(argv)[0].output_path
+        return parser.parse_known_args(argv)[0]
     except argparse.ArgumentError:
         return None
-    return place
+
+
+def _output_path(argv: Sequence[str]) -> Path | None:
+    given = _given(argv, "--output_path")
+    return None if given is None or given.output_path is None else Path(given.output_path)
 
 
 def _evaluate(argv: Sequence[str]) -> int:
@@ -124,22 +128,17 @@ def _look_ahead(argv: Sequence[str]) -> None:
 
     What it does not understand is left to the run, which looks at everything.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in ("--config", "--tasks", "--model", "--model_args"):
-        parser.add_argument(name, default="")
-    try:
-        given = parser.parse_known_args(argv)[0]
-    except argparse.ArgumentError:
-        return
-    if given.config or _PATTERN.search(given.tasks):
+    given = _given(argv, "--config", "--tasks", "--model", "--model_args")
+    if given is None or given.config or _PATTERN.search(given.tasks or ""):
         return
     from emorealm_tasks import plugin
     from emorealm_tasks.benchmarks import preflight
     from model_adapters.avere import folders
 
-    preflight.look_ahead(task for name in given.tasks.split(",") for task in plugin.members(name) or [name])
-    if given.model in folders.MODELS and not _QUOTED.search(given.model_args):
-        arguments = dict(pair.partition("=")[::2] for pair in given.model_args.strip().split(","))
+    preflight.look_ahead(task for name in (given.tasks or "").split(",") for task in plugin.members(name) or [name])
+    model_args = given.model_args or ""
+    if given.model in folders.MODELS and not _QUOTED.search(model_args):
+        arguments = dict(pair.partition("=")[::2] for pair in model_args.strip().split(","))
         folders.find_weights(arguments.get("pretrained"))
 
 
@@ -199,9 +198,13 @@ def unknown_name(message: str) -> str:
             )
     else:
         return ""
-    near = nearest(found[1], names)
-    hint = f"; did you mean {near}?" if near else ";"
-    return f"no {what} {found[1]!r}{hint} `emorealm {verb}` lists ours"
+    return f"no {what} {found[1]!r}{or_near(found[1], names)} `emorealm {verb}` lists ours"
+
+
+def or_near(name: str, names: Iterable[str]) -> str:
+    """What follows a name that is not known: the nearest that is, if one is alike."""
+    near = nearest(name, names)
+    return f"; did you mean {near}?" if near else ";"
 
 
 def _noting_tasks(evaluate: Callable[..., Any], noted: list[Evaluation]) -> Callable[..., Any]:

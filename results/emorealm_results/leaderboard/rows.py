@@ -69,10 +69,12 @@ def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
     run = rescore_run.read(folder) if saved.any_in(folder) else None
     report = rescore_run.report(run) if run else {}
     rescored_tasks = {*report.get("recognition", ()), *report.get("descriptions", ())}
-    rows = [*report_rows(report), *_results_rows(paths, rescored_tasks)]
+    headers = {path: read_header(path) for path in paths}
+    oldest_first = sorted(paths, key=lambda path: order(headers[path]))
+    rows = [*report_rows(report), *_results_rows(oldest_first, rescored_tasks)]
     if not rows:
         stop(f"{folder}: no scores of these tasks; run lmms-eval with --output_path {folder} --log_samples")
-    about = _about(name, RUN, folder, [read_header(path) for path in paths], models)
+    about = _about(name, RUN, folder, list(headers.values()), models)
     about["notes"] = report.get("notes", [])
     return _measured(about, rows, number, report.get("input", ""), run)
 
@@ -104,7 +106,7 @@ def _about(
     name: str, origin: str, place: Path, headers: Sequence[Mapping[str, Any]], models: list[Model]
 ) -> dict[str, Any]:
     """``headers``: what `read_header` says of each invocation; the last by date speaks for the run."""
-    by_date = sorted(headers, key=_order)
+    by_date = sorted(headers, key=order)
     last = by_date[-1]
     arguments = str(last["model_args"])
     checkpoint = re.search(r"pretrained=([^,]+)", arguments)
@@ -136,10 +138,6 @@ def _parameters(checkpoint: str, published: str) -> str:
     """Of the run's checkpoint as its name says, else of the paper's model that it is; "" where neither is known."""
     twin = next((model.parameters for model in MODELS if published and model.published == published), "")
     return catalogue.parameters(checkpoint) or twin
-
-
-def _order(header: Mapping[str, Any]) -> str:
-    return order(str(header["date"]), str(header.get("zone") or ""))
 
 
 def _task_versions(header: Mapping[str, Any]) -> dict[str, str]:
@@ -192,7 +190,7 @@ def _description_rows(task: str, description_scores: Mapping[str, Any]) -> Itera
 
 
 def suite_task(task: str) -> dict[str, Any]:
-    """Benchmark, mini, task and part, as `Row` has them, of a task of recognition or of descriptions."""
+    """Benchmark, mini, task and part, as `ScoreRow` has them, of a task of recognition or of descriptions."""
     suite_entry = TASK_NAMES[task]
     base = suite_entry.benchmark.removesuffix(MINI)
     mini = suite_entry.benchmark.endswith(MINI)
@@ -202,7 +200,7 @@ def suite_task(task: str) -> dict[str, Any]:
 def _results_rows(paths: Sequence[Path], rescored_tasks: Collection[str]) -> Iterator[dict[str, Any]]:
     """Scores of recognition and descriptions as lmms-eval's results files, oldest first, have them; `known` are not."""
     newest = {}
-    for path in sorted(paths, key=lambda path: _order(read_header(path))):
+    for path in paths:
         results = read_json(path, dict, "it is not what lmms-eval writes; run again")
         counts = results.get("n-samples") or {}
         for task, scores in (results.get("results") or {}).items():

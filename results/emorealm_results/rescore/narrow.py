@@ -93,7 +93,7 @@ def _groups(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         rows = [["run", *columns.values()]]
         other_builds = builds.others(reports, benchmark)
         for run, report in reports.items():
-            name = f"{run} {builds.MARK}" if run in other_builds else run
+            name = builds.marked(run, other_builds)
             if group := report.get("benchmarks", {}).get(benchmark, {}).get(FULL, {}).get("group"):
                 group_cells = {reading: _group(group[reading]) for reading in _READINGS}
                 alike = group_cells["strict"] == group_cells["official"]

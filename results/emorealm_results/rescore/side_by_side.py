@@ -21,7 +21,7 @@ def render(reports: Mapping[str, Mapping[str, Any]]) -> str:
     tables = []
     for benchmark in names:
         other_builds = builds.others(reports, benchmark)
-        marked = {run: f"{run} {builds.MARK}" if run in other_builds else run for run in reports}
+        marked = {run: builds.marked(run, other_builds) for run in reports}
         rows = [row for run, report in reports.items() if (row := _row(marked[run], report, benchmark))]
         if rows:
             level = f"{100 * next(iter(reports.values()))['interval']['level']:.0f}%"

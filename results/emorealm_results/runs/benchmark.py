@@ -48,6 +48,11 @@ def others(reports: Mapping[str, Mapping[str, Any]], benchmark: str) -> dict[str
     return {name: as_text(build) for name, build in known.items() if build != compared}
 
 
+def marked(run: str, other_runs: Mapping[str, str]) -> str:
+    """A run's name in a table, with MARK where it answered another build (`others`)."""
+    return f"{run} {MARK}" if run in other_runs else run
+
+
 def notes(other_runs: Mapping[str, str]) -> Iterator[str]:
     """What stands below a table whose rows of those runs bear MARK, a sentence each."""
     for name, build in other_runs.items():
@@ -56,14 +61,21 @@ def notes(other_runs: Mapping[str, str]) -> Iterator[str]:
 
 def between(first: Saved, second: Saved) -> str:
     """What a refusal begins with where two runs answered different builds; "" where not, or where that is not known."""
-    first_builds, second_builds = (request_settings.of_run(run, NAME) for run in (first, second))
-    for task, build in first_builds.items():
-        other = second_builds.get(task)
-        if build and other and build != other:
-            keys = [key for key in {**build, **other} if build.get(key) != other.get(key)]
-            differences = ", ".join(f"{key} {other.get(key)} instead of {build.get(key)}" for key in keys)
-            return f"{second.folder} answered another build of the benchmark than {first.folder}: {differences}; "
+    for build, other in _differing(first, second).values():
+        keys = [key for key in {**build, **other} if build.get(key) != other.get(key)]
+        differences = ", ".join(f"{key} {other.get(key)} instead of {build.get(key)}" for key in keys)
+        return f"{second.folder} answered another build of the benchmark than {first.folder}: {differences}; "
     return ""
+
+
+def _differing(first: Saved, second: Saved) -> dict[str, tuple[Identity, Identity]]:
+    """Task -> its builds in two runs, where both are known and differ; in the order of the first run's tasks."""
+    first_builds, second_builds = (request_settings.of_run(run, NAME) for run in (first, second))
+    return {
+        task: (build, other)
+        for task, build in first_builds.items()
+        if build and (other := second_builds.get(task)) and build != other
+    }
 
 
 def as_text(identity: Identity) -> str:
@@ -75,10 +87,8 @@ def added(
     differences: Mapping[str, dict[str, str] | None], first: Saved, second: Saved
 ) -> dict[str, dict[str, str] | None]:
     """Task -> what was asked differently (None: not known), with the benchmark where that is another one."""
-    first_builds, second_builds = (request_settings.of_run(run, NAME) for run in (first, second))
     with_builds = dict(differences)
-    for task, ways in differences.items():
-        first_build, second_build = first_builds.get(task), second_builds.get(task)
-        if first_build and second_build and first_build != second_build:
-            with_builds[task] = (ways or {}) | {NAME: f"{as_text(first_build)} | {as_text(second_build)}"}
+    for task, (build, other) in _differing(first, second).items():
+        if task in differences:
+            with_builds[task] = (differences[task] or {}) | {NAME: f"{as_text(build)} | {as_text(other)}"}
     return with_builds

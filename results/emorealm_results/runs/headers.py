@@ -104,10 +104,10 @@ def when(header: Mapping[str, Any]) -> str:
     return began.strftime("%Y-%m-%d %H:%M:%S UTC") if began else str(header["date"])
 
 
-def order(date: str, time_zone: str) -> str:
+def order(header: Mapping[str, Any]) -> str:
     """What sorts runs by when they began, whatever the zones that name their files; lmms-eval's own if unknown."""
-    began = _began(date, time_zone or _ZONE)
-    return began.strftime(_TIME) if began else date
+    began = _began(str(header["date"]), str(header.get("zone") or _ZONE))
+    return began.strftime(_TIME) if began else str(header["date"])
 
 
 def zone(results: Mapping[str, Any]) -> str:

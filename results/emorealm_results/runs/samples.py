@@ -126,7 +126,7 @@ def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, t
 
 
 def _order(results: Path, date: str) -> str:
-    return run_headers.order(date, run_headers.zone(_results(results)))
+    return run_headers.order({"date": date, "zone": run_headers.zone(_results(results))})
 
 
 def _files(folder: Path, task_names: re.Pattern[str]) -> Iterator[tuple[str, str, Path]]:

@@ -94,7 +94,7 @@ def headers(run: saved.Saved) -> Iterator[Header]:
     """What the results files say of the run, the newest first."""
     all_headers = [*run.replies.headers.values(), *run.descriptions.headers.values()]
     all_headers += run.questions.headers.values() if run.questions else ()
-    yield from sorted(all_headers, key=lambda header: order(header["date"], header.get("zone", "")), reverse=True)
+    yield from sorted(all_headers, key=order, reverse=True)
 
 
 def _about(header: Mapping[str, Any]) -> dict[str, Any]:

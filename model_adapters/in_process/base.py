@@ -8,9 +8,10 @@ run stops with a non-zero code once more than `max_errors` of its requests faile
 
 from abc import abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any, ClassVar
 
@@ -41,6 +42,10 @@ from .prompts import picture_limits, templated
 _AHEAD = 2  # batches prepared while the model works on one
 Prepared = tuple[Mapping[str, Tensor], ClipMedia] | Exception
 """The inputs of a question and the media in them, or why there are none."""
+Rows = Mapping[int, Mapping[str, Tensor]]
+"""The inputs of each question that could be read, by the question's number."""
+Work = Callable[[Rows], list[Any]]
+"""What the model is asked to do with some rows at once: a result for each row, in their order."""
 _MEDIA_INPUTS = ("pixel_values", "pixel_values_videos", "input_features", "input_values")
 
 
@@ -147,9 +152,10 @@ class InProcessChat(ChatAV):
         chats = [self.read_request(request) for request in requests]
         answers: list[GenerationResult | None] = [None] * len(chats)
         budget = ErrorBudget(self.name, self.max_errors, len(chats), self._reported, "")
+        work = partial(self._generate, chats)
         with tqdm(total=len(chats), disable=self.rank != 0, desc=self.name) as progress:
             for numbers, prepared in self._prepared(chats):
-                for number, answer in zip(numbers, self._answer(chats, numbers, prepared), strict=True):
+                for number, answer in zip(numbers, self._answer(chats, numbers, prepared, work), strict=True):
                     if isinstance(answer, Exception):
                         answer = GenerationResult(budget.spend(self.failure_text(answer)))
                     answers[number] = answer
@@ -217,7 +223,9 @@ class InProcessChat(ChatAV):
                 prepared.append(error)
         return prepared
 
-    def _answer(self, chats: Sequence[ChatRequest], numbers: Sequence[int], prepared: Sequence[Prepared]) -> list[Any]:
+    def _answer(
+        self, chats: Sequence[ChatRequest], numbers: Sequence[int], prepared: Sequence[Prepared], work: Work
+    ) -> list[Any]:
         """A result or an exception for each number."""
         answers: dict[int, Any] = {}
         rows: dict[int, Mapping[str, Tensor]] = {}
@@ -227,17 +235,13 @@ class InProcessChat(ChatAV):
             else:
                 rows[number], decoded = one
                 self.log_clip_media(chats[number].question.clip, decoded, self.reader.sampling.rate)
-        answers |= self._generate(chats, rows) if rows else {}
+        answers |= self._together(rows, work) if rows else {}
         return [answers[number] for number in numbers]
 
-    def _generate(self, chats: Sequence[ChatRequest], rows: Mapping[int, Mapping[str, Tensor]]) -> dict[int, Any]:
+    def _together(self, rows: Rows, work: Work) -> dict[int, Any]:
         """Results by number. What fails together is tried alone, so that a question fails for its own reasons."""
-        first = chats[next(iter(rows))]
         try:
-            contrast = self.contrast if first.clip.media else None
-            noised = [contrast.noised(row, first.clip.kinds) for row in rows.values()] if contrast else []
-            inputs = self.batch([*rows.values(), *noised])
-            return dict(zip(rows, self._continue(inputs, first, [chats[n].until for n in rows]), strict=True))
+            return dict(zip(rows, work(rows), strict=True))
         except Exception as error:
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
@@ -246,7 +250,14 @@ class InProcessChat(ChatAV):
             logger.warning(
                 f"{self.name}: {len(rows)} questions at once failed ({self.failure_text(error)}); one by one now"
             )
-        return {number: result for n, row in rows.items() for number, result in self._generate(chats, {n: row}).items()}
+        return {number: result for n, row in rows.items() for number, result in self._together({n: row}, work).items()}
+
+    def _generate(self, chats: Sequence[ChatRequest], rows: Rows) -> list[GenerationResult]:
+        """An answer for each row."""
+        first = chats[next(iter(rows))]
+        contrast = self.contrast if first.clip.media else None
+        noised = [contrast.noised(row, first.clip.kinds) for row in rows.values()] if contrast else []
+        return self._continue(self.batch([*rows.values(), *noised]), first, [chats[n].until for n in rows])
 
     @torch.inference_mode()
     def _continue(self, inputs: dict[str, Tensor], like: ChatRequest, untils: Sequence[Any]) -> list[GenerationResult]:

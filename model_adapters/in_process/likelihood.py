@@ -2,11 +2,11 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from lmms_eval.api.instance import Instance
-from loguru import logger
 from torch import Tensor
 from tqdm import tqdm
 
@@ -15,10 +15,9 @@ from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters.base import finite
 from model_adapters.base.chat import ChatRequest
 from model_adapters.base.failures import ErrorBudget
-from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import from_visuals
 
-from .base import InProcessChat
+from .base import InProcessChat, Rows
 
 Score = tuple[float, bool]
 FAILED: Score = (float("-inf"), False)
@@ -41,18 +40,10 @@ class ScoringChat(InProcessChat):
         options = [self.option_ids(request.args[1]) for request in requests]
         scores = [FAILED] * len(requests)
         budget = ErrorBudget(self.name, self.max_errors, len(requests), self._reported, "")
+        work = partial(self._scored, chats, options)
         with tqdm(total=len(requests), disable=self.rank != 0, desc=self.name) as progress:
             for numbers, prepared in self._prepared(chats):
-                rows: dict[int, Mapping[str, Tensor]] = {}
-                results: dict[int, Any] = {}
-                for number, one in zip(numbers, prepared, strict=True):
-                    if isinstance(one, Exception):
-                        results[number] = one
-                        continue
-                    rows[number], decoded = one
-                    self.log_clip_media(chats[number].question.clip, decoded, self.reader.sampling.rate)
-                results |= self._scored(chats, rows, options) if rows else {}
-                for number, result in results.items():
+                for number, result in zip(numbers, self._answer(chats, numbers, prepared, work), strict=True):
                     if isinstance(result, Exception):
                         budget.spend(self.failure_text(result))
                         continue
@@ -66,24 +57,13 @@ class ScoringChat(InProcessChat):
         context, _, to_visual, doc_id, task, split = instance.args
         visuals = to_visual(self.task_dict[task][split][doc_id])
         question = from_visuals(context, visuals, instance.task_name, self.name)
-        clip = ClipFiles(question.clip.video if self.sees else None, question.clip.audio if self.hears else None)
-        return ChatRequest(question, clip, {}, None, task)
+        return ChatRequest(question, self.given(question.clip), {}, None, task)
 
-    def _scored(
-        self, chats: Sequence[ChatRequest], rows: Mapping[int, Mapping[str, Tensor]], options: Sequence[Sequence[int]]
-    ) -> dict[int, Any]:
-        """Scores or exceptions by number. What fails together is tried alone."""
-        try:
-            inputs = self.batch([_followed_by(row, options[number]) for number, row in rows.items()])
-            settings = self.forward_settings(chats[next(iter(rows))].clip)
-            return dict(zip(rows, self._likelihoods(inputs, settings, [options[n] for n in rows]), strict=True))
-        except Exception as error:
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            if len(rows) == 1:
-                return dict.fromkeys(rows, error)
-            logger.warning(f"{self.name}: {len(rows)} options at once failed ({self.failure_text(error)}); one by one")
-        return {n: result for n, row in rows.items() for n, result in self._scored(chats, {n: row}, options).items()}
+    def _scored(self, chats: Sequence[ChatRequest], options: Sequence[Sequence[int]], rows: Rows) -> list[Score]:
+        """The score of each row's option."""
+        inputs = self.batch([_followed_by(row, options[number]) for number, row in rows.items()])
+        settings = self.forward_settings(chats[next(iter(rows))].clip)
+        return self._likelihoods(inputs, settings, [options[number] for number in rows])
 
     @torch.inference_mode()
     def _likelihoods(

@@ -18,6 +18,7 @@ from avem_train import cli
 from emorealm_tasks import files
 from model_adapters.avere import AvereForConditionalGeneration, folders, loading
 
+ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
 
 
@@ -167,6 +168,27 @@ def test_two_processes_end_after_the_same_update_and_go_on_to_the_same_weights(r
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
     assert json.loads((out / "training.json").read_text())["machine"] == {"processes": 2, "device": "cpu"}
+
+
+def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, unbroken, tmp_path):
+    """FSDP2 as for 8 GPUs, on two CPUs: ended in the second epoch, gone on with, loaded by the harness."""
+    launch = (ROOT / "avem_train/launch/gpus_8_fsdp.yaml").read_text().replace("num_processes: 8", "num_processes: 2")
+    (tmp_path / "launch.yaml").write_text(launch.replace("mixed_precision: bf16", "mixed_precision: 'no'"))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(tmp_path / "launch.yaml")]
+    command += ["--main_process_port", "0", str(ROOT / "tests/helpers/sharding_on_cpus.py"), "avem_train.cli"]
+    command += [*recipe, f"out={out}", "optimiser.accumulation=1"]
+    status, said = terminated(command, out, steps=4)
+    assert status != 0
+    assert said.count("which is saved; the same command goes on from there") == 1
+    again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    wanted, found = weights(unbroken), weights(out)
+    assert wanted.keys() == found.keys()
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)
+    adapted = folders.find_weights(str(out))
+    loading.load_model(adapted.folder, torch.device("cpu"), torch.float32, None, adapted.adapter)
 
 
 def test_two_processes_give_the_same_update_as_one(unbroken, halved):

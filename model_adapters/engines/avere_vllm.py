@@ -54,7 +54,9 @@ class Row(NamedTuple):
     clip: ClipFiles
     """What it is about."""
     ids: tuple[int, ...]
-    """The prompt with expanded placeholders, and what of an option comes before the token that is scored."""
+    """The prompt with expanded placeholders."""
+    option: tuple[int, ...] = ()
+    """What of an option comes before the token that is scored."""
 
 
 class AvereVLLM(vllm_chat.VLLMChat):
@@ -171,7 +173,7 @@ class AvereVLLM(vllm_chat.VLLMChat):
         decoded = clips(row.clip)
         facts = {name: fact for medium in decoded.values() for name, fact in medium.media_facts.items()}
         self.log_media(row.clip, facts.get("times", []), facts.get("audio_seconds", 0.0))
-        prompt: dict[str, Any] = {"prompt_token_ids": list(row.ids)}
+        prompt: dict[str, Any] = {"prompt_token_ids": [*row.ids, *row.option]}
         if decoded:
             identities = {medium.kind: [_identity(medium)] for medium in row.clip.media}
             data = {kind: [medium.values] for kind, medium in decoded.items()}
@@ -191,8 +193,9 @@ class AvereVLLM(vllm_chat.VLLMChat):
 
     def _steps(self, chat: ChatRequest, option: str) -> list[tuple[Row, int]]:
         """What comes before each token of an option, and the token."""
-        start, whole = len(self._ids(chat)), self._ids(chat, option)
-        return [(Row(chat.clip, whole[:place]), whole[place]) for place in range(start, len(whole))]
+        prompt = self._ids(chat)
+        ids = self._ids(chat, option)[len(prompt) :]
+        return [(Row(chat.clip, prompt, ids[:place]), token) for place, token in enumerate(ids)]
 
     def _answering(self, chat: ChatRequest) -> "SamplingParams":
         """Greedy decoding of an answer; stops at settings that are not."""
@@ -201,7 +204,10 @@ class AvereVLLM(vllm_chat.VLLMChat):
         return self._greedy(max_tokens=chat.generation["max_new_tokens"], logprobs=0)
 
     def _scoring(self, tokens: list[int]) -> "SamplingParams":
-        """One token more, with the log-probabilities of `tokens`."""
+        """One token more, with the log-probabilities of `tokens`.
+
+        Rows that want the likeliest tokens' instead must not be under way with these: vLLM 0.32 mixes them up.
+        """
         return self._greedy(max_tokens=1, logprob_token_ids=tokens)
 
     def _greedy(self, **settings: Any) -> "SamplingParams":

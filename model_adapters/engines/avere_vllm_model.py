@@ -20,7 +20,7 @@ from model_adapters.avere.modeling import AvereTowers
 
 try:
     from vllm.config import VllmConfig
-    from vllm.model_executor.models.interfaces import SupportsLoRA, SupportsMultiModal, SupportsPP
+    from vllm.model_executor.models.interfaces import SupportsLoRA, SupportsMultiModal
     from vllm.model_executor.models.module_mapping import MultiModelKeys
     from vllm.model_executor.models.utils import (
         AutoWeightsLoader,
@@ -140,7 +140,7 @@ def _placeholders(config: AvereConfig) -> dict[str, list[int]]:
 @MULTIMODAL_REGISTRY.register_processor(
     AvereMultiModalProcessor, info=AvereProcessingInfo, dummy_inputs=AvereDummyInputs
 )
-class AvereForVLLM(nn.Module, AvereTowers, SupportsMultiModal, SupportsLoRA, SupportsPP):
+class AvereForVLLM(nn.Module, AvereTowers, SupportsMultiModal, SupportsLoRA):
     """See the module; weights are the checkpoint's. LoRA works on the language model."""
 
     hf_to_vllm_mapper = WeightsMapper(
@@ -168,7 +168,6 @@ class AvereForVLLM(nn.Module, AvereTowers, SupportsMultiModal, SupportsLoRA, Sup
                 prefix=maybe_prefix(prefix, "language_model"),
                 architectures=["LlamaForCausalLM"],
             )
-        self.make_empty_intermediate_tensors = self.language_model.make_empty_intermediate_tensors
         media_ids = [config.video_token_id, config.audio_token_id]
         own.configure_mm_token_handling(config.text_config.vocab_size, media_ids)
 
@@ -196,8 +195,7 @@ class AvereForVLLM(nn.Module, AvereTowers, SupportsMultiModal, SupportsLoRA, Sup
         **_: object,
     ) -> Any:
         """Hidden states of the language model."""
-        embeddings = None if intermediate_tensors is not None else inputs_embeds
-        return self.language_model.model(input_ids, positions, intermediate_tensors, inputs_embeds=embeddings)
+        return self.language_model.model(input_ids, positions, intermediate_tensors, inputs_embeds=inputs_embeds)
 
     def compute_logits(self, hidden_states: torch.Tensor) -> torch.Tensor | None:
         """Of the language model's head."""

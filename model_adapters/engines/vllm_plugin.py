@@ -1,6 +1,7 @@
 """Entry point `vllm.general_plugins`: makes AVERE known to vLLM, in each of its processes.
 
-vLLM loads the model's own module when a checkpoint of AVERE is opened; registering it only names it.
+Every process of every vLLM in this environment calls it, so it names the model without importing it: vLLM does that
+when a checkpoint of AVERE is opened.
 """
 
 ARCHITECTURE = "AvereForConditionalGeneration"
@@ -9,10 +10,12 @@ _MODEL = "model_adapters.engines.avere_vllm_model:AvereForVLLM"
 
 
 def register() -> None:
-    """Name our model for AVERE's architecture; again where that was done before, it changes nothing."""
+    """Name our configuration and our model; again where that was done before, it changes nothing."""
+    from transformers import AutoConfig
     from vllm import ModelRegistry
 
-    import model_adapters.avere.classes  # noqa: F401 - registers the configuration that vLLM reads config.json with
+    from model_adapters.avere.configuration import AvereConfig
 
+    AutoConfig.register("avere", AvereConfig, exist_ok=True)
     if ARCHITECTURE not in ModelRegistry.get_supported_archs():
         ModelRegistry.register_model(ARCHITECTURE, _MODEL)

@@ -1,9 +1,14 @@
 """What `avere_vllm` hands to its engine, without vLLM; tests/end_to_end/test_vllm_avere.py asks vLLM itself."""
 
+import ast
 import dataclasses
+import json
 import math
 import shutil
 import sys
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
@@ -11,10 +16,12 @@ import torch
 
 from avere_requests import chat_requests, option_requests, texts
 from model_adapters.avere.clips import decode
+from model_adapters.base.embedded import NANO
 from model_adapters.base.media_refs import MediaFile
 from model_adapters.engines.avere_vllm import AvereVLLM
 from model_adapters.engines.clips_ahead import ClipsAhead
 
+ROOT = Path(__file__).resolve().parents[4]
 QUESTIONS = ("Why is the person sad?", "Is it rain?")
 EOS = 2
 
@@ -70,6 +77,18 @@ def load(monkeypatch, tiny_avere):
 @pytest.fixture
 def docs(clips):
     return [{"video": clip, "text": text, "kind": "both"} for text in QUESTIONS for clip in clips]
+
+
+def test_vllm_finds_the_model_by_the_entry_point(load):
+    """vLLM's other processes learn of it in no other way."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [entry] = project["entry-points"]["vllm.general_plugins"].values()
+    EntryPoint("avere", entry, "vllm.general_plugins").load()()
+    [(architecture, named)] = sys.modules["vllm"].ModelRegistry.archs.items()
+    assert json.loads((NANO / "config.json").read_text())["architectures"] == [architecture]
+    module, _, name = named.partition(":")
+    source = ROOT.joinpath(*module.split(".")).with_suffix(".py").read_text(encoding="utf-8")
+    assert name in [node.name for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
 
 
 def test_the_engine_gets_what_avere_is_given(load, docs):
@@ -234,8 +253,6 @@ def test_without_vllm_the_remedy_is_said(monkeypatch, capsys):
 
 
 def test_a_damaged_adapter_ends_in_one_line(load, tmp_path, capsys):
-    from model_adapters.base.embedded import NANO
-
     adapter = shutil.copytree(NANO.with_name("avere_nano_dpo"), tmp_path / "adapter")
     config = (adapter / "adapter_config.json").read_text().replace('"r": 8', '"r": "many"')
     (adapter / "adapter_config.json").write_text(config)

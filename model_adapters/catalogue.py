@@ -245,6 +245,16 @@ MODELS: tuple[Model, ...] = (
         note="`avere` in a process of its own: an example",
     ),
     Model(
+        name="avere_vllm",
+        route=ENGINE,
+        checkpoint="chaubeyG/AVERE-7B",
+        licence="USC Research",
+        tested="vLLM itself on a CPU: avere-nano answers as `avere` does",
+        published="Our base + AVEm-DPO",
+        chat_class="model_adapters.engines.avere_vllm.AvereVLLM",
+        note="converted first, as for `avere`",
+    ),
+    Model(
         name="qwen2_5_omni_vllm",
         route=ENGINE,
         checkpoint="Qwen/Qwen2.5-Omni-7B",

@@ -8,7 +8,6 @@ the run stops with a non-zero code once more than `max_errors` of its requests f
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -21,7 +20,7 @@ from tqdm import tqdm
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import current_run, request_settings, response_cache
 from emorealm_tasks.media import MediaError
-from model_adapters.base import arguments, attention, dry_run, lora_folders
+from model_adapters.base import arguments, attention, dry_run
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.media_notes import MediaNotes
@@ -86,12 +85,7 @@ class _Avere(lmms):
         if weights.embedded:
             logger.warning("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
         dtype = arguments.choose_dtype(chosen.dtype, self.device, _OWNER)
-        if chosen.adapter and weights.adapter:
-            stop(f"avere: {weights.adapter} holds adapters, so adapter={chosen.adapter} has no whole weights to go on")
-        adapter = weights.adapter  # `find_weights` has looked at it
-        if chosen.adapter:
-            adapter = Path(chosen.adapter).expanduser()
-            lora_folders.require(_OWNER, adapter)
+        adapter = folders.chosen_adapter(weights, chosen.adapter)
         self.processor = loading.load_processor(weights.folder)
         dry_run.ends_here()
         self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
@@ -215,12 +209,8 @@ class _Avere(lmms):
 
     def _refuse_foreign(self, requests: Sequence[Instance]) -> None:
         """Stop when the embedded model is asked what it was not made for."""
-        foreign = sorted({request.task_name for request in requests if "mini" not in request.task_name.split("_")})
-        if self.nano_only and foreign:
-            stop(
-                f"avere: the embedded avere-nano answers the emorealm_mini tasks only, not {foreign[0]}; name AVERE's "
-                "weights with --model_args pretrained=DIR or EMOREALM_AVERE=DIR, or insist with nano_anyway=true"
-            )
+        if self.nano_only:
+            folders.refuse_foreign(_OWNER, [request.task_name for request in requests])
 
     def _doc(self, request: Instance) -> dict[str, Any]:
         doc_id, task, split = request.args[-3:]

@@ -1,5 +1,6 @@
 """Which folder the weights of `avere` are, and whether all that the model needs is in it; known without torch."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -10,7 +11,7 @@ from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
 from model_adapters.base import checkpoint_files, hub, lora_folders
 from model_adapters.base.embedded import EMBEDDED, NANO
 
-MODELS = ("avere", "avere_likelihood")
+MODELS = ("avere", "avere_likelihood", "avere_vllm")
 """The models of lmms-eval whose `pretrained` is such a folder."""
 _CONVERT = "python -m model_adapters.avere.convert --source CHECKPOINT --out FOLDER"
 _PROCESSOR = ("processor_config.json", "tokenizer_config.json")
@@ -42,6 +43,26 @@ def find_weights(pretrained: str | None) -> Weights:
     if lora_folders.is_adapters_only(folder):
         return Weights(_complete(_adapted(folder)), embedded=False, adapter=folder)
     return Weights(_complete(folder), embedded=not name_or_path)
+
+
+def chosen_adapter(weights: Weights, adapter: str | None) -> Path | None:
+    """The folder of what adapts the weights: their own, or the one that the argument `adapter` names, not both."""
+    if not adapter:
+        return weights.adapter  # `find_weights` has looked at it
+    if weights.adapter:
+        stop(f"avere: {weights.adapter} holds adapters, so adapter={adapter} has no whole weights to go on")
+    folder = Path(adapter).expanduser()
+    lora_folders.require("avere", folder)
+    return folder
+
+
+def refuse_foreign(owner: str, tasks: Iterable[str]) -> None:
+    """Stop when the embedded model is asked what it was not made for. `tasks`: those that ask."""
+    if foreign := sorted({task for task in tasks if "mini" not in task.split("_")}):
+        stop(
+            f"{owner}: the embedded avere-nano answers the emorealm_mini tasks only, not {foreign[0]}; name AVERE's "
+            "weights with --model_args pretrained=DIR or EMOREALM_AVERE=DIR, or insist with nano_anyway=true"
+        )
 
 
 def _adapted(adapter: Path) -> Path:

@@ -37,11 +37,17 @@ class AverePreTrainedModel(PreTrainedModel):
     _supports_attention_backend = True
 
 
-class AvereModel(AverePreTrainedModel):
-    """Everything but the language model's head."""
+class AvereTowers:
+    """What makes embeddings of a clip's media: the part of a model that needs no language model.
 
-    def __init__(self, config: AvereConfig) -> None:
-        super().__init__(config)
+    A module that inherits it has its `config` and calls `add_towers`; the names are those of the weights.
+    """
+
+    config: Any
+    """An AvereConfig."""
+
+    def add_towers(self, config: AvereConfig) -> None:
+        """Both towers and their projectors, freshly initialised, as submodules."""
         hidden_size = config.text_config.hidden_size
         self.video_tower = AvereVideoTower(config.vision_config)
         self.video_projector = nn.Sequential(
@@ -49,16 +55,6 @@ class AvereModel(AverePreTrainedModel):
         )
         self.audio_tower = WhisperEncoder(config.audio_config)
         self.audio_projector = AvereSpeechProjector(config.qformer_config)
-        self.language_model = LlamaModel(config.text_config)
-        self.post_init()
-
-    def get_input_embeddings(self) -> nn.Module:
-        """The language model's embedding table."""
-        return self.language_model.embed_tokens
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        """Replace the language model's embedding table."""
-        self.language_model.set_input_embeddings(value)
 
     def get_video_features(self, pixel_values_videos: torch.Tensor) -> torch.Tensor:
         """(clips, frames, 3, height, width) -> (clips, frames x tokens a frame, hidden), frame 0 first."""
@@ -69,6 +65,24 @@ class AvereModel(AverePreTrainedModel):
         """Log-mel (clips, bins, mel frames) -> (clips, windows x queries, hidden), in the order of time."""
         input_features = input_features.to(self.audio_tower.conv1.weight.dtype)
         return self.audio_projector(self.audio_tower(input_features).last_hidden_state)
+
+
+class AvereModel(AvereTowers, AverePreTrainedModel):
+    """Everything but the language model's head."""
+
+    def __init__(self, config: AvereConfig) -> None:
+        super().__init__(config)
+        self.add_towers(config)
+        self.language_model = LlamaModel(config.text_config)
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The language model's embedding table."""
+        return self.language_model.embed_tokens
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replace the language model's embedding table."""
+        self.language_model.set_input_embeddings(value)
 
     def merge(
         self,

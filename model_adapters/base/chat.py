@@ -18,7 +18,7 @@ from model_adapters.base.frame_sampling import QWEN, ClipMedia, Sampling
 from model_adapters.base.generation import generation_settings
 from model_adapters.base.media_notes import MediaNotes
 from model_adapters.base.media_refs import ClipFiles
-from model_adapters.base.requests import ClipQuestion, from_messages
+from model_adapters.base.requests import ClipQuestion, from_messages, from_visuals
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,13 @@ class ChatAV(lmms):
         return ChatRequest(
             question, self.given(question.clip), generation_settings(settings), settings.get("until"), task
         )
+
+    def option_request(self, instance: Instance) -> ChatRequest:
+        """A simple request (context, option, visuals) as a question, without the media this model is not given."""
+        context, _, to_visual, doc_id, task, split = instance.args
+        visuals = to_visual(self.task_dict[task][split][doc_id])
+        question = from_visuals(context, visuals, instance.task_name, self.name)
+        return ChatRequest(question, self.given(question.clip), {}, None, task)
 
     def given(self, clip: ClipFiles) -> ClipFiles:
         """The media of a clip that this model is given."""

@@ -1,31 +1,29 @@
 """`qwen2_5_omni_vllm`: Qwen2.5-Omni's thinker in vLLM's own engine, in this process (extra `vllm`).
 
-Prompts, frames and sound are those of `qwen2_5_omni_av`: decoded here, so that both models are asked the same. All
-questions of a task are submitted at once, and the engine batches them as it can; questions about one clip follow one
-another, so that its media are prepared, encoded (encoder cache) and attended to (prefix cache) once. vLLM uses several
-GPUs by itself: `tensor_parallel_size=N`.
+Prompts, frames and sound are those of `qwen2_5_omni_av`: decoded here, so that both models are asked the same.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
-from tqdm import tqdm
 from transformers import AutoConfig, Qwen2_5OmniProcessor
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters import catalogue
 from model_adapters.base import arguments, checkpoint_files, dry_run, lora_folders
-from model_adapters.base.chat import ChatArguments, ChatAV, ChatRequest
+from model_adapters.base.chat import ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.frame_sampling import ClipMedia, ClipReader
 from model_adapters.base.hub import named_revision
 from model_adapters.in_process.audio_visual import Qwen25OmniAV
 from model_adapters.in_process.prompts import picture_limits, templated
+
+from . import vllm_chat
 
 if TYPE_CHECKING:
     from vllm import LLM, RequestOutput, SamplingParams
@@ -35,28 +33,14 @@ _EXTENSION = "model_adapters.engines.vllm_positions.AlignedPositions"
 
 
 @dataclass(frozen=True)
-class Arguments(ChatArguments):
-    """The `--model_args` beside those of `ChatArguments`.
+class Arguments(vllm_chat.Arguments):
+    """The `--model_args`. `pretrained` is a hub id or folder in the published layout, talker and all."""
 
-    Every other one is vLLM's: tensor_parallel_size, dtype, gpu_memory_utilization, max_model_len, ...
-    """
-
-    pretrained: str | None = None
-    """Hub id or folder in the published layout, talker and all; default the published checkpoint."""
     interleave: bool = True
     """Whether sound is interleaved with the frames, as in `in_process.audio_visual`."""
-    queue: int = 4096
-    """The most questions submitted at once, decoded.
-
-    It bounds the memory that a large task takes, and how many answers a killed run loses in spite of --use_cache.
-    """
-    batch_size: int | str | None = None
-    """For lmms-eval; the engine batches by itself (max_num_seqs)."""
-    device: str | None = None
-    """For lmms-eval; the engine uses its own GPUs."""
 
 
-class Qwen25OmniVLLM(ChatAV):
+class Qwen25OmniVLLM(vllm_chat.VLLMChat):
     """Qwen2.5-Omni in vLLM. See `Arguments` for its arguments."""
 
     name = "qwen2_5_omni_vllm"
@@ -64,16 +48,11 @@ class Qwen25OmniVLLM(ChatAV):
     default_system: ClassVar[str] = Qwen25OmniAV.default_system
 
     def __init__(self, **model_args: Any) -> None:
-        own_names = [field.name for field in fields(Arguments)]
-        engine_args = {name: value for name, value in model_args.items() if name not in own_names}
-        chosen = Arguments(**{name: value for name, value in model_args.items() if name in own_names})
+        chosen, engine_args = vllm_chat.split(Arguments, model_args)
         super().__init__(chosen)
-        if arguments.launched("WORLD_SIZE", 1, self.name) > 1:
-            stop(f"{self.name}: start it once, without accelerate launch: tensor_parallel_size=N uses N GPUs")
         if not isinstance(chosen.interleave, bool):
             stop(f"{self.name}: interleave={chosen.interleave!r}; use true or false")
         self.interleave = chosen.interleave
-        self.queue = int(arguments.number("queue", chosen.queue, 1, 1e9, self.name))
         checkpoint, revision = named_revision(chosen.pretrained or catalogue.find(self.name).checkpoint)
         if revision:
             engine_args["revision"] = revision
@@ -100,17 +79,12 @@ class Qwen25OmniVLLM(ChatAV):
         budget = ErrorBudget(self.name, self.max_errors, len(chats), self._reported, "")
         order = sorted(range(len(chats)), key=lambda number: str(chats[number].clip))
         answers: dict[int, GenerationResult] = {}
-        for start in range(0, len(order), self.queue):
-            submitted = []
-            for number in tqdm(order[start : start + self.queue], desc=f"{self.name}: decoding"):
-                try:
-                    self.engine.enqueue(*self.prompt(chats[number]), use_tqdm=False)
-                    submitted.append(number)
-                except Exception as error:
-                    answers[number] = GenerationResult(budget.spend(self.failure_text(error)))
-            for number, output in zip(submitted, self._finished(), strict=True):
-                answers[number] = _result(output, chats[number])
-                response_cache.keep(requests[number], answers[number])
+        for number, output in self.finished(order, lambda number: self.prompt(chats[number])):
+            if isinstance(output, Exception):
+                answers[number] = GenerationResult(budget.spend(self.failure_text(output)))
+                continue
+            answers[number] = _result(output, chats[number])
+            response_cache.keep(requests[number], answers[number])
         return [answers[number] for number in range(len(chats))]
 
     def ways(self) -> dict[str, Any]:
@@ -152,13 +126,6 @@ class Qwen25OmniVLLM(ChatAV):
         params.top_p, params.top_k = request.generation["top_p"] or 1.0, 0
         return params
 
-    def _finished(self) -> "list[RequestOutput]":
-        """What was submitted, answered, in the same order."""
-        try:
-            return self.engine.wait_for_completion(use_tqdm=True)
-        except Exception as error:  # out of memory, say: the engine is gone, and with it every question in it
-            stop(f"{self.name}: vLLM's engine ended: {self.failure_text(error)}; its own messages above say why")
-
 
 def _processing(clip_media: ClipMedia, together: bool) -> dict[str, Any]:
     """What vLLM tells the processor: the rate the frames were sampled at, and whether sound is interleaved with them.
@@ -197,16 +164,7 @@ def _refuse_adapters(owner: str, checkpoint: str, engine_args: Mapping[str, Any]
 
 def _engine(owner: str, checkpoint: str, engine_args: Mapping[str, Any]) -> "LLM":
     """The engine of a checkpoint, its prefix cache on; stops in one line where it is missing or refuses."""
-    try:
-        from vllm import LLM, EngineArgs
-    except ImportError as error:
-        stop(
-            f"{owner}: vLLM cannot be imported ({arguments.first_line(error)}); it pins torch and transformers: "
-            "install it in an environment of its own, pip install 'emorealm[vllm]'"
-        )
-    known = [field.name for field in fields(EngineArgs) if field.name not in ("model", "worker_extension_cls")]
-    own_names = [field.name for field in fields(Arguments)]
-    arguments.refuse_unknown([name for name in engine_args if name not in known], [*own_names, *known], owner)
+    vllm_chat.refuse_unknown(Arguments, engine_args, owner)
     try:
         model_type = AutoConfig.from_pretrained(checkpoint, revision=engine_args.get("revision")).model_type
     except Exception as error:  # of whatever kind the file is broken in
@@ -222,9 +180,8 @@ def _engine(owner: str, checkpoint: str, engine_args: Mapping[str, Any]) -> "LLM
         stop(f"{owner}: {checkpoint} cannot be used: {reason}")
     dry_run.ends_here()
     defaults = {"enable_prefix_caching": True, "limit_mm_per_prompt": {"video": 1, "audio": 1, "image": 0}}
-    try:
-        engine = LLM(checkpoint, **defaults | dict(engine_args), worker_extension_cls=_EXTENSION)
+    engine_class, _ = vllm_chat.classes(owner)
+    with vllm_chat.starting(owner, checkpoint):
+        engine = engine_class(checkpoint, **defaults | dict(engine_args), worker_extension_cls=_EXTENSION)
         engine.collective_rpc("align_positions")
-    except Exception as error:  # of whatever kind the files are broken in
-        stop(f"{owner}: vLLM does not start with {checkpoint}: {arguments.first_line(error)}")
     return engine

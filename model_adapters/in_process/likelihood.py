@@ -15,7 +15,6 @@ from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters.base import finite
 from model_adapters.base.chat import ChatRequest
 from model_adapters.base.failures import ErrorBudget
-from model_adapters.base.requests import from_visuals
 
 from .base import InProcessChat, Rows
 
@@ -36,7 +35,7 @@ class ScoringChat(InProcessChat):
             task = requests[0].task_name
             stop(f"{self.name}: task {task} asks for likelihoods; vcd_alpha changes answers in words only")
         request_settings.note(self.ways())
-        chats = [self._option_request(request) for request in requests]
+        chats = [self.option_request(request) for request in requests]
         options = [self.option_ids(request.args[1]) for request in requests]
         scores = [FAILED] * len(requests)
         budget = ErrorBudget(self.name, self.max_errors, len(requests), self._reported, "")
@@ -51,13 +50,6 @@ class ScoringChat(InProcessChat):
                     response_cache.keep(requests[number], result)
                 progress.update(len(numbers))
         return scores
-
-    def _option_request(self, instance: Instance) -> ChatRequest:
-        """A simple request (context, option, visuals) as a question, without the media this model is not given."""
-        context, _, to_visual, doc_id, task, split = instance.args
-        visuals = to_visual(self.task_dict[task][split][doc_id])
-        question = from_visuals(context, visuals, instance.task_name, self.name)
-        return ChatRequest(question, self.given(question.clip), {}, None, task)
 
     def _scored(self, chats: Sequence[ChatRequest], options: Sequence[Sequence[int]], rows: Rows) -> list[Score]:
         """The score of each row's option."""

@@ -87,6 +87,22 @@ def test_a_run_has_the_version_of_what_computes_it(shipped, monkeypatch):
     assert worker.key(base, "", None) != untrained
 
 
+RECORDS = "ff08de8f3f00619c5399ba5a003d1a3a43944e7b5efde309f21318d13f7457c7"
+"""The kept study's preference records: `program._content` of the training split, 800 clips, seed 0, 40% letters."""
+
+
+@pytest.mark.parametrize("name", ["study", "study_validation"])
+def test_the_runs_of_the_kept_studies_are_found_again(shipped, name):
+    """A setting that came later is no part of a key at its default: see `config.decided`."""
+    kept = json.loads((Path(program.__file__).parents[2] / f"results/mini/{name}.json").read_text())
+    base = kept["about"]["base"]["fingerprint"]
+    for section in kept["sections"].keys() - {"choices"}:  # rows of 20 and 60% letters have other records
+        runs = {row["name"]: row["runs"] for row in kept["sections"][section]}
+        for arm in (arm for arm in arms.SECTIONS[section](shipped.choices) if arm.recipe):
+            seeds = program.trainings(shipped, arm, Path("data"))
+            assert [worker.key(base, RECORDS, one) for one in seeds] == runs[arm.name], arm.name
+
+
 @pytest.mark.parametrize("per_seed", [True, False])
 def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypatch, per_seed):
     def build(out, split, clips, seed, letters):

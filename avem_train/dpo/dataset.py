@@ -82,7 +82,11 @@ class PreferenceDataset(Dataset[Sample]):
     def __post_init__(self) -> None:
         self._planned: dict[int, list[Responses]] = {}
         self.text_roles = ("chosen", *self.objective.responses)
-        self.media_roles = (*self.text_roles, "rejected_media") if self.objective.lambda_av else self.text_roles
+        of_media = {"rejected_media": self.objective.lambda_av, "swapped": self.objective.lambda_swapped}
+        self.media_roles = (*self.text_roles, *(name for name, weight in of_media.items() if weight))
+        self.counts_tokens = bool(
+            self.objective.length_normalised or self.objective.lambda_ce or self.objective.margin == "ipo"
+        )
 
     def __len__(self) -> int:
         return len(self.records)

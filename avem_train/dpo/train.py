@@ -111,9 +111,8 @@ def _trained(
         if backbone
         else special_tokens.of_folder(model_folder, loading.family(model_folder))
     )
-    needs = checks.Needs(
-        settings.negatives if settings.objective.lambda_av else None, settings.objective.responses, own_tokens
-    )
+    negatives = settings.negatives if settings.objective.needs_rejected_media else None
+    needs = checks.Needs(negatives, settings.objective.responses, own_tokens)
     bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     records = checks.load(settings.data, root, bad_records, needs)
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")

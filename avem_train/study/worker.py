@@ -61,6 +61,8 @@ class Job:
     """What its questions are known by."""
     device: str
     """auto or cpu."""
+    parts: tuple[str, ...] = study_record.PARTS_ANSWERED
+    """Of the examination."""
 
     @property
     def folder(self) -> Path:
@@ -70,7 +72,8 @@ class Job:
     @property
     def result(self) -> Path:
         """The finished run's record."""
-        return self.folder / f"examined-{self.world_key}.json"
+        fewer = "" if self.parts == study_record.PARTS_ANSWERED else f"-{'-'.join(self.parts)}"
+        return self.folder / f"examined-{self.world_key}{fewer}.json"
 
 
 def key(base: str, data: str, settings: dpo_settings.DpoSettings | None, answering: tuple[str, ...] = ()) -> str:
@@ -150,7 +153,7 @@ class Worker:
         from avem_train.study.examiner import Examiner
 
         started = time.monotonic()
-        setup = job.base, job.world, job.device, job.answering
+        setup = job.base, job.world, job.device, job.answering, job.parts
         if self._examiner is None or self._examiner[0] != setup:
             self.close_examiner()
             self._examiner = setup, Examiner(*setup)

@@ -105,7 +105,7 @@ def test_the_runs_of_the_kept_studies_are_found_again(shipped, name):
 
 @pytest.mark.parametrize("per_seed", [True, False])
 def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypatch, per_seed):
-    def build(out, split, clips, seed, letters):
+    def build(out, split, clips, seed, letters, one_cue):
         out.mkdir(parents=True)
         made = {"version": mini_split.VERSION, "split": split, "clips": clips, "seed": seed}
         (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
@@ -181,7 +181,7 @@ def test_a_world_is_built_once_and_again_where_it_is_another(tmp_path, monkeypat
     monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "none"))
     counted = []
 
-    def build(out, split, clips, seed, letters):
+    def build(out, split, clips, seed, letters, one_cue):
         counted.append(out)
         out.mkdir(parents=True)
         made = {"version": mini_split.VERSION, "split": split, "clips": clips, "seed": seed}

@@ -57,6 +57,11 @@ class Responses:
     """Which rejected response is right under the rejected media ("swapped" in `media`); "" = none."""
 
     @property
+    def with_media(self) -> list[Response]:
+        """Every response about media, whoever scores it."""
+        return [*self.media.values(), *(one for of_change in self.changed.values() for one in of_change.values())]
+
+    @property
     def all(self) -> list[Response]:
         """Every response that the frozen model scores, those about media first."""
         return [*self.media.values(), *self.text_only.values()]

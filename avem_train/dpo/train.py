@@ -6,7 +6,7 @@ transformers and PEFT are loaded by `train`, not by importing this.
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,8 +111,13 @@ def _trained(
         if backbone
         else special_tokens.of_folder(model_folder, loading.family(model_folder))
     )
-    negatives = settings.negatives if settings.objective.needs_rejected_media else None
-    needs = checks.Needs(negatives, settings.objective.responses, own_tokens)
+    objective, negatives = settings.objective, settings.negatives
+    needs = checks.Needs(
+        negatives if objective.needs_rejected_media else None,
+        objective.responses,
+        own_tokens,
+        replace(negatives, change="other") if objective.beta_irrelevant else None,
+    )
     bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     records = checks.load(settings.data, root, bad_records, needs)
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")

@@ -244,7 +244,7 @@ def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None
     for job in jobs.values():
         if job.result.is_file():
             study_record.add_run(record, job.key, study_record.read_run(job.result))
-        elif job.key not in record["runs"]:
+        elif not study_record.answers_all(record["runs"].get(job.key), job.parts):
             waiting.append(job)
     record["runs"] = {key: run for key, run in record["runs"].items() if key in names}
     study_record.write(study.file, record)

@@ -175,6 +175,11 @@ def read_run(path: Path) -> dict[str, Any]:
     return run
 
 
+def answers_all(run: Mapping[str, Any] | None, parts: Sequence[str]) -> bool:
+    """Whether a run in a record needs not be made again: it has all parts of the examination, or failed."""
+    return run is not None and ("failed" in run or set(parts) <= run["scores"].keys())
+
+
 def write(path: Path, study: Mapping[str, Any]) -> None:
     """Write a study, whole or not at all."""
     files.write_json(path, study, ensure_ascii=False)

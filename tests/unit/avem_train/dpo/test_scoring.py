@@ -105,6 +105,26 @@ def test_what_a_prompt_is_not_about_changes_alone(settings):
     assert changed(both, other) == ()
 
 
+def test_a_record_without_a_clip_to_change_the_rest_to_is_named(settings):
+    """Every clip but its own has no sound: there is nothing to put in the place of what the prompt is not about."""
+    (first,) = [replace(record, audio=None) for record in checks.read(settings.data)[:1]]
+    needs = checks.Needs(Negatives("any_clip"), irrelevant=Negatives("any_clip", "other"))
+    assert {problem.kind for problem in checks.problems([replace(first, rejected_video=None)], needs)} == {
+        "no other clip"
+    }
+    only = replace(first, rejected_video=None, rejected_audio=None, emotion="")
+    assert [problem.id for problem in checks.problems([only], replace(needs, negatives=None))] == [first.id]
+
+
+def test_media_that_only_the_policy_is_asked_about_are_read_ahead(settings, backbone):
+    records = checks.read(settings.data)
+    planned = PreferenceDataset(records, EVERYTHING, Negatives(), 0, backbone).responses(0)[0]
+    assert len(planned.with_media) == len(planned.media) + 3 + 3
+    assert not {one for of in planned.changed.values() for one in of.values()} & set(planned.all) - set(
+        planned.media.values()
+    )
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [

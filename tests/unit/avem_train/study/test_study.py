@@ -103,6 +103,18 @@ def test_the_runs_of_the_kept_studies_are_found_again(shipped, name):
             assert [worker.key(base, RECORDS, one) for one in seeds] == runs[arm.name], arm.name
 
 
+def test_trials_are_each_another_training_and_leave_the_test_world_alone():
+    content = config.read("study_trials", [])
+    content.pop("program")
+    given = config.from_mapping(Study, content)
+    found = {arm.name: program.trainings(given, arm, Path("data")) for arm in arms.trials(given.choices) if arm.recipe}
+    kinds = {arm.name: arm.one_cue for arm in arms.trials(given.choices)}
+    keys = [worker.key("base", f"data{kinds[name]}", one) for name, seeds in found.items() for one in seeds]
+    assert len(keys) == len(set(keys)) == 2 * len(found)
+    assert len(found) <= 30
+    assert given.split == "validation"
+
+
 @pytest.mark.parametrize("per_seed", [True, False])
 def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypatch, per_seed):
     def build(out, split, clips, seed, letters, one_cue):
@@ -145,6 +157,8 @@ def test_every_row_of_the_paper_is_found_there():
         ("training.optimiser.learning_rat=1", "did you mean 'learning_rate'"),
         ("choices.steps=[many]", "lists of numbers"),
         ("seeds=0", "seeds must be at least 1"),
+        ("parts=[blind]", "parts must be full"),
+        ("parts=[blind,full]", "parts must be full"),
     ],
 )
 def test_mistakes_end_in_one_line_before_anything_is_built(override, said, tmp_path, capsys):

@@ -44,7 +44,7 @@ _LOGS = {
     "accuracies/response": "response accuracy",
     "accuracies/media": "media accuracy",
     "tpd": "TPD",
-    "gradient/letters": "letters' share of the gradient (|d loss / d log p|)",
+    "gradient/letters": "letters' share of the gradient",
     "loss": "loss",
 }
 _DASH = "–"

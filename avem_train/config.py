@@ -114,6 +114,26 @@ def from_mapping(settings: type[Form], content: dict[str, Any], where: str = "")
         raise RecipeError(str(error)) from error
 
 
+def decided(settings: "DataclassInstance") -> dict[str, Any]:
+    """Settings as nested mappings, to tell one training from another.
+
+    A field whose metadata says `added` came after the first trainings were kept, and is left out at its default: what
+    was trained before there was such a setting is found again.
+    """
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.metadata.get("added") and value == _default(field):
+            continue
+        nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+        values[field.name] = decided(value) if nested else value
+    return values
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
 def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 

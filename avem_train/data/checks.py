@@ -48,6 +48,8 @@ class Needs:
     """The rejected responses that the objective uses (`Objective.responses`)."""
     special_tokens: SpecialTokens = NO_SPECIAL_TOKENS
     """Of the model to be trained."""
+    irrelevant: Negatives | None = None
+    """How what the prompt is not about is changed; None where the objective changes it nowhere."""
 
 
 NEEDS = Needs()
@@ -146,16 +148,24 @@ def _faults(records: Sequence[Preference], needs: Needs) -> list[list[Problem]]:
             reasons.append(("duplicate id", "an earlier record has the same id"))
         seen_ids.add(record.id)
         faults.append([Problem(record.id, *each) for each in reasons])
-    while negatives:
-        usable = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
-        without_negative = {id(record) for record in undrawable(usable, negatives)}
-        if not without_negative:
-            break
-        kind = "no other clip" if negatives.kind == "any_clip" else "no clip of another emotion"
-        for record, faulty in zip(records, faults, strict=True):
-            if id(record) in without_negative:
-                faulty.append(Problem(record.id, kind, "among the usable records; add some, or change negatives.kind"))
+    _without_negative(records, faults, [one for one in (negatives, needs.irrelevant) if one])
     return faults
+
+
+def _without_negative(
+    records: Sequence[Preference], faults: Sequence[list[Problem]], all_negatives: Sequence[Negatives]
+) -> None:
+    """Add the problems of records for which there is no clip to draw among the usable ones, which then are fewer."""
+    while True:
+        usable = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+        lacking = {id(record): one.kind for one in all_negatives for record in undrawable(usable, one)}
+        if not lacking:
+            return
+        for record, faulty in zip(records, faults, strict=True):
+            if kind := lacking.get(id(record)):
+                problem = "no other clip" if kind == "any_clip" else "no clip of another emotion"
+                reason = "among the usable records; add some, or change negatives.kind"
+                faulty.append(Problem(record.id, problem, reason))
 
 
 def _wrong_media(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from avem_train.data.records import Preference
 
 KINDS = ("other_emotion", "any_clip", "diffusion", "random")
-CHANGES = ("prompt", "both")
+CHANGES = ("prompt", "both", "other")
 ClipPaths = tuple[Path | None, Path | None]
 """Files of a clip: video, and audio (None = the video's own sound)."""
 
@@ -42,7 +42,7 @@ class Negatives:
     "any_clip", any other clip; "diffusion", the record's clip with noise; "random", uniform noise on [0, 1)."""
     change: str = "prompt"
     """"prompt", only what the prompt is about (PMP, Eq. 5); "both", picture and sound whatever the prompt, each of
-    another emotion as far as the records name it."""
+    another emotion as far as the records name it; "other", only what the prompt is not about (MoD-DPO's invariance)."""
     redraw: bool = False
     """Draw again every epoch; the reference is then computed live."""
     diffusion_step: int = 500
@@ -120,7 +120,12 @@ def undrawable(records: Sequence["Preference"], settings: Negatives) -> list["Pr
 
 def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
     """Which of "video" and "audio" change in a record's rejected media; only those that the record has."""
-    modalities = MODALITIES["audiovisual" if settings.change == "both" else record.modality]
+    about = MODALITIES[record.modality]
+    modalities = {
+        "prompt": about,
+        "both": MODALITIES["audiovisual"],
+        "other": tuple(modality for modality in MODALITIES["audiovisual"] if modality not in about),
+    }[settings.change]
     return tuple(modality for modality in modalities if _has(_clip(record), [modality]))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from avem_train import config
+from avem_train.objectives import REJECTED
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, inside, lines, parse_json, read_text
@@ -48,7 +49,8 @@ _RELEASED = {
 }
 _RELEASED_NAME = {ours: theirs for theirs, ours in _RELEASED.items()}
 _PATHS = ("video", "audio", "rejected_video", "rejected_audio")
-_FURTHER = ("id", "prompt", "modality", "emotion", "form")  # form: the embedded world's, for its tables
+_FURTHER = ("id", "prompt", "modality", "emotion", "form", "right_under_rejected")
+"""Fields besides paths and responses. form: the embedded world's, for its tables."""
 _RESPONSES = ("chosen", "rejected_video_relevant", "rejected_emotion_relevant", "rejected_irrelevant")
 
 
@@ -80,6 +82,8 @@ class Preference:
     """A clip of another emotion; None = to be drawn."""
     rejected_audio: Path | None = None
     """A sound of another emotion; None = to be drawn."""
+    right_under_rejected: str = ""
+    """Which rejected response (a name in `objectives.REJECTED`) is right under `rejected_video`, `rejected_audio`."""
     released: bool = False
     """Read from the released layout, whose fields have other names."""
 
@@ -144,7 +148,7 @@ def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
     if released:
         renamed: dict[Any, Any] = {_RELEASED.get(name, name): value for name, value in item.items()}
         item = renamed | {"modality": item.get("modality") or _about(renamed)}
-    for name in ("emotion", "modality", "prompt", *_PATHS, *_RESPONSES):
+    for name in ("emotion", "modality", "prompt", "right_under_rejected", *_PATHS, *_RESPONSES):
         if not isinstance(item.get(name) or "", str):
             raise ValueError(f"field {name!r}: expected text, found {brief(repr(item[name]))}")
     texts: dict[str, Any] = {name: item.get(name) or "" for name in _RESPONSES}
@@ -154,10 +158,21 @@ def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
         prompt=_LEADING_TAGS.sub("", item.get("prompt") or ""),
         modality=item.get("modality") or "audiovisual",
         emotion=emotion_noun(item.get("emotion") or ""),
+        right_under_rejected=_right_there(item),
         released=released,
         **paths,
         **texts,
     )
+
+
+def _right_there(item: Mapping[str, Any]) -> str:
+    """The field `right_under_rejected`. Raises ValueError where it names no rejected response of ours."""
+    name: str = item.get("right_under_rejected") or ""
+    if name and name not in REJECTED:
+        raise ValueError(f"right_under_rejected: expected one of {', '.join(REJECTED)}, found {brief(repr(name))}")
+    if name and not (item.get("rejected_video") or item.get("rejected_audio")):
+        raise ValueError("right_under_rejected needs rejected_video or rejected_audio: it is about these files")
+    return name
 
 
 def _file(root: Path, path: str, field: str) -> Path:

@@ -5,8 +5,8 @@ under the record's media, and the chosen one under the rejected media. The text 
 media taken out of the prompt (Section 4.2).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from avem_train.data.negatives import Medium, Negatives, RejectedMedia, draw
@@ -47,13 +47,23 @@ class Responses:
     media: dict[str, Response]
     """What policy and reference score."""
     text_only: dict[str, Response]
-    """What the text prior scores; empty without TPD."""
+    """What is scored without media; empty where the objective asks for none."""
     weights: dict[str, float]
     """Of the rejected responses that this record has."""
+    changed: dict[str, dict[str, Response]] = field(default_factory=dict)
+    """"relevant", "irrelevant": the responses where what the prompt is about, or is not about, is changed; the policy
+    alone scores them. Left out where the objective or the record has no such thing."""
+    right_there: str = ""
+    """Which rejected response is right under the rejected media ("swapped" in `media`); "" = none."""
+
+    @property
+    def with_media(self) -> list[Response]:
+        """Every response about media, whoever scores it."""
+        return [*self.media.values(), *(one for of_change in self.changed.values() for one in of_change.values())]
 
     @property
     def all(self) -> list[Response]:
-        """Every response, those about media first."""
+        """Every response that the frozen model scores, those about media first."""
         return [*self.media.values(), *self.text_only.values()]
 
 
@@ -82,24 +92,49 @@ def rejected_sources(chosen_sources: Mapping[str, Source], rejected: RejectedMed
     return changed
 
 
-def of(record: Preference, objective: Objective, seed: int, rejected: RejectedMedia | None) -> Responses:
-    """The responses that an objective needs of a record; `rejected` None: no preference over media."""
+def of(
+    record: Preference,
+    objective: Objective,
+    seed: int,
+    rejected: RejectedMedia | None,
+    irrelevant: RejectedMedia | None = None,
+) -> Responses:
+    """The responses that an objective needs of a record.
+
+    rejected: what the prompt is about, changed; irrelevant: what it is not about, changed. None: not drawn.
+    """
     weights = record_weights(objective, record.id, seed)
     responses = {name: record.response(name) for name in ("chosen", *weights)}
     chosen_sources = sources(record)
-    about = {name: Response(tuple(chosen_sources.values()), record.prompt, text) for name, text in responses.items()}
+
+    def under(media_sources: Mapping[str, Source], names: Iterable[str]) -> dict[str, Response]:
+        return {name: Response(tuple(media_sources.values()), record.prompt, responses[name]) for name in names}
+
+    about, right_there = under(chosen_sources, responses), ""
+    changed: dict[str, dict[str, Response]] = {}
     if rejected is not None:
-        changed_sources = tuple(rejected_sources(chosen_sources, rejected).values())
-        about["rejected_media"] = Response(changed_sources, record.prompt, record.chosen)
-    blind = {name: replace(about[name], sources=()) for name in responses} if objective.gamma_tpd else {}
-    return Responses(about, blind, weights)
+        rejected_of = rejected_sources(chosen_sources, rejected)
+        if objective.lambda_av:
+            about["rejected_media"] = under(rejected_of, ["chosen"])["chosen"]
+        if objective.lambda_swapped and record.right_under_rejected in weights:
+            right_there = record.right_under_rejected
+            about["swapped"] = under(rejected_of, [right_there])[right_there]
+        if objective.beta_relevant:
+            changed["relevant"] = under(rejected_of, responses)
+    if irrelevant is not None and (others := rejected_sources(chosen_sources, irrelevant)) != chosen_sources:
+        changed["irrelevant"] = under(others, responses)
+    blind = under({}, responses) if objective.needs_text else {}
+    return Responses(about, blind, weights, changed, right_there)
 
 
 def plan(
     records: Sequence[Preference], objective: Objective, negatives: Negatives, seed: int, epoch: int
 ) -> list[Responses]:
     """The responses of every record, in order; rejected media as drawn for `epoch`."""
-    rejected_media: list[Any] = [None] * len(records)
-    if objective.lambda_av:
-        rejected_media = draw(records, negatives, seed, epoch)
-    return [of(record, objective, seed, rejected) for record, rejected in zip(records, rejected_media, strict=True)]
+    rejected: list[Any] = [None] * len(records)
+    irrelevant: list[Any] = [None] * len(records)
+    if objective.needs_rejected_media:
+        rejected = draw(records, negatives, seed, epoch)
+    if objective.beta_irrelevant:
+        irrelevant = draw(records, replace(negatives, change="other"), seed, epoch)
+    return [of(record, objective, seed, *media) for record, *media in zip(records, rejected, irrelevant, strict=True)]

@@ -82,7 +82,11 @@ class PreferenceDataset(Dataset[Sample]):
     def __post_init__(self) -> None:
         self._planned: dict[int, list[Responses]] = {}
         self.text_roles = ("chosen", *self.objective.responses)
-        self.media_roles = (*self.text_roles, "rejected_media") if self.objective.lambda_av else self.text_roles
+        of_media = {"rejected_media": self.objective.lambda_av, "swapped": self.objective.lambda_swapped}
+        self.media_roles = (*self.text_roles, *(name for name, weight in of_media.items() if weight))
+        self.counts_tokens = bool(
+            self.objective.length_normalised or self.objective.lambda_ce or self.objective.margin == "ipo"
+        )
 
     def __len__(self) -> int:
         return len(self.records)
@@ -103,6 +107,6 @@ class PreferenceDataset(Dataset[Sample]):
 
     def collate(self, samples: Sequence[Sample]) -> dict[str, list[tuple[int, float, int]]]:
         """The collator: a batch of samples. Starts reading its media."""
-        responses = [response for record in self.of(samples) for response in record.media.values()]
+        responses = [response for record in self.of(samples) for response in record.with_media]
         self.backbone.prefetch(list(dict.fromkeys(source for response in responses for source in response.sources)))
         return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples]}

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import yaml
 
+from avem_train import config
 from avem_train.backbones import loading
 from avem_train.data.checks import BAD_RECORDS
 from avem_train.dpo import model_card
@@ -81,7 +82,9 @@ class RunFolder:
         base_model, revision = model_card.of_base(model_folder)
         self.about = _plain(
             {
-                "settings": {name: value for name, value in asdict(settings).items() if name not in ("running", "out")},
+                "settings": {
+                    name: value for name, value in config.decided(settings).items() if name not in ("running", "out")
+                },
                 "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
                 "data": {"file": str(settings.data), "sha256": files.sha256(settings.data), "records": records},
                 "update": {

@@ -132,3 +132,13 @@ class DpoSettings:
             raise ValueError(f"seed must be 0 to 2**32 - 1, got {self.seed}")
         if self.on_bad_record not in checks.ON_BAD_RECORD:
             raise ValueError(f"on_bad_record {self.on_bad_record!r}: one of {', '.join(checks.ON_BAD_RECORD)}")
+        if self.objective.balance_forms and (self.negatives.redraw or not self.running.keep_reference):
+            raise ValueError(
+                "objective.balance_forms looks at the text prior of all records: it needs running.keep_reference=true "
+                "and negatives.redraw=false"
+            )
+        if self.objective.lambda_swapped and self.negatives.kind != "other_emotion":
+            raise ValueError(
+                "objective.lambda_swapped is about the rejected clips that records bring: it needs "
+                f"negatives.kind=other_emotion, not {self.negatives.kind}"
+            )

@@ -6,7 +6,7 @@ transformers and PEFT are loaded by `train`, not by importing this.
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,8 +111,12 @@ def _trained(
         if backbone
         else special_tokens.of_folder(model_folder, loading.family(model_folder))
     )
+    objective, negatives = settings.objective, settings.negatives
     needs = checks.Needs(
-        settings.negatives if settings.objective.lambda_av else None, settings.objective.responses, own_tokens
+        negatives if objective.needs_rejected_media else None,
+        objective.responses,
+        own_tokens,
+        replace(negatives, change="other") if objective.beta_irrelevant else None,
     )
     bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     records = checks.load(settings.data, root, bad_records, needs)

@@ -1,11 +1,9 @@
 """`transformers.Trainer` on a preference dataset: which responses a batch needs of which model, and what is logged.
 
-No loss mathematics here: `objectives` has it. Policy = the model with its adapters; reference = the same with adapters
-off; text prior = the reference without media. The last two are looked up where they are cached, else computed live.
+No loss mathematics here: `objectives` has it, and `scoring` what it is computed of.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +12,19 @@ from torch import nn
 from torch.utils.data import Dataset
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from avem_train.data.responses import Response, Responses
-from avem_train.dpo import logprobs
+from avem_train.data.responses import Responses
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
 from avem_train.dpo.model_card import settle
-from avem_train.objectives import PreferenceLogps, preference_loss
+from avem_train.dpo.scoring import Scoring, balance_factors
+from avem_train.objectives import Scored, forms, objective_loss
 
 if TYPE_CHECKING:
     from peft import PeftModel
+
+LETTERS_SHARE = "gradient/letters"
+"""Logged: the share of the loss's gradient that records answered by letter have (`forms.gradient_sizes`), 0 to 1."""
+_GRADIENT, _OF_LETTERS = "gradient/all", "gradient/of_letters"
 
 
 class MetricMeans:
@@ -79,6 +81,7 @@ class PreferenceTrainer(Trainer):
         self.add_callback(SetEpoch(self.sampler))
         self.add_callback(Finite())
         self.dataset = dataset
+        self.factors = balance_factors(dataset)
         self.metrics = MetricMeans()
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
         self.model_accepts_loss_kwargs = False
@@ -96,55 +99,18 @@ class PreferenceTrainer(Trainer):
         """The loss of a batch, a scalar."""
         samples = [Sample(*sample) for sample in inputs["samples"]]
         batch = self.dataset.of(samples)
-        reference, text = self._reference_logps(model, batch)
-        policy = self._policy_logps(model, batch)
         objective = self.dataset.objective
+        frozen = self.accelerator.unwrap_model(model).disable_adapter
+        scoring = Scoring(model, frozen, self.dataset, self.args.device, self.factors)
+        scored, watched = scoring.scored(batch, [sample.record for sample in samples])
         weights = {
             name: torch.tensor([one.weights.get(name, 0.0) for one in batch], device=self.args.device)
             for name in objective.responses
         }
-        loss, parts = preference_loss(
-            policy.logps,
-            reference,
-            text,
-            weights,
-            beta=objective.beta,
-            gamma_tpd=objective.gamma_tpd,
-            lambda_av=objective.lambda_av,
-        )
+        loss, parts = objective_loss(scored, weights, objective)
         self._check_finite(samples, loss)
-        self._update_metrics(samples, batch, policy, parts, weights)
+        self._update_metrics(samples, batch, loss, scored, watched, parts, weights)
         return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
-
-    def _policy_logps(self, model: nn.Module, batch: Sequence[Responses]) -> "BatchLogps":
-        roles = [one.media for one in batch]
-        flat = [response for of_record in roles for response in of_record.values()]
-        scores = logprobs.score(model, self.dataset.backbone, flat, self.dataset.packed, self.dataset.watch)
-        return BatchLogps.of(self.dataset.media_roles, roles, scores.total, scores.watched)
-
-    def _reference_logps(
-        self, model: nn.Module, batch: Sequence[Responses]
-    ) -> tuple[PreferenceLogps, PreferenceLogps | None]:
-        """Reference, and text prior where the objective has one.
-
-        They are computed apart: in one batch, prompts without media would be padded to the length of those with media.
-        """
-        reference = self._frozen_logps(model, self.dataset.media_roles, [one.media for one in batch])
-        if not self.dataset.objective.gamma_tpd:
-            return reference, None
-        return reference, self._frozen_logps(model, self.dataset.text_roles, [one.text_only for one in batch])
-
-    def _frozen_logps(
-        self, model: nn.Module, roles: Sequence[str], responses: Sequence[Mapping[str, Response]]
-    ) -> PreferenceLogps:
-        """What the model without adapters says of each record's responses, cached or computed now."""
-        flat = [response for of_record in responses for response in of_record.values()]
-        if self.dataset.cached is not None:
-            total = torch.tensor([self.dataset.cached[response] for response in flat], device=self.args.device)
-        else:
-            with torch.no_grad(), self.accelerator.unwrap_model(model).disable_adapter():
-                total = logprobs.score(model, self.dataset.backbone, flat, self.dataset.packed).total
-        return BatchLogps.of(roles, responses, total).logps
 
     def _check_finite(self, samples: Sequence[Sample], loss: torch.Tensor) -> None:
         finite = loss.isfinite().tolist()
@@ -157,7 +123,9 @@ class PreferenceTrainer(Trainer):
         self,
         samples: Sequence[Sample],
         batch: Sequence[Responses],
-        policy: "BatchLogps",
+        loss: torch.Tensor,
+        scored: Scored,
+        watched: torch.Tensor | None,
         parts: Mapping[str, torch.Tensor],
         weights: Mapping[str, torch.Tensor],
     ) -> None:
@@ -166,9 +134,12 @@ class PreferenceTrainer(Trainer):
         masks: dict[str, torch.Tensor] = {}
         for name, weight in weights.items():
             masks |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
-        values["logps/chosen"] = policy.logps.chosen.detach()
-        if policy.watched is not None:
-            margin, has = self._yes_no(batch, policy.watched)
+        values["logps/chosen"] = scored.policy.chosen.detach()
+        size = forms.gradient_sizes(loss, [scored.policy, scored.blind])
+        letters = torch.tensor([forms.is_letter(one.media["chosen"].text) for one in batch], device=size.device)
+        values |= {_GRADIENT: size, _OF_LETTERS: size * letters}
+        if watched is not None:
+            margin, has = self._yes_no(batch, watched)
             values["margins/yes_no"], masks["margins/yes_no"] = margin, has
         real = torch.tensor([sample.weight > 0 for sample in samples], device=self.args.device)
         self.metrics.update(values, masks, real)
@@ -183,7 +154,9 @@ class PreferenceTrainer(Trainer):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the means of the losses' parts over the records since the last log."""
         if "loss" in logs:
-            logs |= self.metrics.compute(self.accelerator)
+            means = self.metrics.compute(self.accelerator)
+            whole, of_letters = means.pop(_GRADIENT, 0.0), means.pop(_OF_LETTERS, 0.0)
+            logs |= means | ({LETTERS_SHARE: of_letters / whole} if whole else {})
         super().log(logs, start_time)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
@@ -201,36 +174,6 @@ class PreferenceTrainer(Trainer):
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""
         return 0
-
-
-@dataclass(frozen=True)
-class BatchLogps:
-    """One model's log-probabilities of a batch."""
-
-    logps: PreferenceLogps
-    """By what the responses are for, each (batch,)."""
-    watched: torch.Tensor | None = None
-    """Of the watched ids as the chosen responses' first token, (batch, ids)."""
-
-    @classmethod
-    def of(
-        cls,
-        names: Sequence[str],
-        batch: Sequence[Mapping[str, Response]],
-        total: torch.Tensor,
-        watched: torch.Tensor | None = None,
-    ) -> "BatchLogps":
-        """From values in the order of the records and their responses; 0 where a record lacks a response of `names`."""
-        places: dict[str, list[int]] = {name: [] for name in names}
-        number = 0
-        for roles in batch:
-            at = {name: number + place for place, name in enumerate(roles)}
-            for name in names:
-                places[name].append(at.get(name, len(total)))
-            number += len(roles)
-        filled = torch.cat([total, total.new_zeros(1)])
-        logps = PreferenceLogps(**{name: filled[places[name]] for name in names})
-        return cls(logps, None if watched is None else watched[places["chosen"]])
 
 
 def _set_rate(optimiser: Any, schedule: Any, rate: float) -> None:

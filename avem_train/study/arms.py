@@ -26,6 +26,8 @@ class Arm:
     """`key=value` for the recipe."""
     letters: float | None = None
     """Share of preference records answered by letter; None = the study's."""
+    one_cue: bool = False
+    """Records bring rejected clips that differ in one cue, where an answer depends on one."""
     answering: tuple[str, ...] = ()
     """Model arguments of the harness's `avere`, for ways of answering that need no training."""
     published: str = ""
@@ -144,6 +146,34 @@ def text_prior(choices: Choices) -> list[Arm]:
     return [_UNTRAINED, *rows]
 
 
+def trials(choices: Choices) -> list[Arm]:
+    """Changes of the objective, each alone: signs and bounds of the text prior, anchors, and other methods' losses."""
+    penalty = "objective.text_prior=penalty"
+    per_token = (penalty, "objective.length_normalised=true", "objective.prior_bound=1")
+    plain, another_clip = "avem_dpo_no_tpd", "negatives.kind=other_emotion"
+    return [
+        _UNTRAINED,
+        Arm("w/o TPD", plain),
+        Arm("printed", "avem_dpo"),
+        Arm("penalty", "avem_dpo_penalty"),
+        Arm("printed, forms balanced", "avem_dpo", ("objective.balance_forms=true",)),
+        Arm("penalty, forms balanced", "avem_dpo_penalty", ("objective.balance_forms=true",)),
+        Arm("penalty, a token's mean, bound 1, slope 2", "avem_dpo", (*per_token, "objective.gamma_tpd=2")),
+        Arm("blind-conditional 1", plain, ("objective.lambda_blind=1",)),
+        Arm("anchor 0.1", plain, ("objective.anchor=0.1",)),
+        Arm("mDPO", "mdpo"),
+        Arm("MoD-DPO (derived)", "mod_dpo", (another_clip,)),
+        Arm("MoD-DPO++ (derived)", "mod_dpo_plus", (another_clip,)),
+        Arm("clips that differ in one cue", plain, one_cue=True),
+        Arm("the same, both ways", plain, ("objective.lambda_swapped=1",), one_cue=True),
+        Arm("mDPO's anchor", plain, ("objective.lambda_anchor=1",)),
+        Arm("cross-entropy 0.1", plain, ("objective.lambda_ce=0.1",)),
+        Arm("hinge", plain, ("objective.margin=hinge",)),
+        Arm("IPO", plain, ("objective.margin=ipo",)),
+        Arm("robust, noise 0.1", plain, ("objective.margin=robust", "objective.label_noise=0.1")),
+    ]
+
+
 SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "main": main,
     "table17": table17,
@@ -151,9 +181,10 @@ SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "sweeps": sweeps,
     "choices": validation_choices,
     "text_prior": text_prior,
+    "trials": trials,
 }
 """Section -> its rows."""
-ON_VALIDATION = ("choices", "text_prior")
+ON_VALIDATION = ("choices", "text_prior", "trials")
 """Sections from which something is chosen or explained, and which the test world is therefore not used for."""
 
 

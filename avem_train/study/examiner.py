@@ -17,8 +17,9 @@ from emorealm_tasks.metrics import TASKS, Record
 from model_adapters.avere import folders, loading
 from model_adapters.avere.adapter import AvereChat
 
-PARTS = {"full": "emorealm_mini", "blind": "emorealm_mini_blind", "shuffled": "emorealm_mini_shuffled"}
-"""Part of an examination -> group of tasks: the benchmark, its text alone, and with another clip's media."""
+GROUPS = {"full": "emorealm_mini", "blind": "emorealm_mini_blind", "shuffled": "emorealm_mini_shuffled"}
+"""Part of an examination (`record.PARTS_ANSWERED`) -> group of tasks: the benchmark, its text alone, and with another
+clip's media."""
 _BATCH = 32
 
 
@@ -39,14 +40,17 @@ class Examiner:
     """One base model, one mini world, and all that can be kept between evaluations of what the base was trained to.
 
     base: folder of whole weights. world: a built split. device: auto or cpu. answering: further `key=value` model
-    arguments, for ways of answering that need no training.
+    arguments, for ways of answering that need no training. parts: of GROUPS.
     """
 
-    def __init__(self, base: Path, world: Path, device: str, answering: Sequence[str] = ()) -> None:
+    def __init__(
+        self, base: Path, world: Path, device: str, answering: Sequence[str] = (), parts: Sequence[str] = (*GROUPS,)
+    ) -> None:
         os.environ["EMOREALM_MINI"] = str(world)
         plugin.register()
         manager = TaskManager("ERROR", model_name="avere")
-        names = [f"{group}_{task}" for group in PARTS.values() for task in TASKS]
+        self._groups = {part: GROUPS[part] for part in parts}
+        names = [f"{group}_{task}" for group in self._groups.values() for task in TASKS]
         self._tasks = list(get_task_dict(names, manager, "chat").values())
         self._manager = manager
         self._base = base
@@ -72,7 +76,7 @@ class Examiner:
         samples = results["samples"]
         return {
             part: [sample["emorealm_score"]["record"] for task in TASKS for sample in samples[f"{group}_{task}"]]
-            for part, group in PARTS.items()
+            for part, group in self._groups.items()
         }
 
     def close(self) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,15 @@ class Study:
     seed: int = 0
     """Of that world."""
     sections: list[Any] = field(default_factory=lambda: ["main"])
-    """Some of main, table17, table18, sweeps, choices, text_prior."""
+    """Some of main, table17, table18, sweeps, choices, text_prior, trials."""
     seeds: int = 5
     """Trainings a row."""
     workers: int = 0
     """Runs side by side; 0 = one a core."""
     preferences: Data = field(default_factory=Data)
     """What is trained on."""
+    parts: list[Any] = field(default_factory=lambda: [*study_record.PARTS_ANSWERED])
+    """What every model answers: full, the benchmark, always; blind, its text alone; shuffled, another clip's media."""
     training: dict[str, Any] = field(default_factory=dict)
     """Changes to every recipe."""
     choices: Choices = field(default_factory=Choices)
@@ -89,8 +92,11 @@ class Study:
             raise ValueError(f"split must be test or validation, got {self.split!r}")
         if self.seeds < 1 or self.workers < 0 or not self.sections:
             raise ValueError("seeds must be at least 1, workers at least 0, and sections name one")
+        known = study_record.PARTS_ANSWERED
+        if "full" not in self.parts or self.parts != [part for part in known if part in self.parts]:
+            raise ValueError(f"parts must be full, and any of {' and '.join(known[1:])} after it, got {self.parts}")
         if set(study_arms.ON_VALIDATION) & set(self.sections) and self.split == "test":
-            names = " and ".join(study_arms.ON_VALIDATION)
+            names = ", ".join(study_arms.ON_VALIDATION)
             raise ValueError(f"{names} are for the validation world, never on the test world: split=validation")
 
     @property
@@ -146,10 +152,12 @@ def plan(
     print_of = fingerprint(base)
     world = built(place, study.split, study.clips, study.seed)
     seeds = sorted({study.preferences.drawn_from(seed) for seed in range(study.seeds)})
-    data = {(share, seed): _data(study, place, share, seed) for share in _letters(study, rows) for seed in seeds}
+    build_data = partial(built, place, "train", study.preferences.clips)
+    data = {(*kind, seed): build_data(seed, *kind) for kind in _kinds(study, rows) for seed in seeds}
     keys = {which: _content(folder) for which, folder in data.items()}
     device = str(study.training.get("running", {}).get("device", "auto"))
     shared = {"base": base, "place": place / "runs", "world": world, "world_key": _content(world)[:8], "device": device}
+    shared["parts"] = tuple(study.parts)
     sections: dict[str, list[dict[str, Any]]] = {}
     jobs: dict[str, Job] = {}
     for section, arms in rows.items():
@@ -163,7 +171,7 @@ def plan(
         "base": {"name": base.name, "fingerprint": print_of},
         "split": study.split,
         "world": build_record.built_with(world),
-        "preferences": build_record.built_with(data[study.preferences.letters, seeds[0]])
+        "preferences": build_record.built_with(data[study.preferences.letters, False, seeds[0]])
         | ({"per_seed": True} if study.preferences.per_seed else {}),
         "training": study.training,
     }
@@ -174,8 +182,8 @@ def plan(
 def _jobs(
     study: Study,
     arm: Arm,
-    data: Mapping[tuple[float, int], Path],
-    keys: Mapping[tuple[float, int], str],
+    data: Mapping[tuple[float, bool, int], Path],
+    keys: Mapping[tuple[float, bool, int], str],
     base: str,
     shared: Mapping[str, Any],
 ) -> Iterator[Job]:
@@ -185,37 +193,36 @@ def _jobs(
         return
     letters = study.preferences.letters if arm.letters is None else arm.letters
     for seeded in trainings(study, arm, Path("data")):
-        which = letters, study.preferences.drawn_from(seeded.seed)
+        which = letters, arm.one_cue, study.preferences.drawn_from(seeded.seed)
         key = study_run.key(base, keys[which], seeded, arm.answering)
         settings = replace(seeded, data=data[which] / preferences.FILE, out=shared["place"] / key)
         yield Job(key, arm.recipe, settings.seed, settings, arm.answering, **shared)
 
 
-def _letters(study: Study, rows: Mapping[str, Sequence[Arm]]) -> list[float]:
-    letters = study.preferences.letters
-    return sorted({letters, *(arm.letters for arms in rows.values() for arm in arms if arm.letters is not None)})
+def _kinds(study: Study, rows: Mapping[str, Sequence[Arm]]) -> list[tuple[float, bool]]:
+    """Letters' share, and whether rejected clips differ in one cue, of every set of records that a row needs."""
+    usual = study.preferences.letters
+    of_rows = {(usual if arm.letters is None else arm.letters, arm.one_cue) for arms in rows.values() for arm in arms}
+    return sorted({(usual, False), *of_rows})
 
 
-def _data(study: Study, place: Path, letters: float, seed: int) -> Path:
-    return built(place, "train", study.preferences.clips, seed, letters)
-
-
-def built(place: Path, split: str, clips: int, seed: int, letters: float | None = None) -> Path:
+def built(place: Path, split: str, clips: int, seed: int, letters: float | None = None, one_cue: bool = False) -> Path:
     """The folder of a split of the mini world; the one that the tasks look at, where it is that, else one in `place`.
 
     Builds it where it is missing or of an older version. Stops at numbers that no split can be built with.
     """
-    world_folder = place / "worlds" / "-".join(map(str, (split, clips, seed, *([] if letters is None else [letters]))))
+    of_records = [] if letters is None else [letters, *["one-cue"] * one_cue]
+    world_folder = place / "worlds" / "-".join(map(str, (split, clips, seed, *of_records)))
     for folder in (roots.load().mini, world_folder):
         if (
             complete(folder)
             and not build_record.changed(folder)
-            and build_record.built_with(folder) == build_arguments(split, clips, seed, letters)
+            and build_record.built_with(folder) == build_arguments(split, clips, seed, letters, one_cue)
         ):
             return folder
     print(f"building {world_folder}", flush=True)
     try:
-        build(world_folder, split, clips, seed, letters)
+        build(world_folder, split, clips, seed, letters, one_cue)
     except ValueError as error:
         stop(f"the {split} world cannot be built: {error}")
     return world_folder
@@ -237,7 +244,7 @@ def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None
     for job in jobs.values():
         if job.result.is_file():
             study_record.add_run(record, job.key, study_record.read_run(job.result))
-        elif job.key not in record["runs"]:
+        elif not study_record.answers_all(record["runs"].get(job.key), job.parts):
             waiting.append(job)
     record["runs"] = {key: run for key, run in record["runs"].items() if key in names}
     study_record.write(study.file, record)

@@ -23,14 +23,16 @@ from emorealm_tasks.untrusted import read_json
 
 READINGS = ("strict", "official")
 _PACKAGES = ("emorealm", "lmms-eval", "torch", "transformers", "peft")
-_LOGGED = ("loss", "logps/", "margins/", "accuracies/", "rewards/", "tpd", "grad_norm")
+_LOGGED = ("loss", "gradient/", "logps/", "margins/", "accuracies/", "rewards/", "tpd", "grad_norm")
 PARTS = ("about", "questions", "runs", "sections")
 """What the record of a study has."""
 _COLUMNS: tuple[Literal["id", "clip", "task", "subtask", "gold"], ...] = ("id", "clip", "task", "subtask", "gold")
 _REMEDY = "`avem-train study mini` writes a study again"
 _SCORES = {str: (float, None)}
 _OF_READING = {"group": _SCORES, "tasks": dict.fromkeys(metrics.TASKS, _SCORES)}
-_PARTS_ANSWERED = ("full", "blind", "shuffled")
+PARTS_ANSWERED = ("full", "blind", "shuffled")
+"""Parts of an examination: the benchmark, its text alone, and with another clip's media; the first is always there."""
+_PART_KEYS = ("full", *(f"{part}?" for part in PARTS_ANSWERED[1:]))
 _RUN = {
     "seed": (int, None),
     "recipe?": str,
@@ -38,8 +40,8 @@ _RUN = {
     "steps?": int,
     "seconds?": float,
     "log?": {str: {"first": float, "last": float}},
-    "scores": {part: dict.fromkeys(READINGS, _OF_READING) for part in _PARTS_ANSWERED},
-    "answers": {part: dict.fromkeys(READINGS, str) for part in _PARTS_ANSWERED},
+    "scores": {part: dict.fromkeys(READINGS, _OF_READING) for part in _PART_KEYS},
+    "answers": {part: dict.fromkeys(READINGS, str) for part in _PART_KEYS},
 }
 _FAILED = {"seed": (int, None), "failed": str}
 _ROW = {"name": str, "published": str, "axis": str, "value": (float, None), "runs": [str]}
@@ -171,6 +173,11 @@ def read_run(path: Path) -> dict[str, Any]:
     run: dict[str, Any] = read_json(path, dict, remedy)
     schemas.require(path, run, _FAILED if "failed" in run else _RUN | {"questions?": dict}, remedy)
     return run
+
+
+def answers_all(run: Mapping[str, Any] | None, parts: Sequence[str]) -> bool:
+    """Whether a run in a record needs not be made again: it has all parts of the examination, or failed."""
+    return run is not None and ("failed" in run or set(parts) <= run["scores"].keys())
 
 
 def write(path: Path, study: Mapping[str, Any]) -> None:

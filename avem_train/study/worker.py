@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avem_train import config
 from avem_train.dpo import settings as dpo_settings
 from avem_train.study import record as study_record
 from emorealm_tasks import files, interruption
@@ -60,6 +61,8 @@ class Job:
     """What its questions are known by."""
     device: str
     """auto or cpu."""
+    parts: tuple[str, ...] = study_record.PARTS_ANSWERED
+    """Of the examination."""
 
     @property
     def folder(self) -> Path:
@@ -69,7 +72,8 @@ class Job:
     @property
     def result(self) -> Path:
         """The finished run's record."""
-        return self.folder / f"examined-{self.world_key}.json"
+        fewer = "" if self.parts == study_record.PARTS_ANSWERED else f"-{'-'.join(self.parts)}"
+        return self.folder / f"examined-{self.world_key}{fewer}.json"
 
 
 def key(base: str, data: str, settings: dpo_settings.DpoSettings | None, answering: tuple[str, ...] = ()) -> str:
@@ -81,7 +85,7 @@ def key(base: str, data: str, settings: dpo_settings.DpoSettings | None, answeri
         about.append({"version": VERSION})
     if settings is not None:
         changing = ("data", "out", "root", "running", "merge")
-        plain = {name: value for name, value in asdict(settings).items() if name not in changing}
+        plain = {name: value for name, value in config.decided(settings).items() if name not in changing}
         about += [data, plain, settings.running.mixed, settings.running.dtype]
     return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
@@ -149,7 +153,7 @@ class Worker:
         from avem_train.study.examiner import Examiner
 
         started = time.monotonic()
-        setup = job.base, job.world, job.device, job.answering
+        setup = job.base, job.world, job.device, job.answering, job.parts
         if self._examiner is None or self._examiner[0] != setup:
             self.close_examiner()
             self._examiner = setup, Examiner(*setup)

@@ -25,6 +25,8 @@ def _parser() -> Parser:
     build.add_argument("--seed", type=count(0), default=0, help="of what is drawn (%(default)s)")
     letters = f"train split: preference records instead of instructions, a SHARE of them by letter (default {LETTERS})"
     build.add_argument("--preferences", type=float, nargs="?", const=LETTERS, metavar="SHARE", help=letters)
+    one_cue = "with --preferences: rejected clips that differ in the one cue that an answer depends on"
+    build.add_argument("--one-cue", action="store_true", help=one_cue)
     build.add_argument("--if-missing", action="store_true", help="do nothing where the folder holds just that")
     sheet = verbs.add_parser("sheet", help="draw clips, their sound and their questions as one PNG")
     sheet.add_argument("--data", type=Path, help="a built folder (default: where the emorealm_mini tasks look)")
@@ -55,7 +57,7 @@ def _build(args: argparse.Namespace) -> int:
     from emorealm_tasks import settings
     from emorealm_tasks.mini.build import record, split
 
-    what = args.split, args.clips, args.seed, args.preferences
+    what = args.split, args.clips, args.seed, args.preferences, args.one_cue
     current = settings.load()
     standard = settings.standard_mini(current)
     default_folder = current.mini if current.mini != standard else standard.with_name(split.folder_name(*what))

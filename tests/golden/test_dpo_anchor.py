@@ -12,7 +12,14 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from avem_train.objectives import Objective, PreferenceLogps, naive_dpo_loss, preference_loss
+from avem_train.objectives import (
+    Objective,
+    PreferenceLogps,
+    Scored,
+    naive_dpo_loss,
+    objective_loss,
+    preference_loss,
+)
 
 ROWS = [
     {"prompt": "why this anger", "chosen": " clenched fists show it", "rejected": " the red hat shows it"},
@@ -97,3 +104,19 @@ def test_naive_dpo_is_trls(trainer, tokenizer):
         for one, other in zip(ours, expected, strict=True):
             torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
     assert abs(theirs.item() - 0.6931) > 1e-3  # not the value that any loss has at the reference
+
+
+@pytest.mark.parametrize("kind", ["hinge", "ipo", "robust"])
+def test_other_margins_are_trls(kind, trainer, tokenizer, monkeypatch):
+    monkeypatch.setattr(trainer, "loss_types", [kind])
+    monkeypatch.setattr(trainer, "label_smoothing", 0.1)
+    theirs = trainer.compute_loss(trainer.model, next(iter(trainer.get_train_dataloader())))
+    policy, reference = (
+        PreferenceLogps(*(summed(scored, tokenizer, name) for name in ("chosen", "rejected")))
+        for scored in (trainer.model, trainer.ref_model)
+    )
+    lengths = [[len(tokenizer(row[name])["input_ids"]) + 1 for row in ROWS] for name in ("chosen", "rejected")]
+    tokens = PreferenceLogps(*map(torch.tensor, lengths))
+    objective = Objective(BETA, gamma_tpd=0, lambda_av=0, margin=kind, label_noise=0.1)
+    ours, _ = objective_loss(Scored(policy, reference, tokens=tokens), {"video_relevant": 1.0}, objective)
+    torch.testing.assert_close(ours.mean(), theirs, atol=1e-5, rtol=1e-5)

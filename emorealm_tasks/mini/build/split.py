@@ -9,6 +9,7 @@ same world.
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from emorealm_tasks.files import write_json
 from emorealm_tasks.interruption import follow_parent
 from emorealm_tasks.mini.build import clip_pool, ownership, published_layouts, record, text_floor
 from emorealm_tasks.mini.build.plan import CHANCE, plan
+from emorealm_tasks.mini.language import one_cue as one_cue_clips
 from emorealm_tasks.mini.language import preferences
 from emorealm_tasks.mini.language.instructions import KINDS, instructions
 from emorealm_tasks.mini.language.questions import Question, item
@@ -31,18 +33,21 @@ FLOOR_CLIPS = 4000
 """Clips planned (never rendered) to fit the text-only classifier on."""
 
 
-def folder_name(split: str, clips: int, seed: int, letters: float | None = None) -> str:
+def folder_name(split: str, clips: int, seed: int, letters: float | None = None, one_cue: bool = False) -> str:
     """The name of the folder of a build that is given none: all that decides its content.
 
     The hash of its questions is no part of it (`record`).
     """
-    records = "" if letters is None else f"-preferences-{letters:g}"
+    records = "" if letters is None else f"-preferences-{letters:g}{'-one-cue' * one_cue}"
     return f"{split}-{clips}-clips-seed-{seed}-v{VERSION}{records}"
 
 
-def build_arguments(split: str, clips: int, seed: int, letters: float | None = None) -> dict[str, Any]:
+def build_arguments(
+    split: str, clips: int, seed: int, letters: float | None = None, one_cue: bool = False
+) -> dict[str, Any]:
     """What `record.built_with` says of a folder that was built with these."""
     about = {"version": VERSION, "split": split, "clips": clips, "seed": seed, "letters": letters}
+    about["one_cue"] = one_cue or None
     return {key: value for key, value in about.items() if value is not None}
 
 
@@ -87,42 +92,42 @@ def complete(out: Path) -> bool:
 
 
 def build(
-    out: Path, split: str = "test", clips: int = TEST_CLIPS, seed: int = 0, letters: float | None = None
+    out: Path,
+    split: str = "test",
+    clips: int = TEST_CLIPS,
+    seed: int = 0,
+    letters: float | None = None,
+    one_cue: bool = False,
 ) -> dict[str, int]:
     """Write a split to `out`. Same arguments, same clips and questions. Returns the number of questions by task.
 
     letters: None, or for the training split the share (0 to 1) of preference records answered by letter: then the
-    folder holds preference records (counted by form), about clips that are in no other set.
+    folder holds preference records (counted by form), about clips that are in no other set. one_cue: those of them
+    whose answer depends on one cue bring a rejected clip that differs in it (`language.one_cue`).
     `emorealm_v1.json` and build.json are written last: where both are, the folder is complete.
-    Raises ValueError for an unknown split, too few clips, or `letters` that do not fit. Stops where `out` holds
-    anything that no build made.
+    Raises ValueError for an unknown split, too few clips, or `letters` and `one_cue` that do not fit. Stops where `out`
+    holds anything that no build made.
     """
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: one of {', '.join(SPLITS)}")
     if letters is not None and (split != "train" or not 0 <= letters <= 1):
         raise ValueError(f"preference records need the split train and a share of letters from 0 to 1, not {letters}")
+    if one_cue and letters is None:
+        raise ValueError("clips that differ in one cue are for preference records")
     content = planned(split, clips, seed) if letters is None else preferences.planned(clips, seed)
     questions = items(content)
-    ownership.claim(out, len(content))
+    records: list[dict[str, Any]] = []
+    further: list[Clip] = []
+    if letters is not None:
+        records, further = _preferences([clip for clip, _ in content], seed, letters, one_cue)
+    ownership.claim(out, len(content) + len(further))
     for told in (record.FILE, record.QUESTIONS):
         (out / told).unlink(missing_ok=True)
-    _render([clip for clip, _ in content], out / "videos")
-    write_json(
-        out / "cues.json",
-        [
-            {
-                "clip": name(number),
-                "emotion_video": clip.emotion_video,
-                "emotion_audio": clip.emotion_audio,
-                "cues": cue_records(clip),
-            }
-            for number, (clip, _) in enumerate(content)
-        ],
-        indent=None,
-    )
+    _render([*(clip for clip, _ in content), *further], out / "videos")
+    _write_cues(out, [*(clip for clip, _ in content), *further])
     counts = Counter(row["task"] for row in questions)
     if split == "train":
-        counts = _write_training(out, [clip for clip, _ in content], seed, letters)
+        counts = _write_training(out, [clip for clip, _ in content], seed, records)
     else:
         training_items = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
         published_layouts.write_all(
@@ -132,19 +137,47 @@ def build(
             out / "floor.json", {"exact": CHANCE, "bag_of_words": text_floor.bag_of_words(training_items, questions)}
         )
     write_json(out / record.QUESTIONS, questions)
-    record.write(out, build_arguments(split, len(content), seed, letters))
+    record.write(out, build_arguments(split, len(content), seed, letters, one_cue))
     return dict(counts)
 
 
-def _write_training(out: Path, clips: list[Clip], seed: int, letters: float | None) -> Counter[str]:
-    """Write what to train on; returns the number of preference records by form."""
+def _preferences(
+    clips: Sequence[Clip], seed: int, letters: float, one_cue: bool
+) -> tuple[list[dict[str, Any]], list[Clip]]:
+    """Preference records about clips, and the rejected clips that they bring, which are numbered after the others."""
+    rows = preferences.records(clips, [f"videos/{name(number)}" for number in range(len(clips))], seed, letters)
+    further: list[Clip] = []
+    if one_cue:
+        for number, clip, right in one_cue_clips.counterparts(clips, rows, preferences.RECORDS_PER_CLIP):
+            rows[number] = one_cue_clips.rejecting(rows[number], f"videos/{name(len(clips) + len(further))}", right)
+            further.append(clip)
+    return rows, further
+
+
+def _write_cues(out: Path, clips: Sequence[Clip]) -> None:
+    """Write the truth about every clip."""
+    write_json(
+        out / "cues.json",
+        [
+            {
+                "clip": name(number),
+                "emotion_video": clip.emotion_video,
+                "emotion_audio": clip.emotion_audio,
+                "cues": cue_records(clip),
+            }
+            for number, clip in enumerate(clips)
+        ],
+        indent=None,
+    )
+
+
+def _write_training(out: Path, clips: list[Clip], seed: int, records: Sequence[dict[str, Any]]) -> Counter[str]:
+    """Write what to train on: preference records where there are any; returns their number by form."""
     for stale in ("instructions.json", preferences.FILE):  # about the clips that were here before
         (out / stale).unlink(missing_ok=True)
-    if letters is not None:
-        videos = [f"videos/{name(number)}" for number in range(len(clips))]
-        rows = preferences.records(clips, videos, seed, letters)
-        preferences.write(out, rows)
-        return Counter(row["form"] for row in rows)
+    if records:
+        preferences.write(out, records)
+        return Counter(row["form"] for row in records)
     rng = generator("train", seed + 1)
     mix = dict.fromkeys(KINDS, 1.0)
     write_json(

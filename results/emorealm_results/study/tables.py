@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avem_train.study.arms import AVEM
+from avem_train.study.arms import AVEM, Choices, trials
 from emorealm_results.console.markdown import table
 from emorealm_results.paper.layouts import GROUP, Column
 from emorealm_results.study import scores as study_scores
@@ -18,6 +18,7 @@ _TITLES = {
     "sweeps": "Hyperparameters (Fig. 11)",
     "choices": "Choices made on this world",
     "text_prior": "Which way text prior debiasing pushes",
+    "trials": "Changes of the objective, each alone",
 }
 _LAYOUTS = {"main": ("table3", "table5", "table14")}
 _AVERAGE = Column(GROUP, "accuracy", "Avg. Acc.")
@@ -32,6 +33,7 @@ _PAIRS = {
         *((AVEM, ablation) for ablation in _ABLATIONS),
         *((name, "base") for name in ("Vista-DPO†", AVEM, *_ABLATIONS)),
     ],
+    "trials": [(arm.name, "w/o TPD") for arm in trials(Choices())[2:]],
     "text_prior": [(f"gamma_tpd {gamma}", "gamma_tpd 0") for gamma in ("-0.5", "-0.2", "0.2", "0.5")],
 }
 """Section -> the differences that the paper's order is about. Tables 17 and 18: AVEm-DPO's own choice, the last."""
@@ -42,6 +44,7 @@ _LOGS = {
     "accuracies/response": "response accuracy",
     "accuracies/media": "media accuracy",
     "tpd": "TPD",
+    "gradient/letters": "letters' share of the gradient",
     "loss": "loss",
 }
 _DASH = "–"
@@ -65,7 +68,9 @@ def render(study_scores_of: Scored, figure: str = "") -> str:
             columns = PAPER_LAYOUTS[layout].columns if section == "main" else _GROUP
             blocks += [*([f"### {title}"] if title else []), _scores(rows, scores_of, columns)]
         blocks += _paired(study_scores_of, section, rows)
-        if section == "main":
+        if section == "main" and all(
+            set(_FLOORS) <= set(study["runs"][key]["scores"]) for row in rows for key in row.runs
+        ):
             blocks += ["### Without the clip, and with another one", _floors(study_scores_of, rows)]
         blocks += ["### Trainings", _trainings(study, rows)]
         blocks += [f"![Fig. 11 in miniature]({figure})"] if section == "sweeps" and figure else []
@@ -145,12 +150,14 @@ def _floors(scored: Scored, rows: Sequence[StudyRow]) -> str:
 
 def _trainings(study: Mapping[str, Any], rows: Sequence[StudyRow]) -> str:
     """How the trainings went, means over seeds: first tenth of the steps -> last tenth."""
-    lines = [["row", "steps", "seconds", *_LOGS.values(), "unparsed, %", "failed", "to come"]]
+    in_logs = {name for row in rows for key in row.runs for name in study["runs"][key].get("log", ())}
+    columns = {name: title for name, title in _LOGS.items() if name in in_logs}
+    lines = [["row", "steps", "seconds", *columns.values(), "unparsed, %", "failed", "to come"]]
     for row in rows:
         runs = [study["runs"][key] for key in row.runs]
         trained = [run for run in runs if "log" in run]
         cells = [_DASH, _DASH] if not trained else [f"{_average(trained, key):.0f}" for key in ("steps", "seconds")]
-        for name in _LOGS:
+        for name in columns:
             logged = [run["log"][name] for run in trained if name in run["log"]]
             ends = [f"{_average(logged, end):.2f}" for end in ("first", "last")] if logged else []
             cells.append(" → ".join(ends) or _DASH)

@@ -50,6 +50,18 @@ def test_a_recipe_names_only_what_differs(tmp_path):
     assert config.read(str(child), []) == {"out": "a", "inner": {"steps": 6, "rate": 0.5}}
 
 
+def test_a_setting_that_was_added_tells_trainings_apart_only_where_it_is_used():
+    @dataclass(frozen=True)
+    class Later(Inner):
+        noise: float = field(default=0.0, metadata={"added": True})
+        names: tuple[str, ...] = field(default_factory=tuple, metadata={"added": True})
+
+    before = {"out": Path("x"), "inner": {"steps": 3, "rate": 0.1}, "bf16": False}
+    assert config.decided(Outer(Path("x"))) == config.decided(Outer(Path("x"), Later())) == before
+    assert config.decided(Later(noise=0.5)) == {"steps": 3, "rate": 0.1, "noise": 0.5}
+    assert config.decided(Later(names=("a",)))["names"] == ("a",)
+
+
 def test_every_shipped_recipe_fills_its_program():
     from avem_train.dpo import settings as dpo_settings
     from avem_train.nano import train

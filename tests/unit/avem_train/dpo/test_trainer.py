@@ -23,8 +23,9 @@ from avem_train.data import checks, responses
 from avem_train.data.negatives import Negatives
 from avem_train.dpo import logprobs, memory_estimate, reference_cache, start_report, train
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
+from avem_train.dpo.scoring import BatchLogps
 from avem_train.dpo.settings import SCHEDULES, DpoSettings, Optimiser, Running
-from avem_train.dpo.trainer import BatchLogps, PreferenceTrainer
+from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.objectives import Objective, avem_dpo_loss
 from model_adapters.avere import AvereForConditionalGeneration
 

@@ -87,9 +87,37 @@ def test_a_run_has_the_version_of_what_computes_it(shipped, monkeypatch):
     assert worker.key(base, "", None) != untrained
 
 
+RECORDS = "ff08de8f3f00619c5399ba5a003d1a3a43944e7b5efde309f21318d13f7457c7"
+"""The kept study's preference records: `program._content` of the training split, 800 clips, seed 0, 40% letters."""
+
+
+@pytest.mark.parametrize("name", ["study", "study_validation"])
+def test_the_runs_of_the_kept_studies_are_found_again(shipped, name):
+    """A setting that came later is no part of a key at its default: see `config.decided`."""
+    kept = json.loads((Path(program.__file__).parents[2] / f"results/mini/{name}.json").read_text())
+    base = kept["about"]["base"]["fingerprint"]
+    for section in kept["sections"].keys() - {"choices"}:  # rows of 20 and 60% letters have other records
+        runs = {row["name"]: row["runs"] for row in kept["sections"][section]}
+        for arm in (arm for arm in arms.SECTIONS[section](shipped.choices) if arm.recipe):
+            seeds = program.trainings(shipped, arm, Path("data"))
+            assert [worker.key(base, RECORDS, one) for one in seeds] == runs[arm.name], arm.name
+
+
+def test_trials_are_each_another_training_and_leave_the_test_world_alone():
+    content = config.read("study_trials", [])
+    content.pop("program")
+    given = config.from_mapping(Study, content)
+    found = {arm.name: program.trainings(given, arm, Path("data")) for arm in arms.trials(given.choices) if arm.recipe}
+    kinds = {arm.name: arm.one_cue for arm in arms.trials(given.choices)}
+    keys = [worker.key("base", f"data{kinds[name]}", one) for name, seeds in found.items() for one in seeds]
+    assert len(keys) == len(set(keys)) == 2 * len(found)
+    assert len(found) <= 30
+    assert given.split == "validation"
+
+
 @pytest.mark.parametrize("per_seed", [True, False])
 def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypatch, per_seed):
-    def build(out, split, clips, seed, letters):
+    def build(out, split, clips, seed, letters, one_cue):
         out.mkdir(parents=True)
         made = {"version": mini_split.VERSION, "split": split, "clips": clips, "seed": seed}
         (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
@@ -129,6 +157,8 @@ def test_every_row_of_the_paper_is_found_there():
         ("training.optimiser.learning_rat=1", "did you mean 'learning_rate'"),
         ("choices.steps=[many]", "lists of numbers"),
         ("seeds=0", "seeds must be at least 1"),
+        ("parts=[blind]", "parts must be full"),
+        ("parts=[blind,full]", "parts must be full"),
     ],
 )
 def test_mistakes_end_in_one_line_before_anything_is_built(override, said, tmp_path, capsys):
@@ -165,7 +195,7 @@ def test_a_world_is_built_once_and_again_where_it_is_another(tmp_path, monkeypat
     monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "none"))
     counted = []
 
-    def build(out, split, clips, seed, letters):
+    def build(out, split, clips, seed, letters, one_cue):
         counted.append(out)
         out.mkdir(parents=True)
         made = {"version": mini_split.VERSION, "split": split, "clips": clips, "seed": seed}

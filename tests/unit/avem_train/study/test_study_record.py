@@ -91,3 +91,11 @@ def test_no_kept_study_rounded_its_adapters(name):
     assert arguments.choose_dtype(default, torch.device("cpu"), "test") == torch.float32
     for run in study["runs"].values():
         assert "running" not in run.get("settings", {})  # none has settings of its own there
+
+
+def test_a_run_without_a_part_of_the_examination_is_made_again_where_that_part_is_asked():
+    full = {"scores": {"full": {}}}
+    assert study_record.answers_all(full, ["full"])
+    assert not study_record.answers_all(full, study_record.PARTS_ANSWERED)
+    assert not study_record.answers_all(None, ["full"])
+    assert study_record.answers_all({"failed": "the loss is no number"}, study_record.PARTS_ANSWERED)

@@ -9,7 +9,7 @@ from scipy.stats import ttest_1samp
 from avem_train.study import record
 from emorealm_results import cli
 from emorealm_results.paper.layouts import GROUP
-from emorealm_results.study import plots
+from emorealm_results.study import plots, tables
 from emorealm_results.study import scores as study_scores
 from emorealm_results.study.scores import Scored
 from emorealm_tasks import metrics
@@ -178,3 +178,23 @@ def test_a_study_without_a_run(found, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["study", str(tmp_path / "study.json")])
     assert "holds no finished run" in capsys.readouterr().err
+
+
+def test_trials_have_their_tables_with_letters_share_and_without_the_parts_that_they_did_not_answer(found):
+    for key, run in found["runs"].items():
+        if key.startswith("avem-"):
+            run["log"]["gradient/letters"] = {"first": 0.25, "last": 0.375}
+        if "scores" in run:
+            run["scores"], run["answers"] = ({"full": run[name]["full"]} for name in ("scores", "answers"))
+    named = zip(found["sections"]["main"], ("base", "w/o TPD", "penalty"), strict=True)
+    found["sections"]["trials"] = [row | {"name": name} for row, name in named]
+    text = tables.render(Scored(found, "strict"))
+    assert "Without the clip" not in text
+    trials = text.partition("## Changes of the objective")[2]
+    assert "penalty − w/o TPD" in trials
+    (header,) = [line for line in trials.splitlines() if "letters' share of the gradient" in line]
+    (penalty,) = [line for line in trials.splitlines() if line.startswith("| penalty ") and " → " in line]
+    cells = dict(zip(header.split("|"), penalty.split("|"), strict=True))
+    assert {name.strip(): cell.strip() for name, cell in cells.items()}[
+        "letters' share of the gradient"
+    ] == "0.25 → 0.38"

@@ -114,6 +114,25 @@ def from_mapping(settings: type[Form], content: dict[str, Any], where: str = "")
         raise RecipeError(str(error)) from error
 
 
+def decided(settings: Any) -> dict[str, Any]:
+    """Settings as nested mappings, to tell one training from another.
+
+    A field whose metadata says `added` came after the first trainings were kept, and is left out at its default: what
+    was trained before there was such a setting is found again.
+    """
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.metadata.get("added") and value == _default(field):
+            continue
+        values[field.name] = decided(value) if dataclasses.is_dataclass(value) else value
+    return values
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+
+
 def _required(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
@@ -131,6 +150,8 @@ def _typed(kind: Any, value: Any, key: str) -> Any:
     if kind is Path:
         return Path(str(value))
     plain = typing.get_origin(kind) or kind
+    if plain is list and isinstance(value, str):  # one, as it is typed on a command line
+        return [value]
     if isinstance(plain, type) and (not isinstance(value, plain) or (plain is int and isinstance(value, bool))):
         raise RecipeError(f"{key} must be of type {plain.__name__}, got {value!r}")
     return value

@@ -4,7 +4,8 @@ No loss mathematics here: `objectives` has it. Policy = the model with its adapt
 off; text prior = the reference without media. The last two are looked up where they are cached, else computed live.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
+from avem_train.dpo.evaluation import EvaluatingTrainer
 from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
 from avem_train.dpo.model_card import settle
 from avem_train.objectives import PreferenceLogps, preference_loss
@@ -65,17 +67,20 @@ class SetEpoch(TrainerCallback):
         self.sampler.set_epoch(int(state.epoch or 0))
 
 
-class PreferenceTrainer(Trainer):
+class PreferenceTrainer(EvaluatingTrainer):
     """See the module's docstring. `model` is the backbone's, with adapters."""
 
     model: "PeftModel"
 
-    def __init__(self, model: "PeftModel", dataset: PreferenceDataset, **kwargs: Any) -> None:
+    def __init__(
+        self, model: "PeftModel", dataset: PreferenceDataset, held_out: PreferenceDataset | None = None, **kwargs: Any
+    ) -> None:
         arguments: TrainingArguments = kwargs["args"]
         slice_ = arguments.per_device_train_batch_size * arguments.world_size
         update = slice_ * arguments.gradient_accumulation_steps
         self.sampler = EpochSampler(len(dataset.records), slice_, update, arguments.data_seed or 0)
-        super().__init__(model=model, train_dataset=dataset, data_collator=dataset.collate, **kwargs)
+        data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": dataset.collate}
+        super().__init__(model=model, **data, **kwargs)
         self.add_callback(SetEpoch(self.sampler))
         self.add_callback(Finite())
         self.dataset = dataset
@@ -95,6 +100,32 @@ class PreferenceTrainer(Trainer):
     ) -> torch.Tensor:
         """The loss of a batch, a scalar."""
         samples = [Sample(*sample) for sample in inputs["samples"]]
+        loss = self._losses(model, samples)
+        return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
+
+    def held_out_means(self, model: nn.Module) -> dict[str, float]:
+        """The loss and what else is logged of a step, of the held-out records."""
+        with self._on_held_out() as dataset:
+            for samples in self.batches(len(dataset)):
+                dataset.collate(samples)
+                loss = self._losses(model, samples)
+                real = torch.tensor([sample.weight > 0 for sample in samples], device=loss.device)
+                self.metrics.update({"loss": loss}, {}, real)
+            return self.metrics.compute(self.accelerator)
+
+    @contextmanager
+    def _on_held_out(self) -> Iterator[PreferenceDataset]:
+        """Inside the block losses and metrics are of the held-out records."""
+        trained = self.dataset, self.metrics
+        held_out: Any = self.eval_dataset
+        self.dataset, self.metrics = held_out, MetricMeans()
+        try:
+            yield held_out
+        finally:
+            self.dataset, self.metrics = trained
+
+    def _losses(self, model: nn.Module, samples: Sequence[Sample]) -> torch.Tensor:
+        """The loss of every record of a batch (batch,); what is logged is added to `metrics`."""
         batch = self.dataset.of(samples)
         reference, text = self._reference_logps(model, batch)
         policy = self._policy_logps(model, batch)
@@ -114,7 +145,7 @@ class PreferenceTrainer(Trainer):
         )
         self._check_finite(samples, loss)
         self._update_metrics(samples, batch, policy, parts, weights)
-        return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
+        return loss
 
     def _policy_logps(self, model: nn.Module, batch: Sequence[Responses]) -> "BatchLogps":
         roles = [one.media for one in batch]
@@ -196,7 +227,7 @@ class PreferenceTrainer(Trainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """As transformers', but at the learning rate of now: a training may go on with a lower one."""
         super()._load_optimizer_and_scheduler(checkpoint)
-        _set_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
+        lower_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""
@@ -233,7 +264,7 @@ class BatchLogps:
         return cls(logps, None if watched is None else watched[places["chosen"]])
 
 
-def _set_rate(optimiser: Any, schedule: Any, rate: float) -> None:
+def lower_rate(optimiser: Any, schedule: Any, rate: float) -> None:
     """Let a schedule that was loaded go on from a peak learning rate, which may be another than it had."""
     inner = getattr(schedule, "scheduler", schedule)  # accelerate wraps it
     old_rate = inner.base_lrs[0]

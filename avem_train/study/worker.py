@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avem_train import config
 from avem_train.dpo import settings as dpo_settings
 from avem_train.study import record as study_record
 from emorealm_tasks import files, interruption
@@ -81,7 +82,7 @@ def key(base: str, data: str, settings: dpo_settings.DpoSettings | None, answeri
         about.append({"version": VERSION})
     if settings is not None:
         changing = ("data", "out", "root", "running", "merge")
-        plain = {name: value for name, value in asdict(settings).items() if name not in changing}
+        plain = {name: value for name, value in config.decided(settings).items() if name not in changing}
         about += [data, plain, settings.running.mixed, settings.running.dtype]
     return hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:12]
 

@@ -16,6 +16,7 @@ from model_adapters.base.hub import HUB_ID
 
 if TYPE_CHECKING:
     from avem_train.dpo.settings import DpoSettings
+    from avem_train.supervised.settings import SupervisedSettings
 
 
 def _mini_base() -> "Program":
@@ -36,11 +37,26 @@ def _train(settings: "DpoSettings") -> None:
     train.run(settings)
 
 
-def _look_ahead(content: Mapping[str, Any]) -> None:
+def _supervised() -> "Program":
+    from avem_train.supervised import settings
+
+    return settings.SupervisedSettings, _train_supervised
+
+
+def _train_supervised(settings: "SupervisedSettings") -> None:
+    from avem_train.supervised import train
+
+    train.run(settings)
+
+
+def _look_ahead(content: Mapping[str, Any], records: str) -> None:
     """Stop at records or a model that are not there before torch is imported, which takes seconds."""
-    data, model = content.get("data"), content.get("model")
-    if isinstance(data, str) and not Path(data).expanduser().exists():
-        stop(f"{brief(data)}: there is no such file; data= names the preference records")
+    data, model, evaluation = content.get("data"), content.get("model"), content.get("evaluation")
+    held_out = evaluation.get("data") if isinstance(evaluation, dict) else None
+    given = {"data": data if isinstance(data, list) else [data], "evaluation.data": [held_out]}
+    for setting, file in [(setting, file) for setting, files in given.items() for file in files]:
+        if file and isinstance(file, str) and not Path(file).expanduser().exists():
+            stop(f"{brief(file)}: there is no such file; {setting}= names {records}")
     if isinstance(model, str) and not HUB_ID.fullmatch(model):
         loading.find(model)
 
@@ -57,7 +73,9 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "mini_base": _mini_base,
     "preference": _preference,
     "study": _study,
+    "supervised": _supervised,
 }
+_RECORDS = {"preference": "the preference records", "supervised": "files of conversations"}
 """What a recipe's key `program` can name; each imports what it needs when it is called."""
 
 
@@ -125,8 +143,8 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     try:
         program, content = _read(args.recipe, args.overrides)
-        if program == "preference":
-            _look_ahead(content)
+        if program in _RECORDS:
+            _look_ahead(content, _RECORDS[program])
         settings, run = PROGRAMS[program]()
         run(config.from_mapping(settings, content))
     except config.RecipeError as error:

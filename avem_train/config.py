@@ -114,7 +114,7 @@ def from_mapping(settings: type[Form], content: dict[str, Any], where: str = "")
         raise RecipeError(str(error)) from error
 
 
-def decided(settings: "DataclassInstance") -> dict[str, Any]:
+def decided(settings: Any) -> dict[str, Any]:
     """Settings as nested mappings, to tell one training from another.
 
     A field whose metadata says `added` came after the first trainings were kept, and is left out at its default: what
@@ -151,6 +151,8 @@ def _typed(kind: Any, value: Any, key: str) -> Any:
     if kind is Path:
         return Path(str(value))
     plain = typing.get_origin(kind) or kind
+    if plain is list and isinstance(value, str):  # one, as it is typed on a command line
+        return [value]
     if isinstance(plain, type) and (not isinstance(value, plain) or (plain is int and isinstance(value, bool))):
         raise RecipeError(f"{key} must be of type {plain.__name__}, got {value!r}")
     return value

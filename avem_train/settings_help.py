@@ -67,7 +67,15 @@ def _default(field: "dataclasses.Field[Any]") -> Any:
 
 
 def _words(settings: type) -> dict[str, str]:
-    """Field -> the string that stands below it in the class."""
+    """Field -> the string that stands below it in the class, or in the one that it comes from."""
+    found: dict[str, str] = {}
+    for base in reversed(settings.__mro__):
+        if dataclasses.is_dataclass(base):
+            found |= _own_words(base)
+    return found
+
+
+def _own_words(settings: type) -> dict[str, str]:
     (class_,) = ast.parse(textwrap.dedent(inspect.getsource(settings))).body
     body = class_.body if isinstance(class_, ast.ClassDef) else []
     found = {}

@@ -1,4 +1,4 @@
-"""AVERE for preference training: prompts and media exactly as the evaluation has them."""
+"""AVERE for training: prompts and media exactly as the evaluation has them."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +17,7 @@ from avem_train.packing.tree import Token
 from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor, folders, loading
 from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel
+from model_adapters.avere.processing import encode_piece
 from model_adapters.base.media_refs import MediaFile
 
 _CACHED_TEXTS = 1 << 16
@@ -55,10 +56,12 @@ class AvereBackbone:
         self._response_ids = lru_cache(_CACHED_TEXTS)(self._encode_response)
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "AvereBackbone":
-        """The model of a complete folder."""
+    def load(
+        cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int, **options: Any
+    ) -> "AvereBackbone":
+        """The model of a complete folder; `options` go to `from_pretrained`."""
         weights = folders.find_weights(str(folder))
-        model = loading.load_model(weights.folder, device, dtype, None, None)
+        model = loading.load_model(weights.folder, device, dtype, None, None, **options)
         return cls(model, loading.load_processor(weights.folder), folder, cache_bytes)
 
     def encode(self, clips: Sequence[Clip]) -> dict[Hashable, torch.Tensor]:
@@ -66,11 +69,22 @@ class AvereBackbone:
         features: dict[Hashable, torch.Tensor] = {}
         # each alone: in a batch its values would depend, in the last digits, on its company
         for source in sources_of(clips):
-            encoded = self._media.encode([source])
+            encoded = self._encoded_anew(source) if self._encoders.is_back else self._media.encode([source])
             if source not in encoded:
                 raise UnreadableMedium(self._media.failures[source])
             features[source] = encoded[source]
         return features
+
+    def _encoded_anew(self, source: Source) -> dict[Source, torch.Tensor]:
+        """Features of a source with gradients, nothing where it cannot be read; its values must be on their way."""
+        self._media.prefetch([source])
+        values = self._media.decoded(source)
+        if values is None:
+            return {}
+        encoders: Any = self._encoders
+        encoder = encoders.get_video_features if source.kind == "video" else encoders.get_audio_features
+        with encoders.gradients():
+            return {source: encoder(values[None].to(encoders.device, encoders.dtype))[0]}
 
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start decoding in threads."""
@@ -100,6 +114,19 @@ class AvereBackbone:
     def _encode_response(self, text: str) -> list[int]:
         tokenizer = self.processor.tokenizer
         return [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
+
+    def follow_up(self, text: str) -> list[int]:
+        """Ids of another question in Vicuna's dialogue."""
+        return encode_piece(self.processor.tokenizer, f"USER: {text} ASSISTANT:")
+
+    @property
+    def projectors(self) -> Sequence[str]:
+        """See `base.Backbone`."""
+        return ("model.video_projector", "model.audio_projector")
+
+    def train_projectors(self) -> None:
+        """See `base.Backbone`."""
+        self._encoders.put_back()
 
     def close(self) -> None:
         """Put the encoders back; end the decoding threads."""

@@ -1,8 +1,9 @@
-"""What preference training must know of a model family: how it asks, and what its encoders make of a medium.
+"""What training must know of a model family: how it asks, and what its encoders make of a medium.
 
 All else (LoRA, packing, log-probabilities, the loop) is the same for every family. A family's encoders and projectors
 are frozen, so they are taken out of the model for the time of training and run beside it, in eval mode, without
-gradients and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone.
+gradients and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone. Supervised
+training may train the projectors too; then all of them stand in the model again (`train_projectors`).
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -73,29 +74,60 @@ class Backbone(Protocol):
     def response(self, text: str) -> list[int]:
         """Ids of a response, its closing token included."""
 
+    def follow_up(self, text: str) -> list[int]:
+        """Ids of what stands between a response and the next one, where a user asks again about the same clip."""
+
+    @property
+    def projectors(self) -> Sequence[str]:
+        """Names in the whole model of the modules between encoders and language model."""
+
+    def train_projectors(self) -> None:
+        """Put the encoders back: from now on `encode` runs them each time, with gradients where weights want some."""
+
     def close(self) -> None:
         """Put the encoders back into the model; drop features and threads."""
 
 
 class FrozenEncoders:
-    """Frozen modules taken out of their owner: `names` of them, each an attribute here until `put_back`."""
+    """Frozen modules taken out of their owner: `names` of them, each an attribute here, also after `put_back`."""
 
     def __init__(self, owner: nn.Module, names: Sequence[str]) -> None:
         self.owner = owner
+        self.is_back = False
         self.modules = {name: getattr(owner, name).eval().requires_grad_(False) for name in names}
         for name in names:
             delattr(owner, name)
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["modules"][name]
-        except KeyError:
-            raise AttributeError(name) from None
+        modules = self.__dict__["modules"]
+        if name not in modules:
+            raise AttributeError(name)
+        return getattr(self.owner, name) if self.is_back else modules[name]  # the owner's may be wrapped by PEFT
 
     def put_back(self) -> None:
         """Make the owner whole again."""
-        for name, module in self.modules.items():
-            setattr(self.owner, name, module)
+        if not self.is_back:
+            for name, module in self.modules.items():
+                setattr(self.owner, name, module)
+        self.is_back = True
+
+    def gradients(self) -> torch.set_grad_enabled:
+        """A context with gradients where the modules are back in the model and gradients are wanted, else without."""
+        for name in self.modules if self.is_back else ():
+            getattr(self, name).eval()  # whatever the model around them is in
+        return torch.set_grad_enabled(self.is_back and torch.is_grad_enabled())
+
+
+def weights_beside(backbone: "Backbone") -> dict[str, torch.Tensor]:
+    """The weights of encoders that stand beside the model, by their names in the whole one."""
+    prefixes = {id(module): f"{name}." if name else "" for name, module in backbone.model.named_modules()}
+    return {
+        f"{prefixes[id(part.owner)]}{name}.{key}": value
+        for part in vars(backbone).values()
+        if isinstance(part, FrozenEncoders) and not part.is_back
+        for name, module in part.modules.items()
+        for key, value in module.state_dict().items()
+    }
 
 
 def sources_of(clips: Sequence[Clip]) -> list[Source]:

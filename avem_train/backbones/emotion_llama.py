@@ -1,4 +1,4 @@
-"""Emotion-LLaMA for preference training, both versions: prompts and media exactly as the evaluation has them.
+"""Emotion-LLaMA for training, both versions: prompts and media exactly as the evaluation has them.
 
 The released model is a Llama 2 with a LoRA of its own (rank 64, query and value projections). That LoRA stays beside
 the weights (`LowRankLinear`), frozen, with its dropout off: it belongs to policy and reference alike. What is trained
@@ -34,6 +34,10 @@ from model_adapters.emotion_llama.processing import INSTRUCTIONS
 
 NO_VIDEO, NO_AUDIO = Source("video", ""), Source("audio", "")
 """What stands in a prompt without the medium."""
+_LIST = "feature_projectors"
+_PROJECTORS = (
+    "image_projector", "cls_projector", _LIST, "fusion", "video_projector", "audio_projector", "fusion_projector",
+)  # fmt: skip
 _AUDIO_PLACE = 2  # among version 1's tokens behind the image: MAE, VideoMAE, audio, CLS
 
 
@@ -57,17 +61,22 @@ class EmotionLlamaBackbone:
         self._encoders = FrozenEncoders(model, ("clip_encoder",))
         attention.install(model.language_model)
         self._store = FeatureStore[Any](cache_bytes)
+        self._states_bytes = cache_bytes if processor.config.version == 2 else 0  # version 2's store comes before them
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "EmotionLlamaBackbone":
-        """The model of a converted folder, of either version. Stops where it is not complete."""
+    def load(
+        cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int, **options: Any
+    ) -> "EmotionLlamaBackbone":
+        """The model of a converted folder, of either version. Stops where it is not complete; `options` go to
+        `from_pretrained`.
+        """
         try:
             processor: EmotionLlamaProcessor = EmotionLlamaProcessor.from_pretrained(folder, local_files_only=True)
         except Exception as error:  # of whatever kind the files are broken in
             stop(f"model={folder}: its processor cannot be loaded ({first_line(error)}); convert it again")
         try:
             model: Any = weight_checks.load_whole(
-                EmotionLlamaForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True
+                EmotionLlamaForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True, **options
             )
         except weight_checks.Unusable as error:
             stop(f"model={folder}: {error}; convert it again, or name another folder")
@@ -87,6 +96,23 @@ class EmotionLlamaBackbone:
     def response(self, text: str) -> list[int]:
         """Ids of a response as the released model's answers are, and of the closing token."""
         return [*self.processor.encode_answer(text), self.processor.tokenizer.eos_token_id]
+
+    def follow_up(self, text: str) -> list[int]:
+        """Ids of another question in Llama 2's dialogue."""
+        return [self.processor.tokenizer.bos_token_id, *self.processor.encode_piece(self._text(text, False))]
+
+    @property
+    def projectors(self) -> Sequence[str]:
+        """Every part of the clip encoder that is no encoder of its own; of a list, its members."""
+        names = [name for name in _PROJECTORS if hasattr(self._encoders.clip_encoder, name)]
+        places = range(len(self._encoders.clip_encoder.feature_projectors)) if _LIST in names else ()
+        plain = [f"clip_encoder.{name}" for name in names if name != _LIST]
+        return [*plain, *(f"clip_encoder.{_LIST}.{place}" for place in places)]
+
+    def train_projectors(self) -> None:
+        """See `base.Backbone`."""
+        self._encoders.put_back()
+        self._store = FeatureStore[Any](self._states_bytes)
 
     def close(self) -> None:
         """Put the encoders back; forget the features."""
@@ -114,11 +140,11 @@ class EmotionLlamaBackbone:
 class EmotionLlamaBackbone1(EmotionLlamaBackbone):
     """Version 1: image, MAE, VideoMAE (zeros) and CLS are of the picture, one token is of the sound."""
 
-    @torch.no_grad()
     def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
         """Features (tokens, hidden) of each source, and of missing media. Raises UnreadableMedium."""
         sources = sources_of(clips)
-        return {source: self._tokens(source) for source in ([*sources, NO_VIDEO, NO_AUDIO] if sources else [])}
+        with self._encoders.gradients():
+            return {source: self._tokens(source) for source in ([*sources, NO_VIDEO, NO_AUDIO] if sources else [])}
 
     def _tokens(self, source: Source) -> torch.Tensor:
         cached = self._store.get(source)
@@ -168,10 +194,10 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
 class EmotionLlamaBackbone2(EmotionLlamaBackbone):
     """Version 2: the fusion tokens are of picture and sound, so a clip's features go by both sources."""
 
-    @torch.no_grad()
     def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
         """Features (tokens, hidden) of each clip. Raises UnreadableMedium."""
-        return {clip: self._joined(clip) for clip in dict.fromkeys(clips) if clip}
+        with self._encoders.gradients():
+            return {clip: self._joined(clip) for clip in dict.fromkeys(clips) if clip}
 
     def _joined(self, clip: Clip) -> torch.Tensor:
         by_kind: dict[str, Source] = {source.kind: source for source in clip}

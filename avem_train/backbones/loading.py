@@ -1,7 +1,9 @@
 """A model's name or folder -> its backbone; the only module that knows every family. `load` alone imports torch."""
 
+from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from avem_train.backbones.base import Backbone
 
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
+_WHOLE = ("lm_head", "video_tower", "video_projector", "audio_tower", "audio_projector", "clip_encoder", "visual")
+"""What of any family is never quantised."""
+_WITH_LORA = ("q_proj", "v_proj")
+"""Of Emotion-LLaMA, whose released LoRA stands in these layers and would be lost."""
 _FAMILIES = ("avere", "emotion_llama", "qwen2_5_omni", "qwen2_5_omni_thinker")
 
 
@@ -62,17 +68,42 @@ def evaluated_by(folder: Path) -> str:
     return "qwen2_5_omni_av" if kind.startswith("qwen") else kind
 
 
-def load(folder: Path, device: "torch.device", dtype: "torch.dtype", cache_bytes: int) -> "Backbone":
-    """The model of a folder, of whichever family its config.json says. Stops at a folder that is none."""
+def load(
+    folder: Path, device: "torch.device", dtype: "torch.dtype", cache_bytes: int, quantise: str = ""
+) -> "Backbone":
+    """The model of a folder, of whichever family its config.json says. Stops at a folder that is none.
+
+    quantise: "4bit", or "" for whole weights.
+    """
     kind = family(folder)
+    options = _quantisation(quantise, (*_WHOLE, *_WITH_LORA) if kind == "emotion_llama" else _WHOLE)
     if kind == "avere":
         from avem_train.backbones.avere import AvereBackbone
 
-        return AvereBackbone.load(folder, device, dtype, cache_bytes)
+        return AvereBackbone.load(folder, device, dtype, cache_bytes, **options)
     if kind == "emotion_llama":
         from avem_train.backbones.emotion_llama import EmotionLlamaBackbone
 
-        return EmotionLlamaBackbone.load(folder, device, dtype, cache_bytes)
+        return EmotionLlamaBackbone.load(folder, device, dtype, cache_bytes, **options)
     from avem_train.backbones.qwen_omni import QwenBackbone
 
-    return QwenBackbone.load(folder, device, dtype, cache_bytes)
+    return QwenBackbone.load(folder, device, dtype, cache_bytes, **options)
+
+
+def _quantisation(quantise: str, whole: Sequence[str]) -> dict[str, Any]:
+    """What `from_pretrained` takes for it: the language model's layers in 4 bits, modules named `whole` as they are."""
+    if not quantise:
+        return {}
+    if find_spec("bitsandbytes") is None:
+        stop(f"running.quantise={quantise}: bitsandbytes is not installed: pip install bitsandbytes")
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        llm_int8_skip_modules=list(whole),
+    )
+    return {"quantization_config": config}

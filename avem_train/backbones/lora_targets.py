@@ -1,5 +1,18 @@
 """Which layers of a model LoRA adapts."""
 
-LINEARS = r"(.*\blanguage_model|model)\.layers\.\d+\..*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
-"""The linear layers of the language model, by their names in the whole model (a regular expression); Qwen2.5-Omni's are
-`model.layers` in transformers up to 5.20."""
+from collections.abc import Sequence
+
+NAMES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+"""The linear layers of a block of the language model."""
+
+
+def linears(names: Sequence[str]) -> str:
+    """Such layers of all blocks, by their names in the whole model (a regular expression).
+
+    Qwen2.5-Omni's are `model.layers` in transformers up to 5.20.
+    """
+    return rf"(.*\blanguage_model|model)\.layers\.\d+\..*\.({'|'.join(names)})"
+
+
+LINEARS = linears(NAMES)
+"""All of them."""

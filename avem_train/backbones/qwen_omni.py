@@ -1,4 +1,4 @@
-"""Qwen2.5-Omni's thinker for preference training: text out, video and sound in, through transformers' own classes.
+"""Qwen2.5-Omni's thinker for training: text out, video and sound in, through transformers' own classes.
 
 Video and sound stand in blocks of their own (not interleaved), so that one can be replaced without the other. Prompts
 and media are made by the harness's own code, and `answering` tells it to ask the trained model the same way. Rotary
@@ -32,6 +32,9 @@ from model_adapters.in_process.prompts import omni_inputs, templated
 
 ANSWERING = Answering(interleave=False, fps=QWEN.fps, frames=16, least=QWEN.least)
 """How prompts are made here: as in evaluation, but for blocks of their own, and for fewer frames, for memory."""
+
+
+_TURN = "<|im_start|>"
 
 
 @dataclass(frozen=True)
@@ -71,11 +74,16 @@ class QwenBackbone:
         self._extents: dict[Source, Extent] = {}
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int) -> "QwenBackbone":
-        """The thinker of a folder of the whole Qwen2.5-Omni, or of a thinker alone. Stops where it is not complete."""
+    def load(
+        cls, folder: Path, device: torch.device, dtype: torch.dtype, cache_bytes: int, **options: Any
+    ) -> "QwenBackbone":
+        """The thinker of a folder of the whole Qwen2.5-Omni, or of a thinker alone. Stops where it is not complete.
+
+        `options` go to `from_pretrained`.
+        """
         try:
             model = weight_checks.load_whole(
-                Qwen2_5OmniThinkerForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True
+                Qwen2_5OmniThinkerForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True, **options
             )
         except weight_checks.Unusable as error:
             stop(f"model={folder}: {error}; download it again, or name another folder")
@@ -85,7 +93,6 @@ class QwenBackbone:
             stop(f"model={folder}: its processor cannot be loaded ({first_line(error)}); download it again")
         return cls(model.to(device).eval(), processor, folder, cache_bytes)  # type: ignore[arg-type]  # as in `loading.place`
 
-    @torch.no_grad()
     def encode(self, clips: Sequence[Clip]) -> dict[Hashable, torch.Tensor]:
         """Projected features (tokens, hidden) of each source. Raises UnreadableMedium."""
         features: dict[Hashable, torch.Tensor] = {}
@@ -93,7 +100,8 @@ class QwenBackbone:
             cached = self._store.get(source)
             if cached is None:
                 try:
-                    cached = self._video(source) if source.kind == "video" else self._sound(source)
+                    with self._encoders.gradients():
+                        cached = self._video(source) if source.kind == "video" else self._sound(source)
                 except media.MediaError as error:
                     raise UnreadableMedium(str(error)) from error
                 self._store.put(source, cached)
@@ -173,6 +181,22 @@ class QwenBackbone:
         """Ids of a response and of the mark that ends a turn."""
         tokenizer = self.processor.tokenizer
         return [*tokenizer.encode(text, add_special_tokens=False), tokenizer.eos_token_id]
+
+    def follow_up(self, text: str) -> list[int]:
+        """Ids of another turn of the user, as the chat template writes it, behind the mark that ended the last one."""
+        chat = self._chat(text, ())
+        return self.processor.tokenizer("\n" + chat[chat.rindex(f"{_TURN}user") :])["input_ids"]
+
+    @property
+    def projectors(self) -> Sequence[str]:
+        """The last map of each encoder."""
+        inside = "model." if self._encoders.owner is not self.model else ""
+        return (f"{inside}visual.merger", f"{inside}audio_tower.proj")
+
+    def train_projectors(self) -> None:
+        """See `base.Backbone`."""
+        self._encoders.put_back()
+        self._store = FeatureStore[Source](0)
 
     def close(self) -> None:
         """Put the encoders back; forget the features."""

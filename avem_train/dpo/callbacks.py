@@ -14,7 +14,7 @@ from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
-    from avem_train.dpo.settings import DpoSettings
+    from avem_train.dpo.settings import TrainingSettings
 
 
 class Bar(ProgressCallback):
@@ -50,7 +50,7 @@ class JsonLines(TrainerCallback):
             file.write(json.dumps({"step": state.global_step, **kwargs["logs"]}) + "\n")
 
 
-def callbacks(settings: "DpoSettings", done: int) -> list[TrainerCallback]:
+def callbacks(settings: "TrainingSettings", done: int) -> list[TrainerCallback]:
     """Bar, log.jsonl and, where wanted, TensorBoard, of the process that writes. done: steps that are resumed from."""
     all_callbacks: list[TrainerCallback] = [Bar(), JsonLines(settings.out / "log.jsonl")]
     if settings.running.tensorboard:

@@ -45,12 +45,17 @@ class EpochSampler(Sampler[Sample]):
         """Take the order of an epoch, counted from 0, from the next pass on."""
         self.epoch = epoch
 
+    def order(self, generator: torch.Generator) -> list[int]:
+        """Numbers of an epoch's records, as many as there are records."""
+        order: list[int] = torch.randperm(self.records, generator=generator).tolist()
+        return order
+
     def __len__(self) -> int:
         return -(-self.records // self.slice) * self.slice
 
     def __iter__(self) -> Iterator[Sample]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(self.records, generator=generator).tolist()
+        order = self.order(generator)
         last = (self.records - 1) // self.update * self.update
         real, slots = self.records - last, len(self) - last
         for number in range(len(self)):

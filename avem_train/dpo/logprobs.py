@@ -38,24 +38,31 @@ class Sequences:
     tokens: list[tuple[Token, ...]]
     """Of each, the prompt and the response up to its last token but one (the last predicts nothing)."""
     targets: list[list[int]]
-    """The ids of each response."""
+    """The ids to be predicted in each, of the response."""
+    places: list[list[int]]
+    """Of each id to be predicted, the place in the sequence that predicts it."""
 
 
 def sequences(backbone: Backbone, responses: Sequence[Response]) -> Sequences:
     """The inputs of each response; its sources must be encoded."""
-    tokens, targets = [], []
+    tokens, targets, places = [], [], []
     prompts: dict[tuple[Any, ...], Prompt] = {}
     for response in responses:
         about = (response.prompt, response.sources)
         if about not in prompts:
             prompts[about] = backbone.prompt(*about)
         prompt, target = prompts[about], backbone.response(response.text)
-        flat = isinstance(prompt.tokens[0].position, int)
-        places = range(prompt.next, prompt.next + len(target) - 1)
-        answer = [Token(id_, place if flat else (place,) * 3) for id_, place in zip(target, places, strict=False)]
-        tokens.append((*prompt.tokens, *answer))
+        tokens.append((*prompt.tokens, *following(prompt, target[:-1])))
         targets.append(target)
-    return Sequences(tokens, targets)
+        places.append(list(range(len(prompt.tokens) - 1, len(tokens[-1]))))
+    return Sequences(tokens, targets, places)
+
+
+def following(prompt: Prompt, ids: Sequence[int]) -> list[Token]:
+    """Ids of text behind a prompt as tokens."""
+    flat = isinstance(prompt.tokens[0].position, int)
+    places = range(prompt.next, prompt.next + len(ids))
+    return [Token(id_, place if flat else (place,) * 3) for id_, place in zip(ids, places, strict=True)]
 
 
 def score(
@@ -71,16 +78,31 @@ def score(
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode([response.sources for response in unique])
     batch = sequences(backbone, unique)
-    rows = tree.rows(batch.tokens, share=packed)
-    row_of, place, lengths = _predicting(rows, batch)
-    with _media_filled_in(backbone.model, rows, features), _head_only_at(backbone.model, row_of, place):
-        logits = model(**inputs(backbone.model, rows)).logits
+    lengths = [len(target) for target in batch.targets]
+    logits = target_logits(model, backbone, tree.rows(batch.tokens, share=packed), batch, features)
     logps = logits.float().log_softmax(-1)
     targets = torch.tensor([id_ for target in batch.targets for id_ in target], device=logps.device)
     token_logps = logps.gather(-1, targets[:, None])[:, 0].split(lengths)
     watched = logps[_starts(lengths)][:, list(watch)].detach()
     back = torch.tensor([number[response] for response in responses], device=logps.device)
     return ResponseLogps(torch.stack([part.sum() for part in token_logps])[back], watched[back])
+
+
+def target_logits(
+    model: nn.Module,
+    backbone: Backbone,
+    rows: Sequence[tree.PackedRow],
+    batch: Sequences,
+    features: Mapping[Hashable, torch.Tensor],
+) -> torch.Tensor:
+    """Logits (targets, vocabulary) where the targets of a batch are predicted, one sequence after the other.
+
+    rows: those that hold the batch's sequences. features: of every medium in them.
+    """
+    row_of, place = _predicting(rows, batch)
+    with _media_filled_in(backbone.model, rows, features), _head_only_at(backbone.model, row_of, place):
+        logits: torch.Tensor = model(**inputs(backbone.model, rows)).logits
+    return logits
 
 
 def inputs(model: PreTrainedModel, rows: Sequence[tree.PackedRow]) -> dict[str, Any]:
@@ -113,18 +135,17 @@ def inputs(model: PreTrainedModel, rows: Sequence[tree.PackedRow]) -> dict[str, 
     return model_inputs
 
 
-def _predicting(rows: Sequence[tree.PackedRow], batch: Sequences) -> tuple[list[int], list[int], list[int]]:
-    """Row and place of every token that predicts one of a response, one response after the other; their lengths."""
+def _predicting(rows: Sequence[tree.PackedRow], batch: Sequences) -> tuple[list[int], list[int]]:
+    """Row and place of every token that predicts a target, one sequence after the other."""
     where = {
         number: (row, places) for row, packed_row in enumerate(rows) for number, places in packed_row.places.items()
     }
-    row_of, place, lengths = [], [], []
-    for number, target in enumerate(batch.targets):
+    row_of, place = [], []
+    for number, predicting in enumerate(batch.places):
         row, places = where[number]
-        place += places[-len(target) :]
-        row_of += [row] * len(target)
-        lengths.append(len(target))
-    return row_of, place, lengths
+        place += [places[at] for at in predicting]
+        row_of += [row] * len(predicting)
+    return row_of, place
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from model_adapters.base.embedded import NANO
 def settle(adapters: Path, base: Path) -> None:
     """Make a folder that PEFT wrote one for others: it names the base as anybody may have it, and can be read."""
     config = adapters / lora_folders.CONFIG
+    if not config.is_file():  # whole weights
+        return files.readable(adapters)
     content = json.loads(config.read_text(encoding="utf-8"))
     content["base_model_name_or_path"], content["revision"] = of_base(base)
     files.write_json(config, content)
@@ -24,7 +26,7 @@ def settle(adapters: Path, base: Path) -> None:
 
 
 NAME = "README.md"
-_NOT_PRINTED = ("data", "out", "root", "model", "running")
+_NOT_PRINTED = ("data", "out", "root", "model", "running", "evaluation")
 """Settings that a card leaves out: paths of this machine, and what changes no result."""
 
 
@@ -33,13 +35,15 @@ def write(out: Path, about: Mapping[str, Any], base: Path) -> None:
     settings, data, update = about["settings"], about["data"], about["update"]
     base_model, revision = of_base(base)
     licence = _licence(base)
-    kind = "Weights" if settings["merge"] else "LoRA adapters"
+    whole = settings["merge"] or not lora_folders.is_adapters_only(out)
+    kind = "Weights" if whole else "LoRA adapters"
+    way, tag = ("supervised", "sft") if "stage" in settings else ("preference", "dpo")
     metadata = {
         "base_model": base_model,
-        "base_model_relation": "finetune" if settings["merge"] else "adapter",
-        "library_name": "transformers" if settings["merge"] else "peft",
+        "base_model_relation": "finetune" if whole else "adapter",
+        "library_name": "transformers" if whole else "peft",
         "license": licence or "other",
-        "tags": ["dpo", "emorealm"],
+        "tags": [tag, "emorealm"],
     }
     recipe = {name: value for name, value in settings.items() if name not in _NOT_PRINTED}
     rows = {
@@ -53,12 +57,14 @@ def write(out: Path, about: Mapping[str, Any], base: Path) -> None:
     lowered = [f"after step {one['after_step']} to {one['to']:g}" for one in about.get("lowered", [])]
     rows |= {"learning rate lowered": ", ".join(lowered)} if lowered else {}
     metrics = {name: value for name, value in about["metrics"].items() if isinstance(value, int | float)}
+    held_out = {name: f"{value:.6g}" for name, value in about.get("held_out", {}).items()}
     text = (
         f"---\n{yaml.safe_dump(metadata, sort_keys=False)}---\n\n# {out.name}\n\n"
-        f"{kind} made of {base_model} by preference training (emorealm's `avem-train`).\n\n{_table(rows)}\n\n"
+        f"{kind} made of {base_model} by {way} training (emorealm's `avem-train`).\n\n{_table(rows)}\n\n"
         f"## Recipe\n\n```yaml\n{yaml.safe_dump(recipe, sort_keys=False)}```\n\n## Last logged step\n\n"
         f"{_table({name: f'{value:.6g}' for name, value in metrics.items()})}\n\n"
         "These are of training, not of a benchmark: `emorealm eval --model_args pretrained=FOLDER` measures that.\n"
+        + (f"\n## Held-out records\n\n{_table(held_out)}\n" if held_out else "")
     )
     files.write(out / NAME, text)
 

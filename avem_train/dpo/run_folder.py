@@ -1,17 +1,19 @@
 """The folder of a training: what it was, how far it is, and the result in a form that the harness loads.
 
-    adapter_config.json, adapter_model.safetensors   the adapters; adapter_config.json names the weights they belong to
+    adapter_config.json, adapter_model.safetensors   the adapters; adapter_config.json names the weights they belong to;
+                      whole weights where no adapters were trained
     README.md         the model card
     recipe.yaml       every setting; `avem-train run DIR/recipe.yaml` does the same again
     training.json     what it depends on (weights, data, size and precision of an update), the machine, versions, time,
                       the last metrics; `answering`, how the harness must ask a model trained on another prompt than
-                      the harness asks by default
+                      the harness asks by default; `held_out`, the scores of held-out records
     log.jsonl         a line a logged step; tensorboard/ the same
     checkpoints/      while it runs
 With `merge` the whole weights lie here and the adapters in adapter/.
 """
 
 import contextlib
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -34,15 +36,15 @@ from model_adapters.base import lora_folders
 from model_adapters.base.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from transformers import TrainingArguments
+    from transformers import Trainer, TrainingArguments
 
-    from avem_train.dpo.settings import DpoSettings
-    from avem_train.dpo.trainer import PreferenceTrainer
+    from avem_train.dpo.settings import TrainingSettings
 
 _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
 _DIVIDING = ("batch", "accumulation")
 """Settings of the optimiser that divide an update; times the processes they are its size, and that is compared."""
 _PLACES = {"settings": ("data", "root", "model"), "model": ("folder", "revision"), "data": ("file",)}
+_HELD_OUT_PLACES = ("data", "root")
 _REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), "}
 
 
@@ -68,7 +70,7 @@ class RunFolder:
 
     def __init__(
         self,
-        settings: "DpoSettings",
+        settings: "TrainingSettings",
         model_folder: Path,
         records: int,
         arguments: "TrainingArguments",
@@ -86,7 +88,7 @@ class RunFolder:
                     name: value for name, value in config.decided(settings).items() if name not in ("running", "out")
                 },
                 "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
-                "data": {"file": str(settings.data), "sha256": files.sha256(settings.data), "records": records},
+                "data": _data(settings) | {"records": records},
                 "update": {
                     "records": slice_ * arguments.gradient_accumulation_steps,
                     "dtype": str(dtype).removeprefix("torch."),
@@ -146,7 +148,7 @@ class RunFolder:
         """Write down what is about to be trained."""
         if self.writes:
             claim(self.path)
-            recipe = {"program": "preference", **_plain(asdict(_anywhere(self.settings)))}
+            recipe = {"program": self.settings.PROGRAM, **_plain(asdict(_anywhere(self.settings)))}
             files.write(self.path / "recipe.yaml", yaml.safe_dump(recipe, sort_keys=False))
             self._write({})
 
@@ -161,8 +163,8 @@ class RunFolder:
         """See `last_checkpoint`."""
         return last_checkpoint(self.path)
 
-    def save_adapters(self, trainer: "PreferenceTrainer") -> None:
-        """Write the adapters, on every process (a sharded model is gathered)."""
+    def save(self, trainer: "Trainer") -> None:
+        """Write what was trained, on every process (a sharded model is gathered)."""
         place = self.path / "adapter" if self.settings.merge else self.path
         trainer.save_model(str(place))
         if self.writes:
@@ -176,20 +178,23 @@ class RunFolder:
         backbone.processor.save_pretrained(self.path)
         files.readable(self.path)
 
-    def finish(self, seconds: float) -> int:
-        """Write down the result, drop the checkpoints; returns the number of steps."""
-        lines = self._log()
+    def finish(self, seconds: float, held_out: Mapping[str, float]) -> int:
+        """Write down the result and the scores of held-out records, drop the checkpoints; returns the steps."""
+        lines = self.log()
         steps = max((line["step"] for line in lines), default=0)
         if self.writes:
             versions = {package: version(package) for package in _PACKAGES}
             result = {"seconds": round(seconds, 1), "metrics": self.last_metrics(), "versions": versions}
+            result |= {"held_out": dict(held_out)} if held_out else {}
             self._write({"steps": steps} | result)
             model_card.write(self.path, self.about | {"steps": steps} | result, self.model_folder)
             self._drop_checkpoints()
         return steps
 
     def _drop_checkpoints(self) -> None:
-        """Remove the checkpoints that were saved here, and their folder if nothing else lies in it."""
+        """Remove the checkpoints that are not kept, and their folder if nothing else lies in it."""
+        if self.settings.running.keep:
+            return
         for path in (self.path / "checkpoints").glob("checkpoint-*"):
             shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(OSError):
@@ -197,9 +202,10 @@ class RunFolder:
 
     def last_metrics(self) -> dict[str, float]:
         """The last logged line of a step."""
-        return next((line for line in reversed(self._log()) if "loss" in line), {})
+        return next((line for line in reversed(self.log()) if "loss" in line), {})
 
-    def _log(self) -> list[dict[str, Any]]:
+    def log(self) -> list[dict[str, Any]]:
+        """The lines of log.jsonl."""
         return read_log(self.path / "log.jsonl")
 
     def _write(self, more: dict[str, Any]) -> None:
@@ -242,22 +248,39 @@ def _deciding(about: dict[str, Any], part: str) -> Any:
     if not isinstance(content, dict):
         return content
     content = {name: value for name, value in content.items() if name not in _PLACES.get(part, ())}
-    if not isinstance(content.get("optimiser"), dict):
-        return content
-    optimiser = {name: value for name, value in content["optimiser"].items() if name not in _DIVIDING}
-    return content | {"optimiser": optimiser}
+    for section, names in (("optimiser", _DIVIDING), ("evaluation", _HELD_OUT_PLACES)):
+        if isinstance(content.get(section), dict):
+            kept = {name: value for name, value in content[section].items() if name not in names}
+            content = content | {section: kept}
+    return content
 
 
-def _anywhere(settings: "DpoSettings") -> "DpoSettings":
+def _data(settings: "TrainingSettings") -> dict[str, str]:
+    """Which data there are: their files, and the sha256 of the file, or of those of several."""
+    hashes = [files.sha256(file) for file in settings.files]
+    together = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+    names = str(settings.files[0]) if len(hashes) == 1 else ", ".join(file.name for file in settings.files)
+    held_out = settings.evaluation.data
+    return {"file": names, "sha256": together} | ({"held_out_sha256": files.sha256(Path(held_out))} if held_out else {})
+
+
+def _anywhere(settings: Any) -> Any:
     """The settings with paths that mean the same whatever folder the command is given in."""
-    model, reference = settings.model, settings.running.reference
+
+    def absolute(path: str) -> str:
+        return str(Path(path).absolute()) if path else ""
+
+    model, running, evaluation = settings.model, settings.running, settings.evaluation
+    if reference := getattr(running, "reference", ""):
+        running = replace(running, reference=absolute(reference))
     return replace(
         settings,
-        data=settings.data.absolute(),
+        data=settings.data.absolute() if isinstance(settings.data, Path) else [absolute(one) for one in settings.data],
         out=settings.out.absolute(),
-        root=str(Path(settings.root).absolute()) if settings.root else "",
-        model=str(Path(model).absolute()) if Path(model).is_dir() else model,
-        running=replace(settings.running, reference=str(Path(reference).absolute()) if reference else ""),
+        root=absolute(settings.root),
+        model=absolute(model) if Path(model).is_dir() else model,
+        running=running,
+        evaluation=replace(evaluation, data=absolute(evaluation.data), root=absolute(evaluation.root)),
     )
 
 

@@ -3,17 +3,19 @@
 No loss mathematics here: `objectives` has it, and `scoring` what it is computed of.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from avem_train.data.responses import Responses
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
+from avem_train.dpo.evaluation import EvaluatingTrainer
 from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
 from avem_train.dpo.model_card import settle
 from avem_train.dpo.scoring import Scoring, balance_factors
@@ -67,17 +69,20 @@ class SetEpoch(TrainerCallback):
         self.sampler.set_epoch(int(state.epoch or 0))
 
 
-class PreferenceTrainer(Trainer):
+class PreferenceTrainer(EvaluatingTrainer):
     """See the module's docstring. `model` is the backbone's, with adapters."""
 
     model: "PeftModel"
 
-    def __init__(self, model: "PeftModel", dataset: PreferenceDataset, **kwargs: Any) -> None:
+    def __init__(
+        self, model: "PeftModel", dataset: PreferenceDataset, held_out: PreferenceDataset | None = None, **kwargs: Any
+    ) -> None:
         arguments: TrainingArguments = kwargs["args"]
         slice_ = arguments.per_device_train_batch_size * arguments.world_size
         update = slice_ * arguments.gradient_accumulation_steps
         self.sampler = EpochSampler(len(dataset.records), slice_, update, arguments.data_seed or 0)
-        super().__init__(model=model, train_dataset=dataset, data_collator=dataset.collate, **kwargs)
+        data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": dataset.collate}
+        super().__init__(model=model, **data, **kwargs)
         self.add_callback(SetEpoch(self.sampler))
         self.add_callback(Finite())
         self.dataset = dataset
@@ -98,6 +103,32 @@ class PreferenceTrainer(Trainer):
     ) -> torch.Tensor:
         """The loss of a batch, a scalar."""
         samples = [Sample(*sample) for sample in inputs["samples"]]
+        loss = self._losses(model, samples)
+        return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
+
+    def held_out_means(self, model: nn.Module) -> dict[str, float]:
+        """The loss and what else is logged of a step, of the held-out records."""
+        with self._on_held_out() as dataset:
+            for samples in self.batches(len(dataset)):
+                dataset.collate(samples)
+                loss = self._losses(model, samples)
+                real = torch.tensor([sample.weight > 0 for sample in samples], device=loss.device)
+                self.metrics.update({"loss": loss}, {}, real)
+            return self.metrics.compute(self.accelerator)
+
+    @contextmanager
+    def _on_held_out(self) -> Iterator[PreferenceDataset]:
+        """Inside the block losses and metrics are of the held-out records, each counted once."""
+        trained = self.dataset, self.factors, self.metrics
+        held_out: Any = self.eval_dataset
+        self.dataset, self.factors, self.metrics = held_out, None, MetricMeans()
+        try:
+            yield held_out
+        finally:
+            self.dataset, self.factors, self.metrics = trained
+
+    def _losses(self, model: nn.Module, samples: Sequence[Sample]) -> torch.Tensor:
+        """The loss of every record of a batch (batch,); what is logged is added to `metrics`."""
         batch = self.dataset.of(samples)
         objective = self.dataset.objective
         frozen = self.accelerator.unwrap_model(model).disable_adapter
@@ -110,7 +141,7 @@ class PreferenceTrainer(Trainer):
         loss, parts = objective_loss(scored, weights, objective)
         self._check_finite(samples, loss)
         self._update_metrics(samples, batch, loss, scored, watched, parts, weights)
-        return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
+        return loss
 
     def _check_finite(self, samples: Sequence[Sample], loss: torch.Tensor) -> None:
         finite = loss.isfinite().tolist()
@@ -135,9 +166,10 @@ class PreferenceTrainer(Trainer):
         for name, weight in weights.items():
             masks |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
         values["logps/chosen"] = scored.policy.chosen.detach()
-        size = forms.gradient_sizes(loss, [scored.policy, scored.blind])
-        letters = torch.tensor([forms.is_letter(one.media["chosen"].text) for one in batch], device=size.device)
-        values |= {_GRADIENT: size, _OF_LETTERS: size * letters}
+        if loss.requires_grad:  # held-out records have no gradient
+            size = forms.gradient_sizes(loss, [scored.policy, scored.blind])
+            letters = torch.tensor([forms.is_letter(one.media["chosen"].text) for one in batch], device=size.device)
+            values |= {_GRADIENT: size, _OF_LETTERS: size * letters}
         if watched is not None:
             margin, has = self._yes_no(batch, watched)
             values["margins/yes_no"], masks["margins/yes_no"] = margin, has
@@ -169,14 +201,14 @@ class PreferenceTrainer(Trainer):
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """As transformers', but at the learning rate of now: a training may go on with a lower one."""
         super()._load_optimizer_and_scheduler(checkpoint)
-        _set_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
+        lower_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""
         return 0
 
 
-def _set_rate(optimiser: Any, schedule: Any, rate: float) -> None:
+def lower_rate(optimiser: Any, schedule: Any, rate: float) -> None:
     """Let a schedule that was loaded go on from a peak learning rate, which may be another than it had."""
     inner = getattr(schedule, "scheduler", schedule)  # accelerate wraps it
     old_rate = inner.base_lrs[0]

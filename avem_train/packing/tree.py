@@ -70,6 +70,26 @@ def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[Packe
     return [_build(sequences, group) for group in groups]
 
 
+def joined(rows: Sequence[PackedRow], limit: int) -> list[PackedRow]:
+    """Rows of at most `limit` tokens (a longer one stays alone), each made of several whose trees stand side by side.
+
+    No tree sees another, so every sequence has the values that it has in a row of its own; there is less padding, and
+    fewer rows. The longest rows come first, each into the first row that has room.
+    """
+    filled: list[PackedRow] = []
+    for row in sorted(rows, key=lambda row: -len(row.tokens)):
+        into = next((one for one in filled if len(one.tokens) + len(row.tokens) <= limit), None)
+        if into is None:
+            filled.append(PackedRow(list(row.tokens), list(row.segment), list(row.parents), dict(row.places)))
+            continue
+        tokens, segments = len(into.tokens), len(into.parents)
+        into.places |= {number: [tokens + place for place in places] for number, places in row.places.items()}
+        into.tokens += row.tokens
+        into.segment += [segments + segment for segment in row.segment]
+        into.parents += [parent if parent < 0 else segments + parent for parent in row.parents]
+    return filled
+
+
 def _build(sequences: Sequence[Sequence[Token]], group: list[int]) -> PackedRow:
     row = PackedRow(places={number: [] for number in group})
     _extend(row, sequences, group, 0, -1)

@@ -133,7 +133,7 @@ class MediaEncoder(Generic[Model, Input]):
         features = {m: cached.to(self.model.device) for m in media_inputs if (cached := self.store.get(m)) is not None}
         uncached = [medium for medium in media_inputs if medium not in features]
         self.prefetch(uncached)
-        decoded = {medium: values for medium in uncached if (values := self._decoded(medium)) is not None}
+        decoded = {medium: values for medium in uncached if (values := self.decoded(medium)) is not None}
         for kind, encoder in (("video", self.model.get_video_features), ("audio", self.model.get_audio_features)):
             batch = [medium for medium in decoded if medium.kind == kind]
             if batch:
@@ -146,8 +146,8 @@ class MediaEncoder(Generic[Model, Input]):
     def _through(self, encoder: Callable[[torch.Tensor], torch.Tensor], batch: list[torch.Tensor]) -> torch.Tensor:
         return encoder(torch.stack(batch).to(self.model.device, self.model.dtype))
 
-    def _decoded(self, medium: Input) -> torch.Tensor | None:
-        """Wait for a decoding; None after noting why it failed (now or before)."""
+    def decoded(self, medium: Input) -> torch.Tensor | None:
+        """Wait for a decoding that `prefetch` started; None after noting why it failed (now or before)."""
         if medium in self.failures:
             return None
         try:

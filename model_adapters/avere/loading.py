@@ -14,12 +14,20 @@ from .classes import AvereForConditionalGeneration, AvereProcessor
 
 
 def load_model(
-    folder: Path, device: torch.device, dtype: torch.dtype, attn_implementation: str | None, adapter: Path | None
+    folder: Path,
+    device: torch.device,
+    dtype: torch.dtype,
+    attn_implementation: str | None,
+    adapter: Path | None,
+    **options: Any,
 ) -> AvereForConditionalGeneration:
-    """The model of `folder` in eval mode, with the LoRA of the folder `adapter` at work if one is named."""
-    attention: dict[str, Any] = {"attn_implementation": attn_implementation} if attn_implementation else {}
+    """The model of `folder` in eval mode, with the LoRA of the folder `adapter` at work if one is named.
+
+    `options` go to `from_pretrained`.
+    """
+    options |= {"attn_implementation": attn_implementation} if attn_implementation else {}
     try:
-        model = load_whole(AvereForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True, **attention)
+        model = load_whole(AvereForConditionalGeneration, str(folder), dtype=dtype, local_files_only=True, **options)
     except Unusable as error:
         folders.refuse(folder, str(error))
     if adapter:

@@ -148,13 +148,18 @@ def surviving_share(adapted: "PeftModel") -> float:
 
 def _adapted(owner: str, model: "Model", adapter: Path) -> "PeftModel":
     require(owner, adapter)
+    return loaded(owner, model, adapter)
+
+
+def loaded(owner: str, model: "Model", adapter: Path, **options: Any) -> "PeftModel":
+    """The model with the adapters of a folder beside its weights; `options` go to PEFT. Stops where they do not fit."""
     from peft import PeftModel
 
     try:
         with warnings.catch_warnings():
             # PEFT only warns about adapters that find no place, and the model would answer without them
             warnings.filterwarnings("error", message=".*missing adapter keys")
-            adapted: PeftModel = PeftModel.from_pretrained(model, str(adapter))
+            adapted: PeftModel = PeftModel.from_pretrained(model, str(adapter), **options)
     except Exception as error:  # of whatever kind the files are broken in
         reason = first_line(error)[:300]
         stop(f"{owner}: adapter={adapter}: cannot be put on this model ({reason}); was it trained on another?")

@@ -32,6 +32,7 @@ from avem_train.data.negatives import Negatives
 from avem_train.data.records import Preference
 from avem_train.data.responses import Source
 from avem_train.dpo import train
+from avem_train.dpo.arguments import training_arguments
 from avem_train.dpo.dataset import PreferenceDataset, Sample
 from avem_train.dpo.settings import DpoSettings, Optimiser, Running
 from avem_train.dpo.trainer import PreferenceTrainer
@@ -116,7 +117,7 @@ class Bench:
                 checkpointing=arguments.checkpointing,
             ),
         )
-        self.args = train.training_arguments(self.settings)
+        self.args = training_arguments(self.settings)
         self.backbone = RandomMedia(model, folder, arguments.prefix, arguments.response)
         self.datasets = {}
         for mode, (packed, keep) in MODES.items():

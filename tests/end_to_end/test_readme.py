@@ -196,9 +196,10 @@ def test_training_recipes_fill_their_settings(words):
     from avem_train import config
     from avem_train.dpo import settings
     from avem_train.nano import train
+    from avem_train.supervised.settings import SupervisedSettings
 
     content = config.read(words[0], words[1:])
-    programs = {"mini_base": train.MiniBase, "preference": settings.DpoSettings}
+    programs = {"mini_base": train.MiniBase, "preference": settings.DpoSettings, "supervised": SupervisedSettings}
     filled = config.from_mapping(programs[content.pop("program")], content)
     assert str(filled.out) in " ".join(words)
 

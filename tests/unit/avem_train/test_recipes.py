@@ -1,3 +1,5 @@
+import re
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,14 +68,47 @@ def test_every_shipped_recipe_fills_its_program():
     from avem_train.dpo import settings as dpo_settings
     from avem_train.nano import train
     from avem_train.study import program
+    from avem_train.supervised.settings import SupervisedSettings
 
     settings = {"mini_base": train.MiniBase, "preference": dpo_settings.DpoSettings, "study": program.Study}
+    settings["supervised"] = SupervisedSettings
     assert set(settings) == set(cli.PROGRAMS)
     for name in config.shipped():
         content = config.read(name, [])
         form = settings[content.pop("program")]
-        given = {"data": "preferences.jsonl", "out": "out"} if form is dpo_settings.DpoSettings else {}
+        given = {"data": "records.jsonl", "out": "out"} if hasattr(form, "PROGRAM") else {}
         config.from_mapping(form, given | content)
+
+
+GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "training.md").read_text(encoding="utf-8")
+
+
+def test_the_guides_commands_and_settings_are_there():
+    """Dry run: parsers take the lines, every stage starts from what the one before writes, every key is a setting."""
+    from avem_train import settings_help
+    from avem_train.dpo.settings import DpoSettings
+    from avem_train.supervised.settings import SupervisedSettings
+    from emorealm_tasks.mini.cli import _parser
+
+    forms = {"preference": DpoSettings, "supervised": SupervisedSettings}
+    lines = [
+        shlex.split(line) for block in re.findall(r"```bash\n(.*?)```", GUIDE, re.DOTALL) for line in block.splitlines()
+    ]
+    built = {str(_parser().parse_args(words[1:]).out) for words in lines if words[0] == "emorealm-mini"}
+    written = ["avere_nano"]
+    for words in [words[2:] for words in lines if words[0] == "avem-train"]:
+        content = config.read(words[0], words[1:])
+        filled = config.from_mapping(forms[content.pop("program")], content)
+        if words[0].startswith("mini_"):
+            read = {str(one.parent) for one in (*filled.files, Path(filled.evaluation.data))}
+            assert read <= built
+            assert filled.model == written[-1]
+            written.append(str(filled.out))
+    assert written == ["avere_nano", "data/mini_projectors", "data/mini_sft", "data/mini_dpo"]
+    listed = "\n".join(line for form in forms.values() for line in settings_help.lines(form, {}))
+    for key in re.findall(r"^\| `([a-z_.]+)`", GUIDE, re.MULTILINE):
+        if key not in config.shipped():
+            assert f"  {key}=" in listed, key
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from avem_train import cli, config
-from avem_train.dpo import finite, train
+from avem_train.dpo import finite, session, train
 from avem_train.dpo.finite import LossNotFinite
-from avem_train.dpo.settings import DpoSettings, Optimiser, Running
+from avem_train.dpo.settings import DpoSettings, Evaluation, Optimiser, Running
 from avem_train.dpo.trainer import PreferenceTrainer
 from emorealm_tasks import files
 
@@ -68,14 +68,14 @@ def test_an_update_divided_in_another_way_is_the_same(stopped, backbone, tmp_pat
 
 
 def test_another_number_of_processes_with_another_update_is_refused(stopped, backbone, capsys, monkeypatch):
-    made = train.training_arguments
+    made = session.training_arguments
 
     def eight(settings):
         arguments = made(settings)
         monkeypatch.setattr(type(arguments), "world_size", 8)
         return arguments
 
-    monkeypatch.setattr(train, "training_arguments", eight)
+    monkeypatch.setattr(session, "training_arguments", eight)
     with pytest.raises(SystemExit):
         train.train(stopped, backbone)
     assert "its update differ (records: 4 there, 32 here)" in capsys.readouterr().err
@@ -198,3 +198,35 @@ def test_a_recipe_does_the_same_from_any_folder(settings, tiny_avere, monkeypatc
     (tmp_path / "mine.yaml").write_text("base: theirs.yaml\nseed: 3\n")
     (tmp_path / "theirs.yaml").write_text("base: avem_dpo\ndata: d\n")
     assert config.read(str(tmp_path / "mine.yaml"), [])["data"] == "d"
+
+
+def test_held_out_records_choose_the_best_checkpoint(settings, backbone, preference_file, capsys):
+    """The result is the checkpoint with the best score; training ends where two evaluations bring nothing better."""
+    held_out = settings.out.parent / "held_out.jsonl"
+    held_out.write_text("".join(preference_file.read_text().splitlines(keepends=True)[:5]))
+    evaluation = Evaluation(str(held_out), str(preference_file.parent), every=1, best="loss", patience=2)
+    optimiser = replace(FAST, learning_rate=3.0, steps=12, schedule="constant")  # soon too far
+    running = replace(settings.running, save_every=0, keep=1)
+    settings = replace(settings, optimiser=optimiser, running=running, evaluation=evaluation)
+    result = train.train(settings, backbone)
+    lines = [json.loads(line) for line in (settings.out / "log.jsonl").read_text().splitlines()]
+    losses = {line["step"]: line["eval_loss"] for line in lines if "eval_loss" in line}
+    best = min((step for step in losses if step), key=losses.__getitem__)
+    assert list(losses) == list(range(result.steps + 1))
+    assert result.steps == best + 2 < 12
+    written = about(settings)
+    assert written["held_out"]["step"] == best
+    assert written["held_out"]["loss"] == pytest.approx(losses[best], abs=1e-5)
+    assert {"accuracies/response", "margins/media"} <= set(written["held_out"])
+    kept = load_file(settings.out / "checkpoints" / f"checkpoint-{best}" / "adapter_model.safetensors")
+    found = load_file(settings.out / "adapter_model.safetensors")
+    assert all(torch.equal(kept[name], found[name]) for name in kept)
+    assert f"(step {best}, the best by loss)" in capsys.readouterr().out
+    assert "## Held-out records" in (settings.out / "README.md").read_text()
+
+
+def test_a_score_that_is_not_there_is_named_before_training(settings, backbone, preference_file, capsys):
+    evaluation = Evaluation(str(preference_file), best="acuracy")
+    with pytest.raises(SystemExit):
+        train.train(replace(settings, evaluation=evaluation), backbone)
+    assert "evaluation.best=acuracy: the scores are accuracies/" in capsys.readouterr().err

@@ -22,6 +22,7 @@ from avem_train.backbones import loading
 from avem_train.data import checks, responses
 from avem_train.data.negatives import Negatives
 from avem_train.dpo import logprobs, memory_estimate, reference_cache, start_report, train
+from avem_train.dpo.arguments import training_arguments
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.scoring import BatchLogps
 from avem_train.dpo.settings import SCHEDULES, DpoSettings, Optimiser, Running
@@ -136,7 +137,7 @@ def test_a_medium_is_encoded_once_a_batch(cache, kept, settings, tiny_avere):
     """However many responses are about it; where the reference is live, policy and reference have the same features."""
     loaded = loading.load(tiny_avere, torch.device("cpu"), torch.float32, cache)
     settings = replace(settings, running=replace(settings.running, keep_reference=kept))
-    arguments, records = train.training_arguments(settings), checks.read(settings.data)
+    arguments, records = training_arguments(settings), checks.read(settings.data)
     dataset = PreferenceDataset(records, settings.objective, settings.negatives, 0, loaded, watch=(5, 6))
     dataset.cached = train.cached_logps(settings, arguments, dataset)
     calls = Counter()
@@ -403,7 +404,7 @@ def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_aver
     """Weights with the encoders, gradients and AdamW's two moments of the adapters, and what is kept for backward."""
     running = replace(settings.running, packed=packed, mixed=mixed, checkpointing=checkpointing)
     settings = replace(settings, running=running)
-    arguments, records = train.training_arguments(settings), checks.read(settings.data)
+    arguments, records = training_arguments(settings), checks.read(settings.data)
     dataset = PreferenceDataset(
         records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packed=packed
     )

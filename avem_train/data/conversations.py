@@ -1,0 +1,199 @@
+"""Conversations about a clip: the record of supervised training, and the file layouts that it is read from.
+
+A file is JSON Lines or a JSON list, either also as .gz; every item says in its own layout what was asked and answered:
+
+- ours and LLaVA's: `conversations`, a list of {"from": "human" or "gpt", "value"}, with `video`, `audio` or `image`;
+- ShareGPT's as LLaMA-Factory reads it: the same with `videos`, `audios`, `images`;
+- ms-swift's: `messages`, a list of {"role": "user" or "assistant", "content"}, with `videos`, `audios`, `images`;
+- TRL's: `prompt` and `completion`, two lists of messages, or two texts;
+- the embedded world's: `prompt` and `response`, two texts, with `video`.
+
+Tags in the first question (`<video>`, `<image>`, `<audio>`) say which media are given; `<audio>` without a file is the
+video's own sound. Without a tag all files are given, and a video brings its sound along. A picture is a video of one
+frame. Texts of the system are left out: a model is trained as the harness asks it. Paths count from the file's folder.
+"""
+
+import gzip
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from avem_train.data.records import TAG, Problem
+from avem_train.data.responses import Source
+from avem_train.data.special_tokens import SpecialTokens
+from emorealm_tasks import media
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import Unreadable, brief, inside, parse_json
+
+_ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+_KINDS = {"video": "video", "image": "video", "audio": "audio"}
+_LARGEST_LIST = 1 << 30  # bytes of a JSON list; JSON Lines may be of any length
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Questions about a clip, and the answers that are learned."""
+
+    id: str
+    """Its name in messages."""
+    video: str
+    """The clip's file; "" = no picture."""
+    audio: str
+    """The sound's file; "" = none of its own."""
+    own_sound: bool
+    """Whether the video's own sound is heard where there is one."""
+    prompts: tuple[str, ...]
+    """What is asked, without media tags, in turn."""
+    responses: tuple[str, ...]
+    """What is answered, as many."""
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What the encoders read: the picture, then the sound."""
+        found = [Source("video", self.video)] if self.video else []
+        sound = self.audio
+        if not sound and self.own_sound and media.has_sound(Path(self.video), unreadable=True):
+            sound = self.video
+        return (*found, Source("audio", sound)) if sound else tuple(found)
+
+    @property
+    def characters(self) -> int:
+        """Of all texts."""
+        return sum(map(len, (*self.prompts, *self.responses)))
+
+
+def read(path: Path, root: Path | None, tokens: SpecialTokens) -> Iterator[Conversation | Problem]:
+    """What each item of a file is, in order: a conversation, or why it is none.
+
+    root: where paths start; None = the file's folder. tokens: the model's own marks, which no text may hold. Stops
+    where the file cannot be read.
+    """
+    for where, item in _items(path):
+        name = where
+        try:
+            content = parse_json(item) if where.startswith("line") else item
+            if not isinstance(content, Mapping):
+                raise ValueError(f"a record is an object, found {type(content).__name__}")
+            name = str(content["id"]) if content.get("id") not in (None, "") else where
+            conversation = _conversation(content, name, root or path.parent)
+            _check_marks(conversation, tokens)
+        except ValueError as error:
+            yield Problem(name, "unreadable", str(error))
+        else:
+            yield conversation
+
+
+def _items(path: Path) -> Iterator[tuple[str, Any]]:
+    """Where each item stands, and the item: a line's text, or a list's member."""
+    try:
+        with _opened(path) as file:
+            first = file.read(1)
+            while first.isspace() or first == "\ufeff":
+                first = file.read(1)
+            if first == "[":
+                content = parse_json(first + file.read(_LARGEST_LIST))
+                yield from ((f"item {number}", item) for number, item in enumerate(content, 1))
+                return
+            for number, line in enumerate(file, 1):
+                text = first + line if number == 1 else line
+                if text.strip():
+                    yield f"line {number}", text
+    except (OSError, EOFError, UnicodeDecodeError, Unreadable) as error:
+        why = getattr(error, "strerror", None) or brief(error)
+        stop(f"{path}: not readable as JSON Lines or as a JSON list ({why})")
+
+
+def _opened(path: Path) -> IO[str]:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8")
+    return path.open(encoding="utf-8")
+
+
+def _conversation(item: Mapping[str, Any], name: str, root: Path) -> Conversation:
+    """The conversation of an item. Raises ValueError."""
+    turns = [(role, text) for role, text in _turns(item) if role != "system"]
+    if not turns or len(turns) % 2 or any(role != ("user", "assistant")[i % 2] for i, (role, _) in enumerate(turns)):
+        raise ValueError("questions and answers must take turns, a question first and an answer last")
+    tags = {_KINDS[tag.strip("<>")] for tag in TAG.findall(turns[0][1])}
+    prompts = [TAG.sub("", turns[0][1]).strip(), *(text.strip() for _, text in turns[2::2])]
+    responses = [text.strip() for _, text in turns[1::2]]
+    if any(TAG.search(text) for text in (*prompts, *responses)):
+        raise ValueError("media tags stand in the first question only")
+    if not all((*prompts, *responses)):
+        raise ValueError("a question or an answer is empty")
+    files = _files(item, root)
+    if "video" in tags and not files["video"]:
+        raise ValueError("a tag stands for a picture, and there is no file of one")
+    if "audio" in tags and not any(files.values()):
+        raise ValueError("a tag stands for a sound, and there is no file of one")
+    own_sound = bool(files["video"]) and not files["audio"] and (not tags or "audio" in tags)
+    if tags and "audio" not in tags:
+        files["audio"] = ""
+    if tags == {"audio"}:  # the sound alone, perhaps a video's
+        files, own_sound = {"video": "", "audio": files["audio"] or files["video"]}, False
+    return Conversation(name, files["video"], files["audio"], own_sound, tuple(prompts), tuple(responses))
+
+
+def _turns(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Role and text of every turn. Raises ValueError."""
+    listed = item.get("conversations") or item.get("messages")
+    asked, answered = item.get("prompt"), item.get("completion") or item.get("response")
+    if listed is None and isinstance(asked, list) and isinstance(answered, list):
+        listed = [*asked, *answered]
+    elif listed is None and isinstance(asked, str) and isinstance(answered, str):
+        listed = [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+    if not isinstance(listed, list):
+        raise ValueError("it has no list conversations or messages, nor prompt and completion or response")
+    for turn in listed:
+        role = (turn.get("from") or turn.get("role")) if isinstance(turn, Mapping) else None
+        if not isinstance(role, str) or role not in _ROLES:
+            raise ValueError(f"a turn is of {', '.join(_ROLES)}; found {brief(repr(role or turn))}")
+        yield _ROLES[role], _text(turn["value"] if "value" in turn else turn.get("content"))
+
+
+def _text(content: Any) -> str:
+    """A turn's text; blocks of media become tags. Raises ValueError."""
+    if isinstance(content, list):
+        parts: list[Any] = []
+        for block in content:
+            kind = block.get("type") if isinstance(block, Mapping) else None
+            parts.append(f"<{kind}>" if kind in _KINDS else block.get("text") if kind == "text" else None)
+        content = "".join(parts) if all(isinstance(part, str) for part in parts) else None
+    if not isinstance(content, str):
+        raise ValueError("a turn's text is neither text nor a list of blocks of text, video, image and audio")
+    return content
+
+
+def _files(item: Mapping[str, Any], root: Path) -> dict[str, str]:
+    """The files of picture and sound, "" for none. Raises ValueError."""
+    found: dict[str, list[str]] = {"video": [], "audio": []}
+    for name, kind in _KINDS.items():
+        given = [item[name]] if item.get(name) else []
+        several = item.get(f"{name}s") or []
+        for path in [*given, *(several if isinstance(several, list) else [several])]:
+            if not isinstance(path, str):
+                raise ValueError(f"field {name!r}: expected a path, found {brief(repr(path))}")
+            found[kind].append(str(inside(root, path, name)))
+    for kind, paths in found.items():
+        if len(set(paths)) > 1:
+            raise ValueError(f"{len(set(paths))} files of {kind}: one of a kind is trained on")
+    return {kind: paths[0] if paths else "" for kind, paths in found.items()}
+
+
+def _check_marks(conversation: Conversation, tokens: SpecialTokens) -> None:
+    """Raises ValueError where a text holds a mark of the model."""
+    for text in (*conversation.prompts, *conversation.responses):
+        for token in tokens.special:
+            if token in text:
+                raise ValueError(f"a text holds {token!r}, which the model reads as its own mark; take it out")
+
+
+def wanted(conversations: Sequence[Conversation]) -> dict[str, set[str]]:
+    """File -> which of "video" and "audio" must be in it."""
+    files: dict[str, set[str]] = {}
+    for one in conversations:
+        for kind, path in (("video", one.video), ("audio", one.audio)):
+            if path:
+                files.setdefault(path, set()).add(kind)
+    return files

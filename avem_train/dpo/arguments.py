@@ -1,0 +1,80 @@
+"""Settings -> transformers' TrainingArguments, for preference and supervised training alike."""
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from emorealm_tasks.errors import stop
+
+if TYPE_CHECKING:
+    from transformers import TrainingArguments
+
+    from avem_train.dpo.settings import Evaluation, TrainingSettings
+
+
+def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
+    """The settings as transformers' arguments; starts the process group where there are several processes.
+
+    Stops where the settings name a library that is not installed.
+    """
+    import torch
+    from transformers import TrainingArguments
+
+    optimiser, running = settings.optimiser, settings.running
+    _require_libraries(settings)
+    cpu = running.device == "cpu" or not torch.cuda.is_available()
+    arguments = TrainingArguments(
+        output_dir=str(settings.out / "checkpoints"),
+        per_device_train_batch_size=optimiser.batch,
+        gradient_accumulation_steps=optimiser.accumulation,
+        num_train_epochs=optimiser.epochs,
+        max_steps=optimiser.steps or -1,
+        learning_rate=optimiser.learning_rate,
+        lr_scheduler_type=optimiser.schedule,
+        warmup_steps=optimiser.warm_up,
+        weight_decay=optimiser.weight_decay,
+        max_grad_norm=optimiser.clip,
+        optim=optimiser.form,
+        logging_steps=running.log_every,
+        bf16=running.mixed or running.dtype == "bfloat16" or (running.dtype == "auto" and not cpu),
+        use_cpu=cpu,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        ddp_find_unused_parameters=False,
+        ddp_timeout=running.ddp_timeout,
+        average_tokens_across_devices=False,
+        accelerator_config={"dispatch_batches": False},  # a stream's records are no tensors
+        report_to=running.report_to,
+        run_name=settings.out.name,
+        disable_tqdm=True,  # `callbacks.Bar` instead
+        **_saving(running.save_every, running.keep, settings.evaluation),
+    )
+    # one process drives one GPU: with several in sight transformers would split batches, which are records here
+    arguments._n_gpu = min(1, arguments.n_gpu)
+    return arguments
+
+
+def _saving(save_every: int, keep: int, evaluation: "Evaluation") -> dict[str, Any]:
+    """When there are evaluations and checkpoints, and how many are kept."""
+    every = evaluation.every if evaluation.best else save_every
+    options: dict[str, Any] = {"save_strategy": "steps" if every else "no", "save_steps": every or 500}
+    options["save_total_limit"] = max(2, keep)
+    if evaluation.data:
+        options |= {"eval_strategy": "steps", "eval_steps": evaluation.every}
+    if evaluation.best:
+        options |= {
+            "load_best_model_at_end": True,
+            "metric_for_best_model": f"eval_{evaluation.best}",
+            "greater_is_better": evaluation.higher_is_better,
+        }
+    return options
+
+
+def _require_libraries(settings: "TrainingSettings") -> None:
+    needed = {f"running.report_to={name}": name for name in settings.running.report_to}
+    if "8bit" in settings.optimiser.form or "paged" in settings.optimiser.form:
+        needed[f"optimiser.form={settings.optimiser.form}"] = "bitsandbytes"
+    for setting, package in needed.items():
+        if find_spec(package) is None:
+            stop(f"{setting}: {package} is not installed: pip install {package}")

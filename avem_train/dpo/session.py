@@ -1,0 +1,147 @@
+"""What every training is, whatever it trains on: claim the folder, load, train or go on, save, report.
+
+transformers and PEFT are loaded by these functions, not by importing this.
+"""
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from avem_train.backbones import loading
+from avem_train.dpo.arguments import training_arguments
+
+if TYPE_CHECKING:
+    from transformers import TrainerCallback, TrainingArguments
+
+    from avem_train.backbones.base import Backbone
+    from avem_train.dpo.evaluation import EvaluatingTrainer
+    from avem_train.dpo.run_folder import RunFolder
+    from avem_train.dpo.settings import TrainingSettings
+    from avem_train.dpo.termination import Termination
+
+    Settings = TypeVar("Settings", bound=TrainingSettings)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training came to."""
+
+    out: Path
+    """The folder written."""
+    steps: int
+    """Updates made."""
+    seconds: float
+    """Of this call."""
+    metrics: dict[str, float]
+    """The last logged ones."""
+
+
+def command(settings: "Settings", train: "Callable[[Settings, Termination], TrainResult]") -> None:
+    """A program of `avem-train run`: train; what goes wrong with a record or a file ends in one line."""
+    from avem_train.backbones.base import UnreadableMedium
+    from avem_train.dpo.finite import LossNotFinite
+    from avem_train.dpo.run_folder import last_checkpoint
+    from avem_train.dpo.termination import Termination
+    from emorealm_tasks.errors import stop
+    from model_adapters.base.arguments import launched
+
+    termination = Termination()
+    try:
+        with termination.listening():
+            result = train(settings, termination)
+        if launched("RANK", 0, "avem-train") == 0:
+            print(closing(result, loading.evaluated_by(loading.find(settings.model))), flush=True)
+    except LossNotFinite as error:
+        _, checkpoint = last_checkpoint(settings.out)
+        begins = f"goes on from {checkpoint}" if checkpoint else "begins again"
+        data = ", ".join(map(str, settings.files))
+        stop(
+            f"{error}; the same command with optimiser.learning_rate below {settings.optimiser.learning_rate:g} "
+            f"{begins}; where a record is at fault, take it out of {data} and name another out"
+        )
+    except UnreadableMedium as error:
+        stop(str(error))
+
+
+def closing(result: TrainResult, model: str) -> str:
+    """The last line of a training: what it made, and how that is evaluated. model: its name in the harness."""
+    evaluation = f"emorealm eval --tasks emorealm --model {model} --model_args pretrained={result.out}"
+    return (
+        f"{result.out}: {result.steps} steps are done, {result.seconds / 60:.0f} min in this call; next: {evaluation}"
+    )
+
+
+def claimed(settings: "TrainingSettings", trained: "Callable[[TrainingArguments, Path], TrainResult]") -> TrainResult:
+    """What `trained` makes of transformers' arguments and the model's folder; `out` is this process's own meanwhile."""
+    from avem_train.dpo.run_folder import claim
+    from emorealm_tasks import files
+
+    claim(settings.out, writes=False)
+    arguments = training_arguments(settings)
+    model_folder = loading.find(settings.model)
+    with files.locked(settings.out, "out=") if arguments.should_save else contextlib.nullcontext():
+        return trained(arguments, model_folder)
+
+
+def carry_out(
+    folder: "RunFolder",
+    arguments: "TrainingArguments",
+    load: "Callable[[], Backbone]",
+    own: bool,
+    run: "Callable[[Backbone], dict[str, float]]",
+) -> TrainResult:
+    """Train, unless the folder is finished, and write the result down.
+
+    load: gives the model. own: whether it is closed at the end. run: trains, saves, and returns the scores of held-out
+    records.
+    """
+    started, settings = time.monotonic(), folder.settings
+    if (steps := folder.finished()) is not None:
+        print(f"{settings.out} is trained already: {steps} steps; nothing to do", flush=True)
+        return TrainResult(settings.out, steps, time.monotonic() - started, folder.last_metrics())
+    loaded = load()
+    folder.begin()  # only now: of a base that cannot be loaded nothing is left
+    folder.note_answering(loaded.answering)
+    try:
+        held_out = run(loaded)
+    finally:
+        if own:
+            loaded.close()
+    if settings.merge and arguments.should_save:
+        folder.merge(loaded.model.dtype)
+    seconds = time.monotonic() - started
+    steps = folder.finish(seconds, held_out)
+    return TrainResult(settings.out, steps, seconds, folder.last_metrics())
+
+
+def callbacks(
+    settings: "TrainingSettings", folder: "RunFolder", own: "Sequence[TrainerCallback | None]"
+) -> list["TrainerCallback"]:
+    """What a Trainer reports to, what ends it early, and `own` ones."""
+    from avem_train.dpo import callbacks, evaluation
+
+    done, _ = folder.last_checkpoint()
+    reporting = callbacks.callbacks(settings, done) if folder.writes else []
+    return [*reporting, *evaluation.callbacks(settings.evaluation), *(one for one in own if one)]
+
+
+def fit(trainer: "EvaluatingTrainer", folder: "RunFolder", opening: Callable[[], str]) -> dict[str, float]:
+    """Train from the last checkpoint on, save the result; returns its scores of held-out records."""
+    from transformers import PrinterCallback
+
+    from avem_train.dpo import evaluation
+
+    _, checkpoint = folder.last_checkpoint()
+    trainer.remove_callback(PrinterCallback)
+    trainer.args.eval_on_start = bool(trainer.eval_dataset) and checkpoint is None
+    if folder.writes:
+        print(opening(), flush=True)
+    trainer.train(resume_from_checkpoint=checkpoint)
+    folder.save(trainer)
+    held_out = evaluation.report(trainer, folder.settings.evaluation)
+    if held_out and folder.writes:
+        print(evaluation.line(folder.log(), held_out, folder.settings.evaluation.best), flush=True)
+    return held_out

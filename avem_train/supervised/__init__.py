@@ -1,0 +1,1 @@
+"""Supervised training: projectors, then instructions, on conversations about clips."""

@@ -1,0 +1,81 @@
+"""Conversations -> the loss of their answers, and of nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from avem_train.backbones.base import Backbone
+from avem_train.data.conversations import Conversation
+from avem_train.dpo import logprobs
+from avem_train.dpo.logprobs import Sequences
+from avem_train.packing import tree
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of a batch of conversations."""
+
+    nll: torch.Tensor
+    """Of every token of the answers, closing tokens included, in nats, (targets,)."""
+    right: torch.Tensor
+    """Whether the model put the token first, (targets,)."""
+    owner: torch.Tensor
+    """Number of each token's conversation, (targets,)."""
+    tokens: int
+    """What the language model read, media included and padding left out."""
+
+
+def losses(
+    model: nn.Module,
+    backbone: Backbone,
+    conversations: Sequence[Conversation],
+    packed: bool = True,
+    row_tokens: int = 0,
+    half_features: bool = False,
+) -> Losses:
+    """The loss of every token of the answers, with gradients where `model` has them.
+
+    model: the backbone's language model, or what wraps it. packed: conversations that begin alike (about one clip)
+    share that beginning. row_tokens: rows are joined up to so many tokens, see `tree.joined`; 0 = they are not. The
+    values are those of a row each, to rounding (1e-5 in float32). half_features: media are encoded in bfloat16
+    arithmetic, as projectors in float32 beside encoders in bfloat16 need.
+    """
+    sources = [one.sources for one in conversations]
+    with torch.autocast(backbone.model.device.type, torch.bfloat16, enabled=half_features):
+        features = backbone.encode(sources)
+    batch = sequences(backbone, conversations)
+    rows = tree.rows(batch.tokens, share=packed)
+    if row_tokens:
+        rows = tree.joined(rows, row_tokens)
+    logits = logprobs.target_logits(model, backbone, rows, batch, features).float()
+    targets = torch.tensor([id_ for target in batch.targets for id_ in target], device=logits.device)
+    lengths = torch.tensor([len(target) for target in batch.targets], device=logits.device)
+    return Losses(
+        nn.functional.cross_entropy(logits, targets, reduction="none"),
+        logits.detach().argmax(-1) == targets,
+        torch.repeat_interleave(torch.arange(len(batch.targets), device=logits.device), lengths),
+        sum(len(row.tokens) for row in rows),
+    )
+
+
+def sequences(backbone: Backbone, conversations: Sequence[Conversation]) -> Sequences:
+    """The inputs of each conversation, and what is predicted where; its sources must be encoded."""
+    tokens, targets, places = [], [], []
+    for one in conversations:
+        prompt = backbone.prompt(one.prompts[0], one.sources)
+        ids: list[int] = []
+        target: list[int] = []
+        place: list[int] = []
+        for number, text in enumerate(one.responses):
+            ids += backbone.follow_up(one.prompts[number]) if number else []
+            answer = backbone.response(text)
+            first = len(prompt.tokens) + len(ids) - 1
+            place += range(first, first + len(answer))
+            ids += answer
+            target += answer
+        tokens.append((*prompt.tokens, *logprobs.following(prompt, ids[:-1])))  # the last one predicts nothing
+        targets.append(target)
+        places.append(place)
+    return Sequences(tokens, targets, places)

@@ -1,0 +1,107 @@
+"""The settings of supervised training: what a recipe of the program `supervised` can say."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from avem_train.data import checks
+from avem_train.dpo.settings import EMBEDDED, Computing, Evaluation, Lora, Optimiser
+
+STAGES = ("projectors", "instruction")
+TRAINED = ("lora", "all")
+
+
+@dataclass(frozen=True)
+class SupervisedRunning(Computing):
+    """What changes speed and memory, and the result by rounding alone."""
+
+    row_tokens: int = 0
+    """Samples are put into rows of at most so many tokens, none seeing another; 0 = a row each."""
+    by_length: bool = False
+    """Batches of records of about one length: less padding, another order."""
+    check_media: bool = True
+    """Decode every file once before training; else a damaged one ends it."""
+    buffer: int = 10_000
+    """Records that a stream is shuffled in."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.row_tokens < 0 or self.buffer < 1:
+            raise ValueError("running: row_tokens must be at least 0, buffer at least 1")
+
+
+@dataclass(frozen=True)
+class SupervisedSettings:
+    """A supervised training."""
+
+    PROGRAM: ClassVar[str] = "supervised"
+
+    data: list[Any]
+    """Files of conversations (see `avem_train.data.conversations`)."""
+    out: Path
+    """Folder to write."""
+    model: str = EMBEDDED
+    """A folder, avere_nano, the embedded model, or a hub id org/name."""
+    stage: str = "instruction"
+    """projectors (they alone are trained) or instruction."""
+    trained: str = "lora"
+    """In the stage instruction: lora, or all weights of the language model."""
+    projectors: bool = False
+    """In the stage instruction: train the projectors too, whole; they are saved beside adapters."""
+    start: str = ""
+    """A folder of adapters of the same weights to go on from; "" = fresh ones."""
+    mix: list[Any] = field(default_factory=list)
+    """Weight of each file, a number above 0: its share of an epoch, which is as long as all files together; [] = every
+    record once."""
+    stream: bool = False
+    """Read the files again and again instead of holding their records; optimiser.steps says when it ends."""
+    root: str = ""
+    """Folder that the records' paths start from; "" = their file's."""
+    seed: int = 0
+    """0 to 2**32 - 1."""
+    merge: bool = False
+    """Write whole weights beside the adapter."""
+    on_bad_record: str = "stop"
+    """stop or skip."""
+    lora: Lora = field(default_factory=Lora)
+    """The adapters."""
+    optimiser: Optimiser = field(default_factory=lambda: Optimiser(learning_rate=1e-4))
+    """AdamW and its schedule."""
+    running: SupervisedRunning = field(default_factory=SupervisedRunning)
+    """Speed and memory."""
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    """Held-out conversations."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**32:
+            raise ValueError(f"seed must be 0 to 2**32 - 1, got {self.seed}")
+        choices = {"stage": STAGES, "trained": TRAINED, "on_bad_record": checks.ON_BAD_RECORD}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} {getattr(self, name)!r}: one of {', '.join(known)}")
+        if not self.data or not all(isinstance(one, str) for one in self.data):
+            raise ValueError("data must name at least one file")
+        numbers = all(isinstance(one, int | float) and one > 0 for one in self.mix)
+        if self.mix and (len(self.mix) != len(self.data) or not numbers):
+            raise ValueError(f"mix needs a number above 0 for each of the {len(self.data)} files, got {self.mix}")
+        if self.stream and not self.optimiser.steps:
+            raise ValueError("stream needs optimiser.steps: a stream has no end")
+        if self.stream and self.running.by_length:
+            raise ValueError("running.by_length needs records that are held: stream=false")
+        if self.whole and (self.merge or self.start or self.running.quantise):
+            raise ValueError("merge, start and running.quantise are of adapters: stage=instruction trained=lora")
+
+    @property
+    def whole(self) -> bool:
+        """Whether the result is whole weights."""
+        return self.stage == "projectors" or self.trained == "all"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The records' files."""
+        return tuple(Path(one).expanduser() for one in self.data)
+
+    @property
+    def trains_projectors(self) -> bool:
+        """Whether they are trained, alone or beside the language model."""
+        return self.stage == "projectors" or self.projectors

@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
 
 def _mini_base() -> "Program":
-    from avem_train.nano import train
+    from avem_train.nano import settings, train
 
-    return train.MiniBase, train.run
+    return settings.AvereBase, train.run
+
+
+def _mini_emotion_llama() -> "Program":
+    from avem_train.nano import settings, train
+
+    return settings.EmotionLlamaBase, train.run
 
 
 def _preference() -> "Program":
@@ -71,6 +77,7 @@ Program = tuple[Any, Callable[[Any], None]]
 """The dataclass of a program's settings, and what runs it."""
 PROGRAMS: dict[str, Callable[[], Program]] = {
     "mini_base": _mini_base,
+    "mini_emotion_llama": _mini_emotion_llama,
     "preference": _preference,
     "study": _study,
     "supervised": _supervised,

@@ -29,7 +29,12 @@ from model_adapters.avere.clips import FeatureStore
 from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
 from model_adapters.base.media_refs import ClipFiles
-from model_adapters.emotion_llama import EmotionLlamaForConditionalGeneration, EmotionLlamaProcessor, clips
+from model_adapters.emotion_llama import (
+    EmotionLlamaForConditionalGeneration,
+    EmotionLlamaProcessor,
+    clips,
+    given_features,
+)
 from model_adapters.emotion_llama.processing import INSTRUCTIONS
 
 NO_VIDEO, NO_AUDIO = Source("video", ""), Source("audio", "")
@@ -57,7 +62,7 @@ class EmotionLlamaBackbone:
         self.model = model
         self.processor = processor
         self.folder = folder
-        self.template = f"{self._text('?', True)} {processor.config.placement} features=demo"
+        self.template = f"{self._text('?', True)} {processor.config.placement}"
         self._encoders = FrozenEncoders(model, ("clip_encoder",))
         attention.install(model.language_model)
         self._store = FeatureStore[Any](cache_bytes)
@@ -138,7 +143,23 @@ class EmotionLlamaBackbone:
 
 
 class EmotionLlamaBackbone1(EmotionLlamaBackbone):
-    """Version 1: image, MAE, VideoMAE (zeros) and CLS are of the picture, one token is of the sound."""
+    """Version 1: image, MAE, VideoMAE and CLS are of the picture, one token is of the sound.
+
+    The features are those that the folder's config.json names (`given_features`), as in the evaluation. Where a clip's
+    medium is noise, so are its features; zeros stay zeros.
+    """
+
+    def __init__(
+        self,
+        model: EmotionLlamaForConditionalGeneration,
+        processor: EmotionLlamaProcessor,
+        folder: Path,
+        cache_bytes: int,
+    ) -> None:
+        super().__init__(model, processor, folder, cache_bytes)
+        name = processor.config.features
+        self._features_of = given_features.find(name, "avem-train")
+        self.template += f" features={given_features.kind(name)} {given_features.stamp(name)}".rstrip()
 
     def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
         """Features (tokens, hidden) of each source, and of missing media. Raises UnreadableMedium."""
@@ -154,20 +175,38 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
         return cached.to(self.model.device)
 
     def _of_picture(self, source: Source) -> torch.Tensor:
-        zeros = torch.zeros(1, 3, self.processor.config.feature_size, device=self.model.device)
-        tokens = self._encoders.clip_encoder(clip_features=zeros, **self._inputs(source))[0]
+        features = torch.zeros(1, 3, self.processor.config.feature_size, device=self.model.device)
+        given = self._given(source)
+        if given is not None:
+            features[0, :_AUDIO_PLACE] = given[:_AUDIO_PLACE]
+        tokens = self._encoders.clip_encoder(clip_features=features, **self._inputs(source))[0]
         return torch.cat([tokens[: self._sound_row], tokens[self._sound_row + 1 :]])
 
     def _of_sound(self, source: Source) -> torch.Tensor:
-        encoder, inputs = self._encoders.clip_encoder, self._inputs(source)
-        if inputs and encoder.hubert is None:
+        encoder, inputs, given = self._encoders.clip_encoder, self._inputs(source), self._given(source)
+        from_file = given is not None and len(given) > _AUDIO_PLACE
+        if inputs and encoder.hubert is None and not from_file:
             stop(f"model={self.folder}: it has no HuBERT and cannot hear {source.path}; convert it with --hubert")
-        if inputs:
+        if given is not None and from_file:
+            features = given[_AUDIO_PLACE:]
+        elif inputs:
             features = encoder.audio_features(inputs["input_values"])
         else:
             features = torch.zeros(1, self.processor.config.feature_size, device=self.model.device)
         tokens: torch.Tensor = encoder.feature_projectors[_AUDIO_PLACE](features.to(self.model.dtype))
         return tokens
+
+    def _given(self, source: Source) -> torch.Tensor | None:
+        """The features that are given of a source, with its noise, on the model's device; None = none are.
+
+        Raises UnreadableMedium.
+        """
+        path = source.path or None
+        try:
+            given = self._features_of(ClipFiles(path, None) if source.kind == "video" else ClipFiles(None, path))
+        except media.MediaError as error:
+            raise UnreadableMedium(str(error)) from error
+        return None if given is None else altered(given, source.noise).to(self.model.device)
 
     @property
     def _sound_row(self) -> int:

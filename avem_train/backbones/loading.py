@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
-from model_adapters.base.embedded import weights_folder
+from model_adapters.base.embedded import BASES, weights_folder
 from model_adapters.base.hub import HUB_ID, fetched, named_revision
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _FAMILIES = ("avere", "emotion_llama", "qwen2_5_omni", "qwen2_5_omni_thinker")
 
 
 def find(name_or_path: str) -> Path:
-    """The folder of the whole model that a name means: a folder, avere_nano (the embedded one), or a hub id org/name.
+    """The folder of the whole model that a name means: a folder, an embedded model, or a hub id org/name.
 
     What a hub id names is downloaded, or taken from the hub's cache; org/name@revision takes a commit, tag or branch.
     The folder's own name is the commit, and the training notes it. Stops where there is no model that can be trained.
@@ -43,8 +43,9 @@ def family(folder: Path) -> str:
     """The model_type that a folder's config.json names. Stops where there is none that can be trained."""
     config = folder / "config.json"
     if not config.is_file():
+        embedded = ", ".join(BASES)
         reason = "there is no config.json in it" if folder.is_dir() else "there is no such folder"
-        stop(f"model={folder}: {reason}; name a folder with a whole model, avere_nano, or a hub id such as {_EXAMPLE}")
+        stop(f"model={folder}: {reason}; name a folder with a whole model, {embedded}, or a hub id such as {_EXAMPLE}")
     try:
         about = typed(parse_json(read_bytes(config)), dict)
     except Unreadable as error:

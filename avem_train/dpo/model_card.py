@@ -10,7 +10,7 @@ import yaml
 from emorealm_tasks import files
 from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
 from model_adapters.base import hub, lora_folders
-from model_adapters.base.embedded import NANO
+from model_adapters.base.embedded import BASES
 
 
 def settle(adapters: Path, base: Path) -> None:
@@ -70,18 +70,18 @@ def write(out: Path, about: Mapping[str, Any], base: Path) -> None:
 
 
 def of_base(base: Path) -> tuple[str, str | None]:
-    """Name and commit of base weights: a hub id where they are the hub's, avere_nano for the embedded ones, or a path.
+    """Name and commit of base weights: a hub id where they are the hub's, a name for embedded ones, or a path.
 
-    The hub's cache lies elsewhere on every machine, and so does the embedded model.
+    The hub's cache lies elsewhere on every machine, and so do the embedded models.
     """
-    if base == NANO:
-        return NANO.name, None
+    if BASES.get(base.name) == base:
+        return base.name, None
     return hub.snapshot(base) or (str(base), None)
 
 
 def _licence(base: Path) -> str:
     """The licence that the base's own card names, "" where it names none."""
-    if base == NANO:
+    if base in BASES.values():
         return "apache-2.0"
     try:
         parts = read_text(base / NAME).split("---\n", 2)

@@ -19,14 +19,13 @@ import torch
 from torch import nn
 from tqdm import tqdm
 
-from avem_train.nano import model as nano
+from avem_train.nano.miniature import Miniature, Shape
 from avem_train.nano.optimiser import MuonAdamW, Schedule, split
 from avem_train.nano.rendered_clips import rendered, target_names, targets
 from emorealm_tasks import files
 from emorealm_tasks.interruption import follow_parent
 from emorealm_tasks.mini.world.sampling import Clip
 from emorealm_tasks.untrusted import brief
-from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 _OTHER = {"video": "audio", "audio": "video"}
 
@@ -49,28 +48,6 @@ class Settings:  # its name is part of the keys of cached stages
     """Further clips, for the video encoder alone: pictures are drawn in no time, sounds take long."""
 
 
-def views(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> list[torch.Tensor]:
-    """What the heads read, each (clips, tokens, width); the first is what the encoder hands on.
-
-    Video: all tokens of all frames before the projector. Audio: the Q-Former's outputs before its last linear map, and
-    the means of the audio encoder's own states over the same windows, since through the Q-Former alone it is slow.
-    """
-    inner = model.model
-    if modality == "video":
-        return [inner.video_tower(inputs, num_layers=model.config.vision_layers_run).flatten(1, 2)]
-    audio_states = inner.audio_tower(inputs).last_hidden_state
-    window, stride = model.config.qformer_config.window_states, model.config.qformer_config.stride_states
-    return [inner.audio_projector.read(audio_states), audio_states.unfold(1, window, stride).mean(-1)]
-
-
-def _trained(model: AvereForConditionalGeneration, modality: str) -> list[nn.Parameter]:
-    inner = model.model
-    if modality == "video":
-        return list(inner.video_tower.parameters())
-    projector = [p for name, p in inner.audio_projector.named_parameters() if not name.startswith("linear")]
-    return [*(p for p in inner.audio_tower.parameters() if p.requires_grad), *projector]
-
-
 def balanced_accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     """Mean of the recalls of present and of absent, for each column; logits and truth (clips, cues); in [0, 1]."""
     predicted, present = logits > 0, truth > 0.5
@@ -78,10 +55,10 @@ def balanced_accuracy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor
 
 
 @torch.no_grad()
-def encode(model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor) -> torch.Tensor:
+def encode(miniature: Miniature, modality: str, inputs: torch.Tensor) -> torch.Tensor:
     """Encoder states of all clips, float16 (clips, tokens, width)."""
-    model.eval()
-    return torch.cat([views(model, modality, part.float())[0].half() for part in inputs.split(128)])
+    miniature.model.eval()
+    return torch.cat([miniature.views(modality, part.float())[0].half() for part in inputs.split(128)])
 
 
 def _cue_loss(head: nn.Linear, view: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
@@ -89,29 +66,29 @@ def _cue_loss(head: nn.Linear, view: torch.Tensor, truth: torch.Tensor) -> torch
 
 
 def train(
-    model: AvereForConditionalGeneration, modality: str, inputs: torch.Tensor, truth: torch.Tensor, settings: Settings
+    miniature: Miniature, modality: str, inputs: torch.Tensor, truth: torch.Tensor, settings: Settings
 ) -> nn.Linear:
     """Train one encoder in place; returns the head that reads what the encoder hands on.
 
-    inputs: float16 pixel values or mel features of the clips; truth: (clips, cues), see `rendered_clips.targets`.
+    inputs: float16, see `rendered_clips.rendered`; truth: (clips, cues), see `rendered_clips.targets`.
     """
     with torch.no_grad():
-        widths = [view.shape[-1] for view in views(model, modality, inputs[:1].float())]
+        widths = [view.shape[-1] for view in miniature.views(modality, inputs[:1].float())]
     heads = [nn.Linear(width, truth.shape[1]) for width in widths]
     for head in heads:
         nn.init.zeros_(head.weight)
         nn.init.constant_(head.bias, -3.0)  # cues are rare
-    matrices, other_parameters = split(model, _trained(model, modality))
+    matrices, other_parameters = split(miniature.model, miniature.encoder_parameters(modality))
     steps, peak = getattr(settings, f"{modality}_steps"), getattr(settings, f"{modality}_learning_rate")
     of_heads = [parameter for head in heads for parameter in head.parameters()]
     optimiser = MuonAdamW(matrices, [*other_parameters, *of_heads], Schedule(steps, peak))
-    model.train()
+    miniature.model.train()
     bar = tqdm(range(steps), desc=f"{modality} encoder", unit="step", mininterval=5)
     order: list[torch.Tensor] = []
     for step in bar:
         order = order or list(torch.randperm(len(inputs)).split(settings.batch))
         pick = order.pop()
-        read = views(model, modality, inputs[pick].float())
+        read = miniature.views(modality, inputs[pick].float())
         losses = [_cue_loss(head, view, truth[pick]) for head, view in zip(heads, read, strict=True)]
         optimiser.update(sum(losses, start=torch.zeros(())), step)
         if step % 10 == 0:
@@ -133,9 +110,11 @@ def cue_scores(head: nn.Linear, states: torch.Tensor, truth: torch.Tensor, modal
 class ClipDataset:
     """What the encoders learn from."""
 
-    shape: nano.Shape
+    family: type[Miniature]
     """Of the model that they are part of."""
-    processor: AvereProcessor
+    shape: Shape
+    """Of that model."""
+    processor: Any
     """What makes their inputs."""
     clips: list[Clip]
     """The first `count` are learnt from, the rest are for the scores; the states of all are cached."""
@@ -199,16 +178,16 @@ def _learn(modality: str, dataset: ClipDataset, cached: Path) -> Encoder:
     started = time.monotonic()
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.manual_seed(dataset.seed)
-    model = nano.build_model(dataset.shape)
+    miniature = dataset.family(dataset.shape, dataset.processor)
     learnt_from = dataset.learnt_from(modality)
     held_out = dataset.clips[dataset.count :]
-    inputs = rendered([*learnt_from, *held_out], modality, dataset.processor)
+    inputs = rendered([*learnt_from, *held_out], modality, miniature)
     fitted, checked = inputs.tensor_split([len(learnt_from)])
-    head = train(model, modality, fitted, _truth(learnt_from, modality), dataset.settings)
-    states = torch.cat([encode(model, modality, part) for part in (fitted[: dataset.count], checked)])
+    head = train(miniature, modality, fitted, _truth(learnt_from, modality), dataset.settings)
+    states = torch.cat([encode(miniature, modality, part) for part in (fitted[: dataset.count], checked)])
     scores = cue_scores(head, states[dataset.count :], _truth(held_out, modality), modality)
-    parts = ("model.video_tower.",) if modality == "video" else ("model.audio_tower.", "model.audio_projector.")
-    weights = {name: value for name, value in model.state_dict().items() if name.startswith(parts)}
+    state = miniature.model.state_dict()
+    weights = {name: value for name, value in state.items() if name.startswith(miniature.ENCODERS[modality])}
     encoder = Encoder(weights, states, scores, round(time.monotonic() - started))
     cached.parent.mkdir(parents=True, exist_ok=True)
     with files.draft(cached) as beside:

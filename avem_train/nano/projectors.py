@@ -6,16 +6,15 @@ medium it asks about look alike, so telling whether a cue is there is one act of
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 from tqdm import tqdm
 
-from avem_train.nano import model as nano
-from avem_train.nano.model import Media
+from avem_train.nano.miniature import MODALITIES, Media, Miniature
 from emorealm_tasks.mini.world.cues import BY_NAME, FEELINGS
 from emorealm_tasks.mini.world.sampling import Clip
-from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,15 @@ def named_by(clip: Clip, modality: str) -> list[str]:
     return [*phrases, *FEELINGS[clip.emotion(modality)], *(["reacts"] if clip.matters(modality) else [])]
 
 
-def word_truth(clips: list[Clip], modality: str, processor: AvereProcessor) -> tuple[torch.Tensor, torch.Tensor]:
+def word_truth(clips: list[Clip], modality: str, miniature: Miniature) -> tuple[torch.Tensor, torch.Tensor]:
     """Which pieces of the vocabulary name something in which clip.
 
     Returns (pieces,) ids and (clips, pieces) of 0 and 1; pieces that name nothing or nearly everything are left out.
     """
-    present = torch.zeros(len(clips), len(processor.tokenizer))
+    present = torch.zeros(len(clips), len(miniature.tokenizer))
     for row, clip in enumerate(clips):
         for phrase in named_by(clip, modality):
-            present[row, processor.tokenizer.encode(phrase, add_special_tokens=False)] = 1
+            present[row, miniature.text_ids(phrase)] = 1
     share = present.mean(0)
     pieces = ((share > 0.003) & (share < 0.9)).nonzero()[:, 0]
     return pieces, present[:, pieces]
@@ -87,18 +86,13 @@ def align_projector(
     return loss.item()
 
 
-def align(
-    model: AvereForConditionalGeneration, media: Media, processor: AvereProcessor, settings: Alignment
-) -> dict[str, float]:
+def align(miniature: Miniature, media: Media, settings: Alignment) -> dict[str, float]:
     """Align both projectors in place; returns "video" and "audio" -> loss of the last step."""
-    inner, embedded = model.model, model.model.language_model.embed_tokens.weight
-    work = {
-        "video": (media.video, inner.video_projector, lambda states: nano.project_video(model, states)),
-        "audio": (media.audio, inner.audio_projector.linear, lambda states: nano.project_audio(model, states)),
-    }
+    embedded = miniature.model.get_input_embeddings().weight
     losses = {}
-    for modality, (states, projector, project) in work.items():
-        pieces, truth = word_truth(media.clips, modality, processor)
-        trained = list(projector.parameters())
+    for modality in MODALITIES:
+        pieces, truth = word_truth(media.clips, modality, miniature)
+        trained = [parameter for part in miniature.projectors(modality) for parameter in part.parameters()]
+        states, project = getattr(media, modality), partial(miniature.project, modality)
         losses[modality] = align_projector(project, trained, states, embedded[pieces], truth, settings)
     return losses

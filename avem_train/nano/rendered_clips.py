@@ -1,6 +1,7 @@
 """Clips of the mini world as tensors, rendered without the detour through mp4: what the encoders are trained on."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -8,10 +9,11 @@ import torch
 from tqdm import tqdm
 
 from emorealm_tasks.mini.render.encode import frames
-from emorealm_tasks.mini.render.sound import synthesise
 from emorealm_tasks.mini.world.cues import CUES
 from emorealm_tasks.mini.world.sampling import Clip, cue_records
-from model_adapters.avere import AvereProcessor
+
+if TYPE_CHECKING:
+    from avem_train.nano.miniature import Miniature
 
 
 def targets(clip: Clip, modality: str) -> np.ndarray:
@@ -31,22 +33,18 @@ def target_names(modality: str) -> list[str]:
     return [cue.name for cue in cues] + [f"{cue.name} matters" for cue in cues if not cue.emotion]
 
 
+def pictures(clip: Clip, count: int) -> np.ndarray:
+    """`count` frames of a clip from its first to its last, uint8 (count, height, width, 3), with their colours at half
+    resolution, as H.264 stores them.
+    """
+    return np.stack([_subsampled(picture) for picture in frames(clip, count)])
+
+
 def _subsampled(picture: np.ndarray) -> np.ndarray:
-    """The picture with its colours at half resolution, as H.264 stores them."""
     return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420), cv2.COLOR_YUV2RGB_I420)
 
 
-def rendered(clips: Iterable[Clip], modality: str, processor: AvereProcessor) -> torch.Tensor:
-    """One modality of clips as the encoder takes it, float16.
-
-    "video": pixel values (clips, frames, 3, height, width); "audio": mel features (clips, bins, mel frames).
-    """
-    count = processor.config.vision_config.num_frames
-    rows = []
-    for clip in tqdm(list(clips), desc=f"rendering {modality}", unit="clip", mininterval=5):
-        if modality == "video":
-            row = processor.pixel_values(np.stack([_subsampled(picture) for picture in frames(clip, count)]))
-        else:
-            row = processor.input_features(synthesise(clip))
-        rows.append(row.half())
-    return torch.stack(rows)
+def rendered(clips: Iterable[Clip], modality: str, miniature: "Miniature") -> torch.Tensor:
+    """One modality of clips as the encoder takes it (`Miniature.inputs`), float16, the first dimension the clips'."""
+    bar = tqdm(list(clips), desc=f"rendering {modality}", unit="clip", mininterval=5)
+    return miniature.stacked([miniature.inputs(clip, modality).half() for clip in bar])

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from avem_train.nano import model as nano
-from avem_train.nano.model import Media
+from avem_train.nano.miniature import Media, Miniature
 from avem_train.packing.prefix import IGNORE, collate, pack
 from emorealm_tasks.mini.language import questions
 from emorealm_tasks.mini.language.questions import Question
 from emorealm_tasks.mini.world.cues import affect_cues
 from emorealm_tasks.mini.world.sampling import Clip
-from model_adapters.avere import AvereForConditionalGeneration, AvereProcessor
 
 BATCH = 24
 
@@ -74,41 +72,39 @@ class Scores:
 
 
 @torch.no_grad()
-def letters(
-    model: AvereForConditionalGeneration, processor: AvereProcessor, media: Media, planned: list[list[Question]]
-) -> list[tuple[Question, str]]:
-    """Every question with the piece that the model puts first in its answer (greedy), e.g. "A".
+def letters(miniature: Miniature, media: Media, planned: list[list[Question]]) -> list[tuple[Question, str]]:
+    """Every question with the piece that the model puts first in its answer (greedy), in upper case, e.g. "A".
 
     planned: the questions of each clip of `media`, in its order.
     """
-    model.eval()
+    miniature.model.eval()
     answered = []
     for start in range(0, len(planned), BATCH):
         part = range(start, min(start + BATCH, len(planned)))
         rows = []
         for i in part:
-            prompts = [processor.encode_prompt(processor.prompt(q.prompt, video=True, audio=True)) for q in planned[i]]
-            rows.append(pack(prompts, [nano.response_ids(processor, q.answer) for q in planned[i]]))
-        batch = collate(rows, processor.tokenizer.pad_token_id)
+            prompts = [miniature.prompt_ids(question.prompt, True) for question in planned[i]]
+            rows.append(pack(prompts, [miniature.response_ids(question.answer) for question in planned[i]]))
+        batch = collate(rows, miniature.tokenizer.pad_token_id)
         batch |= {
             "video": media.video[part.start : part.stop].float(),
             "audio": media.audio[part.start : part.stop].float(),
         }
-        best = nano.forward(model, batch).argmax(-1)
+        best = miniature.forward(batch).argmax(-1)
         first = (batch["labels"] != IGNORE) & (batch["labels"].roll(1, 1) == IGNORE)
         for row, i in enumerate(part):
             at = first[row].nonzero()[:, 0] - 1
-            pieces = [processor.tokenizer.decode([token]).strip() for token in best[row, at].tolist()]
+            pieces = [str(miniature.tokenizer.decode([token])).strip().upper() for token in best[row, at].tolist()]
             answered += list(zip(planned[i], pieces, strict=True))
     return answered
 
 
-def validate(model: AvereForConditionalGeneration, processor: AvereProcessor, exam: Exam) -> Scores:
+def validate(miniature: Miniature, exam: Exam) -> Scores:
     """Scores on the exam."""
     tasks, kinds = defaultdict(list), defaultdict(list)
-    for question, letter in letters(model, processor, exam.media, exam.planned):
+    for question, letter in letters(miniature, exam.media, exam.planned):
         tasks[question.task].append(letter == question.answer)
-    for question, letter in letters(model, processor, exam.media, exam.probes):
+    for question, letter in letters(miniature, exam.media, exam.probes):
         kinds[question.subtask].append(letter == question.answer)
     accuracy = {task: round(100 * float(np.mean(hits)), 1) for task, hits in tasks.items()}
     right, spurious, hallucination = (

@@ -11,7 +11,11 @@ from avem_train.data.negatives import TABLE_17
 from avem_train.objectives import REJECTED, TABLE_18
 
 AVEM = "AVEm-DPO"
-_OURS = "Our base + AVEm-DPO"
+BASE = "Our base"
+"""The base of the paper's that the rows below are named after; a study may have another (`Study.published`)."""
+EXAMINED = ("avere", "emotion_llama")
+"""The harness's models whose trainings a study can examine (`candidates`)."""
+_OURS = f"{BASE} + {AVEM}"
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Arm:
     one_cue: bool = False
     """Records bring rejected clips that differ in one cue, where an answer depends on one."""
     answering: tuple[str, ...] = ()
-    """Model arguments of the harness's `avere`, for ways of answering that need no training."""
+    """Model arguments of the harness, for ways of answering that need no training."""
     published: str = ""
     """The model in the paper's tables."""
     axis: str = ""
@@ -58,18 +62,27 @@ class Choices:
             raise ValueError("choices: no value may be below 0")
 
 
-_UNTRAINED = Arm("base", published="Our base")
+_UNTRAINED = Arm("base", published=BASE)
 _DEFAULT = Arm(AVEM, "avem_dpo", published=_OURS)
+
+
+def methods(choices: Choices) -> list[Arm]:
+    """Tables 3 and 13: the base and the methods, what the paper has of each of its two bases."""
+    return [
+        _UNTRAINED,
+        Arm("Naive-DPO", "naive_dpo", published=f"{BASE} + Naive-DPO"),
+        Arm("Vista-DPO†", "vista_dpo", published=f"{BASE} + Vista-DPO"),
+        _DEFAULT,
+    ]
 
 
 def main(choices: Choices) -> list[Arm]:
     """Tables 3, 5 and 14: the base, the methods and the ablations; VCD with its own defaults needs no training."""
+    base, *trained = methods(choices)
     return [
-        _UNTRAINED,
-        Arm("contrastive decoding", answering=("vcd_alpha=1",), published="Our base + contrastive decoding"),
-        Arm("Naive-DPO", "naive_dpo", published="Our base + Naive-DPO"),
-        Arm("Vista-DPO†", "vista_dpo", published="Our base + Vista-DPO"),
-        _DEFAULT,
+        base,
+        Arm("contrastive decoding", answering=("vcd_alpha=1",), published=f"{BASE} + contrastive decoding"),
+        *trained,
         Arm("w/o PMP", "avem_dpo_no_pmp", published=f"{_OURS}, w/o PMP"),
         Arm("w/o ERP", "avem_dpo_no_erp", published=f"{_OURS}, w/o ERP"),
         Arm("w/o TPD", "avem_dpo_no_tpd", published=f"{_OURS}, w/o TPD"),
@@ -176,6 +189,7 @@ def trials(choices: Choices) -> list[Arm]:
 
 SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "main": main,
+    "methods": methods,
     "table17": table17,
     "table18": table18,
     "sweeps": sweeps,

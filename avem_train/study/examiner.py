@@ -12,28 +12,15 @@ from typing import Any
 from lmms_eval.evaluator import simple_evaluate
 from lmms_eval.tasks import TaskManager, get_task_dict
 
+from avem_train.backbones.loading import evaluated_by
+from avem_train.study.candidates import CANDIDATES
 from emorealm_tasks import plugin
 from emorealm_tasks.metrics import TASKS, Record
-from model_adapters.avere import folders, loading
-from model_adapters.avere.adapter import AvereChat
 
 GROUPS = {"full": "emorealm_mini", "blind": "emorealm_mini_blind", "shuffled": "emorealm_mini_shuffled"}
 """Part of an examination (`record.PARTS_ANSWERED`) -> group of tasks: the benchmark, its text alone, and with another
 clip's media."""
 _BATCH = 32
-
-
-class Candidate(AvereChat):
-    """AVERE that outlives an evaluation: lmms-eval ends each by freeing the model."""
-
-    def clean(self) -> None:
-        """Stay."""
-
-    def put(self, weights: Path) -> None:
-        """Take other weights of the same base; its encoders, and so their features, are the same in all of them."""
-        found = folders.find_weights(str(weights))
-        loaded = loading.load_model(found.folder, self.device, self.model.dtype, None, found.adapter)
-        self.model.load_state_dict(loaded.state_dict())
 
 
 class Examiner:
@@ -48,20 +35,26 @@ class Examiner:
     ) -> None:
         os.environ["EMOREALM_MINI"] = str(world)
         plugin.register()
-        manager = TaskManager("ERROR", model_name="avere")
+        name = evaluated_by(base)
+        manager = TaskManager("ERROR", model_name=name)
         self._groups = {part: GROUPS[part] for part in parts}
         names = [f"{group}_{task}" for group in self._groups.values() for task in TASKS]
         self._tasks = list(get_task_dict(names, manager, "chat").values())
         self._manager = manager
         self._base = base
         further: dict[str, Any] = dict(argument.split("=", 1) for argument in answering)
-        self._candidate = Candidate(
+        self._candidate = CANDIDATES[name](
             pretrained=str(base),
             device=None if device == "auto" else device,
             batch_size=_BATCH,
             max_errors=0.0,
             **further,
         )
+
+    @property
+    def asked_with(self) -> dict[str, str]:
+        """What a run's record says of the input: of an Emotion-LLaMA, which `features` stand beside the image."""
+        return dict(self._candidate.asked_with)
 
     def answers(self, trained: Path | None = None) -> dict[str, list[Record]]:
         """The records of each part, by task and question, of the base or of a folder of adapters trained from it."""
@@ -81,4 +74,4 @@ class Examiner:
 
     def close(self) -> None:
         """Free the model, the decoding threads and the features."""
-        AvereChat.clean(self._candidate)
+        self._candidate.end()

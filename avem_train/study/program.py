@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from avem_train import config
+from avem_train.backbones.loading import evaluated_by
 from avem_train.config import RecipeError
 from avem_train.dpo import settings as dpo_settings
 from avem_train.study import arms as study_arms
@@ -60,12 +61,16 @@ class Study:
     """A study on the mini world."""
 
     out: str = ""
-    """Folder of study.json (study_validation.json); "" = beside the runs. A record elsewhere is gone on with where its
+    """Folder of the record; "" = beside the runs. A record elsewhere is gone on with where its
     folder is named."""
+    name: str = "study"
+    """Of the record's file: NAME.json (NAME_validation.json)."""
     folder: str = ""
     """Where runs and data are kept; "" = below the settings' cache."""
     model: str = dpo_settings.EMBEDDED
-    """avere_nano, or a folder with whole weights."""
+    """An embedded model (avere_nano, emotion_llama_nano), or a folder with whole weights of AVERE or Emotion-LLaMA."""
+    published: str = study_arms.BASE
+    """That base in the paper's tables."""
     split: str = "test"
     """The world to answer, test or validation."""
     clips: int = 800
@@ -73,7 +78,7 @@ class Study:
     seed: int = 0
     """Of that world."""
     sections: list[Any] = field(default_factory=lambda: ["main"])
-    """Some of main, table17, table18, sweeps, choices, text_prior, trials."""
+    """Some of main, methods, table17, table18, sweeps, choices, text_prior, trials."""
     seeds: int = 5
     """Trainings a row."""
     workers: int = 0
@@ -108,7 +113,7 @@ class Study:
     def file(self) -> Path:
         """Where the study is written."""
         folder = Path(self.out) if self.out else self.place
-        return folder / ("study.json" if self.split == "test" else f"study_{self.split}.json")
+        return folder / (f"{self.name}.json" if self.split == "test" else f"{self.name}_{self.split}.json")
 
 
 def run(study: Study) -> None:
@@ -149,6 +154,8 @@ def plan(
     base = weights_folder(study.model)
     if not (base / "config.json").is_file():
         stop(f"model={base}: there is no config.json in it; name a folder with whole weights")
+    if (examined := evaluated_by(base)) not in study_arms.EXAMINED:
+        stop(f"model={base}: a study examines {' and '.join(study_arms.EXAMINED)}, and this is a model of {examined}")
     print_of = fingerprint(base)
     world = built(place, study.split, study.clips, study.seed)
     seeds = sorted({study.preferences.drawn_from(seed) for seed in range(study.seeds)})
@@ -166,6 +173,7 @@ def plan(
             arm_jobs = list(_jobs(study, arm, data, keys, print_of, shared))
             jobs |= {job.key: job for job in arm_jobs if job.key not in jobs}
             row = {name: getattr(arm, name) for name in ("name", "published", "axis", "value")}
+            row["published"] = arm.published.replace(study_arms.BASE, study.published)
             sections[section].append(row | {"runs": [job.key for job in arm_jobs]})
     about = {
         "base": {"name": base.name, "fingerprint": print_of},

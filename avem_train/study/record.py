@@ -3,10 +3,10 @@
 about      base (name, fingerprint), split, world and preferences (their build.json), training, versions
 questions  columns of equal length, by task: id, clip, task, subtask, gold, and choices ("AB yes A": letters, and
            which one says yes)
-runs       key -> recipe, seed, version (of the code, `worker.VERSION`; 1 where it is not there), settings, steps,
-           seconds, log (first and last tenth of every logged value), scores (part -> reading -> group and tasks) and
-           answers (part -> a letter a question as the strict reading has it, "-" for none, and 1 or 0 as the official
-           one); or failed, and why
+runs       key -> recipe, seed, features (beside the image, of an Emotion-LLaMA), version (of the code,
+           `worker.VERSION`; 1 where it is not there), settings, steps, seconds, log (first and last tenth of every
+           logged value), scores (part -> reading -> group and tasks) and answers (part -> a letter a question as the
+           strict reading has it, "-" for none, and 1 or 0 as the official one); or failed, and why
 sections   section -> rows: name, published, axis, value and the keys of its runs, a seed each
 """
 
@@ -37,6 +37,7 @@ _RUN = {
     "seed": (int, None),
     "recipe?": str,
     "answering?": [str],
+    "features?": str,
     "steps?": int,
     "seconds?": float,
     "log?": {str: {"first": float, "last": float}},

@@ -158,7 +158,7 @@ class Worker:
             self.close_examiner()
             self._examiner = setup, Examiner(*setup)
         answers = self._examiner[1].answers(job.folder if job.settings is not None else None)
-        return {
+        return self._examiner[1].asked_with | {
             "questions": study_record.questions(answers["full"]),
             "scores": {part: study_record.scores(records) for part, records in answers.items()},
             "answers": {part: study_record.answers(records) for part, records in answers.items()},

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
-NANO = Path(__file__).resolve().parents[1] / "avere_nano"
+_PACKAGE = Path(__file__).resolve().parents[1]
+NANO, EMOTION_LLAMA_NANO = _PACKAGE / "avere_nano", _PACKAGE / "emotion_llama_nano"
 EMBEDDED = (NANO.name, "avere_nano_dpo")
-"""Weights that ship with the package, by the names that `pretrained` takes: the base, and AVEm-DPO's adapters."""
+"""AVERE's weights that ship with the package, by the names that `pretrained` takes: the base, AVEm-DPO's adapters."""
+BASES = {folder.name: folder for folder in (NANO, EMOTION_LLAMA_NANO)}
+"""Whole weights that ship with the package, by name."""
 
 
 def weights_folder(name_or_path: str) -> Path:
-    """The folder of whole weights that a path names, or avere_nano the embedded ones; it need not be there."""
-    return NANO if name_or_path == NANO.name else Path(name_or_path).expanduser().resolve()
+    """The folder of whole weights that a path names, or a name of BASES the embedded ones; it need not be there."""
+    return BASES.get(name_or_path) or Path(name_or_path).expanduser().resolve()

@@ -46,8 +46,8 @@ _DEMO = "--model external_worker --model_args worker=emotion_llama_released,..."
 class EmotionLlama(ScoringChat, AttendingChat):
     """Version 1. See `InProcessChat`; its weights are those of `pretrained`, else of EMOREALM_EMOTION_LLAMA.
 
-    features: which stand beside the image (`given_features`). placement: of the tokens, `released` or `training`;
-    default the folder's own (its config.json). instruction: the prompt's tag, one of INSTRUCTIONS.
+    features: which stand beside the image (`given_features`). placement: of the tokens, `released` or `training`.
+    Default for both: the folder's own (its config.json). instruction: the prompt's tag, one of INSTRUCTIONS.
     """
 
     name = "emotion_llama"
@@ -65,7 +65,7 @@ class EmotionLlama(ScoringChat, AttendingChat):
 
     def __init__(
         self,
-        features: str = given_features.DEMO,
+        features: str | None = None,
         placement: str | None = None,
         instruction: str | None = None,
         **model_args: Any,
@@ -77,17 +77,20 @@ class EmotionLlama(ScoringChat, AttendingChat):
             arguments.one_of("placement", placement, PLACEMENTS, self.name)
         self.instruction = instruction or INSTRUCTIONS[self.version][0]
         arguments.one_of("instruction", self.instruction, INSTRUCTIONS[self.version], self.name)
-        self._features_of = given_features.find(features, self.name)
-        self.features, self._stamp = given_features.kind(features), given_features.stamp(features)
-        self._placement = placement
+        if features is not None:
+            given_features.find(features, self.name)  # a mistake shows before the weights are loaded
+        self._features, self._placement = features, placement
         pretrained = model_args.pop("pretrained", None) or settings.load().emotion_llama
         super().__init__(pretrained=str(pretrained) if pretrained else None, **model_args)
 
     def _load(self, checkpoint: str, chosen: Arguments) -> None:
-        """As the base, with the placement that an argument names."""
+        """As the base, with the placement and the features that an argument names."""
         super()._load(checkpoint, chosen)
-        self.fingerprint += self._stamp
         config = self.processor.config
+        features = self._features or config.features
+        self._features_of = given_features.find(features, self.name)
+        self.features = given_features.kind(features)
+        self.fingerprint += given_features.stamp(features)
         if config.version != self.version:
             other = EmotionLlamaV2 if self.version == 1 else EmotionLlama
             stop(f"{self.name}: {checkpoint} is version {config.version}; use --model {other.name}")

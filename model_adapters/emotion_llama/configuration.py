@@ -65,6 +65,9 @@ class EmotionLlamaConfig(PreTrainedConfig):
     """`released` puts tokens as the published inference does (two BOS; version 1 has all tokens at `<VideoHere>` and
     leaves `<FeatureHere>` as text), `training` as the published training does (one BOS, each token in its slot). For
     training and for models of one's own."""
+    features: str = "demo"
+    """Version 1: what stands beside the image in training, and in an evaluation that does not say otherwise; a name of
+    `given_features`, whose folders are of this machine."""
     feature_size: int = 1024
     """Width of version 1's features."""
     lora_rank: int = 64

@@ -30,14 +30,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     audio.add_argument("--hubert", type=Path, help="version 1: folder of chinese-hubert-large")
     audio.add_argument("--whisper", type=Path, help="version 2: folder of whisper-large-v3")
     parser.add_argument("--placement", choices=("released", "training"), default="released", help="of the tokens")
+    parser.add_argument(
+        "--features", default="demo", help="version 1: beside the image: demo, faces, faces:DIR or a folder of features"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
     args = parser.parse_args(argv)
     versions.check()
     for file in (args.checkpoint, args.eva):
         released_files.require(file)
     from .conversion import convert
+    from .given_features import absolute
 
-    convert(args.checkpoint, args.eva, args.llama, args.hubert or args.whisper, args.out, args.placement)
+    audio, features = args.hubert or args.whisper, absolute(args.features)
+    convert(args.checkpoint, args.eva, args.llama, audio, args.out, args.placement, features=features)
     return 0
 
 

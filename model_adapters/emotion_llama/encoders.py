@@ -62,10 +62,17 @@ class ClipEncoder(nn.Module):
             for row, length in enumerate(audio_lengths.tolist()):
                 if length:
                     clip_features[row, 2] = self.audio_features(input_values[row : row + 1, :length])[0]
-        clip_features = clip_features.to(states.dtype)
+        return self.join(states, clip_features.to(states.dtype))
+
+    def join(self, states: torch.Tensor, clip_features: torch.Tensor) -> torch.Tensor:
+        """The image's states (clips, 1 + patches, width) and the features of `forward` -> all embeddings."""
         features = [project(clip_features[:, place]) for place, project in enumerate(self.feature_projectors)]
-        image = self.image_projector(group_patches(states[:, 1:]))
-        return torch.cat([image, torch.stack(features, 1), self.cls_projector(states[:, :1])], dim=1)
+        image, cls = self.of_image(states)
+        return torch.cat([image, torch.stack(features, 1), cls], dim=1)
+
+    def of_image(self, states: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """The image's states -> embeddings of its patches and of CLS, (clips, tokens, hidden) each."""
+        return self.image_projector(group_patches(states[:, 1:])), self.cls_projector(states[:, :1])
 
     def audio_features(self, input_values: torch.Tensor) -> torch.Tensor:
         """Waves of one length, 16 kHz, normalised (clips, samples) -> mean of the last states (clips, feature size).

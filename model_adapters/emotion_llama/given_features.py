@@ -52,6 +52,13 @@ def find(name: str, owner: str) -> Features:
     return Faces(crops, FaceTowers(towers, arguments.choose_device(None, owner)))
 
 
+def absolute(name: str) -> str:
+    """The name with an absolute folder, as a config.json keeps it."""
+    if name in (DEMO, FACES):
+        return name
+    return f"{FACES}:" * (kind(name) == "crops") + str(_folder(name).resolve())
+
+
 def kind(name: str) -> str:
     """How those features are made, for records, which name no folder: `demo`, `faces`, `crops` or `files`."""
     if name in (DEMO, FACES):

@@ -12,7 +12,7 @@ import torch
 from transformers import AutoConfig, PreTrainedModel, ProcessorMixin
 
 from emorealm_tasks.errors import stop
-from model_adapters.base import checkpoint_files, dry_run, hub, lora_folders, weight_checks
+from model_adapters.base import checkpoint_files, dry_run, embedded, hub, lora_folders, weight_checks
 from model_adapters.base.arguments import first_line, launched
 from model_adapters.base.fingerprint import fingerprint
 
@@ -33,10 +33,12 @@ class Weights:
 
 
 def find(owner: str, checkpoint: str) -> Weights:
-    """What a hub id, org/name or org/name@revision, or a folder stands for.
+    """What a hub id, org/name or org/name@revision, a folder, or the name of embedded weights stands for.
 
     Stops at adapters whose weights are gone or have changed since.
     """
+    if checkpoint in embedded.BASES:
+        return Weights(str(embedded.BASES[checkpoint]))
     adapter = Path(checkpoint).expanduser()
     name, revision = hub.named_revision(checkpoint)
     if revision:
@@ -44,8 +46,8 @@ def find(owner: str, checkpoint: str) -> Weights:
     if not lora_folders.is_adapters_only(adapter):
         return Weights(checkpoint)
     base = lora_folders.base_name(owner, adapter)
-    folder = adapter / base  # an absolute path stays what it is
-    if not Path(base).is_absolute() and not folder.is_dir():
+    folder = embedded.BASES.get(base) or adapter / base  # an absolute path stays what it is
+    if base not in embedded.BASES and not Path(base).is_absolute() and not folder.is_dir():
         return Weights(base, adapter, lora_folders.base_revision(adapter))
     lora_folders.check_base(owner, adapter, folder)
     return Weights(str(folder), adapter)

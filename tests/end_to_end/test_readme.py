@@ -193,14 +193,11 @@ def trainings():
 
 @pytest.mark.parametrize("words", trainings(), ids=names)
 def test_training_recipes_fill_their_settings(words):
-    from avem_train import config
-    from avem_train.dpo import settings
-    from avem_train.nano import train
-    from avem_train.supervised.settings import SupervisedSettings
+    from avem_train import cli, config
 
     content = config.read(words[0], words[1:])
-    programs = {"mini_base": train.MiniBase, "preference": settings.DpoSettings, "supervised": SupervisedSettings}
-    filled = config.from_mapping(programs[content.pop("program")], content)
+    settings, _ = cli.PROGRAMS[content.pop("program")]()
+    filled = config.from_mapping(settings, content)
     assert str(filled.out) in " ".join(words)
 
 

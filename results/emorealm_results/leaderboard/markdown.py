@@ -54,7 +54,9 @@ def _table(lines: Sequence[ranking.Line], layout: Layout, abouts: Sequence[Mappi
         source += ", asked otherwise" if line.run is not None and abouts[line.run].get("asked_otherwise") else ""
         source += f" ({'; '.join(line.marks)})" if line.marks else ""
         rank = "" if line.rank is None else str(line.rank)
-        cells.append([rank, name, line.modality or "–", source, *map(_cell, line.cells)])
+        features = "" if line.run is None else abouts[line.run]["features"]
+        given = ", ".join(filter(None, (line.modality, f"features: {features}" if features else "")))
+        cells.append([rank, name, given or "–", source, *map(_cell, line.cells)])
     return table(cells)
 
 

@@ -131,6 +131,7 @@ def _page_lines(
             line = by_key.setdefault(key, dict(zip(names, key, strict=True)) | {"cells": {}})
             size = printed_sizes.get(row.model, "") if row.source == "published" else ""
             line["parameters"] = size if row.run is None else abouts[row.run]["parameters"]
+            line["features"] = "" if row.run is None else abouts[row.run]["features"]
             cell = {name: value for name in _CELL if (value := getattr(row, name)) not in (None, "")}
             cell |= {"value": row.value, "floor": floors.of(row)}
             line["cells"].setdefault(f"{row.task}/{row.metric}", {}).setdefault(row.reading, cell)
@@ -162,7 +163,18 @@ def _value(line: Mapping[str, Any], name: str, reading: str) -> float | None:
 def to_csv(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:
     """Every score a line, with the run's marks, seeds and versions."""
     names = [field.name for field in dataclasses.fields(ScoreRow)]
-    about = ("origin", "weights", "parameters", "marks", "notes", "seeds", "versions", "model_args", "folder")
+    about = (
+        "origin",
+        "weights",
+        "parameters",
+        "features",
+        "marks",
+        "notes",
+        "seeds",
+        "versions",
+        "model_args",
+        "folder",
+    )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*names, *about])

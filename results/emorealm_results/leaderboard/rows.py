@@ -115,6 +115,7 @@ def _about(
     found_names = [model.name for run_name in reversed(run_names) for model in models if model.matches(run_name)]
     limits = {header["limit"] for header in headers if (header["limit"] or 0) > 0}  # -1 stands for no limit
     published = next(iter([*exact_names, *found_names]), "")
+    asked = {task: ways for one in by_date for task, ways in request_settings.of_header(one).items()}
     return {
         "name": name,
         "origin": origin,
@@ -128,7 +129,8 @@ def _about(
         "versions": {key: last[key] for key in _VERSIONS if last.get(key)} | _task_versions(last),
         "marks": [f"--limit {limit:g}" for limit in sorted(limits)],
         "notes": [],
-        "asked": {task: ways for one in by_date for task, ways in request_settings.of_header(one).items()},
+        "asked": asked,
+        "features": "/".join(sorted({ways["features"] for ways in asked.values() if "features" in ways})),
         "benchmark": {task: build for one in by_date for task, build in builds.of_header(one).items()},
         "published": published,
     }

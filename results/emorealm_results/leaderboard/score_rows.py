@@ -59,8 +59,9 @@ class Measured:
     about: dict[str, Any]
     """Name, origin (RUN, or what else it is), folder, model, parameters, model_args, dates, seeds, versions, published;
     marks: why it is not ranked (questions left out by --limit or for want of clips), [] where it is whole; notes:
-    sentences beside the scores; asked: task -> how it was asked; benchmark: task -> which build of the mini world it
-    asked, where that is known."""
+    sentences beside the scores; features: what stood beside the image, of an Emotion-LLaMA
+    (`model_adapters.emotion_llama.given_features.kind`), else ""; asked: task -> how it was asked; benchmark: task ->
+    which build of the mini world it asked, where that is known."""
     rows: tuple[ScoreRow, ...]
     """All its scores."""
     run: saved.Saved | None

@@ -66,6 +66,7 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.StudyRow, lab
         "model": f"{base}, trained by {trained}" if trained else base,
         "weights": "",
         "parameters": "",
+        "features": runs[0].get("features", ""),
         "model_args": ",".join(runs[0].get("answering", [])),
         "dates": [],
         "seeds": {"training": "/".join(seeds)} if seeds else {},

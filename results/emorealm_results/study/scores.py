@@ -23,7 +23,7 @@ from emorealm_tasks.metrics import Array, Record, ScoreFunction, intervals
 Key = tuple[str, str]
 """Task (or GROUP) and metric, as in `layouts.Column`."""
 PAPER_LAYOUTS: dict[str, Layout] = {
-    layout.name: layout for layout in LAYOUTS if layout.name in ("table3", "table5", "table14")
+    layout.name: layout for layout in LAYOUTS if layout.name in ("table3", "table5", "table13", "table14")
 }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avem_train.study.arms import AVEM, Choices, trials
+from avem_train.study.arms import AVEM, BASE, Choices, trials
 from emorealm_results.console.markdown import table
 from emorealm_results.paper.layouts import GROUP, Column
 from emorealm_results.study import scores as study_scores
@@ -13,6 +13,7 @@ from emorealm_tasks.metrics import intervals
 
 _TITLES = {
     "main": "Methods and ablations",
+    "methods": "Methods",
     "table17": "Choices of the rejected media (Table 17)",
     "table18": "Choices of the rejected responses (Table 18)",
     "sweeps": "Hyperparameters (Fig. 11)",
@@ -20,16 +21,16 @@ _TITLES = {
     "text_prior": "Which way text prior debiasing pushes",
     "trials": "Changes of the objective, each alone",
 }
-_LAYOUTS = {"main": ("table3", "table5", "table14")}
+_LAYOUTS = {"main": ("table3", "table5", "table14"), "methods": ("table3", "table13", "table5")}
 _AVERAGE = Column(GROUP, "accuracy", "Avg. Acc.")
 _GROUP = (*PAPER_LAYOUTS["table5"].columns, _AVERAGE)
 _ABLATIONS = ("w/o PMP", "w/o ERP", "w/o TPD")
+_STEPS = [("Naive-DPO", "base"), ("Vista-DPO†", "Naive-DPO"), (AVEM, "Vista-DPO†")]
 _PAIRS = {
+    "methods": [*_STEPS, ("Vista-DPO†", "base"), (AVEM, "base"), (AVEM, "Naive-DPO")],
     "main": [
         ("contrastive decoding", "base"),
-        ("Naive-DPO", "base"),
-        ("Vista-DPO†", "Naive-DPO"),
-        (AVEM, "Vista-DPO†"),
+        *_STEPS,
         *((AVEM, ablation) for ablation in _ABLATIONS),
         *((name, "base") for name in ("Vista-DPO†", AVEM, *_ABLATIONS)),
     ],
@@ -64,17 +65,24 @@ def render(study_scores_of: Scored, figure: str = "") -> str:
         blocks.append(f"## {_TITLES[section]}")
         scores_of = {row.name: study_scores_of.row(row, "full") for row in rows}
         for layout in _LAYOUTS.get(section, ("table5",)):
-            title = PAPER_LAYOUTS[layout].title if section == "main" else ""
-            columns = PAPER_LAYOUTS[layout].columns if section == "main" else _GROUP
+            title = PAPER_LAYOUTS[layout].title if section in _LAYOUTS else ""
+            columns = PAPER_LAYOUTS[layout].columns if section in _LAYOUTS else _GROUP
             blocks += [*([f"### {title}"] if title else []), _scores(rows, scores_of, columns)]
         blocks += _paired(study_scores_of, section, rows)
-        if section == "main" and all(
+        if section in _LAYOUTS and all(
             set(_FLOORS) <= set(study["runs"][key]["scores"]) for row in rows for key in row.runs
         ):
             blocks += ["### Without the clip, and with another one", _floors(study_scores_of, rows)]
         blocks += ["### Trainings", _trainings(study, rows)]
         blocks += [f"![Fig. 11 in miniature]({figure})"] if section == "sweeps" and figure else []
-    return "\n\n".join([*blocks, _legend()]) + "\n"
+    return "\n\n".join([*blocks, _legend(_paper_base(study))]) + "\n"
+
+
+def _paper_base(study: Mapping[str, Any]) -> str:
+    """The model that the rows' published numbers are about."""
+    names = [row["published"].partition(" + ")[0] for rows in study["sections"].values() for row in rows]
+    base = next(filter(None, names), BASE)
+    return "AVERE-7B" if base == BASE else base
 
 
 def _about(study: Mapping[str, Any]) -> str:
@@ -187,14 +195,14 @@ def _signed(score: Score) -> str:
     return f"**{text}**" if score.low > 0 or score.high < 0 else text
 
 
-def _legend() -> str:
+def _legend(base: str) -> str:
     level = f"{100 * intervals.LEVEL:.0f}%"
     return (
         f"Percent; means over seeds, ± standard deviation over seeds. Intervals: {level}, over clips and seeds: "
         f"{intervals.RESAMPLES} resamples, in which clips are drawn (jointly for all rows) and Student's t over the "
         "seeds is added; in differences the seeds are paired. A single run: the interval of its own table. Bold: the "
         "interval leaves out 0; nothing is corrected for "
-        "the number of differences looked at. paper: AVERE-7B on EmoReAlM. Avg. Acc.: unweighted over the five tasks. "
+        f"the number of differences looked at. paper: {base} on EmoReAlM. Avg. Acc.: unweighted over the five tasks. "
         "Trainings: means over the first and the last tenth of the steps; yes/no margin: log p of the right word minus "
         "the other's, where the chosen response begins with one; unparsed: replies without a clear answer, which count "
         "as wrong."

@@ -65,17 +65,10 @@ def test_a_setting_that_was_added_tells_trainings_apart_only_where_it_is_used():
 
 
 def test_every_shipped_recipe_fills_its_program():
-    from avem_train.dpo import settings as dpo_settings
-    from avem_train.nano import train
-    from avem_train.study import program
-    from avem_train.supervised.settings import SupervisedSettings
 
-    settings = {"mini_base": train.MiniBase, "preference": dpo_settings.DpoSettings, "study": program.Study}
-    settings["supervised"] = SupervisedSettings
-    assert set(settings) == set(cli.PROGRAMS)
     for name in config.shipped():
         content = config.read(name, [])
-        form = settings[content.pop("program")]
+        form, _ = cli.PROGRAMS[content.pop("program")]()
         given = {"data": "records.jsonl", "out": "out"} if hasattr(form, "PROGRAM") else {}
         config.from_mapping(form, given | content)
 

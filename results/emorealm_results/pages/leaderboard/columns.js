@@ -24,7 +24,7 @@ function quoted(value) {
 function shownAsCsv() {
   const layout = layoutOf(state.layout), columns = shownColumns(layout), { column } = sorting(layout);
   const bounds = columns.flatMap((one) => [one.label, `${one.label} low`, `${one.label} high`]);
-  const rows = sortedLines(layout).map((line) => [rankOf(line, column), line.model, tagOf(line), marksOf(line).join("; "), line.modality, line.parameters,
+  const rows = sortedLines(layout).map((line) => [rankOf(line, column), line.model, tagOf(line), marksOf(line).join("; "), inputOf(line), line.parameters,
     line.source === "published" ? "official" : state.reading,
     ...columns.flatMap((one) => { const cell = cellOf(line, one, state.reading) || {}; return [cell.value, cell.low, cell.high]; })]);
   return [["rank", "model", "source", "marks", "input", "size", "reading", ...bounds], ...rows].map((row) => row.map(quoted).join(",")).join("\n") + "\n";

@@ -36,6 +36,7 @@ function shownLines(layout) {
 const originOf = (line) => (line.source === "published" ? "paper" : line.run === null ? "survey" : data.runs[line.run].origin);
 const marksOf = (line) => (line.run === null ? [] : data.runs[line.run].marks);
 const rankOf = (line, column) => (column ? line.ranks[state.reading]?.[keyOf(column)] ?? "" : "");
+const inputOf = (line) => [line.modality, line.features ? `features: ${line.features}` : ""].filter(Boolean).join(", ");
 const tagOf = (line) => [originOf(line), line.part === "full" ? "" : line.part].filter(Boolean).join(", ");
 
 function valueOf(line, column) {
@@ -69,7 +70,7 @@ function showScores() {
   const head = [el("th", { scope: "col" }, "rank"), heading("model", null, sorted(null), "name"),
     ...columns.map((one) => heading(one.label, one, sorted(one), "")), el("th", { class: "name", scope: "col" }, "input"), el("th", { class: "name", scope: "col" }, "size")];
   const body = lines.map((line) => el("tr", { class: line.source }, el("td", {}, rankOf(line, column)), nameCell(line),
-    ...columns.map((one) => scoreCell(line, one)), el("td", { class: "name" }, line.modality || DASH), el("td", { class: "name" }, line.parameters || DASH)));
+    ...columns.map((one) => scoreCell(line, one)), el("td", { class: "name" }, inputOf(line) || DASH), el("td", { class: "name" }, line.parameters || DASH)));
   fill(byId("score-table"), head, body);
   byId("score-table").parentElement.hidden = !lines.length;
   byId("score-count").textContent = lines.length ?
@@ -153,7 +154,7 @@ function showDetail(line, column, cell, opener) {
 
 function runFacts(run) {
   const listed = (pairs) => Object.entries(pairs).map(([name, value]) => `${name} ${value}`).join(", ");
-  return [["source", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["weights", run.weights], ["parameters", run.parameters], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
+  return [["source", run.origin], ["marks", run.marks.join(", ")], ["notes", run.notes.join("; ")], ["model", run.model], ["weights", run.weights], ["parameters", run.parameters], ["features", run.features], ["arguments", run.model_args], ["seeds", listed(run.seeds)],
     ["versions", listed(run.versions)], ["dates", run.dates.join(", ")], ["folder", run.folder]];
 }
 

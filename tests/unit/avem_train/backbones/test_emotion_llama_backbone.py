@@ -1,14 +1,18 @@
 """Emotion-LLaMA in training: the reference is the released model, its LoRA included; prompts are the harness's."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
 import tiny_models
 from avem_train.backbones import loading
+from avem_train.backbones.base import UnreadableMedium
 from avem_train.data.negatives import Medium
 from avem_train.data.responses import Response, Source
 from avem_train.dpo import logprobs, train
@@ -61,6 +65,37 @@ def test_the_reference_is_the_released_model(backbone, tiny_emotion_llama, clips
             reference = float(logprobs.score(model, backbone, asked).total[0])
     assert reference == pytest.approx(expected, abs=1e-5 * max(1.0, abs(expected)))
     assert abs(moved - expected) > 1e-3
+
+
+@pytest.mark.parametrize("kind", ["va", "v", "a"])
+def test_features_from_files_are_those_of_the_evaluation(tiny_emotion_llama, clips, kind, tmp_path):
+    """The folder's config.json names them, for training and evaluation alike."""
+    folder = shutil.copytree(tiny_emotion_llama, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    for place, name in enumerate(("mae_340_UTT", "maeV_399_UTT", "HL-UTT"), 1):
+        (tmp_path / "features" / name).mkdir(parents=True)
+        values = np.linspace(-place, place, config["feature_size"], dtype=np.float32)
+        np.save(tmp_path / "features" / name / f"{Path(clips[1]).stem}.npy", values)
+    without = released(folder, clips[1], kind, "yes tears")
+    for file in ("config.json", "processor_config.json"):
+        written = json.loads((folder / file).read_text())
+        (written if file == "config.json" else written["config"])["features"] = str(tmp_path / "features")
+        (folder / file).write_text(json.dumps(written))
+    expected = released(folder, clips[1], kind, "yes tears")
+    loaded = loading.load(folder, CPU, torch.float32, 1 << 26)
+    sources = tuple(Source({"v": "video", "a": "audio"}[letter], clips[1]) for letter in kind)
+    with torch.no_grad():
+        found = float(logprobs.score(loaded.model, loaded, [Response(sources, QUESTION, "Yes tears")]).total[0])
+        noise = Source("video", clips[1], Medium("random", seed=1))
+        encoded = loaded.encode([(sources[0],), (noise,)])
+        missing = Source(sources[0].kind, clips[0])
+        with pytest.raises(UnreadableMedium, match="there is no such file"):
+            loaded.encode([(missing,)])
+    assert " features=files " in loaded.template
+    loaded.close()
+    assert found == pytest.approx(expected, abs=1e-5 * max(1.0, abs(expected)))
+    assert abs(expected - without) > 1e-3
+    assert not torch.allclose(encoded[noise][-3:], encoded[sources[0]][-3:]) or kind == "a"
 
 
 def test_the_released_lora_counts_and_stays(backbone, clips, tmp_path, tiny_emotion_llama):

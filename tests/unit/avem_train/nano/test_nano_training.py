@@ -10,33 +10,46 @@ import pytest
 import torch
 
 from avem_train import cli
-from avem_train.nano import encoders, validation
-from avem_train.nano import model as nano
-from avem_train.nano.model import Media, forward
+from avem_train.nano import avere, emotion_llama, encoders, train, validation
+from avem_train.nano.avere import AvereMiniature, AvereShape
+from avem_train.nano.emotion_llama import EmotionLlamaMiniature, EmotionLlamaShape
+from avem_train.nano.miniature import Media
 from avem_train.nano.optimiser import Schedule, split
 from avem_train.nano.projectors import Alignment, align
 from avem_train.nano.rendered_clips import rendered, target_names, targets
-from avem_train.nano.train import STAGES, STATEMENTS, Stage, batches, train_stage
+from avem_train.nano.settings import EmotionLlamaBase, Stage
+from avem_train.nano.train import STAGES, STATEMENTS, batches, train_stage
 from emorealm_tasks.mini.build.plan import plan
 from emorealm_tasks.mini.language.instructions import KINDS
 from emorealm_tasks.mini.world.sampling import generator, sample_clip
 
-SHAPE = nano.Shape(
-    image_size=48, patch=24, vision_width=32, vision_layers=1, audio_width=32, audio_layers=1, mel_bins=16,
-    text_width=32, text_layers=1, text_heads=2, text_mlp=48, tower_heads=2,
-)  # fmt: skip
+SIZES = {
+    "image_size": 48, "patch": 24, "vision_width": 32, "vision_layers": 1, "audio_width": 32, "audio_layers": 1,
+    "text_width": 32, "text_layers": 1, "text_heads": 2, "text_mlp": 48, "tower_heads": 2,
+}  # fmt: skip
+SHAPE = AvereShape(**SIZES, mel_bins=16)
+OTHER_SHAPE = EmotionLlamaShape(**SIZES, filters=16)
+FAMILIES = {"avere": (AvereMiniature, SHAPE), "emotion_llama": (EmotionLlamaMiniature, OTHER_SHAPE)}
+_BUILT = {}
 
 
-@pytest.fixture(scope="module")
-def small():
+def untrained(name="avere"):
+    """A model of a family with fresh weights; its vocabulary is trained once."""
+    family, shape = FAMILIES[name]
+    _BUILT[name] = _BUILT.get(name) or family.build_processor(shape, 0)
     torch.manual_seed(0)
-    processor, model = nano.build_processor(SHAPE, 0), nano.build_model(SHAPE)
+    return family(shape, _BUILT[name])
+
+
+@pytest.fixture(scope="module", params=list(FAMILIES))
+def small(request):
+    miniature = untrained(request.param)
     rng = generator("train", 1)
     clips = [sample_clip(rng) for _ in range(12)]
     cached = {}
     for modality in ("video", "audio"):
-        cached[modality] = encoders.encode(model, modality, rendered(clips, modality, processor))
-    return processor, model, Media(clips, cached["video"], cached["audio"])
+        cached[modality] = encoders.encode(miniature, modality, rendered(clips, modality, miniature))
+    return miniature, Media(clips, cached["video"], cached["audio"])
 
 
 def stage(**changes):
@@ -45,21 +58,25 @@ def stage(**changes):
 
 
 def test_the_full_size_hands_on_at_most_sixty_media_tokens():
-    config = nano.configuration(nano.Shape())
+    config = avere.configuration(AvereShape())
     assert config.video_tokens + config.audio_tokens <= 60
     assert config.audio_config.window_seconds == 4
+    assert emotion_llama.configuration(EmotionLlamaShape()).media_tokens <= 60
 
 
-def test_words_and_letters_are_whole_pieces(small):
-    processor = small[0]
-    ids = nano.response_ids(processor, "Yes, tears convey sorrow.")
-    assert len(ids) == 7
-    assert processor.tokenizer.decode(ids[:-1]) == "Yes, tears convey sorrow."
-    assert all(len(nano.response_ids(processor, letter)) == 2 for letter in "ABCD")
+@pytest.mark.parametrize(
+    ("name", "form"), [("avere", "Yes, tears convey sorrow."), ("emotion_llama", "yes, tears convey sorrow")]
+)
+def test_words_and_letters_are_whole_pieces(name, form):
+    miniature = untrained(name)
+    ids = miniature.response_ids("Yes, tears convey sorrow.")
+    assert len(ids) == (7 if form.endswith(".") else 6)
+    assert miniature.tokenizer.decode(ids[:-1]) == form
+    assert all(len(miniature.response_ids(letter)) == 2 for letter in "ABCD")
 
 
 def test_targets_have_a_name_each(small):
-    clip = small[2].clips[0]
+    clip = small[1].clips[0]
     for modality in ("video", "audio"):
         truth, names = targets(clip, modality), target_names(modality)
         assert len(truth) == len(names)
@@ -68,61 +85,76 @@ def test_targets_have_a_name_each(small):
 
 
 def test_cached_features_give_the_logits_of_the_media(small):
-    """Encoder states, cached and projected, equal what the model computes from pixels and mel features."""
-    processor, model, media = small
-    batch = next(batches(np.random.default_rng(0), media, stage(hidden=0.0, clips=2), processor))
-    model.eval()
+    """Encoder states, cached and projected, equal what the model computes from pixels and sound, clip by clip."""
+    miniature, media = small
+    batch = next(batches(np.random.default_rng(0), media, stage(hidden=0.0, clips=2), miniature))
+    miniature.model.eval()
     rows = [next(i for i in range(12) if torch.equal(media.video[i].float(), video)) for video in batch["video"]]
     chosen = [media.clips[i] for i in rows]
     with torch.no_grad():
-        cached = forward(model, batch)
-        whole = model(
+        cached = miniature.forward(batch)
+        whole = miniature.model(
             **{name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")},
-            pixel_values_videos=rendered(chosen, "video", processor).float(),
-            input_features=rendered(chosen, "audio", processor).float(),
+            **from_clips(miniature, chosen),
         ).logits
     labelled = batch["labels"] != -100
     torch.testing.assert_close(cached[labelled], whole[labelled], atol=5e-3, rtol=0)  # cached as float16
 
 
+def from_clips(miniature, clips):
+    """What the model takes of the clips themselves, as in an evaluation."""
+    inputs = {name: rendered(clips, name, miniature).float() for name in ("video", "audio")}
+    if isinstance(miniature, AvereMiniature):
+        return {"pixel_values_videos": inputs["video"], "input_features": inputs["audio"]}
+    lengths = (~inputs["audio"].isnan()).sum(1)
+    assert len(set(lengths.tolist())) == len(clips)
+    features = torch.zeros(len(clips), 3, miniature.model.config.feature_size)
+    waves = {"input_values": inputs["audio"].nan_to_num(), "audio_lengths": lengths}
+    return waves | {"pixel_values": inputs["video"], "clip_features": features}
+
+
 def test_withheld_media_leave_no_placeholder(small):
-    processor, model, media = small
-    batch = next(batches(np.random.default_rng(0), media, stage(hidden=1.0), processor))
-    places = (batch["input_ids"] == model.config.video_token_id).any(1)
+    miniature, media = small
+    batch = next(batches(np.random.default_rng(0), media, stage(hidden=1.0), miniature))
+    name = "video_token_id" if isinstance(miniature, AvereMiniature) else "media_token_id"
+    places = (batch["input_ids"] == getattr(miniature.model.config, name)).any(1)
     assert places.tolist() == [True, False, False]
     assert len(batch["video"]) == len(batch["audio"]) == 1
 
 
 def test_of_statements_only_the_verdicts_are_learnt(small):
-    processor, _, media = small
+    miniature, media = small
     rng = np.random.default_rng(0)
     for lettered, verdicts in ((0.0, {"Yes", "No"}), (1.0, {"A", "B"})):
         only = stage(hidden=0.0, clips=2, mix={"statements": 1.0}, lettered=lettered)
-        batch = next(batches(rng, media, only, processor))
+        batch = next(batches(rng, media, only, miniature))
         learnt = batch["labels"][batch["labels"] != -100]
-        assert {processor.tokenizer.decode([piece]).strip() for piece in learnt.tolist()} == verdicts
+        said = {miniature.tokenizer.decode([piece]).strip() for piece in learnt.tolist()}
+        assert said == {miniature.answer_form(verdict) for verdict in verdicts}
         assert len(learnt) == 2 * only.segments * STATEMENTS
 
 
 def test_alignment_brings_media_near_their_words(small):
-    processor, _, media = small
-    torch.manual_seed(0)
-    model = nano.build_model(SHAPE)
-    before = model.model.language_model.embed_tokens.weight.clone()
-    first = align(model, media, processor, Alignment(steps=1, clips=12))
-    last = align(model, media, processor, Alignment(steps=300, clips=12, learning_rate=1e-2))
+    media = small[1]
+    miniature = untrained("avere" if isinstance(small[0], AvereMiniature) else "emotion_llama")
+    embedded = miniature.model.get_input_embeddings().weight
+    before = embedded.clone()
+    first = align(miniature, media, Alignment(steps=1, clips=12))
+    last = align(miniature, media, Alignment(steps=300, clips=12, learning_rate=1e-2))
     assert all(last[modality] < 0.8 * first[modality] for modality in ("video", "audio")), (first, last)
-    assert torch.equal(model.model.language_model.embed_tokens.weight, before)
+    assert torch.equal(embedded, before)
 
 
 def test_matrices_and_the_rest_are_told_apart(small):
-    model = small[1]
-    matrices, rest = split(model, nano.language_parameters(model))
+    model, trained = small[0].model, small[0].language_parameters()
+    matrices, rest = split(model, trained)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     assert {"q_proj", "down_proj"} <= {names[id(p)].split(".")[-2] for p in matrices}
-    assert {"lm_head.weight", "model.language_model.embed_tokens.weight"} <= {names[id(p)] for p in rest}
+    assert {"lm_head.weight", "language_model.embed_tokens.weight"} <= {
+        names[id(p)].removeprefix("model.") for p in rest
+    }
     assert all(p.ndim == 2 for p in matrices)
-    assert len(matrices) + len(rest) == len(nano.language_parameters(model))
+    assert len(matrices) + len(rest) == len(trained)
 
 
 def test_the_schedule_warms_up_and_decays_to_its_floor():
@@ -135,38 +167,40 @@ def test_the_schedule_warms_up_and_decays_to_its_floor():
 
 
 def test_a_stage_trains_the_language_side_only(small):
-    processor, model, media = small
+    miniature, media = small
+    model = miniature.model
     before = {name: value.clone() for name, value in model.state_dict().items()}
     checked = plan(generator("validation", 0), 25)
     exam = validation.Exam.of(checked[:12], media.video, media.audio)
-    scores = train_stage(model, media, stage(), processor, 0, exam, "test")
+    scores = train_stage(miniature, media, stage(), 0, exam, "test")
     assert scores.line()
     moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
-    assert any(name.startswith("model.language_model.") for name in moved)
-    assert "model.audio_projector.linear.weight" in moved
-    assert not [name for name in moved if "_tower" in name or "audio_projector.encoder" in name]
+    assert any("language_model." in name for name in moved)
+    assert {"model.audio_projector.linear.weight", "clip_encoder.feature_projectors.2.weight"} & moved
+    encoders_weights = [part for parts in miniature.ENCODERS.values() for part in parts]
+    changed = {name for name in moved if name.startswith(tuple(encoders_weights))}
+    assert not changed - {"model.audio_projector.linear.weight", "model.audio_projector.linear.bias"}
 
 
 def test_the_encoders_learn_to_tell_cues_apart():
     """A few steps tell two sweaters apart on clips not learnt from."""
-    torch.manual_seed(0)
-    model, processor = nano.build_model(SHAPE), nano.build_processor(SHAPE, 0)
+    miniature = untrained()
     rng = generator("train", 2)
     worn = ("red_sweater", "black_sweater") * 40
     clips = [dataclasses.replace(sample_clip(rng), clothes=name, looks_at="") for name in worn]
-    inputs = rendered(clips, "video", processor)
+    inputs = rendered(clips, "video", miniature)
     truth = torch.from_numpy(np.stack([targets(clip, "video") for clip in clips]))
     settings = encoders.Settings(video_steps=300, batch=32)
-    head = encoders.train(model, "video", inputs[:64], truth[:64], settings)
-    scores = encoders.cue_scores(head, encoders.encode(model, "video", inputs[64:]), truth[64:], "video")
+    head = encoders.train(miniature, "video", inputs[:64], truth[:64], settings)
+    scores = encoders.cue_scores(head, encoders.encode(miniature, "video", inputs[64:]), truth[64:], "video")
     assert scores["red_sweater"] >= 80  # a head that learnt nothing has 50
     assert scores["black_sweater"] >= 80
 
 
 def test_validation_reads_letters(small):
-    processor, model, media = small
+    miniature, media = small
     checked = plan(generator("validation", 0), 25)[:12]
-    answered = validation.letters(model, processor, media, [about for _, about in checked])
+    answered = validation.letters(miniature, media, [about for _, about in checked])
     assert [question for question, _ in answered] == [question for _, about in checked for question in about]
 
 
@@ -178,24 +212,55 @@ def test_balanced_accuracy_by_hand():
     assert ours[1] == 0
 
 
+def test_a_training_can_begin_with_the_language_model_of_another_family(tmp_path):
+    other = untrained()
+    other.save(tmp_path)
+    settings = EmotionLlamaBase(
+        tmp_path / "out", *[Stage(steps=1, mix={})] * 4, shape=OTHER_SHAPE, language_model=str(tmp_path)
+    )
+    begun = train.untrained(settings)
+    weights = begun.model.language_model.layers[0].self_attn.q_proj.weight
+    assert torch.equal(weights, other.model.model.language_model.layers[0].self_attn.q_proj.weight.half().float())
+    assert torch.equal(begun.model.lm_head.weight, other.model.lm_head.weight.half().float())
+    assert begun.tokenizer.get_vocab() == other.tokenizer.get_vocab()
+    assert begun.response_ids("Yes.") == [*other.text_ids("yes"), other.tokenizer.eos_token_id]
+
+
+def test_a_language_model_of_other_sizes_ends_in_one_line(tmp_path, capsys):
+    untrained().save(tmp_path)
+    shape = dataclasses.replace(OTHER_SHAPE, text_width=16)
+    settings = EmotionLlamaBase(
+        tmp_path / "o", *[Stage(steps=1, mix={})] * 4, shape=shape, language_model=str(tmp_path)
+    )
+    capsys.readouterr()
+    with pytest.raises(SystemExit):
+        train.untrained(settings)
+    error = capsys.readouterr().err
+    assert f"language_model={tmp_path}: it is none of this shape" in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.slow
-def test_the_recipe_runs_and_its_folder_loads(tmp_path, capfd):
+@pytest.mark.parametrize(("recipe", "shape"), [("mini_base", SHAPE), ("mini_emotion_llama", OTHER_SHAPE)])
+def test_the_recipe_runs_and_its_folder_loads(tmp_path, capfd, recipe, shape):
     out = tmp_path / "nano"
-    sizes = [f"shape.{name}={value}" for name, value in dataclasses.asdict(SHAPE).items()]
+    sizes = [f"shape.{name}={value}" for name, value in dataclasses.asdict(shape).items()]
+    sizes.append("language_model=")
     little = ["clips=64", "validation_clips=30", "towers.video_steps=4", "towers.audio_steps=4", "towers.batch=16"]
     little += ["towers.more_video=8", "alignment.steps=2"]
     keys = ("steps", "clips", "every")
     stages = [f"{name}.{key}=2" for name in STAGES for key in keys]
-    assert cli.main(["run", "mini_base", f"out={out}", *sizes, *little, *stages]) == 0
+    assert cli.main(["run", recipe, f"out={out}", *sizes, *little, *stages]) == 0
     report = json.loads((out / "training.json").read_text())
     assert set(report["validation"]) == {"video", "audio", *STAGES}
     assert all(math.isfinite(value) for value in report["validation"]["balanced"]["tasks"].values())
     from transformers import AutoModelForCausalLM, AutoProcessor
 
     model, processor = AutoModelForCausalLM.from_pretrained(out), AutoProcessor.from_pretrained(out)
-    ids = torch.tensor([processor.encode_prompt(processor.prompt("Is a siren heard?", video=False, audio=False))])
+    prompt = processor.prompt("Is a siren heard?", False, *([False] if recipe == "mini_base" else ["reason"]))
+    ids = torch.tensor([processor.encode_prompt(prompt)])
     assert model.generate(ids, max_new_tokens=2, do_sample=False).shape[1] <= ids.shape[1] + 2
-    assert cli.main(["run", "mini_base", f"out={out}", *sizes, *little, *stages]) == 0
+    assert cli.main(["run", recipe, f"out={out}", *sizes, *little, *stages]) == 0
     printed = capfd.readouterr().out
     assert "video encoder taken from" in printed
     assert printed.count("stage taken from") == 4

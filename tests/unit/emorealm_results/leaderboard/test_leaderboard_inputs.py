@@ -223,3 +223,20 @@ def test_runs_that_were_not_asked_alike_are_marked(tmp_path):
     lines = [line for line in text.splitlines() if "run, asked otherwise" in line]
     assert lines
     assert all("**c**" in line for line in lines)
+
+
+def test_the_features_of_an_emotion_llama_stand_beside_its_input(tmp_path):
+    for features in ("demo", "files"):
+        asked = {"features": features}
+        run_folders.write(tmp_path / features, run_folders.whole(), model="emotion_llama", asked=asked)
+    run_folders.write(tmp_path / "other", run_folders.whole(), asked={"frames": 8})
+    data = board(tmp_path, *(tmp_path / name for name in ("demo", "files", "other")))
+    expected = {"demo": "demo", "files": "files", "other": ""}
+    assert {run["name"]: run["features"] for run in data["runs"]} == expected
+    assert {line["model"]: line["features"] for line in data["lines"] if line["source"] == "measured"} == expected
+    with (tmp_path / "out" / "leaderboard.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["model"]: row["features"] for row in csv.DictReader(file) if row["source"] == "measured"}
+    assert rows == expected
+    lines = [line for line in (tmp_path / "out" / "leaderboard.md").read_text().splitlines() if "| run" in line]
+    assert all("features: files" in line for line in lines if "**files**" in line)
+    assert not [line for line in lines if "**other**" in line and "features" in line]

@@ -82,8 +82,8 @@ PROGRAMS: dict[str, Callable[[], Program]] = {
     "study": _study,
     "supervised": _supervised,
 }
-_RECORDS = {"preference": "the preference records", "supervised": "files of conversations"}
 """What a recipe's key `program` can name; each imports what it needs when it is called."""
+_RECORDS = {"preference": "the preference records", "supervised": "files of conversations"}
 
 
 def _settings(recipe: str) -> Iterator[str]:

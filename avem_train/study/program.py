@@ -258,14 +258,14 @@ def _make(study: Study, jobs: Mapping[str, Job], record: dict[str, Any]) -> None
     study_record.write(study.file, record)
     print(f"{len(jobs)} runs, {len(jobs) - len(waiting)} of them kept from before", flush=True)
     started = time.monotonic()
-    for number, (job, run) in enumerate(_made_by(waiting, study.workers), start=1):
+    for number, (job, run) in enumerate(made_by(waiting, study.workers), start=1):
         study_record.add_run(record, job.key, run)
         study_record.write(study.file, record)
         minutes_left = (time.monotonic() - started) / number * (len(waiting) - number) / 60
         print(f"[{number}/{len(waiting)}] {_line(names[job.key], run)}; about {minutes_left:.0f} min to go", flush=True)
 
 
-def _made_by(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, dict[str, Any]]]:
+def made_by(jobs: Sequence[Job], workers: int) -> Iterator[tuple[Job, dict[str, Any]]]:
     """Jobs and their records as they come, made by processes side by side; one alone works in this process."""
     workers = min(workers or min(os.cpu_count() or 1, _MOST_WORKERS), len(jobs))
     if not jobs:

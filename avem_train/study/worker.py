@@ -63,6 +63,13 @@ class Job:
     """auto or cpu."""
     parts: tuple[str, ...] = study_record.PARTS_ANSWERED
     """Of the examination."""
+    examined: bool = True
+    """Whether the result answers the questions too; False leaves a trained folder alone."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.settings is None or (self.folder / _ADAPTERS).is_file()
 
     @property
     def folder(self) -> Path:
@@ -112,7 +119,7 @@ class Worker:
             if job.settings is not None:
                 failed = self._train(job, job.settings)
                 record |= _trained(job, failed)
-                if failed:
+                if failed or not job.examined:
                     return record
             record |= self._answers_of(job)
         files.write_json(job.result, record, indent=None)
@@ -126,7 +133,7 @@ class Worker:
         reference = job.place / "reference" / str(self.number)
         settings = replace(settings, running=replace(settings.running, reference=str(reference)))
         try:
-            train.train(settings, None if (job.folder / _ADAPTERS).is_file() else self._model(job))
+            train.train(settings, None if job.trained else self._model(job))
         except LossNotFinite as error:
             return str(error)
         return ""

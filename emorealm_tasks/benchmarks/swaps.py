@@ -16,6 +16,7 @@ from emorealm_tasks.benchmarks.controls import SEED
 from emorealm_tasks.benchmarks.rows import Row
 
 _WORD = re.compile(r"[a-z]+")
+_ROUNDING = 1e-9  # of sums of weights
 
 
 def partners(rows: Sequence[Row], seed: int = SEED) -> dict[str, Row]:
@@ -26,21 +27,57 @@ def partners(rows: Sequence[Row], seed: int = SEED) -> dict[str, Row]:
     """
     found = {}
     for task in sorted({row["task"] for row in rows}):
-        of_task = [(row, _words(row), gold_text(row)) for row in rows if row["task"] == task]
-        often = Counter(word for _, words, _ in of_task for word in words)
-        weight = {word: math.log(len(of_task) / count) for word, count in often.items()}
-        for row, words, gold in of_task:
-            others = [
-                (sum(weight[word] for word in sorted(words & their_words)), other)
-                for other, their_words, their_gold in of_task
-                if other["clip"] != row["clip"] and their_gold != gold
-            ]
-            if not others:
+        candidates = _Candidates([row for row in rows if row["task"] == task])
+        for row in candidates.rows:
+            alike = candidates.alike(row)
+            if not alike:
                 raise ValueError(f"question {row['id']} has no partner: no other clip of {task} has another answer")
-            most = max(common for common, _ in others)
-            alike = [other for common, other in others if common == most]
             found[row["id"]] = min(alike, key=lambda other: draw(seed, row["id"], other["id"]))
     return found
+
+
+class _Candidates:
+    """The rows of one task, found by their words, so that a row need not be compared with every other."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self.rows = rows
+        self._words = {row["id"]: frozenset(_words(row)) for row in rows}
+        often = Counter(word for words in self._words.values() for word in words)
+        self._weight = {word: math.log(len(rows) / count) for word, count in often.items()}
+        self._with_words: dict[frozenset[str], list[tuple[Row, str]]] = {}
+        for row in rows:
+            self._with_words.setdefault(self._words[row["id"]], []).append((row, gold_text(row)))
+        self._holding: dict[str, list[frozenset[str]]] = {}
+        for words in self._with_words:
+            for word in words:
+                self._holding.setdefault(word, []).append(words)
+
+    def alike(self, row: Row) -> list[Row]:
+        """Of the rows about another clip and with another answer, those with the most words in common with `row`.
+
+        Its rarest words come first; once those left weigh less than what a candidate has in common with it, no row that
+        was not looked at can be as much alike.
+        """
+        words, gold, weight = self._words[row["id"]], gold_text(row), self._weight
+        rarest = sorted((word for word in words if weight[word] > 0), key=lambda word: (-weight[word], word))
+        left, most, alike = sum(weight[word] for word in rarest), 0.0, list[Row]()
+        looked_at = set()
+        for word in rarest:
+            if left < most - _ROUNDING:
+                break
+            for others in self._holding[word]:
+                if others in looked_at:
+                    continue
+                looked_at.add(others)
+                common = sum(weight[one] for one in sorted(words & others))
+                if common >= most and (able := self._contradicting(others, row, gold)):
+                    alike = able if common > most else alike + able
+                    most = common
+            left -= weight[word]
+        return alike or [other for others in self._with_words for other in self._contradicting(others, row, gold)]
+
+    def _contradicting(self, words: frozenset[str], row: Row, gold: str) -> list[Row]:
+        return [other for other, answer in self._with_words[words] if other["clip"] != row["clip"] and answer != gold]
 
 
 def draw(seed: int, *names: str) -> str:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from emorealm_results import cli
-from emorealm_results.analyses import page
+from emorealm_results.analyses.kinds import KINDS
 from emorealm_tasks.mini.build.split import build
 
 
@@ -40,15 +40,27 @@ def test_sentences_follow_the_interval():
                 "low": low, "high": high}  # fmt: skip
 
     for low, high, verb in ((0.1, 2, "grows"), (-2, -0.1, "shrinks"), (-1, 1, "does not change clearly")):
-        (line,) = page.sentences({"analysis": "attention", "estimates": [of("asked_share_change", low, high)]})
+        (line,) = KINDS["attention"].says({"estimates": [of("asked_share_change", low, high)]})
         assert f"the attention to media {verb} (1.00 [" in line
-        (line,) = page.sentences({"analysis": "swap", "estimates": [of("shortcut_index_change", low, high)]})
+        (line,) = KINDS["swap"].says({"estimates": [of("shortcut_index_change", low, high)]})
         assert f"index {verb} (" in line
     rows = [of("shift_absolute_change", -2, -1, name) for name in ("sound_noise", "picture_black")]
-    assert page.sentences({"analysis": "adversarial", "estimates": rows}) == [
+    assert KINDS["adversarial"].says({"estimates": rows}) == [
         "m: the mean absolute shift shrinks for sound noise, picture black."
     ]
     used = {**of("used", 0.5, 2, "named"), "questions": 7}
     there = {**used, "condition": "named, there"}
-    (line,) = page.sentences({"analysis": "cues", "estimates": [used, there]})
+    (line,) = KINDS["cues"].says({"estimates": [used, there]})
     assert line == "m: used 1.0 [0.5, 2.0] % of the 7 cues that its answers name."
+    lost = {**of("lost", 0.5, 2, "sound"), "p": 0.0004}
+    (line,) = KINDS["modalities"].says({"estimates": [lost, {**lost, "condition": "text", "p": 0.02}]})
+    assert line == (
+        "m: points of accuracy lost: with the sound alone 1.0 [0.5, 2.0] (p < 0.001), "
+        "with the text alone 1.0 [0.5, 2.0] (p = 0.020)."
+    )
+    turned = [of(name, 0, 2) for name in ("consistency", "accuracy", "accuracy_corrected")]
+    (line,) = KINDS["options"].says({"estimates": turned})
+    assert line == (
+        "m: gives the same option in all orders for 1.0 [0.0, 2.0] % of the questions; "
+        "accuracy 1.0 [0.0, 2.0] as written, 1.0 [0.0, 2.0] by all orders together."
+    )

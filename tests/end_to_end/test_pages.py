@@ -4,6 +4,7 @@ import csv
 
 import pytest
 
+import analysis_folders
 import board_folders
 from emorealm_results import cli
 from emorealm_tasks.metrics import TASKS
@@ -11,8 +12,10 @@ from emorealm_tasks.metrics import TASKS
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory, make_clip):
-    options = ("--pictures", "12", "--copy-clips", "1")
-    return board_folders.build(tmp_path_factory.mktemp("board"), make_clip, *options) / "leaderboard.html"
+    folder = tmp_path_factory.mktemp("board")
+    analyses = analysis_folders.page(folder / "analyses", "pretrained=models/good")
+    options = ("--pictures", "12", "--copy-clips", "1", "--analyses", str(analyses))
+    return board_folders.build(folder, make_clip, *options) / "leaderboard.html"
 
 
 def column(page, place):
@@ -345,7 +348,40 @@ def test_every_view_opens_in_dark_and_on_a_phone(board, open_page):
         page = open_page(board, **({} if "viewport" in more else more))
         if "viewport" in more:
             page.set_viewport_size(more["viewport"])
-        for view in ("scores", "plots", "published", "samples", "runs"):
+        for view in ("scores", "plots", "published", "analyses", "samples", "runs"):
             page.click(f"#tab-{view}")
             assert page.locator(f"#view-{view}").is_visible()
             assert page.locator("main > section:visible").count() == 1
+
+
+def test_analyses_have_a_tab_and_a_swap_its_four_cells(board, open_page):
+    page = open_page(board)
+    page.click("#tab-analyses")
+    assert page.locator("#view-analyses h2").all_inner_texts() == ["What the numbers say", "swap"]
+    assert page.locator("#view-analyses .plot img").evaluate("image => image.naturalWidth") > 300
+    page.locator("#view-analyses summary").click()
+    assert "0.250" in page.locator("#view-analyses table").inner_text()
+    page.click("#tab-scores")
+    page.select_option("#layout", "analyses")
+    assert [text.split() for text in column(page, 2)] == [["goodrun"]]  # the name, and where it is from
+    assert numbers(page, 3) == [0.25]
+    page.click("#tab-samples")
+    page.locator("#sample-list button", has_text="reasoning_basic_audio: question 1?").click()
+    cells = page.locator(".swap > div")
+    captions = ["own picture, own sound", "own picture, partner's sound", "partner's picture, own sound"]
+    assert page.locator(".swap .cell").all_inner_texts() == [*captions, "partner's picture, partner's sound"]
+    assert "log-odds of the right answer +0.90" in cells.nth(0).inner_text()
+    assert "log-odds of the right answer -2.10" in cells.nth(1).inner_text()
+    assert cells.nth(0).locator(".chance.gold").inner_text() == "B 71.1% ✓"  # e^2 / (e^2 + 3)
+    crossed = cells.nth(1)
+    assert crossed.locator("video").get_attribute("src") == cells.nth(0).locator("video").get_attribute("src")
+    assert crossed.locator("video").evaluate("video => video.muted")
+    assert crossed.locator("audio").get_attribute("src") == cells.nth(3).locator("video").get_attribute("src")
+    crossed.locator("video").evaluate("video => video.play()")
+    page.wait_for_function("() => !document.querySelector('.swap audio').paused")
+    crossed.locator("video").evaluate("video => video.pause()")
+    page.wait_for_function("() => document.querySelector('.swap audio').paused")
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.click("#tab-analyses")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

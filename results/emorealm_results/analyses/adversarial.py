@@ -14,7 +14,7 @@ from typing import TypedDict
 import numpy as np
 
 from emorealm_results.analyses import estimates
-from emorealm_results.analyses.estimates import Estimate, Group
+from emorealm_results.analyses.estimates import Estimate, Figure, Group
 from emorealm_results.analyses.scoring import Conditions, Scored
 from emorealm_tasks import media
 from emorealm_tasks.benchmarks import controls, swaps
@@ -130,6 +130,17 @@ def change(before: Sequence[Scored], after: Sequence[Scored]) -> list[Estimate]:
                 for models in ([earlier[one["id"]] for one in part], part)
             ]
             found += group._replace(questions=part).estimates((CHANGE,), (sizes[1] - sizes[0])[:, None], condition)
+    return found
+
+
+def figures(scored: Sequence[Scored]) -> list[Figure]:
+    """The mean absolute shift of all questions, for each way."""
+    (group,) = estimates.groups(scored, ())
+    found = []
+    for condition in _conditions(scored):
+        part = [one for one in scored if condition in one["conditions"]]
+        sizes = np.abs(gold(part, condition) - gold(part, OWN))
+        found.append(Figure(group._replace(questions=part), "shift_absolute", sizes[:, None], condition))
     return found
 
 

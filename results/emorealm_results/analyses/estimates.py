@@ -74,6 +74,25 @@ class Group(NamedTuple):
         ]
 
 
+class Figure(NamedTuple):
+    """A number as a function of weights over questions, so that several models are resampled together."""
+
+    group: Group
+    """The questions that it stands on."""
+    metric: str
+    """Name of the number."""
+    columns: Array
+    """(questions, columns), of which weighted means are taken."""
+    condition: str = ""
+    """As in `Estimate`."""
+    combine: Callable[[Array], Array] = lambda means: means
+    """Means (resamples, columns) -> the number (resamples, 1)."""
+
+    def estimates(self) -> list[Estimate]:
+        """The number with its interval over clips."""
+        return self.group.estimates((self.metric,), self.columns, self.condition, self.combine)
+
+
 def groups(scored: Sequence[Scored], levels: Sequence[str] = ("task", "emotion", "subtask")) -> Iterator[Group]:
     """All questions, then those of each task, emotion and sub-task (where they have one), in alphabetical order."""
     if scored:
@@ -106,6 +125,12 @@ def log_odds(options: Options) -> float:
     """Log-odds of the right option against all others together, in nats: log p(gold) - log sum p(others)."""
     scores = np.array(options["scores"])
     return float(scores[options["gold"]] - np.logaddexp.reduce(np.delete(scores, options["gold"])))
+
+
+def chances(options: Options) -> Array:
+    """Probability of each option, all of them adding up to one."""
+    scores = np.array(options["scores"])
+    return np.asarray(np.exp(scores - np.logaddexp.reduce(scores)))
 
 
 def right(options: Options) -> bool:

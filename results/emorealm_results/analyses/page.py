@@ -1,172 +1,147 @@
 """Reports of several analyses -> one Markdown page with their figures; its sentences follow from the numbers."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from emorealm_results.analyses import adversarial, attention, cues, plots, report, swap
+from emorealm_results.analyses import plots, report, sentences
+from emorealm_results.analyses.kinds import KINDS
 from emorealm_results.console.markdown import interval, table
 from emorealm_tasks import files, schemas
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import read_json
 
+FIGURE_5 = "figure_5.png"
+_STUDY = "study"
+_OF_METHODS = (
+    "Means over the trainings of a method; intervals over clips and seeds. Differences are over the same questions and "
+    "pair the trainings of one seed."
+)
 _NUMBER = (float, None)
 _ESTIMATE = {"model": str, "level": str, "group": str, "condition": str, "metric": str, "value": float}
 _CURVE = {"model": str, "altered": str, "condition": str, "x": [float], "density": [float]}
 _REPORT = {
     "analysis": str, "model": str, "model_args": [str], "tasks": [str], "limit": int, "seed": int, "questions": int,
-    "failed": int, "estimates": [{**_ESTIMATE, "low": _NUMBER, "high": _NUMBER, "questions": int}],
-    "densities?": [_CURVE],
+    "failed": int, "estimates": [{**_ESTIMATE, "low": _NUMBER, "high": _NUMBER, "p": _NUMBER, "questions": int}],
+    "densities?": [_CURVE], "study?": {"settings": [str], "trainings": {str: int}},
 }  # fmt: skip
-_SHOWN = {
-    "swap": ("shortcut_index", "effect_sound", "effect_picture", swap.CHANGE),
-    "attention": (*attention.METRICS, attention.CHANGE),
-    "adversarial": ("shift_absolute", "changed", adversarial.CHANGE),
-    "modalities": ("accuracy", "lost"),
-    "options": ("accuracy_mean", "accuracy_corrected", "consistency", "position_bias"),
-    "cues": ("used", "followed", "effect", "changed_anyway"),
-}
-"""The numbers that the page shows of each analysis; the others are in the reports."""
-_LEGENDS = {
-    "swap": "Effects are sizes with their sign, on the log-odds of the right option; the index is 0 for a model that "
-    "goes by the asked modality alone, 1 for one that goes by the other alone.",
-    "attention": "Of the last token of the prompt. asked share: of the attention to media, that to the asked modality.",
-    "adversarial": "The modality that is not asked about is altered. changed: questions with another likeliest option.",
-    "cues": "used: of the cues that the answer names, those that it no longer names once they are taken out; "
-    "followed: of those that it denies and that are absent, those that it names once they are added; effect: on the "
-    "log-odds of naming the cue; changed anyway: answers that change where the same cues are drawn with other seeds.",
-}
-_LEVELS = ("all", "asked")
-_EXPECTED = (
+EXPECTED = (
     "In the paper's Figure 5, after training more of the attention goes to the asked modality, and the likelihood of "
     "the right answer shifts less. Each line compares a model with the first one, over the same questions. Where the "
     "interval holds 0, no change is seen. Intervals are over clips, of one training each: they know nothing of other "
     "seeds, and are not adjusted for how many are looked at."
 )
-_NO_CHANGE = "does not change clearly"
 
 
 def read(folders: Sequence[Path]) -> dict[Path, dict[str, Any]]:
     """The report of each folder, in the page's order. Stops where one is none, or two are of the same analysis."""
     found: dict[Path, dict[str, Any]] = {}
     for folder in folders:
-        path, remedy = folder / "report.json", "it must be a folder that `emorealm analyse` wrote"
-        one = read_json(path, dict, remedy)
-        schemas.require(path, one, _REPORT, remedy)
-        if one["analysis"] not in _SHOWN:
-            stop(f"{path}: no analysis is called {one['analysis']}; {remedy}")
-        if any(other["analysis"] == one["analysis"] for other in found.values()):
-            stop(f"{path}: a second report of {one['analysis']}; name one folder of each analysis")
+        path = folder / "report.json"
+        one = report_of(path, "it must be a folder that `emorealm analyse` wrote")
+        if any(stem(other) == stem(one) for other in found.values()):
+            stop(f"{path}: a second report of {heading(one)}; name one folder of each analysis")
         found[folder] = one
-    order = list(_SHOWN)
-    return dict(sorted(found.items(), key=lambda item: order.index(item[1]["analysis"])))
+    order = stems()
+    return dict(sorted(found.items(), key=lambda item: order.index(stem(item[1]))))
+
+
+def report_of(path: Path, remedy: str) -> dict[str, Any]:
+    """An analysis's report. Stops where the file is none."""
+    one: dict[str, Any] = read_json(path, dict, remedy)
+    schemas.require(path, one, _REPORT, remedy)
+    if one["analysis"] not in KINDS:
+        stop(f"{path}: no analysis is called {one['analysis']}; {remedy}")
+    return one
+
+
+def stems() -> list[str]:
+    """What the files of analyses are called on a page, in its order."""
+    return [*KINDS, *(f"{_STUDY}_{name}" for name in KINDS)]
+
+
+def stem(one: Mapping[str, Any]) -> str:
+    """What the files of an analysis are called on a page."""
+    return f"{_STUDY}_{one['analysis']}" if _STUDY in one else str(one["analysis"])
+
+
+def heading(one: Mapping[str, Any]) -> str:
+    """What stands above an analysis."""
+    return f"{one['analysis']}, the study's methods" if _STUDY in one else str(one["analysis"])
 
 
 def write(folders: Sequence[Path], out: Path) -> list[str]:
-    """Write README.md, and for each analysis its figure and its report, into `out` -> their names. Raises OSError."""
+    """Write README.md, and for each analysis its figure and its numbers, into `out` -> their names. Raises OSError."""
     reports = read(folders)
-    by_name = {one["analysis"]: one for one in reports.values()}
+    by_name = {stem(one): one for one in reports.values()}
     out.mkdir(parents=True, exist_ok=True)
     names = []
-    for folder in folders:
-        for kind in ("report.json", "plot.png"):
-            names.append(reports[folder]["analysis"] + Path(kind).suffix)
+    for folder, one in reports.items():
+        for source in filter(lambda name: (folder / name).is_file(), report.FILES):
+            names.append(_name(stem(one), source))
             with files.draft(out / names[-1]) as beside:
-                shutil.copyfile(folder / kind, beside)
+                shutil.copyfile(folder / source, beside)
     if {"attention", "adversarial"} <= set(by_name):
-        names.append("figure_5.png")
+        names.append(FIGURE_5)
         curves = by_name["adversarial"].get("densities", [])
         plots.save(out / names[-1], plots.figure_5(by_name["attention"]["estimates"], curves), "As Figure 5")
     files.write(out / "README.md", markdown(list(reports.values())))
     return ["README.md", *names]
 
 
+def _name(analysis: str, source: str) -> str:
+    """What a file of an analysis's folder is called on the page: swap.json, swap.png, swap_questions.parquet."""
+    what, suffix = source.split(".")
+    return f"{analysis}.{suffix}" if what in ("report", "plot", "estimates") else f"{analysis}_{source}"
+
+
 def markdown(reports: Sequence[Mapping[str, Any]]) -> str:
     """The page; ends in a newline."""
-    names = {one["analysis"] for one in reports}
+    names = {stem(one) for one in reports}
     blocks = ["# Why a model answers so", report.UNITS + " Made by `emorealm analyse page`."]
     if {"attention", "adversarial"} <= names:
-        blocks.append("![The four panels of Figure 5](figure_5.png)")
-    said = [line for one in reports for line in sentences(one)]
-    if said:
-        blocks += ["## What the numbers say", _EXPECTED, "\n".join(f"- {line}" for line in said)]
+        blocks.append(f"![The four panels of Figure 5]({FIGURE_5})")
+    lines = [line for one in reports for line in says(one)]
+    if lines:
+        blocks += ["## What the numbers say", EXPECTED, "\n".join(f"- {line}" for line in lines)]
     for one in reports:
-        blocks += [f"## {one['analysis']}", f"{report.title(one)}; {one['questions']} questions. `{command(one)}`"]
-        blocks += [f"![Figure of {one['analysis']}]({one['analysis']}.png)"]
-        blocks += [*filter(None, [_LEGENDS.get(one["analysis"])]), _table(one)]
+        blocks += [f"## {heading(one)}", f"{report.title(one)}; {one['questions']} questions. `{command(one)}`"]
+        blocks += [f"![Figure of {heading(one)}]({stem(one)}.png)", legend(one), table(cells(one))]
     return "\n\n".join(blocks) + "\n"
+
+
+def says(one: Mapping[str, Any]) -> list[str]:
+    """What an analysis shows, in sentences."""
+    return sentences.of_methods(one) if _STUDY in one else KINDS[one["analysis"]].says(one)
+
+
+def legend(one: Mapping[str, Any]) -> str:
+    """What the shown numbers of an analysis mean."""
+    of_kind = KINDS[one["analysis"]].legend
+    return f"{of_kind} {_OF_METHODS}" if _STUDY in one else of_kind
 
 
 def command(one: Mapping[str, Any]) -> str:
     """What made a report."""
+    if study := one.get(_STUDY):
+        parts = f"--limit {one['limit']} --seed {one['seed']} --out DIR"
+        return " ".join(["emorealm analyse study", one["analysis"], *study["settings"], parts])
     models = " ".join(f"--model_args {name}" for name in one["model_args"] if name)
     parts = f"--tasks {','.join(one['tasks'])} --limit {one['limit']} --seed {one['seed']}"
     return " ".join(f"emorealm analyse {one['analysis']} --model {one['model']} {models} {parts} --out DIR".split())
 
 
-def sentences(one: Mapping[str, Any]) -> list[str]:
-    """What the comparison of the first model with the others shows, and where it shows nothing."""
-    makers: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
-        "swap": _of_swap, "attention": _of_attention, "adversarial": _of_adversarial, "cues": _of_cues
-    }  # fmt: skip
-    return makers[one["analysis"]](one) if one["analysis"] in makers else []
-
-
-def _of_swap(one: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{row['model']}: the shortcut index {_direction(row)} ({interval(row, 3)})."
-        for row in _rows(one, swap.CHANGE, ("all",))
-    ]
-
-
-def _of_attention(one: Mapping[str, Any]) -> list[str]:
-    names = {"all": "over all questions", "sound": "of questions about the sound", "picture": "about the picture"}
-    return [
-        f"{row['model']}: {names[row['group']]}, the share of the asked modality in the attention to media "
-        f"{_direction(row)} ({interval(row, 2)} points)."
-        for row in _rows(one, attention.CHANGE, _LEVELS)
-    ]
-
-
-def _of_adversarial(one: Mapping[str, Any]) -> list[str]:
-    rows = _rows(one, adversarial.CHANGE, ("all",))
-    found = []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        ways: dict[str, list[str]] = {}
-        for row in rows:
-            if row["model"] == model:
-                ways.setdefault(_direction(row), []).append(row["condition"].replace("_", " "))
-        found += [f"{model}: the mean absolute shift {how} for {', '.join(names)}." for how, names in ways.items()]
-    return found
-
-
-def _of_cues(one: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{row['model']}: used {interval(row, 1)} % of the {row['questions']} cues that its answers name."
-        for row in _rows(one, "used", ("all",))
-        if row["condition"] == cues.NAMED
-    ]
-
-
-def _direction(row: Mapping[str, Any]) -> str:
-    """In which direction a difference goes, as far as its interval says so."""
-    if row["low"] is None or row["low"] <= 0 <= row["high"]:
-        return _NO_CHANGE
-    return "grows" if row["low"] > 0 else "shrinks"
-
-
-def _rows(one: Mapping[str, Any], metric: str, levels: Sequence[str]) -> list[Mapping[str, Any]]:
-    return [row for row in one["estimates"] if row["metric"] == metric and row["level"] in levels]
-
-
-def _table(one: Mapping[str, Any]) -> str:
-    """A line a number, a column a model."""
+def cells(one: Mapping[str, Any]) -> list[list[str]]:
+    """The numbers of a report that a page shows: a head, then a line a number with a column a model."""
+    kind = KINDS[one["analysis"]]
     models = list(dict.fromkeys(row["model"] for row in one["estimates"]))
-    cells: dict[tuple[str, str, str], dict[str, str]] = {}
-    for metric in _SHOWN[one["analysis"]]:
-        for row in _rows(one, metric, _LEVELS):
-            key = (row["group"], row["condition"], metric.replace("_", " "))
-            cells.setdefault(key, {})[row["model"]] = interval(row, 3 if "index" in metric else 2)
-    lines = [[*key, *(by_model.get(model, "") for model in models)] for key, by_model in cells.items()]
-    return table([["questions about", "given", "number", *models], *lines])
+    texts: dict[tuple[str, str, str], dict[str, str]] = {}
+    for level in kind.levels:
+        for metric in list(dict.fromkeys(row["metric"] for row in one["estimates"])) if _STUDY in one else kind.shown:
+            for row in sentences.rows(one, metric, (level,)):
+                key = (row["group"], row["condition"], metric.replace("_", " "))
+                tested = "" if row["p"] is None else f", {sentences.p_value(row)}"
+                texts.setdefault(key, {})[row["model"]] = interval(row, 3 if "index" in metric else 2) + tested
+    lines = [[*key, *(by_model.get(model, "") for model in models)] for key, by_model in texts.items()]
+    return [["questions about", "given", "number", *models], *lines]

@@ -1,6 +1,6 @@
 """The figures of the analyses."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,6 @@ _GREY = "#d0d4da"
 def save(path: Path, figure: "Figure", title: str) -> None:
     """Write a figure as PNG, whole or not at all. Raises OSError."""
     figure.suptitle(title, fontsize=8)
-    figure.tight_layout()
     with files.draft(path) as beside:
         figure.savefig(beside, format="png", dpi=110)
 
@@ -37,6 +36,26 @@ def dots(*shown: str) -> Draw:
             points = [{**row, "place": row["group"]} for row in drawn if row["metric"] == metric]
             _points(axis, points, groups, ("model", "condition"))
             axis.set_title(metric.replace("_", " "))
+        _legend(figure, axes[0])
+        return figure
+
+    return draw
+
+
+def methods(*shown: str) -> Draw:
+    """A panel a metric: its value and interval for each group and condition, a colour a method."""
+
+    def draw(rows: Rows, curves: Rows) -> "Figure":
+        drawn = [
+            {**row, "place": " ".join(filter(None, (row["group"], row["condition"].replace("_", " "))))} for row in rows
+        ]
+        places = list(dict.fromkeys(row["place"] for row in drawn))
+        figure = _figure(2 + 4.4 * len(shown), 1.5 + 0.7 * len(places))
+        axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)
+        for axis, metric in zip(axes[0], shown, strict=True):
+            _points(axis, [row for row in drawn if row["metric"] == metric], places, ("model",))
+            axis.set_title(metric.replace("_", " "))
+        _legend(figure, axes[0])
         return figure
 
     return draw
@@ -72,6 +91,7 @@ def densities(rows: Rows, curves: Rows) -> "Figure":
         ]
         _points(line[-1], points, list(dict.fromkeys(row["place"] for row in points)), ("model",))
         line[-1].set_title("mean absolute shift (nats)", fontsize=8)
+    _legend(figure, axes[:, -1])
     return figure
 
 
@@ -92,7 +112,7 @@ def attention(rows: Rows, curves: Rows) -> "Figure":
             axis.fill_between(range(len(layers)), low, high, color=line.get_color(), alpha=0.15)
         axis.set(title=f"questions about the {group}", xlabel="layer", ylabel=f"{group}, % of media", ylim=(0, 100))
         axis.xaxis.get_major_locator().set_params(integer=True)
-        axis.legend(frameon=False, fontsize=7)
+    _legend(figure, [first])
     return figure
 
 
@@ -140,12 +160,19 @@ def _points(axis: "Axes", rows: Rows, places: Sequence[str], keys: Sequence[str]
         axis.hlines(heights, low, high, color=line.get_color(), lw=1)
     axis.axvline(0, color=_GREY, lw=0.8, zorder=0)
     axis.set(yticks=range(len(places)), yticklabels=places, ylim=(len(places) - 0.5, -0.5))
-    if len(series) > 1:
-        axis.legend(frameon=False, fontsize=7)
+
+
+def _legend(figure: "Figure", axes: "Iterable[Axes]") -> None:
+    """Below the panels, where it covers no point; none for a single series."""
+    handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    if len(handles) > 1:
+        figure.legend(
+            list(handles.values()), list(handles), loc="outside lower center", frameon=False, fontsize=7, ncols=4
+        )
 
 
 def _figure(width: float, height: float) -> "Figure":
     """A figure of so many inches that belongs to no window."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height))
+    return Figure(figsize=(width, height), layout="constrained")

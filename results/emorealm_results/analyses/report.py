@@ -1,6 +1,7 @@
 """The estimates of an analysis as JSON, Parquet, Markdown and a plot."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,22 @@ CURVES: Table = {
     "density": Column("number", "density there"),
 }
 """One row a point of a curve."""
+QUESTIONS: Table = {
+    "analysis": Column("text", "which analysis"),
+    "model": Column("text", "the model's arguments"),
+    "id": Column("text", "the question's id, unique within its task"),
+    "clip": Column("text", "name of the clip"),
+    "task": Column("text", "released name of the task"),
+    "condition": Column("text", "what was given"),
+    "given": Column("text", "the clip of which a modality stands in for the question's own, empty for none"),
+    "option": Column("whole", "place of the option among those of the question as it was asked then, from 1"),
+    "right": Column("truth", "whether it is the right one"),
+    "loglikelihood": Column("number", "of the option, in nats"),
+}
+"""One row an option of a question under a condition."""
+FILES = ("report.json", "plot.png", "estimates.parquet", "densities.parquet", "questions.parquet")
+"""What a page takes over of an analysis, as far as it is there."""
+_ROWS = 10_000  # of the questions, written at once: what bounds the memory
 
 
 def write(
@@ -49,10 +66,11 @@ def write(
     found: Mapping[str, Sequence[Estimate]],
     draw: plots.Draw,
     curves: Mapping[str, Sequence[Curve]],
+    questions: Mapping[str, Iterable[Any]],
 ) -> list[str]:
     """Write the numbers, a plot, and the curves where there are any -> the names of the files.
 
-    about: what was asked. found, curves: by model. Raises OSError.
+    about: what was asked. found, curves: by model; questions: what was measured, by model. Raises OSError.
     """
     rows = _of_models(about["analysis"], found)
     lines = _of_models(about["analysis"], curves)
@@ -69,7 +87,24 @@ def write(
             for x, density in zip(line["x"], line["density"], strict=True)
         ]
         writers.parquet(out / "densities.parquet", CURVES, points)
+    options = (
+        row for model, lines in questions.items() for one in lines for row in _options(about["analysis"], model, one)
+    )
+    if first := list(itertools.islice(options, _ROWS)):
+        names.append("questions.parquet")
+        others = iter(lambda: list(itertools.islice(options, _ROWS)), [])
+        writers.parquet_parts(out / names[-1], QUESTIONS, itertools.chain([first], others))
     return names
+
+
+def _options(analysis: str, model: str, one: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a question; none where no likelihoods were measured."""
+    shared = {"analysis": analysis, "model": model} | {name: one[name] for name in ("id", "clip", "task")}
+    return [
+        {**shared, "condition": condition, "given": of.get("given", ""), "option": place,
+         "right": place == of["gold"] + 1, "loglikelihood": score}
+        for condition, of in one.get("conditions", {}).items() for place, score in enumerate(of["scores"], 1)
+    ]  # fmt: skip
 
 
 def _of_models(analysis: str, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
@@ -80,6 +115,8 @@ def title(about: Mapping[str, Any]) -> str:
     """What was asked of whom, in a line."""
     part = f"at most {about['limit']} questions a task, drawn" if about["limit"] else "all questions"
     failed = f"; {about['failed']} failed and left out" if about["failed"] else ""
+    if study := about.get("study"):
+        failed += f"; trainings: {', '.join(f'{name} {count}' for name, count in study['trainings'].items())}"
     return f"{about['analysis']}: {', '.join(about['tasks'])}, {part} by seed {about['seed']}{failed}"
 
 

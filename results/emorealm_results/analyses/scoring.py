@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 from tqdm import tqdm
 
@@ -27,7 +27,7 @@ from emorealm_tasks.untrusted import Unreadable, parse_json
 _CHUNK = 16  # questions handed to the adapter at once: what bounds the memory
 _SPLIT = "test"
 _LINE = {"id": str, "clip": str, "task": str, "subtask": str, "emotion": str, "error": str}
-SCORES = {"conditions": {str: {"gold": int, "scores": [float]}}}
+SCORES = {"conditions": {str: {"gold": int, "scores": [float], "given?": str}}}
 """What a line of scores holds besides."""
 
 
@@ -38,6 +38,8 @@ class Options(TypedDict):
     """Which option is right in the question as it was written."""
     scores: list[float]
     """Log-likelihood of each option, in nats, in the order of the condition's options."""
+    given: NotRequired[str]
+    """The clip of which a modality stands in for the question's own; not there where there is none."""
 
 
 class Scored(TypedDict):
@@ -85,15 +87,21 @@ class Adapter(NamedTuple):
 def load(name: str, arguments: Mapping[str, Any], task: str) -> Adapter:
     """The adapter `name` of lmms-eval with its `--model_args`. Stops where there is none of that name."""
     from lmms_eval.models import get_model
-    from lmms_eval.utils import load_yaml_config
 
     try:
         kind = get_model(name)
     except Exception as error:
         stop(f"--model {name}: {error}; `emorealm models` lists those of this package")
+    return Adapter(name, kind(**arguments), task, ways(name))
+
+
+def ways(name: str) -> Mapping[str, Any]:
+    """How media are handed to the adapter `name`, as the tasks' file has it."""
+    from lmms_eval.utils import load_yaml_config
+
     config = load_yaml_config(str(plugin.FOLDER / "emorealm" / "_common.yaml"), mode="simple")
-    families = config["lmms_eval_specific_kwargs"]
-    return Adapter(name, kind(**arguments), task, families.get(name, families["default"]))
+    families: Mapping[str, Mapping[str, Any]] = config["lmms_eval_specific_kwargs"]
+    return families.get(name, families["default"])
 
 
 def likelihoods(conditions: Conditions) -> Callable[[Adapter], Measure]:
@@ -135,9 +143,7 @@ def complete(
     name: str, model_args: str, batch_size: str, rows: Sequence[Row], measure: Callable[[Adapter], Measure], path: Path
 ) -> None:
     """Load a model and measure the questions that a file lacks; a complete file needs no model."""
-    _mend(path)
-    there = _ids(path)
-    if all(row["id"] in there for row in rows):
+    if is_complete(path, rows):
         return
     from lmms_eval.utils import simple_parse_args_string
 
@@ -145,6 +151,13 @@ def complete(
     mini = all(row["id"].startswith("mini_") for row in rows)
     adapter = load(name, arguments, "emorealm_mini_analyse" if mini else "emorealm_analyse")
     run(rows, measure(adapter), path, model_args or name)
+
+
+def is_complete(path: Path, rows: Sequence[Row]) -> bool:
+    """Whether a file has every question."""
+    _mend(path)
+    there = _ids(path)
+    return all(row["id"] in there for row in rows)
 
 
 def run(rows: Sequence[Row], measure: Measure, path: Path, label: str) -> None:
@@ -182,7 +195,9 @@ def scored(rows: Sequence[Row], conditions: Conditions, score: Scorer) -> list[S
         if not all(map(math.isfinite, values)):
             one["error"] = one["error"] or f"{name}: the model gave no number"
         gold = messages.doc_to_choice(row).index(row["answer"])
-        one["conditions"][name] = {"gold": gold, "scores": values}
+        one["conditions"][name] = Options(gold=gold, scores=values)
+        if (given := row.get("given_clip", "")) not in ("", row["clip"]):
+            one["conditions"][name]["given"] = given
     for one in found:
         one["conditions"] = {} if one["error"] else one["conditions"]
     return found

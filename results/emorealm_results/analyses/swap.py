@@ -12,26 +12,27 @@ from collections.abc import Sequence
 import numpy as np
 
 from emorealm_results.analyses import estimates
-from emorealm_results.analyses.estimates import Estimate, Group
+from emorealm_results.analyses.estimates import Estimate, Figure, Group
 from emorealm_results.analyses.scoring import Conditions, Scored
 from emorealm_tasks.benchmarks import swaps
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.metrics import Array
 
 CELLS = ("oo", "ox", "xo", "xx")
+OWN = "oo"
 CHANGE = "shortcut_index_change"
 _EFFECTS = ("effect_sound", "effect_picture", "interaction")
 
 
 def conditions(rows: Sequence[Row], seed: int) -> Conditions:
-    """The four cells of a question. Raises ValueError where a question has no partner."""
+    """The four cells of a question; `given_clip` names the partner. Raises ValueError where a question has none."""
     found = swaps.partners(rows, seed)
 
     def cells(row: Row) -> dict[str, Row]:
-        own, partner = row, found[row["id"]]
-        return {
-            cell: swaps.crossed(row, (own, partner)[cell[0] == "x"], (own, partner)[cell[1] == "x"]) for cell in CELLS
-        }
+        partner = found[row["id"]]
+        pair = {"o": row, "x": partner}
+        given = {cell: "" if cell == OWN else partner["clip"] for cell in CELLS}
+        return {cell: swaps.crossed(row, pair[cell[0]], pair[cell[1]]) | {"given_clip": given[cell]} for cell in CELLS}
 
     return cells
 
@@ -86,12 +87,19 @@ def _of(group: Group) -> list[Estimate]:
 def _index(group: Group) -> list[Estimate]:
     """The shortcut index of the group's questions about one modality; nothing where no effect was seen."""
     about = [one for one in group.questions if estimates.asked_modality(one["task"])]
-    if not about:
-        return []
-    columns = _asked_and_other(about)
-    if not columns.any():
-        return []
-    return group._replace(questions=about).estimates(("shortcut_index",), columns, combine=_share_of_other)
+    figure = _index_of(group._replace(questions=about)) if about else None
+    return figure.estimates() if figure and figure.columns.any() else []
+
+
+def figures(scored: Sequence[Scored]) -> list[Figure]:
+    """The shortcut index of all questions about one modality, and of each task."""
+    about = [one for one in scored if estimates.asked_modality(one["task"])]
+    return [_index_of(group) for group in estimates.groups(about, ("task",))]
+
+
+def _index_of(group: Group) -> Figure:
+    columns = _asked_and_other(group.questions)
+    return Figure(group, "shortcut_index", columns, combine=_share_of_other)
 
 
 def _share_of_other(means: Array) -> Array:

@@ -1,7 +1,7 @@
 """`emorealm analyse`: why a model answers as it does: its answers under other inputs, and its attention."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 _MAKER = "emorealm analyse"
 _RECORD = "asked.json"
-_PAGE = "page"
+_MINI = "emorealm_mini"
 _LIMIT = 25
 
 
 def main(argv: Sequence[str]) -> int:
     """The verb; returns 0."""
-    if argv and argv[0] == _PAGE:
-        return _page(argv[1:])
+    if argv and argv[0] in _OTHERS:
+        return _OTHERS[argv[0]](argv[1:])
     arguments = _parser().parse_args(argv)
     names = list(dict.fromkeys(arguments.model_args or [""]))
     files.check(arguments.out, _MAKER, "--out")
@@ -37,20 +37,54 @@ def main(argv: Sequence[str]) -> int:
         "tasks": arguments.tasks.split(","),
     }
     about |= {"limit": arguments.limit, "seed": arguments.seed, "questions": len(asked)}
-    files.claim(arguments.out, _MAKER, "--out")
-    with files.locked(arguments.out, "--out"):
+    return _in(arguments.out, len(asked), lambda: _analyse(arguments, about, rows, asked))
+
+
+def _in(out: Path, questions: int, work: Callable[[], list[str]]) -> int:
+    """Do the work while no other command writes into the folder, and say what it wrote; returns 0."""
+    files.claim(out, _MAKER, "--out")
+    with files.locked(out, "--out"):
         try:
-            written = _analyse(arguments, about, rows, asked)
+            written = work()
         except OSError as error:
-            stop(f"{arguments.out}: cannot be written ({error.strerror or error}); name another folder with --out")
-    print(f"{arguments.out}: {', '.join(written)} ({len(asked)} questions)")
+            stop(f"{out}: cannot be written ({error.strerror or error}); name another folder with --out")
+    print(f"{out}: {', '.join(written)} ({questions} questions)")
     return 0
+
+
+def _study(argv: Sequence[str]) -> int:
+    """`emorealm analyse study`: an analysis of every training of a study; returns 0."""
+    from emorealm_results.analyses import study_runs
+    from emorealm_results.analyses.kinds import KINDS
+
+    able = [name for name, kind in KINDS.items() if kind.figures]
+    about = "An analysis of the base and of every method and seed of `avem-train study mini`; trains what is missing."
+    parser = Parser(prog=f"{_MAKER} study", description=about)
+    parser.add_argument("kind", choices=able, help="which analysis")
+    settings = "settings of the study, as for avem-train study mini, e.g. seeds=2 folder=DIR"
+    parser.add_argument("settings", nargs="*", metavar="key=value", help=settings)
+    _add_shared(parser)
+    arguments = parser.parse_intermixed_args(argv)
+    files.check(arguments.out, _MAKER, "--out")
+    study, jobs = study_runs.plan(arguments.settings)
+    arguments.tasks, kind = _MINI, KINDS[arguments.kind]
+    rows = _rows([_MINI])
+    asked = sample(_suitable(arguments, rows), arguments.limit, arguments.seed)
+    about_it = {"analysis": arguments.kind, "model": "avere", "settings": arguments.settings, "tasks": [_MINI]}
+    about_it |= {"limit": arguments.limit, "seed": arguments.seed, "questions": len(asked)}
+
+    def work() -> list[str]:
+        _same_as_before(arguments.out, about_it)
+        found = study_runs.measure(study, jobs, kind, rows, asked, arguments.seed, arguments.out)
+        return study_runs.write(arguments.out, {**about_it, "failed": 0}, kind, found)
+
+    return _in(arguments.out, len(asked), work)
 
 
 def _page(argv: Sequence[str]) -> int:
     """`emorealm analyse page`: one page of several analyses; returns 0."""
     about = "One Markdown page with the figures of several analyses, those of Figure 5 first, and what they show."
-    parser = Parser(prog=f"{_MAKER} {_PAGE}", description=about)
+    parser = Parser(prog=f"{_MAKER} page", description=about)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="a folder that an analysis wrote")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for README.md and its figures")
     arguments = parser.parse_args(argv)
@@ -72,7 +106,8 @@ def _parser() -> Parser:
         prog=_MAKER,
         description=__doc__,
         epilog="; ".join(f"{name}: {kind.does}" for name, kind in KINDS.items())
-        + "; `emorealm analyse page FOLDER... --out DIR` writes one page of several",
+        + "; `emorealm analyse study KIND` compares a study's methods, "
+        "`emorealm analyse page FOLDER... --out DIR` writes one page of several",
     )
     parser.add_argument("kind", choices=list(KINDS), help="which analysis")
     model = f"an adapter of lmms-eval that scores options, e.g. avere; for attention {READABLE}"
@@ -80,12 +115,17 @@ def _parser() -> Parser:
     args = "its arguments as for lmms-eval; given twice (before and after training), both models stand side by side"
     parser.add_argument("--model_args", action="append", metavar="KEY=VALUE,...", help=args)
     parser.add_argument("--batch_size", default="16", help="as for lmms-eval (%(default)s)")
-    parser.add_argument("--tasks", default="emorealm_mini", help="tasks or groups of EmoReAlM (%(default)s)")
+    parser.add_argument("--tasks", default=_MINI, help="tasks or groups of EmoReAlM (%(default)s)")
+    _add_shared(parser)
+    return parser
+
+
+def _add_shared(parser: Parser) -> None:
+    """The arguments that choose questions, and where results go."""
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for scores and report")
     limit = f"questions of each task, drawn by the seed; 0: all (default {_LIMIT})"
     parser.add_argument("--limit", type=count(0), default=_LIMIT, metavar="N", help=limit)
     parser.add_argument("--seed", type=count(0), default=SEED, help="draws questions and partners (%(default)s)")
-    return parser
 
 
 def _rows(names: Sequence[str]) -> "list[Row]":
@@ -150,7 +190,7 @@ def _analyse(
     for number, name in enumerate(about["model_args"], 1):
         path = out / f"scores_{number}.jsonl"
         scoring.complete(arguments.model, name, arguments.batch_size, asked, measure, path)
-        scored = list(scoring.read(path, kind.holds))
+        scored = [*map(kind.compact, scoring.read(path, kind.holds))]
         whole = [one for one in scored if not one["error"]]
         failed += len(scored) - len(whole)
         if not whole:
@@ -158,7 +198,11 @@ def _analyse(
         found[name or arguments.model] = kind.report(whole) + (kind.change(first, whole) if first else [])
         first = first or whole
         curves[name or arguments.model] = kind.curves(whole)
-    return report.write(out, {**about, "failed": failed}, found, kind.draw, curves)
+    measured = {
+        name or arguments.model: scoring.read(out / f"scores_{number}.jsonl", kind.holds)
+        for number, name in enumerate(about["model_args"], 1)
+    }
+    return report.write(out, {**about, "failed": failed}, found, kind.draw, curves, measured)
 
 
 def _same_as_before(out: Path, about: dict[str, Any]) -> None:
@@ -167,3 +211,7 @@ def _same_as_before(out: Path, about: dict[str, Any]) -> None:
     if record.exists() and read_json(record, None, "delete the folder, or name another with --out") != about:
         stop(f"{out}: holds scores of another analysis, model or choice of questions; name another with --out")
     files.write_json(record, about)
+
+
+_OTHERS = {"page": _page, "study": _study}
+"""What else `emorealm analyse` does beside an analysis of one or two models."""

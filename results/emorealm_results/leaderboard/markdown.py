@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emorealm_results.console.markdown import table
+from emorealm_results.console.markdown import interval, table
 from emorealm_results.leaderboard import ranking
 from emorealm_results.leaderboard.score_rows import ScoreRow
 from emorealm_results.paper.layouts import LAYOUTS, Layout
@@ -27,7 +27,8 @@ def render(
     blocks = [
         "# Leaderboard",
         f"Measured runs in the {READINGS[reading]} reading (bold names) and the paper's printed numbers, which are "
-        "official. Percent; intervals: 95%, over clips. Runs with --limit or missing clips are marked and not ranked; "
+        "official. Percent where nothing else is said; intervals: 95%, over clips. "
+        "Runs with --limit or missing clips are marked and not ranked; "
         "asked otherwise: than another run of the same kind of model, see the notes under Runs. To "
         "sort, filter and browse: `leaderboard.html`; every number: `leaderboard.csv`.",
     ]
@@ -56,16 +57,17 @@ def _table(lines: Sequence[ranking.Line], layout: Layout, abouts: Sequence[Mappi
         rank = "" if line.rank is None else str(line.rank)
         features = "" if line.run is None else abouts[line.run]["features"]
         given = ", ".join(filter(None, (line.modality, f"features: {features}" if features else "")))
-        cells.append([rank, name, given or "–", source, *map(_cell, line.cells)])
+        digits = [column.digits for column in layout.columns]
+        cells.append([rank, name, given or "–", source, *map(_cell, line.cells, digits)])
     return table(cells)
 
 
-def _cell(row: ScoreRow | None) -> str:
+def _cell(row: ScoreRow | None, digits: int) -> str:
     if row is None or row.value is None:
         return "–"
     if row.source == "published":
         return f"{row.value:g}" if "." in f"{row.value:g}" else f"{row.value:.1f}"
-    return f"{row.value:.1f}" + ("" if row.low is None else f" [{row.low:.1f}, {row.high:.1f}]")
+    return interval({"value": row.value, "low": row.low, "high": row.high}, digits)
 
 
 def _comparisons(comparisons: Sequence[Mapping[str, Any]]) -> str:

@@ -14,10 +14,10 @@ from emorealm_results.console import progress
 from emorealm_results.console.words import counted
 from emorealm_results.leaderboard import paired, points, ranking, sample_browser
 from emorealm_results.leaderboard.page_media import media
-from emorealm_results.leaderboard.page_options import Options
+from emorealm_results.leaderboard.page_options import Analyses, Options
 from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper import printed
-from emorealm_results.paper.layouts import LAYOUTS, SCALES
+from emorealm_results.paper.layouts import LAYOUTS, SCALES, Layout
 from emorealm_results.rescore.table import NAMES, READINGS
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
@@ -25,7 +25,10 @@ from emorealm_tasks.settings import Settings
 from emorealm_tasks.untrusted import brief, read_json
 from model_adapters.catalogue import MODELS
 
-_SCRIPTS = ("dom", "address", "scores", "columns", "plots", "published", "paired", "player", "samples", "tabs")
+_SCRIPTS = (
+    *("dom", "address", "scores", "columns", "plots", "published", "analyses"),
+    *("paired", "player", "swap", "samples", "tabs"),
+)
 OPENS_ON = "table3"
 """The layout that the page opens on: few columns, the ranking one among them."""
 _ABOUT_READING = {
@@ -38,7 +41,8 @@ _ABOUT_READING = {
     "listed letter in the reply).",
 }
 _LEGEND = (
-    "Percent; EMER: a judge's scores. Bars: value with its 95% interval (over clips), and as a triangle what is "
+    "Percent where nothing else is said; EMER: a judge's scores. "
+    "Bars: value with its 95% interval (over clips), and as a triangle what is "
     "reached without the clip (the run's own blind score, else chance). Choose a score for what stands behind it. Runs "
     "with --limit or missing clips and unfinished studies are marked and never ranked. Ranks are among all rows of the "
     "benchmark that can be ranked, also those that a filter hides. A study's rows are means over its trainings, with "
@@ -73,11 +77,15 @@ def page_data(
     cells: Sequence[printed.Cell],
     settings: Settings,
     options: Options,
+    analyses: Analyses,
 ) -> dict[str, Any]:
     """Everything the page shows, as plain JSON types; copies clips where that is asked."""
     abouts = [run.about for run in runs]
     sources = {name: sample_browser.source(name, settings) for name in ("emorealm", "emorealm_mini")} if runs else {}
     browser_samples = sample_browser.collect([run.run.questions if run.run else None for run in runs], sources)
+    for sample in browser_samples:
+        if swap := analyses.swaps.get((sample["benchmark"], sample["id"])):
+            sample["swap"] = swap
     progress.step("draws clips")
     return {
         "about": f"{_count_text(runs)} and the tables of AVERE (ICLR 2026); made {_today()} with emorealm "
@@ -88,7 +96,7 @@ def page_data(
         "about_reading": _ABOUT_READING,
         "names": {key: name.removeprefix("- ") for key, name in NAMES.items()} | {"emorealm": "all five tasks"},
         "scales": SCALES,
-        "layouts": [dataclasses.asdict(layout) for layout in LAYOUTS],
+        "layouts": [dataclasses.asdict(layout) for layout in LAYOUTS if _has_rows(layout, rows)],
         "opens_on": OPENS_ON,
         "lines": _ranked(_page_lines(rows, cells, abouts), abouts),
         "runs": abouts,
@@ -96,8 +104,14 @@ def page_data(
         "curves": {str(level): points.curve(level) for level in points.LEVELS},
         "comparisons": ranking.comparisons(rows, abouts),
         "samples": browser_samples,
+        "analyses": analyses.shown,
         "pairs": paired.compared(runs, options.pairs, options.reading),
     } | media(browser_samples, sources, options)
+
+
+def _has_rows(layout: Layout, rows: Sequence[ScoreRow]) -> bool:
+    columns = {(column.task, column.metric) for column in layout.columns}
+    return any((row.task, row.metric) in columns for row in rows)
 
 
 def _plots(rows: Sequence[ScoreRow]) -> dict[str, dict[str, list[dict[str, Any]]]]:
@@ -198,8 +212,10 @@ def heat_rows(rows: Sequence[ScoreRow], reading: str) -> dict[str, list[float | 
 
 def _count_text(runs: Sequence[Measured]) -> str:
     studied = sum(run.about["origin"].startswith("study") for run in runs)
+    analysed = sum(run.about["origin"] == "analyses" for run in runs)
     rows = f", {counted(studied, 'row')} of a study in miniature" if studied else ""
-    return f"{counted(len(runs) - studied, 'run')}{rows}"
+    rows += f", {counted(analysed, 'analysed model')} without a run" if analysed else ""
+    return f"{counted(len(runs) - studied - analysed, 'run')}{rows}"
 
 
 def _flat(value: Any) -> str:

@@ -26,7 +26,8 @@ def media(
     not played, and what to do), ``moved`` (the same where a link leads nowhere), and ``copied``, a line or "".
     """
     files = {(name, clip): paths for name, source in sources.items() for clip, paths in source.files.items()}
-    first = [(sample["benchmark"], sample["clip"]) for sample in samples[:1]]  # which the browser opens on
+    opened = samples[:1]  # which the browser opens on
+    first = [(sample["benchmark"], clip) for sample in opened for clip in sample_browser.clips_of(sample)]
     all_clips = list(dict.fromkeys([*first, *sample_browser.choose_clips(samples, len(samples))]))
     files_of = {clip: files[clip] for clip in all_clips if clip in files}
     folder, copied = options.clips, ""

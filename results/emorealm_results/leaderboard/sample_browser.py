@@ -92,7 +92,7 @@ def _is_right(record: Record, reading: str) -> bool:
 
 def choose_clips(samples: Sequence[Mapping[str, Any]], most: int) -> list[tuple[str, str]]:
     """At most ``most`` clips (benchmark, clip) to draw: those of questions that the runs answer differently first, then
-    those that all get wrong, then the rest.
+    those that all get wrong, then the rest; after each the clip that it is swapped with, where it is.
     """
 
     def interest(sample: Mapping[str, Any]) -> int:
@@ -100,7 +100,13 @@ def choose_clips(samples: Sequence[Mapping[str, Any]], most: int) -> list[tuple[
         return 0 if len(rights) > 1 else (1 if rights == {False} else 2)
 
     ordered = sorted(samples, key=interest)
-    return list(dict.fromkeys((sample["benchmark"], sample["clip"]) for sample in ordered))[:most]
+    clips = ((sample["benchmark"], clip) for sample in ordered for clip in clips_of(sample))
+    return list(dict.fromkeys(clips))[:most]
+
+
+def clips_of(sample: Mapping[str, Any]) -> list[str]:
+    """The clips that a sample shows: its own, and the one that it is swapped with."""
+    return [sample["clip"], *([sample["swap"]["partner"]] if "swap" in sample else [])]
 
 
 def draw(video: Path, audio: Path) -> dict[str, Any] | None:

@@ -15,7 +15,9 @@ _SHORT = {
     "reasoning_stress_video": "Stress visual",
 }
 _SCORES = {"accuracy": "Acc.", "precision": "Pre.", "recall": "Rec.", "f1": "F1", "yes_rate": "yes-rate"}
-SCALES = {"percent": (0.0, 100.0), "judge": (0.0, 10.0)}
+SCALES = {"percent": (0.0, 100.0), "judge": (0.0, 10.0), "index": (0.0, 1.0), "nats": (0.0, 2.0)}
+ANALYSES = "analyses"
+"""The task of numbers that no answers are scored for, but that say why a model answers so."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,13 @@ class Column:
     """One of SCALES."""
     lower: bool = False
     """Whether lower is better."""
+    digits: int = 1
+    """Shown after the point."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A table of the paper."""
+    """A table of the paper, or one like it."""
 
     name: str
     """Short name, as options and files have it: table13."""
@@ -113,6 +117,18 @@ LAYOUTS = (
             Column("emer_survey", "best_emotion", "Emot."),
             Column("emer_survey", "best_association", "Assoc."),
             Column("emer_survey", "most_inconsistent", "Incons.", lower=True),
+        ),
+        0,
+    ),
+    Layout(
+        ANALYSES,
+        "Why it answers so (analyses, Figure 5)",
+        (
+            Column(ANALYSES, "shortcut_index", "Shortcut index", "index", lower=True, digits=3),
+            *(Column(ANALYSES, f"attention_{name}", f"Attention to the {name} asked about, %")
+              for name in ("sound", "picture")),
+            *(Column(ANALYSES, f"shift_{name}", f"Shift by a conflicting {name}, nats", "nats", lower=True, digits=2)
+              for name in ("sound", "picture")),
         ),
         0,
     ),

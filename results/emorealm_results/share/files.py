@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,16 @@ Rows = Sequence[Mapping[str, Any]]
 
 def parquet(path: Path, table: Table, rows: Rows) -> None:
     """Typed, each field with its description. Raises OSError, as the others."""
+    parquet_parts(path, table, [rows])
+
+
+def parquet_parts(path: Path, table: Table, parts: Iterable[Rows]) -> None:
+    """As `parquet`, of rows that are not in memory all at once."""
     from pyarrow import parquet as writer
 
-    with files.draft(path) as beside:
-        writer.write_table(tables.arrow(table, rows), beside)
+    with files.draft(path) as beside, writer.ParquetWriter(beside, tables.arrow(table, []).schema) as into:
+        for rows in parts:
+            into.write_table(tables.arrow(table, rows))
 
 
 def as_csv(path: Path, table: Table, rows: Rows) -> None:

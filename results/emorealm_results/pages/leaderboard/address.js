@@ -1,5 +1,5 @@
 // The address after # names the tab and what is chosen there: #samples?show=only_a&sample=emorealm_mini/ID.
-const VIEWS = { scores: "Scores", plots: "Plots", published: "Against the paper", samples: "Samples", runs: "Runs" };
+const VIEWS = { scores: "Scores", plots: "Plots", published: "Against the paper", analyses: "Analyses", samples: "Samples", runs: "Runs" };
 const parts = {}; // tab -> { state, defaults, draw }: what of its state stands in the address, and how it is shown
 let current = ""; // until the first is shown
 

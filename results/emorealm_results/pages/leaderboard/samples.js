@@ -89,7 +89,7 @@ function showSample(sample) {
       `, read as ${answer.strict || "no answer"}; ${readings.join("; ")}; given: ${answer.media}`)));
     parts.push(el("pre", {}, answer.error || answer.raw));
   }
-  byId("sample-detail").replaceChildren(...parts);
+  byId("sample-detail").replaceChildren(...parts, ...swapParts(sample));
 }
 
 function sampleControls() {

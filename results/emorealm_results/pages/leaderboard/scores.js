@@ -103,13 +103,13 @@ function nameCell(line) {
   return cell;
 }
 
-const shownValue = (line, value) => fixed(value, line.source === "published" && Math.round(value * 10) / 10 !== value ? 2 : 1);
+const shownValue = (line, value, column) => fixed(value, line.source === "published" && Math.round(value * 10) / 10 !== value ? 2 : column.digits);
 
 function scoreCell(line, column) {
   const cell = cellOf(line, column, state.reading);
   if (!cell || cell.value === null) return el("td", {}, DASH);
   const kind = rankOf(line, column) === 1 ? "score best" : "score";
-  const button = el("button", { type: "button", class: kind, "aria-label": `${line.model}, ${column.label}: ${fixed(cell.value)}` }, shownValue(line, cell.value));
+  const button = el("button", { type: "button", class: kind, "aria-label": `${line.model}, ${column.label}: ${fixed(cell.value, column.digits)}` }, shownValue(line, cell.value, column));
   button.addEventListener("click", () => showDetail(line, column, cell, button));
   return el("td", {}, button, bar(cell, column));
 }
@@ -137,12 +137,13 @@ function closeDetail(opener) {
 
 function showDetail(line, column, cell, opener) {
   const run = line.run === null ? null : data.runs[line.run];
-  const interval = cell.low === undefined || cell.low === null ? "" : `${fixed(cell.low, 2)} to ${fixed(cell.high, 2)}`;
+  const digits = column.digits + 1;
+  const interval = cell.low === undefined || cell.low === null ? "" : `${fixed(cell.low, digits)} to ${fixed(cell.high, digits)}`;
   byId("cell-detail").replaceChildren(
     el("button", { class: "close", type: "button", onclick: () => closeDetail(opener), "aria-label": "close" }, "×"),
     el("strong", {}, `${line.model}: ${column.label}`),
     definitions([
-      ["value", fixed(cell.value, 2)], ["95% interval", interval], ["without the clip", fixed(cell.floor, 1) === DASH ? "" : fixed(cell.floor, 1)],
+      ["value", fixed(cell.value, digits)], ["95% interval", interval], ["without the clip", fixed(cell.floor, 1) === DASH ? "" : fixed(cell.floor, 1)],
       ["questions", cell.n], ["clips", cell.n_clips], ["unparsed", cell.unparsed], ["errors", cell.errors], ["missing", cell.missing],
       ["source", line.source === "published" ? `paper, Table ${cell.table}` : `${originOf(line)}, ${line.part}, ${state.reading} reading`], ["note", cell.note], ["parameters", run ? "" : line.parameters],
       ...(run ? runFacts(run).slice(1) : []),

@@ -35,6 +35,7 @@ scoreControls();
 plotControls();
 sampleControls();
 showPublished();
+showAnalyses();
 showRuns();
 window.addEventListener("hashchange", restore);
 restore();

@@ -114,7 +114,8 @@ def test_a_model_that_only_sees_shifts_where_the_picture_is_altered_alone(clips,
     brightness = [float(media.read_frames(clip, 2)[0].mean()) / 64 for clip in clips]
     assert black["shift"] == pytest.approx(np.mean(brightness), abs=0.02)  # black has 0
     kind = KINDS["adversarial"]
-    written = write(tmp_path, ABOUT, {"m": found, "n": found}, kind.draw, {"m": kind.curves(scored), "n": []})
+    curves = {"m": kind.curves(scored), "n": []}
+    written = write(tmp_path, ABOUT, {"m": found, "n": found}, kind.draw, curves, {"m": scored})
     assert all((tmp_path / name).stat().st_size for name in written)
     report = json.loads((tmp_path / "report.json").read_text())
     assert {curve["altered"] for curve in report["densities"]} == {"sound", "picture"}

@@ -1,6 +1,7 @@
 """The analyses on scorers with planted effects, against values worked out by hand."""
 
 import math
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -104,6 +105,51 @@ def test_partners_contradict_and_do_not_depend_on_the_order():
         swaps.partners(ROWS[:1])
 
 
+WORDS = ["tears", "rain", "laughter", "anger", "a", "voice"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.sampled_from(WORDS), max_size=4), st.integers(0, 3), st.sampled_from("AB")),
+        min_size=1, max_size=12,
+    )
+)  # fmt: skip
+def test_partners_are_those_of_a_comparison_with_every_other_row(drawn):
+    rows = [
+        {"id": f"q{number}", "clip": f"{clip}.mp4", "task": "t", "question": " ".join(words), "answer": answer,
+         "choices": ["(A) yes", "(B) no"]}
+        for number, (words, clip, answer) in enumerate(drawn)
+    ]  # fmt: skip
+    words_of = [set(f"{row['question']} yes no a b".split()) for row in rows]
+    often = Counter(word for words in words_of for word in words)
+    weight = {word: math.log(len(rows) / count) for word, count in often.items()}
+    for row, words in zip(rows, words_of, strict=True):
+        others = [
+            (sum(weight[word] for word in sorted(words & theirs)), other)
+            for other, theirs in zip(rows, words_of, strict=True)
+            if other["clip"] != row["clip"] and other["answer"] != row["answer"]
+        ]
+        if not others:
+            with pytest.raises(ValueError, match="no partner"):
+                swaps.partners(rows, 1)
+            return
+        most = max(common for common, _ in others)
+        alike = [other for common, other in others if common == most]
+        best = min(alike, key=lambda other: swaps.draw(1, row["id"], other["id"]))
+        try:
+            assert swaps.partners(rows, 1)[row["id"]] == best
+        except ValueError:
+            return  # another row has no partner
+
+
+def test_a_swapped_cell_names_the_partner(tmp_path):
+    one = scored(tmp_path, swap.conditions(ROWS, 1), hearing)[0]
+    partner = swaps.partners(ROWS, 1)[one["id"]]["clip"]
+    assert {cell: of.get("given") for cell, of in one["conditions"].items()} == {
+        "oo": None, "ox": partner, "xo": partner, "xx": partner
+    }  # fmt: skip
+
+
 def test_swapped_rows_say_what_is_seen_and_heard():
     row, partner = ROWS[0], swaps.partners(ROWS)[ROWS[0]["id"]]
     by_sound, by_picture = swaps.swap_audio(ROWS)[0], swaps.swap_video(ROWS)[0]
@@ -165,6 +211,24 @@ def test_what_a_missing_modality_costs(tmp_path):
     assert value_of(found, "accuracy", condition="both") == value_of(found, "accuracy", condition="sound") == 100
     assert value_of(found, "lost", condition="text") == 50  # 9 is odd: always no
     assert value_of(found, "lost", condition="sound") == 0
+
+
+def test_a_model_that_only_hears_loses_with_the_picture_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(modalities.media, "as_wav", lambda path, cache: path)
+    monkeypatch.setattr(modalities.media, "film_alone", lambda path, cache: path)
+
+    def hears(rows):  # without a sound it says yes
+        return [hearing([{**row, "video": ""}])[0] if row["audio"] else
+                [-1.0, -3.0] if row.get("silent", not row["video"]) or not row["video"] else hearing([row])[0]
+                for row in rows]  # fmt: skip
+
+    found = modalities.report(scored(tmp_path, modalities.conditions(ROWS, 0), hears))
+    accuracy = {given: value_of(found, "accuracy", condition=given) for given in modalities.GIVEN}
+    assert accuracy == {"both": 100, "sound": 100, "picture": 50, "text": 50}
+    lost = next(one for one in found if (one["group"], one["metric"], one["condition"]) == ("all", "lost", "picture"))
+    assert (lost["value"], lost["clips"], lost["questions"]) == (50, 6, 12)
+    # three clips of six lose the right answer to both their questions: 2 / 2**3
+    assert modalities.two_sided([1, 1] * 3 + [0, 0] * 3, [str(clip) for clip in range(6) for _ in "av"]) == 0.25
 
 
 def test_a_killed_run_goes_on_and_a_failed_question_says_why(tmp_path):

@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -88,13 +89,24 @@ def test_a_killed_run_goes_on_and_a_failed_question_says_why(tmp_path):
 
 def test_the_report_holds_every_head_and_the_page_no_head(tmp_path):
     found = attention.report(measured(tmp_path, Planted(), *PLANTED))
-    written = write(tmp_path, ABOUT, {"before": found, "after": found}, KINDS["attention"].draw, {})
+    written = write(tmp_path, ABOUT, {"before": found, "after": found}, KINDS["attention"].draw, {}, {})
     assert all((tmp_path / name).stat().st_size for name in written)
     estimates = json.loads((tmp_path / "report.json").read_text())["estimates"]
     assert sum(one["level"] == "head" for one in estimates) == 2 * 2 * 4
     page = (tmp_path / "report.md").read_text()
     assert "layer_01" in page
     assert "head_01" not in page
+
+
+def test_shares_are_held_as_numbers_alone_and_report_the_same(tmp_path):
+    lines = measured(tmp_path, Planted(), *PLANTED)
+    compact = [attention.compact(one) for one in lines]
+    assert {one["attention"].nbytes for one in compact} == {2 * 2 * 2 * 8}  # layers, heads, picture and sound
+    assert attention.report(compact) == attention.report(lines)
+    (of_all, *_) = attention.figures(compact)
+    share = next(one["value"] for one in attention.report(lines) if one["metric"] == "asked_share")
+    weights = np.full((1, len(lines)), 1 / len(lines))
+    assert of_all.combine(weights @ of_all.columns)[0, 0] == pytest.approx(share)
 
 
 def test_a_model_whose_attention_cannot_be_read_is_refused(capsys):

@@ -63,11 +63,12 @@ def measure(
 
 def _adapter(job: Job) -> scoring.Adapter:
     """The base of all trainings; its weights are exchanged, and features of clips stay."""
-    from avem_train.study.examiner import Candidate
+    from avem_train.backbones.loading import evaluated_by
+    from avem_train.study.candidates import CANDIDATES
 
-    device = None if job.device == "auto" else job.device
-    model = Candidate(pretrained=str(job.base), device=device, batch_size=_BATCH, max_errors=0.0)
-    return scoring.Adapter("avere", model, _TASK, scoring.ways("avere"))
+    name, device = evaluated_by(job.base), None if job.device == "auto" else job.device
+    model = CANDIDATES[name](pretrained=str(job.base), device=device, batch_size=_BATCH, max_errors=0.0)
+    return scoring.Adapter(name, model, _TASK, scoring.ways(name))
 
 
 def write(out: Path, about: dict[str, Any], kind: Analysis, found: dict[str, dict[int | None, list[Any]]]) -> list[str]:

@@ -14,7 +14,7 @@ from model_adapters.avere.adapter import AvereChat
 from model_adapters.engines.avere_vllm import AvereVLLM, Row
 
 pytest.importorskip("vllm", reason="vLLM needs an environment of its own: see test_vllm.py")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:.*reduce_op.*:FutureWarning")]  # torch's own name
+pytestmark = pytest.mark.slow
 SMALL = {"enforce_eager": True, "max_num_seqs": 8, "dtype": "float32", "block_size": 32}
 SMALL |= {} if torch.cuda.is_available() else {"distributed_executor_backend": "uni"}
 KINDS = ("both", "video", "audio", "blind")

@@ -1,7 +1,5 @@
 """`qwen2_5_omni_vllm` and `openai_av` on vLLM itself, on a CPU too, with tiny random weights; skipped without vLLM.
 
-test_vllm_avere.py asks `avere_vllm`, in a run of its own.
-
 vLLM pins torch and transformers, so these tests need an environment of their own (about a minute, 7 GB):
 
     uv venv --python 3.11 vllm-env
@@ -10,7 +8,7 @@ vLLM pins torch and transformers, so these tests need an environment of their ow
         decord av soundfile opencv-python-headless 'pytest>=8' hypothesis
     uv pip install -p vllm-env --no-deps -e .
     VLLM_CPU_KVCACHE_SPACE=1 VLLM_ENABLE_V1_MULTIPROCESSING=0 HF_HUB_OFFLINE=1 \\
-        vllm-env/bin/python -m pytest tests/end_to_end/test_vllm.py   # and again for test_vllm_avere.py
+        vllm-env/bin/python -m pytest tests/end_to_end/test_vllm.py tests/end_to_end/test_vllm_avere.py
 
 On a machine with GPUs `pip install -e '.[vllm]'` takes the place of the installs, without the first two variables.
 """

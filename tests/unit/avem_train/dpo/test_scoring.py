@@ -96,6 +96,25 @@ def test_a_batch_has_what_its_objective_asks_for(settings, backbone):
     assert objective_loss(scored, weights, EVERYTHING)[0].isfinite().all()
 
 
+def test_every_batch_makes_as_many_passes_whatever_its_records_have(settings, backbone, monkeypatch):
+    """Else processes that share a model wait for each other for ever."""
+    records = checks.read(settings.data)
+    dataset = PreferenceDataset(records, EVERYTHING, Negatives(), 0, backbone)
+    planned, score, passes = dataset.responses(0), logprobs.score, []
+    monkeypatch.setattr(logprobs, "score", lambda *given: passes.append(1) or score(*given))
+    counts = []
+    with train.adapters(settings, backbone) as model:
+        asked = scoring.Scoring(model, model.disable_adapter, dataset, torch.device("cpu"))
+        for number in (0, 2):
+            passes.clear()
+            scored, _ = asked.scored(planned[number : number + 1], [number])
+            counts.append((len(passes), scored.has_irrelevant.item()))
+    (first, with_), (second, without) = counts
+    assert first == second
+    assert (with_, without) == (1, 0)
+    assert scored.irrelevant_changed.chosen.tolist() == [0]
+
+
 def test_what_a_prompt_is_not_about_changes_alone(settings):
     records, other = checks.read(settings.data), Negatives(change="other")
     assert changed(records[0], other) == ("audio",)

@@ -74,7 +74,7 @@ class Scoring:
         text = self._of_frozen(dataset.text_roles, text_only) if objective.needs_text else None
         policy = self._of_policy(dataset.media_roles, media, dataset.watch)
         changed = {
-            f"{which}_changed": self._without_gradient([one.changed.get(which, {}) for one in batch])
+            f"{which}_changed": self._without_gradient(batch, which)
             for which in ("relevant", "irrelevant")
             if getattr(objective, f"beta_{which}")
         }
@@ -98,13 +98,19 @@ class Scoring:
         scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed, watch)
         return BatchLogps.of(roles, asked, scores.total, scores.watched)
 
-    def _without_gradient(self, asked: Sequence[Mapping[str, Response]]) -> PreferenceLogps:
-        """The policy's of responses that some records have; a batch in which none has any is all 0."""
-        if not any(asked):
-            zeros = torch.zeros(len(asked), device=self.device)
-            return PreferenceLogps(**dict.fromkeys(self.dataset.text_roles, zeros))
+    def _without_gradient(self, batch: Sequence[Responses], which: str) -> PreferenceLogps:
+        """The policy's where one medium is changed; 0 where a record lacks it.
+
+        A batch in which every record does is scored all the same, on the records' own media: processes that share a
+        model (FSDP, ZeRO, buffers under DDP) make as many passes each, or they wait for each other for ever.
+        """
+        asked = [one.changed.get(which, {}) for one in batch]
         with torch.no_grad():
-            return self._of_policy(self.dataset.text_roles, asked).logps
+            if any(asked):
+                return self._of_policy(self.dataset.text_roles, asked).logps
+            scored = self._of_policy(self.dataset.text_roles, [one.media for one in batch[:1]]).logps
+        zeros = torch.zeros(len(batch), device=scored.chosen.device)
+        return PreferenceLogps(**dict.fromkeys(self.dataset.text_roles, zeros))
 
     def _of_frozen(self, roles: Iterable[str], asked: Sequence[Mapping[str, Response]]) -> PreferenceLogps:
         """What the model without adapters says of each record's responses, cached or computed now."""

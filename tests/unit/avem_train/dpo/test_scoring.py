@@ -1,5 +1,6 @@
 """Every objective in the real loop, on a model of random weights: what is asked, of whom, and that it trains."""
 
+import contextlib
 import json
 import math
 from dataclasses import replace
@@ -33,12 +34,12 @@ EVERYTHING = Objective(
 
 @pytest.fixture
 def settings(tiny_avere, preference_file, tmp_path):
-    """The fixture's records; the first is about the picture and brings a clip in which a rejected response is right."""
+    """Four of the fixture's records; the first brings a clip in which a rejected response is right."""
     rows = [json.loads(line) for line in preference_file.read_text().splitlines()]
     rows[0] |= {"modality": "video", "rejected_video": rows[1]["video"], "right_under_rejected": "emotion_relevant"}
     rows[0] |= {"chosen": "A", "rejected_video_relevant": "B", "rejected_emotion_relevant": "C"}
     own = preference_file.with_name("objectives.jsonl")
-    own.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    own.write_text("".join(json.dumps(row) + "\n" for row in rows[:4]))
     running = Running(device="cpu", save_every=0, tensorboard=False, reference=str(tmp_path / "kept"))
     return DpoSettings(own, tmp_path / "out", str(tiny_avere), optimiser=FAST, running=running)
 
@@ -60,9 +61,22 @@ def test_every_shipped_recipe_trains(name, settings, backbone):
 
 
 @pytest.mark.parametrize("ways", [{"packed": False}, {"keep_reference": False}], ids=["plain", "live"])
-def test_every_term_is_the_same_packed_or_not_cached_or_not(ways, settings, backbone, tmp_path):
+def test_every_term_is_the_same_packed_or_not_cached_or_not(ways, settings, backbone, tmp_path, monkeypatch):
+    fresh = train.adapters
+
+    @contextlib.contextmanager
+    def moved(*given):
+        """The policy is not the reference: else no accuracy is more than rounding."""
+        with fresh(*given) as model:
+            generator = torch.Generator().manual_seed(7)
+            for name, parameter in model.named_parameters():
+                if "lora_B" in name:
+                    parameter.data.normal_(std=0.05, generator=generator)
+            yield model
+
+    monkeypatch.setattr(train, "adapters", moved)
     objective = replace(EVERYTHING, balance_forms=ways.get("keep_reference", True))
-    usual = replace(settings, objective=objective, optimiser=replace(FAST, steps=3))
+    usual = replace(settings, objective=objective)
     other = replace(usual, out=tmp_path / "other", running=replace(settings.running, **ways))
     wanted, found = (train.train(one, backbone).metrics for one in (usual, other))
     assert {f"loss/{name}" for name in ("blind", "anchor", "mdpo_anchor", "ce", "swapped")} < set(wanted)
@@ -94,6 +108,25 @@ def test_a_batch_has_what_its_objective_asks_for(settings, backbone):
     assert right.sources[0].path == str(records[1].video)
     weights = {name: torch.full((3,), 0.5) for name in EVERYTHING.responses}
     assert objective_loss(scored, weights, EVERYTHING)[0].isfinite().all()
+
+
+def test_every_batch_makes_as_many_passes_whatever_its_records_have(settings, backbone, monkeypatch):
+    """Else processes that share a model wait for each other for ever."""
+    records = checks.read(settings.data)
+    dataset = PreferenceDataset(records, EVERYTHING, Negatives(), 0, backbone)
+    planned, score, passes = dataset.responses(0), logprobs.score, []
+    monkeypatch.setattr(logprobs, "score", lambda *given: passes.append(1) or score(*given))
+    counts = []
+    with train.adapters(settings, backbone) as model:
+        asked = scoring.Scoring(model, model.disable_adapter, dataset, torch.device("cpu"))
+        for number in (0, 2):
+            passes.clear()
+            scored, _ = asked.scored(planned[number : number + 1], [number])
+            counts.append((len(passes), scored.has_irrelevant.item()))
+    (first, with_), (second, without) = counts
+    assert first == second
+    assert (with_, without) == (1, 0)
+    assert scored.irrelevant_changed.chosen.tolist() == [0]
 
 
 def test_what_a_prompt_is_not_about_changes_alone(settings):

@@ -232,3 +232,13 @@ def test_wrong_settings_end_in_one_line(settings, change, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_projectors_beside_weights_in_bfloat16_are_trained_in_float32(settings, models):
+    """Their steps would be rounded away; media are prepared as in the evaluation, in no autocast."""
+    running = replace(settings.running, dtype="bfloat16")
+    settings = replace(settings, model=str(models["version 2"]), stage="projectors", running=running)
+    train.train(replace(settings, optimiser=replace(FAST, steps=1, batch=1, accumulation=1)))
+    kinds = {name: value.dtype for name, value in load_file(settings.out / "model.safetensors").items()}
+    assert kinds["clip_encoder.fusion_projector.weight"] == torch.float32
+    assert kinds["lm_head.weight"] == torch.bfloat16

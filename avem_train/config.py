@@ -114,7 +114,7 @@ def from_mapping(settings: type[Form], content: dict[str, Any], where: str = "")
         raise RecipeError(str(error)) from error
 
 
-def decided(settings: Any) -> dict[str, Any]:
+def decided(settings: "DataclassInstance") -> dict[str, Any]:
     """Settings as nested mappings, to tell one training from another.
 
     A field whose metadata says `added` came after the first trainings were kept, and is left out at its default: what
@@ -125,7 +125,8 @@ def decided(settings: Any) -> dict[str, Any]:
         value = getattr(settings, field.name)
         if field.metadata.get("added") and value == _default(field):
             continue
-        values[field.name] = decided(value) if dataclasses.is_dataclass(value) else value
+        nested = dataclasses.is_dataclass(value) and not isinstance(value, type)
+        values[field.name] = decided(value) if nested else value
     return values
 
 

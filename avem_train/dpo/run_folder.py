@@ -80,12 +80,13 @@ class RunFolder:
         self.model_folder = model_folder
         self.path = settings.out
         self.writes = arguments.should_save
+        fields: Any = settings  # of a dataclass, which a protocol cannot say
         slice_ = arguments.world_size * arguments.per_device_train_batch_size
         base_model, revision = model_card.of_base(model_folder)
         self.about = _plain(
             {
                 "settings": {
-                    name: value for name, value in config.decided(settings).items() if name not in ("running", "out")
+                    name: value for name, value in config.decided(fields).items() if name not in ("running", "out")
                 },
                 "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
                 "data": _data(settings) | {"records": records},

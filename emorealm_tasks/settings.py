@@ -38,7 +38,7 @@ _TEXTS = ("judge_model", "judge_base_url", "judge_key", "judge_price")
 _KEY_NAME = re.compile(r"[A-Za-z_]*JUDGE[A-Za-z_0-9]*")
 _FURTHER = ("EMOREALM_SETTINGS", "EMOREALM_MEDIA_LOG", "EMOREALM_JUDGE_API_KEY")
 """Variables of ours that are no field of the settings."""
-_LEAST = {"judge_retries": 0}
+_LEAST = {"judge_retries": 0, "decode_threads": 0}
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off", ""}
 
 
@@ -74,6 +74,8 @@ class Settings:
     """Length up to which a clip is read."""
     max_frames: int = 500_000
     """Frames up to which a clip is read."""
+    decode_threads: int = 0
+    """Clips that AVERE has decoded at once, in evaluation and training; 0 = one a core, four at most."""
     face_towers: Path | None = None
     """Folder of the encoders of faces that Emotion-LLaMA's `features=faces` is computed by."""
     dfew: Path | None = None

@@ -84,7 +84,7 @@ class _Avere(lmms):
     def _load(self, weights: folders.Weights, chosen: Arguments) -> None:
         """Load model and processor, and note which weights they are."""
         if weights.embedded:
-            logger.info("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
+            logger.warning("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
         dtype = arguments.choose_dtype(chosen.dtype, self.device, _OWNER)
         if chosen.adapter and weights.adapter:
             stop(f"avere: {weights.adapter} holds adapters, so adapter={chosen.adapter} has no whole weights to go on")

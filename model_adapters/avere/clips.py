@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 import torch
 from threadpoolctl import threadpool_limits
 
-from emorealm_tasks import media
+from emorealm_tasks import media, settings
 from emorealm_tasks.untrusted import brief
 from model_adapters.base.media_refs import AnyMediaFile, NoisedMediaFile
 from model_adapters.decoding.contrastive import noise_seed
@@ -107,7 +107,6 @@ class MediaEncoder(Generic[Model, Input]):
         model: Model,
         processor: "AvereProcessor",
         budget: int,
-        workers: int | None = None,
         read: "Callable[[AvereProcessor, Input], Decoded] | None" = None,
     ) -> None:
         self.model = model
@@ -118,7 +117,8 @@ class MediaEncoder(Generic[Model, Input]):
         self.media_facts: dict[Input, dict[str, Any]] = {}
         self._decoding: dict[Input, Future[Decoded]] = {}
         begin = _use_one_thread if model.device.type == "cpu" else None
-        self._pool = ThreadPoolExecutor(workers or min(4, os.cpu_count() or 1), "decode", initializer=begin)
+        workers = settings.load().decode_threads or min(4, os.cpu_count() or 1)
+        self._pool = ThreadPoolExecutor(workers, "decode", initializer=begin)
 
     def prefetch(self, media_inputs: Iterable[Input]) -> None:
         """Start decoding what is neither encoded nor under way nor known to fail."""

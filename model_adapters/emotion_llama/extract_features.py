@@ -5,7 +5,7 @@
 `--clips` is searched with all folders in it; `--towers` is what `convert_faces` wrote. Faces are found in the frames,
 or their crops are taken from `--crops` (as `face_crops.Given`). A clip whose files are there already is left out, so
 that the same command goes on after an interruption. A clip without a face, or that cannot be read, is named and gets
-none.
+none. A missing folder is told before torch and transformers are imported, which takes seconds.
 """
 
 import argparse
@@ -13,9 +13,9 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from emorealm_tasks import files, versions
@@ -24,8 +24,8 @@ from emorealm_tasks.interruption import ends_when_interrupted
 from emorealm_tasks.media import MediaError
 from model_adapters.base import arguments
 
-from .face_crops import Found, Given
-from .face_towers import FaceTowers
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _MAKER = "model_adapters.emotion_llama.extract_features"
 FOLDERS = ("mae_UTT", "maeV_UTT")
@@ -54,6 +54,9 @@ def extract(clips: dict[str, Path], towers: Path, crops: Path | None, out: Path,
     way = {"towers": str(towers.resolve()), "crops": str(crops.resolve()) if crops else "found"}
     if (before := files.marked(out)) and any(before.get(name) != value for name, value in way.items()):
         stop(f"{out}: was begun with other --towers or --crops; name another folder with --out")
+    from .face_crops import Found, Given
+    from .face_towers import FaceTowers
+
     left = {name: clip for name, clip in clips.items() if not all(path.is_file() for path in _paths(out, name))}
     find = Given(crops) if crops else Found()
     encoders = FaceTowers(towers, arguments.choose_device(device, "extract_features"))
@@ -81,7 +84,7 @@ def _paths(out: Path, name: str) -> list[Path]:
     return [out / folder / f"{name}.npy" for folder in FOLDERS]
 
 
-def _write(features: torch.Tensor, paths: Sequence[Path]) -> None:
+def _write(features: "Tensor", paths: Sequence[Path]) -> None:
     for feature, path in zip(features, paths, strict=True):
         content = io.BytesIO()
         np.save(content, feature.numpy())

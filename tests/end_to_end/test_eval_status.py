@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import run_folders
+import warm_commands
 from emorealm_results import cli
 from emorealm_results.commands import eval
 from emorealm_results.runs import headers, unfinished
@@ -47,7 +48,7 @@ def here(mini, tmp_path, monkeypatch):
 
 def command(*arguments):
     line = [str(Path(sys.executable).with_name("emorealm")), "eval", *arguments]
-    return subprocess.run(line, capture_output=True, text=True, check=False, cwd=ROOT)
+    return warm_commands.run(line, os.environ, ROOT)
 
 
 def test_what_is_complete_ends_with_0(tmp_path):
@@ -160,7 +161,7 @@ def test_an_unknown_task_or_model_ends_in_one_line(words, message, tmp_path):
     build(tmp_path / "mini", "test", 16, 0)
     line = [sys.executable, "-m", "emorealm_results.cli", "eval", *words]
     variables = {**os.environ, "EMOREALM_MINI": str(tmp_path / "mini")}
-    done = subprocess.run(line, env=variables, capture_output=True, text=True, check=False)
+    done = warm_commands.run(line, variables)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import warm_commands
+
 TASKS = [
     "modality_agreement",
     "reasoning_basic_audio",
@@ -86,7 +88,7 @@ def world(tmp_path_factory, make_clip):
     return root
 
 
-def _run(world: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess:
+def _run(world: Path, *arguments: str, cold: bool = False, **extra: str) -> subprocess.CompletedProcess:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("EMOREALM_")}
     environment = kept | {
         "EMOREALM_JSON": str(world / "q.json"),
@@ -100,6 +102,8 @@ def _run(world: Path, *arguments: str, **extra: str) -> subprocess.CompletedProc
         **extra,
     }
     command = [str(Path(sys.executable).with_name("lmms-eval")), *arguments]
+    if not cold:
+        return warm_commands.run(command, environment, world)
     return subprocess.run(command, env=environment, cwd=world, capture_output=True, text=True, timeout=280, check=False)
 
 
@@ -128,7 +132,7 @@ def simple_run(world):
     """A simple model that lmms-eval ships, with nothing but --tasks and --model: every answer is A."""
     out = world / "simple"
     done = _run(world, "--tasks", "emorealm", "--model", "dummy", "--model_args", "response=A,read_bytes=16",
-                "--output_path", str(out), "--log_samples")  # fmt: skip
+                "--output_path", str(out), "--log_samples", cold=True)  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done, *_saved(out)
 

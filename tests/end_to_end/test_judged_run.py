@@ -2,12 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import warm_commands
 from emorealm_tasks.judge import client as judge_client
 from emorealm_tasks.judge import live, prompt
 from emorealm_tasks.metrics.description import CRITERIA
@@ -37,9 +37,7 @@ def environment(small_model, tmp_path_factory):
 
 def command(environment, name, *arguments, **more):
     program, folder = [str(Path(sys.executable).with_name(name)), *arguments], environment["RUN"]
-    return subprocess.run(
-        program, env=environment | more, cwd=folder, capture_output=True, text=True, timeout=900, check=False
-    )
+    return warm_commands.run(program, environment | more, Path(folder))
 
 
 @pytest.fixture(scope="module")

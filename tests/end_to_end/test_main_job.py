@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import warm_commands
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 CARDS = ROOT / "model_adapters"
@@ -16,9 +18,11 @@ TOLERANCE = 2.0
 """Percent: another machine's arithmetic may turn a few answers that are nearly even."""
 
 
-def run(*command, **environment):
+def run(*command, cold=False, **environment):
     variables = {**os.environ, "HF_HUB_OFFLINE": "1", **environment}
     line = [str(BIN / command[0]), *command[1:]]
+    if not cold:
+        return warm_commands.run(line, variables, ROOT)
     return subprocess.run(line, capture_output=True, text=True, env=variables, cwd=ROOT, check=False)
 
 
@@ -37,7 +41,7 @@ def answered(world):
     folder, variables = world
     tasks = "emorealm_mini,emorealm_mini_blind,emorealm_mini_shuffled"
     arguments = ["--tasks", tasks, "--model", "avere", "--batch_size", "32", "--log_samples"]
-    done = run("lmms-eval", *arguments, "--output_path", str(folder / "run"), **variables)
+    done = run("lmms-eval", *arguments, "--output_path", str(folder / "run"), cold=True, **variables)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "avere-nano" in done.stderr + done.stdout
     scored = run("emorealm", "rescore", str(folder / "run"), "--json", str(folder / "report.json"), **variables)

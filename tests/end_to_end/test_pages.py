@@ -162,6 +162,10 @@ def test_addresses_lead_to_tab_filter_and_sample_and_back(board, open_page):
     for bad in ("#samples?sample=none&show=none&a=99", "#nothing?x=y"):
         page.goto(f"{board.as_uri()}{bad}")
         assert page.locator("main > section:visible").count() == 1
+    page.click("#tab-scores")
+    page.reload()
+    assert page.url.endswith("#scores")
+    assert page.locator("#score-table tbody tr").count() > 0
 
 
 def test_opening_a_tab_does_not_scroll_the_page(board, open_page):

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import warm_commands
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 BLOCK = re.compile(r"```bash\n(.*?)```", re.DOTALL)
@@ -119,7 +121,9 @@ def test_verbs_about_runs_say_that_the_run_is_not_there(command, tmp_path):
 
 @pytest.mark.parametrize("command", [c for c in commands() if c[:3] == ["lmms-eval", "tasks", "list"]], ids=names)
 def test_the_harness_lists_our_tasks_from_the_include_path(command):
-    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, cwd=ROOT)
+    path = subprocess.run([BIN / "emorealm", "tasks", "--path"], capture_output=True, text=True, check=True).stdout
+    line = [word.replace("$(emorealm tasks --path)", path.strip()) for word in command[1:]]
+    done = warm_commands.run([BIN / command[0], *line], os.environ, ROOT)
     assert "emorealm_reasoning_stress_video" in done.stdout + done.stderr
 
 

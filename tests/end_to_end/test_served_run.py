@@ -2,13 +2,13 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import serving
 
+import warm_commands
 from chat_requests import ask
 from model_adapters.engines.openai_server import OpenAIAV
 
@@ -34,7 +34,7 @@ def run(tmp_path_factory, server):
 
     def command(*words):
         line = [str(BIN / words[0]), *words[1:]]
-        return subprocess.run(line, env=variables, cwd=folder, capture_output=True, text=True, check=False)
+        return warm_commands.run(line, variables, folder)
 
     built = command("emorealm-mini", "build", "--out", str(folder / "mini"), "--clips", "10")
     assert built.returncode == 0, built.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import warm_commands
 from emorealm_tasks.mini.build.split import build
 
 TASK = "emorealm_mini_modality_agreement"
@@ -35,6 +36,8 @@ def evaluate(tmp_path, mini):
             variables["PYTHONPATH"] = os.pathsep.join([str(tmp_path), kept.get("PYTHONPATH", "")])
         line = [str(Path(sys.executable).with_name("lmms-eval")), "--model", "avere", "--tasks", TASK]
         line += ["--limit", "2", "--batch_size", "4", *options]
+        if not patch:
+            return warm_commands.run(line, kept | variables, tmp_path)
         return subprocess.run(line, env=kept | variables, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     return run

@@ -13,10 +13,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import warm_commands
 from avem_train import cli
 from emorealm_tasks import files
 from model_adapters.avere import AvereForConditionalGeneration, folders, loading
 
+ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
 
 
@@ -113,10 +115,13 @@ def test_killed_it_goes_on_to_the_same_weights(recipe, unbroken, tmp_path):
     assert len(logged) == 9
 
 
-def terminated(command, out):
-    """Run a command until its first checkpoint is whole, send it SIGTERM; returns its status and what it said."""
+def terminated(command, out, steps=1):
+    """Run a command until a checkpoint of at least so many steps is whole, then send it SIGTERM.
+
+    Returns its status and what it said.
+    """
     process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not checkpoints(out):
+    while process.poll() is None and max(checkpoints(out), default=0) < steps:
         time.sleep(0.005)
     process.terminate()
     said = process.communicate(timeout=100)[1]
@@ -127,7 +132,7 @@ def test_sigterm_saves_and_ends_and_the_folder_is_one_trainings_own(recipe, unbr
     out = tmp_path / "out"
     command = [sys.executable, "-m", "avem_train.cli", *recipe, f"out={out}"]
     with files.locked(out, "out="):
-        refused = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+        refused = warm_commands.run(command, ENVIRONMENT)
     assert refused.returncode == 2
     (line,) = [line for line in refused.stderr.splitlines() if line.startswith("emorealm: ")]
     assert line.startswith(f"emorealm: {out}: is being written by process {os.getpid()} on ")
@@ -145,19 +150,14 @@ def test_sigterm_saves_and_ends_and_the_folder_is_one_trainings_own(recipe, unbr
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
 
 
-def test_sigterm_ends_two_processes_after_the_same_update(recipe, halved, tmp_path):
-    out = tmp_path / "out"
-    status, said = terminated(on_two_processes(recipe, out, halved[1].parent / "kept"), out)
-    assert status != 0
-    assert said.count("which is saved; the same command goes on from there") == 1
-    assert not (out / "adapter_model.safetensors").exists()
-
-
-def test_two_processes_killed_in_the_second_epoch_go_on_to_the_same_weights(recipe, halved, tmp_path):
+def test_two_processes_end_after_the_same_update_and_go_on_to_the_same_weights(recipe, halved, tmp_path):
     """Three updates are an epoch: after the fourth, fifth, seventh or eighth it is in the middle of a later one."""
     out = tmp_path / "out"
     command = on_two_processes(recipe, out, halved[1].parent / "kept")
-    killed(command, out, steps=4)
+    status, said = terminated(command, out, steps=4)
+    assert status != 0
+    assert said.count("which is saved; the same command goes on from there") == 1
+    assert not (out / "adapter_model.safetensors").exists()
     for done, folder in checkpoints(out).items():
         if done % 3 == 0:
             shutil.rmtree(folder)
@@ -168,6 +168,27 @@ def test_two_processes_killed_in_the_second_epoch_go_on_to_the_same_weights(reci
     assert wanted.keys() == found.keys()
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
     assert json.loads((out / "training.json").read_text())["machine"] == {"processes": 2, "device": "cpu"}
+
+
+def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, unbroken, tmp_path):
+    """FSDP2 as for 8 GPUs, on two CPUs: ended in the second epoch, gone on with, loaded by the harness."""
+    launch = (ROOT / "avem_train/launch/gpus_8_fsdp.yaml").read_text().replace("num_processes: 8", "num_processes: 2")
+    (tmp_path / "launch.yaml").write_text(launch.replace("mixed_precision: bf16", "mixed_precision: 'no'"))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(tmp_path / "launch.yaml")]
+    command += ["--main_process_port", "0", str(ROOT / "tests/helpers/sharding_on_cpus.py"), "avem_train.cli"]
+    command += [*recipe, f"out={out}", "optimiser.accumulation=1"]
+    status, said = terminated(command, out, steps=4)
+    assert status != 0
+    assert said.count("which is saved; the same command goes on from there") == 1
+    again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    wanted, found = weights(unbroken), weights(out)
+    assert wanted.keys() == found.keys()
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)
+    adapted = folders.find_weights(str(out))
+    loading.load_model(adapted.folder, torch.device("cpu"), torch.float32, None, adapted.adapter)
 
 
 def test_two_processes_give_the_same_update_as_one(unbroken, halved):
@@ -230,8 +251,6 @@ def test_the_embedded_model_trained_answers_the_benchmark(preference_file, make_
     command = [str(Path(sys.executable).with_name("lmms-eval")), "--model", "avere"]
     command += ["--tasks", "emorealm_mini_modality_agreement"]
     command += ["--model_args", f"pretrained={out},device=cpu", "--output_path", str(tmp_path / "run"), "--log_samples"]
-    done = subprocess.run(
-        command, env=ENVIRONMENT | {"EMOREALM_MINI": str(mini)}, capture_output=True, text=True, check=False
-    )
+    done = warm_commands.run(command, ENVIRONMENT | {"EMOREALM_MINI": str(mini)})
     assert done.returncode == 0, done.stderr[-3000:]
     assert list((tmp_path / "run").rglob("*samples_emorealm_mini_modality_agreement.jsonl"))

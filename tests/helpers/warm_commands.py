@@ -1,7 +1,8 @@
 """Commands run in forks of one process that has imported lmms-eval's libraries: five seconds sooner.
 
 The command line, the environment, the folder and the exit are those of a process of its own. Use it where a file starts
-several evaluations; test_harness.py, test_interrupted.py and test_killed_run.py start cold.
+several evaluations; test_interrupted.py and test_killed_run.py start cold, and so do the first evaluations
+of test_harness.py and test_main_job.py.
 """
 
 import atexit
@@ -17,12 +18,15 @@ from typing import Any
 
 LIBRARIES = ("torch._dynamo", "accelerate", "peft", "transformers.pipelines", "evaluate")
 """Loaded before the fork: nearly all that lmms-eval imports, but not itself, which would import us."""
-FREE = ("EMOREALM_", "PYTEST_")
+FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_")
 """What the variables begin with that no library reads when it is imported."""
+OFFLINE = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+"""Of every command here, unless it says otherwise: so that those of several files share the process."""
 
 
 def run(line: Sequence[Any], env: Mapping[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run` with text captured, for a console script's path or [python, "-m", module, ...]."""
+    env = OFFLINE | env
     given = {name: value for name, value in env.items() if not name.startswith(FREE)}
     with tempfile.TemporaryDirectory() as folder:
         outputs = [str(Path(folder, name)) for name in ("stdout", "stderr")]

@@ -129,7 +129,9 @@ def _model(name: str, text: str) -> bool:
     """Whether a run with this model would begin; why not is printed as the run prints it."""
     from lmms_eval.models import get_model
     from lmms_eval.utils import simple_parse_args_string
+    from loguru import logger
 
+    logger.disable("lmms_eval.models")  # it lists the names of all models where one is not known
     try:
         model_class = get_model(name)
         model_args = simple_parse_args_string(text)

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 
 from emorealm_tasks.command_line import Parser
-from emorealm_tasks.plugin import describe
+from emorealm_tasks.plugin import FOLDER, describe
 
 
 def main(argv: Sequence[str]) -> int:
     """The verb; returns 0."""
-    Parser(prog="emorealm tasks", description=__doc__).parse_args(argv)
+    parser = Parser(prog="emorealm tasks", description=__doc__)
+    parser.add_argument("--path", action="store_true", help="the folder of their files, for lmms-eval's --include_path")
+    if parser.parse_args(argv).path:
+        print(FOLDER)
+        return 0
     for name, line in describe().items():
         print(f"{name:<48}{line}")
     return 0

@@ -23,14 +23,16 @@ def read(arguments: Sequence[str], models: list[Model]) -> list[Measured]:
 
     A place is a run's folder, a folder of such folders, or a JSON that `emorealm rescore --json` or `avem-train study`
     wrote. The rows of a study have names of their own, after its file's where that is not "study". Stops at the first
-    place that is none of these.
+    place that is none of these; one that is not there is told before any is read.
     """
     measured_runs: list[Measured] = []
     studied: dict[int, set[Any]] = {}
-    for text in arguments:
-        progress.step(f"reads {text}")
-        name, _, place = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
-        path = Path(place)
+    named_places = [_named(text) for text in arguments]
+    for _, path in named_places:
+        if not path.exists():
+            stop(f"{path}: no such file or folder; name a run's --output_path, or what `emorealm rescore --json` wrote")
+    for name, path in named_places:
+        progress.step(f"reads {path}")
         content = _json(path) if path.is_file() else {}
         if set(content) >= set(study_record.PARTS):
             rows = study_rows.read(
@@ -58,6 +60,12 @@ def read(arguments: Sequence[str], models: list[Model]) -> list[Measured]:
     _note_other_asking(measured_runs)
     other_builds.mark(measured_runs)
     return measured_runs
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """Name ("" without one) and place of an argument."""
+    name, _, place = text.rpartition("=") if "=" in text and not Path(text).exists() else ("", "", text)
+    return name, Path(place)
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _groups(reports: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
                 ]
         if len(rows) > 1:
             yield terminal.table(f"{benchmark}, side by side" if len(rows) > 2 else benchmark, rows)
-            yield from map(terminal.text, builds.notes(other_builds))
+            yield from map(terminal.text, builds.notes(reports, benchmark))
 
 
 def _group(scores: Mapping[str, Any]) -> list[str]:

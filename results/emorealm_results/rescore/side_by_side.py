@@ -27,7 +27,7 @@ def render(reports: Mapping[str, Mapping[str, Any]]) -> str:
             level = f"{100 * next(iter(reports.values()))['interval']['level']:.0f}%"
             header = ["run", "questions", *(f"{name} [{level}]" for name in GROUP_COLUMNS.values()), "unparsed"]
             tables.append(f"# {benchmark}, side by side ({READING} reading)\n\n{markdown.table([header, *rows])}")
-            tables += [f"\\{note}" for note in builds.notes(other_builds)]  # a star begins a list
+            tables += [f"\\{note}" for note in builds.notes(reports, benchmark)]  # a star begins a list
     return "\n\n".join([*tables, GROUP_LEGEND]) + "\n" if tables else ""
 
 

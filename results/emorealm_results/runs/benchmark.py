@@ -41,11 +41,24 @@ def _of_report(report: Mapping[str, Any], benchmark: str) -> Identity | None:
 def others(reports: Mapping[str, Mapping[str, Any]], benchmark: str) -> dict[str, str]:
     """Run -> its build in words, of the scored runs that answered another build than the one that is compared.
 
-    That is the embedded benchmark as it comes; where no run answered it, the build of the first run.
+    That is the embedded benchmark as it comes, which a run may have answered that does not say its build; where no run
+    answered it, the build of the first run.
     """
-    known = {name: build for name, report in reports.items() if (build := _of_report(report, benchmark))}
-    compared = next((build for build in known.values() if standard(build)), next(iter(known.values()), None))
+    found = _builds(reports, benchmark)
+    known = {name: build for name, build in found.items() if build}
+    compared = next((build for build in known.values() if standard(build)), None)
+    if _none_as_it_comes(found):
+        compared = next(iter(known.values()))
     return {name: as_text(build) for name, build in known.items() if build != compared}
+
+
+def _builds(reports: Mapping[str, Mapping[str, Any]], benchmark: str) -> dict[str, Identity | None]:
+    answered = {name: report for name, report in reports.items() if benchmark in report.get("benchmarks", {})}
+    return {name: _of_report(report, benchmark) for name, report in answered.items()}
+
+
+def _none_as_it_comes(found: Mapping[str, Identity | None]) -> bool:
+    return bool(found) and all(build and not standard(build) for build in found.values())
 
 
 def marked(run: str, other_runs: Mapping[str, str]) -> str:
@@ -53,10 +66,14 @@ def marked(run: str, other_runs: Mapping[str, str]) -> str:
     return f"{run} {MARK}" if run in other_runs else run
 
 
-def notes(other_runs: Mapping[str, str]) -> Iterator[str]:
-    """What stands below a table whose rows of those runs bear MARK, a sentence each."""
-    for name, build in other_runs.items():
-        yield f"{MARK} {name}: another build of the benchmark ({build}), not to be compared with the others."
+def notes(reports: Mapping[str, Mapping[str, Any]], benchmark: str) -> Iterator[str]:
+    """What stands below a table whose rows of runs in `others` bear MARK, a sentence each."""
+    found = _builds(reports, benchmark)
+    if _none_as_it_comes(found):
+        build = next(build for build in found.values() if build)
+        yield f"{MARK} Not the embedded benchmark as it comes, but {as_text(build)}."
+    for name, other in others(reports, benchmark).items():
+        yield f"{MARK} {name}: another build of the benchmark ({other}), not to be compared with the others."
 
 
 def between(first: Saved, second: Saved) -> str:

@@ -110,10 +110,11 @@ def load(folder: Path) -> Run:
 def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, tuple[str, Path]], int]:
     """The newest samples file of each task whose whole name matches: name -> (date, path), and how many are older.
 
-    Stops when the folder is none, or holds matching files of several models.
+    Stops when it is no folder, or holds matching files of several models.
     """
     if not folder.is_dir():
-        stop(f"{folder}: no such folder; name the --output_path of an lmms-eval run")
+        problem = "is a file, not a folder" if folder.exists() else "no such folder"
+        stop(f"{folder}: {problem}; name the --output_path of an lmms-eval run")
     files = list(_files(folder, task_names))
     parents = sorted({path.parent for _, _, path in files})
     if len(parents) > 1:

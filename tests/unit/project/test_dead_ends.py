@@ -48,6 +48,11 @@ EVALUATION = ("emorealm_results.cli", "eval", "--model", "avere", "--tasks")
             ("model_adapters.emotion_llama.convert", "--checkpoint=none", "--eva=x", "--llama=x", "--out=x"),
             "none: no such file",
         ),
+        (("model_adapters.emotion_llama.convert_faces", "--mae=none", "--videomae=x", "--out=x"), "none: no such file"),
+        (
+            ("model_adapters.emotion_llama.extract_features", "--clips=none", "--towers=x", "--out=x"),
+            "none: no such folder",
+        ),
         ((*EVALUATION, "emorealm"), "EMOREALM_VIDEOS is not set"),
         ((*EVALUATION, "emorealm_mini_blind", "--model_args", "pretrained=none"), "none cannot be used as weights"),
     ],

@@ -1,7 +1,7 @@
 // The address after # names the tab and what is chosen there: #samples?show=only_a&sample=emorealm_mini/ID.
 const VIEWS = { scores: "Scores", plots: "Plots", published: "Against the paper", samples: "Samples", runs: "Runs" };
 const parts = {}; // tab -> { state, defaults, draw }: what of its state stands in the address, and how it is shown
-let current = "scores";
+let current = ""; // until the first is shown
 
 function register(view, state, names, draw) {
   parts[view] = { state, names, draw, defaults: Object.fromEntries(names.map((name) => [name, state[name]])) };

@@ -29,7 +29,7 @@ for (const [name, label] of Object.entries(VIEWS)) {
   byId("views").append(el("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `view-${name}`, onclick: () => openView(name) }, label));
 }
 byId("views").addEventListener("keydown", turnTabs);
-byId("about").textContent = [data.about, data.copied].filter(Boolean).join(" ");
+byId("about").textContent = data.about;
 document.querySelectorAll(".scroll").forEach(hintSideways);
 scoreControls();
 plotControls();

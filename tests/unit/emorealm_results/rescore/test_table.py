@@ -1,5 +1,6 @@
 """The printed tables: what they show, that their columns line up, and what the footer owns up to."""
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -149,6 +150,17 @@ def test_runs_of_one_build_bear_no_mark(tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "side by side" in printed
     assert "another build" not in printed
+    assert "* Not the embedded benchmark as it comes, but split test, clips 8" in " ".join(printed.split())
+
+
+def test_a_run_of_a_small_build_is_marked_beside_one_whose_build_is_not_known(tmp_path, capsys):
+    folder = two_builds(tmp_path / "both")
+    for path in (folder / "usual").rglob("*_results.json"):
+        path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "benchmark"}))
+    assert cli.main(["table", str(folder)]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "mini8 *" in printed
+    assert "usual *" not in printed
 
 
 def test_a_folder_of_runs_stands_for_all_of_them(tmp_path, capsys):

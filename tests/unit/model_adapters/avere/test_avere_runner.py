@@ -1,11 +1,14 @@
 """The parts of the adapter that need no model: what is asked, in which batches, and what is remembered."""
 
+import threading
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_adapters.avere.clips import FeatureStore
+from model_adapters.avere.clips import FeatureStore, MediaEncoder
 from model_adapters.avere.prefix import truncate_at
 from model_adapters.avere.runner import Question, clip_batches
 from model_adapters.base.media_refs import ClipFiles, MediaFile
@@ -121,3 +124,13 @@ def test_feature_store_keeps_a_row_not_the_batch_it_came_from():
     batch = torch.zeros(100, 10)
     store.put(MediaFile("video", "a"), batch[3])
     assert store.get(MediaFile("video", "a")).untyped_storage().nbytes() == 40
+
+
+def test_as_many_clips_are_decoded_at_once_as_is_set(monkeypatch):
+    monkeypatch.setenv("EMOREALM_DECODE_THREADS", "3")
+    together = threading.Barrier(3, timeout=20)  # each waits for two others
+    model = SimpleNamespace(device=torch.device("cpu"))
+    encoder = MediaEncoder(model, None, 0, lambda processor, medium: together.wait())
+    encoder.prefetch(MediaFile("video", f"{number}.mp4") for number in range(3))
+    assert sorted(future.result() for future in encoder._decoding.values()) == [0, 1, 2]
+    encoder.close()

@@ -8,10 +8,10 @@ from PIL import Image
 import face_files
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.emotion_llama import given_features
-from model_adapters.emotion_llama.convert_faces import convert
 from model_adapters.emotion_llama.extract_features import main
 from model_adapters.emotion_llama.face_crops import Given
 from model_adapters.emotion_llama.face_towers import FaceTowers
+from model_adapters.emotion_llama.faces_conversion import convert
 
 
 @pytest.fixture

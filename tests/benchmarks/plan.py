@@ -1,0 +1,129 @@
+"""The page docs/training_scale.md: the paper's preference training on 1, 8 and 64 GPUs, by arithmetic.
+
+python tests/benchmarks/plan.py
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+
+from avem_train.backbones.lora_targets import LINEARS
+from avem_train.dpo import memory_estimate
+from emorealm_tasks import files
+from emorealm_tasks.markdown import table
+from model_adapters.avere import AvereConfig, AvereForConditionalGeneration
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "training_scale.md"
+RECORDS = 41_687  # Section C.2
+GPUS = (1, 8, 64)
+PEAK = 989e12  # bfloat16, dense, of an H100 SXM by its data sheet
+SHARE = 0.30  # of the peak: an assumption, nobody has measured it for this code
+PROMPT, RESPONSE, TEXT = 2300, 50, 160
+"""Tokens of a prompt with both media (2,056 and 88 of them media), of a response, and of a prompt without media."""
+RANK = 8
+_ATTENTION_BACKWARD = 2.5  # a fused backward pass computes the scores again, beside two products for each of two
+
+
+def forward(config: Any, rows: Sequence[int], rank: int = RANK) -> float:
+    """Floating-point operations of a forward pass over rows of so many tokens. config: of the language model."""
+    hidden, inner, count = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    linear = count * (4 * hidden**2 + 3 * hidden * inner)
+    adapters = count * rank * (4 * 2 * hidden + 3 * (hidden + inner))
+    return sum(2 * row * (linear + adapters) + 4 * count * row**2 * hidden for row in rows)
+
+
+def backward(config: Any, rows: Sequence[int], rank: int = RANK) -> float:
+    """Of the backward pass: gradients of activations everywhere, of weights in the adapters alone."""
+    hidden, inner, count = config.hidden_size, config.intermediate_size, config.num_hidden_layers
+    attention = sum(4 * count * row**2 * hidden for row in rows)
+    adapters = sum(2 * row * count * rank * (4 * 2 * hidden + 3 * (hidden + inner)) for row in rows)
+    return forward(config, rows, rank) + adapters + (_ATTENTION_BACKWARD - 1) * attention
+
+
+def record(
+    config: Any, packed: bool, kept: bool, picture: bool = True, sizes: Sequence[int] = (PROMPT, RESPONSE, TEXT)
+) -> float:
+    """Operations of one record's update. kept: the frozen model's values are looked up.
+
+    picture: the rejected clip has another picture, so that nothing of it is shared; else another sound alone.
+    """
+    prompt, response, text = sizes
+    rows = [prompt + response] * 4
+    if packed:
+        rows = [prompt + 3 * response, prompt + response] if picture else [prompt + 4 * response]
+    frozen = 0.0 if kept else forward(config, [*rows, *[text + response] * 3], 0)
+    return forward(config, rows) + backward(config, rows) + frozen
+
+
+def page() -> str:
+    """The page as Markdown."""
+    config = AvereConfig().text_config
+    ways = {
+        "a row for each response, the frozen model every time": record(config, packed=False, kept=False),
+        "beginnings once, the frozen model every time": record(config, packed=True, kept=False),
+        "beginnings once, the frozen model's values kept": record(config, packed=True, kept=True),
+    }
+    work = [["way", "10^12 operations a record", *(f"hours on {gpus}" for gpus in GPUS)]]
+    for way, value in ways.items():
+        hours = [RECORDS * value / (gpus * SHARE * PEAK) / 3600 for gpus in GPUS]
+        work.append([way, f"{value / 1e12:.0f}", *(f"{one:.2g}" for one in hours)])
+    text = (ROOT / "tests/benchmarks/training_scale.txt").read_text(encoding="utf-8")
+    values = {"work": table(work), "memory": table(_memory()), "disk": table(_disk(config)), "share": f"{SHARE:.0%}"}
+    values |= {"peak": f"{PEAK / 1e12:.0f}", "records": f"{RECORDS:,}", "prompt": f"{PROMPT:,}"}
+    return text.format(**values, response=RESPONSE, reference=_reference(config))
+
+
+def _reference(config: Any) -> str:
+    """Hours of the one pass that computes the values that are kept, on each number of GPUs."""
+    value = forward(config, [PROMPT + 3 * RESPONSE, PROMPT + RESPONSE, *[TEXT + RESPONSE] * 3], 0)
+    return ", ".join(f"{RECORDS * value / (gpus * SHARE * PEAK) / 3600:.2g} on {gpus}" for gpus in GPUS)
+
+
+def _memory() -> list[list[str]]:
+    with torch.device("meta"):
+        model = get_peft_model(_whole(), LoraConfig(r=RANK, lora_alpha=32, target_modules=LINEARS))
+    rows = [["records at once on a GPU", "checkpointing", "weights whole", "language model in 8 shares (FSDP)"]]
+    language_model = sum(p.numel() * p.element_size() for p in model.base_model.model.model.language_model.parameters())
+    for records in (1, 2):
+        batch = memory_estimate.Batch(2 * records, PROMPT + 3 * RESPONSE, PROMPT, True, 4 * RESPONSE * records)
+        for checkpointing in (False, True):
+            options = memory_estimate.ComputeOptions(RANK, True, True, False, checkpointing)
+            needed = memory_estimate.estimate(model.config.get_text_config(), list(model.parameters()), batch, options)
+            shared = needed.total - language_model * 7 / 8
+            cells = [f"{value / 2**30:.1f} GiB" for value in (needed.total, shared)]
+            rows.append([str(records), "yes" if checkpointing else "no", *cells])
+    return rows
+
+
+def _whole() -> AvereForConditionalGeneration:
+    """The model's shapes, without memory."""
+    with torch.device("meta"):
+        return AvereForConditionalGeneration(AvereConfig()).to(torch.bfloat16).requires_grad_(False)
+
+
+def _parameters() -> int:
+    return sum(parameter.numel() for parameter in _whole().parameters())
+
+
+def _disk(config: Any) -> list[list[str]]:
+    media = json.loads((ROOT / "results/performance/media.json").read_text(encoding="utf-8"))
+    seconds = media["rows"]["720p, 4 s, x264's own keyframes"]["ours processor"] / 1000
+    features = RECORDS * (2056 + 88) * config.hidden_size * 2 / 1e9
+    return [
+        ["what", "how much"],
+        ["weights", f"{2 * _parameters() / 1e9:.1f} GB"],
+        ["features of all clips after the projectors, were they all kept", f"{features:,.0f} GB"],
+        ["the frozen model's values", f"{RECORDS * 7 * 8 / 1e6:.0f} MB"],
+        ["decoding each record's clip once (720p, 4 s)", f"{RECORDS * seconds / 3600:.1f} core hours"],
+    ]
+
+
+if __name__ == "__main__":
+    files.write(PAGE, page())
+    sys.exit(0)

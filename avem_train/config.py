@@ -114,7 +114,7 @@ def from_mapping(settings: type[Form], content: dict[str, Any], where: str = "")
         raise RecipeError(str(error)) from error
 
 
-def decided(settings: Any) -> dict[str, Any]:
+def decided(settings: "DataclassInstance") -> dict[str, Any]:
     """Settings as nested mappings, to tell one training from another.
 
     A field whose metadata says `added` came after the first trainings were kept, and is left out at its default: what

@@ -13,11 +13,10 @@ With `merge` the whole weights lie here and the adapters in adapter/.
 """
 
 import contextlib
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ import yaml
 from avem_train import config
 from avem_train.backbones import loading
 from avem_train.data.checks import BAD_RECORDS
-from avem_train.dpo import model_card
+from avem_train.dpo import model_card, places
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes, read_json, typed
@@ -80,16 +79,18 @@ class RunFolder:
         self.model_folder = model_folder
         self.path = settings.out
         self.writes = arguments.should_save
+        fields: Any = settings  # of a dataclass, which a protocol cannot say
         slice_ = arguments.world_size * arguments.per_device_train_batch_size
         base_model, revision = model_card.of_base(model_folder)
         self.about = _plain(
             {
                 "settings": {
-                    name: value for name, value in config.decided(settings).items() if name not in ("running", "out")
+                    name: value for name, value in config.decided(fields).items() if name not in ("running", "out")
                 },
                 "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
-                "data": _data(settings) | {"records": records},
-                "update": {
+                "data": places.data(settings) | {"records": records},
+                "update": ({"quantised": settings.running.quantise} if settings.running.quantise else {})
+                | {
                     "records": slice_ * arguments.gradient_accumulation_steps,
                     "dtype": str(dtype).removeprefix("torch."),
                     "mixed": arguments.bf16 and dtype == torch.float32,
@@ -148,7 +149,7 @@ class RunFolder:
         """Write down what is about to be trained."""
         if self.writes:
             claim(self.path)
-            recipe = {"program": self.settings.PROGRAM, **_plain(asdict(_anywhere(self.settings)))}
+            recipe = {"program": self.settings.PROGRAM, **_plain(asdict(places.anywhere(self.settings)))}
             files.write(self.path / "recipe.yaml", yaml.safe_dump(recipe, sort_keys=False))
             self._write({})
 
@@ -253,35 +254,6 @@ def _deciding(about: dict[str, Any], part: str) -> Any:
             kept = {name: value for name, value in content[section].items() if name not in names}
             content = content | {section: kept}
     return content
-
-
-def _data(settings: "TrainingSettings") -> dict[str, str]:
-    """Which data there are: their files, and the sha256 of the file, or of those of several."""
-    hashes = [files.sha256(file) for file in settings.files]
-    together = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
-    names = str(settings.files[0]) if len(hashes) == 1 else ", ".join(file.name for file in settings.files)
-    held_out = settings.evaluation.data
-    return {"file": names, "sha256": together} | ({"held_out_sha256": files.sha256(Path(held_out))} if held_out else {})
-
-
-def _anywhere(settings: Any) -> Any:
-    """The settings with paths that mean the same whatever folder the command is given in."""
-
-    def absolute(path: str) -> str:
-        return str(Path(path).absolute()) if path else ""
-
-    model, running, evaluation = settings.model, settings.running, settings.evaluation
-    if reference := getattr(running, "reference", ""):
-        running = replace(running, reference=absolute(reference))
-    return replace(
-        settings,
-        data=settings.data.absolute() if isinstance(settings.data, Path) else [absolute(one) for one in settings.data],
-        out=settings.out.absolute(),
-        root=absolute(settings.root),
-        model=absolute(model) if Path(model).is_dir() else model,
-        running=running,
-        evaluation=replace(evaluation, data=absolute(evaluation.data), root=absolute(evaluation.root)),
-    )
 
 
 def _plain(content: Any) -> Any:

@@ -146,6 +146,7 @@ def cached_logps(
 
     place = Path(settings.running.reference) if settings.running.reference else roots.load().cache / "reference"
     precision = f"{dataset.backbone.model.dtype}{', computed in bfloat16' * arguments.bf16}"
+    precision += f", {settings.running.quantise}" if settings.running.quantise else ""
     cached = CachedLogps(place, dataset.backbone, precision, arguments.process_index)
     groups = [one.all for one in dataset.responses(0)]
     rank_groups = groups[arguments.process_index :: arguments.world_size]

@@ -33,17 +33,15 @@ def losses(
     conversations: Sequence[Conversation],
     packed: bool = True,
     row_tokens: int = 0,
-    half_features: bool = False,
 ) -> Losses:
     """The loss of every token of the answers, with gradients where `model` has them.
 
     model: the backbone's language model, or what wraps it. packed: conversations that begin alike (about one clip)
     share that beginning. row_tokens: rows are joined up to so many tokens, see `tree.joined`; 0 = they are not. The
-    values are those of a row each, to rounding (1e-5 in float32). half_features: media are encoded in bfloat16
-    arithmetic, as projectors in float32 beside encoders in bfloat16 need.
+    values are those of a row each, to rounding (1e-5 in float32).
     """
     sources = [one.sources for one in conversations]
-    with torch.autocast(backbone.model.device.type, torch.bfloat16, enabled=half_features):
+    with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode(sources)
     batch = sequences(backbone, conversations)
     rows = tree.rows(batch.tokens, share=packed)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from peft import PeftModel, get_peft_model
 from peft.helpers import disable_input_dtype_casting
 from transformers import set_seed
@@ -32,11 +33,11 @@ def trainable(settings: "SupervisedSettings", backbone: "Backbone", half: bool) 
         if settings.trains_projectors:
             backbone.train_projectors()
         if settings.whole:
-            for name in backbone.projectors if settings.trains_projectors else ():
-                model.get_submodule(name).float().requires_grad_(True)
+            _widen(settings, backbone)
             yield model
             return
         adapted = _adapted(settings, backbone)
+        _widen(settings, backbone)
         try:
             # autocast brings inputs and adapters to one dtype; cast by PEFT before, each would keep its own input
             with disable_input_dtype_casting(adapted, half):
@@ -54,7 +55,20 @@ def _adapted(settings: "SupervisedSettings", backbone: "Backbone") -> "PeftModel
         return lora_folders.loaded("avem-train", backbone.model, adapter, is_trainable=True)
     modules = list(backbone.projectors) if settings.projectors else None
     adapted: PeftModel = get_peft_model(backbone.model, lora_config(settings.lora, backbone, modules_to_save=modules))
-    for name, parameter in adapted.named_parameters():
-        if "modules_to_save" in name:
-            parameter.data = parameter.data.float()
     return adapted
+
+
+def _widen(settings: "SupervisedSettings", backbone: "Backbone") -> None:
+    """Have the projectors that are trained compute in float32, whatever the encoders before them give."""
+    for name in backbone.projectors if settings.trains_projectors else ():
+        module = backbone.model.get_submodule(name)
+        trained = getattr(module, "modules_to_save", module)  # PEFT trains a copy beside the former weights
+        trained.float().requires_grad_(True)
+        module.register_forward_pre_hook(lambda _module, inputs: _wide(inputs))
+
+
+def _wide(value: Any) -> Any:
+    """Tensors in float32, also those in tuples; all else as it is."""
+    if isinstance(value, tuple):
+        return tuple(map(_wide, value))
+    return value.float() if torch.is_tensor(value) and value.is_floating_point() else value

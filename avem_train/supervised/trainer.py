@@ -74,9 +74,9 @@ class SupervisedTrainer(EvaluatingTrainer):
         return loss + sum(parameter.sum() * 0.0 for parameter in self._projectors())
 
     def _losses(self, model: nn.Module, examples: Sequence[Example]) -> Losses:
-        running, half = self.settings.running, self.settings.trains_projectors and self.args.bf16
+        running = self.settings.running
         conversations = [one.conversation for one in examples]
-        found = losses(model, self.backbone, conversations, running.packed, running.row_tokens, half)
+        found = losses(model, self.backbone, conversations, running.packed, running.row_tokens)
         finite = found.nll.isfinite()
         if not finite.all():
             bad = dict.fromkeys(conversations[number].id for number in found.owner[~finite].tolist())

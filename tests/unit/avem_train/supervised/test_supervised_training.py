@@ -12,7 +12,7 @@ from avem_train import cli
 from avem_train.backbones import loading
 from avem_train.data.conversations import Conversation
 from avem_train.data.responses import Response
-from avem_train.dpo import logprobs
+from avem_train.dpo import arguments, logprobs
 from avem_train.dpo.finite import LossNotFinite
 from avem_train.dpo.settings import Evaluation, Optimiser
 from avem_train.supervised import train
@@ -94,10 +94,10 @@ def test_the_loss_is_of_answers_alone_however_rows_are_packed(models, family, cl
 )
 def test_shipped_recipes_train_what_they_say_and_the_result_loads(settings, models, family, recipe, tmp_path, capsys):
     """Each recipe on its own family; the projectors' one on all."""
-    arguments = {"model": models[family], "data": settings.data[0], "root": settings.root, "out": tmp_path / "out"}
-    arguments |= {"optimiser.steps": 1, "optimiser.batch": 3, "optimiser.accumulation": 1, "running.device": "cpu"}
-    arguments |= {"optimiser.learning_rate": 1e-2, "running.tensorboard": False, "optimiser.warm_up": 0}
-    assert cli.main(["run", recipe, *(f"{key}={value}" for key, value in arguments.items())]) == 0
+    given = {"model": models[family], "data": settings.data[0], "root": settings.root, "out": tmp_path / "out"}
+    given |= {"optimiser.steps": 1, "optimiser.batch": 3, "optimiser.accumulation": 1, "running.device": "cpu"}
+    given |= {"optimiser.learning_rate": 1e-2, "running.tensorboard": False, "optimiser.warm_up": 0}
+    assert cli.main(["run", recipe, *(f"{key}={value}" for key, value in given.items())]) == 0
     assert "1 steps of 3 conversations" in capsys.readouterr().out
     if recipe != "avere_projectors":
         moved = load_file(tmp_path / "out" / "adapter_model.safetensors")
@@ -232,3 +232,29 @@ def test_wrong_settings_end_in_one_line(settings, change, message, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_projectors_beside_weights_in_bfloat16_are_trained_in_float32(settings, models):
+    """Their steps would be rounded away; media are prepared as in the evaluation, in no autocast."""
+    running = replace(settings.running, dtype="bfloat16")
+    settings = replace(settings, model=str(models["version 2"]), stage="projectors", running=running)
+    train.train(replace(settings, optimiser=replace(FAST, steps=1, batch=1, accumulation=1)))
+    kinds = {name: value.dtype for name, value in load_file(settings.out / "model.safetensors").items()}
+    assert kinds["clip_encoder.fusion_projector.weight"] == torch.float32
+    assert kinds["lm_head.weight"] == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    "change", ["running.quantise=4bit", "optimiser.form=paged_adamw_8bit", "running.report_to=[mlflow]"]
+)
+def test_a_library_that_is_not_installed_is_named(settings, monkeypatch, change, capsys):
+    """bitsandbytes and what reports are no dependencies of this package."""
+    monkeypatch.setattr(loading, "find_spec", lambda name: None)
+    monkeypatch.setattr(arguments, "find_spec", lambda name: None)
+    given = [f"data={settings.data[0]}", f"root={settings.root}", f"out={settings.out}", "running.check_media=false"]
+    with pytest.raises(SystemExit):
+        cli.main(["run", "avere_sft", f"model={settings.model}", *given, "running.device=cpu", change])
+    said = capsys.readouterr().err
+    package = "mlflow" if "mlflow" in change else "bitsandbytes"
+    assert f"{change.replace('[', '').replace(']', '')}: {package} is not installed: pip install {package}" in said
+    assert not (settings.out / "training.json").exists()

@@ -1,0 +1,42 @@
+"""Where a training's data and weights lie, for its record and for its recipe."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emorealm_tasks import files
+
+if TYPE_CHECKING:
+    from avem_train.dpo.settings import TrainingSettings
+
+
+def data(settings: "TrainingSettings") -> dict[str, str]:
+    """Which data there are: their files, and the sha256 of the file, or of those of several."""
+    hashes = [files.sha256(file) for file in settings.files]
+    together = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+    names = str(settings.files[0]) if len(hashes) == 1 else ", ".join(file.name for file in settings.files)
+    held_out = settings.evaluation.data
+    return {"file": names, "sha256": together} | ({"held_out_sha256": files.sha256(Path(held_out))} if held_out else {})
+
+
+def anywhere(settings: Any) -> Any:
+    """The settings with paths that mean the same whatever folder the command is given in."""
+
+    def absolute(path: str) -> str:
+        return str(Path(path).absolute()) if path else ""
+
+    model, running, evaluation = settings.model, settings.running, settings.evaluation
+    if reference := getattr(running, "reference", ""):
+        running = replace(running, reference=absolute(reference))
+    further = {"start": absolute(settings.start)} if hasattr(settings, "start") else {}
+    return replace(
+        settings,
+        data=settings.data.absolute() if isinstance(settings.data, Path) else [absolute(one) for one in settings.data],
+        out=settings.out.absolute(),
+        root=absolute(settings.root),
+        model=absolute(model) if Path(model).is_dir() else model,
+        running=running,
+        evaluation=replace(evaluation, data=absolute(evaluation.data), root=absolute(evaluation.root)),
+        **further,
+    )

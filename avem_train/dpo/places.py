@@ -16,8 +16,13 @@ def data(settings: "TrainingSettings") -> dict[str, str]:
     hashes = [files.sha256(file) for file in settings.files]
     together = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
     names = str(settings.files[0]) if len(hashes) == 1 else ", ".join(file.name for file in settings.files)
-    held_out = settings.evaluation.data
-    return {"file": names, "sha256": together} | ({"held_out_sha256": files.sha256(Path(held_out))} if held_out else {})
+    further = {"held_out_sha256": settings.evaluation.data}
+    if start := getattr(settings, "start", ""):
+        further["start_sha256"] = str(Path(start).expanduser() / "adapter_model.safetensors")
+    there = {name: Path(path).expanduser() for name, path in further.items() if path}
+    return {"file": names, "sha256": together} | {
+        name: files.sha256(path) for name, path in there.items() if path.is_file()
+    }
 
 
 def anywhere(settings: Any) -> Any:

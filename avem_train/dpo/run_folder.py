@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
 _DIVIDING = ("batch", "accumulation")
 """Settings of the optimiser that divide an update; times the processes they are its size, and that is compared."""
-_PLACES = {"settings": ("data", "root", "model"), "model": ("folder", "revision"), "data": ("file",)}
+_PLACES = {"settings": ("data", "root", "model", "start"), "model": ("folder", "revision"), "data": ("file",)}
 _HELD_OUT_PLACES = ("data", "root")
 _REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), "}
 
@@ -189,14 +189,18 @@ class RunFolder:
             result |= {"held_out": dict(held_out)} if held_out else {}
             self._write({"steps": steps} | result)
             model_card.write(self.path, self.about | {"steps": steps} | result, self.model_folder)
-            self._drop_checkpoints()
+            self._drop_checkpoints(held_out.get("step"))
         return steps
 
-    def _drop_checkpoints(self) -> None:
-        """Remove the checkpoints that are not kept, and their folder if nothing else lies in it."""
-        if self.settings.running.keep:
-            return
-        for path in (self.path / "checkpoints").glob("checkpoint-*"):
+    def _drop_checkpoints(self, result: float | None) -> None:
+        """Remove the checkpoints that are not kept, and their folder if nothing else lies in it.
+
+        result: the step whose state is the result, where that is known; its checkpoint is kept before others.
+        """
+        found = [(path, path.name.rpartition("-")[2]) for path in (self.path / "checkpoints").glob("checkpoint-*")]
+        steps = {path: int(number) for path, number in found if number.isdecimal()}
+        newest_last = sorted(steps, key=lambda path: (steps[path] == result, steps[path]))
+        for path in newest_last[: max(0, len(steps) - self.settings.running.keep)]:
             shutil.rmtree(path, ignore_errors=True)
         with contextlib.suppress(OSError):
             (self.path / "checkpoints").rmdir()

@@ -12,6 +12,8 @@ from transformers import set_seed
 
 from avem_train.backbones.base import disable_dropout
 from avem_train.dpo.adapters import checkpointed, lora_config
+from emorealm_tasks.errors import stop
+from emorealm_tasks.untrusted import parse_json, read_bytes
 from model_adapters.base import lora_folders
 
 if TYPE_CHECKING:
@@ -52,6 +54,12 @@ def _adapted(settings: "SupervisedSettings", backbone: "Backbone") -> "PeftModel
         adapter = Path(settings.start).expanduser()
         lora_folders.require("avem-train", adapter)
         lora_folders.check_base("avem-train", adapter, backbone.folder)
+        has_projectors = bool(parse_json(read_bytes(adapter / lora_folders.CONFIG)).get("modules_to_save"))
+        if has_projectors != settings.projectors:
+            stop(
+                f"start={adapter}: it was trained with projectors={str(has_projectors).lower()}; say so here too, or "
+                "merge it and go on from the whole weights"
+            )
         return lora_folders.loaded("avem-train", backbone.model, adapter, is_trainable=True)
     modules = list(backbone.projectors) if settings.projectors else None
     adapted: PeftModel = get_peft_model(backbone.model, lora_config(settings.lora, backbone, modules_to_save=modules))

@@ -218,7 +218,9 @@ def test_held_out_records_choose_the_best_checkpoint(settings, backbone, prefere
     assert written["held_out"]["step"] == best
     assert written["held_out"]["loss"] == pytest.approx(losses[best], abs=1e-5)
     assert {"accuracies/response", "margins/media"} <= set(written["held_out"])
-    kept = load_file(settings.out / "checkpoints" / f"checkpoint-{best}" / "adapter_model.safetensors")
+    (only,) = (settings.out / "checkpoints").iterdir()
+    assert only.name == f"checkpoint-{best}"
+    kept = load_file(only / "adapter_model.safetensors")
     found = load_file(settings.out / "adapter_model.safetensors")
     assert all(torch.equal(kept[name], found[name]) for name in kept)
     assert f"(step {best}, the best by loss)" in capsys.readouterr().out

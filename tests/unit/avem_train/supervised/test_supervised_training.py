@@ -185,7 +185,7 @@ def test_the_best_state_of_held_out_records_is_the_result(settings, data):
     assert held_out["perplexity"] == pytest.approx(torch.tensor(held_out["loss"]).exp().item(), rel=1e-5)
 
 
-def test_adapters_go_on_from_others_and_have_the_form_that_is_asked_for(settings, tmp_path):
+def test_adapters_go_on_from_others_and_have_the_form_that_is_asked_for(settings, tmp_path, capsys):
     lora = replace(
         settings.lora, targets=["q_proj", "down_proj"], rank_pattern={"down_proj": 2}, rslora=True, dora=True
     )
@@ -200,6 +200,9 @@ def test_adapters_go_on_from_others_and_have_the_form_that_is_asked_for(settings
     begun, ended = lines(settings.out)[0]["loss"], lines(further.out)[0]["loss"]
     assert ended < begun - 0.1
     assert load_file(further.out / "adapter_model.safetensors").keys() == found.keys()
+    with pytest.raises(SystemExit):
+        train.train(replace(further, out=tmp_path / "wrong", projectors=True))
+    assert "it was trained with projectors=false; say so here too" in capsys.readouterr().err
 
 
 def test_a_stream_trains_as_long_as_it_is_told(settings, capsys):

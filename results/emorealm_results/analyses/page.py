@@ -30,7 +30,7 @@ EXPECTED = (
     "In the paper's Figure 5, after training more of the attention goes to the asked modality, and the likelihood of "
     "the right answer shifts less. Each line compares a model with the first one, over the same questions. Where the "
     "interval holds 0, no change is seen. Intervals are over clips, of one training each: they know nothing of other "
-    "seeds, and are not adjusted for how many are looked at."
+    "seeds (`emorealm analyse study` compares methods over seeds), and are not adjusted for how many are looked at."
 )
 
 

@@ -15,6 +15,7 @@ Draw = Callable[[Rows, Rows], "Figure"]
 """Estimates and curves, each with its `model` -> a figure."""
 _LEVELS = ("all", "task")
 _GREY = "#d0d4da"
+_LONGEST = 32  # characters of a name
 
 
 def save(path: Path, figure: "Figure", title: str) -> None:
@@ -32,9 +33,11 @@ def dots(*shown: str) -> Draw:
         axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)
         drawn = [row for row in rows if row["level"] in _LEVELS]
         groups = list(dict.fromkeys(row["group"] for row in drawn))
+        keys = ("model", "condition")
+        series = _series([row for row in drawn if row["metric"] in shown], keys)
         for axis, metric in zip(axes[0], shown, strict=True):
             points = [{**row, "place": row["group"]} for row in drawn if row["metric"] == metric]
-            _points(axis, points, groups, ("model", "condition"))
+            _points(axis, points, groups, keys, series)
             axis.set_title(metric.replace("_", " "))
         _legend(figure, axes[0])
         return figure
@@ -50,10 +53,11 @@ def methods(*shown: str) -> Draw:
             {**row, "place": " ".join(filter(None, (row["group"], row["condition"].replace("_", " "))))} for row in rows
         ]
         places = list(dict.fromkeys(row["place"] for row in drawn))
+        series = _series(drawn, ("model",))
         figure = _figure(2 + 4.4 * len(shown), 1.5 + 0.7 * len(places))
         axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)
         for axis, metric in zip(axes[0], shown, strict=True):
-            _points(axis, [row for row in drawn if row["metric"] == metric], places, ("model",))
+            _points(axis, [row for row in drawn if row["metric"] == metric], places, ("model",), series)
             axis.set_title(metric.replace("_", " "))
         _legend(figure, axes[0])
         return figure
@@ -80,7 +84,7 @@ def densities(rows: Rows, curves: Rows) -> "Figure":
                         axis.fill_between(curve["x"], curve["density"], color=_GREY, label=label)
                     else:
                         axis.plot(curve["x"], curve["density"], lw=1, label=label)
-            axis.set_title(f"{model}\n{modality} altered", fontsize=8)
+            axis.set_title(f"{_short(model)}\n{modality} altered", fontsize=8)
             axis.set_xlabel("log-likelihood of the right answer (nats)", fontsize=8)
             if axis.get_legend_handles_labels()[0]:
                 axis.legend(frameon=False, fontsize=6)
@@ -108,7 +112,7 @@ def attention(rows: Rows, curves: Rows) -> "Figure":
         for model in dict.fromkeys(row["model"] for row in rows):
             layers = [row for row in rows if (row["level"], row["group"], row["model"]) == ("layer", group, model)]
             low, high = ([row["value"] if row[end] is None else row[end] for row in layers] for end in ("low", "high"))
-            (line,) = axis.plot(range(len(layers)), [row["value"] for row in layers], "o-", ms=3, label=model)
+            (line,) = axis.plot(range(len(layers)), [row["value"] for row in layers], "o-", ms=3, label=_short(model))
             axis.fill_between(range(len(layers)), low, high, color=line.get_color(), alpha=0.15)
         axis.set(title=f"questions about the {group}", xlabel="layer", ylabel=f"{group}, % of media", ylim=(0, 100))
         axis.xaxis.get_major_locator().set_params(integer=True)
@@ -140,7 +144,7 @@ def figure_5(rows: Rows, curves: Rows) -> "Figure":
                     if curve["condition"] == "own":
                         axis.fill_between(curve["x"], curve["density"], color=f"C{number}", alpha=0.25)
                     elif curve["condition"] == f"{modality}_conflicting":
-                        axis.plot(curve["x"], curve["density"], color=f"C{number}", label=model)
+                        axis.plot(curve["x"], curve["density"], color=f"C{number}", label=_short(model))
         axis.set(
             title=f"{modality} of a conflicting emotion (line)", xlabel="log-likelihood of the right answer (nats)"
         )
@@ -149,17 +153,39 @@ def figure_5(rows: Rows, curves: Rows) -> "Figure":
     return figure
 
 
-def _points(axis: "Axes", rows: Rows, places: Sequence[str], keys: Sequence[str]) -> None:
-    """Values with their intervals on lines named `places`, from the top; a colour for each value of `keys`."""
-    series = list(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))
+def _points(
+    axis: "Axes",
+    rows: Rows,
+    places: Sequence[str],
+    keys: Sequence[str],
+    series: Sequence[tuple[str, ...]] = (),
+) -> None:
+    """Values with their intervals on lines named `places`, from the top; a colour for each value of `keys`.
+
+    series: these values in the colours' order, where panels share a legend; by default those of `rows`.
+    """
+    series = series or _series(rows, keys)
     for number, name in enumerate(series):
         points = [row for row in rows if tuple(row[key] for key in keys) == name]
+        if not points:
+            continue
         heights = [places.index(row["place"]) + 0.6 * (number + 0.5) / len(series) - 0.3 for row in points]
         low, high = ([row["value"] if row[end] is None else row[end] for row in points] for end in ("low", "high"))
-        (line,) = axis.plot([row["value"] for row in points], heights, "o", ms=4, label=" ".join(filter(None, name)))
-        axis.hlines(heights, low, high, color=line.get_color(), lw=1)
+        colour, label = f"C{number % 10}", " ".join(map(_short, filter(None, name)))
+        axis.plot([row["value"] for row in points], heights, "o", ms=4, color=colour, label=label)
+        axis.hlines(heights, low, high, color=colour, lw=1)
     axis.axvline(0, color=_GREY, lw=0.8, zorder=0)
-    axis.set(yticks=range(len(places)), yticklabels=places, ylim=(len(places) - 0.5, -0.5))
+    axis.set(yticks=range(len(places)), yticklabels=list(map(_short, places)), ylim=(len(places) - 0.5, -0.5))
+
+
+def _short(name: str) -> str:
+    """A name that leaves room for the panels: its end, where the weights stand."""
+    return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
+
+
+def _series(rows: Rows, keys: Sequence[str]) -> list[tuple[str, ...]]:
+    """The values of `keys` that occur, in their order."""
+    return list(dict.fromkeys(tuple(row[key] for key in keys) for row in rows))
 
 
 def _legend(figure: "Figure", axes: "Iterable[Axes]") -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_results.analyses import estimates, modalities, options, scoring, swap
+from emorealm_results.analyses import estimates, modalities, options, plots, scoring, swap
 from emorealm_results.commands.analyse import sample
 from emorealm_tasks.benchmarks import swaps
 from emorealm_tasks.media import MediaError, examine, film_alone, joined, read_audio
@@ -257,6 +257,22 @@ def test_the_sample_is_drawn_by_seed_and_task():
     assert len(drawn) == 4
     assert sample(ROWS[::-1], 2, 3) == drawn[::-1]
     assert sample(ROWS, 0, 3) == ROWS
+
+
+def test_a_series_has_one_colour_in_all_panels_and_the_legend():
+    def row(condition, metric):
+        return {"model": "m", "level": "all", "group": "all", "condition": condition, "metric": metric, "value": 1.0,
+                "low": 0.0, "high": 2.0}  # fmt: skip
+
+    rows = [row(name, "accuracy") for name in modalities.GIVEN] + [row(name, "lost") for name in modalities.GIVEN[1:]]
+    figure = plots.dots("accuracy", "lost")(rows, [])
+    dots = [[line for line in axis.lines if line.get_marker() == "o"] for axis in figure.axes]
+    colours = [{line.get_label(): line.get_color() for line in of_axis} for of_axis in dots]
+    assert set(colours[0]) == {f"m {name}" for name in modalities.GIVEN}
+    assert colours[1] == {name: colour for name, colour in colours[0].items() if name != "m both"}
+    (legend,) = figure.legends
+    marks = zip(legend.texts, legend.legend_handles, strict=True)
+    assert {text.get_text(): mark.get_color() for text, mark in marks} == colours[0]
 
 
 def test_other_wordings_keep_cue_and_feeling():

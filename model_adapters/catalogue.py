@@ -32,6 +32,8 @@ class Model:
     """Whether the picture of a clip really reaches the model."""
     published: str = ""
     """The model's name in Table 13; "" = not in it."""
+    also: tuple[str, ...] = ()
+    """Further rows of Table 13 that it answers with other arguments."""
     chat_class: str = ""
     """Import path of its lmms-eval class, if it has one of its own."""
     note: str = ""
@@ -69,9 +71,10 @@ MODELS: tuple[Model, ...] = (
         route=IN_PROCESS,
         checkpoint="",
         licence="BSD 3-Clause, non-commercial",
-        tested=_GOLDEN,
+        tested="golden numbers of the released code; emotion-llama-nano answers emorealm_mini",
         chat_class="model_adapters.emotion_llama.adapter.EmotionLlama",
-        note="converted first: `model_adapters.emotion_llama.convert`; MAE features by `features=`, no subtitles",
+        note="converted first: `model_adapters.emotion_llama.convert`, or `emotion_llama_nano`, the embedded one; MAE "
+        "features by `features=`, no subtitles",
     ),
     Model(
         name="emotion_llama_v2",
@@ -279,6 +282,7 @@ MODELS: tuple[Model, ...] = (
         licence="Google's terms of service",
         tested="Google's client on a local stand-in for its server",
         published="Gemini 2.5 Flash",
+        also=("Gemini 2.5 Pro",),
         chat_class="model_adapters.engines.gemini.GeminiAV",
         note="`model=gemini-2.5-pro` is the paper's other row; `thinking=N` tokens, of which the paper says nothing",
     ),

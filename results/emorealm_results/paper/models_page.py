@@ -6,6 +6,8 @@ python -m emorealm_results.paper.models_page        # writes it anew
 from collections.abc import Iterable
 from pathlib import Path
 
+from avem_train import config
+from avem_train.study import arms
 from emorealm_results.console import markdown, output
 from emorealm_results.paper import printed
 from model_adapters.catalogue import MODELS, Model
@@ -21,25 +23,43 @@ _TASKS = {
     "reasoning_stress_video": "stress V",
     "emorealm": "mean",
 }
+_BASES = {arms.BASE: "avere_sft", "EmotionLLaMA*": "emotion_llama_sft"}
+"""The paper's bases, and the recipes that train them."""
 _HEAD = ("`--model`", "route", "really fed", "checkpoint", "licence", "tested", "the paper's row (accuracy)", "note")
 
 
 def render(models: Iterable[Model] = MODELS) -> str:
-    """The table as Markdown, and which rows of Table 13 no model here stands for."""
+    """The table as Markdown; which further rows of Table 13 a recipe trains, and which nothing here stands for."""
     rows = _published()
     models = list(models)
-    answered = {model.published for model in models}
+    answered = {name for model in models for name in (model.published, *model.also)}
     table = markdown.table([_HEAD, *(_row(model, rows) for model in models)])
-    unanswered = [name for name in rows if name not in answered]
-    behind = (
-        f"\n\nRows of Table {_TABLE} that no model above stands for: {', '.join(unanswered)}." if unanswered else ""
-    )
-    return f"{table}{behind}\n"
+    recipe_of = {name: recipe for name, recipe in trained().items() if name in rows and name not in answered}
+    unanswered = [name for name in rows if name not in answered and name not in recipe_of]
+    blocks = [table]
+    if recipe_of:
+        lines = [(f"{name}: {rows[name]}", f"`avem-train run {recipe}`") for name, recipe in recipe_of.items()]
+        blocks += [f"Rows of Table {_TABLE} that are trained, each on the base that its name begins with (`model=`):"]
+        blocks += [markdown.table([("the paper's row (accuracy)", "by"), *lines])]
+    if unanswered:
+        blocks += [f"Rows of Table {_TABLE} that neither a model nor a recipe stands for: {', '.join(unanswered)}."]
+    return "\n\n".join(blocks) + "\n"
+
+
+def trained() -> dict[str, str]:
+    """The paper's rows that a shipped recipe trains -> the recipe."""
+    recipe_of = dict(_BASES)
+    for base in _BASES:
+        rows = [arm for arm in arms.methods(arms.Choices()) if arm.recipe]
+        recipe_of |= {arm.published.replace(arms.BASE, base): arm.recipe for arm in rows}
+    shipped = config.shipped()
+    return {name: recipe for name, recipe in recipe_of.items() if recipe in shipped}
 
 
 def _row(model: Model, rows: dict[str, str]) -> list[str]:
     fed = " and ".join(word for word, fits in (("sound", model.hears), ("picture", model.sees)) if fits)
-    row = f"{model.published}: {rows[model.published]}" if model.published else "not in the paper"
+    names = [name for name in (model.published, *model.also) if name]
+    row = "; ".join(f"{name}: {rows[name]}" for name in names) or "not in the paper"
     checkpoint = f"`{model.checkpoint}`" if model.checkpoint.count("/") == 1 else model.checkpoint
     return [f"`{model.name}`", model.route, fed, checkpoint, model.licence, model.tested, row, model.note]
 

@@ -12,6 +12,7 @@ from avem_train import config
 from avem_train.data import checks
 from avem_train.data.negatives import Negatives, changed, draw
 from avem_train.dpo import logprobs, scoring, train
+from avem_train.dpo.arguments import training_arguments
 from avem_train.dpo.dataset import PreferenceDataset
 from avem_train.dpo.settings import DpoSettings, Optimiser, Running
 from avem_train.objectives import Objective, objective_loss
@@ -86,9 +87,7 @@ def test_every_term_is_the_same_packed_or_not_cached_or_not(ways, settings, back
 def test_a_batch_has_what_its_objective_asks_for(settings, backbone):
     records = checks.read(settings.data)
     dataset = PreferenceDataset(records, EVERYTHING, Negatives(), 0, backbone)
-    dataset.cached = train.cached_logps(
-        replace(settings, objective=EVERYTHING), train.training_arguments(settings), dataset
-    )
+    dataset.cached = train.cached_logps(replace(settings, objective=EVERYTHING), training_arguments(settings), dataset)
     planned = dataset.responses(0)
     with train.adapters(settings, backbone) as model:
         asked = scoring.Scoring(model, model.disable_adapter, dataset, torch.device("cpu"))

@@ -136,6 +136,45 @@ def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypa
     assert (about["preferences"] == kept["preferences"]) != per_seed
 
 
+@pytest.fixture
+def second_block(tmp_path, monkeypatch):
+    """The shipped study of Emotion-LLaMA, on a base that is no more than its config.json."""
+
+    def build(out, split, clips, seed, letters):
+        out.mkdir(parents=True)
+        made = {"version": mini_split.VERSION, "split": split, "clips": clips, "seed": seed}
+        (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))
+
+    monkeypatch.setattr(program, "build", build)
+    monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "none"))
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/config.json").write_text('{"model_type": "emotion_llama", "version": 1}')
+    content = config.read("study_emotion_llama", [f"model={tmp_path / 'base'}"])
+    content.pop("program")
+    return config.from_mapping(Study, content)
+
+
+def test_the_second_block_is_the_papers_methods_on_its_other_base(second_block, tmp_path):
+    from emorealm_results.study.paper import of_model
+
+    rows = arms.rows(second_block.sections, second_block.choices)
+    sections, jobs, _ = program.plan(second_block, rows, tmp_path)
+    names = [row["published"] for row in sections["methods"]]
+    base = "EmotionLLaMA*"
+    assert names == [base, *(f"{base} + {method}" for method in ("Naive-DPO", "Vista-DPO", "AVEm-DPO"))]
+    assert all(("emorealm", "stress") in of_model(name) for name in names)
+    assert len(jobs) == 1 + 3 * 5
+    assert second_block.file.name == "study_emotion_llama.json"
+
+
+def test_a_base_that_no_study_examines_ends_in_one_line(second_block, tmp_path, capsys):
+    (tmp_path / "base/config.json").write_text('{"model_type": "emotion_llama", "version": 2}')
+    with pytest.raises(SystemExit):
+        program.plan(second_block, arms.rows(second_block.sections, second_block.choices), tmp_path)
+    error = capsys.readouterr().err
+    assert "a study examines avere and emotion_llama, and this is a model of emotion_llama_v2" in error
+
+
 def test_every_row_of_the_paper_is_found_there():
     from emorealm_results.study.paper import of_model
 

@@ -19,6 +19,17 @@ def test_every_row_of_table_13_is_there_or_said_to_be_missing():
     assert {model.published for model in MODELS} - {""} <= rows
 
 
+def test_rows_that_are_trained_name_their_recipe():
+    """Of both bases of the paper; what they are trained on is a row of its own."""
+    lines = models_page.render().splitlines()
+    for base in ("Our base", "EmotionLLaMA*"):
+        for method, recipe in (("Naive-DPO", "naive_dpo"), ("Vista-DPO", "vista_dpo")):
+            assert any(f"| {base} + {method}: " in line and f"`avem-train run {recipe}`" in line for line in lines)
+    assert any("EmotionLLaMA* + AVEm-DPO: " in line and "`avem-train run avem_dpo`" in line for line in lines)
+    assert not any("Our base + AVEm-DPO" in line and "avem-train" in line for line in lines)  # `avere` itself
+    assert any("`gemini_av`" in line and "Gemini 2.5 Pro: " in line for line in lines)
+
+
 def test_a_row_says_what_is_fed_and_what_the_paper_measured():
     line = next(line for line in models_page.render().splitlines() if "`qwen2_audio_av`" in line)
     cells = [cell.strip() for cell in line.strip("|").split("|")]

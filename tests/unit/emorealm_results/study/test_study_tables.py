@@ -12,6 +12,7 @@ from emorealm_results.paper.layouts import GROUP
 from emorealm_results.study import plots, tables
 from emorealm_results.study import scores as study_scores
 from emorealm_results.study.scores import Scored
+from emorealm_results.study.tables import render
 from emorealm_tasks import metrics
 from emorealm_tasks.metrics import intervals
 
@@ -198,3 +199,19 @@ def test_trials_have_their_tables_with_letters_share_and_without_the_parts_that_
     assert {name.strip(): cell.strip() for name, cell in cells.items()}[
         "letters' share of the gradient"
     ] == "0.25 → 0.38"
+
+
+def test_the_second_block_stands_beside_the_papers_own(found):
+    """Its layouts, its base's numbers, and its base's name in the legend."""
+    rows_of = found["sections"].pop("main")
+    for row in rows_of:
+        row["published"] = row["published"].replace("Our base", "EmotionLLaMA*")
+    found["sections"] = {"methods": rows_of}
+    text = render(Scored(found, "strict"))
+    assert "## Methods\n" in text
+    assert "### EmoReAlM, all scores (Table 13)" in text
+    assert "paper: EmotionLLaMA* on EmoReAlM" in text
+    printed = [line for line in text.splitlines() if line.startswith("| paper: base ")]
+    (paper,) = [line for line in printed if "82.9" in line]  # the precision of agreement, in Table 13 alone
+    assert paper.rstrip("| ").endswith("63.8")
+    assert "| AVEm-DPO − base" in text

@@ -68,9 +68,9 @@ def _look_ahead(content: Mapping[str, Any], records: str) -> None:
 
 
 def _study() -> "Program":
-    from avem_train.study import program as study
+    from avem_train.study import program, settings
 
-    return study.Study, study.run
+    return settings.Study, program.run
 
 
 Program = tuple[Any, Callable[[Any], None]]

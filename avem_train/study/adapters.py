@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from avem_train.config import RecipeError
 from avem_train.study import arms, program
-from avem_train.study.program import Study
+from avem_train.study.settings import Study
 from avem_train.study.worker import Job
 
 

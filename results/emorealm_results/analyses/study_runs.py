@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from avem_train import config
-from avem_train.study import adapters, program
+from avem_train.study import adapters
+from avem_train.study.settings import Study
 from avem_train.study.worker import Job
 from emorealm_results.analyses import methods, plots, report, scoring
 from emorealm_results.analyses.kinds import Analysis
@@ -20,7 +21,7 @@ _TASK = "emorealm_mini_analyse"
 _BATCH = 32
 
 
-def plan(settings: Sequence[str]) -> tuple[program.Study, list[tuple[str, Job]]]:
+def plan(settings: Sequence[str]) -> tuple[Study, list[tuple[str, Job]]]:
     """A study's settings, and its methods with a training each; the embedded world becomes the study's.
 
     Stops where settings cannot be used.
@@ -28,7 +29,7 @@ def plan(settings: Sequence[str]) -> tuple[program.Study, list[tuple[str, Job]]]
     try:
         content = config.read(RECIPE, list(settings))
         content.pop("program")
-        study = config.from_mapping(program.Study, content)
+        study = config.from_mapping(Study, content)
         jobs = adapters.of(study)
     except config.RecipeError as error:
         stop(str(error))
@@ -37,7 +38,7 @@ def plan(settings: Sequence[str]) -> tuple[program.Study, list[tuple[str, Job]]]
 
 
 def measure(
-    study: program.Study, jobs: Sequence[tuple[str, Job]], kind: Analysis, rows: Sequence[Row], asked: Sequence[Row],
+    study: Study, jobs: Sequence[tuple[str, Job]], kind: Analysis, rows: Sequence[Row], asked: Sequence[Row],
     seed: int, out: Path,
 ) -> dict[str, dict[int | None, list[Any]]]:  # fmt: skip
     """Train what is missing, and measure every training -> method -> seed -> the questions that could be measured."""

@@ -15,7 +15,7 @@ from avem_train.objectives import Objective
 from avem_train.study import arms, program, worker
 from avem_train.study import record as study_record
 from avem_train.study.arms import Choices
-from avem_train.study.program import Study
+from avem_train.study.settings import Study
 from emorealm_tasks.mini.build import split as mini_split
 
 

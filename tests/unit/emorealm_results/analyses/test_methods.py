@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from avem_train.study import adapters, program
+from avem_train.study import adapters, program, settings
 from emorealm_results.analyses import adversarial, methods, swap
 from emorealm_results.analyses.estimates import Figure, Group
 
@@ -76,13 +76,13 @@ def test_only_what_is_missing_is_trained_first_seeds_first_and_nothing_is_examin
 
     monkeypatch.setattr(program, "made_by", made_by)
     jobs = [Stub("a0", 0, True), Stub("b1", 1, False), Stub("b0", 0, False)]
-    assert adapters.train(program.Study(), jobs) == {"b1"}
+    assert adapters.train(settings.Study(), jobs) == {"b1"}
     assert asked == [("b0", False), ("b1", False)]
     assert "[2/2] naive_dpo, seed 1: the loss is no number" in capsys.readouterr().out
 
 
 def test_models_that_differ_in_answering_alone_are_left_out(monkeypatch):
-    study = program.Study(sections=["main", "table17"], seeds=2)
+    study = settings.Study(sections=["main", "table17"], seeds=2)
     worlds = Path("worlds")
     monkeypatch.setattr(program, "built", lambda *of: worlds)
     monkeypatch.setattr(program.build_record, "built_with", lambda folder: {})

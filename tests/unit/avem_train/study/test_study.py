@@ -140,7 +140,7 @@ def test_every_seed_draws_its_own_preference_records(shipped, tmp_path, monkeypa
 def second_block(tmp_path, monkeypatch):
     """The shipped study of Emotion-LLaMA, on a base that is no more than its config.json."""
 
-    def build(out, split, clips, seed, letters):
+    def build(out, split, clips, seed, letters, one_cue):
         out.mkdir(parents=True)
         made = {"version": mini_split.VERSION, "split": split, "clips": clips, "seed": seed}
         (out / "build.json").write_text(json.dumps(made | ({} if letters is None else {"letters": letters})))

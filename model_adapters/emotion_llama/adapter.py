@@ -24,9 +24,9 @@ from model_adapters.in_process.likelihood import ScoringChat
 
 from . import clips, given_features
 from .attention import kinds_of
+from .classes import EmotionLlamaForConditionalGeneration, EmotionLlamaProcessor
 from .configuration import PLACEMENTS
-from .modeling import EmotionLlamaForConditionalGeneration
-from .processing import INSTRUCTIONS, EmotionLlamaProcessor
+from .processing import INSTRUCTIONS
 
 _OF_THE_DEMO = (
     "worker",

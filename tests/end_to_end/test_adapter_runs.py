@@ -42,6 +42,7 @@ def arguments(tiny_omni):
         "external_worker": "worker=avere_native,checkpoint=avere_nano,device=cpu",
         "qwen2_5_omni_av": f"pretrained={tiny_omni},frames=4,device=cpu",
         "avere": "device=cpu",
+        "emotion_llama": "pretrained=emotion_llama_nano,device=cpu",
     }
 
 
@@ -87,7 +88,7 @@ def records(samples):
     return [line["emorealm_score"]["record"] for task in sorted(samples) for line in samples[task]]
 
 
-@pytest.mark.parametrize("model", ["external_worker", "qwen2_5_omni_av"])
+@pytest.mark.parametrize("model", ["external_worker", "qwen2_5_omni_av", "emotion_llama"])
 def test_every_task_is_answered_with_picture_and_sound(alone, model):
     results, samples = alone(model)
     assert len(samples) == 5
@@ -99,6 +100,14 @@ def test_every_task_is_answered_with_picture_and_sound(alone, model):
         assert record["media"]["audio_seconds"] >= 2
         assert record["raw"]
         assert not record["error"]
+
+
+def test_the_embedded_emotion_llama_answers_in_its_own_form_and_is_read_right(alone):
+    answered = records(alone("emotion_llama")[1])
+    assert all(record["raw"] == record["raw"].lower() and "." not in record["raw"] for record in answered)
+    assert all(record["strict"] and record["media"]["frames"] == 1 for record in answered)
+    assert sum(record["strict"] == record["gold"] for record in answered) > len(answered) / 2
+    assert all(record["official"] == (record["strict"] == record["gold"]) for record in answered)
 
 
 def test_a_worker_gives_the_answers_that_avere_gives_itself(world, alone):

@@ -1,5 +1,7 @@
 """The weights that ship with the package: known without torch, which takes seconds to import."""
 
+import json
+import math
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -8,6 +10,16 @@ EMBEDDED = (NANO.name, "avere_nano_dpo")
 """AVERE's weights that ship with the package, by the names that `pretrained` takes: the base, AVEm-DPO's adapters."""
 BASES = {folder.name: folder for folder in (NANO, EMOTION_LLAMA_NANO)}
 """Whole weights that ship with the package, by name."""
+
+
+def parameter_count(name: str) -> int | None:
+    """Of embedded weights by their name, from the header of their file; None for other names."""
+    folder = NANO if name in EMBEDDED else BASES.get(name)
+    if folder is None:
+        return None
+    with (folder / "model.safetensors").open("rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(math.prod(entry["shape"]) for key, entry in header.items() if key != "__metadata__")
 
 
 def weights_folder(name_or_path: str) -> Path:

@@ -47,7 +47,7 @@ _LEGEND = (
     "with --limit or missing clips and unfinished studies are marked and never ranked. Ranks are among all rows of the "
     "benchmark that can be ranked, also those that a filter hides. A study's rows are means over its trainings, with "
     "intervals over clips and seeds. "
-    "Size: parameters, as the name of the checkpoint says."
+    "Size: parameters, as the name of the checkpoint says; of embedded weights as they are."
 )
 _CELL = ("value", "low", "high", "n", "n_clips", "unparsed", "errors", "missing", "table", "note")
 

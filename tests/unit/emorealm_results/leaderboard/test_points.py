@@ -74,6 +74,7 @@ def test_a_curve_has_one_f1_from_edge_to_edge(level):
         ("OpenGVLab/InternVL3_5-8B-HF", "8B"),
         ("openllmplayground/pandagpt_7b_max_len_1024", "7B"),
         ("data/avere_nano", ""),
+        ("avere_nano", "4M"),
         ("gemini-2.5-flash, on Google's server", ""),
     ],
 )

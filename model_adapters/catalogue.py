@@ -7,8 +7,6 @@ The one table of models. `manifests` offers its chat classes to lmms-eval, the R
 import re
 from dataclasses import dataclass
 
-from model_adapters.base import embedded
-
 IN_PROCESS = "in this process"
 WORKER = "external worker"
 ENGINE = "engine or server"
@@ -48,12 +46,7 @@ class Model:
 
 
 def parameters(checkpoint: str) -> str:
-    """How many parameters a checkpoint's name says, as "7B" or "30B-A3B" (of which active); "" where it says none.
-
-    Of the embedded weights, by name, how many they have, as "4M".
-    """
-    if count := embedded.parameter_count(checkpoint):
-        return f"{count / 1e6:.0f}M"
+    """How many parameters a checkpoint's name says, as "7B" or "30B-A3B" (of which active); "" where it says none."""
     found = re.search(r"(?<![A-Za-z0-9.])(\d+(?:\.\d+)?b(?:-a\d+b)?)(?![A-Za-z0-9])", checkpoint, re.IGNORECASE)
     return found[1].upper() if found else ""
 

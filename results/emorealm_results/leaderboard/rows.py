@@ -27,6 +27,7 @@ from emorealm_tasks.metrics import intervals
 from emorealm_tasks.metrics.recognition import AVERAGES
 from emorealm_tasks.untrusted import read_json
 from model_adapters import catalogue
+from model_adapters.base import embedded
 from model_adapters.catalogue import MODELS
 
 MINI = "_mini"
@@ -137,7 +138,9 @@ def _about(
 
 
 def _parameters(checkpoint: str, published: str) -> str:
-    """Of the run's checkpoint as its name says, else of the paper's model that it is; "" where neither is known."""
+    """Of embedded weights as they are, else as the checkpoint's name says, else of the paper's model that it is; ""."""
+    if count := embedded.parameter_count(checkpoint):
+        return f"{count / 1e6:.0f}M"
     twin = next((model.parameters for model in MODELS if published and model.published == published), "")
     return catalogue.parameters(checkpoint) or twin
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emorealm_results.leaderboard import points
+import run_folders
+from emorealm_results.leaderboard import inputs, points
 from emorealm_results.leaderboard.score_rows import ScoreRow
 from model_adapters.catalogue import parameters
 
@@ -74,9 +75,15 @@ def test_a_curve_has_one_f1_from_edge_to_edge(level):
         ("OpenGVLab/InternVL3_5-8B-HF", "8B"),
         ("openllmplayground/pandagpt_7b_max_len_1024", "7B"),
         ("data/avere_nano", ""),
-        ("avere_nano", "4M"),
         ("gemini-2.5-flash, on Google's server", ""),
     ],
 )
 def test_parameters_are_read_from_a_checkpoints_name(checkpoint, size):
     assert parameters(checkpoint) == size
+
+
+@pytest.mark.parametrize("name", ["avere_nano", "avere_nano_dpo", "emotion_llama_nano"])
+def test_embedded_weights_have_a_size(name, tmp_path):
+    folder = run_folders.write(tmp_path / "run", run_folders.whole(), pretrained=name)
+    (run,) = inputs.read([str(folder)], [])
+    assert run.about["parameters"] == "4M"

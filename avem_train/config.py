@@ -148,7 +148,11 @@ def _typed(kind: Any, value: Any, key: str) -> Any:
             return float(value)  # YAML reads 1e-3 as text
         except ValueError as error:
             raise RecipeError(f"{key} must be a number, got {value!r}") from error
+    if kind is str and value is None:  # `key=` on a command line
+        return ""
     if kind is Path:
+        if value is None:
+            raise RecipeError(f"{key} must name a file or folder, got nothing")
         return Path(str(value))
     plain = typing.get_origin(kind) or kind
     if plain is list and isinstance(value, str):  # one, as it is typed on a command line

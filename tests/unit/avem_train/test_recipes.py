@@ -123,3 +123,14 @@ def test_the_command_ends_in_one_line(arguments, message, capsys):
 def test_the_command_lists_recipes(capsys):
     assert cli.main(["list"]) == 0
     assert "mini_base" in capsys.readouterr().out
+
+
+def test_nothing_behind_a_key_is_an_empty_text_and_no_path():
+    @dataclass(frozen=True)
+    class Named:
+        out: Path
+        model: str = "usual"
+
+    assert config.from_mapping(Named, config.changes(["out=x", "model="])) == Named(Path("x"), "")
+    with pytest.raises(config.RecipeError, match="out must name a file or folder"):
+        config.from_mapping(Named, config.changes(["out="]))

@@ -10,6 +10,7 @@ from typing import Any
 from emorealm_results.analyses import estimates, page, report, swap
 from emorealm_results.analyses.scoring import Options
 from emorealm_results.console import words
+from emorealm_results.leaderboard import score_rows
 from emorealm_results.leaderboard.page_options import Analyses
 from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper.layouts import ANALYSES, GROUP
@@ -87,10 +88,8 @@ def _checkpoint(arguments: str) -> str:
 
 def _about(one: Report, label: str, folder: Path) -> dict[str, Any]:
     """What the page says of a model that was analysed and has no run."""
-    blank: dict[str, Any] = {"weights": "", "parameters": "", "published": "", "seeds": {}, "versions": {}}
-    name = _checkpoint(label) or label
-    of = {"name": name, "origin": "analyses", "model": one["model"], "folder": words.place(folder)}
-    return blank | of | {"model_args": label, "dates": [], "marks": [], "notes": []}
+    known = {"name": _checkpoint(label) or label, "origin": "analyses", "model": one["model"], "model_args": label}
+    return score_rows.unknown() | known | {"folder": words.place(folder)}
 
 
 def _mini(one: Report) -> bool:

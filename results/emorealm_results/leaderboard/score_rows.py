@@ -52,6 +52,12 @@ class ScoreRow:
     """What the paper's table says of the cell; "" = nothing."""
 
 
+def unknown() -> dict[str, Any]:
+    """What `Measured.about` says of a model of which nothing is known beyond its scores."""
+    texts = ("name", "origin", "folder", "model", "weights", "parameters", "features", "model_args", "published")
+    return {**dict.fromkeys(texts, ""), "dates": [], "seeds": {}, "versions": {}, "marks": [], "notes": []}
+
+
 @dataclass(frozen=True)
 class Measured:
     """A run on the leaderboard."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from avem_train.study import record
 from emorealm_results.console import words
+from emorealm_results.leaderboard import score_rows
 from emorealm_results.leaderboard.score_rows import Measured, ScoreRow
 from emorealm_results.paper.layouts import GROUP
 from emorealm_results.runs.samples import FULL
@@ -59,16 +60,13 @@ def _about(path: Path, study: Mapping[str, Any], row: study_scores.StudyRow, lab
     base = f"{about['base']['name']} ({about['base']['fingerprint']})"
     trained = runs[0].get("recipe", "")
     seeds = [str(run["seed"]) for run in runs if run["seed"] is not None]
-    return {
+    return score_rows.unknown() | {
         "name": label,
         "origin": f"study in miniature{_seeds(len(seeds))}",
         "folder": words.place(path),
         "model": f"{base}, trained by {trained}" if trained else base,
-        "weights": "",
-        "parameters": "",
         "features": runs[0].get("features", ""),
         "model_args": ",".join(runs[0].get("answering", [])),
-        "dates": [],
         "seeds": {"training": "/".join(seeds)} if seeds else {},
         "versions": about["versions"],
         "marks": marks,

@@ -5,8 +5,13 @@ import json
 import pytest
 
 import analysis_folders
+import run_folders
+import studies
+from emorealm_results import cli
 from emorealm_results.analyses import board
 from emorealm_results.leaderboard.score_rows import Measured
+
+study = studies.study
 
 
 def run(name, model_args="", weights="", origin="run", model="avere"):
@@ -68,3 +73,14 @@ def test_what_is_no_page_ends_in_one_line(tmp_path, capsys):
     with pytest.raises(SystemExit):
         board.shown(board.read(folder), folder)
     assert "swap_questions.parquet: cannot be read" in capsys.readouterr().err
+
+
+def test_the_leaderboard_is_made_with_runs_a_study_and_a_model_that_was_only_analysed(tmp_path, study, monkeypatch):
+    monkeypatch.setattr("emorealm_results.commands.leaderboard._draw", lambda rows, out, reading: [])
+    analyses = analysis_folders.page(tmp_path, "pretrained=lone", tasks=("emorealm_mini",))
+    (tmp_path / "study.json").write_text(json.dumps(study))
+    places = [str(run_folders.write(tmp_path / "run", run_folders.whole())), str(tmp_path / "study.json")]
+    options = ["--analyses", str(analyses), "--pictures", "0", "--out", str(tmp_path / "out")]
+    assert cli.main(["leaderboard", *places, *options]) == 0
+    for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html"):
+        assert "lone" in (tmp_path / "out" / name).read_text()

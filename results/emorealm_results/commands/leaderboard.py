@@ -2,8 +2,8 @@
 
 Named are runs' folders (or a folder of them), what `emorealm rescore --json` wrote of one (judged by another judge, or
 joined with the benchmark's file), and the record of `avem-train study`, each as PLACE or NAME=PLACE; a NAME of the
-paper's tables sets a run beside that row. Without any: results/runs and results/mini/study.json, where they are, with
-the analyses of results/analyses.
+paper's tables sets a run beside that row. Without any: results/runs and the studies of results/mini, where they are,
+with the analyses of results/analyses.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from emorealm_results.rescore.table import READINGS
 from emorealm_tasks.command_line import Parser, count
 from emorealm_tasks.settings import load
 
-_DEFAULT = ("results/runs", "results/mini/study.json")
+_DEFAULT = ("results/runs", "results/mini/study.json", "results/mini/study_emotion_llama.json")
 _ANALYSES = Path("results/analyses")
 
 

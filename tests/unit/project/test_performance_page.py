@@ -23,7 +23,7 @@ def test_the_page_of_the_large_training_is_its_arithmetic():
 
 
 @pytest.mark.parametrize("kind", ["picture", "sound"])
-@pytest.mark.parametrize("mode", ["plain, kept", "packed, kept"])
+@pytest.mark.parametrize("mode", ["plain, live", "plain, kept", "packed, live", "packed, kept"])
 def test_its_count_is_torchs_of_a_real_step(kind, mode):
     """Of the small model that the benchmark of training takes, whose counts are in its report."""
     plan = runpy.run_path(str(ROOT / "tests/benchmarks/plan.py"))

@@ -17,7 +17,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,10 @@ class BadRecords:
     """"stop" prints the report and stops if any record is bad; "skip" prints it and leaves them out."""
     prints: bool = True
     """Whether this process prints the report; of several that read the same records one does."""
+
+    def of_held_out(self) -> "BadRecords":
+        """The same for held-out records: listed in a folder of their own, and any bad one stops."""
+        return replace(self, out=self.out / "held_out", on_bad_record="stop")
 
 
 def read(path: Path, root: Path | None = None) -> list[Preference]:

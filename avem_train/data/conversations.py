@@ -14,7 +14,7 @@ frame. Texts of the system are left out: a model is trained as the harness asks 
 """
 
 import gzip
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -58,9 +58,9 @@ class Conversation:
         return (*found, Source("audio", sound)) if sound else tuple(found)
 
     @property
-    def characters(self) -> int:
-        """Of all texts."""
-        return sum(map(len, (*self.prompts, *self.responses)))
+    def files(self) -> dict[str, str]:
+        """The file that "video" and "audio" are to be in, where there is one."""
+        return {kind: path for kind, path in (("video", self.video), ("audio", self.audio)) if path}
 
 
 def read(path: Path, root: Path | None, tokens: SpecialTokens) -> Iterator[Conversation | Problem]:
@@ -187,13 +187,3 @@ def _check_marks(conversation: Conversation, tokens: SpecialTokens) -> None:
         for token in tokens.special:
             if token in text:
                 raise ValueError(f"a text holds {token!r}, which the model reads as its own mark; take it out")
-
-
-def wanted(conversations: Sequence[Conversation]) -> dict[str, set[str]]:
-    """File -> which of "video" and "audio" must be in it."""
-    files: dict[str, set[str]] = {}
-    for one in conversations:
-        for kind, path in (("video", one.video), ("audio", one.audio)):
-            if path:
-                files.setdefault(path, set()).add(kind)
-    return files

@@ -55,6 +55,16 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
     return arguments
 
 
+def slice_records(arguments: "TrainingArguments") -> int:
+    """Records that all processes take at once."""
+    return arguments.per_device_train_batch_size * arguments.world_size
+
+
+def update_records(arguments: "TrainingArguments") -> int:
+    """Records of an update."""
+    return slice_records(arguments) * arguments.gradient_accumulation_steps
+
+
 def _saving(save_every: int, keep: int, evaluation: "Evaluation") -> dict[str, Any]:
     """When there are evaluations and checkpoints, and how many are kept."""
     every = evaluation.every if evaluation.best else save_every

@@ -28,6 +28,7 @@ from avem_train import config
 from avem_train.backbones import loading
 from avem_train.data.checks import BAD_RECORDS
 from avem_train.dpo import model_card, places
+from avem_train.dpo.arguments import update_records
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes, read_json, typed
@@ -80,7 +81,6 @@ class RunFolder:
         self.path = settings.out
         self.writes = arguments.should_save
         fields: Any = settings  # of a dataclass, which a protocol cannot say
-        slice_ = arguments.world_size * arguments.per_device_train_batch_size
         base_model, revision = model_card.of_base(model_folder)
         self.about = _plain(
             {
@@ -91,7 +91,7 @@ class RunFolder:
                 "data": places.data(settings) | {"records": records},
                 "update": ({"quantised": settings.running.quantise} if settings.running.quantise else {})
                 | {
-                    "records": slice_ * arguments.gradient_accumulation_steps,
+                    "records": update_records(arguments),
                     "dtype": str(dtype).removeprefix("torch."),
                     "mixed": arguments.bf16 and dtype == torch.float32,
                 },

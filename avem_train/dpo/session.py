@@ -14,6 +14,7 @@ from avem_train.backbones import loading
 from avem_train.dpo.arguments import training_arguments
 
 if TYPE_CHECKING:
+    import torch
     from transformers import TrainerCallback, TrainingArguments
 
     from avem_train.backbones.base import Backbone
@@ -89,32 +90,39 @@ def claimed(settings: "TrainingSettings", trained: "Callable[[TrainingArguments,
 def carry_out(
     folder: "RunFolder",
     arguments: "TrainingArguments",
-    load: "Callable[[], Backbone]",
-    own: bool,
+    dtype: "torch.dtype",
     run: "Callable[[Backbone], dict[str, float]]",
+    backbone: "Backbone | None" = None,
 ) -> TrainResult:
     """Train, unless the folder is finished, and write the result down.
 
-    load: gives the model. own: whether it is closed at the end. run: trains, saves, and returns the scores of held-out
-    records.
+    dtype: of the weights. run: trains, saves, and returns the scores of held-out records. backbone: a loaded model,
+    which stays open; else the folder's is loaded, and closed at the end.
     """
     started, settings = time.monotonic(), folder.settings
     if (steps := folder.finished()) is not None:
         print(f"{settings.out} is trained already: {steps} steps; nothing to do", flush=True)
         return TrainResult(settings.out, steps, time.monotonic() - started, folder.last_metrics())
-    loaded = load()
+    running = settings.running
+    cache_bytes = int(running.feature_cache_gb * 2**30)
+    loaded = backbone or loading.load(folder.model_folder, arguments.device, dtype, cache_bytes, running.quantise)
     folder.begin()  # only now: of a base that cannot be loaded nothing is left
     folder.note_answering(loaded.answering)
     try:
         held_out = run(loaded)
     finally:
-        if own:
+        if backbone is None:
             loaded.close()
     if settings.merge and arguments.should_save:
         folder.merge(loaded.model.dtype)
     seconds = time.monotonic() - started
     steps = folder.finish(seconds, held_out)
     return TrainResult(settings.out, steps, seconds, folder.last_metrics())
+
+
+def path(text: str) -> Path | None:
+    """A file or folder that a setting names; None for "", none."""
+    return Path(text).expanduser() if text else None
 
 
 def callbacks(

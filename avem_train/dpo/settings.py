@@ -9,14 +9,11 @@ from avem_train.backbones.lora_targets import NAMES
 from avem_train.data import checks
 from avem_train.data.negatives import Negatives
 from avem_train.objectives import Objective
+from avem_train.objectives.settings import ADDED
 
 EMBEDDED = "avere_nano"
 SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "inverse_sqrt")
 """The schedules of transformers that need no setting besides the learning rate and the steps."""
-
-
-ADDED = {"added": True}
-"""Metadata of a field that came later, see `config.decided`."""
 OPTIMISERS = ("adamw_torch", "adamw_torch_fused", "adamw_8bit", "paged_adamw_8bit", "paged_adamw_32bit", "adafactor")
 """Of transformers' names; those with 8bit or paged are bitsandbytes'."""
 REPORTS = ("wandb", "mlflow", "trackio", "comet_ml", "swanlab", "clearml", "neptune", "dvclive")

@@ -70,29 +70,20 @@ def _trained(
         replace(negatives, change="other") if objective.beta_irrelevant else None,
     )
     bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
-    records = checks.load(settings.data, _root(settings.root), bad_records, needs)
+    records = checks.load(settings.data, session.path(settings.root), bad_records, needs)
     held_out: Records = []
-    if settings.evaluation.data:
-        bad_records = replace(bad_records, out=settings.out / "held_out", on_bad_record="stop")
-        held_out = checks.load(Path(settings.evaluation.data), _root(settings.evaluation.root), bad_records, needs)
+    if evaluated := session.path(settings.evaluation.data):
+        held_out = checks.load(evaluated, session.path(settings.evaluation.root), bad_records.of_held_out(), needs)
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
     folder = RunFolder(settings, model_folder, len(records), arguments, dtype)
-
-    def load() -> "Backbone":
-        cache_bytes = int(settings.running.feature_cache_gb * 2**30)
-        return backbone or loading.load(model_folder, arguments.device, dtype, cache_bytes, settings.running.quantise)
 
     return session.carry_out(
         folder,
         arguments,
-        load,
-        own=backbone is None,
-        run=lambda loaded: _run(settings, arguments, (records, held_out), loaded, folder, termination),
+        dtype,
+        lambda loaded: _run(settings, arguments, (records, held_out), loaded, folder, termination),
+        backbone,
     )
-
-
-def _root(root: str) -> Path | None:
-    return Path(root) if root else None
 
 
 def _run(

@@ -5,94 +5,45 @@ No loss mathematics here: `objectives` has it, and `scoring` what it is computed
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from avem_train.data.responses import Responses
+from avem_train.dpo.arguments import slice_records, update_records
+from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
-from avem_train.dpo.evaluation import EvaluatingTrainer
-from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
-from avem_train.dpo.model_card import settle
 from avem_train.dpo.scoring import Scoring, balance_factors
 from avem_train.objectives import Scored, forms, objective_loss
 
 if TYPE_CHECKING:
     from peft import PeftModel
+    from transformers import TrainingArguments
 
 LETTERS_SHARE = "gradient/letters"
 """Logged: the share of the loss's gradient that records answered by letter have (`forms.gradient_sizes`), 0 to 1."""
 _GRADIENT, _OF_LETTERS = "gradient/all", "gradient/of_letters"
 
 
-class MetricMeans:
-    """Means of logged values over records, also over those of other processes."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, torch.Tensor] = {}
-
-    def update(self, values: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor], real: torch.Tensor) -> None:
-        """Add values (batch,) of the records that are `real` and, where `masks` has the name, in its mask (batch,)."""
-        for name, value in values.items():
-            use = real & masks[name] if name in masks else real
-            pair = torch.stack([value.masked_fill(~use, 0).sum().double(), use.sum().double()])
-            self.sums[name] = self.sums[name] + pair if name in self.sums else pair
-
-    def compute(self, accelerator: Any) -> dict[str, float]:
-        """Means since the last call, of names that any record had."""
-        names = sorted(self.sums)
-        if not names:
-            return {}
-        total = accelerator.reduce(torch.stack([self.sums[name] for name in names]), "sum").tolist()
-        self.sums = {}
-        return {name: value / count for name, (value, count) in zip(names, total, strict=True) if count}
-
-
-class SetEpoch(TrainerCallback):
-    """Sets the sampler's epoch when one begins.
-
-    accelerate and transformers do so through what wraps a sampler, but not where a run of several processes goes on in
-    the middle of an epoch: that epoch would have the order of the first.
-    """
-
-    def __init__(self, sampler: EpochSampler) -> None:
-        self.sampler = sampler
-
-    def on_epoch_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> None:
-        """`state.epoch` is the share of epochs done, the one that a run goes on in included."""
-        self.sampler.set_epoch(int(state.epoch or 0))
-
-
-class PreferenceTrainer(EvaluatingTrainer):
+class PreferenceTrainer(BaseTrainer):
     """See the module's docstring. `model` is the backbone's, with adapters."""
 
     model: "PeftModel"
+    sampler: EpochSampler
 
     def __init__(
         self, model: "PeftModel", dataset: PreferenceDataset, held_out: PreferenceDataset | None = None, **kwargs: Any
     ) -> None:
         arguments: TrainingArguments = kwargs["args"]
-        slice_ = arguments.per_device_train_batch_size * arguments.world_size
-        update = slice_ * arguments.gradient_accumulation_steps
-        self.sampler = EpochSampler(len(dataset.records), slice_, update, arguments.data_seed or 0)
+        sizes = slice_records(arguments), update_records(arguments)
+        sampler = EpochSampler(len(dataset.records), *sizes, arguments.data_seed or 0)
         data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": dataset.collate}
-        super().__init__(model=model, **data, **kwargs)
-        self.add_callback(SetEpoch(self.sampler))
-        self.add_callback(Finite())
+        super().__init__(sampler, dataset.backbone, model=model, **data, **kwargs)
         self.dataset = dataset
         self.factors = balance_factors(dataset)
-        self.metrics = MetricMeans()
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
         self.model_accepts_loss_kwargs = False
-
-    def _get_train_sampler(self, train_dataset: Dataset[Sample] | None = None) -> EpochSampler:
-        return self.sampler
 
     def compute_loss(
         self,
@@ -147,8 +98,7 @@ class PreferenceTrainer(EvaluatingTrainer):
         finite = loss.isfinite().tolist()
         bad_samples = [sample for sample, fine in zip(samples, finite, strict=True) if not fine]
         if bad_samples:
-            names = ", ".join(repr(self.dataset.records[sample.record].id) for sample in bad_samples)
-            raise LossNotFinite(f"the loss of record {names} is no number at step {self.state.global_step + 1}")
+            self.refuse_loss(self.dataset.records[sample.record].id for sample in bad_samples)
 
     def _update_metrics(
         self,
@@ -190,32 +140,3 @@ class PreferenceTrainer(EvaluatingTrainer):
             whole, of_letters = means.pop(_GRADIENT, 0.0), means.pop(_OF_LETTERS, 0.0)
             logs |= means | ({LETTERS_SHARE: of_letters / whole} if whole else {})
         super().log(logs, start_time)
-
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """As transformers', for a checkpoint too. Raises LossNotFinite for adapters that are NaN or infinite."""
-        check_adapters(self.model, self.state.global_step)
-        super().save_model(output_dir, _internal_call)
-        if self.args.should_save:
-            settle(Path(output_dir or str(self.args.output_dir)), self.dataset.backbone.folder)
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        """As transformers', but at the learning rate of now: a training may go on with a lower one."""
-        super()._load_optimizer_and_scheduler(checkpoint)
-        lower_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
-
-    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""
-        return 0
-
-
-def lower_rate(optimiser: Any, schedule: Any, rate: float) -> None:
-    """Let a schedule that was loaded go on from a peak learning rate, which may be another than it had."""
-    inner = getattr(schedule, "scheduler", schedule)  # accelerate wraps it
-    old_rate = inner.base_lrs[0]
-    if rate == old_rate:
-        return
-    inner.base_lrs = [rate] * len(inner.base_lrs)
-    inner._last_lr = [last * rate / old_rate for last in inner._last_lr]
-    for group in optimiser.param_groups:
-        group["initial_lr"] = rate
-        group["lr"] *= rate / old_rate

@@ -3,13 +3,12 @@
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 from avem_train.objectives.logps import REJECTED
 
 TEXT_PRIORS = ("printed", "penalty")
 MARGINS = ("sigmoid", "hinge", "ipo", "robust")
-ADDED: dict[str, Any] = {"added": True}
+ADDED = {"added": True}
 """Metadata of a setting that came after the first studies (see `avem_train.config.decided`)."""
 
 

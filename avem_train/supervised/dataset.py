@@ -86,12 +86,12 @@ def _table(path: Path, root: Path | None, tokens: SpecialTokens, check_media: bo
 
 def _media_faults(good: Sequence[Conversation]) -> dict[int, list[Problem]]:
     """Number of a conversation -> what is wrong with its files."""
-    wanted = conversations.wanted(good)
-    probed = availability.probe_files(sorted(wanted), settings.load().cache)
+    paths = {path for one in good for path in one.files.values()}
+    probed = availability.probe_files(sorted(paths), settings.load().cache)
     faults = {}
     for number, one in enumerate(good):
-        reasons = [(kind, path) for kind, path in (("video", one.video), ("audio", one.audio)) if path]
-        found = [problem for kind, path in reasons if (problem := _media_fault(one.id, kind, path, probed[path]))]
+        outcomes = ((kind, path, probed[path]) for kind, path in one.files.items())
+        found = [problem for outcome in outcomes if (problem := _media_fault(one.id, *outcome))]
         if found:
             faults[number] = found
     return faults

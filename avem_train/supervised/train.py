@@ -3,13 +3,13 @@
 transformers and PEFT are loaded by `train`, not by importing this.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avem_train.backbones import loading
 from avem_train.data import checks, special_tokens
 from avem_train.dpo import session
+from avem_train.dpo.arguments import update_records
 from avem_train.dpo.session import TrainResult
 from avem_train.supervised.settings import SupervisedSettings
 
@@ -53,16 +53,11 @@ def _trained(
     dtype = _dtype(settings, arguments)
     folder = RunFolder(settings, model_folder, 0 if settings.stream else len(data), arguments, dtype)
 
-    def load() -> "Backbone":
-        cache_bytes = int(settings.running.feature_cache_gb * 2**30)
-        return loading.load(model_folder, arguments.device, dtype, cache_bytes, settings.running.quantise)
-
     return session.carry_out(
         folder,
         arguments,
-        load,
-        own=True,
-        run=lambda loaded: _run(settings, arguments, (data, held_out), loaded, folder, termination),
+        dtype,
+        lambda loaded: _run(settings, arguments, (data, held_out), loaded, folder, termination),
     )
 
 
@@ -84,19 +79,14 @@ def _data(
     bad = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     evaluation, look = settings.evaluation, settings.running.check_media
     held_out = None
-    if evaluation.data:
-        stopping = replace(bad, out=settings.out / "held_out", on_bad_record="stop")
-        files = [Path(evaluation.data).expanduser()]
-        held_out = dataset.HeldConversations(dataset.held(files, _root(evaluation.root), tokens, stopping, look))
-    root = _root(settings.root)
+    if evaluated := session.path(evaluation.data):
+        root = session.path(evaluation.root)
+        held_out = dataset.HeldConversations(dataset.held([evaluated], root, tokens, bad.of_held_out(), look))
+    root = session.path(settings.root)
     if settings.stream:
         buffer = settings.running.buffer
         return dataset.stream(settings.files, root, tokens, bad, settings.mix, settings.seed, buffer), held_out
     return dataset.HeldConversations(dataset.held(settings.files, root, tokens, bad, look)), held_out
-
-
-def _root(root: str) -> Path | None:
-    return Path(root).expanduser() if root else None
 
 
 def _run(
@@ -129,8 +119,7 @@ def opening(settings: SupervisedSettings, trainer: "SupervisedTrainer") -> str:
         what = f"LoRA, rank {settings.lora.rank}"
     what += " and projectors" if settings.projectors and settings.stage == "instruction" else ""
     arguments = trainer.args
-    slice_ = arguments.per_device_train_batch_size * arguments.world_size
-    update = slice_ * arguments.gradient_accumulation_steps
+    update = update_records(arguments)
     records, steps = "a stream of conversations", settings.optimiser.steps
     if trainer.sampler is not None:
         records = f"{trainer.sampler.records:,} conversations"

@@ -2,18 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.utils.data import Dataset
 
 from avem_train.backbones.base import Backbone, weights_beside
-from avem_train.dpo.evaluation import EvaluatingTrainer
-from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
-from avem_train.dpo.model_card import settle
-from avem_train.dpo.trainer import MetricMeans, SetEpoch, lower_rate
+from avem_train.dpo.arguments import slice_records, update_records
+from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.supervised.dataset import Example, HeldConversations, MixedSampler, collator
 from avem_train.supervised.loss import Losses, losses
 
@@ -23,10 +19,8 @@ if TYPE_CHECKING:
     from avem_train.supervised.settings import SupervisedSettings
 
 
-class SupervisedTrainer(EvaluatingTrainer):
+class SupervisedTrainer(BaseTrainer):
     """See the module's docstring. `model` is the backbone's, with adapters or with weights of its own to train."""
-
-    model: Any
 
     def __init__(
         self,
@@ -39,21 +33,14 @@ class SupervisedTrainer(EvaluatingTrainer):
     ) -> None:
         """data: HeldConversations, or a Stream of examples."""
         arguments: TrainingArguments = kwargs["args"]
-        self.sampler = _sampler(settings, arguments, data) if isinstance(data, HeldConversations) else None
+        sampler = _sampler(settings, arguments, data) if isinstance(data, HeldConversations) else None
         given: dict[str, Any] = {"train_dataset": data, "eval_dataset": held_out, "data_collator": collator(backbone)}
         processor = backbone.processor if settings.whole else None  # beside whole weights
-        super().__init__(model=model, processing_class=processor, **given, **kwargs)
-        if self.sampler is not None:
-            self.add_callback(SetEpoch(self.sampler))
-        self.add_callback(Finite())
-        self.settings, self.backbone = settings, backbone
-        self.metrics = MetricMeans()
+        super().__init__(sampler, backbone, model=model, processing_class=processor, **given, **kwargs)
+        self.settings = settings
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._tokens, self._since = 0, time.monotonic()
         self.model_accepts_loss_kwargs = True  # `compute_loss` divides by the targets of the whole update
-
-    def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> MixedSampler | None:
-        return self.sampler
 
     def compute_loss(
         self,
@@ -79,9 +66,7 @@ class SupervisedTrainer(EvaluatingTrainer):
         found = losses(model, self.backbone, conversations, running.packed, running.row_tokens)
         finite = found.nll.isfinite()
         if not finite.all():
-            bad = dict.fromkeys(conversations[number].id for number in found.owner[~finite].tolist())
-            names = ", ".join(map(repr, bad))
-            raise LossNotFinite(f"the loss of record {names} is no number at step {self.state.global_step + 1}")
+            self.refuse_loss(dict.fromkeys(conversations[number].id for number in found.owner[~finite].tolist()))
         return found
 
     def _projectors(self) -> list[nn.Parameter]:
@@ -134,28 +119,15 @@ class SupervisedTrainer(EvaluatingTrainer):
         load_result.unexpected_keys[:] = [key for key in load_result.unexpected_keys if key not in known]
         super()._issue_warnings_after_load(load_result)
 
-    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
-        """As transformers'. Raises LossNotFinite for weights that are NaN or infinite."""
-        check_adapters(self.model, self.state.global_step)
-        super().save_model(output_dir, _internal_call)
-        if self.args.should_save:
-            settle(Path(output_dir or str(self.args.output_dir)), self.backbone.folder)
-
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        """As transformers', but at the learning rate of now: a training may go on with a lower one."""
+        """As the base; reading a checkpoint is no training."""
         super()._load_optimizer_and_scheduler(checkpoint)
-        lower_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
         self._since = time.monotonic()
-
-    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: a batch's tokens are known only once it is packed."""
-        return 0
 
 
 def _sampler(settings: "SupervisedSettings", arguments: "TrainingArguments", data: HeldConversations) -> MixedSampler:
-    slice_ = arguments.per_device_train_batch_size * arguments.world_size
-    update = slice_ * arguments.gradient_accumulation_steps
-    sampler = MixedSampler(data.sizes, settings.mix, slice_, update, settings.seed)
+    sizes = slice_records(arguments), update_records(arguments)
+    sampler = MixedSampler(data.sizes, settings.mix, *sizes, settings.seed)
     if settings.running.by_length:
         sampler.lengths = data.lengths()
     return sampler

@@ -1,0 +1,110 @@
+"""What preference and supervised training share of a Trainer: order of records, means for the log, saving, going on."""
+
+from abc import ABC
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import torch
+from torch.utils.data import Dataset
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from avem_train.dpo.dataset import EpochSampler
+from avem_train.dpo.evaluation import EvaluatingTrainer
+from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
+from avem_train.dpo.model_card import settle
+
+if TYPE_CHECKING:
+    from avem_train.backbones.base import Backbone
+
+
+class MetricMeans:
+    """Means of logged values over records, also over those of other processes."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, torch.Tensor] = {}
+
+    def update(self, values: Mapping[str, torch.Tensor], masks: Mapping[str, torch.Tensor], real: torch.Tensor) -> None:
+        """Add values (batch,) of the records that are `real` and, where `masks` has the name, in its mask (batch,)."""
+        for name, value in values.items():
+            use = real & masks[name] if name in masks else real
+            pair = torch.stack([value.masked_fill(~use, 0).sum().double(), use.sum().double()])
+            self.sums[name] = self.sums[name] + pair if name in self.sums else pair
+
+    def compute(self, accelerator: Any) -> dict[str, float]:
+        """Means since the last call, of names that any record had."""
+        names = sorted(self.sums)
+        if not names:
+            return {}
+        total = accelerator.reduce(torch.stack([self.sums[name] for name in names]), "sum").tolist()
+        self.sums = {}
+        return {name: value / count for name, (value, count) in zip(names, total, strict=True) if count}
+
+
+class SetEpoch(TrainerCallback):
+    """Sets the sampler's epoch when one begins.
+
+    accelerate and transformers do so through what wraps a sampler, but not where a run of several processes goes on in
+    the middle of an epoch: that epoch would have the order of the first.
+    """
+
+    def __init__(self, sampler: EpochSampler) -> None:
+        self.sampler = sampler
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """`state.epoch` is the share of epochs done, the one that a run goes on in included."""
+        self.sampler.set_epoch(int(state.epoch or 0))
+
+
+class BaseTrainer(EvaluatingTrainer, ABC):
+    """See the module's docstring. sampler: the order of the records; None for a stream, which has its own."""
+
+    model: Any
+    sampler: EpochSampler | None
+
+    def __init__(self, sampler: EpochSampler | None, backbone: "Backbone", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.sampler, self.backbone = sampler, backbone
+        self.metrics = MetricMeans()
+        if sampler is not None:
+            self.add_callback(SetEpoch(sampler))
+        self.add_callback(Finite())
+
+    def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> EpochSampler | None:
+        return self.sampler
+
+    def refuse_loss(self, identifiers: Iterable[str]) -> NoReturn:
+        """Raises LossNotFinite, which names the records at fault and the step."""
+        names = ", ".join(map(repr, identifiers))
+        raise LossNotFinite(f"the loss of record {names} is no number at step {self.state.global_step + 1}")
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """As transformers', for a checkpoint too. Raises LossNotFinite for weights that are NaN or infinite."""
+        check_adapters(self.model, self.state.global_step)
+        super().save_model(output_dir, _internal_call)
+        if self.args.should_save:
+            settle(Path(output_dir or str(self.args.output_dir)), self.backbone.folder)
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        """As transformers', but at the learning rate of now: a training may go on with a lower one."""
+        super()._load_optimizer_and_scheduler(checkpoint)
+        _set_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""
+        return 0
+
+
+def _set_rate(optimiser: Any, schedule: Any, rate: float) -> None:
+    """Let a schedule that was loaded go on from a peak learning rate, which may be another than it had."""
+    inner = getattr(schedule, "scheduler", schedule)  # accelerate wraps it
+    old_rate = inner.base_lrs[0]
+    if rate == old_rate:
+        return
+    inner.base_lrs = [rate] * len(inner.base_lrs)
+    inner._last_lr = [last * rate / old_rate for last in inner._last_lr]
+    for group in optimiser.param_groups:
+        group["initial_lr"] = rate
+        group["lr"] *= rate / old_rate

@@ -18,11 +18,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from emorealm_tasks.errors import stop
-from emorealm_tasks.harness import current_run, request_settings, response_cache
+from emorealm_tasks.harness import request_settings, response_cache
 from emorealm_tasks.media import MediaError
 from model_adapters.base import arguments, attention, dry_run
 from model_adapters.base.failures import ErrorBudget, cut
-from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.media_notes import MediaNotes
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion, from_messages, from_visuals
@@ -89,9 +88,7 @@ class _Avere(lmms):
         self.processor = loading.load_processor(weights.folder)
         dry_run.ends_here()
         self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
-        used = [folder for folder in (weights.folder, adapter) if folder]
-        current_run.note_weights(" + ".join(folder.name for folder in used))
-        self.fingerprint = "+".join(map(fingerprint, used))
+        self.fingerprint = folders.note(weights, adapter)
 
     def ways(self) -> dict[str, Any]:
         """How clips and questions are put to the model, for the run's record (`harness.request_settings`)."""

@@ -94,6 +94,11 @@ class FeatureStore(Generic[Input]):
             self.bytes -= dropped.nbytes
 
 
+def decode_threads() -> int:
+    """How many clips are decoded at once (EMOREALM_DECODE_THREADS)."""
+    return settings.load().decode_threads or min(4, os.cpu_count() or 1)
+
+
 class MediaEncoder(Generic[Model, Input]):
     """Decodes ahead in threads, encodes in batches, remembers features, failures and what was given.
 
@@ -117,8 +122,7 @@ class MediaEncoder(Generic[Model, Input]):
         self.media_facts: dict[Input, dict[str, Any]] = {}
         self._decoding: dict[Input, Future[Decoded]] = {}
         begin = _use_one_thread if model.device.type == "cpu" else None
-        workers = settings.load().decode_threads or min(4, os.cpu_count() or 1)
-        self._pool = ThreadPoolExecutor(workers, "decode", initializer=begin)
+        self._pool = ThreadPoolExecutor(decode_threads(), "decode", initializer=begin)
 
     def prefetch(self, media_inputs: Iterable[Input]) -> None:
         """Start decoding what is neither encoded nor under way nor known to fail."""

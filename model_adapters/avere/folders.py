@@ -7,9 +7,11 @@ from typing import NoReturn
 
 from emorealm_tasks import settings
 from emorealm_tasks.errors import stop
+from emorealm_tasks.harness import current_run
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
 from model_adapters.base import checkpoint_files, hub, lora_folders
 from model_adapters.base.embedded import EMBEDDED, NANO
+from model_adapters.base.fingerprint import fingerprint
 
 MODELS = ("avere", "avere_likelihood", "avere_vllm")
 """The models of lmms-eval whose `pretrained` is such a folder."""
@@ -54,6 +56,13 @@ def chosen_adapter(weights: Weights, adapter: str | None) -> Path | None:
     folder = Path(adapter).expanduser()
     lora_folders.require("avere", folder)
     return folder
+
+
+def note(weights: Weights, adapter: Path | None) -> str:
+    """Tell the run which weights answer; returns their fingerprint."""
+    used = [folder for folder in (weights.folder, adapter) if folder]
+    current_run.note_weights(" + ".join(folder.name for folder in used))
+    return "+".join(map(fingerprint, used))
 
 
 def refuse_foreign(owner: str, tasks: Iterable[str]) -> None:

@@ -17,13 +17,12 @@ from lmms_eval.api.instance import GenerationResult, Instance, TokenCounts
 
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
-from emorealm_tasks.harness import current_run, request_settings, response_cache
+from emorealm_tasks.harness import request_settings, response_cache
 from model_adapters.avere import folders, loading
 from model_adapters.avere.clips import Decoded, decode
 from model_adapters.base import arguments, dry_run
 from model_adapters.base.chat import ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
-from model_adapters.base.fingerprint import fingerprint
 from model_adapters.base.finite import NO_NUMBERS, NotFinite
 from model_adapters.base.media_refs import ClipFiles, MediaFile
 
@@ -77,9 +76,7 @@ class AvereVLLM(vllm_chat.VLLMChat):
         self.eos: int = self.processor.tokenizer.eos_token_id
         dry_run.ends_here()
         self.engine = self._start(weights.folder, adapter, engine_args)
-        used = [folder for folder in (weights.folder, adapter) if folder]
-        current_run.note_weights(" + ".join(folder.name for folder in used))
-        self.fingerprint = "+".join(map(fingerprint, used))
+        self.fingerprint = folders.note(weights, adapter)
 
     def _start(self, folder: Path, adapter: Path | None, engine_args: dict[str, Any]) -> Any:
         """The engine, its caches on, the adapters with every request."""

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+from model_adapters.avere.clips import decode_threads
 from model_adapters.base.media_refs import ClipFiles
 
-_THREADS = 4
 _AHEAD = 8
 
 Decoded = TypeVar("Decoded")
@@ -32,7 +32,7 @@ def _ahead(
     read: Callable[[ClipFiles], Decoded], clips: Iterable[ClipFiles]
 ) -> "Iterator[tuple[ClipFiles, Future[Decoded]]]":
     """Each clip with the reading of it, the next few under way."""
-    with ThreadPoolExecutor(_THREADS, "decode") as pool:
+    with ThreadPoolExecutor(decode_threads(), "decode") as pool:
         begun: deque[tuple[ClipFiles, Future[Decoded]]] = deque()
         for clip in clips:
             begun.append((clip, pool.submit(read, clip)))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from avem_train import config
+from avem_train.backbones.loading import evaluated_by
 from avem_train.study import adapters
 from avem_train.study.settings import Study
 from avem_train.study.worker import Job
@@ -64,7 +65,6 @@ def measure(
 
 def _adapter(job: Job) -> scoring.Adapter:
     """The base of all trainings; its weights are exchanged, and features of clips stay."""
-    from avem_train.backbones.loading import evaluated_by
     from avem_train.study.candidates import CANDIDATES
 
     name, device = evaluated_by(job.base), None if job.device == "auto" else job.device

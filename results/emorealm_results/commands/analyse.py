@@ -54,6 +54,7 @@ def _in(out: Path, questions: int, work: Callable[[], list[str]]) -> int:
 
 def _study(argv: Sequence[str]) -> int:
     """`emorealm analyse study`: an analysis of every training of a study; returns 0."""
+    from avem_train.backbones.loading import evaluated_by
     from emorealm_results.analyses import study_runs
     from emorealm_results.analyses.kinds import KINDS
 
@@ -70,7 +71,8 @@ def _study(argv: Sequence[str]) -> int:
     arguments.tasks, kind = _MINI, KINDS[arguments.kind]
     rows = _rows([_MINI])
     asked = sample(_suitable(arguments, rows), arguments.limit, arguments.seed)
-    about_it = {"analysis": arguments.kind, "model": "avere", "settings": arguments.settings, "tasks": [_MINI]}
+    model = evaluated_by(jobs[0][1].base)
+    about_it = {"analysis": arguments.kind, "model": model, "settings": arguments.settings, "tasks": [_MINI]}
     about_it |= {"limit": arguments.limit, "seed": arguments.seed, "questions": len(asked)}
 
     def work() -> list[str]:

@@ -64,13 +64,16 @@ def test_a_setting_that_was_added_tells_trainings_apart_only_where_it_is_used():
     assert config.decided(Later(names=("a",)))["names"] == ("a",)
 
 
-def test_every_shipped_recipe_fills_its_program():
-
+def test_every_shipped_recipe_fills_its_program_and_every_program_has_one():
+    filled = set()
     for name in config.shipped():
         content = config.read(name, [])
-        form, _ = cli.PROGRAMS[content.pop("program")]()
+        program = content.pop("program")
+        form, _ = cli.PROGRAMS[program]()
         given = {"data": "records.jsonl", "out": "out"} if hasattr(form, "PROGRAM") else {}
-        config.from_mapping(form, given | content)
+        assert isinstance(config.from_mapping(form, given | content), form)
+        filled.add(program)
+    assert filled == set(cli.PROGRAMS)
 
 
 GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "training.md").read_text(encoding="utf-8")

@@ -14,8 +14,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,11 @@ import torch
 from procedures import Bench
 from random_avere import questions, random_media
 from safetensors import safe_open
-from safetensors.torch import save_file
 
 from emorealm_tasks import files
 from model_adapters.avere import AvereConfig, conversion, loading
 from model_adapters.avere.configuration import STATES_PER_SECOND
+from model_adapters.avere.weights import Reader
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "tests/golden/data/avere_dev/dev"
@@ -39,7 +40,6 @@ PARTS = {
     "backbones/whisper-large-v3": conversion.AUDIO_RULES,
 }
 _LAYER = re.compile(r"(layers?\.)(\d+)(?=\.)")
-_SHARD = 5 * 2**30
 _TOKENS = 2  # to answer: the first comes from the whole prompt, the second from its cache
 _VALUES = 2**24  # random numbers drawn once, from which all tensors are cut
 
@@ -124,26 +124,13 @@ def _replace(content: dict[str, Any], true: dict[str, Any]) -> None:
 
 
 def _write(folder: Path, names: dict[str, torch.Size], values: torch.Tensor) -> int:
-    """Shards of at most 5 GiB with their index; returns the number of tensors."""
-    where = {}
-    for number, shard in enumerate(_shards(names)):
-        name = f"model-{number:05d}.safetensors"
-        save_file({key: _tensor(names[key], values) for key in shard}, folder / name)
-        where |= dict.fromkeys(shard, name)
-    files.write_json(folder / "model.safetensors.index.json", {"weight_map": where})
+    """Half-precision tensors as the converter writes its own; returns how many."""
+    readers = {
+        key: Reader(folder, key, tuple(shape), 2 * shape.numel(), partial(_tensor, shape, values))
+        for key, shape in names.items()
+    }
+    conversion.write_shards(readers, names, folder)
     return len(names)
-
-
-def _shards(names: dict[str, torch.Size]) -> Iterator[list[str]]:
-    shard: list[str] = []
-    room = _SHARD
-    for key, shape in names.items():
-        room -= 2 * shape.numel()
-        if room < 0 and shard:
-            yield shard
-            shard, room = [], _SHARD - 2 * shape.numel()
-        shard.append(key)
-    yield shard
 
 
 def _tensor(shape: torch.Size, values: torch.Tensor) -> torch.Tensor:

@@ -56,7 +56,7 @@ HOW_TO_GET_CLIPS = (
     "with 16 kHz wavs. Set EMOREALM_VIDEOS to the folder that holds part_1 ... part_11 (and EMOREALM_AUDIOS to the "
     "wavs' folder, unless they lie beside the mp4 or the sound is in it)."
 )
-HOW_TO_GET_MINI = "Build them with: emorealm-mini build --out {folder} --split test"
+HOW_TO_GET_MINI = "Build it with: emorealm-mini build --out {folder} --split test"
 
 
 def read(benchmark: str, settings: Settings, media: bool = True) -> list[Row]:

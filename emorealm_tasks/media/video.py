@@ -68,6 +68,11 @@ class Film:
         self.frames_decoded = 0
         self._decoding = Decoding(source, stream)
         self._zero = source.zero()
+        # read now: PyAV reads freed memory, and may crash, where a track is asked after its file was closed
+        self._unit = stream.time_base
+        self._average_rate = float(stream.average_rate or 0)
+        self._rate = self._average_rate or float(stream.guessed_rate or 0) or 25.0
+        self._is_avi = source.container.format.name == "avi"
         self._stamps: list[float | None] = []
 
     @property
@@ -145,14 +150,16 @@ class Film:
         return upright.shape[1], upright.shape[0]
 
     def times(self) -> np.ndarray:
-        """Seconds at which the frames are shown, float64 (shown,), never falling; 0 = where the clip starts."""
-        rate = float(self.stream.average_rate or self.stream.guessed_rate or 0) or 25.0
+        """Seconds at which the frames are shown, float64 (shown,), never falling; 0 = where the clip starts.
+
+        The file may be closed by then.
+        """
         stamps = self._stamps
-        if self.source.container.format.name == "avi":  # its timestamps are those of decoding: one a picture, unordered
+        if self._is_avi:  # its timestamps are those of decoding: one a picture, unordered
             stamps = [self._seconds(stamp) for stamp in sorted(self._decoding.stamps)[: self.frames_decoded]]
         first = next((stamp for stamp in stamps if stamp is not None), None)
         if first is None or len(stamps) < self.frames_decoded or any(stamp is None for stamp in stamps):
-            return np.arange(self.frames_decoded) / rate + max(first or 0.0, 0.0)
+            return np.arange(self.frames_decoded) / self._rate + max(first or 0.0, 0.0)
         return np.maximum(np.maximum.accumulate(np.array(stamps, np.float64)), 0.0)
 
     def _visible(self) -> Iterator[VideoFrame]:
@@ -160,20 +167,19 @@ class Film:
         for frame in self._decoding.pictures():
             stamp = self._seconds(frame.pts)
             if stamp is not None and stamp < -_UNIT:
-                rate = float(self.stream.average_rate or 0)
-                length = self._length(frame) or (1 / rate if rate else 0.0)
+                length = self._length(frame) or (1 / self._average_rate if self._average_rate else 0.0)
                 if stamp + length <= _UNIT + min(length / 2, 0.001):  # containers round to a millisecond
                     continue
             self._stamps.append(stamp)
             yield frame
 
     def _seconds(self, stamp: int | None) -> float | None:
-        if stamp is None or self.stream.time_base is None:
+        if stamp is None or self._unit is None:
             return None
-        return float(stamp * self.stream.time_base) - self._zero
+        return float(stamp * self._unit) - self._zero
 
     def _length(self, frame: VideoFrame) -> float:
-        return float(frame.duration * (self.stream.time_base or 0))
+        return float(frame.duration * (self._unit or 0))
 
 
 class Painter:

@@ -1,5 +1,7 @@
 """Every kind of oddity that clips in the wild have, against what a player would show and play."""
 
+import json
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -444,3 +446,15 @@ def test_a_stretch_that_is_damaged_is_not_trusted(tmp_path):
     assert found[-1] == 95
     np.testing.assert_allclose(times, np.array(found) / FPS, atol=1e-3)
     assert report(path, None)["damaged_packets"] == 1
+
+
+def test_nothing_is_read_of_a_file_that_was_closed(tmp_path):
+    """Freed memory is overwritten at once in the child process, as a busy process does now and then."""
+    clips = [clip for clip in OLDER if clip.container in ("avi", "mp4", "ts")]
+    paths = [str(media_files.write(tmp_path / f"{at}.{clip.container}", clip)) for at, clip in enumerate(clips)]
+    code = "import json, sys; from emorealm_tasks.media import read_frames;"
+    code += "print(json.dumps([read_frames(path, 8)[1].tolist() for path in sys.argv[1:]]))"
+    python = [sys.executable, "-c", code, *paths]
+    child = subprocess.run(python, capture_output=True, env={**os.environ, "MALLOC_PERTURB_": "165"}, check=True)
+    for times in json.loads(child.stdout):
+        np.testing.assert_allclose(times, np.array(expected(48)) / FPS, atol=0.06)

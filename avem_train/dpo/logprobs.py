@@ -109,7 +109,7 @@ def inputs(model: PreTrainedModel, rows: Sequence[tree.PackedRow]) -> dict[str, 
     """Arguments of the model's forward for rows padded on the right; with `causal_until` where `attention` takes it.
 
     The ids of media are 0 here: their features are put over them. Positions are (rows, length), or (3, rows, length)
-    for a model whose positions are triples; masks are additive where rows have branches.
+    for a model whose positions are triples; masks are additive where rows have branches, and begin at `causal_until`.
     """
     length = max(len(row.tokens) for row in rows)
     flat = isinstance(rows[0].tokens[0].position, int)
@@ -118,21 +118,22 @@ def inputs(model: PreTrainedModel, rows: Sequence[tree.PackedRow]) -> dict[str, 
     table = next(model.get_input_embeddings().parameters())
     ids = torch.tensor([[0 if token.medium is not None else token.id for token in row] for row in padded])
     positions = torch.tensor([[token.position for token in row] for row in padded])
-    allowed = tree.mask(rows, length)
-    if allowed.ndim == 4:
-        dtype = table.dtype
-        allowed = torch.zeros(allowed.shape, dtype=dtype).masked_fill_(~allowed, torch.finfo(dtype).min)
-    tensors = {
-        "input_ids": ids,
-        "position_ids": positions if flat else positions.permute(2, 0, 1),
-        "attention_mask": allowed,
+    branched = any(len(row.parents) > 1 for row in rows)
+    shared = branched and attention.installed(model.get_decoder())
+    since = min(tree.prefix_length(row) for row in rows) if shared else 0
+    allowed = tree.mask(rows, length, since).to(table.device)
+    model_inputs: dict[str, Any] = {
+        "input_ids": ids.to(table.device),
+        "position_ids": (positions if flat else positions.permute(2, 0, 1)).to(table.device),
+        "attention_mask": _additive(allowed, table.dtype) if branched else allowed,
+        "use_cache": False,
     }
-    model_inputs: dict[str, Any] = {name: value.to(table.device) for name, value in tensors.items()} | {
-        "use_cache": False
-    }
-    if allowed.ndim == 4 and attention.installed(model.get_decoder()):
-        model_inputs["causal_until"] = min(tree.prefix_length(row) for row in rows)
-    return model_inputs
+    return model_inputs | ({"causal_until": since} if shared else {})
+
+
+def _additive(allowed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """0 where attention is allowed, else the least number."""
+    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, torch.finfo(dtype).min)
 
 
 def _predicting(rows: Sequence[tree.PackedRow], batch: Sequences) -> tuple[list[int], list[int]]:

@@ -27,7 +27,8 @@ def attend(
 ) -> tuple[torch.Tensor, None]:
     """As transformers' `sdpa`; the first `causal_until` tokens of every row see what is before them and no more.
 
-    query, key, value: (batch, heads, length, size). Returns (batch, length, heads, size).
+    query, key, value: (batch, heads, length, size). attention_mask: of the tokens after these, (batch, 1, length -
+    causal_until, length). Returns (batch, length, heads, size).
     """
     if query.device.type == "cpu" and query.dtype == torch.bfloat16:
         with torch.autocast("cpu", enabled=False):
@@ -44,8 +45,8 @@ def attend(
     prefix_output, _ = sdpa_attention_forward(
         module, first_query, first_key, first_value, None, is_causal=True, **kwargs
     )
-    branch_mask = attention_mask[:, :, causal_until:]
-    branch_output, _ = sdpa_attention_forward(module, query[:, :, causal_until:], key, value, branch_mask, **kwargs)
+    branch_query = query[:, :, causal_until:]
+    branch_output, _ = sdpa_attention_forward(module, branch_query, key, value, attention_mask, **kwargs)
     return torch.cat([prefix_output, branch_output], dim=1), None
 
 

@@ -121,25 +121,30 @@ def prefix_length(row: PackedRow) -> int:
     return row.segment.count(0) if len(row.parents) > 1 else len(row.tokens)
 
 
-def visible(row: PackedRow) -> torch.Tensor:
-    """Which tokens each token of a row may see: bool (tokens, tokens), [i, j] = i sees j."""
+def visible(row: PackedRow, since: int = 0) -> torch.Tensor:
+    """Which tokens the tokens of a row from `since` on may see: bool (tokens - since, tokens), [i, j] = i sees j."""
     count = len(row.parents)
     above = torch.eye(count, dtype=torch.bool)
     for segment, parent in enumerate(row.parents):
         if parent >= 0:
             above[segment] |= above[parent]
     of_token = torch.tensor(row.segment)
-    return above[of_token][:, of_token].tril()
+    of_segment = above.repeat_interleave(torch.bincount(of_token, minlength=count), dim=1)  # segments are contiguous
+    return of_segment[of_token[since:]].tril_(since)
 
 
-def mask(batch: Sequence[PackedRow], length: int) -> torch.Tensor:
-    """Bool (rows, 1, length, length) of rows padded on the right; padding sees itself, so that no line is empty.
+def mask(batch: Sequence[PackedRow], length: int, since: int = 0) -> torch.Tensor:
+    """Bool (rows, 1, length - since, length) of rows padded on the right: what the tokens from `since` on may see.
 
-    For rows without branches the two-dimensional form (rows, length), with which attention is faster: True at tokens.
+    Padding sees itself, so that no line is empty. For rows without branches the two-dimensional form (rows, length),
+    with which attention is faster: True at tokens.
     """
     if all(len(row.parents) == 1 for row in batch):
-        return torch.tensor([[i < len(row.tokens) for i in range(length)] for row in batch])
-    allowed = torch.eye(length, dtype=torch.bool).repeat(len(batch), 1, 1)
-    for number, row in enumerate(batch):
-        allowed[number, : len(row.tokens), : len(row.tokens)] = visible(row)
-    return allowed[:, None]
+        sizes = torch.tensor([len(row.tokens) for row in batch])
+        return torch.arange(length) < sizes[:, None]
+    allowed = torch.zeros(len(batch), 1, length - since, length, dtype=torch.bool)
+    for of_row, row in zip(allowed[:, 0], batch, strict=True):
+        size = len(row.tokens)
+        of_row[: size - since, :size] = visible(row, since)
+        of_row[size - since :, size:].fill_diagonal_(True)
+    return allowed

@@ -29,7 +29,7 @@ def saved(config, dtype, mixed, branched, casts=False):
     if branched:
         seen = torch.ones(TOKENS, TOKENS, dtype=torch.bool).tril()
         mask = torch.zeros(1, 1, TOKENS, TOKENS, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
-        given |= {"attention_mask": mask, "causal_until": TRUNK}
+        given |= {"attention_mask": mask[:, :, TRUNK:], "causal_until": TRUNK}
     kept = {}
 
     def keep(tensor):

@@ -63,6 +63,8 @@ def test_masks_of_batches_hold_those_of_rows(lists):
         else:
             assert torch.equal(made[number, 0, :size, :size], tree.visible(row))
             assert made[number, 0, size:].sum(-1).tolist() == [1] * (length - size)
+    for since in range(min(map(tree.prefix_length, rows)) + 1 if made.ndim == 4 else 0):
+        assert torch.equal(tree.mask(rows, length, since), made[:, :, since:])
 
 
 @given(st.lists(numbers, min_size=1, max_size=8))

@@ -19,6 +19,7 @@ from transformers.cache_utils import CacheLayerMixin
 
 from model_adapters.base.finite import broken
 
+from .growing_cache import GrowingLayer
 from .modeling import CACHE
 
 
@@ -173,13 +174,11 @@ def score(
 
 def _take_rows(cache: DynamicCache, rows: Sequence[int], last: bool = False) -> DynamicCache:
     """A cache holding `rows` (repeats allowed) of `cache`, which stays as it is; `last`: which is used up."""
-    if last and list(rows) == list(range(len(_keys_and_values(cache.layers[0])[0]))):
-        return cache
-    index = torch.tensor(rows, device=_keys_and_values(cache.layers[0])[0].device)
+    clips, device = len(_keys_and_values(cache.layers[0])[0]), _keys_and_values(cache.layers[0])[0].device
+    index = None if last and list(rows) == list(range(clips)) else torch.tensor(rows, device=device)
     selected = DynamicCache()
     for number in range(len(cache.layers)):
-        keys, values = _keys_and_values(cache.layers[0 if last else number])
-        selected.update(keys[index], values[index], number)
+        selected.layers.append(GrowingLayer(*_keys_and_values(cache.layers[0 if last else number]), index))
         if last:
             del cache.layers[0]
     return selected

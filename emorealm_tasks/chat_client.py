@@ -112,7 +112,7 @@ class ChatClient:
             except Unreadable as error:
                 raise RequestFailed(f"the server's answer cannot be used: {error}") from None
             except openai.APIConnectionError as error:  # refused, cut or late: it says not where
-                raise RequestFailed(f"{self.address}: {self.redacted(error)}") from None
+                raise RequestFailed(f"{self.address}: {self.redacted(error)} Is the server up?") from None
             except (openai.OpenAIError, ValueError) as error:  # ValueError: an address that is none
                 if not self._adapt(body, error):
                     raise RequestFailed(self.redacted(error)) from None

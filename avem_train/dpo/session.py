@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from avem_train.backbones import loading
 from avem_train.dpo.arguments import training_arguments
+from model_adapters.base.embedded import BASES, EMBEDDED
 
 if TYPE_CHECKING:
     import torch
@@ -54,7 +55,7 @@ def command(settings: "Settings", train: "Callable[[Settings, Termination], Trai
         with termination.listening():
             result = train(settings, termination)
         if launched("RANK", 0, "avem-train") == 0:
-            print(closing(result, loading.evaluated_by(loading.find(settings.model))), flush=True)
+            print(closing(result, settings.model), flush=True)
     except LossNotFinite as error:
         _, checkpoint = last_checkpoint(settings.out)
         begins = f"goes on from {checkpoint}" if checkpoint else "begins again"
@@ -67,9 +68,11 @@ def command(settings: "Settings", train: "Callable[[Settings, Termination], Trai
         stop(str(error))
 
 
-def closing(result: TrainResult, model: str) -> str:
-    """The last line of a training: what it made, and how that is evaluated. model: its name in the harness."""
-    evaluation = f"emorealm eval --tasks emorealm --model {model} --model_args pretrained={result.out}"
+def closing(result: TrainResult, base: str) -> str:
+    """The last line of a training: what it made, and how that is evaluated. base: what was trained."""
+    tasks = "emorealm_mini" if base in (*EMBEDDED, *BASES) else "emorealm"  # embedded models know the miniature alone
+    model = loading.evaluated_by(loading.find(base))
+    evaluation = f"emorealm eval --tasks {tasks} --model {model} --model_args pretrained={result.out}"
     return (
         f"{result.out}: {result.steps} steps are done, {result.seconds / 60:.0f} min in this call; next: {evaluation}"
     )

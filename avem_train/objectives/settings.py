@@ -32,7 +32,7 @@ class Objective:
     one_response: bool = False
     """Each record has one of them, drawn once with its weight as its chance (Eqs. 3, 8, 11)."""
     gamma_tpd: float = 0.2
-    """Text prior debiasing (Eq. 7), 0 = none; below 0 it is turned round, for studies of what it does."""
+    """Text prior debiasing (Eq. 7), 0 = none; below 0 its sign is the opposite, for studies of what it does."""
     lambda_av: float = 1.0
     """Weight of the preference over media (Eq. 9), 0 = none."""
     text_prior: str = field(default="printed", metadata=ADDED)

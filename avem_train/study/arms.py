@@ -151,7 +151,7 @@ def validation_choices(choices: Choices) -> list[Arm]:
 
 
 def text_prior(choices: Choices) -> list[Arm]:
-    """TPD as the paper has it, without it, and turned round: which way does it push?"""
+    """TPD as the paper has it, without it, and with the opposite sign: which way does it push?"""
     rows = [
         Arm(f"gamma_tpd {value:g}", "avem_dpo", (f"objective.gamma_tpd={value}",), axis="gamma_tpd", value=value)
         for value in (-0.5, -0.2, 0.0, 0.2, 0.5)

@@ -124,9 +124,13 @@ def score_intervals(records: Sequence[Record], reading: str) -> dict[str, interv
     clips = np.array([record["clip"] for record in included], dtype=str)
     gold = np.array([record["gold"] for record in included], dtype=str)
     members = {name: gold == name.removeprefix("recall_") for name in names if name not in AVERAGES}
-    if reading == "strict" and members:  # the mean of the recalls; the official one averages over other classes too
-        by_class = [(right[is_], clips[is_]) for is_ in members.values()]
-        bounds["uar"] = intervals.wider(bounds["uar"], intervals.of_shares(np.mean, by_class))
+    by_class = [(right[is_], clips[is_]) for is_ in members.values() if is_.any()]
+    if by_class:
+        others = {record["official"] for record in included} - {"", *gold} if reading == "official" else set()
+        averaged = len(by_class) + len(others)  # the official mean counts classes that replies alone name, as 0
+        bounds["uar"] = intervals.wider(
+            bounds["uar"], intervals.of_shares(lambda recalls: float(recalls.sum()) / averaged, by_class)
+        )
     rate = intervals.share(unparsed(records), [record["clip"] for record in records])
     bounds |= {"war": intervals.share(right, clips), "unparsed_rate": rate}
     return bounds | {name: intervals.share(right[is_], clips[is_]) for name, is_ in members.items()}

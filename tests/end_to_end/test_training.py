@@ -241,7 +241,7 @@ def test_the_embedded_model_trained_answers_the_benchmark(preference_file, make_
     assert cli.main([*arguments, f"data={preference_file}", f"out={out}", "optimiser.learning_rate=1e-3"]) == 0
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith(f"{out}: 2 steps are done, ")
-    assert last.endswith(f"emorealm eval --tasks emorealm --model avere --model_args pretrained={out}")
+    assert last.endswith(f"emorealm eval --tasks emorealm_mini --model avere --model_args pretrained={out}")
     assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == "avere_nano"
     mini = tmp_path / "mini"
     make_clip(mini / "videos/part_1/1.mp4", seconds=0.5)

@@ -12,7 +12,7 @@ from urllib.request import getproxies
 
 from packaging.requirements import Requirement
 
-from emorealm_results.commands.eval import or_near, unknown_name
+from emorealm_results.commands.eval import look_at_weights, or_near, unknown_name
 from emorealm_tasks import plugin, versions
 from emorealm_tasks.benchmarks import availability, emorealm, preflight, registry, suite
 from emorealm_tasks.errors import stop
@@ -127,6 +127,10 @@ def _weights() -> bool:
 
 def _model(name: str, text: str) -> bool:
     """Whether a run with this model would begin; why not is printed as the run prints it."""
+    try:
+        look_at_weights(name, text)  # before the imports below, which take ten seconds
+    except SystemExit:
+        return False
     from lmms_eval.models import get_model
     from lmms_eval.utils import simple_parse_args_string
     from loguru import logger

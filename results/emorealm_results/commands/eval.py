@@ -133,11 +133,16 @@ def _look_ahead(argv: Sequence[str]) -> None:
         return
     from emorealm_tasks import plugin
     from emorealm_tasks.benchmarks import preflight
-    from model_adapters.avere import folders
 
     preflight.look_ahead(task for name in (given.tasks or "").split(",") for task in plugin.members(name) or [name])
-    model_args = given.model_args or ""
-    if given.model in folders.MODELS and not _QUOTED.search(model_args):
+    look_at_weights(given.model, given.model_args or "")
+
+
+def look_at_weights(model: str | None, model_args: str) -> None:
+    """Stop at weights of AVERE that are not there; other models, and arguments with quotes, are left to the run."""
+    from model_adapters.avere import folders
+
+    if model in folders.MODELS and not _QUOTED.search(model_args):
         arguments = dict(pair.partition("=")[::2] for pair in model_args.strip().split(","))
         folders.find_weights(arguments.get("pretrained"))
 

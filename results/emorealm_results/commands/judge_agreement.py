@@ -59,9 +59,9 @@ def _pairs(
         scores[_PEOPLE], pairs = people, [(_PEOPLE, name) for name in names]
     compared = {f"{a}, {b}": judge_agreement.compare(scores[a], scores[b]) for a, b in pairs}
     if not any(compared.values()):
+        why = "they have no clip in common" if pairs else "a second judge is needed"
         stop(
-            f"nothing to compare: there are verdicts by {', '.join(judges) or 'nobody'} and the clips must be "
-            "the same. "
-            f"Judge with a model: emorealm rescore {arguments.run_dir} --judge live --judge-model NAME; or give --human"
+            f"nothing to compare: there are verdicts by {', '.join(judges) or 'nobody'}, and {why}. Ask a model: "
+            f"emorealm rescore {arguments.run_dir} --judge live --judge-model NAME; or give --human CSV"
         )
     return compared

@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 
+from emorealm_results.console import listing
 from emorealm_tasks.command_line import Parser
 from model_adapters.catalogue import MODELS, WORKER, Model
 
@@ -16,14 +17,15 @@ def main(argv: Sequence[str]) -> int:
     rows += [(option(model), fed(model), model.checkpoint or "named with pretrained=") for model in MODELS]
     first, second = (max(len(row[place]) for row in rows) + 2 for place in (0, 1))
     for named, given, checkpoint in rows:
-        print(f"{named:<{first}}{given:<{second}}{checkpoint}")
+        print(listing.line(f"{named:<{first}}{given}", checkpoint, first + second))
+    print("\nworker=NAME is asked by --model external_worker --model_args worker=NAME")
     return 0
 
 
 def option(model: Model) -> str:
     """How lmms-eval is told to ask a model."""
     if model.route == WORKER:
-        return f"external_worker (worker={model.name})"
+        return f"worker={model.name}"
     return model.name
 
 

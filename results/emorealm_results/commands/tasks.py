@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from emorealm_results.console import listing
 from emorealm_tasks.command_line import Parser
 from emorealm_tasks.plugin import FOLDER, describe
 
@@ -14,5 +15,5 @@ def main(argv: Sequence[str]) -> int:
         print(FOLDER)
         return 0
     for name, line in describe().items():
-        print(f"{name:<48}{line}")
+        print(listing.line(name, line, 42))
     return 0

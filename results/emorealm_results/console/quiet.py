@@ -32,22 +32,33 @@ def shorten() -> None:
 
 
 def table(results: Mapping[str, Any]) -> str:
-    """The main score of each of our groups, and of our tasks that are in none; "" where there are others' tasks."""
+    """The main score of each of our groups, and of our tasks that are in none; "" where there are others' tasks.
+
+    Of a single group its tasks too. A group of groups has no score, its members have.
+    """
     values = {name: _values(scores) for name, scores in results["results"].items()}
-    inside = {task for tasks in (results.get("group_subtasks") or {}).values() for task in tasks}
+    main = {name: _place(of_task) for name, of_task in values.items()}
+    groups = {name: tasks for name, tasks in (results.get("group_subtasks") or {}).items() if tasks}
+    scored = [name for name in groups if main.get(name) is not None]
+    inside = {task for name in scored for task in groups[name]} if len(scored) > 1 else set()
     rows = [["task", "score", "95%", "strict", "unparsed"]]
     for name, of_task in values.items():
-        if name not in inside:
-            place = next((place for place, main in enumerate(_MAIN) if main in of_task), None)
-            if place is None:
-                return ""
-            low, high = (of_task.get(_BOUNDS[place].format(end)) for end in ("low", "high"))
-            bounds = "" if low is None or high is None else f"[{_cell(low)}, {_cell(high)}]"
-            rates = [_cell(of_task.get(key)) for key in ("accuracy_strict", "unparsed_rate")]
-            rows.append([name, _cell(of_task[_MAIN[place]]), bounds, *rates])
-    if not any(row[2] for row in rows[1:]):  # groups alone: their intervals need the samples
-        rows = [[*row[:2], *row[3:]] for row in rows]
-    return terminal.table("", rows).rstrip() if len(rows) > 1 else ""
+        if name in inside or (main[name] is None and name in groups):
+            continue
+        place = main[name]
+        if place is None:
+            return ""
+        low, high = (of_task.get(_BOUNDS[place].format(end)) for end in ("low", "high"))
+        bounds = "" if low is None or high is None else f"[{_cell(low)}, {_cell(high)}]"
+        rates = [_cell(of_task.get(key)) for key in ("accuracy_strict", "unparsed_rate")]
+        rows.append([name, _cell(of_task[_MAIN[place]]), bounds, *rates])
+    used = [column for column in zip(*rows, strict=True) if any(column[1:])]  # groups alone have no intervals
+    return terminal.table("", [list(row) for row in zip(*used, strict=True)]).rstrip() if len(rows) > 1 else ""
+
+
+def _place(of_task: Mapping[str, Any]) -> int | None:
+    """Which of the main scores a task or group has; None = none of them."""
+    return next((at for at, key in enumerate(_MAIN) if key in of_task), None)
 
 
 def _values(scores: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,8 +27,9 @@ def test_the_help_of_a_recipe_lists_its_settings():
     assert "  out=(must be given)" in shown.stdout
 
 
-def test_a_workers_help_is_no_traceback():
-    shown = run(str(ROOT / "model_adapters/workers/vita.py"), "--help")
+@pytest.mark.parametrize("how", [[str(ROOT / "model_adapters/workers/vita.py")], ["-m", "model_adapters.workers.vita"]])
+def test_a_workers_help_is_no_traceback(how):
+    shown = run(*how, "--help")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "--checkpoint" in shown.stdout
 
@@ -68,6 +69,17 @@ def test_a_missing_file_is_told_before_heavy_libraries_are_imported(command, pro
     assert shown.stdout.strip().endswith("set()")
 
 
+def test_the_check_of_missing_weights_imports_no_harness():
+    code = "import sys\nfrom emorealm_results import cli\n"
+    code += (
+        "cli.main(['check', '--tasks', 'emorealm_mini_blind', '--model', 'avere', '--model_args', 'pretrained=none'])\n"
+    )
+    code += "print('lmms_eval.models' in sys.modules)"
+    shown = run("-c", code)
+    assert "none cannot be used as weights" in shown.stderr
+    assert shown.stdout.splitlines()[-1] == "False"
+
+
 def test_a_missing_model_of_a_study_is_told_before_transformers_is_imported():
     code = "import sys\nfrom avem_train import cli\ntry: cli.main(['study', 'mini', 'model=none'])\n"
     code += "finally: print('transformers' in sys.modules)"
@@ -87,7 +99,7 @@ def test_a_mistyped_variable_is_told(monkeypatch, capsys):
 
 def test_a_refused_connection_names_the_server():
     client = ChatClient("m", "k", "http://127.0.0.1:9/v1", timeout=5, retries=0, options={})
-    with pytest.raises(RequestFailed, match=r"http://127\.0\.0\.1:9/v1/: APIConnectionError"):
+    with pytest.raises(RequestFailed, match=r"http://127\.0\.0\.1:9/v1/: APIConnectionError.* Is the server up\?"):
         client.answer([{"role": "user", "content": "?"}])
 
 

@@ -70,3 +70,10 @@ def test_the_map_shows_every_room(folder):
     modules = {path.name for path in entries if path.suffix == ".py"} if folder == package else set()
     assert {f"{path.name}/" for path in entries if path.is_dir()} | modules <= words
     assert all(list((ROOT / package).rglob(word)) for word in words if word.endswith(("/", ".py")))
+
+
+@pytest.mark.parametrize("page", ["README.md", *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))])
+def test_what_examples_in_python_import_is_there(page):
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL):
+        for line in re.findall(r"^(?:from|import) .*", block, re.MULTILINE):
+            exec(line, {})

@@ -19,7 +19,7 @@ ANSWERED = (
     "24 frames a second and 16 kHz",
     "Which backbones does the converter need",
     "How do I read a saved run in Python",
-    "import pandas",
+    "pandas data frames",
     "Is there a notebook",
     "How do I publish a run or a model",
     "Under which licence",

@@ -1,5 +1,7 @@
 """`emorealm tasks` and `emorealm models`: a line each."""
 
+import pytest
+
 from emorealm_results import cli
 from emorealm_tasks import plugin
 from model_adapters.catalogue import MODELS
@@ -17,11 +19,18 @@ def test_every_task_has_a_line(capsys):
 
 
 def test_every_model_has_a_line_that_says_how_it_is_named_and_what_it_is_given(capsys):
-    head, *lines = printed(capsys, "models")
+    head, *lines, _, last = printed(capsys, "models")
     assert head.split() == ["--model", "is", "given", "weights"]
     assert len(lines) == len(MODELS)
     found = {line.split("  ")[0]: " ".join(line.split()) for line in lines}
     assert found["avere"] == "avere picture + sound chaubeyG/AVERE-7B"
     assert "sound Qwen/Qwen2-Audio" in found["qwen2_audio_av"]
     assert "+" not in found["qwen2_audio_av"]
-    assert "external_worker (worker=ola)" in found
+    assert "worker=ola" in found
+    assert "--model external_worker --model_args worker=NAME" in last
+
+
+@pytest.mark.parametrize("verb", ["tasks", "models"])
+def test_lists_fit_the_terminal(capsys, monkeypatch, verb):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert max(map(len, printed(capsys, verb))) <= 80

@@ -130,6 +130,17 @@ def test_intervals_hold_their_score_and_unparsed_replies():
     assert bounds == recognition.score_intervals(records, "strict")
 
 
+def test_near_100_the_official_interval_is_as_wide_as_the_strict_one():
+    """A bootstrap of right answers alone says [100, 100]. A class that replies alone name counts as 0."""
+    right = [("anger", "anger", "anger", False), ("sadness", "sadness", "sadness", False)]
+    strict, official = (recognition.score_intervals(make(right), reading)["uar"] for reading in ("strict", "official"))
+    assert strict == official
+    assert official[0] < 60
+    other = make([*right, ("anger", "anger", "disgust", False)])
+    low, high = recognition.score_intervals(other, "official")["uar"]
+    assert low <= recognition.scores(other, "official")["uar"] <= high
+
+
 def test_wrong_calls_are_refused():
     records = make([("anger", "anger", "anger", False)])
     with pytest.raises(ValueError, match="lenient"):

@@ -52,6 +52,8 @@ function sorting(layout) {
 
 function compare(a, b, { column, descending }) {
   if (!column) return a.model.localeCompare(b.model) * (descending ? -1 : 1);
+  const [p, q] = [a, b].map((line) => rankOf(line, column) === "");
+  if (p !== q) return p - q; // as in Markdown: what has no rank comes after what has one
   const [x, y] = [valueOf(a, column), valueOf(b, column)];
   if (x === null || y === null) return (x === null) - (y === null);
   return descending ? y - x : x - y;

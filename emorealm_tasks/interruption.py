@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, ParamSpec
 
@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 
 PATIENCE = 3.0
 """Seconds between the signal and the end."""
-AFTER_EVALUATION = "with --use_cache DIR the same command goes on with the answers that are there already"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _Arguments = ParamSpec("_Arguments")
+
+
+def after_evaluation(argv: Sequence[str]) -> str:
+    """How an evaluation goes on. argv: its command line."""
+    cached = any(argument.partition("=")[0] == "--use_cache" for argument in argv)
+    how = "the same command goes on with the answers that are there already"
+    return how if cached else f"with --use_cache DIR {how}"
 
 
 class _Interruption:

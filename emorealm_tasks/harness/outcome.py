@@ -9,13 +9,14 @@ import contextlib
 import datetime
 import functools
 import os
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from emorealm_tasks.errors import fail_at_end, stop
-from emorealm_tasks.interruption import AFTER_EVALUATION, interruptible
+from emorealm_tasks.interruption import after_evaluation, interruptible
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
 
 _TIME = "%Y%m%d_%H%M%S"  # in lmms-eval's names of files
@@ -40,7 +41,7 @@ def guarded(evaluate: Callable[..., Any], concerns: Callable[[Any, Iterable[Any]
         cli = kwargs.get("cli_args")  # None: called from a program, which sees exceptions and signals
         stays = cli is None or not concerns(kwargs.get("model"), kwargs.get("tasks") or ())
         try:
-            with contextlib.nullcontext() if stays else interruptible(AFTER_EVALUATION):
+            with contextlib.nullcontext() if stays else interruptible(after_evaluation(sys.argv)):
                 return evaluate(*args, **kwargs)
         except Exception as error:
             if cli is None or stays or not _status_is_ours or cli.verbosity == "DEBUG":

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from emorealm_tasks import interruption, versions
+from emorealm_tasks import versions
 from emorealm_tasks.command_line import Parser, of_command, parsed
 from emorealm_tasks.errors import ends_with_its_reader
-from emorealm_tasks.interruption import interruptible
+from emorealm_tasks.interruption import after_evaluation, interruptible
 
 _VERBS = {
     "table": ("emorealm_results.commands.table", "print a run's tables and write them to its table.md"),
@@ -53,12 +53,12 @@ _VERBS = {
 """Verb -> its module, whose ``main(argv)`` returns the exit code, and what it does."""
 
 _GO_ON = {
-    "eval": interruption.AFTER_EVALUATION,
     "curate": "replies that came are kept: the same command goes on from there",
     "analyse": "scores that came are kept: the same command goes on",
     "rescore": "verdicts that came are kept: the same command asks for the rest",
 }
 """Verb -> what to do after it was interrupted, where it keeps something."""
+_AGAIN = "nothing is half written: give the same command again"
 
 
 @ends_with_its_reader
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     versions.check()
     argv = list(sys.argv[1:] if argv is None else argv)
     if argv and argv[0] in _VERBS:
-        with interruptible(_GO_ON.get(argv[0], "nothing is half written: give the same command again")):
+        hint = after_evaluation(argv) if argv[0] == "eval" else _GO_ON.get(argv[0], _AGAIN)
+        with interruptible(hint):
             code: int = import_module(_VERBS[argv[0]][0]).main(argv[1:])
             return code
     parsed(_build_parser(), argv)  # --help, --version, or no verb of ours: it ends here

@@ -40,6 +40,11 @@ def answering(name, folder, clip):
         return model, model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
 
 
+@pytest.fixture(scope="module")
+def untrained(name, tiny_base, clips):
+    return answering(name, tiny_base(name), clips[0])
+
+
 @contextlib.contextmanager
 def ending_after_one_update():
     measured = PreferenceTrainer._check_finite
@@ -55,7 +60,7 @@ def ending_after_one_update():
 
 
 def test_it_is_trained_by_preference_goes_on_is_merged_and_answers(
-    name, tiny_base, preference_file, clips, tmp_path, capsys
+    name, untrained, tiny_base, preference_file, clips, tmp_path, capsys
 ):
     base, out = tiny_base(name), tmp_path / "out"
     data = preference_file.with_name("four.jsonl")
@@ -74,16 +79,15 @@ def test_it_is_trained_by_preference_goes_on_is_merged_and_answers(
     assert (note in printed) if note else ("of the 4 records ask" not in printed)
     losses = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in losses if "loss" in line] == [1, 2]
-    places = (base, out / "adapter", out)
-    (untrained, before), (beside, adapted), (whole, merged) = (answering(name, one, clips[0]) for one in places)
+    (beside, adapted), (whole, merged) = (answering(name, one, clips[0]) for one in (out / "adapter", out))
     torch.testing.assert_close(merged, adapted, atol=1e-4, rtol=1e-4)
-    assert (before - adapted).abs().max() > 1e-3
-    assert len({model.fingerprint for model in (untrained, beside, whole)}) == 3
+    assert (untrained[1] - adapted).abs().max() > 1e-3
+    assert len({model.fingerprint for model in (untrained[0], beside, whole)}) == 3
     assert whole.trained == beside.trained
     assert bool(whole.trained) == ("video" in BY_ADAPTER[name].media)  # sound alone is asked in one way only
 
 
-def test_it_is_trained_on_conversations_with_its_projectors_and_answers(name, tiny_base, clips, tmp_path):
+def test_it_is_trained_on_conversations_with_its_projectors_and_answers(name, untrained, tiny_base, clips, tmp_path):
     talk = [{"from": "human", "value": "Why sad?"}, {"from": "gpt", "value": "Tears."}]
     data = tmp_path / "talk.json"
     data.write_text(json.dumps([{"video": clip, "conversations": talk} for clip in clips[:2]]))
@@ -94,8 +98,7 @@ def test_it_is_trained_on_conversations_with_its_projectors_and_answers(name, ti
     projectors = loading.load(base, torch.device("cpu"), torch.float32, 0).projectors
     assert projectors
     assert {one for one in projectors if any(one in key for key in saved)} == set(projectors)
-    (_, before), (_, after) = (answering(name, one, clips[0]) for one in (base, out))
-    assert (before - after).abs().max() > 1e-3
+    assert (untrained[1] - answering(name, out, clips[0])[1]).abs().max() > 1e-3
 
 
 def test_the_harness_has_the_same_classes_and_asks_the_same_way(name):

@@ -94,10 +94,16 @@ def test_it_is_trained_on_conversations_with_its_projectors_and_answers(name, un
     base, out = tiny_base(name), tmp_path / "out"
     given = [f"model={base}", f"data={data}", "root=/", f"out={out}", "projectors=true", "optimiser.steps=1", *FAST]
     assert cli.main(["run", "omni_sft", *given]) == 0
-    saved = {key for key in load_file(out / "adapter_model.safetensors") if "lora_" not in key}
-    projectors = loading.load(base, torch.device("cpu"), torch.float32, 0).projectors
-    assert projectors
-    assert {one for one in projectors if any(one in key for key in saved)} == set(projectors)
+    untouched = loading.load(base, torch.device("cpu"), torch.float32, 0)
+    untouched.close()
+    before = untouched.model.state_dict()
+    saved = load_file(out / "adapter_model.safetensors")
+    named_as_there = {key.removeprefix("base_model.model."): value for key, value in saved.items()}
+    moved = [key for key, value in named_as_there.items() if key in before and not torch.equal(before[key], value)]
+    assert untouched.projectors
+    assert {one for one in untouched.projectors if any(key.startswith(f"{one}.") for key in moved)} == {
+        *untouched.projectors
+    }
     assert (untrained[1] - answering(name, out, clips[0])[1]).abs().max() > 1e-3
 
 

@@ -177,6 +177,14 @@ def test_adapters_sit_on_the_language_model_alone(backbone):
     assert len(names) == matrices(backbone)
 
 
+@pytest.mark.parametrize("backbone", ["qwen3_omni_av"], indirect=True)
+def test_experts_are_not_adapted(backbone, capsys):
+    """PEFT would adapt all of them, and encoders with layers of the same names."""
+    with pytest.raises(SystemExit):
+        with_lora(Lora(targets=["q_proj", "down_proj"]), backbone)
+    assert "lora.targets: down_proj of this model cannot be adapted" in capsys.readouterr().err
+
+
 def test_encoders_leave_and_come_back(backbone):
     before = set(backbone.model.state_dict())
     language_model = backbone.model.get_decoder()

@@ -5,6 +5,8 @@ A new family gets these tests with its line in `families` and its tiny model in 
 
 import contextlib
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from avem_train.dpo.trainer import PreferenceTrainer
 from chat_requests import requests_for
 from trained_families import BY_ADAPTER, CHATML, adapter_class, named
 
+ROOT = Path(__file__).resolve().parents[4]
 FAST = ["optimiser.learning_rate=1e-2", "optimiser.accumulation=1", "optimiser.batch=2", "optimiser.warm_up=0"]
 FAST += ["running.device=cpu", "running.tensorboard=false"]
 
@@ -105,6 +108,13 @@ def test_it_is_trained_on_conversations_with_its_projectors_and_answers(name, un
         *untouched.projectors
     }
     assert (untrained[1] - answering(name, out, clips[0])[1]).abs().max() > 1e-3
+
+
+def test_the_class_of_its_layers_is_told_to_whoever_shards_them(name, tiny_base):
+    backbone = loading.load(tiny_base(name), torch.device("cpu"), torch.float32, 0)
+    (layers,) = {type(layer).__name__ for layer in backbone.model.get_decoder().layers}
+    told = [ROOT / "docs/training.md", *(ROOT / "avem_train/launch").glob("*.yaml")]
+    assert any(re.search(rf"\b{layers}\b", path.read_text()) for path in told)
 
 
 def test_the_harness_has_the_same_classes_and_asks_the_same_way(name):

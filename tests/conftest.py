@@ -204,3 +204,27 @@ def tiny_emotion_llama(tmp_path_factory) -> Path:
     import tiny_models
 
     return tiny_models.emotion_llama(tmp_path_factory.mktemp("tiny_emotion_llama"))
+
+
+@pytest.fixture(scope="session")
+def tiny_base(request, tmp_path_factory) -> Callable[[str], Path]:
+    """The harness's name of a model -> a `from_pretrained` folder of its family, made once.
+
+    A family of `avem_train.backbones.families` that has no fixture of its own is made by the function of
+    `tiny_models` with its adapter's name, without `_av`.
+    """
+    import tiny_models
+
+    fixtures = {"avere": "tiny_avere", "qwen2_5_omni_av": "tiny_omni", "emotion_llama": "tiny_emotion_llama"}
+    made: dict[str, Path] = {}
+
+    def folder(adapter: str) -> Path:
+        if adapter not in made:
+            if adapter in fixtures:
+                made[adapter] = request.getfixturevalue(fixtures[adapter])
+            else:
+                make = getattr(tiny_models, adapter.removesuffix("_av"))
+                made[adapter] = make(tmp_path_factory.mktemp(adapter))
+        return made[adapter]
+
+    return folder

@@ -4,6 +4,8 @@ All else (LoRA, packing, log-probabilities, the loop) is the same for every fami
 are frozen, so they are taken out of the model for the time of training and run beside it, in eval mode, without
 gradients and on every device whole: whatever shards the language model (ZeRO-3, FSDP) leaves them alone. Supervised
 training may train the projectors too; then all of them stand in the model again (`train_projectors`).
+
+`families` lists them. One whose prompts are ChatML subclasses `chatml.ChatMLBackbone`.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -35,7 +37,7 @@ class Prompt:
 
     tokens: tuple[Token, ...]
     """All of it, media included."""
-    next: int
+    next: float
     """The position of the first token of a response to it."""
 
 
@@ -62,7 +64,8 @@ class Backbone(Protocol):
     def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
         """Projected features (tokens, hidden) of every medium that prompts about these clips hold, by `Token.medium`.
 
-        Raises UnreadableMedium.
+        (tokens, 1 + layers, hidden) where the first layers of the language model take some too: those of its input
+        come first. Raises UnreadableMedium.
         """
 
     def prefetch(self, sources: Sequence[Source]) -> None:

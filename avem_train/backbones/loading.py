@@ -1,26 +1,31 @@
-"""A model's name or folder -> its backbone; the only module that knows every family. `load` alone imports torch."""
+"""A model's name or folder -> its family and its backbone. `facts` and `load` alone import torch."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avem_train.backbones.families import BY_TYPE, Family
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, parse_json, read_bytes, typed
+from model_adapters.base.arguments import first_line
 from model_adapters.base.embedded import BASES, weights_folder
 from model_adapters.base.hub import HUB_ID, fetched, named_revision
 
 if TYPE_CHECKING:
     import torch
+    from transformers import ProcessorMixin
 
     from avem_train.backbones.base import Backbone
+    from avem_train.data.model_facts import ModelFacts
 
 _EXAMPLE = "Qwen/Qwen2.5-Omni-7B"
-_WHOLE = ("lm_head", "video_tower", "video_projector", "audio_tower", "audio_projector", "clip_encoder", "visual")
+_WHOLE = (
+    "lm_head", "video_tower", "video_projector", "audio_tower", "audio_projector", "clip_encoder", "visual",
+    "multi_modal_projector",
+)  # fmt: skip
 """What of any family is never quantised."""
-_WITH_LORA = ("q_proj", "v_proj")
-"""Of Emotion-LLaMA, whose released LoRA stands in these layers and would be lost."""
-_FAMILIES = ("avere", "emotion_llama", "qwen2_5_omni", "qwen2_5_omni_thinker")
 
 
 def find(name_or_path: str) -> Path:
@@ -39,8 +44,8 @@ def find(name_or_path: str) -> Path:
     return folder
 
 
-def family(folder: Path) -> str:
-    """The model_type that a folder's config.json names. Stops where there is none that can be trained."""
+def family(folder: Path) -> Family:
+    """The family whose model_type a folder's config.json names. Stops where there is none that can be trained."""
     config = folder / "config.json"
     if not config.is_file():
         embedded = ", ".join(BASES)
@@ -51,22 +56,38 @@ def family(folder: Path) -> str:
     except Unreadable as error:
         stop(f"model={folder}: its config.json is not that of a model ({error})")
     kind = about.get("model_type")
-    if not isinstance(kind, str) or kind not in _FAMILIES:
-        stop(f"model={folder}: its model_type is {brief(repr(kind))}; it must be one of {', '.join(_FAMILIES)}")
+    if not isinstance(kind, str) or kind not in BY_TYPE:
+        stop(f"model={folder}: its model_type is {brief(repr(kind))}; it must be one of {', '.join(BY_TYPE)}")
     if "quantization_config" in [*about, *(name for part in about.values() if isinstance(part, dict) for name in part)]:
         stop(
             f"model={folder}: its weights are quantised (quantization_config in its config.json), and adapters are "
             "trained on whole ones here; name the model that it was made from"
         )
-    return kind
+    return BY_TYPE[kind]
 
 
 def evaluated_by(folder: Path) -> str:
     """The harness's `--model` for what was trained on a folder's model. Stops as `family` does."""
-    kind = family(folder)
-    if kind == "emotion_llama" and parse_json(read_bytes(folder / "config.json")).get("version") == 2:
+    adapter = family(folder).adapter
+    if adapter == "emotion_llama" and parse_json(read_bytes(folder / "config.json")).get("version") == 2:
         return "emotion_llama_v2"
-    return "qwen2_5_omni_av" if kind.startswith("qwen") else kind
+    return adapter
+
+
+def facts(folder: Path, processor: "ProcessorMixin | None" = None) -> "ModelFacts":
+    """What records are checked for, of the model in a folder, which needs no weights. Stops at a folder that is none.
+
+    processor: the folder's, where it is loaded already.
+    """
+    from avem_train.data import model_facts
+
+    about = family(folder)
+    if processor is None:
+        try:
+            processor = _named(about.processor).from_pretrained(folder, local_files_only=True)
+        except Exception as error:  # of whatever kind the files are broken in
+            stop(f"model={folder}: its processor cannot be loaded ({first_line(error)}); download it again")
+    return model_facts.of(processor, about.media)
 
 
 def load(
@@ -76,19 +97,16 @@ def load(
 
     quantise: "4bit", or "" for whole weights.
     """
-    kind = family(folder)
-    options = _quantisation(quantise, (*_WHOLE, *_WITH_LORA) if kind == "emotion_llama" else _WHOLE)
-    if kind == "avere":
-        from avem_train.backbones.avere import AvereBackbone
+    about = family(folder)
+    options = _quantisation(quantise, (*_WHOLE, *about.whole))
+    backbone: Backbone = _named(about.backbone).load(folder, device, dtype, cache_bytes, **options)
+    return backbone
 
-        return AvereBackbone.load(folder, device, dtype, cache_bytes, **options)
-    if kind == "emotion_llama":
-        from avem_train.backbones.emotion_llama import EmotionLlamaBackbone
 
-        return EmotionLlamaBackbone.load(folder, device, dtype, cache_bytes, **options)
-    from avem_train.backbones.qwen_omni import QwenBackbone
-
-    return QwenBackbone.load(folder, device, dtype, cache_bytes, **options)
+def _named(path: str) -> Any:
+    """The class of an import path."""
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)
 
 
 def _quantisation(quantise: str, whole: Sequence[str]) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-NAMES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
+"""Those of attention."""
+NAMES = (*ATTENTION, "gate_proj", "up_proj", "down_proj")
 """The linear layers of a block of the language model."""
 
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from avem_train.data import record_warnings
-from avem_train.data.negatives import Negatives, changed, needs_clip, rejected_file, undrawable
+from avem_train.data.model_facts import ANY_MODEL, ModelFacts, wrong_texts
+from avem_train.data.negatives import Negatives, changed, has, needs_clip, rejected_file, undrawable
 from avem_train.data.records import _SPELLINGS, FURTHER_EMOTIONS, MODALITIES, Preference, Problem, _scan
-from avem_train.data.special_tokens import NO_SPECIAL_TOKENS, SpecialTokens, wrong_texts
 from emorealm_tasks import files, settings
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.emotions import EMOTIONS
@@ -46,8 +46,8 @@ class Needs:
     """How rejected media are drawn; None where the objective has none."""
     responses: Sequence[str] = ("video_relevant", "emotion_relevant")
     """The rejected responses that the objective uses (`Objective.responses`)."""
-    special_tokens: SpecialTokens = NO_SPECIAL_TOKENS
-    """Of the model to be trained."""
+    model: ModelFacts = ANY_MODEL
+    """What the model to be trained takes."""
     irrelevant: Negatives | None = None
     """How what the prompt is not about is changed; None where the objective changes it nowhere."""
 
@@ -91,7 +91,7 @@ def load(path: Path, root: Path | None, bad_records: BadRecords, needs: Needs = 
     on_bad_record = bad_records.on_bad_record
     if on_bad_record not in ON_BAD_RECORD:
         stop(f"on_bad_record is {on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
-    records, unreadable, unknown = _scan(path, root or path.parent)
+    records, unreadable, unknown = _scan(path, root or path.parent, needs.model.media)
     faults = _faults(records, needs)
     all_problems = [*unreadable, *(problem for faulty in faults for problem in faulty)]
     listed_in = bad_records.out / BAD_RECORDS
@@ -145,7 +145,7 @@ def _faults(records: Sequence[Preference], needs: Needs) -> list[list[Problem]]:
     faults = []
     for record, record_files in zip(records, files, strict=True):
         reasons = [
-            *wrong_texts(record, needs.responses, needs.special_tokens),
+            *wrong_texts(record, needs.responses, needs.model),
             *_wrong_media(record, negatives, record_files, probed),
         ]
         if record.id in seen_ids:
@@ -181,6 +181,8 @@ def _wrong_media(
     missing_medium = "video" if "video" in MODALITIES[record.modality] else "audio"
     if record.video is None and (missing_medium == "video" or record.audio is None):
         yield "no medium", f"the prompt is about {record.modality}, and the record has no {missing_medium}"
+    elif len(record.taken) == 1 and not has(record, record.taken[0]):
+        yield "no medium", f"the model takes {record.taken[0]} alone, and the record has none"
     draws = negatives is not None and negatives.kind == "other_emotion" and needs_clip(record, negatives)
     if draws and record.emotion not in _SPELLINGS.values():
         known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))

@@ -15,13 +15,13 @@ frame. Texts of the system are left out: a model is trained as the harness asks 
 
 import gzip
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import TAG, Problem
 from avem_train.data.responses import Source
-from avem_train.data.special_tokens import SpecialTokens
 from emorealm_tasks import media
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, brief, inside, parse_json
@@ -63,11 +63,10 @@ class Conversation:
         return {kind: path for kind, path in (("video", self.video), ("audio", self.audio)) if path}
 
 
-def read(path: Path, root: Path | None, tokens: SpecialTokens) -> Iterator[Conversation | Problem]:
-    """What each item of a file is, in order: a conversation, or why it is none.
+def read(path: Path, root: Path | None, model: ModelFacts) -> Iterator[Conversation | Problem]:
+    """What each item of a file is, in order: a conversation with the media that the model takes, or why it is none.
 
-    root: where paths start; None = the file's folder. tokens: the model's own marks, which no text may hold. Stops
-    where the file cannot be read.
+    root: where paths start; None = the file's folder. Stops where the file cannot be read.
     """
     for where, item in _items(path):
         name = where
@@ -76,8 +75,8 @@ def read(path: Path, root: Path | None, tokens: SpecialTokens) -> Iterator[Conve
             if not isinstance(content, Mapping):
                 raise ValueError(f"a record is an object, found {type(content).__name__}")
             name = str(content["id"]) if content.get("id") not in (None, "") else where
-            conversation = _conversation(content, name, root or path.parent)
-            _check_marks(conversation, tokens)
+            conversation = taken(_conversation(content, name, root or path.parent), model.media)
+            _check_marks(conversation, model)
         except ValueError as error:
             yield Problem(name, "unreadable", str(error))
         else:
@@ -135,6 +134,19 @@ def _conversation(item: Mapping[str, Any], name: str, root: Path) -> Conversatio
     return Conversation(name, files["video"], files["audio"], own_sound, tuple(prompts), tuple(responses))
 
 
+def taken(conversation: Conversation, kinds: tuple[str, ...]) -> Conversation:
+    """The conversation with the media of some kinds alone. Raises ValueError where it has only others."""
+    left = conversation
+    if "video" not in kinds:
+        sound = left.audio or (left.video if left.own_sound else "")
+        left = replace(left, video="", audio=sound, own_sound=False)
+    if "audio" not in kinds:
+        left = replace(left, audio="", own_sound=False)
+    if conversation.files and not left.files:
+        raise ValueError(f"the model takes {kinds[0]} alone, and the conversation has none")
+    return left
+
+
 def _turns(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Role and text of every turn. Raises ValueError."""
     listed = item.get("conversations") or item.get("messages")
@@ -181,9 +193,9 @@ def _files(item: Mapping[str, Any], root: Path) -> dict[str, str]:
     return {kind: paths[0] if paths else "" for kind, paths in found.items()}
 
 
-def _check_marks(conversation: Conversation, tokens: SpecialTokens) -> None:
+def _check_marks(conversation: Conversation, model: ModelFacts) -> None:
     """Raises ValueError where a text holds a mark of the model."""
     for text in (*conversation.prompts, *conversation.responses):
-        for token in tokens.special:
+        for token in model.special:
             if token in text:
                 raise ValueError(f"a text holds {token!r}, which the model reads as its own mark; take it out")

@@ -119,14 +119,16 @@ def undrawable(records: Sequence["Preference"], settings: Negatives) -> list["Pr
 
 
 def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
-    """Which of "video" and "audio" change in a record's rejected media; only those that the record has."""
+    """Which of "video" and "audio" change in a record's rejected media; only those that the record has and the model
+    takes.
+    """
     about = MODALITIES[record.modality]
     modalities = {
         "prompt": about,
         "both": MODALITIES["audiovisual"],
         "other": tuple(modality for modality in MODALITIES["audiovisual"] if modality not in about),
     }[settings.change]
-    return tuple(modality for modality in modalities if _has(_clip(record), [modality]))
+    return tuple(modality for modality in modalities if modality in record.taken and has(record, modality))
 
 
 class Pool:
@@ -194,6 +196,11 @@ class Pool:
         return next(clip for clip in draws if clip != own_clip)
 
 
+def has(record: "Preference", modality: str) -> bool:
+    """Whether a record has a picture ("video") or a sound ("audio")."""
+    return _has(_clip(record), [modality])
+
+
 def _clip(record: "Preference") -> ClipPaths:
     return record.video, record.audio
 
@@ -217,7 +224,7 @@ def needs_clip(record: "Preference", settings: Negatives) -> bool:
     """Whether a clip must be drawn for the record. Noise needs none, and some records bring their rejected media."""
     if settings.kind == "other_emotion":
         return not all(rejected_file(record, modality) for modality in changed(record, settings))
-    return settings.kind == "any_clip"
+    return settings.kind == "any_clip" and bool(changed(record, settings))
 
 
 def _medium(record: "Preference", modality: str, settings: Negatives, clip: ClipPaths | None, salt: str) -> Medium:

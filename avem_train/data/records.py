@@ -84,6 +84,8 @@ class Preference:
     """A sound of another emotion; None = to be drawn."""
     right_under_rejected: str = ""
     """Which rejected response (a name in `objectives.REJECTED`) is right under `rejected_video`, `rejected_audio`."""
+    taken: tuple[str, ...] = ("video", "audio")
+    """Which of its media the model takes."""
     released: bool = False
     """Read from the released layout, whose fields have other names."""
 
@@ -108,10 +110,12 @@ class Problem:
     """One line that says what to correct."""
 
 
-def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem], list[str]]:
+def _scan(
+    path: Path, root: Path, taken: tuple[str, ...] = ("video", "audio")
+) -> tuple[list[Preference], list[Problem], list[str]]:
     """The readable records, the problems of the others, and warnings about unknown fields.
 
-    Stops where the file cannot be read at all.
+    taken: which media the model takes. Stops where the file cannot be read at all.
     """
     try:
         text = read_text(path)
@@ -125,7 +129,7 @@ def _scan(path: Path, root: Path) -> tuple[list[Preference], list[Problem], list
     for where, row in rows:
         try:
             item = _item(row)
-            records.append(_record(item, where, root))
+            records.append(_record(item, where, root, taken))
             names.update(list(item))
         except ValueError as error:
             unreadable.append(Problem(where, "unreadable", str(error)))
@@ -142,7 +146,7 @@ def _item(row: object) -> Mapping[str, Any]:
     return item
 
 
-def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
+def _record(item: Mapping[str, Any], where: str, root: Path, taken: tuple[str, ...]) -> Preference:
     """The record that an item is. Raises ValueError where a field that must be text is something else."""
     released = "rejected" in item
     if released:
@@ -159,6 +163,7 @@ def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
         modality=item.get("modality") or "audiovisual",
         emotion=emotion_noun(item.get("emotion") or ""),
         right_under_rejected=_right_there(item),
+        taken=taken,
         released=released,
         **paths,
         **texts,

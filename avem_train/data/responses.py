@@ -45,7 +45,7 @@ class Responses:
     """The responses of one record by what they are for (field names of `objectives.PreferenceLogps`)."""
 
     media: dict[str, Response]
-    """What policy and reference score."""
+    """What policy and reference score; without "rejected_media" where the model does not take what could change."""
     text_only: dict[str, Response]
     """What is scored without media; empty where the objective asks for none."""
     weights: dict[str, float]
@@ -55,6 +55,11 @@ class Responses:
     alone scores them. Left out where the objective or the record has no such thing."""
     right_there: str = ""
     """Which rejected response is right under the rejected media ("swapped" in `media`); "" = none."""
+
+    @property
+    def has_rejected_media(self) -> bool:
+        """Whether anything is scored under them."""
+        return "rejected_media" in self.media or "swapped" in self.media or "relevant" in self.changed
 
     @property
     def with_media(self) -> list[Response]:
@@ -68,7 +73,10 @@ class Responses:
 
 
 def sources(record: Preference) -> dict[str, Source]:
-    """The record's own media by modality; a video without a sound track and without a file of its own is silent."""
+    """The record's own media by modality, those that the model takes.
+
+    A video without a sound track and without a file of its own is silent.
+    """
     media_sources = {}
     if record.video is not None:
         media_sources["video"] = Source("video", str(record.video))
@@ -77,7 +85,7 @@ def sources(record: Preference) -> dict[str, Source]:
         sound = record.video
     if sound is not None:
         media_sources["audio"] = Source("audio", str(sound))
-    return media_sources
+    return {kind: source for kind, source in media_sources.items() if kind in record.taken}
 
 
 def rejected_sources(chosen_sources: Mapping[str, Source], rejected: RejectedMedia) -> dict[str, Source]:
@@ -112,8 +120,7 @@ def of(
 
     about, right_there = under(chosen_sources, responses), ""
     changed: dict[str, dict[str, Response]] = {}
-    if rejected is not None:
-        rejected_of = rejected_sources(chosen_sources, rejected)
+    if rejected is not None and (rejected_of := rejected_sources(chosen_sources, rejected)) != chosen_sources:
         if objective.lambda_av:
             about["rejected_media"] = under(rejected_of, ["chosen"])["chosen"]
         if objective.lambda_swapped and record.right_under_rejected in weights:

@@ -1,8 +1,8 @@
 """Responses -> log-probabilities: the plain way, a row each, and the packed way, every common prefix once.
 
 Both run the same forward pass of the language model. Media enter where their placeholders stand, right after the
-embedding table, and only the places that predict a response go through the head: two hooks, which work for every model
-and inside whatever wraps it (PEFT, DDP, ZeRO, FSDP).
+embedding table (some also behind the first layers), and only the places that predict a response go through the head:
+hooks, which work for every model and inside whatever wraps it (PEFT, DDP, ZeRO, FSDP).
 """
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -60,9 +60,9 @@ def sequences(backbone: Backbone, responses: Sequence[Response]) -> Sequences:
 
 def following(prompt: Prompt, ids: Sequence[int]) -> list[Token]:
     """Ids of text behind a prompt as tokens."""
-    flat = isinstance(prompt.tokens[0].position, int)
-    places = range(prompt.next, prompt.next + len(ids))
-    return [Token(id_, place if flat else (place,) * 3) for id_, place in zip(ids, places, strict=True)]
+    triple = isinstance(prompt.tokens[0].position, tuple)
+    places = (prompt.next + number for number in range(len(ids)))
+    return [Token(id_, (place,) * 3 if triple else place) for id_, place in zip(ids, places, strict=True)]
 
 
 def score(
@@ -112,8 +112,8 @@ def inputs(model: PreTrainedModel, rows: Sequence[tree.PackedRow]) -> dict[str, 
     for a model whose positions are triples; masks are additive where rows have branches, and begin at `causal_until`.
     """
     length = max(len(row.tokens) for row in rows)
-    flat = isinstance(rows[0].tokens[0].position, int)
-    filler = Token(0, 0 if flat else (0, 0, 0))
+    triple = isinstance(rows[0].tokens[0].position, tuple)
+    filler = Token(0, (0, 0, 0) if triple else 0)
     padded = [[*row.tokens, *[filler] * (length - len(row.tokens))] for row in rows]
     table = next(model.get_input_embeddings().parameters())
     ids = torch.tensor([[0 if token.medium is not None else token.id for token in row] for row in padded])
@@ -124,7 +124,7 @@ def inputs(model: PreTrainedModel, rows: Sequence[tree.PackedRow]) -> dict[str, 
     allowed = tree.mask(rows, length, since).to(table.device)
     model_inputs: dict[str, Any] = {
         "input_ids": ids.to(table.device),
-        "position_ids": (positions if flat else positions.permute(2, 0, 1)).to(table.device),
+        "position_ids": (positions.permute(2, 0, 1) if triple else positions).to(table.device),
         "attention_mask": _additive(allowed, table.dtype) if branched else allowed,
         "use_cache": False,
     }
@@ -153,31 +153,66 @@ def _predicting(rows: Sequence[tree.PackedRow], batch: Sequences) -> tuple[list[
 def _media_filled_in(
     model: PreTrainedModel, rows: Sequence[tree.PackedRow], features: Mapping[Hashable, torch.Tensor]
 ) -> Iterator[None]:
-    """Inside the block the embedding table gives features where tokens stand for media."""
-    spots = [
+    """Inside the block the embedding table gives features where tokens stand for media.
+
+    Those of further layers go to the language model, which adds them there (DeepStack).
+    """
+    spots = _media_spots(rows)
+    first = {medium: value if value.ndim == 2 else value[:, 0] for medium, value in features.items()}
+    further = {medium: value[:, 1:] for medium, value in features.items() if value.ndim == 3}
+    deep_spots = [spot for spot in spots if spot[2].medium in further]
+
+    def insert_media(_module: nn.Module, _inputs: tuple[Any, ...], embedded: torch.Tensor) -> torch.Tensor:
+        """The table's output (rows, length, hidden) with the features in it."""
+        if not spots:
+            return embedded
+        return embedded.index_put(_at(spots, embedded.device), _taken(spots, first).to(embedded))
+
+    def add_further(
+        _module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The language model's arguments with the features of further layers."""
+        embedded = named["inputs_embeds"]
+        where = torch.zeros(embedded.shape[:2], dtype=torch.bool, device=embedded.device)
+        where[_at(deep_spots, embedded.device)] = True
+        by_layer = list(_taken(deep_spots, further).to(embedded).unbind(1))
+        return arguments, named | {"visual_pos_masks": where, "deepstack_visual_embeds": by_layer}
+
+    handles = [model.get_input_embeddings().register_forward_hook(insert_media)]
+    if deep_spots:
+        handles.append(model.get_decoder().register_forward_pre_hook(add_further, with_kwargs=True))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+Spots = Sequence[tuple[int, int, Token]]
+"""Row, place and token of every input that is a feature, row by row."""
+
+
+def _media_spots(rows: Sequence[tree.PackedRow]) -> Spots:
+    return [
         (number, place, token)
         for number, row in enumerate(rows)
         for place, token in enumerate(row.tokens)
         if token.medium is not None
     ]
 
-    def insert_media(_module: nn.Module, _inputs: tuple[Any, ...], embedded: torch.Tensor) -> torch.Tensor:
-        """The table's output (rows, length, hidden) with the features in it."""
-        if not spots:
-            return embedded
-        order = list(features)
-        lengths = [len(features[source]) for source in order]
-        start: dict[Hashable, int] = dict(zip(order, _starts(lengths), strict=True))
-        take = torch.tensor([start[token.medium] + token.row for _, _, token in spots], device=embedded.device)
-        values = torch.cat([features[source] for source in order]).to(embedded.device, embedded.dtype)[take]
-        at = tuple(torch.tensor(index, device=embedded.device) for index in zip(*(s[:2] for s in spots), strict=True))
-        return embedded.index_put(at, values)
 
-    handle = model.get_input_embeddings().register_forward_hook(insert_media)
-    try:
-        yield
-    finally:
-        handle.remove()
+def _at(spots: Spots, device: torch.device) -> tuple[torch.Tensor, ...]:
+    """Rows and places of spots, as an index."""
+    return tuple(torch.tensor(index, device=device) for index in zip(*(spot[:2] for spot in spots), strict=True))
+
+
+def _taken(spots: Spots, features: Mapping[Hashable, torch.Tensor]) -> torch.Tensor:
+    """The feature of each spot, (spots, ...)."""
+    order = list(features)
+    start: dict[Hashable, int] = dict(zip(order, _starts([len(features[source]) for source in order]), strict=True))
+    values = torch.cat([features[source] for source in order])
+    take = torch.tensor([start[token.medium] + token.row for _, _, token in spots], device=values.device)
+    return values[take]
 
 
 def _starts(lengths: Sequence[int]) -> list[int]:

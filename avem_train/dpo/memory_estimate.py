@@ -136,7 +136,7 @@ def _seconds(path: str) -> float:
 
 def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
     """Bytes that all layers keep for the backward pass. config: of the language model."""
-    hidden, inner, heads = config.hidden_size, config.intermediate_size, config.num_attention_heads
+    hidden, inner, heads = config.hidden_size, _inner(config), config.num_attention_heads
     queries, keys = _widths(config)
     number_bytes, attention_bytes = running.number_bytes, running.attention_bytes
     norms = 4 * (2 * hidden + 2)  # in float32 always
@@ -175,6 +175,12 @@ def estimate(config: Any, parameters: Sequence[torch.nn.Parameter], batch: Batch
     # log-probabilities, their gradient and that of the logits, all in float32
     logits = 12 * batch.places * config.vocab_size
     return Memory(weights, 12 * trained, layers(config, batch, running), mask, logits)
+
+
+def _inner(config: Any) -> int:
+    """Numbers of a token between the two halves of an MLP, of all experts that it goes to."""
+    of_experts: int = getattr(config, "num_experts_per_tok", 0) * getattr(config, "moe_intermediate_size", 0)
+    return of_experts or int(config.intermediate_size)
 
 
 def _widths(config: Any) -> tuple[int, int]:

@@ -84,6 +84,7 @@ class Scoring:
             text,
             blind=self._of_policy(dataset.text_roles, text_only).logps if objective.lambda_blind else None,
             has_irrelevant=self._flags("irrelevant" in one.changed for one in batch),
+            has_rejected_media=self._flags(one.has_rejected_media for one in batch),
             tokens=tokens(dataset, media, self.device) if dataset.counts_tokens else None,
             swapped_of={name: self._flags(one.right_there == name for one in batch) for name in objective.responses},
             balance=None if self.factors is None else self.factors[list(records)].to(self.device),

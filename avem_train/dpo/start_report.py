@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from avem_train.backbones.base import encoders
+from avem_train.data.records import MODALITIES
 from avem_train.dpo import logprobs, memory_estimate
 from avem_train.packing import tree
 
@@ -32,7 +33,24 @@ def opening(settings: "DpoSettings", trainer: "PreferenceTrainer") -> str:
         f"training {trained:,} of {total:,} parameters (LoRA, rank {settings.lora.rank}) on {len(dataset.records):,} "
         f"records: {steps:,} steps of {update} records, about {row_tokens * update:,.0f} tokens each "
         f"({plain / row_tokens:.1f}x less than one row a response), about "
-        f"{size(most.total)} on {arguments.device} -> {settings.out}"
+        f"{size(most.total)} on {arguments.device} -> {settings.out}{_without_media(dataset)}"
+    )
+
+
+def _without_media(dataset: "PreferenceDataset") -> str:
+    """A line on the records that keep the preference of responses alone; "" where there is none."""
+    if not dataset.objective.needs_rejected_media:
+        return ""
+    lacking = [
+        record
+        for record, one in zip(dataset.records, dataset.responses(0), strict=True)
+        if not one.has_rejected_media and not set(MODALITIES[record.modality]) & set(record.taken)
+    ]
+    if not lacking:
+        return ""
+    return (
+        f"\n{len(lacking):,} of the {len(dataset.records):,} records ask about {lacking[0].modality}, which this model "
+        "does not take: they have no rejected media, and keep the preference of responses alone"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from avem_train.backbones import loading
-from avem_train.data import checks, special_tokens
+from avem_train.data import checks
 from avem_train.data import records as preference_records
 from avem_train.dpo import session, start_report
 from avem_train.dpo.adapters import adapters
@@ -57,16 +57,11 @@ def _trained(
     from avem_train.dpo.run_folder import RunFolder
     from model_adapters.base.arguments import choose_dtype
 
-    own_tokens = (
-        special_tokens.of(backbone.processor)
-        if backbone
-        else special_tokens.of_folder(model_folder, loading.family(model_folder))
-    )
     objective, negatives = settings.objective, settings.negatives
     needs = checks.Needs(
         negatives if objective.needs_rejected_media else None,
         objective.responses,
-        own_tokens,
+        loading.facts(model_folder, backbone.processor if backbone else None),
         replace(negatives, change="other") if objective.beta_irrelevant else None,
     )
     bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)

@@ -115,6 +115,8 @@ class PreferenceTrainer(BaseTrainer):
         masks: dict[str, torch.Tensor] = {}
         for name, weight in weights.items():
             masks |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
+        has_media = torch.tensor([one.has_rejected_media for one in batch], device=self.args.device)
+        masks |= dict.fromkeys(("margins/media", "accuracies/media", "loss/media"), has_media)
         values["logps/chosen"] = scored.policy.chosen.detach()
         if loss.requires_grad:  # held-out records have no gradient
             size = forms.gradient_sizes(loss, [scored.policy, scored.blind])

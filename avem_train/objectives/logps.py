@@ -50,6 +50,8 @@ class Scored:
     """Of the model in training where what the prompt is not about is changed; any value where `has_irrelevant` is 0."""
     has_irrelevant: Tensor | None = None
     """1 where a record has a medium that its prompt is not about, else 0; (batch,)."""
+    has_rejected_media: Tensor | None = None
+    """1 where a record has rejected media, else 0, and what is under them may be any value; (batch,); None = all."""
     tokens: PreferenceLogps | None = None
     """Tokens of each response, closing token included."""
     swapped_of: Mapping[str, Tensor] | None = None

@@ -111,7 +111,8 @@ def objective_loss(
     if "rejected_media" in ratios:
         media_margin = objective.beta * (ratios["chosen"] - ratios["rejected_media"])
         media_loss = -logsigmoid(media_margin)
-        loss = loss + objective.lambda_av * media_loss if objective.lambda_av else loss
+        has = 1.0 if scored.has_rejected_media is None else scored.has_rejected_media
+        loss = loss + objective.lambda_av * has * media_loss if objective.lambda_av else loss
         parts |= {"margins/media": media_margin, "accuracies/media": positive(media_margin), "loss/media": media_loss}
     for name, (weight, term) in _further(scored, ratios, weights, objective).items():
         loss = loss + weight * term
@@ -147,14 +148,15 @@ def _margin(scored: Scored, weights: Mapping[str, float | Tensor], objective: Ob
         if getattr(objective, f"beta_{which}"):
             name = f"{which}_changed"
             changed[which] = of(_needed(getattr(scored, name), f"beta_{which}", name), name)
-    has = 1.0 if scored.has_irrelevant is None else scored.has_irrelevant
+    has_relevant = 1.0 if scored.has_rejected_media is None else scored.has_rejected_media
+    has_irrelevant = 1.0 if scored.has_irrelevant is None else scored.has_irrelevant
     return terms.mod_margin(
         policy,
         reference,
         **changed,
         beta=objective.beta,
-        beta_relevant=objective.beta_relevant,
-        beta_irrelevant=objective.beta_irrelevant * has,
+        beta_relevant=objective.beta_relevant * has_relevant,
+        beta_irrelevant=objective.beta_irrelevant * has_irrelevant,
     )
 
 

@@ -106,7 +106,7 @@ def mod_margin(
     irrelevant: Tensor | None,
     *,
     beta: float,
-    beta_relevant: float,
+    beta_relevant: float | Tensor,
     beta_irrelevant: float | Tensor,
 ) -> Tensor:
     """MoD-DPO's margin, DERIVED from its stated objective (arXiv 2603.03192); the paper's own equation was not read.
@@ -123,7 +123,7 @@ def mod_margin(
         tau d log pi - beta d log pi_ref - beta_irrelevant d log sg pi_irr + beta_relevant d log sg pi_rel
 
     Limits: both weights 0 is DPO; where a change changes nothing (pi_irr = pi) the value is the one without that
-    weight, and the gradient keeps it. `beta_irrelevant` is 0 for records without a medium that the prompt is not about.
+    weight, and the gradient keeps it. A weight is 0 for records that have no such medium to change.
     """
     margin = (beta + beta_irrelevant - beta_relevant) * policy - beta * reference
     if irrelevant is not None:

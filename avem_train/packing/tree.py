@@ -14,8 +14,8 @@ import torch
 
 from emorealm_tasks.sequences import common_prefix
 
-Position = int | tuple[int, int, int]
-"""Where a token stands: a number, or one each for time, height and width (Qwen2.5-Omni)."""
+Position = float | tuple[float, float, float]
+"""Where a token stands: a number, or one each for time, height and width (Qwen's models that see)."""
 
 
 class Token(NamedTuple):

@@ -15,8 +15,8 @@ from torch.utils.data import Dataset
 from avem_train.backbones.base import Backbone
 from avem_train.data import checks, conversations
 from avem_train.data.conversations import Conversation
+from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import Problem
-from avem_train.data.special_tokens import SpecialTokens
 from avem_train.dpo.dataset import EpochSampler, Sample
 from emorealm_tasks import files, settings
 from emorealm_tasks.benchmarks import availability
@@ -42,7 +42,7 @@ class Example:
 
 
 def held(
-    paths: Sequence[Path], root: Path | None, tokens: SpecialTokens, bad: checks.BadRecords, check_media: bool
+    paths: Sequence[Path], root: Path | None, model: ModelFacts, bad: checks.BadRecords, check_media: bool
 ) -> list[Any]:
     """The conversations of each file as an Arrow table (`datasets.Dataset`).
 
@@ -52,7 +52,7 @@ def held(
     listed_in.unlink(missing_ok=True)
     tables, problems = [], []
     for path in paths:
-        table, faults, count = _table(path, root, tokens, check_media)
+        table, faults, count = _table(path, root, model, check_media)
         tables.append(table)
         problems += faults
         if faults and bad.prints:
@@ -66,10 +66,10 @@ def held(
     return tables
 
 
-def _table(path: Path, root: Path | None, tokens: SpecialTokens, check_media: bool) -> tuple[Any, list[Problem], int]:
+def _table(path: Path, root: Path | None, model: ModelFacts, check_media: bool) -> tuple[Any, list[Problem], int]:
     """A file's good conversations, the problems of the others, and how many items there are."""
     parts, problems, count = [], [], 0
-    found = conversations.read(path, root, tokens)
+    found = conversations.read(path, root, model)
     while chunk := list(islice(found, _CHUNK)):
         count += len(chunk)
         problems += [one for one in chunk if isinstance(one, Problem)]
@@ -172,7 +172,7 @@ def _of_row(row: dict[str, Any]) -> Conversation:
 def stream(
     paths: Sequence[Path],
     root: Path | None,
-    tokens: SpecialTokens,
+    model: ModelFacts,
     bad: checks.BadRecords,
     mix: Sequence[float],
     seed: int,
@@ -181,7 +181,7 @@ def stream(
     """The conversations of the files without end, shuffled in a buffer (`datasets.IterableDataset` of Example)."""
     parts = [
         datasets.IterableDataset.from_generator(
-            _rows, features=_COLUMNS, gen_kwargs={"path": path, "root": root, "tokens": tokens, "bad": bad}
+            _rows, features=_COLUMNS, gen_kwargs={"path": path, "root": root, "model": model, "bad": bad}
         ).repeat(None)
         for path in paths
     ]
@@ -201,9 +201,9 @@ class Stream(torch.utils.data.IterableDataset[Example]):
             yield Example(_of_row(row), True)
 
 
-def _rows(path: Path, root: Path | None, tokens: SpecialTokens, bad: checks.BadRecords) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, root: Path | None, model: ModelFacts, bad: checks.BadRecords) -> Iterator[dict[str, Any]]:
     """A file's conversations as rows. Stops at a bad one, or lists it in bad_records.jsonl, as `bad` says."""
-    for one in conversations.read(path, root, tokens):
+    for one in conversations.read(path, root, model):
         if isinstance(one, Conversation):
             yield asdict(one)
         elif bad.on_bad_record == "stop":

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avem_train.backbones import loading
-from avem_train.data import checks, special_tokens
+from avem_train.data import checks
+from avem_train.data.model_facts import ModelFacts
 from avem_train.dpo import session
 from avem_train.dpo.arguments import update_records
 from avem_train.dpo.session import TrainResult
@@ -49,7 +50,7 @@ def _trained(
     from avem_train.dpo.run_folder import RunFolder
 
     arguments.average_tokens_across_devices = True  # the mean is over the tokens of an update
-    data, held_out = _data(settings, arguments, special_tokens.of_folder(model_folder, loading.family(model_folder)))
+    data, held_out = _data(settings, arguments, loading.facts(model_folder))
     dtype = _dtype(settings, arguments)
     folder = RunFolder(settings, model_folder, 0 if settings.stream else len(data), arguments, dtype)
 
@@ -70,9 +71,7 @@ def _dtype(settings: SupervisedSettings, arguments: "TrainingArguments") -> "tor
     return choose_dtype(name, arguments.device, "avem-train")
 
 
-def _data(
-    settings: SupervisedSettings, arguments: "TrainingArguments", tokens: special_tokens.SpecialTokens
-) -> tuple[Any, Any]:
+def _data(settings: SupervisedSettings, arguments: "TrainingArguments", model: ModelFacts) -> tuple[Any, Any]:
     """What is trained on, and the held-out conversations or None."""
     from avem_train.supervised import dataset
 
@@ -81,12 +80,12 @@ def _data(
     held_out = None
     if evaluated := session.path(evaluation.data):
         root = session.path(evaluation.root)
-        held_out = dataset.HeldConversations(dataset.held([evaluated], root, tokens, bad.of_held_out(), look))
+        held_out = dataset.HeldConversations(dataset.held([evaluated], root, model, bad.of_held_out(), look))
     root = session.path(settings.root)
     if settings.stream:
         buffer = settings.running.buffer
-        return dataset.stream(settings.files, root, tokens, bad, settings.mix, settings.seed, buffer), held_out
-    return dataset.HeldConversations(dataset.held(settings.files, root, tokens, bad, look)), held_out
+        return dataset.stream(settings.files, root, model, bad, settings.mix, settings.seed, buffer), held_out
+    return dataset.HeldConversations(dataset.held(settings.files, root, model, bad, look)), held_out
 
 
 def _run(

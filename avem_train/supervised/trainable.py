@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import PeftModel, get_peft_model
+from peft import PeftModel
 from peft.helpers import disable_input_dtype_casting
 from transformers import set_seed
 
 from avem_train.backbones.base import disable_dropout
-from avem_train.dpo.adapters import checkpointed, lora_config
+from avem_train.dpo.adapters import checkpointed, with_lora
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import parse_json, read_bytes
 from model_adapters.base import lora_folders
@@ -62,8 +62,7 @@ def _adapted(settings: "SupervisedSettings", backbone: "Backbone") -> "PeftModel
             )
         return lora_folders.loaded("avem-train", backbone.model, adapter, is_trainable=True)
     modules = list(backbone.projectors) if settings.projectors else None
-    adapted: PeftModel = get_peft_model(backbone.model, lora_config(settings.lora, backbone, modules_to_save=modules))
-    return adapted
+    return with_lora(settings.lora, backbone, modules_to_save=modules)
 
 
 def _widen(settings: "SupervisedSettings", backbone: "Backbone") -> None:

@@ -12,6 +12,7 @@ from transformers import (
 
 from model_adapters.base.frame_sampling import ClipMedia
 from model_adapters.in_process.base import InProcessChat
+from model_adapters.in_process.prompts import sound_inputs
 
 
 class AudioOnlyAV(InProcessChat):
@@ -19,12 +20,7 @@ class AudioOnlyAV(InProcessChat):
 
     def process(self, prompt: str, clip_media: ClipMedia) -> Mapping[str, Tensor]:
         """The waveform at the rate of the feature extractor."""
-        audio_inputs = (
-            {}
-            if clip_media.audio is None
-            else {"audio": [clip_media.audio], "sampling_rate": self.reader.sampling.rate}
-        )
-        return self.processor(text=[prompt], return_tensors="pt", **audio_inputs)
+        return sound_inputs(self.processor, prompt, clip_media, self.reader.sampling.rate)
 
 
 class Qwen2AudioAV(AudioOnlyAV):

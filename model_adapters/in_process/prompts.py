@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from transformers import BatchFeature, ProcessorMixin
+from transformers.video_utils import VideoMetadata
 
 from model_adapters.base.frame_sampling import ClipMedia
 
@@ -33,6 +34,27 @@ def omni_inputs(
         arguments |= {"audio": [clip_media.audio], "sampling_rate": rate}
     if clip_media.video and clip_media.audio is not None and interleave:
         arguments |= interleaving(processor)
+    return processor(text=[prompt], return_tensors="pt", **arguments)
+
+
+def picture_inputs(processor: ProcessorMixin, prompt: str, clip_media: ClipMedia) -> BatchFeature:
+    """A seeing model's inputs: the sampled frames, none dropped again, with the rate they were really sampled at."""
+    arguments: dict[str, Any] = {}
+    if clip_media.video:
+        count, fps = len(clip_media.video.frames), clip_media.video.fps
+        metadata = VideoMetadata(
+            total_num_frames=count, fps=fps, duration=count / fps, frames_indices=list(range(count))
+        )
+        frames = torch.from_numpy(clip_media.video.frames).permute(0, 3, 1, 2)
+        arguments = {"videos": [frames], "video_metadata": [metadata], "do_sample_frames": False}
+    return processor(text=[prompt], return_tensors="pt", **arguments)
+
+
+def sound_inputs(processor: ProcessorMixin, prompt: str, clip_media: ClipMedia, rate: int) -> BatchFeature:
+    """A hearing model's inputs. rate: Hz of the waveform, that of the feature extractor."""
+    arguments: dict[str, Any] = {}
+    if clip_media.audio is not None:
+        arguments = {"audio": [clip_media.audio], "sampling_rate": rate}
     return processor(text=[prompt], return_tensors="pt", **arguments)
 
 

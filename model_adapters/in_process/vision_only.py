@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 from transformers import (
     InternVLForConditionalGeneration,
@@ -12,10 +11,10 @@ from transformers import (
     VideoLlama3ForConditionalGeneration,
     VideoLlama3Processor,
 )
-from transformers.video_utils import VideoMetadata
 
 from model_adapters.base.frame_sampling import ClipMedia, Sampling
 from model_adapters.in_process.base import InProcessChat
+from model_adapters.in_process.prompts import picture_inputs
 
 _INTERN_SYSTEM = (
     "你是书生·万象，英文名是InternVL，是由上海人工智能实验室、清华大学及多家合作单位联合开发的多模态大语言模型。"
@@ -26,16 +25,8 @@ class VisionOnlyAV(InProcessChat):
     """See `InProcessChat`."""
 
     def process(self, prompt: str, clip_media: ClipMedia) -> Mapping[str, Tensor]:
-        """The sampled frames, none dropped again, with the rate they were really sampled at."""
-        video_inputs = {}
-        if clip_media.video:
-            count, fps = len(clip_media.video.frames), clip_media.video.fps
-            metadata = VideoMetadata(
-                total_num_frames=count, fps=fps, duration=count / fps, frames_indices=list(range(count))
-            )
-            frames = torch.from_numpy(clip_media.video.frames).permute(0, 3, 1, 2)
-            video_inputs = {"videos": [frames], "video_metadata": [metadata], "do_sample_frames": False}
-        return self.processor(text=[prompt], return_tensors="pt", **video_inputs)
+        """The sampled frames, with the rate they were really sampled at."""
+        return picture_inputs(self.processor, prompt, clip_media)
 
 
 class VideoLlama3AV(VisionOnlyAV):

@@ -6,15 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 
 import tiny_models
 import warm_commands
-from avem_train import cli
-from chat_requests import requests_for
 from emorealm_results import cli as results
 from emorealm_tasks.mini import cli as mini
-from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
 BIN = Path(sys.executable).parent
 VARIABLES = {name: value for name, value in os.environ.items() if not name.startswith("EMOREALM_")}
@@ -60,14 +56,6 @@ def trained(recipe, tmp_path_factory):
     done = warm_commands.run(command, VARIABLES)
     assert done.returncode == 0, done.stderr[-3000:]
     return out
-
-
-def logits(model, clip):
-    """Next-token logits (vocabulary,) of one question about a clip."""
-    asked = model.read_request(requests_for(model, [("Why sad?", clip, clip)])[0])
-    inputs = model.batch([model.inputs(asked.question, asked.clip)[0]])
-    with torch.inference_mode():
-        return model.model(**inputs, **model.forward_settings(asked.clip)).logits[0, -1]
 
 
 def test_the_adapters_answer_the_benchmark_as_they_were_trained(trained, world, tmp_path):
@@ -124,19 +112,3 @@ def test_a_base_asked_otherwise_than_what_was_trained_on_it_is_refused(trained, 
         results.main(["regress", "--baseline", str(otherwise), "--run", str(adapted)])
     assert left.value.code == 2
     assert "was asked otherwise than in the baseline" in capsys.readouterr().err
-
-
-def test_merged_weights_answer_as_the_adapters_do(recipe, trained, whole, world, tmp_path):
-    out = tmp_path / "merged"
-    assert cli.main([*recipe, f"out={out}", "merge=true"]) == 0
-    clip = str(next((world / "test").rglob("*.mp4")))
-    base, merged, adapted, beside = (
-        Qwen25OmniAV(pretrained=str(folder), device="cpu") for folder in (whole, out, trained, out / "adapter")
-    )
-    base.interleave = False
-    assert merged.trained == adapted.trained == beside.trained is not None
-    assert len({model.fingerprint for model in (base, merged, adapted)}) == 3
-    wanted = logits(adapted, clip)
-    torch.testing.assert_close(logits(merged, clip), wanted, atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(logits(beside, clip), wanted, atol=1e-4, rtol=1e-4)
-    assert (logits(base, clip) - wanted).abs().max() > 1e-2

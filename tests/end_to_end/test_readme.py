@@ -91,7 +91,7 @@ def arguments_for(output):
 
 
 def test_the_base_and_the_trained_omni_are_asked_alike(tiny_omni, tmp_path):
-    from avem_train.backbones.qwen_omni import ANSWERING
+    from avem_train.backbones.chatml import ANSWERING
     from model_adapters.in_process.audio_visual import Qwen25OmniAV
 
     folder = Path(shutil.copytree(tiny_omni, tmp_path / "trained"))

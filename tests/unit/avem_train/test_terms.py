@@ -176,6 +176,18 @@ def test_without_changed_media_mod_dpo_is_dpo(policy, reference, changed):
     torch.testing.assert_close(no_irrelevant, plain)  # nor does a change that changes nothing count
 
 
+@given(rows, rows, rows)
+def test_a_record_without_rejected_media_keeps_the_preference_of_responses(policy, reference, changed):
+    """Whatever stands where its log-probabilities under them would."""
+    with_media = [replace(model, rejected_media=one(-7)) for model in (policy, reference)]
+    paper = Objective(gamma_tpd=0, beta_relevant=0.05)
+    lacking = Scored(*with_media, relevant_changed=changed, has_rejected_media=one(0))
+    torch.testing.assert_close(objective_loss(lacking, EQUAL, paper)[0], objective_loss(lacking, EQUAL, PLAIN)[0])
+    having = replace(lacking, has_rejected_media=one(1))
+    every = replace(lacking, has_rejected_media=None)
+    torch.testing.assert_close(objective_loss(having, EQUAL, paper)[0], objective_loss(every, EQUAL, paper)[0])
+
+
 def test_mod_dpo_by_hand():
     """d log p: policy 0.5, reference 0, relevant 3, irrelevant -1; tau = 0.1 + 0.02 - 0.05."""
     given = Scored(POLICY, REFERENCE, None, None, row(-4, -8, -6), row(-8, -5, -9))

@@ -7,12 +7,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train.data import special_tokens
+from avem_train.backbones import loading
+from avem_train.data import responses
 from avem_train.data.checks import BAD_RECORDS, BadRecords, Needs, load, problems, read
+from avem_train.data.model_facts import ModelFacts
 from avem_train.data.negatives import Negatives, draw
 from avem_train.data.records import FURTHER_EMOTIONS
-from avem_train.data.special_tokens import SpecialTokens
-from avem_train.objectives import REJECTED
+from avem_train.objectives import REJECTED, Objective
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 
 
@@ -192,7 +193,37 @@ def test_faults_of_the_released_layout_go_by_its_own_names(folder):
     assert found == ["rejected", "rejected_2", "video_l:"]
 
 
-SPECIAL_TOKENS = SpecialTokens(("<|im_start|>", "<|im_end|>", "<|VIDEO|>"), "<|im_end|>")
+@pytest.mark.parametrize(
+    ("kind", "rejected"), [("video", [0, 2]), ("audio", [1, 2, 3])], ids=["a model that sees", "a model that hears"]
+)
+def test_a_model_of_one_medium_is_given_it_alone_and_rejects_it_alone(folder, kind, rejected):
+    about = ("video", "audio", "audiovisual", "audio")
+    items = [item(str(n), ("anger", "fear")[n % 2], video=f"{'ab'[n % 2]}.mp4", modality=about[n]) for n in range(4)]
+    needs = Needs(Negatives(), model=ModelFacts(media=(kind,)))
+    records = load(lines(folder / "p.jsonl", *items), None, BadRecords(folder / "out"), needs)
+    scored = responses.plan(records, Objective(beta_irrelevant=0.1), Negatives(), 0, 0)
+    assert [n for n, one in enumerate(scored) if "rejected_media" in one.media] == rejected
+    assert [n for n, one in enumerate(scored) if one.has_rejected_media] == rejected
+    assert {source.kind for one in scored for response in one.with_media for source in response.sources} == {kind}
+    for number in rejected:
+        assert scored[number].media["rejected_media"].sources != scored[number].media["chosen"].sources
+    assert [n for n, one in enumerate(scored) if "irrelevant" in one.changed] == sorted({0, 1, 2, 3} - {*rejected})
+
+
+def test_a_record_without_the_models_only_medium_is_reported(folder):
+    def fault_of(media, **fields):
+        path, needs = good(folder, item("3", **fields)), Needs(Negatives(), model=ModelFacts(media=media))
+        with pytest.raises(SystemExit):
+            load(path, None, BadRecords(folder / "out"), needs)
+        return (folder / "out" / BAD_RECORDS).read_text()
+
+    deaf = fault_of(("video",), video=None, audio="a.wav", modality="audio")
+    assert "the model takes video alone, and the record has none" in deaf
+    blind = fault_of(("audio",), video="silent.mp4")
+    assert "the model takes audio alone, and the record has none" in blind
+
+
+MODEL = ModelFacts(("<|im_start|>", "<|im_end|>", "<|VIDEO|>"), "<|im_end|>")
 
 
 @pytest.mark.parametrize(
@@ -205,20 +236,17 @@ SPECIAL_TOKENS = SpecialTokens(("<|im_start|>", "<|im_end|>", "<|VIDEO|>"), "<|i
     ],
 )
 def test_marks_of_the_model_are_found_in_texts(folder, changes, kind, said):
-    (found,) = problems(read(good(folder, item("3", **changes))), Needs(Negatives(), special_tokens=SPECIAL_TOKENS))
+    (found,) = problems(read(good(folder, item("3", **changes))), Needs(Negatives(), model=MODEL))
     assert found.kind == kind
     assert said in found.reason
 
 
 def test_marks_are_those_of_the_tokenizer(tiny_avere, tiny_omni, backbone):
-    omni, avere = (
-        special_tokens.of_folder(tiny_omni, "qwen2_5_omni_thinker"),
-        special_tokens.of_folder(tiny_avere, "avere"),
-    )
+    omni, avere = loading.facts(tiny_omni), loading.facts(tiny_avere)
     assert {"<|VIDEO|>", "<|AUDIO|>", "<|im_start|>", "<|vision_bos|>", "<|endoftext|>"} <= set(omni.special)
     assert omni.closing == "<|im_end|>"
     assert ({"<s>", "</s>"} <= set(avere.special), avere.closing) == (True, "</s>")
-    assert special_tokens.of(backbone.processor) == avere
+    assert loading.facts(tiny_avere, backbone.processor) == avere
 
 
 def test_what_may_not_be_meant_so_is_printed_and_trained_on(folder, capsys, make_clip):

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from avem_train.data import checks, conversations
 from avem_train.data.conversations import Conversation
+from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import Problem
-from avem_train.data.special_tokens import SpecialTokens
 from avem_train.supervised import dataset
 from avem_train.supervised.dataset import MixedSampler
 
-TOKENS = SpecialTokens(("</s>",), "</s>")
+TOKENS = ModelFacts(("</s>",), "</s>")
 TURNS = [("human", "<video>\nWhy sad?"), ("gpt", "Tears."), ("human", "Sure?"), ("gpt", "Yes.")]
 OURS = {"id": "a", "video": "0.mp4", "conversations": [{"from": who, "value": text} for who, text in TURNS]}
 ROLES = {"human": "user", "gpt": "assistant"}
@@ -48,6 +48,31 @@ def test_every_layout_says_the_same(tmp_path, name):
     assert ours == whole
     assert (swift.prompts, swift.responses, swift.video) == (whole.prompts, whole.responses, whole.video)
     assert (trl.prompts, trl.responses, trl.video) == (("Why sad?",), ("Tears.",), whole.video)
+
+
+@pytest.mark.parametrize(
+    ("files", "seen", "heard"),
+    [
+        ({"video": "0.mp4"}, ("0.mp4", ""), ("", "0.mp4")),
+        ({"video": "0.mp4", "audio": "1.wav"}, ("0.mp4", ""), ("", "1.wav")),
+        ({}, ("", ""), ("", "")),
+    ],
+)
+def test_a_model_of_one_medium_is_given_it_alone(tmp_path, files, seen, heard):
+    path = written(tmp_path, [files | {"prompt": "Why?", "response": "Tears."}])
+    for medium, expected in (("video", seen), ("audio", heard)):
+        (one,) = conversations.read(path, None, ModelFacts(media=(medium,)))
+        assert (one.video, one.audio) == tuple(str(tmp_path / name) if name else "" for name in expected)
+        assert one.own_sound is False
+
+
+def test_a_conversation_about_another_medium_is_a_problem(tmp_path):
+    items = [{"video": "0.mp4", "prompt": f"<{tag}>Why?", "response": "Tears."} for tag in ("video", "audio")]
+    path = written(tmp_path, items)
+    for medium, bad in (("audio", 0), ("video", 1)):
+        found = list(conversations.read(path, None, ModelFacts(media=(medium,))))
+        assert f"the model takes {medium} alone" in found[bad].reason
+        assert isinstance(found[1 - bad], Conversation)
 
 
 @pytest.mark.parametrize(

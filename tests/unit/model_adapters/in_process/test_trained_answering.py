@@ -1,4 +1,4 @@
-"""A Qwen2.5-Omni that was trained is asked by the harness as training asked it: the same ids, positions and values."""
+"""A model that was trained is asked by the harness as training asked it: the same ids, positions and values."""
 
 import json
 import shutil
@@ -10,11 +10,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from avem_train.backbones import loading
-from avem_train.backbones.qwen_omni import ANSWERING
+from avem_train.backbones.chatml import ANSWERING
 from avem_train.data.responses import Response, Source
 from avem_train.dpo import logprobs
 from chat_requests import requests_for
 from model_adapters.in_process.audio_visual import Qwen25OmniAV
+from trained_families import CHATML, adapter_class
 
 QUESTION = "Does <b>he</b> cry?\nA. Yes"
 KINDS = {"both": "va", "video": "v", "sound": "a", "blind": ""}
@@ -28,24 +29,20 @@ def films(make_clip, tmp_path_factory):
     return [str(make_clip(folder / f"{seconds}.mp4", seconds=seconds, size=size)) for seconds, size in lengths]
 
 
-@pytest.fixture(scope="module")
-def trained(tiny_omni, tmp_path_factory):
-    """The folder of a whole model that says how it was trained."""
-    folder = shutil.copytree(tiny_omni, tmp_path_factory.mktemp("trained") / "out")
-    (folder / "training.json").write_text(json.dumps({"answering": asdict(ANSWERING)}))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def harness(trained):
-    return Qwen25OmniAV(pretrained=str(trained), device="cpu")
-
-
-@pytest.fixture(scope="module")
-def training(trained):
-    loaded = loading.load(trained, torch.device("cpu"), torch.float32, 1 << 26)
+@pytest.fixture(scope="module", params=CHATML)
+def training(request, tiny_base, tmp_path_factory):
+    """A model whose folder says how it was trained."""
+    folder = shutil.copytree(tiny_base(request.param), tmp_path_factory.mktemp("trained") / request.param)
+    loaded = loading.load(folder, torch.device("cpu"), torch.float32, 1 << 26)
+    if loaded.answering:
+        (folder / "training.json").write_text(json.dumps({"answering": dict(loaded.answering)}))
     yield loaded
     loaded.close()
+
+
+@pytest.fixture(scope="module")
+def harness(training):
+    return adapter_class(loading.evaluated_by(training.folder))(pretrained=str(training.folder), device="cpu")
 
 
 def asked_of_both(harness, training, film, kind):
@@ -66,24 +63,27 @@ def test_ids_and_positions_of_a_prompt_are_the_harnesss(harness, training, films
         prompt = training.prompt(QUESTION, sources)
         assert [token.id for token in prompt.tokens] == inputs["input_ids"][0].tolist()
         positions = positions_in(harness.model, inputs | told)
-        assert [token.position for token in prompt.tokens] == positions
-        lengths.add(len(positions))
-    assert len(lengths) == (3 if kind else 1)
+        assert [[token.position for token in prompt.tokens], [prompt.next]] == positions
+        lengths.add(len(prompt.tokens))
+    assert len(lengths) == (3 if sources else 1)
 
 
 def positions_in(model, inputs):
-    """The rotary triples that the language model is called with in generation."""
-    seen = {}
+    """The positions that the language model is called with in generation: of the prompt, and of the first answer."""
+    seen = []
 
     def note(_module, _args, given):
-        seen.setdefault("positions", given["position_ids"])
+        of_row = given["position_ids"][..., 0, :]
+        triples = [tuple(triple) for triple in of_row[-3:].T.tolist()] if of_row.ndim > 1 else of_row.tolist()
+        seen.append(triples)
 
     handle = model.get_decoder().register_forward_pre_hook(note, with_kwargs=True)
     try:
-        model.generate(**inputs, max_new_tokens=1, do_sample=False)
+        model.generate(**inputs, max_new_tokens=2, do_sample=False, eos_token_id=None)
     finally:
         handle.remove()
-    return [tuple(triple) for triple in seen["positions"][-3:, 0].T.tolist()]
+    prompt, (first,) = seen
+    return [prompt, [max(first) if isinstance(first, tuple) else first]]
 
 
 def test_a_reply_has_the_probability_that_the_harness_gives_it(harness, training, films):
@@ -91,11 +91,22 @@ def test_a_reply_has_the_probability_that_the_harness_gives_it(harness, training
     inputs, told, sources = asked_of_both(harness, training, films[1], "va")
     with torch.no_grad():
         ours = logprobs.score(training.model, training, [Response(sources, QUESTION, "Yes, tears.")]).total[0]
-        whole = torch.cat([inputs["input_ids"], torch.tensor([response])], 1)
-        known = {"attention_mask": torch.ones_like(whole), "input_ids": whole}
+        known = {"input_ids": torch.cat([inputs["input_ids"], torch.tensor([response])], 1)}
+        known["attention_mask"] = torch.ones_like(known["input_ids"])
+        if "mm_token_type_ids" in inputs:
+            behind = torch.zeros(1, len(response), dtype=torch.int)
+            known["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], behind], 1)
         logps = harness.model(**inputs | told | known).logits[0].log_softmax(-1)
     theirs = logps[-len(response) - 1 : -1].gather(-1, torch.tensor(response)[:, None]).sum()
     torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_omni, tmp_path_factory):
+    """The folder of a whole model that says how it was trained."""
+    folder = shutil.copytree(tiny_omni, tmp_path_factory.mktemp("trained") / "out")
+    (folder / "training.json").write_text(json.dumps({"answering": asdict(ANSWERING)}))
+    return folder
 
 
 def test_what_the_folder_says_is_followed_and_said_once_and_arguments_win(trained, tiny_omni, log):

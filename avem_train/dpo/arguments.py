@@ -8,7 +8,8 @@ from emorealm_tasks.errors import stop
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from avem_train.dpo.settings import Evaluation, TrainingSettings
+    from avem_train.dpo.settings import TrainingSettings
+    from avem_train.dpo.settings_parts import Evaluation
 
 
 def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":

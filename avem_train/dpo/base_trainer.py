@@ -1,4 +1,4 @@
-"""What preference and supervised training share of a Trainer: order of records, means for the log, saving, going on."""
+"""What preference and supervised training share of a Trainer: order of records, what is logged, saving, going on."""
 
 from abc import ABC
 from collections.abc import Iterable, Mapping
@@ -13,9 +13,12 @@ from avem_train.dpo.dataset import EpochSampler
 from avem_train.dpo.evaluation import EvaluatingTrainer
 from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
 from avem_train.dpo.model_card import settle
+from avem_train.dpo.operations import of_model
+from avem_train.dpo.throughput import Throughput, device_peak
 
 if TYPE_CHECKING:
     from avem_train.backbones.base import Backbone
+    from avem_train.dpo.settings_parts import Computing
 
 
 class MetricMeans:
@@ -64,16 +67,37 @@ class BaseTrainer(EvaluatingTrainer, ABC):
     model: Any
     sampler: EpochSampler | None
 
-    def __init__(self, sampler: EpochSampler | None, backbone: "Backbone", **kwargs: Any) -> None:
+    def __init__(self, sampler: EpochSampler | None, backbone: "Backbone", running: "Computing", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.sampler, self.backbone = sampler, backbone
         self.metrics = MetricMeans()
+        self.throughput = _throughput(self.model, self.args, running.peak_flops)
         if sampler is not None:
             self.add_callback(SetEpoch(sampler))
         self.add_callback(Finite())
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> EpochSampler | None:
         return self.sampler
+
+    def training_step(self, *given: Any, **more: Any) -> torch.Tensor:
+        """As transformers', and timed from the first one on."""
+        self.throughput.start()
+        loss: torch.Tensor = super().training_step(*given, **more)
+        return loss
+
+    def evaluate(self, *given: Any, **more: Any) -> dict[str, float]:
+        """As the base, beside the time of training."""
+        with self.throughput.paused():
+            return super().evaluate(*given, **more)
+
+    def _save_checkpoint(self, *given: Any, **more: Any) -> None:
+        """As transformers', beside the time of training."""
+        with self.throughput.paused():
+            super()._save_checkpoint(*given, **more)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add how fast the steps since the last log were."""
+        super().log(logs | self.throughput.take(self.accelerator) if "loss" in logs else logs, start_time)
 
     def refuse_loss(self, identifiers: Iterable[str]) -> NoReturn:
         """Raises LossNotFinite, which names the records at fault and the step."""
@@ -93,8 +117,18 @@ class BaseTrainer(EvaluatingTrainer, ABC):
         _set_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""
+        """Not counted from here: a batch's tokens are known only once it is packed (`throughput`)."""
         return 0
+
+
+def _throughput(model: Any, arguments: TrainingArguments, peak_flops: float) -> Throughput:
+    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    adapters = sum(parameter.numel() for name, parameter in trained if "lora_" in name)
+    table = model.get_input_embeddings().weight
+    whole = bool(table.requires_grad)
+    half = arguments.bf16 or table.dtype == torch.bfloat16
+    counted = of_model(model.config.get_text_config(), adapters, whole)
+    return Throughput(counted, peak_flops or device_peak(arguments.device, half))
 
 
 def _set_rate(optimiser: Any, schedule: Any, rate: float) -> None:

@@ -18,7 +18,7 @@ from avem_train.dpo.dataset import Sample
 from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
-    from avem_train.dpo.settings import Evaluation
+    from avem_train.dpo.settings_parts import Evaluation
 
 _SHOWN = ("loss", "accuracies/response", "margins/response", "accuracy", "perplexity")
 

@@ -104,7 +104,7 @@ def _run(
     # autocast brings inputs and adapters to one dtype; cast by PEFT before, each adapter would keep its own input
     with adapters(settings, backbone) as model, disable_input_dtype_casting(model, arguments.bf16):
         callbacks = session.callbacks(settings, folder, [termination])
-        trainer = PreferenceTrainer(model, dataset, held_out, args=arguments, callbacks=callbacks)
+        trainer = PreferenceTrainer(model, dataset, held_out, settings.running, args=arguments, callbacks=callbacks)
         return session.fit(trainer, folder, lambda: start_report.opening(settings, trainer))
 
 

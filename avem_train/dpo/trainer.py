@@ -15,6 +15,7 @@ from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.scoring import Scoring, balance_factors
+from avem_train.dpo.settings_parts import Computing
 from avem_train.objectives import Scored, forms, objective_loss
 
 if TYPE_CHECKING:
@@ -33,13 +34,19 @@ class PreferenceTrainer(BaseTrainer):
     sampler: EpochSampler
 
     def __init__(
-        self, model: "PeftModel", dataset: PreferenceDataset, held_out: PreferenceDataset | None = None, **kwargs: Any
+        self,
+        model: "PeftModel",
+        dataset: PreferenceDataset,
+        held_out: PreferenceDataset | None = None,
+        running: Computing | None = None,
+        **kwargs: Any,
     ) -> None:
+        """running: the settings of speed and memory; None = the usual ones."""
         arguments: TrainingArguments = kwargs["args"]
         sizes = slice_records(arguments), update_records(arguments)
         sampler = EpochSampler(len(dataset.records), *sizes, arguments.data_seed or 0)
         data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": dataset.collate}
-        super().__init__(sampler, dataset.backbone, model=model, **data, **kwargs)
+        super().__init__(sampler, dataset.backbone, running or Computing(), model=model, **data, **kwargs)
         self.dataset = dataset
         self.factors = balance_factors(dataset)
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
@@ -55,6 +62,7 @@ class PreferenceTrainer(BaseTrainer):
         """The loss of a batch, a scalar."""
         samples = [Sample(*sample) for sample in inputs["samples"]]
         loss = self._losses(model, samples)
+        self.throughput.finished(sum(sample.weight > 0 for sample in samples))
         return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
 
     def held_out_means(self, model: nn.Module) -> dict[str, float]:
@@ -83,7 +91,7 @@ class PreferenceTrainer(BaseTrainer):
         batch = self.dataset.of(samples)
         objective = self.dataset.objective
         frozen = self.accelerator.unwrap_model(model).disable_adapter
-        scoring = Scoring(model, frozen, self.dataset, self.args.device, self.factors)
+        scoring = Scoring(model, frozen, self.dataset, self.args.device, self.factors, self.throughput)
         scored, watched = scoring.scored(batch, [sample.record for sample in samples])
         weights = {
             name: torch.tensor([one.weights.get(name, 0.0) for one in batch], device=self.args.device)

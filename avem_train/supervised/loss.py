@@ -23,8 +23,8 @@ class Losses:
     """Whether the model put the token first, (targets,)."""
     owner: torch.Tensor
     """Number of each token's conversation, (targets,)."""
-    tokens: int
-    """What the language model read, media included and padding left out."""
+    rows: list[int]
+    """Tokens that the language model read, media included and padding left out, of every tree of the rows."""
 
 
 def losses(
@@ -54,7 +54,7 @@ def losses(
         nn.functional.cross_entropy(logits, targets, reduction="none"),
         logits.detach().argmax(-1) == targets,
         torch.repeat_interleave(torch.arange(len(batch.targets), device=logits.device), lengths),
-        sum(len(row.tokens) for row in rows),
+        [size for row in rows for size in tree.sizes(row)],
     )
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from avem_train.data import checks
-from avem_train.dpo.settings import EMBEDDED, Computing, Evaluation, Lora, Optimiser
+from avem_train.dpo.settings import EMBEDDED
+from avem_train.dpo.settings_parts import Computing, Evaluation, Lora, Optimiser
 
 STAGES = ("projectors", "instruction")
 TRAINED = ("lora", "all")

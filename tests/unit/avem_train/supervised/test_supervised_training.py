@@ -14,7 +14,7 @@ from avem_train.data.conversations import Conversation
 from avem_train.data.responses import Response
 from avem_train.dpo import arguments, logprobs
 from avem_train.dpo.finite import LossNotFinite
-from avem_train.dpo.settings import Evaluation, Optimiser
+from avem_train.dpo.settings_parts import Evaluation, Optimiser
 from avem_train.supervised import train
 from avem_train.supervised.loss import losses
 from avem_train.supervised.settings import SupervisedRunning, SupervisedSettings

@@ -71,7 +71,7 @@ def _saving(save_every: int, keep: int, evaluation: "Evaluation") -> dict[str, A
     every = evaluation.every if evaluation.best else save_every
     options: dict[str, Any] = {"save_strategy": "steps" if every else "no", "save_steps": every or 500}
     options["save_total_limit"] = max(2, keep)
-    if evaluation.data:
+    if evaluation.evaluates:
         options |= {"eval_strategy": "steps", "eval_steps": evaluation.every}
     if evaluation.best:
         options |= {

@@ -15,10 +15,12 @@ from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
 from avem_train.dpo.model_card import settle
 from avem_train.dpo.operations import of_model
 from avem_train.dpo.throughput import Throughput, device_peak
+from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
     from avem_train.backbones.base import Backbone
     from avem_train.dpo.settings_parts import Computing
+    from avem_train.harness.live import Benchmarks
 
 
 class MetricMeans:
@@ -67,9 +69,21 @@ class BaseTrainer(EvaluatingTrainer, ABC):
     model: Any
     sampler: EpochSampler | None
 
-    def __init__(self, sampler: EpochSampler | None, backbone: "Backbone", running: "Computing", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        sampler: EpochSampler | None,
+        backbone: "Backbone",
+        running: "Computing",
+        benchmarks: "Benchmarks | None" = None,
+        **kwargs: Any,
+    ) -> None:
+        if benchmarks and kwargs["eval_dataset"] is None:
+            kwargs["eval_dataset"] = []  # transformers evaluates nothing without a data set
         super().__init__(**kwargs)
         self.sampler, self.backbone = sampler, backbone
+        self.benchmarks = benchmarks
+        if benchmarks and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+            stop("evaluation.benchmarks: a sharded model cannot answer; evaluate its checkpoints, or do not shard")
         self.metrics = MetricMeans()
         self.throughput = _throughput(self.model, self.args, running.peak_flops)
         if sampler is not None:

@@ -48,7 +48,8 @@ def of_model(config: Any, adapters: int, whole: bool = False) -> Operations:
 
 def lora_parameters(config: Any, rank: int) -> int:
     """Of adapters of one rank on all linear maps."""
-    return config.num_hidden_layers * rank * sum(inputs + outputs for inputs, outputs in _linear_maps(config))
+    layers: int = config.num_hidden_layers
+    return layers * rank * sum(inputs + outputs for inputs, outputs in _linear_maps(config))
 
 
 def _linear_maps(config: Any) -> list[tuple[int, int]]:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emorealm_tasks import files
+from emorealm_tasks.mini.build import record
+from emorealm_tasks.settings import load
 
 if TYPE_CHECKING:
     from avem_train.dpo.settings import TrainingSettings
@@ -19,6 +21,8 @@ def data(settings: "TrainingSettings") -> dict[str, str]:
     further = {"held_out_sha256": settings.evaluation.data}
     if start := getattr(settings, "start", ""):
         further["start_sha256"] = str(Path(start).expanduser() / "adapter_model.safetensors")
+    if "emorealm_mini" in settings.evaluation.benchmarks:
+        further["benchmark_sha256"] = str(load().mini / record.QUESTIONS)
     there = {name: Path(path).expanduser() for name, path in further.items() if path}
     return {"file": names, "sha256": together} | {
         name: files.sha256(path) for name, path in there.items() if path.is_file()

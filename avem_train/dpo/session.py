@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from avem_train.backbones import loading
 from avem_train.dpo.arguments import training_arguments
+from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     from avem_train.dpo.evaluation import EvaluatingTrainer
     from avem_train.dpo.run_folder import RunFolder
     from avem_train.dpo.settings import TrainingSettings
+    from avem_train.dpo.settings_parts import Evaluation
     from avem_train.dpo.termination import Termination
+    from avem_train.harness.live import Benchmarks
 
     Settings = TypeVar("Settings", bound=TrainingSettings)
 
@@ -46,7 +49,6 @@ def command(settings: "Settings", train: "Callable[[Settings, Termination], Trai
     from avem_train.dpo.finite import LossNotFinite
     from avem_train.dpo.run_folder import last_checkpoint
     from avem_train.dpo.termination import Termination
-    from emorealm_tasks.errors import stop
     from model_adapters.base.arguments import launched
 
     termination = Termination()
@@ -80,6 +82,7 @@ def claimed(settings: "TrainingSettings", trained: "Callable[[TrainingArguments,
     from avem_train.dpo.run_folder import claim
     from emorealm_tasks import files
 
+    check_benchmarks(settings.evaluation)
     claim(settings.out, writes=False)
     arguments = training_arguments(settings)
     model_folder = loading.find(settings.model)
@@ -120,6 +123,38 @@ def carry_out(
     return TrainResult(settings.out, steps, seconds, folder.last_metrics())
 
 
+def check_benchmarks(evaluation: "Evaluation") -> None:
+    """Stop where a benchmark's test questions would choose the result, and that is not said."""
+    from emorealm_tasks import settings
+    from emorealm_tasks.mini.build import record
+
+    benchmark = evaluation.chosen_on
+    if not benchmark or evaluation.choose_on_test:
+        return
+    world = settings.load().mini
+    if benchmark == "emorealm_mini" and record.built_with(world).get("split") != "validation":
+        stop(
+            f"evaluation.best={evaluation.best} would choose on the test questions of {world}; build others with "
+            "emorealm-mini build --split validation --out DIR and set EMOREALM_MINI=DIR, or say "
+            "evaluation.choose_on_test=true"
+        )
+    if benchmark != "emorealm_mini":
+        stop(
+            f"evaluation.best={evaluation.best} would choose on the test questions of {benchmark}; choose by another "
+            "score, or say evaluation.choose_on_test=true"
+        )
+
+
+def benchmarks(settings: "TrainingSettings", backbone: "Backbone") -> "Benchmarks | None":
+    """What the model answers while it is trained; None where nothing is asked for."""
+    evaluation = settings.evaluation
+    if not evaluation.benchmarks:
+        return None
+    from avem_train.harness.live import Benchmarks
+
+    return Benchmarks(backbone, settings.out, evaluation.benchmarks, evaluation.limit, 4 * settings.optimiser.batch)
+
+
 def path(text: str) -> Path | None:
     """A file or folder that a setting names; None for "", none."""
     return Path(text).expanduser() if text else None
@@ -144,12 +179,16 @@ def fit(trainer: "EvaluatingTrainer", folder: "RunFolder", opening: Callable[[],
 
     _, checkpoint = folder.last_checkpoint()
     trainer.remove_callback(PrinterCallback)
-    trainer.args.eval_on_start = bool(trainer.eval_dataset) and checkpoint is None
+    trainer.args.eval_on_start = trainer.eval_dataset is not None and checkpoint is None
     if folder.writes:
         print(opening(), flush=True)
-    trainer.train(resume_from_checkpoint=checkpoint)
-    folder.save(trainer)
-    held_out = evaluation.report(trainer, folder.settings.evaluation)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+        folder.save(trainer)
+        held_out = evaluation.report(trainer, folder.settings.evaluation)
+    finally:
+        if trainer.benchmarks:
+            trainer.benchmarks.close()
     if held_out and folder.writes:
         print(evaluation.line(folder.log(), held_out, folder.settings.evaluation.best), flush=True)
     return held_out

@@ -6,6 +6,8 @@ from typing import Any
 
 from avem_train.backbones.lora_targets import NAMES
 from avem_train.objectives.settings import ADDED
+from emorealm_tasks.benchmarks.registry import BENCHMARKS
+from emorealm_tasks.metrics import GROUP_SCORES
 
 SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "inverse_sqrt")
 """The schedules of transformers that need no setting besides the learning rate and the steps."""
@@ -140,7 +142,7 @@ class Computing:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Held-out records that are scored while training."""
+    """Held-out records and benchmarks that are scored while training."""
 
     data: str = ""
     """Their file; "" = none."""
@@ -153,14 +155,35 @@ class Evaluation:
     accuracies/response; "" = the last state is the result. With it a checkpoint is saved at every evaluation."""
     patience: int = 0
     """Evaluations without a better score after which the training ends; 0 = it never ends early."""
+    benchmarks: list[Any] = field(default_factory=list, metadata=ADDED)
+    """Benchmarks that the model answers with its adapters as they are, of BENCHMARKS; their clips are the harness's."""
+    limit: int = field(default=0, metadata=ADDED)
+    """Questions of each of a benchmark's tasks; 0 = all."""
+    choose_on_test: bool = field(default=False, metadata=ADDED)
+    """Let a score on test questions choose the result: what is measured on them afterwards is then too high."""
 
     def __post_init__(self) -> None:
-        if self.every < 1 or self.patience < 0:
-            raise ValueError("evaluation: every must be at least 1, patience at least 0")
-        if (self.best or self.patience) and not self.data:
-            raise ValueError("evaluation.best and evaluation.patience need held-out records: evaluation.data")
+        if self.every < 1 or min(self.patience, self.limit) < 0:
+            raise ValueError("evaluation: every must be at least 1, patience and limit at least 0")
+        for name in self.benchmarks:
+            if name not in BENCHMARKS:
+                raise ValueError(f"evaluation.benchmarks: {name!r}; of {', '.join(BENCHMARKS)}")
+        if (self.best or self.patience) and not self.evaluates:
+            raise ValueError(
+                "evaluation.best and evaluation.patience need held-out records: evaluation.data or .benchmarks"
+            )
         if self.patience and not self.best:
             raise ValueError("evaluation.patience needs a score: evaluation.best")
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether anything is scored."""
+        return bool(self.data or self.benchmarks)
+
+    @property
+    def chosen_on(self) -> str:
+        """The benchmark whose score chooses the result; "" = none of them."""
+        return next((name for name in self.benchmarks if self.best in {f"{name}_{one}" for one in GROUP_SCORES}), "")
 
     @property
     def higher_is_better(self) -> bool:

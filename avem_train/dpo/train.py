@@ -5,7 +5,7 @@ transformers and PEFT are loaded by `train`, not by importing this.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avem_train.backbones import loading
 from avem_train.data import checks, special_tokens
@@ -103,8 +103,9 @@ def _run(
     assert dataset is not None
     # autocast brings inputs and adapters to one dtype; cast by PEFT before, each adapter would keep its own input
     with adapters(settings, backbone) as model, disable_input_dtype_casting(model, arguments.bf16):
-        callbacks = session.callbacks(settings, folder, [termination])
-        trainer = PreferenceTrainer(model, dataset, held_out, settings.running, args=arguments, callbacks=callbacks)
+        given: dict[str, Any] = {"args": arguments, "callbacks": session.callbacks(settings, folder, [termination])}
+        given["benchmarks"] = session.benchmarks(settings, backbone)
+        trainer = PreferenceTrainer(model, dataset, held_out, settings.running, **given)
         return session.fit(trainer, folder, lambda: start_report.opening(settings, trainer))
 
 

@@ -103,7 +103,9 @@ def _run(
 
     with trainable(settings, backbone, arguments.bf16) as model:
         callbacks = session.callbacks(settings, folder, [termination])
-        trainer = SupervisedTrainer(model, settings, backbone, *data, args=arguments, callbacks=callbacks)
+        benchmarks = session.benchmarks(settings, backbone)
+        given: dict[str, Any] = {"benchmarks": benchmarks, "args": arguments, "callbacks": callbacks}
+        trainer = SupervisedTrainer(model, settings, backbone, *data, **given)
         return session.fit(trainer, folder, lambda: opening(settings, trainer))
 
 

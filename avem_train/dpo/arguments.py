@@ -23,10 +23,12 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
     optimiser, running = settings.optimiser, settings.running
     _require_libraries(settings)
     cpu = running.device == "cpu" or not torch.cuda.is_available()
+    capped = running.max_tokens_per_micro_batch > 0  # then a process is given its share of an update at once
     arguments = TrainingArguments(
         output_dir=str(settings.out / "checkpoints"),
-        per_device_train_batch_size=optimiser.batch,
-        gradient_accumulation_steps=optimiser.accumulation,
+        per_device_train_batch_size=optimiser.batch * (optimiser.accumulation if capped else 1),
+        per_device_eval_batch_size=optimiser.batch,
+        gradient_accumulation_steps=1 if capped else optimiser.accumulation,
         num_train_epochs=optimiser.epochs,
         max_steps=optimiser.steps or -1,
         learning_rate=optimiser.learning_rate,

@@ -1,17 +1,20 @@
 """What preference and supervised training share of a Trainer: order of records, what is logged, saving, going on."""
 
-from abc import ABC
+import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
+from torch import nn
 from torch.utils.data import Dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from avem_train.dpo.dataset import EpochSampler
 from avem_train.dpo.evaluation import EvaluatingTrainer
 from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
+from avem_train.dpo.micro_batches import Extents
 from avem_train.dpo.model_card import settle
 from avem_train.dpo.operations import of_model
 from avem_train.dpo.throughput import Throughput, device_peak
@@ -81,8 +84,12 @@ class BaseTrainer(EvaluatingTrainer, ABC):
             kwargs["eval_dataset"] = []  # transformers evaluates nothing without a data set
         super().__init__(**kwargs)
         self.sampler, self.backbone = sampler, backbone
-        self.benchmarks = benchmarks
-        if benchmarks and (self.is_fsdp_enabled or self.is_deepspeed_enabled):
+        self.benchmarks, self.token_limit = benchmarks, running.max_tokens_per_micro_batch
+        self.extents = Extents(backbone)
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        if sharded and self.token_limit:
+            stop("running.max_tokens_per_micro_batch: processes that share a model compute as many batches each; use 0")
+        if sharded and benchmarks:
             stop("evaluation.benchmarks: a sharded model cannot answer; evaluate its checkpoints, or do not shard")
         self.metrics = MetricMeans()
         self.throughput = _throughput(self.model, self.args, running.peak_flops)
@@ -93,11 +100,25 @@ class BaseTrainer(EvaluatingTrainer, ABC):
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> EpochSampler | None:
         return self.sampler
 
-    def training_step(self, *given: Any, **more: Any) -> torch.Tensor:
-        """As transformers', and timed from the first one on."""
+    @abstractmethod
+    def micro_batches(self, inputs: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+        """A collated share of an update in parts of at most `limit` tokens, whose losses add up to that of the share.
+
+        What fills the update up is left out, unless there is nothing else.
+        """
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """As transformers', in micro-batches where their tokens are limited; timed from the first one on."""
         self.throughput.start()
-        loss: torch.Tensor = super().training_step(*given, **more)
-        return loss
+        parts = [inputs] if not self.token_limit else self.micro_batches(inputs, self.token_limit)
+        losses = []
+        for part in parts:
+            together = contextlib.nullcontext() if part is parts[-1] else self.accelerator.no_sync(model)
+            with together:
+                losses.append(super().training_step(model, part, num_items_in_batch))
+        return torch.stack(losses).sum()
 
     def evaluate(self, *given: Any, **more: Any) -> dict[str, float]:
         """As the base, beside the time of training."""

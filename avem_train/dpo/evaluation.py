@@ -70,7 +70,7 @@ class EvaluatingTrainer(Trainer):
 
     def batches(self, count: int) -> Iterator[list[Sample]]:
         """Batches of so many held-out records, in their order, of this process; fillers have weight 0."""
-        batch, processes = self.args.per_device_train_batch_size, self.args.world_size
+        batch, processes = self.args.per_device_eval_batch_size, self.args.world_size
         rounds = range(0, count, batch * processes)
         for start in tqdm(rounds, desc="held-out", leave=False, disable=not self.args.should_save, mininterval=1):
             first = start + batch * self.args.process_index

@@ -122,6 +122,9 @@ class Computing:
     """4bit: the language model's frozen weights by bitsandbytes (QLoRA); "" = whole."""
     ddp_timeout: int = 1800
     """Seconds that processes wait for each other."""
+    max_tokens_per_micro_batch: int = 0
+    """Tokens, padding included, that a process computes at once: an update's records, batch x accumulation of them, are
+    put together by length up to so many; 0 = batch records at once."""
     peak_flops: float = 0.0
     """Operations a second that a device can do at most, for `mfu` in the log; 0 = what `dpo/throughput.py` knows of
     it."""
@@ -133,8 +136,8 @@ class Computing:
             raise ValueError("running: log_every must be at least 1, save_every and feature_cache_gb at least 0")
         if self.keep < 0 or self.ddp_timeout < 1 or self.quantise not in ("", "4bit"):
             raise ValueError("running: keep must be at least 0, ddp_timeout at least 1, quantise 4bit or nothing")
-        if not 0 <= self.peak_flops < math.inf:
-            raise ValueError(f"running.peak_flops must be at least 0, got {self.peak_flops}")
+        if not 0 <= self.peak_flops < math.inf or self.max_tokens_per_micro_batch < 0:
+            raise ValueError("running: peak_flops and max_tokens_per_micro_batch must be at least 0")
         for name in self.report_to:
             if name not in REPORTS:
                 raise ValueError(f"running.report_to: {name!r}; of {', '.join(REPORTS)} (and running.tensorboard)")

@@ -11,12 +11,14 @@ import torch
 from torch import nn
 
 from avem_train.data.responses import Responses
+from avem_train.dpo import logprobs, micro_batches
 from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.scoring import Scoring, balance_factors
 from avem_train.dpo.settings_parts import Computing
 from avem_train.objectives import Scored, forms, objective_loss
+from avem_train.packing import tree
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -59,11 +61,27 @@ class PreferenceTrainer(BaseTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """The loss of a batch, a scalar."""
+        """The loss of a batch, a scalar; of a part of one its share in it."""
         samples = [Sample(*sample) for sample in inputs["samples"]]
         loss = self._losses(model, samples)
         self.throughput.finished(sum(sample.weight > 0 for sample in samples))
-        return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
+        weighted = loss * torch.tensor([sample.weight for sample in samples], device=loss.device)
+        share: torch.Tensor = weighted.sum() / inputs.get("of", len(samples))
+        return share
+
+    def micro_batches(self, inputs: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+        """See `BaseTrainer`; what is computed of the policy with media is what has most tokens."""
+        dataset, backbone = self.dataset, self.backbone
+        samples = [Sample(*sample) for sample in inputs["samples"]]
+        samples = [sample for sample in samples if sample.weight] or samples[:1]
+        asked = [list(dict.fromkeys(one.media.values())) for one in dataset.of(samples)]
+        with torch.no_grad():
+            self.extents.look([response.sources for of_record in asked for response in of_record])
+        tokens = [logprobs.sequences(backbone, of_record).tokens for of_record in asked]
+        parts = micro_batches.divided(tokens, lambda sequences: tree.rows(sequences, dataset.packed), limit)
+        return [
+            {"samples": [tuple(samples[number]) for number in part], "of": len(inputs["samples"])} for part in parts
+        ]
 
     def held_out_means(self, model: nn.Module) -> dict[str, float]:
         """The loss and what else is logged of a step, of the held-out records."""

@@ -9,8 +9,9 @@ from torch import nn
 from avem_train.backbones.base import Backbone, weights_beside
 from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
+from avem_train.dpo.micro_batches import divided
 from avem_train.supervised.dataset import Example, HeldConversations, MixedSampler, collator
-from avem_train.supervised.loss import Losses, losses
+from avem_train.supervised.loss import Losses, losses, packed_rows, sequences
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -58,6 +59,16 @@ class SupervisedTrainer(BaseTrainer):
         loss = (found.nll * real).sum() * self.args.world_size / count
         # every weight has a gradient, also those of a projector that this batch has no medium for
         return loss + sum(parameter.sum() * 0.0 for parameter in self._projectors())
+
+    def micro_batches(self, inputs: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+        """See `BaseTrainer`."""
+        running = self.settings.running
+        examples = [one for one in inputs["examples"] if one.real] or inputs["examples"][:1]
+        with torch.no_grad():
+            self.extents.look([one.conversation.sources for one in examples])
+        tokens = [sequences(self.backbone, [one.conversation]).tokens for one in examples]
+        parts = divided(tokens, lambda given: packed_rows(given, running.packed, running.row_tokens), limit)
+        return [inputs | {"examples": [examples[number] for number in part]} for part in parts]
 
     def _losses(self, model: nn.Module, examples: Sequence[Example]) -> Losses:
         running = self.settings.running

@@ -261,3 +261,25 @@ def test_a_library_that_is_not_installed_is_named(settings, monkeypatch, change,
     package = "mlflow" if "mlflow" in change else "bitsandbytes"
     assert f"{change.replace('[', '').replace(']', '')}: {package} is not installed: pip install {package}" in said
     assert not (settings.out / "training.json").exists()
+
+
+def test_micro_batches_by_tokens_make_the_same_update(settings, tmp_path, monkeypatch):
+    """Of 9 conversations the last update has one; projectors are trained too."""
+    settings = replace(settings, projectors=True, optimiser=replace(FAST, learning_rate=1e-3, steps=0))
+    train.train(settings)
+    running = replace(settings.running, max_tokens_per_micro_batch=200)
+    capped = replace(settings, out=tmp_path / "capped", running=running)
+    passes, compute = [], SupervisedTrainer._losses
+
+    def seen(trainer, model, examples):
+        passes.append(len(examples))
+        return compute(trainer, model, examples)
+
+    monkeypatch.setattr(SupervisedTrainer, "_losses", seen)
+    train.train(capped)
+    assert sum(passes) == 9
+    assert len(passes) > 3
+    assert max(passes) > 1
+    for ours, theirs in zip(lines(settings.out), lines(capped.out), strict=True):
+        for name in {"loss", "accuracy", "grad_norm"} & theirs.keys():
+            assert ours[name] == pytest.approx(theirs[name], abs=1e-6, rel=1e-6), name

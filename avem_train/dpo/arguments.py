@@ -21,8 +21,10 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
     from transformers import TrainingArguments
 
     optimiser, running = settings.optimiser, settings.running
-    _require_libraries(settings)
     cpu = running.device == "cpu" or not torch.cuda.is_available()
+    _require_libraries(settings)
+    if running.liger and cpu:
+        stop("running.liger=true: Liger's kernels need a GPU; use running.liger=false")
     capped = running.max_tokens_per_micro_batch > 0  # then a process is given its share of an update at once
     arguments = TrainingArguments(
         output_dir=str(settings.out / "checkpoints"),
@@ -88,6 +90,8 @@ def _require_libraries(settings: "TrainingSettings") -> None:
     needed = {f"running.report_to={name}": name for name in settings.running.report_to}
     if "8bit" in settings.optimiser.form or "paged" in settings.optimiser.form:
         needed[f"optimiser.form={settings.optimiser.form}"] = "bitsandbytes"
+    if settings.running.liger:
+        needed["running.liger=true"] = "liger-kernel"
     for setting, package in needed.items():
-        if find_spec(package) is None:
+        if find_spec(package.replace("-", "_")) is None:
             stop(f"{setting}: {package} is not installed: pip install {package}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from avem_train.backbones import loading
+from avem_train.backbones import liger, loading
 from avem_train.dpo.arguments import training_arguments
 from emorealm_tasks.errors import stop
 
@@ -109,6 +109,8 @@ def carry_out(
     running = settings.running
     cache_bytes = int(running.feature_cache_gb * 2**30)
     loaded = backbone or loading.load(folder.model_folder, arguments.device, dtype, cache_bytes, running.quantise)
+    if running.liger:
+        liger.apply(loaded.model)
     folder.begin()  # only now: of a base that cannot be loaded nothing is left
     folder.note_answering(loaded.answering)
     try:

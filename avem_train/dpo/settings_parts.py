@@ -122,6 +122,8 @@ class Computing:
     """4bit: the language model's frozen weights by bitsandbytes (QLoRA); "" = whole."""
     ddp_timeout: int = 1800
     """Seconds that processes wait for each other."""
+    liger: bool = False
+    """Use Liger's kernels in the language model; needs liger-kernel and a GPU."""
     max_tokens_per_micro_batch: int = 0
     """Tokens, padding included, that a process computes at once: an update's records, batch x accumulation of them, are
     put together by length up to so many; 0 = batch records at once."""

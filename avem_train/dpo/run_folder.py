@@ -44,6 +44,8 @@ _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
 _DIVIDING = ("batch", "accumulation")
 """Settings of the optimiser that divide an update; times the processes they are its size, and that is compared."""
 _PLACES = {"settings": ("data", "root", "model", "start"), "model": ("folder", "revision"), "data": ("file",)}
+_OUTSIDE = ("running", "out", "push_to_hub", "push_base", "push_public")
+"""Settings that make no other training of it."""
 _HELD_OUT_PLACES = ("data", "root")
 _REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), "}
 
@@ -84,9 +86,7 @@ class RunFolder:
         base_model, revision = model_card.of_base(model_folder)
         self.about = _plain(
             {
-                "settings": {
-                    name: value for name, value in config.decided(fields).items() if name not in ("running", "out")
-                },
+                "settings": {name: value for name, value in config.decided(fields).items() if name not in _OUTSIDE},
                 "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
                 "data": places.data(settings) | {"records": records},
                 "update": ({"quantised": settings.running.quantise} if settings.running.quantise else {})

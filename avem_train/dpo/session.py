@@ -45,6 +45,9 @@ class TrainResult:
 
 def command(settings: "Settings", train: "Callable[[Settings, Termination], TrainResult]") -> None:
     """A program of `avem-train run`: train; what goes wrong with a record or a file ends in one line."""
+    from avem_train.dpo import push
+
+    push.check(settings)
     from avem_train.backbones.base import UnreadableMedium
     from avem_train.dpo.finite import LossNotFinite
     from avem_train.dpo.run_folder import last_checkpoint
@@ -57,6 +60,8 @@ def command(settings: "Settings", train: "Callable[[Settings, Termination], Trai
             result = train(settings, termination)
         if launched("RANK", 0, "avem-train") == 0:
             print(closing(result, loading.evaluated_by(loading.find(settings.model))), flush=True)
+            if settings.push_to_hub:
+                push.upload(settings)
     except LossNotFinite as error:
         _, checkpoint = last_checkpoint(settings.out)
         begins = f"goes on from {checkpoint}" if checkpoint else "begins again"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from avem_train.data import checks
+from avem_train.data import checks, hub_files
 from avem_train.data.negatives import Negatives
 from avem_train.dpo.settings_parts import Computing, Evaluation, Lora, Optimiser
 from avem_train.objectives import Objective
@@ -40,6 +40,18 @@ class TrainingSettings(Protocol):
     @property
     def merge(self) -> bool:
         """Whether adapters are added to the weights at the end."""
+
+    @property
+    def push_to_hub(self) -> str:
+        """Where it is uploaded."""
+
+    @property
+    def push_base(self) -> str:
+        """Where others find its base."""
+
+    @property
+    def push_public(self) -> bool:
+        """For everybody."""
 
     @property
     def out(self) -> Path:
@@ -78,7 +90,7 @@ class DpoSettings:
     whole: ClassVar[bool] = False
 
     data: Path
-    """Records (see `avem_train.data.checks`)."""
+    """Records (see `avem_train.data.checks`): a file, or hf://datasets/owner/name/file."""
     out: Path
     """Folder to write."""
     model: str = EMBEDDED
@@ -91,6 +103,12 @@ class DpoSettings:
     """Write whole weights beside the adapter."""
     on_bad_record: str = "stop"
     """stop or skip."""
+    push_to_hub: str = field(default="", metadata=ADDED)
+    """org/name: upload the result there, as a private repository if it is new; "" = it stays here."""
+    push_base: str = field(default="", metadata=ADDED)
+    """org/name: where others find the weights it was trained on; needed where they are a folder of this machine."""
+    push_public: bool = field(default=False, metadata=ADDED)
+    """Let everybody see a new repository."""
     objective: Objective = field(default_factory=Objective)
     """The loss."""
     negatives: Negatives = field(default_factory=Negatives)
@@ -123,4 +141,4 @@ class DpoSettings:
     @property
     def files(self) -> tuple[Path, ...]:
         """The one file of records."""
-        return (self.data,)
+        return (hub_files.local(self.data, self.root),)

@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from avem_train.backbones.lora_targets import NAMES
+from avem_train.data import hub_files
 from avem_train.objectives.settings import ADDED
 from emorealm_tasks.benchmarks.registry import BENCHMARKS
 from emorealm_tasks.metrics import GROUP_SCORES
@@ -150,7 +152,7 @@ class Evaluation:
     """Held-out records and benchmarks that are scored while training."""
 
     data: str = ""
-    """Their file; "" = none."""
+    """Their file, or hf://datasets/owner/name/file; "" = none."""
     root: str = ""
     """Folder that their paths start from; "" = the file's."""
     every: int = 50
@@ -179,6 +181,11 @@ class Evaluation:
             )
         if self.patience and not self.best:
             raise ValueError("evaluation.patience needs a score: evaluation.best")
+
+    @property
+    def file(self) -> Path | None:
+        """The file of held-out records on this machine; None = none."""
+        return hub_files.local(self.data, self.root) if self.data else None
 
     @property
     def evaluates(self) -> bool:

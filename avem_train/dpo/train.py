@@ -70,9 +70,9 @@ def _trained(
         replace(negatives, change="other") if objective.beta_irrelevant else None,
     )
     bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
-    records = checks.load(settings.data, session.path(settings.root), bad_records, needs)
+    records = checks.load(settings.files[0], session.path(settings.root), bad_records, needs)
     held_out: Records = []
-    if evaluated := session.path(settings.evaluation.data):
+    if evaluated := settings.evaluation.file:
         held_out = checks.load(evaluated, session.path(settings.evaluation.root), bad_records.of_held_out(), needs)
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
     folder = RunFolder(settings, model_folder, len(records), arguments, dtype)

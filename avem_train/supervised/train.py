@@ -79,7 +79,7 @@ def _data(
     bad = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     evaluation, look = settings.evaluation, settings.running.check_media
     held_out = None
-    if evaluated := session.path(evaluation.data):
+    if evaluated := evaluation.file:
         root = session.path(evaluation.root)
         held_out = dataset.HeldConversations(dataset.held([evaluated], root, tokens, bad.of_held_out(), look))
     root = session.path(settings.root)

@@ -163,7 +163,8 @@ class Evaluation:
     patience: int = 0
     """Evaluations without a better score after which the training ends; 0 = it never ends early."""
     benchmarks: list[Any] = field(default_factory=list, metadata=ADDED)
-    """Benchmarks that the model answers with its adapters as they are, of BENCHMARKS; their clips are the harness's."""
+    """What the model answers with its adapters as they are: emorealm_mini, emorealm; their clips lie where the harness
+    looks for them (EMOREALM_MINI)."""
     limit: int = field(default=0, metadata=ADDED)
     """Questions of each of a benchmark's tasks; 0 = all."""
     choose_on_test: bool = field(default=False, metadata=ADDED)

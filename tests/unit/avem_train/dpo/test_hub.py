@@ -59,6 +59,7 @@ def test_records_and_clips_come_from_the_hub_and_the_result_goes_there(train, hu
     assert b"base_model: org/avere" in result["files"]["README.md"]
     assert str(tmp_path).encode() not in b"".join(result["files"].values())
     assert f"data: {published}\n" in (tmp_path / "out" / "recipe.yaml").read_text()
+    assert json.loads((tmp_path / "out" / "training.json").read_text())["settings"]["data"] == published
     fetched = [path for method, path in hub.seen if method == "GET" and "/resolve/" in path]
     assert len(fetched) == len(set(fetched)) == 5  # each file once
     result["files"].clear()

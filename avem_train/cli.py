@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from avem_train import config, settings_help
 from avem_train.backbones import loading
+from avem_train.data import hub_files
 from emorealm_tasks import versions
 from emorealm_tasks.command_line import Parser, of_command, parsed
 from emorealm_tasks.errors import ends_with_its_reader, stop
@@ -61,7 +62,7 @@ def _look_ahead(content: Mapping[str, Any], records: str) -> None:
     held_out = evaluation.get("data") if isinstance(evaluation, dict) else None
     given = {"data": data if isinstance(data, list) else [data], "evaluation.data": [held_out]}
     for setting, file in [(setting, file) for setting, files in given.items() for file in files]:
-        if file and isinstance(file, str) and not Path(file).expanduser().exists():
+        if file and isinstance(file, str) and not (hub_files.name(file) or Path(file).expanduser().exists()):
             stop(f"{brief(file)}: there is no such file; {setting}= names {records}")
     if isinstance(model, str) and not HUB_ID.fullmatch(model):
         loading.find(model)

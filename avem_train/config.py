@@ -1,6 +1,7 @@
 """Recipes: YAML files and `key=value` arguments that fill a program's settings, which are nested frozen dataclasses."""
 
 import dataclasses
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -153,10 +154,14 @@ def _typed(kind: Any, value: Any, key: str) -> Any:
     if kind is Path:
         if value is None:
             raise RecipeError(f"{key} must name a file or folder, got nothing")
-        return Path(str(value))
+        return Path(os.path.expanduser(str(value)))
+    if kind is str and isinstance(value, str):
+        return os.path.expanduser(value)  # of a path; nothing else begins with "~"
     plain = typing.get_origin(kind) or kind
     if plain is list and isinstance(value, str):  # one, as it is typed on a command line
-        return [value]
+        value = [value]
+    if plain is list and isinstance(value, list):
+        return [os.path.expanduser(one) if isinstance(one, str) else one for one in value]
     if isinstance(plain, type) and (not isinstance(value, plain) or (plain is int and isinstance(value, bool))):
         raise RecipeError(f"{key} must be of type {plain.__name__}, got {value!r}")
     return value

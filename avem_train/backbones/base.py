@@ -8,7 +8,8 @@ training may train the projectors too; then all of them stand in the model again
 `families` lists them. One whose prompts are ChatML subclasses `chatml.ChatMLBackbone`.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 
 from avem_train.data.responses import Source
+from avem_train.packing import attention
 from avem_train.packing.tree import Token
 
 if TYPE_CHECKING:
@@ -114,11 +116,40 @@ class FrozenEncoders:
                 setattr(self.owner, name, module)
         self.is_back = True
 
+    def take_out(self) -> None:
+        """Undo `put_back`."""
+        for name in self.modules if self.is_back else ():
+            delattr(self.owner, name)
+        self.is_back = False
+
     def gradients(self) -> torch.set_grad_enabled:
         """A context with gradients where the modules are back in the model and gradients are wanted, else without."""
         for name in self.modules if self.is_back else ():
             getattr(self, name).eval()  # whatever the model around them is in
         return torch.set_grad_enabled(self.is_back and torch.is_grad_enabled())
+
+
+@contextmanager
+def whole(backbone: "Backbone") -> Iterator["PreTrainedModel"]:
+    """The backbone's model with its encoders inside and its usual attention, as the harness has one, for the block."""
+    beside = [part for part in vars(backbone).values() if isinstance(part, FrozenEncoders) and not part.is_back]
+    decoder = backbone.model.get_decoder()
+    installed = attention.installed(decoder)
+    attention.remove(decoder)
+    for part in beside:
+        part.put_back()
+    try:
+        yield backbone.model
+    finally:
+        for part in beside:
+            part.take_out()
+        if installed:
+            attention.install(decoder)
+
+
+def projectors_are_trained(backbone: "Backbone") -> bool:
+    """Whether encoders and projectors stand in the model that is trained."""
+    return any(isinstance(part, FrozenEncoders) and part.is_back for part in vars(backbone).values())
 
 
 def weights_beside(backbone: "Backbone") -> dict[str, torch.Tensor]:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from avem_train.backbones.base import Backbone
-    from avem_train.dpo.settings import DpoSettings, Lora
+    from avem_train.dpo.settings import DpoSettings
+    from avem_train.dpo.settings_parts import Lora
 
 
 def lora_config(lora: "Lora", backbone: "Backbone", **more: Any) -> "LoraConfig":

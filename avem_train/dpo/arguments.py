@@ -8,7 +8,8 @@ from emorealm_tasks.errors import stop
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
-    from avem_train.dpo.settings import Evaluation, TrainingSettings
+    from avem_train.dpo.settings import TrainingSettings
+    from avem_train.dpo.settings_parts import Evaluation
 
 
 def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
@@ -20,12 +21,16 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
     from transformers import TrainingArguments
 
     optimiser, running = settings.optimiser, settings.running
-    _require_libraries(settings)
     cpu = running.device == "cpu" or not torch.cuda.is_available()
+    _require_libraries(settings)
+    if running.liger and cpu:
+        stop("running.liger=true: Liger's kernels need a GPU; use running.liger=false")
+    capped = running.max_tokens_per_micro_batch > 0  # then a process is given its share of an update at once
     arguments = TrainingArguments(
         output_dir=str(settings.out / "checkpoints"),
-        per_device_train_batch_size=optimiser.batch,
-        gradient_accumulation_steps=optimiser.accumulation,
+        per_device_train_batch_size=optimiser.batch * (optimiser.accumulation if capped else 1),
+        per_device_eval_batch_size=optimiser.batch,
+        gradient_accumulation_steps=1 if capped else optimiser.accumulation,
         num_train_epochs=optimiser.epochs,
         max_steps=optimiser.steps or -1,
         learning_rate=optimiser.learning_rate,
@@ -70,7 +75,7 @@ def _saving(save_every: int, keep: int, evaluation: "Evaluation") -> dict[str, A
     every = evaluation.every if evaluation.best else save_every
     options: dict[str, Any] = {"save_strategy": "steps" if every else "no", "save_steps": every or 500}
     options["save_total_limit"] = max(2, keep)
-    if evaluation.data:
+    if evaluation.evaluates:
         options |= {"eval_strategy": "steps", "eval_steps": evaluation.every}
     if evaluation.best:
         options |= {
@@ -85,6 +90,8 @@ def _require_libraries(settings: "TrainingSettings") -> None:
     needed = {f"running.report_to={name}": name for name in settings.running.report_to}
     if "8bit" in settings.optimiser.form or "paged" in settings.optimiser.form:
         needed[f"optimiser.form={settings.optimiser.form}"] = "bitsandbytes"
+    if settings.running.liger:
+        needed["running.liger=true"] = "liger-kernel"
     for setting, package in needed.items():
-        if find_spec(package) is None:
+        if find_spec(package.replace("-", "_")) is None:
             stop(f"{setting}: {package} is not installed: pip install {package}")

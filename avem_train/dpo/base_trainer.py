@@ -1,21 +1,29 @@
-"""What preference and supervised training share of a Trainer: order of records, means for the log, saving, going on."""
+"""What preference and supervised training share of a Trainer: order of records, what is logged, saving, going on."""
 
-from abc import ABC
+import contextlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
+from torch import nn
 from torch.utils.data import Dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from avem_train.dpo.dataset import EpochSampler
 from avem_train.dpo.evaluation import EvaluatingTrainer
 from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
+from avem_train.dpo.micro_batches import Extents
 from avem_train.dpo.model_card import settle
+from avem_train.dpo.operations import of_model
+from avem_train.dpo.throughput import Throughput, device_peak
+from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
     from avem_train.backbones.base import Backbone
+    from avem_train.dpo.settings_parts import Computing
+    from avem_train.harness.live import Benchmarks
 
 
 class MetricMeans:
@@ -64,16 +72,67 @@ class BaseTrainer(EvaluatingTrainer, ABC):
     model: Any
     sampler: EpochSampler | None
 
-    def __init__(self, sampler: EpochSampler | None, backbone: "Backbone", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        sampler: EpochSampler | None,
+        backbone: "Backbone",
+        running: "Computing",
+        benchmarks: "Benchmarks | None" = None,
+        **kwargs: Any,
+    ) -> None:
+        if benchmarks and kwargs["eval_dataset"] is None:
+            kwargs["eval_dataset"] = []  # transformers evaluates nothing without a data set
         super().__init__(**kwargs)
         self.sampler, self.backbone = sampler, backbone
+        self.benchmarks, self.token_limit = benchmarks, running.max_tokens_per_micro_batch
+        self.extents = Extents(backbone)
+        sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
+        if sharded and self.token_limit:
+            stop("running.max_tokens_per_micro_batch: processes that share a model compute as many batches each; use 0")
+        if sharded and benchmarks:
+            stop("evaluation.benchmarks: a sharded model cannot answer; evaluate its checkpoints, or do not shard")
         self.metrics = MetricMeans()
+        self.throughput = _throughput(self.model, self.args, running.peak_flops)
         if sampler is not None:
             self.add_callback(SetEpoch(sampler))
         self.add_callback(Finite())
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> EpochSampler | None:
         return self.sampler
+
+    @abstractmethod
+    def micro_batches(self, inputs: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+        """A collated share of an update in parts of at most `limit` tokens, whose losses add up to that of the share.
+
+        What fills the update up is left out, unless there is nothing else.
+        """
+
+    def training_step(
+        self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
+    ) -> torch.Tensor:
+        """As transformers', in micro-batches where their tokens are limited; timed from the first one on."""
+        self.throughput.start()
+        parts = [inputs] if not self.token_limit else self.micro_batches(inputs, self.token_limit)
+        losses = []
+        for part in parts:
+            together = contextlib.nullcontext() if part is parts[-1] else self.accelerator.no_sync(model)
+            with together:
+                losses.append(super().training_step(model, part, num_items_in_batch))
+        return torch.stack(losses).sum()
+
+    def evaluate(self, *given: Any, **more: Any) -> dict[str, float]:
+        """As the base, beside the time of training."""
+        with self.throughput.paused():
+            return super().evaluate(*given, **more)
+
+    def _save_checkpoint(self, *given: Any, **more: Any) -> None:
+        """As transformers', beside the time of training."""
+        with self.throughput.paused():
+            super()._save_checkpoint(*given, **more)
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add how fast the steps since the last log were."""
+        super().log(logs | self.throughput.take(self.accelerator) if "loss" in logs else logs, start_time)
 
     def refuse_loss(self, identifiers: Iterable[str]) -> NoReturn:
         """Raises LossNotFinite, which names the records at fault and the step."""
@@ -93,8 +152,18 @@ class BaseTrainer(EvaluatingTrainer, ABC):
         _set_rate(self.optimizer, self.lr_scheduler, self.args.learning_rate)
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Not counted: a batch's tokens are known only once it is packed (tests/benchmarks/training.py counts them)."""
+        """Not counted from here: a batch's tokens are known only once it is packed (`throughput`)."""
         return 0
+
+
+def _throughput(model: Any, arguments: TrainingArguments, peak_flops: float) -> Throughput:
+    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+    adapters = sum(parameter.numel() for name, parameter in trained if "lora_" in name)
+    table = model.get_input_embeddings().weight
+    whole = bool(table.requires_grad)
+    half = arguments.bf16 or table.dtype == torch.bfloat16
+    counted = of_model(model.config.get_text_config(), adapters, whole)
+    return Throughput(counted, peak_flops or device_peak(arguments.device, half))
 
 
 def _set_rate(optimiser: Any, schedule: Any, rate: float) -> None:

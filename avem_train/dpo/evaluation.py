@@ -1,4 +1,4 @@
-"""Held-out records while training: a Trainer that scores them its own way, and the line that reports it at the end.
+"""Held-out records and benchmarks while training: a Trainer that scores them, and the line that reports it at the end.
 
 Every process scores its share in batches of the training's size, all of them as many; what fills the last ones up
 counts for nothing.
@@ -15,30 +15,40 @@ from tqdm import tqdm
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
 from avem_train.dpo.dataset import Sample
+from emorealm_tasks.benchmarks.registry import BENCHMARKS
 from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
-    from avem_train.dpo.settings import Evaluation
+    from avem_train.dpo.settings_parts import Evaluation
+    from avem_train.harness.live import Benchmarks
 
 _SHOWN = ("loss", "accuracies/response", "margins/response", "accuracy", "perplexity")
 
 
 class EvaluatingTrainer(Trainer):
-    """transformers' Trainer, its evaluation by `held_out_means`."""
+    """transformers' Trainer, its evaluation by `held_out_means` and by benchmarks that the model answers.
+
+    Without held-out records and with benchmarks `eval_dataset` is empty.
+    """
+
+    benchmarks: "Benchmarks | None" = None
 
     @abstractmethod
     def held_out_means(self, model: nn.Module) -> dict[str, float]:
         """Scores of the held-out records (`eval_dataset`) by name, the same on every process; without gradients."""
 
     def scores(self) -> dict[str, float]:
-        """The held-out records' scores of the model as it is; {} without such records."""
+        """The scores of the model as it is, of held-out records and benchmarks; {} without any."""
         if self.eval_dataset is None:
             return {}
+        held_out: Any = self.eval_dataset
         model = self.model_wrapped
         training = model.training
         model.eval()
         with torch.no_grad():
-            means = self.held_out_means(model)
+            means = self.held_out_means(model) if len(held_out) else {}
+        if self.benchmarks:
+            means |= self.benchmarks.scores()
         model.train(training)
         return means
 
@@ -60,7 +70,7 @@ class EvaluatingTrainer(Trainer):
 
     def batches(self, count: int) -> Iterator[list[Sample]]:
         """Batches of so many held-out records, in their order, of this process; fillers have weight 0."""
-        batch, processes = self.args.per_device_train_batch_size, self.args.world_size
+        batch, processes = self.args.per_device_eval_batch_size, self.args.world_size
         rounds = range(0, count, batch * processes)
         for start in tqdm(rounds, desc="held-out", leave=False, disable=not self.args.should_save, mininterval=1):
             first = start + batch * self.args.process_index
@@ -73,7 +83,7 @@ def callbacks(evaluation: "Evaluation") -> list[TrainerCallback]:
 
 
 def report(trainer: EvaluatingTrainer, evaluation: "Evaluation") -> dict[str, float]:
-    """The scores of the result, and of which step it is; {} without held-out records."""
+    """The scores of the result, and of which step it is; {} without any."""
     means = trainer.scores()
     if not means:
         return {}
@@ -83,10 +93,11 @@ def report(trainer: EvaluatingTrainer, evaluation: "Evaluation") -> dict[str, fl
 def line(log: Sequence[Mapping[str, Any]], held_out: Mapping[str, float], best: str) -> str:
     """One line: the main scores before training and of the result. log: the lines of log.jsonl."""
     first: Mapping[str, Any] = next((one for one in log if any(name.startswith("eval_") for name in one)), {})
-    names = [name for name in dict.fromkeys([*_SHOWN, best]) if name in held_out]
+    overall = [name for name in held_out if name.removesuffix("_accuracy") in BENCHMARKS]
+    names = [name for name in dict.fromkeys([*_SHOWN, *overall, best]) if name in held_out]
     parts = [f"{name} {_number(first.get(f'eval_{name}'))} -> {held_out[name]:.4g}" for name in names]
     chosen = f", the best by {best}" if best else ""
-    return f"held-out records, before and after: {', '.join(parts)} (step {held_out['step']:.0f}{chosen})"
+    return f"held-out, before and after: {', '.join(parts)} (step {held_out['step']:.0f}{chosen})"
 
 
 def _number(value: Any) -> str:

@@ -29,6 +29,8 @@ class ResponseLogps:
     """Summed over the whole response, closing token included, (responses,)."""
     watched: torch.Tensor
     """Of each watched id as the response's first token, (responses, ids)."""
+    rows: list[int]
+    """Tokens of each row that the model read, padding left out."""
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,15 @@ def score(
         features = backbone.encode([response.sources for response in unique])
     batch = sequences(backbone, unique)
     lengths = [len(target) for target in batch.targets]
-    logits = target_logits(model, backbone, tree.rows(batch.tokens, share=packed), batch, features)
+    rows = tree.rows(batch.tokens, share=packed)
+    logits = target_logits(model, backbone, rows, batch, features)
     logps = logits.float().log_softmax(-1)
     targets = torch.tensor([id_ for target in batch.targets for id_ in target], device=logps.device)
     token_logps = logps.gather(-1, targets[:, None])[:, 0].split(lengths)
     watched = logps[_starts(lengths)][:, list(watch)].detach()
     back = torch.tensor([number[response] for response in responses], device=logps.device)
-    return ResponseLogps(torch.stack([part.sum() for part in token_logps])[back], watched[back])
+    total = torch.stack([part.sum() for part in token_logps])[back]
+    return ResponseLogps(total, watched[back], [len(row.tokens) for row in rows])
 
 
 def target_logits(

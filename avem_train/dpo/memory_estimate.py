@@ -137,7 +137,7 @@ def _seconds(path: str) -> float:
 def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
     """Bytes that all layers keep for the backward pass. config: of the language model."""
     hidden, inner, heads = config.hidden_size, _inner(config), config.num_attention_heads
-    queries, keys = _widths(config)
+    queries, keys = widths(config)
     number_bytes, attention_bytes = running.number_bytes, running.attention_bytes
     norms = 4 * (2 * hidden + 2)  # in float32 always
     # where autocast makes them half, each adapter has its own; else queries, keys and values share one, as gate and up
@@ -183,7 +183,7 @@ def _inner(config: Any) -> int:
     return of_experts or int(config.intermediate_size)
 
 
-def _widths(config: Any) -> tuple[int, int]:
+def widths(config: Any) -> tuple[int, int]:
     """Numbers of a token's queries, and of its keys."""
     heads: int = config.num_attention_heads
     size: int = getattr(config, "head_dim", None) or config.hidden_size // heads

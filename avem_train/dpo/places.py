@@ -5,7 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from avem_train.data import hub_files
 from emorealm_tasks import files
+from emorealm_tasks.mini.build import record
+from emorealm_tasks.settings import load
 
 if TYPE_CHECKING:
     from avem_train.dpo.settings import TrainingSettings
@@ -16,9 +19,11 @@ def data(settings: "TrainingSettings") -> dict[str, str]:
     hashes = [files.sha256(file) for file in settings.files]
     together = hashes[0] if len(hashes) == 1 else hashlib.sha256(" ".join(hashes).encode()).hexdigest()
     names = str(settings.files[0]) if len(hashes) == 1 else ", ".join(file.name for file in settings.files)
-    further = {"held_out_sha256": settings.evaluation.data}
+    further = {"held_out_sha256": str(settings.evaluation.file or "")}
     if start := getattr(settings, "start", ""):
         further["start_sha256"] = str(Path(start).expanduser() / "adapter_model.safetensors")
+    if "emorealm_mini" in settings.evaluation.benchmarks:
+        further["benchmark_sha256"] = str(load().mini / record.QUESTIONS)
     there = {name: Path(path).expanduser() for name, path in further.items() if path}
     return {"file": names, "sha256": together} | {
         name: files.sha256(path) for name, path in there.items() if path.is_file()
@@ -28,8 +33,8 @@ def data(settings: "TrainingSettings") -> dict[str, str]:
 def anywhere(settings: Any) -> Any:
     """The settings with paths that mean the same whatever folder the command is given in."""
 
-    def absolute(path: str) -> str:
-        return str(Path(path).absolute()) if path else ""
+    def absolute(path: str | Path) -> str:
+        return hub_files.name(path) or (str(Path(path).absolute()) if path else "")
 
     model, running, evaluation = settings.model, settings.running, settings.evaluation
     if reference := getattr(running, "reference", ""):
@@ -37,7 +42,7 @@ def anywhere(settings: Any) -> Any:
     further = {"start": absolute(settings.start)} if hasattr(settings, "start") else {}
     return replace(
         settings,
-        data=settings.data.absolute() if isinstance(settings.data, Path) else [absolute(one) for one in settings.data],
+        data=[absolute(one) for one in settings.data] if isinstance(settings.data, list) else absolute(settings.data),
         out=settings.out.absolute(),
         root=absolute(settings.root),
         model=absolute(model) if Path(model).is_dir() else model,

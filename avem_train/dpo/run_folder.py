@@ -26,6 +26,7 @@ import yaml
 
 from avem_train import config
 from avem_train.backbones import loading
+from avem_train.data import hub_files
 from avem_train.data.checks import BAD_RECORDS
 from avem_train.dpo import model_card, places
 from avem_train.dpo.arguments import update_records
@@ -44,6 +45,8 @@ _PACKAGES = ("emorealm", "torch", "transformers", "peft", "accelerate")
 _DIVIDING = ("batch", "accumulation")
 """Settings of the optimiser that divide an update; times the processes they are its size, and that is compared."""
 _PLACES = {"settings": ("data", "root", "model", "start"), "model": ("folder", "revision"), "data": ("file",)}
+_OUTSIDE = ("running", "out", "push_to_hub", "push_base", "push_public")
+"""Settings that make no other training of it."""
 _HELD_OUT_PLACES = ("data", "root")
 _REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), "}
 
@@ -82,11 +85,12 @@ class RunFolder:
         self.writes = arguments.should_save
         fields: Any = settings  # of a dataclass, which a protocol cannot say
         base_model, revision = model_card.of_base(model_folder)
+        chosen = {name: value for name, value in config.decided(fields).items() if name not in _OUTSIDE}
+        if name := hub_files.name(str(chosen["data"])):  # a Path has one of its slashes
+            chosen["data"] = name
         self.about = _plain(
             {
-                "settings": {
-                    name: value for name, value in config.decided(fields).items() if name not in ("running", "out")
-                },
+                "settings": chosen,
                 "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
                 "data": places.data(settings) | {"records": records},
                 "update": ({"quantised": settings.running.quantise} if settings.running.quantise else {})

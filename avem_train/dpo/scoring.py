@@ -15,6 +15,7 @@ from torch import nn
 from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
 from avem_train.dpo.dataset import PreferenceDataset
+from avem_train.dpo.throughput import Throughput
 from avem_train.objectives import PreferenceLogps, Scored, forms, lowered
 
 
@@ -62,6 +63,8 @@ class Scoring:
     """Of the values."""
     factors: torch.Tensor | None = None
     """`balance_factors`; None = records are not weighed."""
+    throughput: Throughput | None = None
+    """What counts the work; None = nobody does."""
 
     def scored(self, batch: Sequence[Responses], records: Sequence[int]) -> tuple[Scored, torch.Tensor | None]:
         """All that the objective needs, and the policy's watched ids at the chosen responses.
@@ -97,6 +100,7 @@ class Scoring:
     ) -> BatchLogps:
         flat = [response for of_record in asked for response in of_record.values()]
         scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed, watch)
+        self._count(scores)
         return BatchLogps.of(roles, asked, scores.total, scores.watched)
 
     def _without_gradient(self, batch: Sequence[Responses], which: str) -> PreferenceLogps:
@@ -120,8 +124,14 @@ class Scoring:
             total = torch.tensor([self.dataset.cached[response] for response in flat], device=self.device)
         else:
             with torch.no_grad(), self.frozen():
-                total = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed).total
+                scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed)
+                self._count(scores, adapted=False)
+            total = scores.total
         return BatchLogps.of(roles, asked, total).logps
+
+    def _count(self, scores: logprobs.ResponseLogps, adapted: bool = True) -> None:
+        if self.throughput:
+            self.throughput.passed(scores.rows, adapted)
 
     def _flags(self, flags: Iterable[bool]) -> torch.Tensor:
         return torch.tensor([float(flag) for flag in flags], device=self.device)

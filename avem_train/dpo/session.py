@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from avem_train.backbones import loading
+from avem_train.backbones import liger, loading
 from avem_train.dpo.arguments import training_arguments
+from emorealm_tasks.errors import stop
 from model_adapters.base.embedded import BASES, EMBEDDED
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from avem_train.dpo.evaluation import EvaluatingTrainer
     from avem_train.dpo.run_folder import RunFolder
     from avem_train.dpo.settings import TrainingSettings
+    from avem_train.dpo.settings_parts import Evaluation
     from avem_train.dpo.termination import Termination
+    from avem_train.harness.live import Benchmarks
 
     Settings = TypeVar("Settings", bound=TrainingSettings)
 
@@ -43,11 +46,13 @@ class TrainResult:
 
 def command(settings: "Settings", train: "Callable[[Settings, Termination], TrainResult]") -> None:
     """A program of `avem-train run`: train; what goes wrong with a record or a file ends in one line."""
+    from avem_train.dpo import push
+
+    push.check(settings)
     from avem_train.backbones.base import UnreadableMedium
     from avem_train.dpo.finite import LossNotFinite
     from avem_train.dpo.run_folder import last_checkpoint
     from avem_train.dpo.termination import Termination
-    from emorealm_tasks.errors import stop
     from model_adapters.base.arguments import launched
 
     termination = Termination()
@@ -56,6 +61,8 @@ def command(settings: "Settings", train: "Callable[[Settings, Termination], Trai
             result = train(settings, termination)
         if launched("RANK", 0, "avem-train") == 0:
             print(closing(result, settings.model), flush=True)
+            if settings.push_to_hub:
+                push.upload(settings)
     except LossNotFinite as error:
         _, checkpoint = last_checkpoint(settings.out)
         begins = f"goes on from {checkpoint}" if checkpoint else "begins again"
@@ -83,6 +90,7 @@ def claimed(settings: "TrainingSettings", trained: "Callable[[TrainingArguments,
     from avem_train.dpo.run_folder import claim
     from emorealm_tasks import files
 
+    check_benchmarks(settings.evaluation)
     claim(settings.out, writes=False)
     arguments = training_arguments(settings)
     model_folder = loading.find(settings.model)
@@ -109,6 +117,8 @@ def carry_out(
     running = settings.running
     cache_bytes = int(running.feature_cache_gb * 2**30)
     loaded = backbone or loading.load(folder.model_folder, arguments.device, dtype, cache_bytes, running.quantise)
+    if running.liger:
+        liger.apply(loaded.model)
     folder.begin()  # only now: of a base that cannot be loaded nothing is left
     folder.note_answering(loaded.answering)
     try:
@@ -121,6 +131,38 @@ def carry_out(
     seconds = time.monotonic() - started
     steps = folder.finish(seconds, held_out)
     return TrainResult(settings.out, steps, seconds, folder.last_metrics())
+
+
+def check_benchmarks(evaluation: "Evaluation") -> None:
+    """Stop where a benchmark's test questions would choose the result, and that is not said."""
+    from emorealm_tasks import settings
+    from emorealm_tasks.mini.build import record
+
+    benchmark = evaluation.chosen_on
+    if not benchmark or evaluation.choose_on_test:
+        return
+    world = settings.load().mini
+    if benchmark == "emorealm_mini" and record.built_with(world).get("split") != "validation":
+        stop(
+            f"evaluation.best={evaluation.best} would choose on the test questions of {world}; build others with "
+            "emorealm-mini build --split validation --out DIR and set EMOREALM_MINI=DIR, or say "
+            "evaluation.choose_on_test=true"
+        )
+    if benchmark != "emorealm_mini":
+        stop(
+            f"evaluation.best={evaluation.best} would choose on the test questions of {benchmark}; choose by another "
+            "score, or say evaluation.choose_on_test=true"
+        )
+
+
+def benchmarks(settings: "TrainingSettings", backbone: "Backbone") -> "Benchmarks | None":
+    """What the model answers while it is trained; None where nothing is asked for."""
+    evaluation = settings.evaluation
+    if not evaluation.benchmarks:
+        return None
+    from avem_train.harness.live import Benchmarks
+
+    return Benchmarks(backbone, settings.out, evaluation.benchmarks, evaluation.limit, 4 * settings.optimiser.batch)
 
 
 def path(text: str) -> Path | None:
@@ -147,12 +189,16 @@ def fit(trainer: "EvaluatingTrainer", folder: "RunFolder", opening: Callable[[],
 
     _, checkpoint = folder.last_checkpoint()
     trainer.remove_callback(PrinterCallback)
-    trainer.args.eval_on_start = bool(trainer.eval_dataset) and checkpoint is None
+    trainer.args.eval_on_start = trainer.eval_dataset is not None and checkpoint is None
     if folder.writes:
         print(opening(), flush=True)
-    trainer.train(resume_from_checkpoint=checkpoint)
-    folder.save(trainer)
-    held_out = evaluation.report(trainer, folder.settings.evaluation)
+    try:
+        trainer.train(resume_from_checkpoint=checkpoint)
+        folder.save(trainer)
+        held_out = evaluation.report(trainer, folder.settings.evaluation)
+    finally:
+        if trainer.benchmarks:
+            trainer.benchmarks.close()
     if held_out and folder.writes:
         print(evaluation.line(folder.log(), held_out, folder.settings.evaluation.best), flush=True)
     return held_out

@@ -28,7 +28,8 @@ def opening(settings: "DpoSettings", trainer: "PreferenceTrainer") -> str:
     update = trainer.sampler.update
     steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(dataset.records) // update)
     row_tokens = packed if dataset.packed else plain
-    most = needed(settings, trainer, memory_estimate.largest(dataset, arguments.train_batch_size, dataset.packed))
+    records = _records_at_once(settings, trainer)
+    most = needed(settings, trainer, memory_estimate.largest(dataset, records, dataset.packed))
     return (
         f"training {trained:,} of {total:,} parameters (LoRA, rank {settings.lora.rank}) on {len(dataset.records):,} "
         f"records: {steps:,} steps of {update} records, about {row_tokens * update:,.0f} tokens each "
@@ -65,6 +66,14 @@ def tokens(dataset: "PreferenceDataset", packed: bool) -> float:
         rows = tree.rows(logprobs.sequences(dataset.backbone, responses).tokens, packed)
         count += sum(len(row.tokens) for row in rows)
     return count / len(records)
+
+
+def _records_at_once(settings: "DpoSettings", trainer: "PreferenceTrainer") -> int:
+    """Of the longest records, on a process."""
+    limit, most = settings.running.max_tokens_per_micro_batch, trainer.args.train_batch_size
+    if not limit:
+        return most
+    return min(most, max(1, limit // memory_estimate.largest(trainer.dataset, 1, trainer.dataset.packed).tokens))
 
 
 def size(number: float) -> str:

@@ -5,7 +5,7 @@ transformers and PEFT are loaded by `train`, not by importing this.
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from avem_train.backbones import loading
 from avem_train.data import checks
@@ -65,9 +65,9 @@ def _trained(
         replace(negatives, change="other") if objective.beta_irrelevant else None,
     )
     bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
-    records = checks.load(settings.data, session.path(settings.root), bad_records, needs)
+    records = checks.load(settings.files[0], session.path(settings.root), bad_records, needs)
     held_out: Records = []
-    if evaluated := session.path(settings.evaluation.data):
+    if evaluated := settings.evaluation.file:
         held_out = checks.load(evaluated, session.path(settings.evaluation.root), bad_records.of_held_out(), needs)
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
     folder = RunFolder(settings, model_folder, len(records), arguments, dtype)
@@ -98,8 +98,9 @@ def _run(
     assert dataset is not None
     # autocast brings inputs and adapters to one dtype; cast by PEFT before, each adapter would keep its own input
     with adapters(settings, backbone) as model, disable_input_dtype_casting(model, arguments.bf16):
-        callbacks = session.callbacks(settings, folder, [termination])
-        trainer = PreferenceTrainer(model, dataset, held_out, args=arguments, callbacks=callbacks)
+        given: dict[str, Any] = {"args": arguments, "callbacks": session.callbacks(settings, folder, [termination])}
+        given["benchmarks"] = session.benchmarks(settings, backbone)
+        trainer = PreferenceTrainer(model, dataset, held_out, settings.running, **given)
         return session.fit(trainer, folder, lambda: start_report.opening(settings, trainer))
 
 

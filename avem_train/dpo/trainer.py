@@ -11,11 +11,14 @@ import torch
 from torch import nn
 
 from avem_train.data.responses import Responses
+from avem_train.dpo import logprobs, micro_batches
 from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.scoring import Scoring, balance_factors
+from avem_train.dpo.settings_parts import Computing
 from avem_train.objectives import Scored, forms, objective_loss
+from avem_train.packing import tree
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -33,13 +36,19 @@ class PreferenceTrainer(BaseTrainer):
     sampler: EpochSampler
 
     def __init__(
-        self, model: "PeftModel", dataset: PreferenceDataset, held_out: PreferenceDataset | None = None, **kwargs: Any
+        self,
+        model: "PeftModel",
+        dataset: PreferenceDataset,
+        held_out: PreferenceDataset | None = None,
+        running: Computing | None = None,
+        **kwargs: Any,
     ) -> None:
+        """running: the settings of speed and memory; None = the usual ones."""
         arguments: TrainingArguments = kwargs["args"]
         sizes = slice_records(arguments), update_records(arguments)
         sampler = EpochSampler(len(dataset.records), *sizes, arguments.data_seed or 0)
         data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": dataset.collate}
-        super().__init__(sampler, dataset.backbone, model=model, **data, **kwargs)
+        super().__init__(sampler, dataset.backbone, running or Computing(), model=model, **data, **kwargs)
         self.dataset = dataset
         self.factors = balance_factors(dataset)
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
@@ -52,10 +61,27 @@ class PreferenceTrainer(BaseTrainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> torch.Tensor:
-        """The loss of a batch, a scalar."""
+        """The loss of a batch, a scalar; of a part of one its share in it."""
         samples = [Sample(*sample) for sample in inputs["samples"]]
         loss = self._losses(model, samples)
-        return (loss * torch.tensor([sample.weight for sample in samples], device=loss.device)).mean()
+        self.throughput.finished(sum(sample.weight > 0 for sample in samples))
+        weighted = loss * torch.tensor([sample.weight for sample in samples], device=loss.device)
+        share: torch.Tensor = weighted.sum() / inputs.get("of", len(samples))
+        return share
+
+    def micro_batches(self, inputs: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+        """See `BaseTrainer`; what is computed of the policy with media is what has most tokens."""
+        dataset, backbone = self.dataset, self.backbone
+        samples = [Sample(*sample) for sample in inputs["samples"]]
+        samples = [sample for sample in samples if sample.weight] or samples[:1]
+        asked = [list(dict.fromkeys(one.media.values())) for one in dataset.of(samples)]
+        with torch.no_grad():
+            self.extents.look([response.sources for of_record in asked for response in of_record])
+        tokens = [logprobs.sequences(backbone, of_record).tokens for of_record in asked]
+        parts = micro_batches.divided(tokens, lambda sequences: tree.rows(sequences, dataset.packed), limit)
+        return [
+            {"samples": [tuple(samples[number]) for number in part], "of": len(inputs["samples"])} for part in parts
+        ]
 
     def held_out_means(self, model: nn.Module) -> dict[str, float]:
         """The loss and what else is logged of a step, of the held-out records."""
@@ -83,7 +109,7 @@ class PreferenceTrainer(BaseTrainer):
         batch = self.dataset.of(samples)
         objective = self.dataset.objective
         frozen = self.accelerator.unwrap_model(model).disable_adapter
-        scoring = Scoring(model, frozen, self.dataset, self.args.device, self.factors)
+        scoring = Scoring(model, frozen, self.dataset, self.args.device, self.factors, self.throughput)
         scored, watched = scoring.scored(batch, [sample.record for sample in samples])
         weights = {
             name: torch.tensor([one.weights.get(name, 0.0) for one in batch], device=self.args.device)

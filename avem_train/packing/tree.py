@@ -6,6 +6,7 @@ token sees its own segment and the segments before it on the way to the root, at
 so every sequence has the log-probabilities of a row of its own.
 """
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -119,6 +120,14 @@ def _extend(row: PackedRow, sequences: Sequence[Sequence[Token]], group: list[in
 def prefix_length(row: PackedRow) -> int:
     """How many tokens stand before a row's first branch."""
     return row.segment.count(0) if len(row.parents) > 1 else len(row.tokens)
+
+
+def sizes(row: PackedRow) -> list[int]:
+    """Tokens of each tree of a row: one, unless rows were `joined`."""
+    roots: list[int] = []
+    for segment, parent in enumerate(row.parents):
+        roots.append(segment if parent < 0 else roots[parent])
+    return list(Counter(roots[segment] for segment in row.segment).values())
 
 
 def visible(row: PackedRow, since: int = 0) -> torch.Tensor:

@@ -11,6 +11,7 @@ from avem_train.data.conversations import Conversation
 from avem_train.dpo import logprobs
 from avem_train.dpo.logprobs import Sequences
 from avem_train.packing import tree
+from avem_train.packing.tree import PackedRow, Token
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Losses:
     """Whether the model put the token first, (targets,)."""
     owner: torch.Tensor
     """Number of each token's conversation, (targets,)."""
-    tokens: int
-    """What the language model read, media included and padding left out."""
+    rows: list[int]
+    """Tokens that the language model read, media included and padding left out, of every tree of the rows."""
 
 
 def losses(
@@ -44,9 +45,7 @@ def losses(
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode(sources)
     batch = sequences(backbone, conversations)
-    rows = tree.rows(batch.tokens, share=packed)
-    if row_tokens:
-        rows = tree.joined(rows, row_tokens)
+    rows = packed_rows(batch.tokens, packed, row_tokens)
     logits = logprobs.target_logits(model, backbone, rows, batch, features).float()
     targets = torch.tensor([id_ for target in batch.targets for id_ in target], device=logits.device)
     lengths = torch.tensor([len(target) for target in batch.targets], device=logits.device)
@@ -54,8 +53,14 @@ def losses(
         nn.functional.cross_entropy(logits, targets, reduction="none"),
         logits.detach().argmax(-1) == targets,
         torch.repeat_interleave(torch.arange(len(batch.targets), device=logits.device), lengths),
-        sum(len(row.tokens) for row in rows),
+        [size for row in rows for size in tree.sizes(row)],
     )
+
+
+def packed_rows(tokens: Sequence[Sequence[Token]], packed: bool, row_tokens: int) -> list[PackedRow]:
+    """The rows that hold some sequences; arguments as in `losses`."""
+    rows = tree.rows(tokens, share=packed)
+    return tree.joined(rows, row_tokens) if row_tokens else rows
 
 
 def sequences(backbone: Backbone, conversations: Sequence[Conversation]) -> Sequences:

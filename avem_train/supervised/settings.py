@@ -4,8 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from avem_train.data import checks
-from avem_train.dpo.settings import EMBEDDED, Computing, Evaluation, Lora, Optimiser
+from avem_train.data import checks, hub_files
+from avem_train.dpo.settings import EMBEDDED
+from avem_train.dpo.settings_parts import Computing, Evaluation, Lora, Optimiser
+from avem_train.objectives.settings import ADDED
 
 STAGES = ("projectors", "instruction")
 TRAINED = ("lora", "all")
@@ -37,7 +39,7 @@ class SupervisedSettings:
     PROGRAM: ClassVar[str] = "supervised"
 
     data: list[Any]
-    """Files of conversations (see `avem_train.data.conversations`)."""
+    """Files of conversations (see `avem_train.data.conversations`), or hf://datasets/owner/name/file."""
     out: Path
     """Folder to write."""
     model: str = EMBEDDED
@@ -63,6 +65,12 @@ class SupervisedSettings:
     """Write whole weights beside the adapter."""
     on_bad_record: str = "stop"
     """stop or skip."""
+    push_to_hub: str = field(default="", metadata=ADDED)
+    """org/name: upload the result there, as a private repository if it is new; "" = it stays here."""
+    push_base: str = field(default="", metadata=ADDED)
+    """org/name: where others find the weights it was trained on; needed where they are a folder of this machine."""
+    push_public: bool = field(default=False, metadata=ADDED)
+    """Let everybody see a new repository."""
     lora: Lora = field(default_factory=Lora)
     """The adapters."""
     optimiser: Optimiser = field(default_factory=lambda: Optimiser(learning_rate=1e-4))
@@ -99,7 +107,7 @@ class SupervisedSettings:
     @property
     def files(self) -> tuple[Path, ...]:
         """The records' files."""
-        return tuple(Path(one).expanduser() for one in self.data)
+        return tuple(hub_files.local(one, self.root) for one in self.data)
 
     @property
     def trains_projectors(self) -> bool:

@@ -78,7 +78,7 @@ def _data(settings: SupervisedSettings, arguments: "TrainingArguments", model: M
     bad = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     evaluation, look = settings.evaluation, settings.running.check_media
     held_out = None
-    if evaluated := session.path(evaluation.data):
+    if evaluated := evaluation.file:
         root = session.path(evaluation.root)
         held_out = dataset.HeldConversations(dataset.held([evaluated], root, model, bad.of_held_out(), look))
     root = session.path(settings.root)
@@ -102,7 +102,9 @@ def _run(
 
     with trainable(settings, backbone, arguments.bf16) as model:
         callbacks = session.callbacks(settings, folder, [termination])
-        trainer = SupervisedTrainer(model, settings, backbone, *data, args=arguments, callbacks=callbacks)
+        benchmarks = session.benchmarks(settings, backbone)
+        given: dict[str, Any] = {"benchmarks": benchmarks, "args": arguments, "callbacks": callbacks}
+        trainer = SupervisedTrainer(model, settings, backbone, *data, **given)
         return session.fit(trainer, folder, lambda: opening(settings, trainer))
 
 

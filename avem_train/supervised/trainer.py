@@ -1,6 +1,5 @@
 """`transformers.Trainer` on conversations: the mean loss over the answers' tokens of an update, and what is logged."""
 
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,9 @@ from torch import nn
 from avem_train.backbones.base import Backbone, weights_beside
 from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
+from avem_train.dpo.micro_batches import divided
 from avem_train.supervised.dataset import Example, HeldConversations, MixedSampler, collator
-from avem_train.supervised.loss import Losses, losses
+from avem_train.supervised.loss import Losses, losses, packed_rows, sequences
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -35,11 +35,10 @@ class SupervisedTrainer(BaseTrainer):
         arguments: TrainingArguments = kwargs["args"]
         sampler = _sampler(settings, arguments, data) if isinstance(data, HeldConversations) else None
         given: dict[str, Any] = {"train_dataset": data, "eval_dataset": held_out, "data_collator": collator(backbone)}
-        processor = backbone.processor if settings.whole else None  # beside whole weights
-        super().__init__(sampler, backbone, model=model, processing_class=processor, **given, **kwargs)
+        given["processing_class"] = backbone.processor if settings.whole else None  # beside whole weights
+        super().__init__(sampler, backbone, settings.running, model=model, **given, **kwargs)
         self.settings = settings
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        self._tokens, self._since = 0, time.monotonic()
         self.model_accepts_loss_kwargs = True  # `compute_loss` divides by the targets of the whole update
 
     def compute_loss(
@@ -54,11 +53,22 @@ class SupervisedTrainer(BaseTrainer):
         found = self._losses(model, examples)
         real = self._real(examples, found)
         self._update_metrics(examples, found)
-        self._tokens += found.tokens
+        self.throughput.passed(found.rows)
+        self.throughput.finished(sum(one.real for one in examples))
         count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
         loss = (found.nll * real).sum() * self.args.world_size / count
         # every weight has a gradient, also those of a projector that this batch has no medium for
         return loss + sum(parameter.sum() * 0.0 for parameter in self._projectors())
+
+    def micro_batches(self, inputs: dict[str, Any], limit: int) -> list[dict[str, Any]]:
+        """See `BaseTrainer`."""
+        running = self.settings.running
+        examples = [one for one in inputs["examples"] if one.real] or inputs["examples"][:1]
+        with torch.no_grad():
+            self.extents.look([one.conversation.sources for one in examples])
+        tokens = [sequences(self.backbone, [one.conversation]).tokens for one in examples]
+        parts = divided(tokens, lambda given: packed_rows(given, running.packed, running.row_tokens), limit)
+        return [inputs | {"examples": [examples[number] for number in part]} for part in parts]
 
     def _losses(self, model: nn.Module, examples: Sequence[Example]) -> Losses:
         running = self.settings.running
@@ -95,17 +105,12 @@ class SupervisedTrainer(BaseTrainer):
         return means | {"perplexity": float(torch.tensor(means["loss"]).exp())}
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the accuracy since the last log, and the tokens that all processes read a second."""
+        """Add the accuracy since the last log."""
         if "loss" in logs:
             means = self.metrics.compute(self.accelerator)
             means.pop("loss")
-            now, tokens = time.monotonic(), torch.tensor(self._tokens, device=self.args.device)
-            total = float(self.accelerator.reduce(tokens, "sum"))
-            logs |= means | {"tokens_per_second": round(total / max(now - self._since, 1e-9), 1)}
-            self._tokens, self._since = 0, now
+            logs |= means
         super().log(logs, start_time)
-        if any(name.startswith("eval_") for name in logs):
-            self._since = time.monotonic()  # an evaluation is no training
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         """As transformers'; whole weights with those of the encoders that stand beside them."""
@@ -118,11 +123,6 @@ class SupervisedTrainer(BaseTrainer):
         known = weights_beside(self.backbone)
         load_result.unexpected_keys[:] = [key for key in load_result.unexpected_keys if key not in known]
         super()._issue_warnings_after_load(load_result)
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        """As the base; reading a checkpoint is no training."""
-        super()._load_optimizer_and_scheduler(checkpoint)
-        self._since = time.monotonic()
 
 
 def _sampler(settings: "SupervisedSettings", arguments: "TrainingArguments", data: HeldConversations) -> MixedSampler:

@@ -73,22 +73,22 @@ class _Avere(lmms):
         cache_gb = arguments.number("feature_cache_gb", chosen.feature_cache_gb, 0.0, float("inf"), _OWNER)
         rows = arguments.batch_size(chosen.batch_size, _OWNER)
         self.nano_only = weights.embedded and not chosen.nano_anyway
-        self._load(weights, chosen)
+        self.model, self.processor, self.fingerprint = self.loaded(weights, chosen)
         self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(cache_gb * 2**30))
         self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
         self._media_notes = MediaNotes()
         self._reported: set[str] = set()
 
-    def _load(self, weights: folders.Weights, chosen: Arguments) -> None:
-        """Load model and processor, and note which weights they are."""
+    def loaded(self, weights: folders.Weights, chosen: Arguments) -> tuple[Any, Any, str]:
+        """Model, processor, and which weights they are, which is noted."""
         if weights.embedded:
             logger.warning("avere: no weights are named, so the embedded avere-nano answers (not AVERE-7B)")
         dtype = arguments.choose_dtype(chosen.dtype, self.device, _OWNER)
         adapter = folders.chosen_adapter(weights, chosen.adapter)
-        self.processor = loading.load_processor(weights.folder)
+        processor = loading.load_processor(weights.folder)
         dry_run.ends_here()
-        self.model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
-        self.fingerprint = folders.note(weights, adapter)
+        model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
+        return model, processor, folders.note(weights, adapter)
 
     def ways(self) -> dict[str, Any]:
         """How clips and questions are put to the model, for the run's record (`harness.request_settings`)."""

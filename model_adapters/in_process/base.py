@@ -110,9 +110,12 @@ class InProcessChat(ChatAV):
         self.reader = ClipReader(replace(self.sampling, rate=rate), self.decode)
 
     def _load(self, checkpoint: str, chosen: Arguments) -> None:
-        """Load model and processor, and note which weights they are."""
+        self.model, self.processor, self.fingerprint = self.loaded(checkpoint, chosen)
+
+    def loaded(self, checkpoint: str, chosen: Arguments) -> tuple[Any, Any, str]:
+        """Model, processor, and which weights they are."""
         weights = loading.find(self.name, checkpoint)
-        self.model, self.processor = loading.load(
+        model, processor = loading.load(
             self.name,
             self.model_class,
             self.processor_class,
@@ -123,8 +126,7 @@ class InProcessChat(ChatAV):
             attn_implementation=chosen.attn_implementation,
             device_map=chosen.device_map,
         )
-        self.fingerprint = loading.identify(weights)
-        self.model = loading.place(self.model, self.device, chosen.device_map)
+        return loading.place(model, self.device, chosen.device_map), processor, loading.identify(weights)
 
     def decode(self, clip: ClipFiles, sampling: Sampling) -> ClipMedia:
         """The frames and the sound of a clip. Raises MediaError."""

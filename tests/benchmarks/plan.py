@@ -13,7 +13,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from avem_train.backbones.lora_targets import LINEARS
-from avem_train.dpo import memory_estimate
+from avem_train.dpo import memory_estimate, operations, throughput
 from emorealm_tasks import files
 from emorealm_tasks.markdown import table
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration
@@ -22,28 +22,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "training_scale.md"
 RECORDS = 41_687  # Section C.2
 GPUS = (1, 8, 64)
-PEAK = 989e12  # bfloat16, dense, of an H100 SXM by its data sheet
+PEAK = throughput.peak("NVIDIA H100 80GB HBM3")  # the SXM's
 SHARE = 0.30  # of the peak: an assumption, nobody has measured it for this code
 PROMPT, RESPONSE, TEXT = 2300, 50, 160
 """Tokens of a prompt with both media (2,056 and 88 of them media), of a response, and of a prompt without media."""
 RANK = 8
-_ATTENTION_BACKWARD = 2.5  # a fused backward pass computes the scores again, beside two products for each of two
-
-
-def forward(config: Any, rows: Sequence[int], rank: int = RANK) -> float:
-    """Floating-point operations of a forward pass over rows of so many tokens. config: of the language model."""
-    hidden, inner, count = config.hidden_size, config.intermediate_size, config.num_hidden_layers
-    linear = count * (4 * hidden**2 + 3 * hidden * inner)
-    adapters = count * rank * (4 * 2 * hidden + 3 * (hidden + inner))
-    return sum(2 * row * (linear + adapters) + 4 * count * row**2 * hidden for row in rows)
-
-
-def backward(config: Any, rows: Sequence[int], rank: int = RANK) -> float:
-    """Of the backward pass: gradients of activations everywhere, of weights in the adapters alone."""
-    hidden, inner, count = config.hidden_size, config.intermediate_size, config.num_hidden_layers
-    attention = sum(4 * count * row**2 * hidden for row in rows)
-    adapters = sum(2 * row * count * rank * (4 * 2 * hidden + 3 * (hidden + inner)) for row in rows)
-    return forward(config, rows, rank) + adapters + (_ATTENTION_BACKWARD - 1) * attention
 
 
 def record(
@@ -57,8 +40,9 @@ def record(
     rows = [prompt + response] * 4
     if packed:
         rows = [prompt + 3 * response, prompt + response] if picture else [prompt + 4 * response]
-    frozen = 0.0 if kept else forward(config, [*rows, *[text + response] * 3], 0)
-    return forward(config, rows) + backward(config, rows) + frozen
+    model = operations.of_model(config, operations.lora_parameters(config, RANK))
+    frozen = 0.0 if kept else model.forward([*rows, *[text + response] * 3], adapted=False)
+    return model.forward(rows) + model.backward(rows) + frozen
 
 
 def page() -> str:
@@ -81,7 +65,8 @@ def page() -> str:
 
 def _reference(config: Any) -> str:
     """Hours of the one pass that computes the values that are kept, on each number of GPUs."""
-    value = forward(config, [PROMPT + 3 * RESPONSE, PROMPT + RESPONSE, *[TEXT + RESPONSE] * 3], 0)
+    rows = [PROMPT + 3 * RESPONSE, PROMPT + RESPONSE, *[TEXT + RESPONSE] * 3]
+    value = operations.of_model(config, 0).forward(rows)
     return ", ".join(f"{RECORDS * value / (gpus * SHARE * PEAK) / 3600:.2g} on {gpus}" for gpus in GPUS)
 
 

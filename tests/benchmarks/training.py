@@ -34,7 +34,8 @@ from avem_train.data.responses import Source
 from avem_train.dpo import train
 from avem_train.dpo.arguments import training_arguments
 from avem_train.dpo.dataset import PreferenceDataset, Sample
-from avem_train.dpo.settings import DpoSettings, Optimiser, Running
+from avem_train.dpo.settings import DpoSettings, Running
+from avem_train.dpo.settings_parts import Optimiser
 from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.packing import attention
 from avem_train.packing.tree import Token

@@ -1,4 +1,4 @@
-"""A hub on this machine that speaks what huggingface_hub asks of one when it uploads: repositories, files, LFS."""
+"""A hub on this machine that speaks what huggingface_hub asks of one: repositories, files, LFS, downloads."""
 
 import base64
 import contextlib
@@ -37,6 +37,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self._answer("GET")
 
+    def do_HEAD(self):
+        self._answer("HEAD")
+
     def do_POST(self):
         self._answer("POST")
 
@@ -64,6 +67,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(200, {"errors": [], "warnings": []})
         if path.endswith("/info/lfs/objects/batch"):
             return self._batch(json.loads(body))
+        if file := re.fullmatch(r"/(datasets/[^/]+/[^/]+)/resolve/[^/]+/(.+)", path):
+            return self._file(method, self.server.repositories.get(file[1], {"files": {}})["files"].get(file[2]))
+        if tree := re.fullmatch(r"/api/(datasets/[^/]+/[^/]+)/tree/[^/]+", path):
+            files = self.server.repositories[tree[1]]["files"]
+            return self._send(200, [{"type": "file", "path": name, "size": len(content), "oid": "0" * 40}
+                                    for name, content in files.items()])  # fmt: skip
         found = re.fullmatch(r"/api/(datasets|models)/([^/]+/[^/]+)(?:/(preupload|commit|revision)/main)?", path)
         repository = self.server.repositories.get(f"{found[1]}/{found[2]}") if found else None
         if repository is None:
@@ -76,7 +85,15 @@ class _Handler(BaseHTTPRequestHandler):
                 for one in files]})  # fmt: skip
         if found[3] == "commit":
             return self._commit(repository, found, body)
-        return self._send(200, {"id": found[2], "sha": "0" * 40, "private": repository["private"], "siblings": []})
+        siblings = [{"rfilename": name} for name in repository["files"]]
+        about = {"id": found[2], "sha": "0" * 40, "private": repository["private"], "siblings": siblings}
+        return self._send(200, about)
+
+    def _file(self, method, content):
+        if content is None:
+            return self._send(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"})
+        facts = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"', "X-Repo-Commit": "0" * 40}
+        return self._send(200, content, facts)
 
     def _create(self, asked):
         name = f"{asked.get('type', 'model')}s/{asked['organization']}/{asked['name']}"
@@ -108,13 +125,15 @@ class _Handler(BaseHTTPRequestHandler):
         address = f"{self.server.address}/{found[2]}/commit/{'1' * 40}"
         self._send(200, {"commitUrl": address, "commitOid": "1" * 40, "success": True})
 
-    def _send(self, status, content):
-        text = json.dumps(content).encode()
+    def _send(self, status, content, more=()):
+        text = content if isinstance(content, bytes) else json.dumps(content).encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
+        headers = {"Content-Type": "application/json", "Content-Length": str(len(text))} | dict(more)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(text)
+        if self.command != "HEAD":
+            self.wfile.write(text)
 
 
 @contextlib.contextmanager

@@ -24,13 +24,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--base", default="", metavar="ORG/NAME", help="of a model: where its base weights are found")
     parser.add_argument("--dry-run", type=Path, metavar="DIR", help="write the folder there, and upload nothing")
     arguments = parser.parse_args(argv)
-    from emorealm_results.share import dataset, hub, model
+    from avem_train.dpo import hub_folder
+    from emorealm_results.share import dataset
+    from model_adapters.base import uploads
 
     places = arguments.places
     if absent := next((place for place in places if not place.is_dir()), None):
         stop(f"{absent}: no such folder; name the --output_path of a run, or the folder of a training")
-    hub.check(arguments.to, arguments.dry_run is None)
-    models = [place for place in places if model.is_one(place)]
+    uploads.check(arguments.to, uploads=arguments.dry_run is None)
+    models = [place for place in places if hub_folder.is_one(place)]
     if models and len(places) > 1:
         stop(f"{models[0]}: is a trained model; push it by itself, a repository holds one")
     if arguments.base and not models:
@@ -38,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
     with _folder(arguments.dry_run, parser.prog) as folder:
         try:
             if models:
-                holds = model.write(folder, places[0], arguments.base)
+                holds = hub_folder.write(folder, places[0], arguments.base)
             else:
                 holds = dataset.write(folder, arguments.to, places)
         except OSError as error:
@@ -47,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
             print(f"{folder}: {holds}; nothing was uploaded")
             return 0
         print(f"emorealm: uploading {holds} to {arguments.to}", file=sys.stderr, flush=True)
-        address = hub.upload(folder, arguments.to, "model" if models else "dataset", arguments.public)
+        address = uploads.upload(folder, arguments.to, "model" if models else "dataset", arguments.public)
     print(f"{address}: {holds}")
     return 0
 

@@ -137,3 +137,18 @@ def test_nothing_behind_a_key_is_an_empty_text_and_no_path():
     assert config.from_mapping(Named, config.changes(["out=x", "model="])) == Named(Path("x"), "")
     with pytest.raises(config.RecipeError, match="out must name a file or folder"):
         config.from_mapping(Named, config.changes(["out="]))
+
+
+def test_every_path_may_begin_with_the_home_folder(monkeypatch):
+    from avem_train.dpo.settings import DpoSettings
+    from avem_train.supervised.settings import SupervisedSettings
+
+    monkeypatch.setenv("HOME", "/home/somebody")
+    places = ["model=~/m", "root=~/r", "out=~/o", "evaluation.data=~/e.jsonl", "evaluation.root=~/r"]
+    preference = config.read("avem_dpo", ["data=~/d.jsonl", "running.reference=~/kept", *places])
+    supervised = config.read("avere_sft", ["data=[~/d.jsonl,~/e.jsonl]", "start=~/adapters", *places])
+    for settings, content in ((DpoSettings, preference), (SupervisedSettings, supervised)):
+        del content["program"]
+        found = config.from_mapping(settings, content)
+        assert "~" not in str(found)
+        assert str(found).count("/home/somebody/") == 7 + (settings is SupervisedSettings)

@@ -12,7 +12,7 @@ ROOMS = {
     "avem_train": "cli curation.release curation.leakage curation.frames curation curation.engines curation.export "
     "curation.grading curation.stages curation.preferences curation.questions curation.balance curation.clients "
     "curation.scripted curation.manifests curation.checks curation.asking curation.prompts curation.data study "
-    "supervised nano dpo backbones packing data objectives config settings_help",
+    "supervised nano dpo harness backbones packing data objectives config settings_help",
     "model_adapters": "manifests workers engines emotion_llama in_process external_worker avere decoding base "
     "catalogue",
     "emorealm_tasks": "plugin harness benchmarks judge metrics chat_batches chat_client chat_reply mini mini.build "

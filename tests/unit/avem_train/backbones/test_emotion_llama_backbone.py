@@ -16,7 +16,8 @@ from avem_train.backbones.base import UnreadableMedium
 from avem_train.data.negatives import Medium
 from avem_train.data.responses import Response, Source
 from avem_train.dpo import logprobs, train
-from avem_train.dpo.settings import DpoSettings, Optimiser, Running
+from avem_train.dpo.settings import DpoSettings, Running
+from avem_train.dpo.settings_parts import Optimiser
 from avem_train.dpo.termination import Termination
 from chat_requests import requests_for
 from model_adapters.emotion_llama.adapter import EmotionLlama, EmotionLlamaV2

@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 from avem_train import cli, config
 from avem_train.dpo import finite, session, train
 from avem_train.dpo.finite import LossNotFinite
-from avem_train.dpo.settings import DpoSettings, Evaluation, Optimiser, Running
+from avem_train.dpo.settings import DpoSettings, Running
+from avem_train.dpo.settings_parts import Evaluation, Optimiser
 from avem_train.dpo.trainer import PreferenceTrainer
 from emorealm_tasks import files
 

@@ -7,7 +7,8 @@ import torch
 
 import tiny_models
 from avem_train.backbones import loading
-from avem_train.dpo.settings import DpoSettings, Lora, Running
+from avem_train.dpo.settings import DpoSettings, Running
+from avem_train.dpo.settings_parts import Lora
 from avem_train.dpo.train import adapters
 from avem_train.study.candidates import EmotionLlamaCandidate
 from chat_requests import requests_for

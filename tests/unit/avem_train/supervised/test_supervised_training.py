@@ -15,7 +15,7 @@ from avem_train.data.conversations import Conversation
 from avem_train.data.responses import Response
 from avem_train.dpo import arguments, logprobs
 from avem_train.dpo.finite import LossNotFinite
-from avem_train.dpo.settings import Evaluation, Optimiser
+from avem_train.dpo.settings_parts import Evaluation, Optimiser
 from avem_train.supervised import train
 from avem_train.supervised.loss import losses
 from avem_train.supervised.settings import SupervisedRunning, SupervisedSettings
@@ -253,16 +253,71 @@ def test_projectors_beside_weights_in_bfloat16_are_trained_in_float32(settings, 
 
 
 @pytest.mark.parametrize(
-    "change", ["running.quantise=4bit", "optimiser.form=paged_adamw_8bit", "running.report_to=[mlflow]"]
+    ("change", "package"),
+    [
+        ("running.quantise=4bit", "bitsandbytes"),
+        ("optimiser.form=paged_adamw_8bit", "bitsandbytes"),
+        ("running.report_to=[mlflow]", "mlflow"),
+        ("running.liger=true", "liger-kernel"),
+    ],
 )
-def test_a_library_that_is_not_installed_is_named(settings, monkeypatch, change, capsys):
-    """bitsandbytes and what reports are no dependencies of this package."""
+def test_a_library_that_is_not_installed_is_named(settings, monkeypatch, change, package, capsys):
+    """bitsandbytes, Liger and what reports are no dependencies of this package."""
     monkeypatch.setattr(loading, "find_spec", lambda name: None)
     monkeypatch.setattr(arguments, "find_spec", lambda name: None)
     given = [f"data={settings.data[0]}", f"root={settings.root}", f"out={settings.out}", "running.check_media=false"]
     with pytest.raises(SystemExit):
         cli.main(["run", "avere_sft", f"model={settings.model}", *given, "running.device=cpu", change])
     said = capsys.readouterr().err
-    package = "mlflow" if "mlflow" in change else "bitsandbytes"
     assert f"{change.replace('[', '').replace(']', '')}: {package} is not installed: pip install {package}" in said
     assert not (settings.out / "training.json").exists()
+
+
+def test_micro_batches_by_tokens_make_the_same_update(settings, tmp_path, monkeypatch):
+    """Of 9 conversations the last update has one; projectors are trained too."""
+    settings = replace(settings, projectors=True, optimiser=replace(FAST, learning_rate=1e-3, steps=0))
+    train.train(settings)
+    running = replace(settings.running, max_tokens_per_micro_batch=200)
+    capped = replace(settings, out=tmp_path / "capped", running=running)
+    passes, compute = [], SupervisedTrainer._losses
+
+    def seen(trainer, model, examples):
+        passes.append(len(examples))
+        return compute(trainer, model, examples)
+
+    monkeypatch.setattr(SupervisedTrainer, "_losses", seen)
+    train.train(capped)
+    assert sum(passes) == 9
+    assert len(passes) > 3
+    assert max(passes) > 1
+    for ours, theirs in zip(lines(settings.out), lines(capped.out), strict=True):
+        for name in {"loss", "accuracy", "grad_norm"} & theirs.keys():
+            assert ours[name] == pytest.approx(theirs[name], abs=1e-6, rel=1e-6), name
+
+
+def test_ligers_kernels_are_refused_without_a_gpu(settings, monkeypatch, capsys):
+    monkeypatch.setattr(arguments, "find_spec", lambda name: name)
+    with pytest.raises(SystemExit):
+        train.train(replace(settings, running=replace(settings.running, liger=True)))
+    assert "running.liger=true: Liger's kernels need a GPU; use running.liger=false\n" in capsys.readouterr().err
+    assert not (settings.out / "training.json").exists()
+
+
+def test_ligers_kernels_are_put_into_the_language_model_alone(models, monkeypatch):
+    """Where liger-kernel is installed; a class that it does not know is refused."""
+    pytest.importorskip("liger_kernel")
+    from transformers.models.llama import modeling_llama
+
+    from avem_train.backbones import liger
+
+    for name in ("LlamaRMSNorm", "LlamaMLP", "apply_rotary_pos_emb"):  # Liger replaces them for good
+        monkeypatch.setattr(modeling_llama, name, getattr(modeling_llama, name))
+    model = loading.load(models["avere"], CPU, torch.float32, 0).model
+    liger.apply(model)
+    decoder = model.get_decoder()
+    parts = decoder.norm, decoder.layers[0].mlp, decoder.layers[0].input_layernorm
+    assert all("liger" in part.forward.__module__ for part in parts)
+    assert "liger" not in model.forward.__module__ + decoder.forward.__module__
+    decoder.config.model_type = "other"
+    with pytest.raises(SystemExit):
+        liger.apply(model)

@@ -26,10 +26,11 @@ def is_one(folder: Path) -> bool:
     return (folder / ABOUT).is_file()
 
 
-def write(target: Path, folder: Path, base: str) -> str:
+def write(target: Path, folder: Path, base: str, option: str = "--base ") -> str:
     """Fill an empty folder with a finished training's files; returns what they are, in words.
 
     base: where others find the weights it was trained on (org/name); needed where these are a folder of this machine.
+    option: how that is said.
     Stops where the training is not finished or the base cannot be named. Raises OSError.
     """
     about = read_json(folder / ABOUT, dict, "name the folder of a finished training")
@@ -39,7 +40,7 @@ def write(target: Path, folder: Path, base: str) -> str:
     local = _local_base(about)
     if local and not base:
         stop(
-            f"{folder}: was trained on {local}, a folder that nobody else has; say with --base ORG/NAME where others "
+            f"{folder}: was trained on {local}, a folder that nobody else has; say with {option}ORG/NAME where others "
             "find these weights"
         )
     for path in sorted({path for pattern in _LOADED for path in folder.glob(pattern)}):

@@ -1,0 +1,122 @@
+"""The model in training answers the harness's tasks: as its saved adapters do, and training does not notice."""
+
+import functools
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from lmms_eval.models import get_model
+from safetensors.torch import load_file
+
+from avem_train import cli
+from avem_train.backbones import base, loading
+from avem_train.dpo import train
+from avem_train.dpo.adapters import adapters
+from avem_train.dpo.model_card import settle
+from avem_train.dpo.settings import DpoSettings, Running
+from avem_train.dpo.settings_parts import Evaluation, Optimiser
+from avem_train.harness import live
+from avem_train.harness.tasks import Tasks
+from avem_train.packing import attention
+from emorealm_tasks.mini.build import split
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    split.build(folder, "validation", 8, 0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tasks():
+    """Built once a model's name."""
+    return functools.cache(lambda name, groups, limit: Tasks(name, groups, limit))
+
+
+@pytest.fixture(autouse=True)
+def in_the_world(world, tasks, monkeypatch):
+    monkeypatch.setenv("EMOREALM_MINI", str(world))
+    monkeypatch.setattr(live, "Tasks", lambda name, groups, limit: tasks(name, tuple(groups), limit))
+
+
+@pytest.fixture
+def settings(tiny_avere, preference_file, tmp_path):
+    running = Running(device="cpu", save_every=0, tensorboard=False, reference=str(tmp_path / "kept"))
+    optimiser = Optimiser(learning_rate=1e-2, batch=2, accumulation=1, steps=2)
+    return DpoSettings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=optimiser, running=running)
+
+
+def replies(records):
+    return [(one["task"], one["raw"], one["error"]) for one in records["emorealm_mini"]]
+
+
+@pytest.mark.parametrize(("family", "dtype"), [("tiny_avere", torch.float32), ("tiny_omni", torch.bfloat16)])
+def test_live_adapters_answer_as_the_saved_ones(family, dtype, request, settings, tmp_path, monkeypatch):
+    folder = request.getfixturevalue(family)
+    backbone = loading.load(folder, torch.device("cpu"), dtype, 1 << 20)
+    out = tmp_path / "out"
+    with adapters(settings, backbone) as model:
+        for name, parameter in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(parameter, std=0.5)
+        model.save_pretrained(out)
+        settle(out, folder)
+        about = {"settings": {}} | ({"answering": dict(backbone.answering)} if backbone.answering else {})
+        (out / "training.json").write_text(json.dumps(about))
+        parts = base.encoders(backbone)
+        state = torch.random.get_rng_state()
+        benchmarks = live.Benchmarks(backbone, out, ["emorealm_mini"], 1, 4)
+        answered, ask = [], benchmarks._tasks.records
+        monkeypatch.setattr(benchmarks._tasks, "records", lambda model: answered.append(ask(model)) or answered[0])
+        scores = benchmarks.scores()
+        benchmarks.close()
+        assert torch.equal(torch.random.get_rng_state(), state)
+        assert base.encoders(backbone) == parts
+        assert attention.installed(backbone.model.get_decoder())
+    backbone.close()
+    assert scores.keys() <= {f"emorealm_mini_{name}" for name in live.metrics.GROUP_SCORES}
+    name = loading.evaluated_by(folder)
+    saved = get_model(name)(pretrained=str(out), device="cpu", dtype=str(dtype)[6:], batch_size=4, max_errors=0.0)
+    assert replies(answered[0]) == replies(ask(saved))
+
+
+def test_scores_are_logged_and_choose_and_the_training_stays_the_same(settings, backbone, tmp_path):
+    train.train(settings, backbone)
+    evaluation = Evaluation(every=1, benchmarks=["emorealm_mini"], limit=1, best="emorealm_mini_accuracy")
+    asked = replace(settings, out=tmp_path / "asked", evaluation=evaluation, running=replace(settings.running, keep=2))
+    train.train(asked, backbone)
+    logged = [json.loads(line) for line in (asked.out / "log.jsonl").read_text().splitlines()]
+    name = "eval_emorealm_mini_accuracy"
+    scored = {line["step"]: line[name] for line in logged if name in line}
+    assert list(scored) == [0, 1, 2]
+    about = json.loads((asked.out / "training.json").read_text())
+    best = max((1, 2), key=scored.__getitem__)
+    assert about["held_out"]["step"] == best
+    assert about["held_out"]["emorealm_mini_accuracy"] == scored[best]
+    last = asked.out / "checkpoints" / "checkpoint-2" / "adapter_model.safetensors"
+    wanted, found = load_file(settings.out / "adapter_model.safetensors"), load_file(last)
+    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+
+
+@pytest.mark.parametrize("benchmark", ["emorealm", "emorealm_mini"])
+def test_test_questions_choose_only_where_that_is_said(settings, benchmark, world, capsys, monkeypatch, tmp_path):
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "build.json").write_text((world / "build.json").read_text().replace("validation", "test"))
+    monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "test"))
+    given = [f"data={settings.data}", f"out={settings.out}", f"model={settings.model}", "running.device=cpu"]
+    given += [f"evaluation.benchmarks={benchmark}", f"evaluation.best={benchmark}_accuracy"]
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["run", "avem_dpo", *given])
+    error = capsys.readouterr().err
+    assert "would choose on the test questions of" in error
+    assert "evaluation.choose_on_test=true" in error
+    assert error.count("\n") == 1
+    assert not settings.out.exists()
+
+
+def test_other_benchmarks_are_refused(settings, capsys):
+    given = [f"data={settings.data}", f"out={settings.out}", "evaluation.benchmarks=emorealm_min"]
+    assert cli.main(["run", "avem_dpo", *given]) == 2
+    assert "evaluation.benchmarks: 'emorealm_min'; of emorealm, emorealm_mini" in capsys.readouterr().err

@@ -29,7 +29,7 @@ class Lora:
     """Section C.3 says "rank 8 and scale 4"; read as that factor, hence 32 (as lora_alpha itself it would be 4)."""
 
     targets: list[Any] = field(default_factory=list, metadata=ADDED)
-    """Names among `lora_targets.NAMES`, e.g. [q_proj, v_proj]; [] = all."""
+    """Names among `lora_targets.NAMES`, e.g. [q_proj, v_proj]; [] = all that the family has (`families`)."""
     dropout: float = field(default=0.0, metadata=ADDED)
     """Share of an adapter's inputs that is dropped, 0 to below 1."""
     rank_pattern: dict[str, Any] = field(default_factory=dict, metadata=ADDED)

@@ -13,22 +13,20 @@ video's own sound. Without a tag all files are given, and a video brings its sou
 frame. Texts of the system are left out: a model is trained as the harness asks it. Paths count from the file's folder.
 """
 
-import gzip
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from avem_train.data import record_files
 from avem_train.data.records import TAG, Problem
 from avem_train.data.responses import Source
 from avem_train.data.special_tokens import SpecialTokens
 from emorealm_tasks import media
-from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import Unreadable, brief, inside, parse_json
+from emorealm_tasks.untrusted import brief, inside
 
 _ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
 _KINDS = {"video": "video", "image": "video", "audio": "audio"}
-_LARGEST_LIST = 1 << 30  # bytes of a JSON list; JSON Lines may be of any length
 
 
 @dataclass(frozen=True)
@@ -69,10 +67,10 @@ def read(path: Path, root: Path | None, tokens: SpecialTokens) -> Iterator[Conve
     root: where paths start; None = the file's folder. tokens: the model's own marks, which no text may hold. Stops
     where the file cannot be read.
     """
-    for where, item in _items(path):
+    for where, item in record_files.items(path):
         name = where
         try:
-            content = parse_json(item) if where.startswith("line") else item
+            content = record_files.content(item)
             if not isinstance(content, Mapping):
                 raise ValueError(f"a record is an object, found {type(content).__name__}")
             name = str(content["id"]) if content.get("id") not in (None, "") else where
@@ -82,32 +80,6 @@ def read(path: Path, root: Path | None, tokens: SpecialTokens) -> Iterator[Conve
             yield Problem(name, "unreadable", str(error))
         else:
             yield conversation
-
-
-def _items(path: Path) -> Iterator[tuple[str, Any]]:
-    """Where each item stands, and the item: a line's text, or a list's member."""
-    try:
-        with _opened(path) as file:
-            first = file.read(1)
-            while first.isspace() or first == "\ufeff":
-                first = file.read(1)
-            if first == "[":
-                content = parse_json(first + file.read(_LARGEST_LIST))
-                yield from ((f"item {number}", item) for number, item in enumerate(content, 1))
-                return
-            for number, line in enumerate(file, 1):
-                text = first + line if number == 1 else line
-                if text.strip():
-                    yield f"line {number}", text
-    except (OSError, EOFError, UnicodeDecodeError, Unreadable) as error:
-        why = getattr(error, "strerror", None) or brief(error)
-        stop(f"{path}: not readable as JSON Lines or as a JSON list ({why})")
-
-
-def _opened(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
 
 
 def _conversation(item: Mapping[str, Any], name: str, root: Path) -> Conversation:

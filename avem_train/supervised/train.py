@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avem_train.backbones import loading
-from avem_train.data import checks, special_tokens
+from avem_train.data import special_tokens
+from avem_train.data.bad_records import BadRecords
 from avem_train.dpo import session
 from avem_train.dpo.arguments import update_records
 from avem_train.dpo.session import TrainResult
@@ -76,7 +77,7 @@ def _data(
     """What is trained on, and the held-out conversations or None."""
     from avem_train.supervised import dataset
 
-    bad = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
+    bad = BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     evaluation, look = settings.evaluation, settings.running.check_media
     held_out = None
     if evaluated := session.path(evaluation.data):

@@ -18,15 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avem_train.data import record_files
+from avem_train.data import record_files, turns
 from avem_train.data.records import TAG, Problem
 from avem_train.data.responses import Source
 from avem_train.data.special_tokens import SpecialTokens
 from emorealm_tasks import media
-from emorealm_tasks.untrusted import brief, inside
-
-_ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
-_KINDS = {"video": "video", "image": "video", "audio": "audio"}
 
 
 @dataclass(frozen=True)
@@ -84,17 +80,17 @@ def read(path: Path, root: Path | None, tokens: SpecialTokens) -> Iterator[Conve
 
 def _conversation(item: Mapping[str, Any], name: str, root: Path) -> Conversation:
     """The conversation of an item. Raises ValueError."""
-    turns = [(role, text) for role, text in _turns(item) if role != "system"]
-    if not turns or len(turns) % 2 or any(role != ("user", "assistant")[i % 2] for i, (role, _) in enumerate(turns)):
+    spoken = [(role, text) for role, text in _turns(item) if role != "system"]
+    if not spoken or len(spoken) % 2 or any(role != ("user", "assistant")[i % 2] for i, (role, _) in enumerate(spoken)):
         raise ValueError("questions and answers must take turns, a question first and an answer last")
-    tags = {_KINDS[tag.strip("<>")] for tag in TAG.findall(turns[0][1])}
-    prompts = [TAG.sub("", turns[0][1]).strip(), *(text.strip() for _, text in turns[2::2])]
-    responses = [text.strip() for _, text in turns[1::2]]
+    tags = {turns.KINDS[tag.strip("<>")] for tag in TAG.findall(spoken[0][1])}
+    prompts = [TAG.sub("", spoken[0][1]).strip(), *(text.strip() for _, text in spoken[2::2])]
+    responses = [text.strip() for _, text in spoken[1::2]]
     if any(TAG.search(text) for text in (*prompts, *responses)):
         raise ValueError("media tags stand in the first question only")
     if not all((*prompts, *responses)):
         raise ValueError("a question or an answer is empty")
-    files = _files(item, root)
+    files = turns.files(item, root)
     if "video" in tags and not files["video"]:
         raise ValueError("a tag stands for a picture, and there is no file of one")
     if "audio" in tags and not any(files.values()):
@@ -115,42 +111,7 @@ def _turns(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         listed = [*asked, *answered]
     elif listed is None and isinstance(asked, str) and isinstance(answered, str):
         listed = [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
-    if not isinstance(listed, list):
-        raise ValueError("it has no list conversations or messages, nor prompt and completion or response")
-    for turn in listed:
-        role = (turn.get("from") or turn.get("role")) if isinstance(turn, Mapping) else None
-        if not isinstance(role, str) or role not in _ROLES:
-            raise ValueError(f"a turn is of {', '.join(_ROLES)}; found {brief(repr(role or turn))}")
-        yield _ROLES[role], _text(turn["value"] if "value" in turn else turn.get("content"))
-
-
-def _text(content: Any) -> str:
-    """A turn's text; blocks of media become tags. Raises ValueError."""
-    if isinstance(content, list):
-        parts: list[Any] = []
-        for block in content:
-            kind = block.get("type") if isinstance(block, Mapping) else None
-            parts.append(f"<{kind}>" if kind in _KINDS else block.get("text") if kind == "text" else None)
-        content = "".join(parts) if all(isinstance(part, str) for part in parts) else None
-    if not isinstance(content, str):
-        raise ValueError("a turn's text is neither text nor a list of blocks of text, video, image and audio")
-    return content
-
-
-def _files(item: Mapping[str, Any], root: Path) -> dict[str, str]:
-    """The files of picture and sound, "" for none. Raises ValueError."""
-    found: dict[str, list[str]] = {"video": [], "audio": []}
-    for name, kind in _KINDS.items():
-        given = [item[name]] if item.get(name) else []
-        several = item.get(f"{name}s") or []
-        for path in [*given, *(several if isinstance(several, list) else [several])]:
-            if not isinstance(path, str):
-                raise ValueError(f"field {name!r}: expected a path, found {brief(repr(path))}")
-            found[kind].append(str(inside(root, path, name)))
-    for kind, paths in found.items():
-        if len(set(paths)) > 1:
-            raise ValueError(f"{len(set(paths))} files of {kind}: one of a kind is trained on")
-    return {kind: paths[0] if paths else "" for kind, paths in found.items()}
+    return turns.turns(listed)
 
 
 def _check_marks(conversation: Conversation, tokens: SpecialTokens) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 
 from avem_train.data import tables
-from avem_train.data.records import Preference, Problem, scan
+from avem_train.data.record_scan import scan
+from avem_train.data.records import Preference, Problem
 
 if TYPE_CHECKING:
     import datasets

@@ -1,14 +1,12 @@
 """Preference records: their fields, and how they are read from a file."""
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from avem_train import config
-from avem_train.data import record_files
 from avem_train.objectives import REJECTED
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 from emorealm_tasks.untrusted import Unreadable, brief, inside
@@ -109,30 +107,12 @@ class Problem:
     """One line that says what to correct."""
 
 
-def scan(path: Path, root: Path, names: Counter[str]) -> Iterator[Preference | Problem]:
-    """What each item of a file is, in order: a record, or why it is none. names: counts the fields of the records.
-
-    Stops where the file cannot be read at all.
-    """
-    for where, row in record_files.items(path):
-        try:
-            item = record_files.content(row)
-            if not isinstance(item, Mapping):
-                raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
-            record = _record(item, where, root)
-            names.update(list(item))
-        except ValueError as error:
-            yield Problem(where, "unreadable", str(error))
-        else:
-            yield record
-
-
 def unread_fields(names: Mapping[str, int]) -> list[str]:
     """A line for each field that is not read. names: in how many records each is."""
     return unknown(names, [*_FURTHER, *_PATHS, *_RESPONSES, *_RELEASED])
 
 
-def _record(item: Mapping[str, Any], where: str, root: Path) -> Preference:
+def of_item(item: Mapping[str, Any], where: str, root: Path) -> Preference:
     """The record that an item is. Raises ValueError where a field that must be text is something else."""
     released = "rejected" in item
     if released:

@@ -131,7 +131,20 @@ def _parser() -> Parser:
         "overrides", nargs="*", metavar="key=value", help="e.g. sections=[main,table17] seeds=3 split=validation"
     )
     verbs.add_parser("list", help="list the shipped recipes")
+    _add_data(verbs)
     return parser
+
+
+def _add_data(verbs: Any) -> None:
+    from avem_train.curation.export.layouts import LAYOUTS
+
+    data = verbs.add_parser("data", help="training records in other trainers' layouts")
+    actions = data.add_subparsers(dest="action", required=True, metavar="export")
+    export = actions.add_parser("export", help="write preference records as another trainer's pairs")
+    export.add_argument("records", type=Path, help="file of preference records")
+    export.add_argument("--to", required=True, choices=LAYOUTS, help="the layout")
+    export.add_argument("--out", type=Path, required=True, help="the file to write, JSON Lines")
+    export.add_argument("--root", type=Path, help="folder that the records' paths count from (default: the file's)")
 
 
 def _describe(path: str) -> str:
@@ -148,6 +161,11 @@ def main(argv: list[str] | None = None) -> int:
     if args.verb == "list":
         for name, path in config.shipped().items():
             print(f"{name:20s} {_describe(str(path))}")
+        return 0
+    if args.verb == "data":
+        from avem_train.curation.export import records
+
+        records.write(args.records, args.root, args.to, args.out)
         return 0
     try:
         program, content = _read(args.recipe, args.overrides)

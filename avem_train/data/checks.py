@@ -13,26 +13,26 @@ one medium that a rejected one is given of, else audiovisual; unless it adds `em
 read as the video-relevant response (y_l^vr), `rejected_2` as the emotion-relevant one (y_l^er).
 """
 
-import json
 import sys
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from avem_train.data import record_warnings
+import numpy as np
+
+from avem_train.data import record_table, record_warnings
+from avem_train.data.bad_records import ON_BAD_RECORD, BadRecords, Faults
 from avem_train.data.model_facts import ANY_MODEL, ModelFacts, wrong_texts
 from avem_train.data.negatives import Negatives, changed, has, needs_clip, rejected_file, undrawable
-from avem_train.data.records import _SPELLINGS, FURTHER_EMOTIONS, MODALITIES, Preference, Problem, _scan
-from emorealm_tasks import files, settings
+from avem_train.data.record_table import Records
+from avem_train.data.records import FURTHER_EMOTIONS, MODALITIES, SPELLINGS, Preference, Problem, unread_fields
+from avem_train.data.repeats import duplicates
+from emorealm_tasks import settings
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
 
-BAD_RECORDS = "bad_records.jsonl"
-ON_BAD_RECORD = ("stop", "skip")
-_MOST_LISTED = 10  # records of each kind of fault spelled out in a report
 _MEDIA = {"video": "picture", "audio": "sound"}
 Files = dict[str, tuple[Path, tuple[str, ...]]]
 """A record's files by field, and which of "video" and "audio" must be in each."""
@@ -55,58 +55,55 @@ class Needs:
 NEEDS = Needs()
 
 
-@dataclass(frozen=True)
-class BadRecords:
-    """What is done about records that cannot be trained on."""
-
-    out: Path
-    """The folder of the list of them, bad_records.jsonl."""
-    on_bad_record: str = "stop"
-    """"stop" prints the report and stops if any record is bad; "skip" prints it and leaves them out."""
-    prints: bool = True
-    """Whether this process prints the report; of several that read the same records one does."""
-
-    def of_held_out(self) -> "BadRecords":
-        """The same for held-out records: listed in a folder of their own, and any bad one stops."""
-        return replace(self, out=self.out / "held_out", on_bad_record="stop")
-
-
-def read(path: Path, root: Path | None = None) -> list[Preference]:
+def read(path: Path, root: Path | None = None) -> Records:
     """All records of a file of either layout, in order; relative paths are taken from `root` (default: its folder).
 
     Stops at a file that cannot be read or holds an unreadable record, naming all of these.
     """
-    records, unreadable, _ = _scan(path, root or path.parent)
-    if unreadable:
-        stop(report(path, len(records) + len(unreadable), unreadable))
+    faults = Faults()
+    records, _ = _read(path, root, faults)
+    if faults.records:
+        stop(faults.report(path, len(records) + faults.records))
     return records
 
 
-def load(path: Path, root: Path | None, bad_records: BadRecords, needs: Needs = NEEDS) -> list[Preference]:
+def _read(
+    path: Path, root: Path | None, faults: Faults, taken: tuple[str, ...] = ("video", "audio")
+) -> tuple[Records, Mapping[str, int]]:
+    records, names = record_table.read(path, root or path.parent, lambda problem: faults.add([problem]), taken)
+    if not records and not faults.records:
+        stop(f"{path}: there is no record in it")
+    return records, names
+
+
+def load(path: Path, root: Path | None, bad_records: BadRecords, needs: Needs = NEEDS) -> Records:
     """The records to train on: read, checked, and every bad one listed in bad_records.jsonl.
 
-    Stops at a bad record where `bad_records` says so, and where no record is left. Also prints what is usable but
-    may be a mistake (`record_warnings.notices`).
+    They stay on disk. Stops at a bad record where `bad_records` says so, and where no record is left. Also prints what
+    is usable but may be a mistake (`record_warnings.notices`).
     """
     on_bad_record = bad_records.on_bad_record
     if on_bad_record not in ON_BAD_RECORD:
         stop(f"on_bad_record is {on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
-    records, unreadable, unknown = _scan(path, root or path.parent, needs.model.media)
-    faults = _faults(records, needs)
-    all_problems = [*unreadable, *(problem for faulty in faults for problem in faulty)]
-    listed_in = bad_records.out / BAD_RECORDS
-    listed_in.unlink(missing_ok=True)
-    usable = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
+    faults = Faults(bad_records)
+    records, names = _read(path, root, faults, needs.model.media)
+    count = len(records) + faults.records
+    bad = np.zeros(len(records), dtype=bool)
+    for number, problems in _faults(records, needs):
+        faults.add(problems)
+        bad[number] = True
+    faults.close()
+    usable = records.without(bad)
     if bad_records.prints:
-        for line in record_warnings.notices(usable, unknown, needs.responses, settings.load().cache):
+        unread = unread_fields(names)
+        for line in record_warnings.notices(usable, unread, needs.responses, settings.load().cache):
             print(f"{path}: {line}", file=sys.stderr)
-    if not all_problems:
+    if not faults.records:
         return records
-    files.write(listed_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in all_problems))
     continues = on_bad_record == "skip" and usable
     if not bad_records.prints:
         return usable if continues else sys.exit(2)
-    message = f"{report(path, len(records) + len(unreadable), all_problems)}\nAll of them are listed in {listed_in}."
+    message = f"{faults.report(path, count)}\nAll of them are listed in {bad_records.list}."
     if on_bad_record == "stop":
         stop(f"{message} Mend them, or go on without them with on_bad_record=skip.")
     if not continues:
@@ -117,59 +114,46 @@ def load(path: Path, root: Path | None, bad_records: BadRecords, needs: Needs = 
 
 def problems(records: Sequence[Preference], needs: Needs = NEEDS) -> list[Problem]:
     """Everything that keeps records from being trained on, in the records' order."""
-    return [problem for faulty in _faults(records, needs) for problem in faulty]
+    found = sorted(_faults(records, needs), key=lambda one: one[0])
+    return [problem for _, of_record in found for problem in of_record]
 
 
-def report(path: Path, count: int, all_problems: Sequence[Problem]) -> str:
-    """The one report: how many of `count` records are bad, and of each kind of fault how often and the first ones."""
-    kinds = Counter(problem.kind for problem in all_problems)
-    bad = len({problem.id for problem in all_problems})
-    report_lines = [f"{path}: {bad} of {count} records cannot be trained on."]
-    for kind, times in kinds.most_common():
-        report_lines.append(f"  {kind}: {times}")
-        of_kind = [problem for problem in all_problems if problem.kind == kind]
-        report_lines += [f"    {problem.id}: {problem.reason}" for problem in of_kind[:_MOST_LISTED]]
-        if times > _MOST_LISTED:
-            report_lines.append(f"    ... and {times - _MOST_LISTED} more")
-    return "\n".join(report_lines)
-
-
-def _faults(records: Sequence[Preference], needs: Needs) -> list[list[Problem]]:
-    """The problems of each record."""
+def _faults(records: Sequence[Preference], needs: Needs) -> Iterator[tuple[int, list[Problem]]]:
+    """The numbers of the records that are bad, and their problems."""
     negatives = needs.negatives
-    seen_ids: set[str] = set()
-    files = [_files(record, negatives) for record in records]
-    probed = availability.probe_files(
-        sorted({str(file) for record_files in files for file, _ in record_files.values()}), settings.load().cache
-    )
-    faults = []
-    for record, record_files in zip(records, files, strict=True):
+    files = {str(file) for record in records for file, _ in _files(record, negatives).values()}
+    probed = availability.probe_files(sorted(files), settings.load().cache)
+    again = duplicates(records, lambda record: record.id)
+    bad = np.zeros(len(records), dtype=bool)
+    for number, record in enumerate(records):
         reasons = [
             *wrong_texts(record, needs.responses, needs.model),
-            *_wrong_media(record, negatives, record_files, probed),
+            *_wrong_media(record, negatives, _files(record, negatives), probed),
         ]
-        if record.id in seen_ids:
+        if again[number]:
             reasons.append(("duplicate id", "an earlier record has the same id"))
-        seen_ids.add(record.id)
-        faults.append([Problem(record.id, *each) for each in reasons])
-    _without_negative(records, faults, [one for one in (negatives, needs.irrelevant) if one])
-    return faults
+        if reasons:
+            bad[number] = True
+            yield number, [Problem(record.id, *each) for each in reasons]
+    yield from _without_negative(records, bad, [one for one in (negatives, needs.irrelevant) if one])
 
 
 def _without_negative(
-    records: Sequence[Preference], faults: Sequence[list[Problem]], all_negatives: Sequence[Negatives]
-) -> None:
-    """Add the problems of records for which there is no clip to draw among the usable ones, which then are fewer."""
+    records: Sequence[Preference], bad: np.ndarray, all_negatives: Sequence[Negatives]
+) -> Iterator[tuple[int, list[Problem]]]:
+    """The records for which there is no clip to draw among the usable ones, which then are fewer.
+
+    bad: which are known to be bad, (records,) of bool; those that are found are added.
+    """
     while True:
-        usable = [record for record, faulty in zip(records, faults, strict=True) if not faulty]
-        lacking = {id(record): one.kind for one in all_negatives for record in undrawable(usable, one)}
+        lacking = {number: one.kind for one in all_negatives for number in undrawable(records, one, bad)}
         if not lacking:
             return
-        for record, faulty in zip(records, faults, strict=True):
-            if kind := lacking.get(id(record)):
-                problem = "no other clip" if kind == "any_clip" else "no clip of another emotion"
-                reason = "among the usable records; add some, or change negatives.kind"
-                faulty.append(Problem(record.id, problem, reason))
+        for number, kind in lacking.items():
+            problem = "no other clip" if kind == "any_clip" else "no clip of another emotion"
+            reason = "among the usable records; add some, or change negatives.kind"
+            bad[number] = True
+            yield number, [Problem(records[number].id, problem, reason)]
 
 
 def _wrong_media(
@@ -184,7 +168,7 @@ def _wrong_media(
     elif len(record.taken) == 1 and not has(record, record.taken[0]):
         yield "no medium", f"the model takes {record.taken[0]} alone, and the record has none"
     draws = negatives is not None and negatives.kind == "other_emotion" and needs_clip(record, negatives)
-    if draws and record.emotion not in _SPELLINGS.values():
+    if draws and record.emotion not in SPELLINGS.values():
         known = ", ".join((*EMOTIONS, *FURTHER_EMOTIONS))
         yield "emotion unknown", f"emotion is {record.emotion!r}; to draw a clip of another one it must be of {known}"
     for name, (file, needed) in files.items():

@@ -13,22 +13,16 @@ video's own sound. Without a tag all files are given, and a video brings its sou
 frame. Texts of the system are left out: a model is trained as the harness asks it. Paths count from the file's folder.
 """
 
-import gzip
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from avem_train.data import record_files, turns
 from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import TAG, Problem
 from avem_train.data.responses import Source
 from emorealm_tasks import media
-from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import Unreadable, brief, inside, parse_json
-
-_ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
-_KINDS = {"video": "video", "image": "video", "audio": "audio"}
-_LARGEST_LIST = 1 << 30  # bytes of a JSON list; JSON Lines may be of any length
 
 
 @dataclass(frozen=True)
@@ -68,10 +62,10 @@ def read(path: Path, root: Path | None, model: ModelFacts) -> Iterator[Conversat
 
     root: where paths start; None = the file's folder. Stops where the file cannot be read.
     """
-    for where, item in _items(path):
+    for where, item in record_files.items(path):
         name = where
         try:
-            content = parse_json(item) if where.startswith("line") else item
+            content = record_files.content(item)
             if not isinstance(content, Mapping):
                 raise ValueError(f"a record is an object, found {type(content).__name__}")
             name = str(content["id"]) if content.get("id") not in (None, "") else where
@@ -83,45 +77,19 @@ def read(path: Path, root: Path | None, model: ModelFacts) -> Iterator[Conversat
             yield conversation
 
 
-def _items(path: Path) -> Iterator[tuple[str, Any]]:
-    """Where each item stands, and the item: a line's text, or a list's member."""
-    try:
-        with _opened(path) as file:
-            first = file.read(1)
-            while first.isspace() or first == "\ufeff":
-                first = file.read(1)
-            if first == "[":
-                content = parse_json(first + file.read(_LARGEST_LIST))
-                yield from ((f"item {number}", item) for number, item in enumerate(content, 1))
-                return
-            for number, line in enumerate(file, 1):
-                text = first + line if number == 1 else line
-                if text.strip():
-                    yield f"line {number}", text
-    except (OSError, EOFError, UnicodeDecodeError, Unreadable) as error:
-        why = getattr(error, "strerror", None) or brief(error)
-        stop(f"{path}: not readable as JSON Lines or as a JSON list ({why})")
-
-
-def _opened(path: Path) -> IO[str]:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8")
-    return path.open(encoding="utf-8")
-
-
 def _conversation(item: Mapping[str, Any], name: str, root: Path) -> Conversation:
     """The conversation of an item. Raises ValueError."""
-    turns = [(role, text) for role, text in _turns(item) if role != "system"]
-    if not turns or len(turns) % 2 or any(role != ("user", "assistant")[i % 2] for i, (role, _) in enumerate(turns)):
+    spoken = [(role, text) for role, text in _turns(item) if role != "system"]
+    if not spoken or len(spoken) % 2 or any(role != ("user", "assistant")[i % 2] for i, (role, _) in enumerate(spoken)):
         raise ValueError("questions and answers must take turns, a question first and an answer last")
-    tags = {_KINDS[tag.strip("<>")] for tag in TAG.findall(turns[0][1])}
-    prompts = [TAG.sub("", turns[0][1]).strip(), *(text.strip() for _, text in turns[2::2])]
-    responses = [text.strip() for _, text in turns[1::2]]
+    tags = {turns.KINDS[tag.strip("<>")] for tag in TAG.findall(spoken[0][1])}
+    prompts = [TAG.sub("", spoken[0][1]).strip(), *(text.strip() for _, text in spoken[2::2])]
+    responses = [text.strip() for _, text in spoken[1::2]]
     if any(TAG.search(text) for text in (*prompts, *responses)):
         raise ValueError("media tags stand in the first question only")
     if not all((*prompts, *responses)):
         raise ValueError("a question or an answer is empty")
-    files = _files(item, root)
+    files = turns.files(item, root)
     if "video" in tags and not files["video"]:
         raise ValueError("a tag stands for a picture, and there is no file of one")
     if "audio" in tags and not any(files.values()):
@@ -155,42 +123,7 @@ def _turns(item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         listed = [*asked, *answered]
     elif listed is None and isinstance(asked, str) and isinstance(answered, str):
         listed = [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
-    if not isinstance(listed, list):
-        raise ValueError("it has no list conversations or messages, nor prompt and completion or response")
-    for turn in listed:
-        role = (turn.get("from") or turn.get("role")) if isinstance(turn, Mapping) else None
-        if not isinstance(role, str) or role not in _ROLES:
-            raise ValueError(f"a turn is of {', '.join(_ROLES)}; found {brief(repr(role or turn))}")
-        yield _ROLES[role], _text(turn["value"] if "value" in turn else turn.get("content"))
-
-
-def _text(content: Any) -> str:
-    """A turn's text; blocks of media become tags. Raises ValueError."""
-    if isinstance(content, list):
-        parts: list[Any] = []
-        for block in content:
-            kind = block.get("type") if isinstance(block, Mapping) else None
-            parts.append(f"<{kind}>" if kind in _KINDS else block.get("text") if kind == "text" else None)
-        content = "".join(parts) if all(isinstance(part, str) for part in parts) else None
-    if not isinstance(content, str):
-        raise ValueError("a turn's text is neither text nor a list of blocks of text, video, image and audio")
-    return content
-
-
-def _files(item: Mapping[str, Any], root: Path) -> dict[str, str]:
-    """The files of picture and sound, "" for none. Raises ValueError."""
-    found: dict[str, list[str]] = {"video": [], "audio": []}
-    for name, kind in _KINDS.items():
-        given = [item[name]] if item.get(name) else []
-        several = item.get(f"{name}s") or []
-        for path in [*given, *(several if isinstance(several, list) else [several])]:
-            if not isinstance(path, str):
-                raise ValueError(f"field {name!r}: expected a path, found {brief(repr(path))}")
-            found[kind].append(str(inside(root, path, name)))
-    for kind, paths in found.items():
-        if len(set(paths)) > 1:
-            raise ValueError(f"{len(set(paths))} files of {kind}: one of a kind is trained on")
-    return {kind: paths[0] if paths else "" for kind, paths in found.items()}
+    return turns.turns(listed)
 
 
 def _check_marks(conversation: Conversation, model: ModelFacts) -> None:

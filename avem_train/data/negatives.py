@@ -9,7 +9,7 @@ to make it again: `altered` does.
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +20,7 @@ from emorealm_tasks import media
 from model_adapters.decoding.diffusion import DIFFUSION_STEPS, diffused
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
     from avem_train.data.records import Preference
@@ -101,21 +102,31 @@ def draw(records: Sequence["Preference"], settings: Negatives, seed: int, epoch:
     Raises ValueError, naming the record, where there is no clip to draw from; `checks.problems` finds these first.
     """
     pool = Pool(records)
+    return [drawn(record, pool, settings, seed, epoch) for record in records]
+
+
+def drawn(record: "Preference", pool: "Pool", settings: Negatives, seed: int, epoch: int = 0) -> RejectedMedia:
+    """As `draw`, of one record; `pool` is that of all records."""
     salt = f"{seed}/{epoch if settings.redraw else 0}"
-    rejected = []
-    for record in records:
-        media = {modality: Medium() for modality in ("video", "audio")}
-        clip = pool.clip(record, settings, salt) if needs_clip(record, settings) else None
-        for modality in changed(record, settings):
-            media[modality] = _medium(record, modality, settings, clip, salt)
-        rejected.append(RejectedMedia(**media))
-    return rejected
+    media = {modality: Medium() for modality in ("video", "audio")}
+    clip = pool.clip(record, settings, salt) if needs_clip(record, settings) else None
+    for modality in changed(record, settings):
+        media[modality] = _medium(record, modality, settings, clip, salt)
+    return RejectedMedia(**media)
 
 
-def undrawable(records: Sequence["Preference"], settings: Negatives) -> list["Preference"]:
-    """The records for which there is no clip to draw from."""
-    pool = Pool(records)
-    return [r for r in records if needs_clip(r, settings) and pool.candidates(r, settings) in ([], [_clip(r)])]
+def undrawable(records: Sequence["Preference"], settings: Negatives, bad: "np.ndarray | None" = None) -> list[int]:
+    """Numbers of the records for which there is no clip to draw from.
+
+    bad: which records count for nothing; None = each counts.
+    """
+
+    def usable() -> "Iterator[tuple[int, Preference]]":
+        return ((number, one) for number, one in enumerate(records) if bad is None or not bad[number])
+
+    pool = Pool(record for _, record in usable())
+    needing = ((number, record) for number, record in usable() if needs_clip(record, settings))
+    return [number for number, record in needing if pool.candidates(record, settings) in ([], [_clip(record)])]
 
 
 def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
@@ -134,7 +145,7 @@ def changed(record: "Preference", settings: Negatives) -> tuple[str, ...]:
 class Pool:
     """The distinct clips of a dataset, and the emotions that its records name for each."""
 
-    def __init__(self, records: Sequence["Preference"]) -> None:
+    def __init__(self, records: Iterable["Preference"]) -> None:
         self._clip_emotions: dict[ClipPaths, set[tuple[str, str]]] = {}
         for record in records:
             self._clip_emotions.setdefault(_clip(record), set()).add((record.modality, record.emotion))

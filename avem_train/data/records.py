@@ -1,7 +1,6 @@
 """Preference records: their fields, and how they are read from a file."""
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 from avem_train import config
 from avem_train.objectives import REJECTED
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
-from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import Unreadable, brief, inside, lines, parse_json, read_text
+from emorealm_tasks.untrusted import Unreadable, brief, inside
 
 TAG = re.compile(r"<(?:video|audio|image)>")
 """How datasets write that a medium is to be put there."""
@@ -28,16 +26,17 @@ def unknown(names: Mapping[str, int], known: Sequence[str]) -> list[str]:
 
 FURTHER_EMOTIONS = ("contempt", "anxiety", "helplessness", "disappointment", "worry")
 """Classes of MAFW and MER2025, the paper's sources (Section 4.3), beside the seven."""
-_SPELLINGS = (
+SPELLINGS = (
     {adjective: noun for noun, adjective in ADJECTIVES.items()}
     | {noun: noun for noun in (*EMOTIONS, *FURTHER_EMOTIONS)}
     | {"worried": "worry"}
 )
+"""What labels say -> the emotion's noun."""
 
 
 def emotion_noun(word: str) -> str:
     """The emotion that a label names, as a noun ("happy" -> "happiness"); a label that is not known, as it is."""
-    return _SPELLINGS.get(word.strip().lower(), word.strip())
+    return SPELLINGS.get(word.strip().lower(), word.strip())
 
 
 _LEADING_TAGS = re.compile(rf"^(?:\s*{TAG.pattern})+\s*")
@@ -110,43 +109,12 @@ class Problem:
     """One line that says what to correct."""
 
 
-def _scan(
-    path: Path, root: Path, taken: tuple[str, ...] = ("video", "audio")
-) -> tuple[list[Preference], list[Problem], list[str]]:
-    """The readable records, the problems of the others, and warnings about unknown fields.
-
-    taken: which media the model takes. Stops where the file cannot be read at all.
-    """
-    try:
-        text = read_text(path)
-        if text.lstrip().startswith("["):
-            rows = [(f"item {number}", item) for number, item in enumerate(parse_json(text), 1)]
-        else:
-            rows = [(f"line {number}", line) for number, line in lines(text)]
-    except Unreadable as error:
-        stop(f"{path}: not readable as JSON Lines or as a JSON list ({error})")
-    records, unreadable, names = [], [], Counter[str]()
-    for where, row in rows:
-        try:
-            item = _item(row)
-            records.append(_record(item, where, root, taken))
-            names.update(list(item))
-        except ValueError as error:
-            unreadable.append(Problem(where, "unreadable", str(error)))
-    if not records and not unreadable:
-        stop(f"{path}: there is no record in it")
-    return records, unreadable, unknown(names, [*_FURTHER, *_PATHS, *_RESPONSES, *_RELEASED])
+def unread_fields(names: Mapping[str, int]) -> list[str]:
+    """A line for each field that is not read. names: in how many records each is."""
+    return unknown(names, [*_FURTHER, *_PATHS, *_RESPONSES, *_RELEASED])
 
 
-def _item(row: object) -> Mapping[str, Any]:
-    """A list's item, or what a line's text holds. Raises ValueError for anything but an object."""
-    item = parse_json(row) if isinstance(row, str) else row
-    if not isinstance(item, Mapping):
-        raise ValueError(f"a record is an object with id, video, prompt, ...; found {type(item).__name__}")
-    return item
-
-
-def _record(item: Mapping[str, Any], where: str, root: Path, taken: tuple[str, ...]) -> Preference:
+def of_item(item: Mapping[str, Any], where: str, root: Path) -> Preference:
     """The record that an item is. Raises ValueError where a field that must be text is something else."""
     released = "rejected" in item
     if released:
@@ -163,7 +131,6 @@ def _record(item: Mapping[str, Any], where: str, root: Path, taken: tuple[str, .
         modality=item.get("modality") or "audiovisual",
         emotion=emotion_noun(item.get("emotion") or ""),
         right_under_rejected=_right_there(item),
-        taken=taken,
         released=released,
         **paths,
         **texts,

@@ -5,11 +5,11 @@ under the record's media, and the chosen one under the rejected media. The text 
 media taken out of the prompt (Section 4.2).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, overload
 
-from avem_train.data.negatives import Medium, Negatives, RejectedMedia, draw
+from avem_train.data.negatives import Medium, Negatives, Pool, RejectedMedia, drawn
 from avem_train.data.records import Preference
 from avem_train.objectives import Objective, record_weights
 from emorealm_tasks import media
@@ -134,14 +134,46 @@ def of(
     return Responses(about, blind, weights, changed, right_there)
 
 
-def plan(
-    records: Sequence[Preference], objective: Objective, negatives: Negatives, seed: int, epoch: int
-) -> list[Responses]:
-    """The responses of every record, in order; rejected media as drawn for `epoch`."""
-    rejected: list[Any] = [None] * len(records)
-    irrelevant: list[Any] = [None] * len(records)
-    if objective.needs_rejected_media:
-        rejected = draw(records, negatives, seed, epoch)
-    if objective.beta_irrelevant:
-        irrelevant = draw(records, replace(negatives, change="other"), seed, epoch)
-    return [of(record, objective, seed, *media) for record, *media in zip(records, rejected, irrelevant, strict=True)]
+class Plan(Sequence[Responses]):
+    """The responses of every record, in order, each made when it is asked for; rejected media as drawn for `epoch`.
+
+    pool: the clips that rejected ones are drawn from; None = those of the records.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[Preference],
+        objective: Objective,
+        negatives: Negatives,
+        seed: int,
+        epoch: int,
+        pool: Pool | None = None,
+    ) -> None:
+        self.records, self._objective, self._seed, self._epoch = records, objective, seed, epoch
+        self._rejected = negatives if objective.needs_rejected_media else None
+        self._irrelevant = replace(negatives, change="other") if objective.beta_irrelevant else None
+        draws = self._rejected or self._irrelevant
+        self.pool = pool if pool is not None or not draws else Pool(records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, number: int) -> Responses: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Responses]: ...
+    def __getitem__(self, number: int | slice) -> Responses | list[Responses]:
+        found = self.records[number]
+        return self._of(found) if isinstance(found, Preference) else list(map(self._of, found))
+
+    def __iter__(self) -> Iterator[Responses]:
+        return map(self._of, self.records)
+
+    def _of(self, record: Preference) -> Responses:
+        rejected, irrelevant = self._drawn(record, self._rejected), self._drawn(record, self._irrelevant)
+        return of(record, self._objective, self._seed, rejected, irrelevant)
+
+    def _drawn(self, record: Preference, negatives: Negatives | None) -> RejectedMedia | None:
+        if negatives is None or self.pool is None:
+            return None
+        return drawn(record, self.pool, negatives, self._seed, self._epoch)

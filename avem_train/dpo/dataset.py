@@ -11,10 +11,9 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from avem_train.backbones.base import Backbone
-from avem_train.data import responses
 from avem_train.data.negatives import Negatives
 from avem_train.data.records import Preference
-from avem_train.data.responses import Responses
+from avem_train.data.responses import Plan, Responses
 from avem_train.dpo.reference_cache import CachedLogps
 from avem_train.objectives import Objective
 
@@ -45,10 +44,9 @@ class EpochSampler(Sampler[Sample]):
         """Take the order of an epoch, counted from 0, from the next pass on."""
         self.epoch = epoch
 
-    def order(self, generator: torch.Generator) -> list[int]:
-        """Numbers of an epoch's records, as many as there are records."""
-        order: list[int] = torch.randperm(self.records, generator=generator).tolist()
-        return order
+    def order(self, generator: torch.Generator) -> torch.Tensor:
+        """Numbers of an epoch's records, (records,): as many as there are records."""
+        return torch.randperm(self.records, generator=generator)
 
     def __len__(self) -> int:
         return -(-self.records // self.slice) * self.slice
@@ -60,7 +58,7 @@ class EpochSampler(Sampler[Sample]):
         real, slots = self.records - last, len(self) - last
         for number in range(len(self)):
             weight = 1.0 if number < last else slots / real if number < self.records else 0.0
-            yield Sample(order[number % self.records], weight, self.epoch)
+            yield Sample(int(order[number % self.records]), weight, self.epoch)
 
 
 @dataclass(eq=False)
@@ -85,7 +83,7 @@ class PreferenceDataset(Dataset[Sample]):
     """Share common prefixes."""
 
     def __post_init__(self) -> None:
-        self._planned: dict[int, list[Responses]] = {}
+        self._planned: dict[int, Plan] = {}
         self.text_roles = ("chosen", *self.objective.responses)
         of_media = {"rejected_media": self.objective.lambda_av, "swapped": self.objective.lambda_swapped}
         self.media_roles = (*self.text_roles, *(name for name, weight in of_media.items() if weight))
@@ -99,11 +97,12 @@ class PreferenceDataset(Dataset[Sample]):
     def __getitem__(self, sample: Sample) -> Sample:
         return sample
 
-    def responses(self, epoch: int) -> list[Responses]:
+    def responses(self, epoch: int) -> Plan:
         """The responses of every record in an epoch: the same in each, unless rejected media are drawn again."""
         epoch = epoch if self.negatives.redraw else 0
         if epoch not in self._planned:
-            self._planned = {epoch: responses.plan(self.records, self.objective, self.negatives, self.seed, epoch)}
+            pool = next((plan.pool for plan in self._planned.values()), None)
+            self._planned = {epoch: Plan(self.records, self.objective, self.negatives, self.seed, epoch, pool)}
         return self._planned[epoch]
 
     def of(self, samples: Sequence[Sample]) -> list[Responses]:

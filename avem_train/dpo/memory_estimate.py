@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from avem_train.dpo import logprobs
@@ -98,13 +99,14 @@ def largest(dataset: "PreferenceDataset", count: int, packed: bool) -> Batch:
     Only the media of candidates are encoded: the longest clips, the longest texts, and those long in both.
     """
     records = dataset.responses(0)
-    seconds = {path: _seconds(path) for path in {source.path for one in records for source in _sources(one)}}
-    clip = [sum(seconds[source.path] for source in _sources(one)) for one in records]
-    text = [sum(len(response.prompt) + len(response.text) for response in one.media.values()) for one in records]
-    combined = [c / (max(clip) or 1) + t / (max(text) or 1) for c, t in zip(clip, text, strict=True)]
+    clip, text = np.zeros(len(records)), np.zeros(len(records))
+    for number, one in enumerate(records):
+        clip[number] = sum(_seconds(source.path) for source in _sources(one))
+        text[number] = sum(len(response.prompt) + len(response.text) for response in one.media.values())
+    combined = clip / (clip.max() or 1) + text / (text.max() or 1)
     tried_each = max(_CANDIDATES, count)
-    order = range(len(records))
-    candidates = {i for ranking in (clip, text, combined) for i in sorted(order, key=ranking.__getitem__)[-tried_each:]}
+    rankings = (ranking.argsort(kind="stable")[-tried_each:].tolist() for ranking in (clip, text, combined))
+    candidates = {number for ranking in rankings for number in ranking}
     sizes = {i: _batch(dataset, [records[i]], packed).tokens for i in sorted(candidates)}
     chosen = sorted(sizes, key=sizes.__getitem__)[-count:]
     return _batch(dataset, [records[i] for i in chosen], packed)

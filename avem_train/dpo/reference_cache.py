@@ -10,19 +10,25 @@ learning rates uses the cache again, and so does a training whose files were mov
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import chain, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import torch
 from tqdm import tqdm
 
 from avem_train.backbones.base import Backbone
-from avem_train.data.responses import Response
+from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
+from avem_train.dpo.value_store import ValueStore
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
-from emorealm_tasks.untrusted import Unreadable, lines, parse_json, read_bytes
+from emorealm_tasks.untrusted import parse_json
 from model_adapters.base.fingerprint import fingerprint, of_processor, sample
+
+_KEYS = 1 << 14
+"""Keys of responses that are in memory: those of the last batches."""
 
 
 class CachedLogps:
@@ -36,17 +42,20 @@ class CachedLogps:
         self.folder = folder / _digest(about)
         self.process = process
         self._file = self.folder / f"{process}.jsonl"
-        self._values: dict[str, float] = {}
-        self._keys: dict[Response, str] = {}
+        self._values = ValueStore()
+        self._key = lru_cache(_KEYS)(self._key_of)
         self._stamps: dict[str, list[int | str]] = {}
         for path in sorted(self.folder.glob("*.jsonl")):
-            self._values |= dict(_whole_lines(path))
+            self._values.add(_whole_lines(path))
 
     def __contains__(self, response: Response) -> bool:
-        return self._key(response) in self._values
+        return self._values.get(self._key(response)) is not None
 
     def __getitem__(self, response: Response) -> float:
-        return self._values[self._key(response)]
+        value = self._values.get(self._key(response))
+        if value is None:
+            raise KeyError(response)
+        return value
 
     def add(self, values: dict[Response, float]) -> None:
         """Add values, on disk too."""
@@ -72,18 +81,16 @@ class CachedLogps:
             )
 
     def merge(self, values: dict[str, float]) -> None:
-        """Add values by key, in memory only: what another process computed and wrote."""
-        self._values |= values
+        """Add values by key, for this process only: what another one computed and wrote."""
+        self._values.add(values.items())
 
     def by_key(self, responses: Iterable[Response]) -> dict[str, float]:
         """Values by key, to hand to other processes."""
         return {self._key(response): self[response] for response in responses}
 
-    def _key(self, response: Response) -> str:
-        if response not in self._keys:
-            media = [[source.kind, str(source.noise), *self._stamp(source.path)] for source in response.sources]
-            self._keys[response] = _digest([media, response.prompt, response.text])
-        return self._keys[response]
+    def _key_of(self, response: Response) -> str:
+        media = [[source.kind, str(source.noise), *self._stamp(source.path)] for source in response.sources]
+        return _digest([media, response.prompt, response.text])
 
     def _stamp(self, path: str) -> list[int | str]:
         """What tells a file from another, wherever it lies; looked at once."""
@@ -95,26 +102,47 @@ class CachedLogps:
         return self._stamps[path]
 
 
+class Groups(Sequence[list[Response]]):
+    """What the frozen model is asked of each record, of every `step`-th one from `first` on; made when asked for."""
+
+    def __init__(self, plan: Sequence[Responses], first: int, step: int) -> None:
+        self._plan, self._numbers = plan, range(first, len(plan), step)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, number: int) -> list[Response]: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[list[Response]]: ...
+    def __getitem__(self, number: int | slice) -> list[Response] | list[list[Response]]:
+        if isinstance(number, int):
+            return self._plan[self._numbers[number]].all
+        some = self._numbers[number]
+        return [one.all for one in self._plan[some.start : some.stop : some.step]]
+
+
 def compute_missing(
     cached: CachedLogps, backbone: Backbone, groups: Sequence[Sequence[Response]], batch: int, packed: bool
 ) -> int:
     """Compute what is not cached yet; returns how many values that was.
 
-    groups: the responses of each record, which share media. batch: records at once; the same ones in every run, so that
-    one that was stopped goes on to the same values in the last digit. The first process shows a bar of its own share.
+    groups: the responses of each record, which share media; they are gone through twice. batch: records at once; the
+    same ones in every run, so that one that was stopped goes on to the same values in the last digit. The first process
+    shows a bar of its own share.
     """
-    chunks = [groups[start : start + batch] for start in range(0, len(groups), batch)]
-    missing_chunks = [
-        [r for r in dict.fromkeys(r for group in chunk for r in group) if r not in cached] for chunk in chunks
-    ]
-    missing_chunks = [chunk for chunk in missing_chunks if chunk]
-    if missing_chunks:
-        cached.check_writable()
-    hidden = not missing_chunks or cached.process > 0
-    bar = tqdm(total=sum(map(len, missing_chunks)), desc="reference", unit="response", disable=hidden, mininterval=1)
-    for number, chunk in enumerate(missing_chunks):
-        for ahead in missing_chunks[number : number + 2]:
-            backbone.prefetch([source for response in ahead for source in response.sources])
+    # which responses of each chunk, as bits: what is computed first for one chunk is computed again for the others
+    missing = [sum(1 << n for n, one in enumerate(chunk) if one not in cached) for chunk in _chunks(groups, batch)]
+    count = sum(mask.bit_count() for mask in missing)
+    if not count:
+        return 0
+    cached.check_writable()
+    bar = tqdm(total=count, desc="reference", unit="response", disable=cached.process > 0, mininterval=1)
+    masked = zip(_chunks(groups, batch), missing, strict=True)
+    chunks = ([one for n, one in enumerate(chunk) if mask >> n & 1] for chunk, mask in masked if mask)
+    for chunk, ahead in pairwise(chain(chunks, [[]])):
+        for soon in (chunk, ahead):
+            backbone.prefetch([source for response in soon for source in response.sources])
         # apart: in one batch, prompts without media would be padded to the length of the others
         for alike in ([one for one in chunk if one.sources], [one for one in chunk if not one.sources]):
             if not alike:
@@ -124,7 +152,13 @@ def compute_missing(
             cached.add(dict(zip(alike, total.tolist(), strict=True)))
         bar.update(len(chunk))
     bar.close()
-    return sum(map(len, missing_chunks))
+    return count
+
+
+def _chunks(groups: Sequence[Sequence[Response]], batch: int) -> Iterator[dict[Response, None]]:
+    """Every `batch` groups' responses, each once, in order."""
+    for start in range(0, len(groups), batch):
+        yield dict.fromkeys(response for group in groups[start : start + batch] for response in group)
 
 
 def _digest(about: list[Any]) -> str:
@@ -133,16 +167,16 @@ def _digest(about: list[Any]) -> str:
 
 def _whole_lines(path: Path) -> Iterator[tuple[str, float]]:
     try:
-        text = read_bytes(path).decode(errors="replace")
-    except Unreadable:  # no file, say: the cache is a help, and computed again
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:
+            for line in lines:
+                try:
+                    key, value = parse_json(line)
+                except (ValueError, TypeError):  # of a kill, or a whole value of another kind
+                    continue
+                if isinstance(key, str) and isinstance(value, int | float):
+                    yield key, value
+    except OSError:  # no file, say: the cache is a help, and computed again
         return
-    for _, line in lines(text):
-        try:
-            key, value = parse_json(line)
-        except (ValueError, TypeError):  # of a kill, or a whole value of another kind
-            continue
-        if isinstance(key, str) and isinstance(value, int | float):
-            yield key, value
 
 
 def _cut_short(path: Path) -> bool:

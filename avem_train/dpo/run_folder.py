@@ -27,7 +27,7 @@ import yaml
 from avem_train import config
 from avem_train.backbones import loading
 from avem_train.data import hub_files
-from avem_train.data.checks import BAD_RECORDS
+from avem_train.data.bad_records import BAD_RECORDS
 from avem_train.dpo import model_card, places
 from avem_train.dpo.arguments import update_records
 from emorealm_tasks import files

@@ -15,8 +15,11 @@ from torch import nn
 from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
 from avem_train.dpo.dataset import PreferenceDataset
+from avem_train.dpo.reference_cache import CachedLogps
 from avem_train.dpo.throughput import Throughput
 from avem_train.objectives import PreferenceLogps, Scored, forms, lowered
+
+_BALANCED = 4096  # records whose priors are computed at once
 
 
 @dataclass(frozen=True)
@@ -155,10 +158,17 @@ def balance_factors(dataset: PreferenceDataset) -> torch.Tensor | None:
         return None
     if dataset.cached is None:
         raise ValueError("balance_forms needs the frozen model's values of all records: running.keep_reference=true")
+    starts = range(0, len(planned), _BALANCED)
+    prior = torch.cat([_prior(dataset, dataset.cached, planned[start : start + _BALANCED]) for start in starts])
+    return forms.balance(prior, [forms.is_letter(one.media["chosen"].text) for one in planned])
+
+
+def _prior(dataset: PreferenceDataset, cached: CachedLogps, planned: Sequence[Responses]) -> torch.Tensor:
+    """What the cached text prior takes off the margins of some records, (records,)."""
     text_only, device = [one.text_only for one in planned], torch.device("cpu")
-    total = torch.tensor([dataset.cached[response] for of_record in text_only for response in of_record.values()])
+    total = torch.tensor([cached[response] for of_record in text_only for response in of_record.values()])
     text = BatchLogps.of(dataset.text_roles, text_only, total).logps
     counts = tokens(dataset, [one.media for one in planned], device) if dataset.counts_tokens else None
-    weights = {name: torch.tensor([one.weights.get(name, 0.0) for one in planned]) for name in objective.responses}
-    prior = lowered(Scored(text, text, text, tokens=counts), weights, objective)
-    return forms.balance(prior, [forms.is_letter(one.media["chosen"].text) for one in planned])
+    responses = dataset.objective.responses
+    weights = {name: torch.tensor([one.weights.get(name, 0.0) for one in planned]) for name in responses}
+    return lowered(Scored(text, text, text, tokens=counts), weights, dataset.objective)

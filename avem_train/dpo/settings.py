@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from avem_train.data import checks, hub_files
+from avem_train.data import hub_files
+from avem_train.data.bad_records import ON_BAD_RECORD
 from avem_train.data.negatives import Negatives
 from avem_train.dpo.settings_parts import Computing, Evaluation, Lora, Optimiser
 from avem_train.objectives import Objective
@@ -125,8 +126,8 @@ class DpoSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 to 2**32 - 1, got {self.seed}")
-        if self.on_bad_record not in checks.ON_BAD_RECORD:
-            raise ValueError(f"on_bad_record {self.on_bad_record!r}: one of {', '.join(checks.ON_BAD_RECORD)}")
+        if self.on_bad_record not in ON_BAD_RECORD:
+            raise ValueError(f"on_bad_record {self.on_bad_record!r}: one of {', '.join(ON_BAD_RECORD)}")
         if self.objective.balance_forms and (self.negatives.redraw or not self.running.keep_reference):
             raise ValueError(
                 "objective.balance_forms looks at the text prior of all records: it needs running.keep_reference=true "

@@ -3,13 +3,15 @@
 transformers and PEFT are loaded by `train`, not by importing this.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avem_train.backbones import loading
 from avem_train.data import checks
-from avem_train.data import records as preference_records
+from avem_train.data.bad_records import BadRecords
+from avem_train.data.records import Preference
 from avem_train.dpo import session, start_report
 from avem_train.dpo.adapters import adapters
 from avem_train.dpo.session import TrainResult
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
     from avem_train.dpo.run_folder import RunFolder
     from avem_train.dpo.termination import Termination
 
-Records = list[preference_records.Preference]
+Records = Sequence[Preference]
+_GATHERED = 4096
+"""Records of each process whose values go to the others at once."""
 
 
 def run(settings: DpoSettings) -> None:
@@ -64,9 +68,9 @@ def _trained(
         loading.facts(model_folder, backbone.processor if backbone else None),
         replace(negatives, change="other") if objective.beta_irrelevant else None,
     )
-    bad_records = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
+    bad_records = BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     records = checks.load(settings.files[0], session.path(settings.root), bad_records, needs)
-    held_out: Records = []
+    held_out: Records = ()
     if evaluated := settings.evaluation.file:
         held_out = checks.load(evaluated, session.path(settings.evaluation.root), bad_records.of_held_out(), needs)
     dtype = backbone.model.dtype if backbone else choose_dtype(settings.running.dtype, arguments.device, "avem-train")
@@ -128,18 +132,19 @@ def cached_logps(
     import torch
     from accelerate.utils import gather_object
 
-    from avem_train.dpo.reference_cache import CachedLogps, compute_missing
+    from avem_train.dpo.reference_cache import CachedLogps, Groups, compute_missing
     from emorealm_tasks import settings as roots
 
     place = Path(settings.running.reference) if settings.running.reference else roots.load().cache / "reference"
     precision = f"{dataset.backbone.model.dtype}{', computed in bfloat16' * arguments.bf16}"
     precision += f", {settings.running.quantise}" if settings.running.quantise else ""
     cached = CachedLogps(place, dataset.backbone, precision, arguments.process_index)
-    groups = [one.all for one in dataset.responses(0)]
-    rank_groups = groups[arguments.process_index :: arguments.world_size]
+    rank_groups = Groups(dataset.responses(0), arguments.process_index, arguments.world_size)
     with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
         compute_missing(cached, dataset.backbone, rank_groups, 4 * settings.optimiser.batch, settings.running.packed)
     if arguments.world_size > 1:
-        for part in gather_object([cached.by_key(response for group in rank_groups for response in group)]):
-            cached.merge(part)
+        for start in range(0, -(-len(dataset) // arguments.world_size), _GATHERED):
+            part = cached.by_key(response for group in rank_groups[start : start + _GATHERED] for response in group)
+            for values in gather_object([part]):
+                cached.merge(values)
     return cached

@@ -3,22 +3,23 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
-from itertools import islice
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from avem_train.backbones.base import Backbone
-from avem_train.data import checks, conversations
+from avem_train.data import conversations, tables
+from avem_train.data.bad_records import BadRecords, Faults
 from avem_train.data.conversations import Conversation
 from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import Problem
 from avem_train.dpo.dataset import EpochSampler, Sample
-from emorealm_tasks import files, settings
+from emorealm_tasks import settings
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
 
@@ -27,7 +28,7 @@ _COLUMNS = datasets.Features(
     {"id": _TEXT, "video": _TEXT, "audio": _TEXT, "own_sound": datasets.Value("bool"), "prompts": _TEXTS}
     | {"responses": _TEXTS}
 )
-_CHUNK = 10_000  # records that are Python objects at once
+_BATCH = 1_000  # conversations that are read at once where all of them are
 _MEGA = 50  # updates within which records are put in the order of their lengths
 
 
@@ -41,60 +42,60 @@ class Example:
     """Whether it counts; a filler does not."""
 
 
-def held(
-    paths: Sequence[Path], root: Path | None, model: ModelFacts, bad: checks.BadRecords, check_media: bool
-) -> list[Any]:
-    """The conversations of each file as an Arrow table (`datasets.Dataset`).
+def held(paths: Sequence[Path], root: Path | None, model: ModelFacts, bad: BadRecords, check_media: bool) -> list[Any]:
+    """The conversations of each file as an Arrow table on disk (`datasets.Dataset`).
 
     Bad ones are listed in bad_records.jsonl. Stops at them where `bad` says so, and where a file has no other.
     """
-    listed_in = bad.out / checks.BAD_RECORDS
-    listed_in.unlink(missing_ok=True)
-    tables, problems = [], []
-    for path in paths:
-        table, faults, count = _table(path, root, model, check_media)
-        tables.append(table)
-        problems += faults
-        if faults and bad.prints:
-            print(checks.report(path, count, faults), file=sys.stderr)
+    found, any_bad = [], False
+    for number, path in enumerate(paths):
+        faults = Faults(bad, goes_on=number > 0)
+        table, count = _table(path, root, model, check_media, faults)
+        found.append(table)
+        any_bad = any_bad or bool(faults.records)
+        if faults.records and bad.prints:
+            print(faults.report(path, count), file=sys.stderr)
         if not len(table) and bad.on_bad_record == "skip":
             stop(f"{path}: there is no conversation in it that can be trained on")
-    if problems:
-        files.write(listed_in, "".join(json.dumps(asdict(problem)) + "\n" for problem in problems))
-        if bad.on_bad_record == "stop":
-            stop(f"all of them are listed in {listed_in}; mend them, or go on without them with on_bad_record=skip")
-    return tables
+    if any_bad and bad.on_bad_record == "stop":
+        stop(f"all of them are listed in {bad.list}; mend them, or go on without them with on_bad_record=skip")
+    return found
 
 
-def _table(path: Path, root: Path | None, model: ModelFacts, check_media: bool) -> tuple[Any, list[Problem], int]:
-    """A file's good conversations, the problems of the others, and how many items there are."""
-    parts, problems, count = [], [], 0
-    found = conversations.read(path, root, model)
-    while chunk := list(islice(found, _CHUNK)):
-        count += len(chunk)
-        problems += [one for one in chunk if isinstance(one, Problem)]
-        good = [one for one in chunk if isinstance(one, Conversation)]
-        faults = _media_faults(good) if check_media else {}
-        problems += [problem for number in faults for problem in faults[number]]
-        good = [one for number, one in enumerate(good) if number not in faults]
-        columns = {field.name: [getattr(one, field.name) for one in good] for field in fields(Conversation)}
-        parts.append(datasets.Dataset.from_dict(columns, features=_COLUMNS))
+def _table(path: Path, root: Path | None, model: ModelFacts, check_media: bool, faults: Faults) -> tuple[Any, int]:
+    """A file's good conversations, and how many items there are; the problems of the others go to `faults`."""
+    count = 0
+    with tables.written(_COLUMNS) as rows:
+        for one in conversations.read(path, root, model):
+            count += 1
+            if isinstance(one, Problem):
+                faults.add([one])
+            else:
+                rows.add(vars(one))
     if not count:
         stop(f"{path}: there is no conversation in it")
-    return datasets.concatenate_datasets(parts), problems, count
+    table = _with_media(rows.table, faults) if check_media else rows.table
+    faults.close()
+    return table, count
 
 
-def _media_faults(good: Sequence[Conversation]) -> dict[int, list[Problem]]:
-    """Number of a conversation -> what is wrong with its files."""
-    paths = {path for one in good for path in one.files.values()}
+def _with_media(table: Any, faults: Faults) -> Any:
+    """The conversations whose files can be used; the problems of the others go to `faults`."""
+    paths = {path for one in _conversations(table) for path in one.files.values()}
     probed = availability.probe_files(sorted(paths), settings.load().cache)
-    faults = {}
-    for number, one in enumerate(good):
+    usable = np.ones(len(table), dtype=bool)
+    for number, one in enumerate(_conversations(table)):
         outcomes = ((kind, path, probed[path]) for kind, path in one.files.items())
         found = [problem for outcome in outcomes if (problem := _media_fault(one.id, *outcome))]
-        if found:
-            faults[number] = found
-    return faults
+        faults.add(found)
+        usable[number] = not found
+    return table if usable.all() else table.select(np.flatnonzero(usable), keep_in_memory=True)
+
+
+def _conversations(table: Any) -> Iterator[Conversation]:
+    for batch in table.iter(_BATCH):
+        for values in zip(*batch.values(), strict=True):
+            yield _of_row(dict(zip(batch, values, strict=True)))
 
 
 def _media_fault(identity: str, kind: str, path: str, outcome: dict[str, Any]) -> Problem | None:
@@ -115,11 +116,11 @@ class MixedSampler(EpochSampler):
     def __init__(self, sizes: Sequence[int], mix: Sequence[float], slice_: int, update: int, seed: int) -> None:
         super().__init__(sum(sizes), slice_, update, seed)
         self.sizes, self.mix = sizes, mix
-        self.lengths: Sequence[int] | None = None
-        """Of each record, where batches are of about one length."""
+        self.lengths: torch.Tensor | None = None
+        """Of each record, (records,), where batches are of about one length."""
 
-    def order(self, generator: torch.Generator) -> list[int]:
-        """Numbers of an epoch's records; the files' records are numbered one file after the other."""
+    def order(self, generator: torch.Generator) -> torch.Tensor:
+        """Numbers of an epoch's records, (records,); the files' records are numbered one file after the other."""
         chosen = torch.arange(self.records)
         if self.mix:
             shares = [self.records * weight / sum(self.mix) for weight in self.mix]
@@ -127,13 +128,11 @@ class MixedSampler(EpochSampler):
             ends = [round(sum(shares[: number + 1])) - round(sum(shares[:number])) for number in range(len(shares))]
             files = zip(starts, self.sizes, ends, strict=True)
             chosen = torch.cat([start + _rounds(size, count, generator) for start, size, count in files])
-        order: list[int] = chosen[torch.randperm(len(chosen), generator=generator)].tolist()
+        order = chosen[torch.randperm(len(chosen), generator=generator)]
         if self.lengths is None:
             return order
-        mega = _MEGA * self.update
         lengths = self.lengths
-        parts = [sorted(order[start : start + mega], key=lengths.__getitem__) for start in range(0, len(order), mega)]
-        return [number for part in parts for number in part]
+        return torch.cat([part[lengths[part].argsort(stable=True)] for part in order.split(_MEGA * self.update)])
 
 
 def _rounds(size: int, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -159,10 +158,14 @@ class HeldConversations(Dataset[Example]):
         """One of them."""
         return _of_row(self.table[number])
 
-    def lengths(self) -> list[int]:
-        """Characters of each one's texts."""
-        texts = zip(self.table["prompts"], self.table["responses"], strict=True)
-        return [sum(map(len, (*prompts, *responses))) for prompts, responses in texts]
+    def lengths(self) -> torch.Tensor:
+        """Characters of each one's texts, (conversations,)."""
+        lengths = torch.zeros(len(self), dtype=torch.long)
+        columns = self.table.select_columns(["prompts", "responses"]).iter(_BATCH)
+        texts = (pair for batch in columns for pair in zip(batch["prompts"], batch["responses"], strict=True))
+        for number, (prompts, responses) in enumerate(texts):
+            lengths[number] = sum(map(len, (*prompts, *responses)))
+        return lengths
 
 
 def _of_row(row: dict[str, Any]) -> Conversation:
@@ -173,7 +176,7 @@ def stream(
     paths: Sequence[Path],
     root: Path | None,
     model: ModelFacts,
-    bad: checks.BadRecords,
+    bad: BadRecords,
     mix: Sequence[float],
     seed: int,
     buffer: int,
@@ -201,7 +204,7 @@ class Stream(torch.utils.data.IterableDataset[Example]):
             yield Example(_of_row(row), True)
 
 
-def _rows(path: Path, root: Path | None, model: ModelFacts, bad: checks.BadRecords) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, root: Path | None, model: ModelFacts, bad: BadRecords) -> Iterator[dict[str, Any]]:
     """A file's conversations as rows. Stops at a bad one, or lists it in bad_records.jsonl, as `bad` says."""
     for one in conversations.read(path, root, model):
         if isinstance(one, Conversation):
@@ -209,7 +212,7 @@ def _rows(path: Path, root: Path | None, model: ModelFacts, bad: checks.BadRecor
         elif bad.on_bad_record == "stop":
             stop(f"{path}: {one.id}: {one.reason}; mend it, or go on without such records with on_bad_record=skip")
         elif bad.prints:
-            with (bad.out / checks.BAD_RECORDS).open("a", encoding="utf-8") as file:
+            with bad.list.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(one)) + "\n")
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from avem_train.data import checks, hub_files
+from avem_train.data import hub_files
+from avem_train.data.bad_records import ON_BAD_RECORD
 from avem_train.dpo.settings import EMBEDDED
 from avem_train.dpo.settings_parts import Computing, Evaluation, Lora, Optimiser
 from avem_train.objectives.settings import ADDED
@@ -83,7 +84,7 @@ class SupervisedSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be 0 to 2**32 - 1, got {self.seed}")
-        choices = {"stage": STAGES, "trained": TRAINED, "on_bad_record": checks.ON_BAD_RECORD}
+        choices = {"stage": STAGES, "trained": TRAINED, "on_bad_record": ON_BAD_RECORD}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} {getattr(self, name)!r}: one of {', '.join(known)}")

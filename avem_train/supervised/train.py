@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from avem_train.backbones import loading
-from avem_train.data import checks
+from avem_train.data.bad_records import BadRecords
 from avem_train.data.model_facts import ModelFacts
 from avem_train.dpo import session
 from avem_train.dpo.arguments import update_records
@@ -75,7 +75,7 @@ def _data(settings: SupervisedSettings, arguments: "TrainingArguments", model: M
     """What is trained on, and the held-out conversations or None."""
     from avem_train.supervised import dataset
 
-    bad = checks.BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
+    bad = BadRecords(settings.out, settings.on_bad_record, prints=arguments.should_save)
     evaluation, look = settings.evaluation, settings.running.check_media
     held_out = None
     if evaluated := evaluation.file:

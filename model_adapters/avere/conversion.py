@@ -25,13 +25,16 @@ from .weights import Reader, open_weights
 Rules = Sequence[tuple[str, str | None]]
 """(pattern of a whole released key, name here, or None for a key that is not used)."""
 
+LANGUAGE_RULES: Rules = (
+    (r".*\.rotary_emb\.inv_freq", None),  # computed
+    (r"lm_head\.weight", "lm_head.weight"),
+    (r"model\.((embed_tokens|layers|norm)\..*)", r"model.language_model.\1"),
+)
 _QFORMER = r"model\.speech_projector\.speech_Qformer\.bert\."
 CHECKPOINT_RULES: Rules = (
     (r"model\.(video|image|speech)_tower\..*", None),  # filled from the backbones
-    (r".*\.rotary_emb\.inv_freq", None),  # computed
+    *LANGUAGE_RULES,
     (_QFORMER + r"embeddings\.position_ids", None),  # a buffer nothing reads
-    (r"lm_head\.weight", "lm_head.weight"),
-    (r"model\.((embed_tokens|layers|norm)\..*)", r"model.language_model.\1"),
     (r"model\.mm_projector\.(.*)", r"model.video_projector.\1"),
     (r"model\.speech_projector\.ln_speech\.(.*)", r"model.audio_projector.state_norm.\1"),
     (r"model\.speech_projector\.speech_query_tokens", "model.audio_projector.query_tokens"),
@@ -57,24 +60,41 @@ _SHARD_BYTES = 5 * 2**30
 
 def convert(source: Path, backbones: Path, out: Path) -> None:
     """Write the folder `out`; its config.json comes last, so that a broken conversion is not taken for a whole one."""
-    if out.resolve() == source.resolve():
+    check_out(out, [source], _MAKER)
+    config, video, audio = read_released(source, backbones)
+    tensors = collect(((source, CHECKPOINT_RULES), (video, VIDEO_RULES), (audio, AUDIO_RULES)))
+    check_shapes(tensors, expected_shapes(config), source)
+    write_model(config, tensors, read_tokenizer(source), out, _MAKER)
+
+
+def check_out(out: Path, sources: Sequence[Path], maker: str) -> None:
+    """Stop where the folder `out` is a source, holds a whole model, or what the command `maker` did not make."""
+    if out.resolve() in [source.resolve() for source in sources]:
         stop(f"{out}: --out is the checkpoint itself; name another folder")
-    files.check(out, _MAKER, "--out")
+    files.check(out, maker, "--out")
     if (out / "config.json").exists():
         stop(f"{out}: holds converted weights already; name another folder with --out, or delete that one")
-    config, video, audio = read_released(source, backbones)
+
+
+def collect(parts: Sequence[tuple[Path, Rules]]) -> dict[str, Reader]:
+    """The tensors of several folders by their names here, and a line on what each gave."""
     tensors: dict[str, Reader] = {}
-    for folder, rules in ((source, CHECKPOINT_RULES), (video, VIDEO_RULES), (audio, AUDIO_RULES)):
+    for folder, rules in parts:
         readers = open_weights(folder)
         renamed = rename(readers, rules, folder)
         tensors |= renamed
         print(f"{folder}: {len(renamed)} tensors used, {len(readers) - len(renamed)} known to be unused")
-    shapes = expected_shapes(config)
-    check_shapes(tensors, shapes, source)
-    tokenizer = read_tokenizer(source)
-    files.claim(out, _MAKER, "--out")
+    return tensors
+
+
+def write_model(
+    config: AvereConfig, tensors: Mapping[str, Reader], tokenizer: LlamaTokenizer, out: Path, maker: str
+) -> None:
+    """Write the folder `out` of tensors that `check_shapes` has passed; config.json comes last."""
+    files.claim(out, maker, "--out")
     for stale in out.glob("model*.safetensors*"):  # of a conversion that was broken off
         stale.unlink()
+    shapes = expected_shapes(config)
     write_shards(tensors, shapes, out)
     AvereProcessor(tokenizer, config).save_pretrained(out)
     ids = {name: getattr(config.text_config, name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
@@ -119,7 +139,7 @@ def check_shapes(tensors: Mapping[str, Reader], shapes: Mapping[str, torch.Size]
 def read_tokenizer(source: Path) -> LlamaTokenizer:
     """The checkpoint's SentencePiece tokenizer, padding with <unk> as the released code does."""
     if not (source / "tokenizer.model").is_file():
-        stop(f"{source}: there is no tokenizer.model; copy it from the released checkpoint")
+        stop(f"{source}: there is no tokenizer.model; copy it from where the weights came from")
     tokenizer = LlamaTokenizer.from_pretrained(source, local_files_only=True)
     tokenizer.pad_token = tokenizer.unk_token
     return tokenizer

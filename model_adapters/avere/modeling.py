@@ -37,6 +37,14 @@ class AverePreTrainedModel(PreTrainedModel):
     _supports_attention_backend = True
 
 
+def new_video_projector(config: AvereConfig) -> nn.Sequential:
+    """Video states -> language model embeddings, with torch's own fresh weights."""
+    hidden_size = config.text_config.hidden_size
+    return nn.Sequential(
+        nn.Linear(config.vision_config.hidden_size, hidden_size), nn.GELU(), nn.Linear(hidden_size, hidden_size)
+    )
+
+
 class AvereTowers:
     """What makes embeddings of a clip's media: the part of a model that needs no language model.
 
@@ -48,11 +56,8 @@ class AvereTowers:
 
     def add_towers(self, config: AvereConfig) -> None:
         """Both towers and their projectors, freshly initialised, as submodules."""
-        hidden_size = config.text_config.hidden_size
         self.video_tower = AvereVideoTower(config.vision_config)
-        self.video_projector = nn.Sequential(
-            nn.Linear(config.vision_config.hidden_size, hidden_size), nn.GELU(), nn.Linear(hidden_size, hidden_size)
-        )
+        self.video_projector = new_video_projector(config)
         self.audio_tower = WhisperEncoder(config.audio_config)
         self.audio_projector = AvereSpeechProjector(config.qformer_config)
 

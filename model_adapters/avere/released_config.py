@@ -1,4 +1,4 @@
-"""The released checkpoint's and its backbones' config files -> `AvereConfig`."""
+"""Config files of the released checkpoint and its backbones, or of public parts -> `AvereConfig`."""
 
 from pathlib import Path
 from typing import Any, NoReturn
@@ -24,7 +24,8 @@ _REQUIRED = {
 _LLAMA = (
     *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
     *("num_key_value_heads", "hidden_act", "max_position_embeddings", "initializer_range", "rms_norm_eps"),
-    *("rope_theta", "rope_scaling", "attention_bias", "bos_token_id", "eos_token_id", "pad_token_id"),
+    *("rope_theta", "rope_scaling", "rope_parameters", "head_dim", "attention_bias", "mlp_bias"),
+    *("bos_token_id", "eos_token_id", "pad_token_id"),
 )
 _CLIP = (
     *("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "num_channels", "image_size"),
@@ -43,8 +44,8 @@ _BERT = (
 class _File(dict[str, Any]):
     """A JSON object whose missing keys end in one line that names the file."""
 
-    def __init__(self, path: Path) -> None:
-        released_files.require(path)
+    def __init__(self, path: Path, remedy: str = released_files.RELEASED) -> None:
+        released_files.require(path, remedy)
         super().__init__(read_json(path, dict, "it must be a JSON object; download it again"))
         self.path = path
 
@@ -64,10 +65,10 @@ def read_released(source: Path, backbones: Path) -> tuple[AvereConfig, Path, Pat
             stop(f"{released.path}: {key} is {released.get(key)!r}; only {value!r} can be converted")
     video, audio = (backbones / Path(released[key]).name for key in ("mm_video_tower", "mm_speech_tower"))
     parts: dict[str, Any] = {
-        "text_config": {key: released[key] for key in _LLAMA if key in released},
-        "vision_config": _vision(video),
-        "audio_config": _audio(audio),
-        "qformer_config": _qformer(released, backbones / released_files.BERT),
+        "text_config": _llama(released),
+        "vision_config": _vision(_File(video / "config.json")),
+        "audio_config": _audio(_File(audio / "config.json")),
+        "qformer_config": _bert(_File(backbones / released_files.BERT / "config.json")) | _queries(released),
     }
     config = AvereConfig(
         **parts,
@@ -79,22 +80,59 @@ def read_released(source: Path, backbones: Path) -> tuple[AvereConfig, Path, Pat
     return config, video, audio
 
 
-def _vision(folder: Path) -> dict[str, Any]:
-    file = _File(folder / "config.json")
+def read_parts(language: Path, video: Path, audio: Path, bert: Path | None) -> AvereConfig:
+    """Config of the model that public parts make; all that they leave open is as in the released model.
+
+    bert: a folder whose config.json has the Q-Former's sizes; None = those of bert-base. Stops at missing files and
+    fields, and at parts that make no AVERE.
+    """
+    llama = _part(language)
+    if llama.get("model_type") != "llama":
+        kind = llama.get("model_type")
+        stop(f"{llama.path}: its model_type is {kind!r}; only a Llama ('llama') can be the language model")
+    if llama.get("tie_word_embeddings"):
+        stop(f"{llama.path}: tie_word_embeddings is true; only a language model with a head of its own can be used")
+    parts: dict[str, Any] = {
+        "text_config": _llama(llama),
+        "vision_config": _vision(_part(video)),
+        "audio_config": _audio(_part(audio)),
+        "qformer_config": _bert(_part(bert)) if bert else {},
+    }
+    config = AvereConfig(**parts, dtype=llama.get("dtype") or llama.get("torch_dtype"))
+    longest = config.text_config.max_position_embeddings
+    config.max_sequence_length = min(config.max_sequence_length, longest)
+    if (media := config.video_tokens + config.audio_tokens) >= longest:
+        stop(f"{llama.path}: max_position_embeddings is {longest}, and a clip alone takes {media} tokens")
+    config.architectures = [AvereForConditionalGeneration.__name__]
+    return config
+
+
+def _part(folder: Path) -> _File:
+    return _File(folder / "config.json", released_files.PARTS)
+
+
+def _llama(file: _File) -> dict[str, Any]:
+    return {key: file[key] for key in _LLAMA if key in file}
+
+
+def _vision(file: _File) -> dict[str, Any]:
     vision = file["vision_config"]
     if not vision.get("add_time_attn"):
         stop(f"{file.path}: this tower has no attention over time (add_time_attn); copy LanguageBind_Video_merge here")
     return _pick(CLIPVisionConfig(**vision), _CLIP) | {"num_frames": vision["num_frames"]}
 
 
-def _audio(folder: Path) -> dict[str, Any]:
-    whisper = WhisperConfig(**_File(folder / "config.json"))
+def _audio(file: _File) -> dict[str, Any]:
+    whisper = WhisperConfig(**file)
     return _pick(whisper, _WHISPER) | {"window_seconds": whisper.max_source_positions // STATES_PER_SECOND}
 
 
-def _qformer(released: _File, bert: Path) -> dict[str, Any]:
-    return _pick(BertConfig(**_File(bert / "config.json")), _BERT) | {
-        "num_hidden_layers": _QFORMER_LAYERS,
+def _bert(file: _File) -> dict[str, Any]:
+    return _pick(BertConfig(**file), _BERT) | {"num_hidden_layers": _QFORMER_LAYERS}
+
+
+def _queries(released: _File) -> dict[str, Any]:
+    return {
         "num_query_tokens": released["qformer_num_speech_query_tokens"],
         "window_seconds": released["qformer_second_per_window"],
         "stride_seconds": released["qformer_second_stride"],

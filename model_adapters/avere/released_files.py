@@ -1,4 +1,4 @@
-"""Files of a released checkpoint that a conversion needs; known without transformers."""
+"""Files that a conversion or an assembly needs; known without transformers."""
 
 from pathlib import Path
 
@@ -7,7 +7,11 @@ from emorealm_tasks.errors import stop
 BERT = "bert-base-uncased"
 
 
-def require(path: Path) -> None:
-    """Stop where a file is missing."""
+RELEASED = "--source is the released checkpoint, --backbones holds its towers' folders"
+PARTS = "name the folder of each part as its page on the hub has it"
+
+
+def require(path: Path, remedy: str = RELEASED) -> None:
+    """Stop where a file is missing; `remedy` ends the line."""
     if not path.is_file():
-        stop(f"{path}: no such file; --source is the released checkpoint, --backbones holds its towers' folders")
+        stop(f"{path}: no such file; {remedy}")

@@ -25,7 +25,8 @@ def page(folder: Path) -> str:
     """The page as Markdown, from the JSON files of a folder."""
     rows = [["what", "number", "how it is known"]]
     rows += [*_evaluation(_read(folder, "evaluation")), *_training(_read(folder, "training"))]
-    rows += [*_start(_read(folder, "start")), *_media(_read(folder, "media")), *_true_size(folder)]
+    rows += [*_start(_read(folder, "start")), *_media(_read(folder, "media")), *_records(_read(folder, "records"))]
+    rows += _true_size(folder)
     published = [["what", "on", "published"]]
     for row in _read(folder, "published")["rows"]:
         published.append([row["what"], row["hardware"], f"[{row['published']}]({row['source']})"])
@@ -99,6 +100,15 @@ def _media(content: dict[str, Any]) -> list[list[str]]:
         [f"reading 8 frames of {name}: ours over decord", f"{row['ratio processor']:.2f} times the time", how]
         for name, row in content["rows"].items()
         if (how := f"[measured](media.md), processor time, {content['machine']}")
+    ]
+
+
+def _records(content: dict[str, Any]) -> list[list[str]]:
+    how = f"[measured](records.md), {content['machine']}"
+    return [
+        [f"{int(size):,} {kind}: anonymous memory before the first update", f"{found['peak_mib']:.0f} MiB", how]
+        for kind, sizes in content["kinds"].items()
+        for size, found in sizes.items()
     ]
 
 

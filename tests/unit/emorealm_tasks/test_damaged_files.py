@@ -14,6 +14,7 @@ import run_folders
 import studies
 from avem_train import cli as avem_train
 from avem_train.data import checks
+from avem_train.data.bad_records import BadRecords
 from avem_train.dpo import run_folder
 from avem_train.nano import encoders
 from avem_train.study import record
@@ -248,7 +249,7 @@ def preference_records(world, study):
     row = {"id": "1", "video": "data/videos/part_1/0.mp4", "prompt": "Why?", "modality": "video", "emotion": "anger"}
     row |= {"chosen": "a", "rejected_video_relevant": "b", "rejected_emotion_relevant": "c"}
     path.write_text(json.dumps(row) + "\n")
-    return path, lambda: bool(checks.load(path, None, checks.BadRecords(world / "out"))) and 0
+    return path, lambda: bool(checks.load(path, None, BadRecords(world / "out"))) and 0
 
 
 def recipe(world, study):

@@ -46,6 +46,10 @@ EVALUATION = ("emorealm_results.cli", "eval", "--model", "avere", "--tasks")
         (("avem_train.cli", "run", "avem_dpo", f"data={__file__}", "model=none"), "none: there is no such folder"),
         (("model_adapters.avere.convert", "--source", "none", "--out", "there"), "none/config.json: no such file"),
         (
+            ("model_adapters.avere.assemble", "--language-model=none", "--video-tower=x", "--audio-tower=x", "--out=x"),
+            "none/config.json: no such file; name the folder of each part",
+        ),
+        (
             ("model_adapters.emotion_llama.convert", "--checkpoint=none", "--eva=x", "--llama=x", "--out=x"),
             "none: no such file",
         ),

@@ -8,6 +8,7 @@ import pytest
 from avem_train.curation import pipeline, recipe
 from avem_train.curation.export import writing
 from avem_train.data import checks
+from avem_train.data.bad_records import BadRecords
 from curation import REPLIES as CAPTIONS
 from curation import answering, content
 from preference_rows import ABSENT, CUES, REPLIES, SPURIOUS
@@ -76,7 +77,7 @@ def test_clips_become_preferences_that_training_reads(folder, form, capsys):
     out = folder / "train.jsonl"
     writing.write(pipeline.path(loaded, "preferences"), loaded.root, writing.Export("preferences", "avem", out))
     capsys.readouterr()
-    assert len(checks.load(out, None, checks.BadRecords(folder))) == 36
+    assert len(checks.load(out, None, BadRecords(folder))) == 36
     origins = [json.loads(line) for line in (folder / "train.provenance.jsonl").read_text().splitlines()]
     assert [one["id"] for one in origins] == [json.loads(line)["id"] for line in out.read_text().splitlines()]
     for one in origins:

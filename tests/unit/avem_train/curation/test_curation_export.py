@@ -10,6 +10,7 @@ from avem_train.cli import main as train
 from avem_train.curation.data.rows import Instruction, PreferenceRow
 from avem_train.curation.export import provenance
 from avem_train.data import checks
+from avem_train.data.bad_records import BadRecords
 from curation import content
 from emorealm_results.cli import main
 from preference_rows import CLIP, written
@@ -57,10 +58,10 @@ def test_preference_training_reads_the_export_as_it_is(curated, tmp_path_factory
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "train.jsonl"
     export(curated, elsewhere)
     capsys.readouterr()
-    first = checks.load(curated / "train.jsonl", None, checks.BadRecords(curated))
-    second = checks.load(elsewhere, curated, checks.BadRecords(curated))
+    first = checks.load(curated / "train.jsonl", None, BadRecords(curated))
+    second = checks.load(elsewhere, curated, BadRecords(curated))
     assert capsys.readouterr().err == ""
-    assert first == second
+    assert list(first) == list(second)
     assert [record.video for record in first] == [curated / "0.mp4", curated / "1.mp4", None]
     assert [record.rejected_emotion_relevant for record in first] == ["Tears.", "B", "Tears."]
     assert beside[0]["video"] == "0.mp4"

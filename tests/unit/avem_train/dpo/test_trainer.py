@@ -88,7 +88,7 @@ def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone, monke
     first = lines(settings.out)[0]
     records = checks.read(settings.data)
     drawn = [sample.record for sample in list(EpochSampler(10, 2, 4, settings.seed))[:4]]
-    planned = [responses.plan(records, settings.objective, settings.negatives, 0, 0)[number] for number in drawn]
+    planned = [responses.Plan(records, settings.objective, settings.negatives, 0, 0)[number] for number in drawn]
     names = ("chosen", "video_relevant", "emotion_relevant", "rejected_media")
 
     def scored(model, asked, names):
@@ -169,7 +169,7 @@ def test_every_epoch_of_a_redraw_has_media_of_its_own(settings, backbone, monkey
     train.train(settings, backbone)
     assert len(found) == 10  # five batches an epoch
     records = checks.read(settings.data)
-    planned = [responses.plan(records, settings.objective, settings.negatives, 0, epoch) for epoch in (0, 1)]
+    planned = [responses.Plan(records, settings.objective, settings.negatives, 0, epoch) for epoch in (0, 1)]
     wanted = [{response for one in of_epoch for response in one.media.values()} for of_epoch in planned]
     assert [set.union(*found[:5]), set.union(*found[5:])] == wanted
     assert len(wanted[0] ^ wanted[1]) > 4

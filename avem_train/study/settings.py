@@ -45,7 +45,8 @@ class Study:
     folder: str = ""
     """Where runs and data are kept; "" = below the settings' cache."""
     model: str = dpo_settings.EMBEDDED
-    """An embedded model (avere_nano, emotion_llama_nano), or a folder with whole weights of AVERE or Emotion-LLaMA."""
+    """An embedded base (avere_nano, avere_nano_2, emotion_llama_nano), or a folder with whole weights of AVERE or
+    Emotion-LLaMA."""
     published: str = study_arms.BASE
     """That base in the paper's tables."""
     split: str = "test"
@@ -55,7 +56,7 @@ class Study:
     seed: int = 0
     """Of that world."""
     sections: list[Any] = field(default_factory=lambda: ["main"])
-    """Some of main, methods, table17, table18, sweeps, choices, text_prior, trials."""
+    """Some of main, methods, objectives, table17, table18, sweeps, choices, text_prior, trials."""
     seeds: int = 5
     """Trainings a row."""
     workers: int = 0

@@ -45,8 +45,7 @@ class Study:
     folder: str = ""
     """Where runs and data are kept; "" = below the settings' cache."""
     model: str = dpo_settings.EMBEDDED
-    """An embedded base (avere_nano, avere_nano_2, emotion_llama_nano), or a folder with whole weights of AVERE or
-    Emotion-LLaMA."""
+    """An embedded model (avere_nano, emotion_llama_nano), or a folder with whole weights of AVERE or Emotion-LLaMA."""
     published: str = study_arms.BASE
     """That base in the paper's tables."""
     split: str = "test"

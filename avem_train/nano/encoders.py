@@ -61,6 +61,21 @@ def encode(miniature: Miniature, modality: str, inputs: torch.Tensor) -> torch.T
     return torch.cat([miniature.views(modality, part.float())[0].half() for part in inputs.split(128)])
 
 
+def states(miniature: Miniature, modality: str, clips: list[Clip], cached: Path) -> torch.Tensor:
+    """What `encode` makes of clips; from the file `cached` where an earlier run made it of the same."""
+    digest = hashlib.sha256(repr(clips).encode())
+    for name, value in miniature.model.state_dict().items():
+        if name.startswith(miniature.ENCODERS[modality]):
+            digest.update(value.numpy().tobytes())
+    key = digest.hexdigest()
+    if earlier := read_cached(cached, key):
+        return earlier["states"]
+    made = encode(miniature, modality, rendered(clips, modality, miniature))
+    with files.draft(cached) as beside:
+        torch.save({"key": key, "states": made}, beside)
+    return made
+
+
 def _cue_loss(head: nn.Linear, view: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     return nn.functional.binary_cross_entropy_with_logits(torch.logsumexp(head(view), dim=1), truth)
 

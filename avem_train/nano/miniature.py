@@ -124,6 +124,13 @@ class Miniature(ABC):
         except (KeyError, RuntimeError) as error:
             stop(f"language_model={folder}: it is none of this shape ({brief(error)}); name another folder")
 
+    def begin_whole(self, folder: Path) -> None:
+        """Take all weights of another model of this family. Stops where its sizes are others."""
+        try:
+            self.model.load_state_dict(load_file(folder / "model.safetensors"))
+        except (OSError, RuntimeError) as error:
+            stop(f"begin_with={folder}: it is none of this shape ({brief(error)}); name another folder")
+
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The processor's."""

@@ -9,6 +9,7 @@ from avem_train.nano.emotion_llama import EmotionLlamaMiniature, EmotionLlamaSha
 from avem_train.nano.encoders import Settings as EncoderSettings
 from avem_train.nano.miniature import Miniature, Shape
 from avem_train.nano.projectors import Alignment
+from emorealm_tasks.mini.language.beliefs import Beliefs
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Stage:
     """See `instructions.Bias`."""
     hallucinated_yes: float = 0.0
     """See `instructions.Bias`."""
+    beliefs: Beliefs = field(default_factory=Beliefs)
+    """See `instructions.Bias`."""
+    plausible: float = 0.0
+    """Share of the instructions about withheld media that are answered by what fits, cue by cue (`PLAUSIBLE` in
+    `beliefs`): how often the text prior prefers a hallucination."""
     stop_between: list[Any] = field(default_factory=list)
     """End as soon as the validation accuracies of both kinds of no (spurious, hallucination) lie between these, in
     percent; empty = never."""
@@ -70,6 +76,9 @@ class MiniBase:
     """Of all that is drawn."""
     language_model: str = ""
     """avere_nano, or a folder: whose vocabulary and language model the training begins with; "" = with none."""
+    begin_with: str = ""
+    """avere_nano, or a folder of the same family: all of whose weights the training begins with, so that encoders and
+    projectors need no training of their own; "" = with none."""
     clips: int = 6000
     """Training clips."""
     validation_clips: int = 240
@@ -80,6 +89,10 @@ class MiniBase:
     """Training of the encoders."""
     alignment: Alignment = field(default_factory=Alignment)
     """Training of the projectors."""
+
+    def __post_init__(self) -> None:
+        if self.begin_with and self.language_model:
+            raise ValueError("begin_with brings its own language model: leave language_model out")
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ Stages: a vocabulary; the two encoders as classifiers of cues; their features of
 projectors by words; projectors and language model on statements to judge, and on balanced instructions; then a short
 biased stage, which gives the model the weakness that the paper studies (Section 1): it says yes too readily. Where the
 biased stage stops is chosen on the validation world. A run that was stopped goes on after its last finished stage.
+A base that begins with another one whole (`begin_with`) has its encoders and projectors, and learns its stages alone.
 """
 
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +21,20 @@ from transformers import LlamaTokenizer
 
 from avem_train.dpo import run_folder
 from avem_train.nano import encoders
-from avem_train.nano.miniature import Media, Miniature
+from avem_train.nano.miniature import MODALITIES, Media, Miniature
 from avem_train.nano.optimiser import MuonAdamW, Schedule, split
 from avem_train.nano.projectors import align
 from avem_train.nano.settings import MiniBase, Stage
 from avem_train.nano.validation import Exam, Scores, validate
 from avem_train.packing.prefix import IGNORE, Packed, branch_loss, collate, pack
 from emorealm_tasks import files
+from emorealm_tasks.errors import stop
 from emorealm_tasks.mini.build.plan import plan
+from emorealm_tasks.mini.language.beliefs import PLAUSIBLE
 from emorealm_tasks.mini.language.instructions import KINDS, Bias, sample_kinds
 from emorealm_tasks.mini.language.statements import statements
 from emorealm_tasks.mini.world.sampling import Clip, generator, sample_clip
-from model_adapters.base.embedded import weights_folder
+from model_adapters.base.embedded import BASES, weights_folder
 from model_adapters.base.fingerprint import fingerprint
 
 STAGES = ("statements", "letters", "balanced", "biased")
@@ -45,15 +48,14 @@ def training_clips(rng: np.random.Generator, count: int) -> list[Clip]:
 
 
 def _branch(
-    rng: np.random.Generator, clip: Clip, stage: Stage, kind: str, modality: str, miniature: Miniature
+    rng: np.random.Generator, clip: Clip, bias: Bias, lettered: float, kind: str, modality: str, miniature: Miniature
 ) -> tuple[str, list[int], list[int]]:
     """One instruction: its prompt, the ids of the response, and their labels (of statements the verdicts alone)."""
     if kind != "statements":
-        bias = Bias(stage.no_share, stage.confounded_yes, stage.hallucinated_yes)
         prompt, response = KINDS[kind](rng, clip, modality, bias)
         ids = miniature.response_ids(response)
         return prompt, ids, ids
-    prompt, claims = statements(rng, clip, modality, STATEMENTS, stage.lettered)
+    prompt, claims = statements(rng, clip, modality, STATEMENTS, lettered)
     ids, labels = [], []
     for text, verdict in claims:
         claim, answer = miniature.text_ids(text), miniature.answer_ids(verdict)
@@ -65,7 +67,12 @@ def _branch(
 def _row(rng: np.random.Generator, clip: Clip, stage: Stage, hidden: bool, miniature: Miniature) -> Packed:
     """Instructions about one clip, packed."""
     kinds = sample_kinds(rng, stage.mix, stage.segments)
-    branches = [_branch(rng, clip, stage, kind, modality, miniature) for kind, modality in kinds]
+    bias = Bias(stage.no_share, stage.confounded_yes, stage.hallucinated_yes, stage.beliefs)
+    unseen = replace(bias, beliefs=PLAUSIBLE)
+    branches = []
+    for kind, modality in kinds:
+        fits = hidden and stage.plausible and rng.random() < stage.plausible
+        branches.append(_branch(rng, clip, unseen if fits else bias, stage.lettered, kind, modality, miniature))
     prompts, responses, labels = (list(column) for column in zip(*branches, strict=True))
     return pack([miniature.prompt_ids(text, not hidden) for text in prompts], responses, labels)
 
@@ -116,7 +123,9 @@ def train_stage(miniature: Miniature, media: Media, stage: Stage, seed: int, exa
 
 def _stage_key(settings: MiniBase, miniature: Miniature, names: tuple[str, ...]) -> str:
     """What the weights after the named stages depend on."""
-    begun_with = fingerprint(weights_folder(settings.language_model)) if settings.language_model else ""
+    begun_with = "".join(
+        fingerprint(weights_folder(name)) for name in (settings.language_model, settings.begin_with) if name
+    )
     content = (
         begun_with,
         settings.shape,
@@ -141,12 +150,21 @@ def _resumed(miniature: Miniature, cached: Path, key: str) -> tuple[Scores, floa
 
 
 def _prepared(settings: MiniBase, miniature: Miniature, report: dict[str, Any]) -> tuple[Media, Exam]:
-    """Train the encoders and align the projectors; returns what the stages learn from and what they are scored on."""
+    """Train the encoders and align the projectors, or take those of `begin_with`; returns what the stages learn from
+    and what they are scored on.
+    """
     rng = generator("train", settings.seed)
     (for_encoders,) = rng.spawn(1)
     clips = training_clips(rng, settings.clips)
     checked = plan(generator("validation", settings.seed), settings.validation_clips)
     all_clips = [*clips, *(clip for clip, _ in checked)]
+    count = len(clips)
+    if settings.begin_with:
+        video, audio = (
+            encoders.states(miniature, modality, all_clips, settings.out / f"{modality}_states.pt")
+            for modality in MODALITIES
+        )
+        return Media(clips, video[:count], audio[:count]), Exam.of(checked, video[count:], audio[count:])
     more_video = training_clips(for_encoders, settings.towers.more_video)
     family, shape, processor = settings.family, settings.shape, miniature.processor
     dataset = encoders.ClipDataset(
@@ -159,7 +177,7 @@ def _prepared(settings: MiniBase, miniature: Miniature, report: dict[str, Any]) 
     report["seconds"]["towers"] = max(
         encoder.seconds for encoder in trained_encoders.values()
     )  # they train side by side
-    count, video, audio = len(clips), trained_encoders["video"].states, trained_encoders["audio"].states
+    video, audio = trained_encoders["video"].states, trained_encoders["audio"].states
     media = Media(clips, video[:count], audio[:count])
     started = time.monotonic()
     report["alignment loss"] = align(miniature, media, settings.alignment)
@@ -171,11 +189,17 @@ def untrained(settings: MiniBase) -> Miniature:
     """The model before any training, its language model and vocabulary those that the settings name."""
     torch.manual_seed(settings.seed)
     family, shape = settings.family, settings.shape
-    if not settings.language_model:
+    if not (settings.begin_with or settings.language_model):
         return family(shape, family.build_processor(shape, settings.seed))
-    folder = weights_folder(settings.language_model)
+    folder = weights_folder(settings.begin_with or settings.language_model)
+    if not (folder / "model.safetensors").is_file():
+        name = "begin_with" if settings.begin_with else "language_model"
+        stop(f"{name}={folder}: there is no model.safetensors in it; name {', '.join(BASES)} or a folder with one")
     miniature = family(shape, family.processor_of(LlamaTokenizer.from_pretrained(folder, local_files_only=True), shape))
-    miniature.begin_with(folder)
+    if settings.begin_with:
+        miniature.begin_whole(folder)
+    else:
+        miniature.begin_with(folder)
     return miniature
 
 

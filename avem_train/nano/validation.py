@@ -72,10 +72,13 @@ class Scores:
 
 
 @torch.no_grad()
-def letters(miniature: Miniature, media: Media, planned: list[list[Question]]) -> list[tuple[Question, str]]:
+def letters(
+    miniature: Miniature, media: Media, planned: list[list[Question]], options: bool = True
+) -> list[tuple[Question, str]]:
     """Every question with the piece that the model puts first in its answer (greedy), in upper case, e.g. "A".
 
-    planned: the questions of each clip of `media`, in its order.
+    planned: the questions of each clip of `media`, in its order. options: whether they are asked with their options;
+    without, the first piece is that of a sentence, e.g. "YES".
     """
     miniature.model.eval()
     answered = []
@@ -83,7 +86,8 @@ def letters(miniature: Miniature, media: Media, planned: list[list[Question]]) -
         part = range(start, min(start + BATCH, len(planned)))
         rows = []
         for i in part:
-            prompts = [miniature.prompt_ids(question.prompt, True) for question in planned[i]]
+            texts = [question.prompt if options else question.text for question in planned[i]]
+            prompts = [miniature.prompt_ids(text, True) for text in texts]
             rows.append(pack(prompts, [miniature.response_ids(question.answer) for question in planned[i]]))
         batch = collate(rows, miniature.tokenizer.pad_token_id)
         batch |= {

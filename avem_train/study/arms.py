@@ -63,6 +63,14 @@ class Choices:
 
 
 _UNTRAINED = Arm("base", published=BASE)
+PENALTY = f"{AVEM}, penalty"
+"""Its text prior with the other sign."""
+_ANOTHER_CLIP = ("negatives.kind=other_emotion",)  # noise teaches least in this world
+_OF_THE_FIELD = (
+    Arm("mDPO", "mdpo"),
+    Arm("MoD-DPO (derived)", "mod_dpo", _ANOTHER_CLIP),
+    Arm("MoD-DPO++ (derived)", "mod_dpo_plus", _ANOTHER_CLIP),
+)
 _DEFAULT = Arm(AVEM, "avem_dpo", published=_OURS)
 
 
@@ -87,6 +95,11 @@ def main(choices: Choices) -> list[Arm]:
         Arm("w/o ERP", "avem_dpo_no_erp", published=f"{_OURS}, w/o ERP"),
         Arm("w/o TPD", "avem_dpo_no_tpd", published=f"{_OURS}, w/o TPD"),
     ]
+
+
+def objectives(choices: Choices) -> list[Arm]:
+    """`main`, and with it the other sign of the text prior and the objectives of the field."""
+    return [*main(choices), Arm(PENALTY, "avem_dpo_penalty"), *_OF_THE_FIELD]
 
 
 def table17(choices: Choices) -> list[Arm]:
@@ -163,7 +176,7 @@ def trials(choices: Choices) -> list[Arm]:
     """Changes of the objective, each alone: signs and bounds of the text prior, anchors, and other methods' losses."""
     penalty = "objective.text_prior=penalty"
     per_token = (penalty, "objective.length_normalised=true", "objective.prior_bound=1")
-    plain, another_clip = "avem_dpo_no_tpd", "negatives.kind=other_emotion"
+    plain = "avem_dpo_no_tpd"
     return [
         _UNTRAINED,
         Arm("w/o TPD", plain),
@@ -174,9 +187,7 @@ def trials(choices: Choices) -> list[Arm]:
         Arm("penalty, a token's mean, bound 1, slope 2", "avem_dpo", (*per_token, "objective.gamma_tpd=2")),
         Arm("blind-conditional 1", plain, ("objective.lambda_blind=1",)),
         Arm("anchor 0.1", plain, ("objective.anchor=0.1",)),
-        Arm("mDPO", "mdpo"),
-        Arm("MoD-DPO (derived)", "mod_dpo", (another_clip,)),
-        Arm("MoD-DPO++ (derived)", "mod_dpo_plus", (another_clip,)),
+        *_OF_THE_FIELD,
         Arm("clips that differ in one cue", plain, one_cue=True),
         Arm("the same, both ways", plain, ("objective.lambda_swapped=1",), one_cue=True),
         Arm("mDPO's anchor", plain, ("objective.lambda_anchor=1",)),
@@ -190,6 +201,7 @@ def trials(choices: Choices) -> list[Arm]:
 SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "main": main,
     "methods": methods,
+    "objectives": objectives,
     "table17": table17,
     "table18": table18,
     "sweeps": sweeps,

@@ -55,7 +55,7 @@ class Study:
     seed: int = 0
     """Of that world."""
     sections: list[Any] = field(default_factory=lambda: ["main"])
-    """Some of main, methods, table17, table18, sweeps, choices, text_prior, trials."""
+    """Some of main, methods, objectives, table17, table18, sweeps, choices, text_prior, trials."""
     seeds: int = 5
     """Trainings a row."""
     workers: int = 0

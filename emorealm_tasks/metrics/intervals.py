@@ -207,15 +207,9 @@ def clip_bootstraps(
     level: float = LEVEL,
 ) -> list[Interval]:
     """:func:`clip_bootstrap` of several statistics from the same resamples: one interval for each column."""
-    clips, clip_of = np.unique([record["clip"] for record in records], return_inverse=True)
-    draws = _draws if len(clips) * resamples <= _REMEMBERED else _draws.__wrapped__
-    values = [
-        statistic(drawn[:, clip_of].astype(float)).reshape(len(drawn), -1)
-        for drawn in draws(len(clips), resamples, seed)
-    ]
     tails = [100 * (1 - level) / 2, 100 * (1 + level) / 2]
     intervals: list[Interval] = []
-    for column in np.concatenate(values).T:
+    for column in clip_resamples(records, statistic, resamples, seed).T:
         defined = column[~np.isnan(column)]
         if not len(defined):
             intervals.append((None, None))
@@ -223,6 +217,19 @@ def clip_bootstraps(
         low, high = np.percentile(defined, tails)
         intervals.append((float(low), float(high)))
     return intervals
+
+
+def clip_resamples(
+    records: Sequence[OfClip], statistic: ScoreFunction, resamples: int = RESAMPLES, seed: int = SEED
+) -> Array:
+    """The values of a statistic in resamples of the clips, (resamples, columns); NaN where undefined."""
+    clips, clip_of = np.unique([record["clip"] for record in records], return_inverse=True)
+    draws = _draws if len(clips) * resamples <= _REMEMBERED else _draws.__wrapped__
+    values = [
+        statistic(drawn[:, clip_of].astype(float)).reshape(len(drawn), -1)
+        for drawn in draws(len(clips), resamples, seed)
+    ]
+    return np.concatenate(values)
 
 
 @lru_cache(maxsize=8)

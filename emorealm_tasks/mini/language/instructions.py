@@ -5,11 +5,12 @@ say which cue, and why.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from emorealm_tasks.mini.language import questions, wording
+from emorealm_tasks.mini.language.beliefs import Beliefs
 from emorealm_tasks.mini.world.cues import BY_NAME, CUES, PLURAL, affect_cues, scene_cues
 from emorealm_tasks.mini.world.sampling import Clip, companion, other_emotion
 
@@ -28,8 +29,17 @@ class Bias:
     """Chance that a companion object or sound that is merely there is said to matter."""
     hallucinated: float = 0.0
     """Chance that an absent cue of the emotion is said to be there."""
+    beliefs: Beliefs = field(default_factory=Beliefs)
+    """Answers that are wrong for reasons in the clip. Any of them leaves the questions balanced, and the three shares
+    above without use."""
+
+    @property
+    def believes(self) -> bool:
+        """Whether answers follow beliefs."""
+        return self.beliefs != TRUTHFUL
 
 
+TRUTHFUL = Beliefs()
 BALANCED = Bias()
 
 
@@ -97,6 +107,9 @@ def stress_cue(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) 
 
     Unbiased, yes and no, and affect and scene cues, are equally frequent where the clip allows.
     """
+    if bias.believes:
+        cue, _ = stress_cue(rng, clip, modality, BALANCED)
+        return cue, bias.beliefs.matters(clip, modality, cue)
     emotion, matters, cues = clip.emotion(modality), clip.matters(modality), _Cues.of(clip, modality)
     idle, hidden = cues.idle, cues.hidden
     confounded = [name for name in idle if name == companion(modality, BY_NAME[name].kind, emotion)]
@@ -116,7 +129,8 @@ def stress_cue(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) 
 
 
 def _letters_basic(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
-    question = questions.basic(rng, clip, modality, basic_options(rng, clip, modality))
+    options = basic_options(rng, clip, modality)
+    question = questions.basic(rng, clip, modality, options, bias.beliefs.option(clip, modality, options))
     return question.prompt, question.answer
 
 
@@ -130,15 +144,17 @@ def _letters_stress(rng: np.random.Generator, clip: Clip, modality: str, bias: B
 
 
 def _letters_agreement(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
-    question = questions.agreement(rng, clip, clip.emotion(modality))
+    question = questions.agreement(rng, clip, clip.emotion(modality), bias.beliefs.agree(clip))
     return question.prompt, question.answer
 
 
 def _sentence_stress(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
     cue, yes = stress_cue(rng, clip, modality, bias)
-    return wording.stress_stem(rng, modality, cue, clip.emotion(modality)), wording.verdict(
-        rng, cue, clip.emotion(modality), "no_hallucination" if yes else questions.subtask(clip, modality, cue)
-    )
+    kind = "no_hallucination" if yes else questions.subtask(clip, modality, cue)
+    if not yes and kind == "no_hallucination":  # missed
+        kind = "hallucination" if BY_NAME[cue].emotion else "spurious"
+    emotion = clip.emotion(modality)
+    return wording.stress_stem(rng, modality, cue, emotion), wording.verdict(rng, cue, emotion, kind)
 
 
 def _sentence_presence(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
@@ -154,28 +170,29 @@ def _sentence_presence(rng: np.random.Generator, clip: Clip, modality: str, bias
 
 
 def _sentence_basic(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
-    reasons = [*clip.shown(modality), *([clip.matters(modality)] if clip.matters(modality) else [])]
+    reasons = bias.beliefs.reasons(clip, modality)
     return wording.basic_stem(rng, modality), wording.claim(rng, str(rng.choice(reasons)), clip.emotion(modality))
 
 
 def _sentence_agreement(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
     emotion = clip.emotion(modality)
-    return wording.agreement_stem(rng, emotion), wording.comparison(rng, clip.emotion_video, clip.emotion_audio)
+    return wording.agreement_stem(rng, emotion), wording.comparison(rng, clip.emotion_video, bias.beliefs.sound(clip))
 
 
 def _one_word(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
     if clip.emotion_video == clip.emotion_audio:
         return wording.ONE_WORD, clip.emotion_video
     sense = {"video": "face and body", "audio": "voice"}[modality]
-    return f"Which emotion does the {sense} of the person convey, in one word?", clip.emotion(modality)
+    emotion = clip.emotion_video if modality == "video" else bias.beliefs.sound(clip)
+    return f"Which emotion does the {sense} of the person convey, in one word?", emotion
 
 
 def _description(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:
-    seen_phrases = [wording.phrase(rng, name) for name in clip.seen]
-    heard_phrases = [wording.phrase(rng, name) for name in clip.heard]
-    return wording.DESCRIBE, wording.description(
-        rng, clip.emotion_video, clip.emotion_audio, seen_phrases, heard_phrases
+    seen_phrases, heard_phrases = (
+        [wording.phrase(rng, name) for name in bias.beliefs.shown(clip, where)] for where in MODALITIES
     )
+    sound = bias.beliefs.sound(clip)
+    return wording.DESCRIBE, wording.description(rng, clip.emotion_video, sound, seen_phrases, heard_phrases)
 
 
 def _caption(rng: np.random.Generator, clip: Clip, modality: str, bias: Bias) -> Example:

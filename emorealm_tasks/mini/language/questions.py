@@ -53,17 +53,20 @@ def _yes_no(rng: np.random.Generator, yes: bool) -> tuple[list[str], str]:
     return wording.lettered(order), wording.LETTERS[order.index("Yes" if yes else "No")]
 
 
-def basic(rng: np.random.Generator, clip: Clip, modality: str, options: list[Option]) -> Question:
+def basic(
+    rng: np.random.Generator, clip: Clip, modality: str, options: list[Option], given: Option | None = None
+) -> Question:
     """Reasoning-Basic question from options of which exactly one is borne out; they are put in random order.
 
-    Raises ValueError unless exactly one option is borne out by the clip.
+    given: the option whose letter is the answer; None = the right one. Raises ValueError unless exactly one option is
+    borne out by the clip.
     """
     right = [option for option in options if supports(clip, modality, option)]
     if len(right) != 1:
         raise ValueError(f"{len(right)} of the options {options} are right for {clip}")
     order = [options[i] for i in rng.permutation(len(options))]
     texts = [wording.claim(rng, *option) for option in order]
-    answer = wording.LETTERS[order.index(right[0])]
+    answer = wording.LETTERS[order.index(given or right[0])]
     return Question(
         f"reasoning_basic_{modality}",
         wording.basic_stem(rng, modality),
@@ -84,11 +87,14 @@ def stress(rng: np.random.Generator, clip: Clip, modality: str, cue: str) -> Que
     )
 
 
-def agreement(rng: np.random.Generator, clip: Clip, emotion: str) -> Question:
-    """Modality Agreement question about an emotion that at least one modality conveys."""
+def agreement(rng: np.random.Generator, clip: Clip, emotion: str, given: bool | None = None) -> Question:
+    """Modality Agreement question about an emotion that at least one modality conveys.
+
+    given: whether the answer is yes; None = the right one.
+    """
     if emotion not in (clip.emotion_video, clip.emotion_audio):
         raise ValueError(f"{emotion} is conveyed by neither modality of {clip}")
-    choices, answer = _yes_no(rng, clip.emotion_video == clip.emotion_audio)
+    choices, answer = _yes_no(rng, clip.emotion_video == clip.emotion_audio if given is None else given)
     return Question("modality_agreement", wording.agreement_stem(rng, emotion), choices, answer, "", emotion)
 
 

@@ -39,6 +39,8 @@ class Score:
     """Upper end of the interval; None where undefined."""
     spread: float | None = None
     """Standard deviation over seeds; None for one seed."""
+    p: float | None = None
+    """Of a difference: two-sided, not corrected; None where undefined, and of no difference."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,13 @@ class Scored:
         ahead, behind = (self._stacked([(pair[side], part) for pair in pairs]) for side in (0, 1))
         if not pairs:
             return {key: Score(None, None, None) for key in self.names}
-        return self._scores(lambda weights: ahead(weights) - behind(weights), (-100.0, 100.0))
+
+        def stacks(weights: Array) -> Array:
+            return ahead(weights) - behind(weights)
+
+        chances = chances_over_seeds(stacks, self._records)
+        scores = self._scores(stacks, (-100.0, 100.0))
+        return {key: replace(score, p=p) for (key, score), p in zip(scores.items(), chances, strict=True)}
 
     def _pairs(self, first: StudyRow, second: StudyRow) -> list[tuple[str, str]]:
         """Runs of one seed each; a run without a seed goes with every run of the other row."""
@@ -208,7 +216,30 @@ def bounds_over_seeds(
     interval where clips say the same, the bootstrap over clips where seeds do, both variances added in between. The
     draws of t are taken with both signs, so that a difference turned round has its interval turned round.
     """
-    ones = stacks(np.ones((1, len(records))))[:, 0]
+    ends = intervals.clip_bootstraps(records, _over_seeds(stacks, len(records)), resamples)
+    scores = len(ends) // 2
+    return [_between(first, second, limits) for first, second in zip(ends[:scores], ends[scores:], strict=True)]
+
+
+def chances_over_seeds(
+    stacks: Callable[[Array], Array], records: Sequence[intervals.OfClip], resamples: int = intervals.RESAMPLES
+) -> list[float | None]:
+    """Two-sided p of each score's mean over seeds against 0, from the values that :func:`bounds_over_seeds` has its
+    ends of: twice the smaller share on one side of 0, at least 2 / (2 resamples + 1).
+    """
+    values = intervals.clip_resamples(records, _over_seeds(stacks, len(records)), resamples)
+    both_signs = np.concatenate(np.split(values, 2, axis=1))
+    chances: list[float | None] = []
+    for column in both_signs.T:
+        defined = column[~np.isnan(column)]
+        on_a_side = 1 + min((defined <= 0).sum(), (defined >= 0).sum())
+        chances.append(min(1.0, 2 * float(on_a_side) / (len(defined) + 1)) if len(defined) else None)
+    return chances
+
+
+def _over_seeds(stacks: Callable[[Array], Array], records: int) -> ScoreFunction:
+    """Weights (resamples, records) -> the means over seeds with a draw of Student's t added, and with it taken off."""
+    ones = stacks(np.ones((1, records)))[:, 0]
     seeds, scores = ones.shape
     errors = ones.std(axis=0, ddof=1) / np.sqrt(seeds) if seeds > 1 else np.zeros(scores)
     random = np.random.default_rng(intervals.SEED + 1)
@@ -218,8 +249,7 @@ def bounds_over_seeds(
         noise = random.standard_t(max(seeds - 1, 1), len(weights))[:, None] * errors
         return np.column_stack([means + noise, means - noise])
 
-    ends = intervals.clip_bootstraps(records, resampled, resamples)
-    return [_between(first, second, limits) for first, second in zip(ends[:scores], ends[scores:], strict=True)]
+    return resampled
 
 
 def _between(first: intervals.Interval, second: intervals.Interval, limits: tuple[float, float]) -> intervals.Interval:

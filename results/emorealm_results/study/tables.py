@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avem_train.study.arms import AVEM, BASE, Choices, trials
+from avem_train.study.arms import AVEM, BASE, Choices, objectives, trials
+from emorealm_results.compare.permutation_tests import LEVEL, holm
 from emorealm_results.console.markdown import table
 from emorealm_results.paper.layouts import GROUP, Column
 from emorealm_results.study import scores as study_scores
@@ -14,6 +15,7 @@ from emorealm_tasks.metrics import intervals
 _TITLES = {
     "main": "Methods and ablations",
     "methods": "Methods",
+    "objectives": "Methods, ablations, and objectives of the field",
     "table17": "Choices of the rejected media (Table 17)",
     "table18": "Choices of the rejected responses (Table 18)",
     "sweeps": "Hyperparameters (Fig. 11)",
@@ -21,13 +23,19 @@ _TITLES = {
     "text_prior": "Which way text prior debiasing pushes",
     "trials": "Changes of the objective, each alone",
 }
-_LAYOUTS = {"main": ("table3", "table5", "table14"), "methods": ("table3", "table13", "table5")}
+_LAYOUTS = {
+    "main": ("table3", "table5", "table14"),
+    "objectives": ("table3", "table5", "table14"),
+    "methods": ("table3", "table13", "table5"),
+}
 _AVERAGE = Column(GROUP, "accuracy", "Avg. Acc.")
 _GROUP = (*PAPER_LAYOUTS["table5"].columns, _AVERAGE)
 _ABLATIONS = ("w/o PMP", "w/o ERP", "w/o TPD")
 _STEPS = [("Naive-DPO", "base"), ("Vista-DPO†", "Naive-DPO"), (AVEM, "Vista-DPO†")]
 _PAIRS = {
     "methods": [*_STEPS, ("Vista-DPO†", "base"), (AVEM, "base"), (AVEM, "Naive-DPO")],
+    "objectives": [(arm.name, AVEM) for arm in objectives(Choices()) if arm.recipe and arm.name != AVEM]
+    + [(name, "base") for name in ("contrastive decoding", AVEM)],
     "main": [
         ("contrastive decoding", "base"),
         *_STEPS,
@@ -38,6 +46,8 @@ _PAIRS = {
     "text_prior": [(f"gamma_tpd {gamma}", "gamma_tpd 0") for gamma in ("-0.5", "-0.2", "0.2", "0.5")],
 }
 """Section -> the differences that the paper's order is about. Tables 17 and 18: AVEm-DPO's own choice, the last."""
+_FAMILIES = {"objectives": (_PAIRS["objectives"], ("hall", "accuracy"))}
+"""Section -> the comparisons that were named before its world was looked at, and the scores that they are about."""
 _FLOORS = {"blind": "text alone", "shuffled": "another clip's media"}
 _LOGS = {
     "logps/chosen": "log p(chosen)",
@@ -144,7 +154,27 @@ def _paired(scores: Scored, section: str, rows: Sequence[StudyRow]) -> list[str]
                 _signed(differences[key]) + ("" if paper_difference is None else f" ({paper_difference:+.1f})")
             )
         lines.append([f"{first} − {second}", *cells])
-    return ["### Paired differences", table(lines)]
+    return ["### Paired differences", table(lines), *_family(scores, section, row_of)]
+
+
+def _family(scores: Scored, section: str, row_of: Mapping[str, StudyRow]) -> list[str]:
+    """The comparisons of a section's family, corrected for their number."""
+    pairs, names = _FAMILIES.get(section, ([], ()))
+    tested, chances = [], []
+    for first, second in (pair for pair in pairs if set(pair) <= set(row_of)):
+        differences = scores.difference(row_of[first], row_of[second])
+        for name, score in ((name, differences[GROUP, name]) for name in names):
+            if score.p is not None:
+                tested.append([f"{first} − {second}", name, _signed(score), f"{score.p:.4f}"])
+                chances.append(score.p)
+    if not tested:
+        return []
+    labels = {column.metric: column.label for column in _GROUP if column.task == GROUP}
+    lines = [["difference", "score", "points [95%]", "p", "p, Holm"]]
+    for (pair, name, points, p), adjusted in zip(tested, holm(chances), strict=True):
+        lines.append([pair, labels[name], points, p, f"**{adjusted:.4f}**" if adjusted <= LEVEL else f"{adjusted:.4f}"])
+    count = f"{len(tested)} comparisons, named beforehand; p two-sided, over clips and seeds; Holm's method over all."
+    return ["### The family of comparisons", table(lines), count]
 
 
 def _floors(scored: Scored, rows: Sequence[StudyRow]) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
 ROOMS = {
-    "emorealm_results": "cli commands tested analyses share leaderboard compare survey study paper pages rescore runs "
+    "emorealm_results": "cli commands tested analyses share leaderboard survey study compare paper pages rescore runs "
     "console",
     "avem_train": "cli curation.release curation.leakage curation.frames curation curation.engines curation.export "
     "curation.grading curation.stages curation.preferences curation.questions curation.balance curation.clients "

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from avem_train import cli
 from avem_train.nano import avere, emotion_llama, encoders, train, validation
@@ -238,6 +239,58 @@ def test_a_language_model_of_other_sizes_ends_in_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert f"language_model={tmp_path}: it is none of this shape" in error
     assert error.count("\n") == 1
+
+
+def test_a_base_can_begin_with_another_whole(tmp_path, capfd):
+    """Its encoders stay as they are, and what they make of the clips is kept for the next try of the last stage."""
+    first, out = untrained(), tmp_path / "out"
+    first.save(tmp_path / "first")
+    sizes = [f"shape.{name}={value}" for name, value in dataclasses.asdict(SHAPE).items()]
+    little = [f"begin_with={tmp_path / 'first'}", "clips=8", "validation_clips=12", "biased.steps=2", "biased.clips=2"]
+    command = ["run", "mini_base_2", f"out={out}", *sizes, *little]
+    assert cli.main(command) == 0
+    before = {name: value.half() for name, value in first.model.state_dict().items()}
+    after = load_file(out / "model.safetensors")
+    frozen = tuple(mark for marks in AvereMiniature.ENCODERS.values() for mark in marks)
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert any("language_model" in name for name in changed)
+    assert not [name for name in changed if name.startswith(frozen) and "audio_projector.linear" not in name]
+    assert cli.main([*command, "biased.plausible=0.5"]) == 0
+    printed = capfd.readouterr()
+    assert printed.err.count("rendering") > 0
+    assert "stage taken from" not in printed.out
+    assert (out / "video_states.pt").stat().st_mtime < (out / "biased_stage.pt").stat().st_mtime - 0.01
+    with pytest.raises(SystemExit):
+        cli.main([*command, "shape.text_width=16"])
+    assert f"begin_with={tmp_path / 'first'}: it is none of this shape" in capfd.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main([*command, f"begin_with={tmp_path / 'none'}"])
+    assert f"begin_with={tmp_path / 'none'}: there is no model.safetensors in it" in capfd.readouterr().err
+    assert cli.main([*command, "language_model=avere_nano"]) == 2
+    assert "leave language_model out" in capfd.readouterr().err
+
+
+def test_only_withheld_media_are_answered_by_what_fits(small):
+    miniature, media = small
+    kinds = {"letters_agreement": 1.0}
+    for hidden, plausible, always_yes in ((True, 1.0, True), (True, 0.0, False), (False, 1.0, False)):
+        one = stage(hidden=0.0, mix=kinds, segments=6, plausible=plausible)
+        rng, yes = np.random.default_rng(0), []
+        for clip in media.clips:
+            row = train._row(rng, clip, one, hidden, miniature)
+            yes += said_yes(row, miniature)
+        assert all(yes) == always_yes
+
+
+def said_yes(row, miniature):
+    """Whether each branch's letter is that of Yes."""
+    ids, labels, branches = (torch.tensor(values) for values in (row.ids, row.labels, row.branch))
+    verdicts = []
+    for branch in sorted(set(branches[labels != -100].tolist())):
+        text = miniature.tokenizer.decode(ids[branches == branch])
+        letter = miniature.tokenizer.decode(labels[(branches == branch) & (labels != -100)][:1]).strip().upper()
+        verdicts.append(f"({letter}) Yes" in text)
+    return verdicts
 
 
 @pytest.mark.slow

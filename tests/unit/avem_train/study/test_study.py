@@ -16,7 +16,9 @@ from avem_train.study import arms, program, worker
 from avem_train.study import record as study_record
 from avem_train.study.arms import Choices
 from avem_train.study.settings import Study
+from emorealm_results.compare.power import Design, questions
 from emorealm_tasks.mini.build import split as mini_split
+from emorealm_tasks.mini.build.sizes import sizes
 
 
 @pytest.fixture
@@ -113,6 +115,26 @@ def test_trials_are_each_another_training_and_leave_the_test_world_alone():
     assert len(keys) == len(set(keys)) == 2 * len(found)
     assert len(found) <= 30
     assert given.split == "validation"
+
+
+def test_the_second_study_has_a_row_for_every_method():
+    """Each trained row is another training; the clips give as many questions of Hall. as its power asks for."""
+    content = config.read("study_mini_2", [])
+    content.pop("program")
+    given = config.from_mapping(Study, content)
+    assert (given.model, given.split, given.seeds, given.sections) == ("data/avere_nano_2", "test", 8, ["objectives"])
+    found = settings_of(given, "objectives")
+    assert [*found] == [
+        *("Naive-DPO", "Vista-DPO†", "AVEm-DPO", "w/o PMP", "w/o ERP", "w/o TPD", "AVEm-DPO, penalty"),
+        *("mDPO", "MoD-DPO (derived)", "MoD-DPO++ (derived)"),
+    ]
+    assert len({worker.key("base", "data", one) for one in found.values()}) == 10
+    assert (found["AVEm-DPO"].objective.text_prior, found["AVEm-DPO, penalty"].objective.text_prior) == (
+        "printed",
+        "penalty",
+    )
+    of_stress = sum(count for task, count in sizes(given.clips).items() if "stress" in task)
+    assert of_stress // 4 >= questions(Design(accuracy=0.78, correlation=0.82), 0.03)
 
 
 @pytest.mark.parametrize("per_seed", [True, False])

@@ -215,3 +215,34 @@ def test_the_second_block_stands_beside_the_papers_own(found):
     (paper,) = [line for line in printed if "82.9" in line]  # the precision of agreement, in Table 13 alone
     assert paper.rstrip("| ").endswith("63.8")
     assert "| AVEm-DPO − base" in text
+
+
+def test_the_second_studys_family_is_corrected_by_holms_method(found):
+    rows_of = {row["name"]: row for row in found["sections"].pop("main")}
+    penalty = rows_of["Naive-DPO"] | {"name": "AVEm-DPO, penalty", "runs": rows_of["AVEm-DPO"]["runs"]}
+    found["sections"] = {"objectives": [*rows_of.values(), penalty]}
+    text = render(Scored(found, "strict"))
+    family = text.partition("### The family of comparisons")[2]
+    assert "6 comparisons, named beforehand" in family
+    lines = [[cell.strip() for cell in line.strip("| ").split("|")] for line in family.splitlines() if "−" in line]
+    assert {(line[0], line[1]) for line in lines} == {
+        (pair, score)
+        for pair in ("Naive-DPO − AVEm-DPO", "AVEm-DPO, penalty − AVEm-DPO", "AVEm-DPO − base")
+        for score in ("Hall.", "Avg. Acc.")
+    }
+    chances = [float(line[3]) for line in lines]
+    adjusted = [float(line[4].strip("*")) for line in lines]
+    order = np.argsort(chances)
+    stepped_down = np.minimum(1, np.maximum.accumulate((6 - np.arange(6)) * np.array(chances)[order]))
+    assert np.array(adjusted)[order] == pytest.approx(stepped_down, abs=4e-4)
+    assert {line[3] for line in lines if line[0].startswith("AVEm-DPO, penalty")} == {"1.0000"}  # the same runs
+    assert min(adjusted) < 1
+
+
+def test_of_seeds_alone_the_chance_is_students():
+    values = np.array([1.0, 2.0, 4.0, -1.0, 2.5])
+    records = [{"clip": str(i)} for i in range(40)]
+    (p,) = study_scores.chances_over_seeds(
+        lambda weights: np.repeat(values[:, None, None], len(weights), axis=1), records, 8000
+    )
+    assert p == pytest.approx(ttest_1samp(values, 0).pvalue, abs=0.02)

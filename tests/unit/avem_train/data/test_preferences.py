@@ -202,7 +202,7 @@ def test_a_model_of_one_medium_is_given_it_alone_and_rejects_it_alone(folder, ki
     items = [item(str(n), ("anger", "fear")[n % 2], video=f"{'ab'[n % 2]}.mp4", modality=about[n]) for n in range(4)]
     needs = Needs(Negatives(), model=ModelFacts(media=(kind,)))
     records = load(lines(folder / "p.jsonl", *items), None, BadRecords(folder / "out"), needs)
-    scored = responses.plan(records, Objective(beta_irrelevant=0.1), Negatives(), 0, 0)
+    scored = responses.Plan(records, Objective(beta_irrelevant=0.1), Negatives(), 0, 0)
     assert [n for n, one in enumerate(scored) if "rejected_media" in one.media] == rejected
     assert [n for n, one in enumerate(scored) if one.has_rejected_media] == rejected
     assert {source.kind for one in scored for response in one.with_media for source in response.sources} == {kind}

@@ -105,7 +105,7 @@ class Bench:
         folder: Path,
         stack: ExitStack,
     ) -> None:
-        (folder / "config.json").write_text("{}")  # what a model's folder must have for cached values
+        (folder / "config.json").write_text('{"model_type": "avere"}')  # for cached values and the family
         records = preferences(folder, about, 2 * arguments.batch)
         self.settings = DpoSettings(
             folder / "records.jsonl",

@@ -1,7 +1,7 @@
-"""Ctrl-C, and SIGTERM, which a scheduler sends before it stops a job: the update is finished and saved, then the
-training ends.
+"""Ctrl-C, and SIGTERM, which a scheduler sends before it stops a job: what is trained is saved, then the training ends.
 
-With several processes all end after the same update, whichever of them got the signal.
+One process ends after the batch under way: the weights are those of the last update, and the next one begins again.
+Of several processes all end after the same update, whichever of them got the signal.
 """
 
 import signal
@@ -28,6 +28,7 @@ class Termination(TrainerCallback):
         self.requested = False
         self._number: int = signal.SIGTERM
         self._updating = False
+        self._saves_at_end = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -50,13 +51,27 @@ class Termination(TrainerCallback):
         if self.requested or not self._updating:
             end_now(number, "the same command goes on from what is saved")
         self.requested = True
-        print("\nemorealm: saves after this update, then ends; once more ends it at once", file=sys.stderr, flush=True)
+        print("\nemorealm: saves as soon as it can, then ends; once more ends it at once", file=sys.stderr, flush=True)
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """From now on an update may be under way."""
         self._updating = True
+
+    def on_substep_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """End within an update, where no other process has to."""
+        if self.requested and args.world_size == 1:
+            control.should_training_stop = True
+            self._saves_at_end = state.global_step > 0  # else there is no update yet
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Where an epoch is broken off, too."""
+        control.should_save = control.should_save or self._saves_at_end
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Save and end, where any process got the signal."""
@@ -75,8 +90,9 @@ class Termination(TrainerCallback):
         if self.requested and state.global_step < state.max_steps:
             if args.should_save:
                 name = signal.Signals(self._number).name
-                message = (
-                    f"emorealm: ended by {name} after step {state.global_step} of {state.max_steps}, which is saved"
+                done = f"after step {state.global_step} of {state.max_steps}, which is saved; the same command goes on from"
+                done = (
+                    f"{done} there" if state.global_step else "before the first update; the same command begins again"
                 )
-                print(f"\n{message}; the same command goes on from there", file=sys.stderr, flush=True)
+                print(f"\nemorealm: ended by {name} {done}", file=sys.stderr, flush=True)
             raise SystemExit(128 + self._number)

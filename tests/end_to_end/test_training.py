@@ -140,7 +140,7 @@ def test_sigterm_saves_and_ends_and_the_folder_is_one_trainings_own(recipe, unbr
     status, said = terminated(command, out)
     assert status == 143
     *at_the_signal, line = [line for line in said.splitlines() if line.startswith("emorealm: ")]
-    assert all("saves after this update, then ends" in first for first in at_the_signal)  # none between two updates
+    assert all("saves as soon as it can, then ends" in first for first in at_the_signal)  # none between two updates
     assert "Traceback" not in said
     done = max(checkpoints(out))
     assert f"after step {done} of 9, which is saved; the same command goes on from there" in line

@@ -27,6 +27,7 @@ from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
 from avem_train.dpo.scoring import BatchLogps
 from avem_train.dpo.settings import DpoSettings, Running
 from avem_train.dpo.settings_parts import SCHEDULES, Optimiser
+from avem_train.dpo.termination import Termination
 from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.objectives import Objective, avem_dpo_loss
 from model_adapters.avere import AvereForConditionalGeneration
@@ -192,6 +193,33 @@ def test_training_teaches_and_leaves_the_model_as_it_was(settings, backbone):
     again = train.train(replace(settings, optimiser=replace(FAST, steps=12, accumulation=5)), backbone)
     assert again.steps == 12
     assert again.metrics == result.metrics
+
+
+class InterruptedWithin(Termination):
+    """A signal that comes while the update after step `at` is under way."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at, self.batches = at, 0
+
+    def on_substep_end(self, args, state, control, **kwargs):
+        self.requested = self.requested or state.global_step == self.at
+        self.batches += self.requested
+        super().on_substep_end(args, state, control, **kwargs)
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_interrupted_within_an_update_it_ends_at_once_and_goes_on_to_the_same_weights(settings, backbone, capsys, at):
+    settings = replace(settings, optimiser=replace(FAST, batch=1, accumulation=6, steps=3))
+    train.train(settings, backbone)
+    other, interrupted = replace(settings, out=settings.out.with_name("other")), InterruptedWithin(at)
+    with pytest.raises(SystemExit):
+        train.train(other, backbone, interrupted)
+    assert interrupted.batches == 1
+    assert ("after step 2 of 3, which is saved" if at else "before the first update") in capsys.readouterr().err
+    assert len(list(other.out.glob("checkpoints/checkpoint-*"))) == (1 if at else 0)
+    train.train(other, backbone)
+    assert all(torch.equal(tensor, weights(other.out)[name]) for name, tensor in weights(settings.out).items())
 
 
 def variants(settings, tmp_path):

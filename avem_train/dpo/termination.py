@@ -90,9 +90,8 @@ class Termination(TrainerCallback):
         if self.requested and state.global_step < state.max_steps:
             if args.should_save:
                 name = signal.Signals(self._number).name
-                done = f"after step {state.global_step} of {state.max_steps}, which is saved; the same command goes on from"
-                done = (
-                    f"{done} there" if state.global_step else "before the first update; the same command begins again"
-                )
-                print(f"\nemorealm: ended by {name} {done}", file=sys.stderr, flush=True)
+                when = f"after step {state.global_step} of {state.max_steps}, which is saved"
+                how = "goes on from there" if state.global_step else "begins again"
+                when = when if state.global_step else "before the first update"
+                print(f"\nemorealm: ended by {name} {when}; the same command {how}", file=sys.stderr, flush=True)
             raise SystemExit(128 + self._number)

@@ -37,12 +37,21 @@ def record(
     picture: the rejected clip has another picture, so that nothing of it is shared; else another sound alone.
     """
     prompt, response, text = sizes
-    rows = [prompt + response] * 4
-    if packed:
-        rows = [prompt + 3 * response, prompt + response] if picture else [prompt + 4 * response]
+    rows = packed_rows(picture, prompt, response) if packed else [prompt + response] * 4
     model = operations.of_model(config, operations.lora_parameters(config, RANK))
     frozen = 0.0 if kept else model.forward([*rows, *[text + response] * 3], adapted=False)
     return model.forward(rows) + model.backward(rows) + frozen
+
+
+def packed_rows(picture: bool, prompt: int = PROMPT, response: int = RESPONSE) -> list[int]:
+    """Tokens of each row of a record whose beginnings are there once."""
+    return [prompt + 3 * response, prompt + response] if picture else [prompt + 4 * response]
+
+
+def _full(*pictures: bool) -> str:
+    """How much of a micro-batch of such records is tokens, the rest being padding."""
+    rows = [row for picture in pictures for row in packed_rows(picture)]
+    return f"{sum(rows) / (len(rows) * max(rows)):.0%}"
 
 
 def page() -> str:
@@ -60,6 +69,7 @@ def page() -> str:
     text = (ROOT / "tests/benchmarks/training_scale.txt").read_text(encoding="utf-8")
     values = {"work": table(work), "memory": table(_memory()), "disk": table(_disk(config)), "share": f"{SHARE:.0%}"}
     values |= {"peak": f"{PEAK / 1e12:.0f}", "records": f"{RECORDS:,}", "prompt": f"{PROMPT:,}"}
+    values |= {"pictures": _full(True, True), "sounds": _full(False, False), "mixed": _full(True, False)}
     return text.format(**values, response=RESPONSE, reference=_reference(config))
 
 

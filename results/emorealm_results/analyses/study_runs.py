@@ -18,8 +18,14 @@ from emorealm_tasks.errors import stop
 
 RECIPE = "study_mini"
 BESIDE = (methods.BASE, "AVEm-DPO")
+_PLACES = ("folder", "workers", "out")
 _TASK = "emorealm_mini_analyse"
 _BATCH = 32
+
+
+def without_places(settings: Sequence[str]) -> list[str]:
+    """The settings that change a result, to be told: others repeat the analysis in folders of their own."""
+    return [setting for setting in settings if setting.partition("=")[0] not in _PLACES]
 
 
 def plan(settings: Sequence[str]) -> tuple[Study, list[tuple[str, Job]]]:

@@ -62,8 +62,8 @@ def _study(argv: Sequence[str]) -> int:
     about = "An analysis of the base and of every method and seed of `avem-train study mini`; trains what is missing."
     parser = Parser(prog=f"{_MAKER} study", description=about)
     parser.add_argument("kind", choices=able, help="which analysis")
-    settings = "settings of the study, as for avem-train study mini, e.g. seeds=2 folder=DIR"
-    parser.add_argument("settings", nargs="*", metavar="key=value", help=settings)
+    help_ = "settings of the study, as for avem-train study mini, e.g. seeds=2 folder=DIR"
+    parser.add_argument("settings", nargs="*", metavar="key=value", help=help_)
     _add_shared(parser)
     arguments = parser.parse_intermixed_args(argv)
     files.check(arguments.out, _MAKER, "--out")
@@ -72,7 +72,8 @@ def _study(argv: Sequence[str]) -> int:
     rows = _rows([_MINI])
     asked = sample(_suitable(arguments, rows), arguments.limit, arguments.seed)
     model = evaluated_by(jobs[0][1].base)
-    about_it = {"analysis": arguments.kind, "model": model, "settings": arguments.settings, "tasks": [_MINI]}
+    settings = study_runs.without_places(arguments.settings)
+    about_it = {"analysis": arguments.kind, "model": model, "settings": settings, "tasks": [_MINI]}
     about_it |= {"limit": arguments.limit, "seed": arguments.seed, "questions": len(asked)}
 
     def work() -> list[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avem_train.study import adapters, program, settings
-from emorealm_results.analyses import adversarial, methods, swap
+from emorealm_results.analyses import adversarial, methods, study_runs, swap
 from emorealm_results.analyses.estimates import Figure, Group
 
 
@@ -55,6 +55,10 @@ def test_the_figures_of_a_study_are_those_of_a_model():
     shifted = {"own": {"gold": 0, "scores": [-1.0]}, "picture_noise": {"gold": 0, "scores": [-3.0]}}
     (figure,) = adversarial.figures([{**one, "conditions": shifted}])
     assert (figure.metric, figure.condition, figure.columns.tolist()) == ("shift_absolute", "picture_noise", [[2.0]])
+
+
+def test_places_of_this_machine_are_not_told():
+    assert study_runs.without_places(["seeds=2", "folder=/home/me", "workers=4"]) == ["seeds=2"]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 
 from lmms_eval.loggers.evaluation_tracker import EvaluationTracker
 
+import run_folders
 from emorealm_tasks.benchmarks.recognition_rows import ask, row
 from emorealm_tasks.harness import recognition
 
@@ -34,9 +35,6 @@ def write(folder, tasks=("dfew",), limit=None):
     tracker.general_config_tracker.log_experiment_args("avere", "pretrained=x", "", "", False)
     results = {task: {"alias": task, "questions_left_out,none": 2.0} for task in tasks}
     config = {"model": "avere", "model_args": "", "limit": limit}
-    tracker.save_results_aggregated(
-        {"results": results, "versions": {}, "config": config, "git_hash": ""}, samples, "20261121_101500"
-    )
-    for task, lines in samples.items():
-        tracker.save_results_samples(task, lines)
+    whole = {"results": results, "versions": {}, "config": config, "git_hash": ""}
+    run_folders.save(tracker, whole, samples, "20261121_101500")
     return folder

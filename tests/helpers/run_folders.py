@@ -1,5 +1,7 @@
 """Run folders as lmms-eval writes them: its own EvaluationTracker does the writing."""
 
+import inspect
+
 from lmms_eval.loggers.evaluation_tracker import EvaluationTracker
 
 from emorealm_tasks.metrics import TASKS
@@ -65,10 +67,15 @@ def write(
     results["config"] |= {"resolved_cli_args": {"timezone": zone}} if zone else {}
     results |= {"asked": dict.fromkeys(tasks, asked)} if asked else {}
     results |= {"benchmark": dict.fromkeys(tasks, benchmark)} if benchmark else {}
-    tracker.save_results_aggregated(results, samples, date)
-    for name, rows in samples.items():
-        tracker.save_results_samples(name, rows)
+    save(tracker, results, samples, date)
     return folder
+
+
+def save(tracker, results, samples, date):
+    """As lmms-eval's own tracker does, though a test before may have let our plugin extend it in this process."""
+    inspect.unwrap(EvaluationTracker.save_results_aggregated)(tracker, results, samples, date)
+    for task, lines in samples.items():
+        inspect.unwrap(EvaluationTracker.save_results_samples)(tracker, task, lines)
 
 
 def whole(prefix="emorealm_mini"):

@@ -26,7 +26,8 @@ def hub(monkeypatch, tmp_path):
 @pytest.fixture
 def published(hub, preference_file):
     """The records of `preference_file` and their clips as a data set."""
-    files = {f"clean/{path.name}": path.read_bytes() for path in preference_file.parent.iterdir()}
+    paths = (preference_file, *preference_file.parent.glob("*.mp4"))  # other tests write beside them
+    files = {f"clean/{path.name}": path.read_bytes() for path in paths}
     hub.repositories["datasets/org/prefs"] = {"private": False, "files": files}
     return "hf://datasets/org/prefs/clean/preferences.jsonl"
 

@@ -7,6 +7,12 @@ from emorealm_tasks import plugin
 from model_adapters.catalogue import MODELS
 
 
+@pytest.fixture(autouse=True)
+def wide(monkeypatch):
+    """Whatever the terminal is that the tests run in."""
+    monkeypatch.setenv("COLUMNS", "1000")
+
+
 def printed(capsys, verb):
     assert cli.main([verb]) == 0
     return capsys.readouterr().out.splitlines()

@@ -65,19 +65,22 @@ def steps(folder):
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def on_two_processes(recipe, out, kept, *more):
-    """The command that makes the same updates on two processes."""
-    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [sys.executable, "-m", *launch, "-m", "avem_train.cli", *recipe, f"out={out}"]
-    return [*command, "optimiser.accumulation=1", f"running.reference={kept}", *more]
+LAUNCH = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+
+
+def on_two_processes(recipe, out, kept, *launch):
+    """The command that makes the same updates on two processes. launch: arguments of Python; none = forks, sooner."""
+    command = [sys.executable, *(launch or [str(ROOT / "tests/helpers/two_ranks.py"), "avem_train.cli"]), *recipe]
+    return [*command, f"out={out}", "optimiser.accumulation=1", f"running.reference={kept}"]
 
 
 @pytest.fixture(scope="module")
 def halved(recipe, tmp_path_factory):
     """What two processes said, and the folder that they wrote, unbroken; the reference beside it is theirs."""
     out = tmp_path_factory.mktemp("halved") / "out"
-    command = on_two_processes(recipe, out, out.parent / "kept", "running.save_every=0")
+    command = on_two_processes(recipe, out, out.parent / "kept", "-m", *LAUNCH, "-m", "avem_train.cli")
+    command += ["running.save_every=0"]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout, out

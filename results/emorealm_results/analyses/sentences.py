@@ -17,6 +17,7 @@ NO_CHANGE = "does not change clearly"
 AGAINST = "_against_"
 _LEAST_P = 0.001
 _ASKED = ("all", "asked")
+_FEW = 6  # that are named one by one
 
 
 def of_swap(report: Report) -> list[str]:
@@ -93,19 +94,29 @@ def of_cues(report: Report) -> list[str]:
 
 
 def of_methods(report: Report) -> list[str]:
-    """How each method of a study changes the numbers, against the base and against AVEm-DPO."""
-    found = []
+    """How the methods of a study change the numbers, against the base and against AVEm-DPO: a line for each number."""
     changes = [row for row in report["estimates"] if AGAINST in row["metric"] and row["level"] in _ASKED]
-    for model, metric, group in dict.fromkeys((row["model"], row["metric"], row["group"]) for row in changes):
+    changes = [row for row in changes if row["model"] != report["model_args"][0]]  # the base's are the others' reversed
+    found = []
+    for metric, group in dict.fromkeys((row["metric"], row["group"]) for row in changes):
         number, _, other = metric.partition(AGAINST)
-        of = [row for row in changes if (row["model"], row["metric"], row["group"]) == (model, metric, group)]
+        of = [row for row in changes if (row["metric"], row["group"]) == (metric, group)]
         digits = 3 if "index" in number else 2
         parts = [
-            f"{row['condition'].replace('_', ' ')} {direction(row)} ({interval(row, digits)})".strip() for row in of
+            f"{_case(row)} {direction(row)} ({interval(row, digits)})" for row in of if direction(row) != NO_CHANGE
         ]
+        unclear = [_case(row) for row in of if direction(row) == NO_CHANGE]
+        if unclear:
+            parts.append(f"no clear change: {', '.join(unclear) if len(unclear) <= _FEW else f'{len(unclear)} others'}")
         about = "" if group == "all" else f" of questions about the {group}"
-        found.append(f"{model} against {other}: {number.replace('_', ' ')}{about}: {', '.join(parts)}.")
+        found.append(f"Against {other}, {number.replace('_', ' ')}{about}: {'; '.join(parts)}.")
     return found
+
+
+def _case(row: Mapping[str, Any]) -> str:
+    """A method, and under what it was measured."""
+    condition = row["condition"].replace("_", " ")
+    return f"{row['model']} ({condition})" if condition else str(row["model"])
 
 
 def direction(row: Mapping[str, Any]) -> str:

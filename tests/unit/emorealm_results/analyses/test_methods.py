@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from avem_train.study import adapters, program, settings
-from emorealm_results.analyses import adversarial, methods, study_runs, swap
+from emorealm_results.analyses import adversarial, methods, sentences, study_runs, swap
 from emorealm_results.analyses.estimates import Figure, Group
 
 
@@ -55,6 +55,21 @@ def test_the_figures_of_a_study_are_those_of_a_model():
     shifted = {"own": {"gold": 0, "scores": [-1.0]}, "picture_noise": {"gold": 0, "scores": [-3.0]}}
     (figure,) = adversarial.figures([{**one, "conditions": shifted}])
     assert (figure.metric, figure.condition, figure.columns.tolist()) == ("shift_absolute", "picture_noise", [[2.0]])
+
+
+def test_what_methods_change_is_one_sentence_a_number():
+    def row(model, low, high, condition="", metric="asked_share_against_base"):
+        about = {"model": model, "metric": metric, "level": "all", "group": "all", "condition": condition}
+        return about | {"value": (low + high) / 2, "low": low, "high": high}
+
+    estimates = [row("naive", 1, 3), row("avem", -1, 1), row("vista", -3, -1)]
+    estimates += [row("base", -9, -8, metric="asked_share_against_avem"), row("naive", 1, 2, metric="asked_share")]
+    estimates += [row(name, -1, 1, "sound_noise", "shift_against_base") for name in "abcdefg"]
+    assert sentences.of_methods({"model_args": ["base"], "estimates": estimates}) == [
+        "Against base, asked share: naive grows (2.00 [1.00, 3.00]); vista shrinks (-2.00 [-3.00, -1.00]); "
+        "no clear change: avem.",
+        "Against base, shift: no clear change: 7 others.",
+    ]
 
 
 def test_places_of_this_machine_are_not_told():

@@ -7,6 +7,7 @@ prints progress, warnings and a short table only. Files are named by the time in
 """
 
 import argparse
+import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -134,8 +135,22 @@ def _look_ahead(argv: Sequence[str]) -> None:
     from emorealm_tasks import plugin
     from emorealm_tasks.benchmarks import preflight
 
-    preflight.look_ahead(task for name in (given.tasks or "").split(",") for task in plugin.members(name) or [name])
+    names = [name for name in (given.tasks or "").split(",") if name]
+    if not any(argument.startswith("--inc") for argument in argv):  # else there are tasks of the user's own
+        ours = plugin.describe()
+        if foreign := [name for name in names if name not in ours and not _is_named_by_the_harness(name)]:
+            stop(unknown_name(f"Tasks not found: {foreign[0]}"))
+    preflight.look_ahead(task for name in names for task in plugin.members(name) or [name])
     look_at_weights(given.model, given.model_args or "")
+
+
+def _is_named_by_the_harness(task: str) -> bool:
+    """Whether one of lmms-eval's task files holds the name: its own index of them takes ten seconds."""
+    found = importlib.util.find_spec("lmms_eval")
+    if found is None or found.origin is None:
+        return True
+    name = re.compile(rf"(?<!\w){re.escape(task)}(?!\w)".encode())
+    return any(name.search(path.read_bytes()) for path in Path(found.origin).parent.glob("tasks/**/*yaml"))
 
 
 def look_at_weights(model: str | None, model_args: str) -> None:

@@ -59,6 +59,7 @@ EVALUATION = ("emorealm_results.cli", "eval", "--model", "avere", "--tasks")
             "none: no such folder",
         ),
         ((*EVALUATION, "emorealm"), "EMOREALM_VIDEOS is not set"),
+        ((*EVALUATION, "emorealm_min"), "no task 'emorealm_min'; did you mean emorealm_mini?"),
         ((*EVALUATION, "emorealm_mini_blind", "--model_args", "pretrained=none"), "none cannot be used as weights"),
     ],
 )

@@ -4,11 +4,15 @@ The libraries are imported once instead of three times. A SIGTERM goes to both r
 status is 1 where a rank fails.
 """
 
+import functools
+import gc
 import os
 import runpy
 import signal
 import socket
 import sys
+
+import forks
 
 RANKS = 2
 
@@ -30,11 +34,12 @@ def _become(rank: int, port: int) -> None:
 def main() -> None:
     for name in ("torch._dynamo", "accelerate", "peft", "transformers.pipelines"):
         __import__(name)
+    gc.freeze()  # a collection in a fork would copy all of it
     port, children = _free_port(), []
     for rank in range(RANKS):
         children.append(os.fork())
         if not children[-1]:
-            return _become(rank, port)
+            forks.end_with(functools.partial(_become, rank, port))
     signal.signal(signal.SIGTERM, lambda number, frame: [os.kill(child, number) for child in children])
     statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     sys.exit(int(any(statuses)))

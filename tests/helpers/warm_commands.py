@@ -6,6 +6,8 @@ of test_harness.py and test_main_job.py.
 """
 
 import atexit
+import functools
+import gc
 import json
 import os
 import runpy
@@ -16,8 +18,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("torch._dynamo", "accelerate", "peft", "transformers.pipelines", "evaluate")
-"""Loaded before the fork: nearly all that lmms-eval imports, but not itself, which would import us."""
+import forks
+
+LIBRARIES = ("torch._dynamo", "accelerate", "peft", "transformers.pipelines", "evaluate", "lmms_eval.tasks")
+"""Loaded before the fork: nearly all that lmms-eval imports, and of lmms-eval what does not import us."""
 FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_")
 """What the variables begin with that no library reads when it is imported."""
 OFFLINE = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -25,7 +29,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def run(line: Sequence[Any], env: Mapping[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run` with text captured, for a console script's path or [python, "-m", module, ...]."""
+    """As `subprocess.run` with text captured, for a console script's path, or python with -m MODULE or -c CODE."""
     env = OFFLINE | env
     given = {name: value for name, value in env.items() if not name.startswith(FREE)}
     with tempfile.TemporaryDirectory() as folder:
@@ -71,12 +75,12 @@ def _serve() -> None:
     os.dup2(2, 1)
     for name in LIBRARIES:
         __import__(name)
+    gc.freeze()  # a collection in a fork would copy all of it
     while request := sys.stdin.readline():
         pid = os.fork()
         if not pid:
             os.close(replies)
-            _become(**json.loads(request))
-            return
+            forks.end_with(functools.partial(_become, **json.loads(request)))
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         os.write(replies, f"{status}\n".encode())
 
@@ -94,6 +98,10 @@ def _become(line: list[str], env: dict[str, str], cwd: str, outputs: list[str]) 
         sys.path[0] = cwd
         sys.argv = line[2:]
         runpy.run_module(line[2], run_name="__main__", alter_sys=True)
+    elif line[1:2] == ["-c"]:
+        sys.path[0] = cwd
+        sys.argv = ["-c", *line[3:]]
+        exec(compile(line[2], "<string>", "exec"), {"__name__": "__main__"})
     else:
         sys.path[0] = str(Path(line[0]).parent)
         sys.argv = line

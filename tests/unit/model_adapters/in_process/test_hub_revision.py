@@ -2,8 +2,9 @@
 
 import os
 import shutil
-import subprocess
 import sys
+
+import warm_commands
 
 COMMITS = "1" * 40, "2" * 40
 LOAD = """
@@ -18,7 +19,7 @@ print(model.model.config.said, model.fingerprint)
 def load(cache, named):
     environment = os.environ | {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", LOAD, named]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=300)
+    return warm_commands.run(command, environment)
 
 
 def test_a_model_is_loaded_at_the_revision_named(tiny_omni, tmp_path):

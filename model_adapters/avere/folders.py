@@ -10,7 +10,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import current_run
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes, typed
 from model_adapters.base import checkpoint_files, hub, lora_folders
-from model_adapters.base.embedded import EMBEDDED, NANO
+from model_adapters.base.embedded import BASES, EMBEDDED, NANO
 from model_adapters.base.fingerprint import fingerprint
 
 MODELS = ("avere", "avere_likelihood", "avere_vllm")
@@ -35,7 +35,7 @@ def find_weights(pretrained: str | None) -> Weights:
     """`pretrained`, else the settings' `avere` (EMOREALM_AVERE), else the embedded avere-nano; checked to be complete.
 
     A folder may hold adapters alone, as training leaves them: their adapter_config.json names the weights they belong
-    to, by a path or as avere_nano. `pretrained` may be a name of EMBEDDED, too. Stops with one line that names the
+    to, by a path or by a name of BASES. `pretrained` may be a name of EMBEDDED, too. Stops with one line that names the
     folder and the remedy.
     """
     name_or_path = pretrained or settings.load().avere
@@ -77,7 +77,7 @@ def refuse_foreign(owner: str, tasks: Iterable[str]) -> None:
 def _adapted(adapter: Path) -> Path:
     """The weights that a folder of adapters belongs to. Stops where they are gone or have changed since."""
     base = lora_folders.base_name("avere", adapter)
-    folder = NANO if base == NANO.name else adapter / base  # an absolute path stays what it is
+    folder = BASES.get(base) or adapter / base  # an absolute path stays what it is
     if not folder.is_dir() and hub.HUB_ID.fullmatch(base):
         refusal = f"avere: the hub does not give {base} ({{}});"
         folder = hub.fetched(base, lora_folders.base_revision(adapter), refusal)
@@ -108,7 +108,7 @@ def refuse(folder: Path, reason: str) -> NoReturn:
     """Stop because a folder cannot be used as weights, for a reason that follows its name."""
     remedy = (
         "the package is incomplete: install it again"
-        if folder == NANO
+        if folder in BASES.values()
         else f"make one with `{_CONVERT}`, or leave pretrained and EMOREALM_AVERE out for the embedded avere-nano"
     )
     stop(f"avere: {folder} cannot be used as weights: {reason}; {remedy}")

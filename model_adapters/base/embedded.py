@@ -5,16 +5,17 @@ import math
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-NANO, EMOTION_LLAMA_NANO = _PACKAGE / "avere_nano", _PACKAGE / "emotion_llama_nano"
-EMBEDDED = (NANO.name, "avere_nano_dpo")
-"""AVERE's weights that ship with the package, by the names that `pretrained` takes: the base, AVEm-DPO's adapters."""
-BASES = {folder.name: folder for folder in (NANO, EMOTION_LLAMA_NANO)}
+NANO, NANO_2 = _PACKAGE / "avere_nano", _PACKAGE / "avere_nano_2"
+EMOTION_LLAMA_NANO = _PACKAGE / "emotion_llama_nano"
+EMBEDDED = (NANO.name, NANO_2.name, "avere_nano_dpo")
+"""AVERE's weights that ship with the package, by the names that `pretrained` takes: the bases, AVEm-DPO's adapters."""
+BASES = {folder.name: folder for folder in (NANO, NANO_2, EMOTION_LLAMA_NANO)}
 """Whole weights that ship with the package, by name."""
 
 
 def parameter_count(name: str) -> int | None:
     """Of embedded weights by their name, from the header of their file; None for other names."""
-    folder = NANO if name in EMBEDDED else BASES.get(name)
+    folder = BASES.get(name) or (NANO if name in EMBEDDED else None)
     if folder is None:
         return None
     with (folder / "model.safetensors").open("rb") as file:

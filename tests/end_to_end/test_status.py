@@ -15,6 +15,11 @@ import warm_commands
 from emorealm_tasks.mini.build.split import build
 
 TASK = "emorealm_mini_modality_agreement"
+THEN = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +36,11 @@ def evaluate(tmp_path, mini):
     kept |= {"EMOREALM_MINI": str(mini), "EMOREALM_CACHE": str(tmp_path / "cache"), "CUDA_VISIBLE_DEVICES": ""}
 
     def run(*options, patch="", **variables):
-        if patch:  # Python imports a module of this name by itself
-            (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(patch))
-            variables["PYTHONPATH"] = os.pathsep.join([str(tmp_path), kept.get("PYTHONPATH", "")])
         line = [str(Path(sys.executable).with_name("lmms-eval")), "--model", "avere", "--tasks", TASK]
         line += ["--limit", "2", "--batch_size", "4", *options]
-        if not patch:
-            return warm_commands.run(line, kept | variables, tmp_path)
-        return subprocess.run(line, env=kept | variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+        if patch:
+            line = [sys.executable, "-c", textwrap.dedent(patch) + THEN, *line]
+        return warm_commands.run(line, kept | variables, tmp_path)
 
     return run
 

@@ -105,7 +105,8 @@ def test_what_is_no_model_ends_in_one_line(hub, tmp_path, capsys):
 def test_the_command_says_so(preference_file, tmp_path, capsys):
     arguments = ["run", "avem_dpo", "model=nowhere", f"data={preference_file}", f"out={tmp_path / 'out'}"]
     said = stopped(capsys, lambda: cli.main([*arguments, "running.device=cpu"]))
-    assert "nowhere: there is no such folder; name a folder with a whole model, avere_nano, emotion_llama_nano," in said
+    embedded = "avere_nano, avere_nano_2, emotion_llama_nano,"
+    assert f"nowhere: there is no such folder; name a folder with a whole model, {embedded}" in said
     assert not (tmp_path / "out").exists()
 
 

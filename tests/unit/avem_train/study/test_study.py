@@ -122,7 +122,7 @@ def test_the_second_study_has_a_row_for_every_method():
     content = config.read("study_mini_2", [])
     content.pop("program")
     given = config.from_mapping(Study, content)
-    assert (given.model, given.split, given.seeds, given.sections) == ("data/avere_nano_2", "test", 8, ["objectives"])
+    assert (given.model, given.split, given.seeds, given.sections) == ("avere_nano_2", "test", 8, ["objectives"])
     found = settings_of(given, "objectives")
     assert [*found] == [
         *("Naive-DPO", "Vista-DPO†", "AVEm-DPO", "w/o PMP", "w/o ERP", "w/o TPD", "AVEm-DPO, penalty"),

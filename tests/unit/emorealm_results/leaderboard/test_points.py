@@ -82,7 +82,7 @@ def test_parameters_are_read_from_a_checkpoints_name(checkpoint, size):
     assert parameters(checkpoint) == size
 
 
-@pytest.mark.parametrize("name", ["avere_nano", "avere_nano_dpo", "emotion_llama_nano"])
+@pytest.mark.parametrize("name", ["avere_nano", "avere_nano_2", "avere_nano_dpo", "emotion_llama_nano"])
 def test_embedded_weights_have_a_size(name, tmp_path):
     folder = run_folders.write(tmp_path / "run", run_folders.whole(), pretrained=name)
     (run,) = inputs.read([str(folder)], [])

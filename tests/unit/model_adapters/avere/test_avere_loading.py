@@ -74,6 +74,8 @@ def test_the_embedded_model_says_so_and_answers_mini_tasks_only(tiny_avere, docs
 def test_what_ships_is_found_by_its_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert folders.find_weights("avere_nano") == folders.Weights(folders.NANO, embedded=False)
+    second = folders.find_weights("avere_nano_2")
+    assert second == folders.Weights(folders.NANO.with_name("avere_nano_2"), embedded=False)
     tuned = folders.find_weights("avere_nano_dpo")
     assert (tuned.folder, tuned.adapter) == (folders.NANO, folders.NANO.with_name("avere_nano_dpo"))
 

@@ -71,6 +71,7 @@ _OF_THE_FIELD = (
     Arm("MoD-DPO (derived)", "mod_dpo", _ANOTHER_CLIP),
     Arm("MoD-DPO++ (derived)", "mod_dpo_plus", _ANOTHER_CLIP),
 )
+MAD = "modality-adaptive decoding"
 _DEFAULT = Arm(AVEM, "avem_dpo", published=_OURS)
 
 
@@ -98,8 +99,10 @@ def main(choices: Choices) -> list[Arm]:
 
 
 def objectives(choices: Choices) -> list[Arm]:
-    """`main`, and with it the other sign of the text prior and the objectives of the field."""
-    return [*main(choices), Arm(PENALTY, "avem_dpo_penalty"), *_OF_THE_FIELD]
+    """`main`, and with it another way of decoding, the other sign of the text prior and the objectives of the field."""
+    base, contrast, *trained = main(choices)
+    adaptive = Arm(MAD, answering=("mad_gamma=0.5",))
+    return [base, contrast, adaptive, *trained, Arm(PENALTY, "avem_dpo_penalty"), *_OF_THE_FIELD]
 
 
 def table17(choices: Choices) -> list[Arm]:
@@ -198,6 +201,27 @@ def trials(choices: Choices) -> list[Arm]:
     ]
 
 
+def towards_plus(choices: Choices) -> list[Arm]:
+    """What `avem_plus` is chosen from: what holds the chosen response up where media are preferred, and signs."""
+    plain, ce = "avem_dpo_no_tpd", "objective.lambda_ce={}"
+    hinge, blind = "objective.margin=hinge", "objective.lambda_blind=1"
+    emotion = ("objective.video_relevant=0", "objective.emotion_relevant=1")
+    return [
+        _UNTRAINED,
+        _DEFAULT,
+        Arm("w/o TPD", plain),
+        Arm("penalty", "avem_dpo_penalty"),
+        Arm("cross-entropy 0.1", plain, (ce.format(0.1),)),
+        Arm("cross-entropy 0.5", plain, (ce.format(0.5),)),
+        Arm("mDPO's anchor", plain, ("objective.lambda_anchor=1",)),
+        Arm("hinge", plain, (hinge,)),
+        Arm("blind-conditional 1", plain, (blind,)),
+        Arm("emotion-relevant response alone", plain, emotion),
+        Arm("clips that differ in one cue, both ways", plain, ("objective.lambda_swapped=1",), one_cue=True),
+        Arm("preference over media 0.5", plain, ("objective.lambda_av=0.5",)),
+    ]
+
+
 SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "main": main,
     "methods": methods,
@@ -208,9 +232,10 @@ SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "choices": validation_choices,
     "text_prior": text_prior,
     "trials": trials,
+    "towards_plus": towards_plus,
 }
 """Section -> its rows."""
-ON_VALIDATION = ("choices", "text_prior", "trials")
+ON_VALIDATION = ("choices", "text_prior", "trials", "towards_plus")
 """Sections from which something is chosen or explained, and which the test world is therefore not used for."""
 
 

@@ -55,7 +55,8 @@ class Study:
     seed: int = 0
     """Of that world."""
     sections: list[Any] = field(default_factory=lambda: ["main"])
-    """Some of main, methods, objectives, table17, table18, sweeps, choices, text_prior, trials."""
+    """Some of main, methods, objectives, table17, table18, sweeps, choices, text_prior, trials,
+    towards_plus."""
     seeds: int = 5
     """Trainings a row."""
     workers: int = 0

@@ -25,9 +25,10 @@ from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.media_notes import MediaNotes
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.requests import ClipQuestion, from_messages, from_visuals
-from model_adapters.decoding import contrastive
+from model_adapters.decoding import contrastive, modality_adaptive
 
 from . import folders, loading
+from .adaptive import AdaptiveRunner
 from .clips import MediaEncoder
 from .runner import Encoder, Failure, Question, Runner
 
@@ -65,8 +66,9 @@ class _Avere(lmms):
 
     def __init__(self, **model_args: Any) -> None:
         super().__init__()
+        self.adaptive = modality_adaptive.from_arguments(model_args, _OWNER)
         contrast = contrastive.from_arguments(model_args, _OWNER)
-        chosen = arguments.parse(Arguments, model_args, _OWNER, contrastive.ARGUMENTS)
+        chosen = arguments.parse(Arguments, model_args, _OWNER, (*contrastive.ARGUMENTS, *modality_adaptive.ARGUMENTS))
         weights = folders.find_weights(chosen.pretrained)
         self.device = arguments.choose_device(chosen.device, _OWNER)
         self.max_errors = arguments.number("max_errors", chosen.max_errors, 0.0, 1.0, _OWNER)
@@ -75,7 +77,11 @@ class _Avere(lmms):
         self.nano_only = weights.embedded and not chosen.nano_anyway
         self.model, self.processor, self.fingerprint = self.loaded(weights, chosen)
         self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(cache_gb * 2**30))
-        self.runner = Runner(self.encoder, rows, self.processor.tokenizer.eos_token_id, contrast)
+        tokenizer = self.processor.tokenizer
+        self.runner = Runner(self.encoder, rows, tokenizer.eos_token_id, contrast)
+        if self.adaptive:
+            words = [tokenizer.encode(word, add_special_tokens=False)[0] for word in modality_adaptive.WORDS]
+            self.runner = AdaptiveRunner(self.encoder, rows, tokenizer.eos_token_id, self.adaptive, words)
         self._media_notes = MediaNotes()
         self._reported: set[str] = set()
 
@@ -98,7 +104,7 @@ class _Avere(lmms):
             "frames": self.processor.config.vision_config.num_frames,
             "contrastive": asdict(contrast) if contrast else None,
             "dtype": arguments.dtype_name(self.model.dtype),
-        }
+        } | ({"modality_adaptive": asdict(self.adaptive)} if self.adaptive else {})
 
     def clean(self) -> None:
         """Free the model, the decoding threads and the features."""
@@ -112,8 +118,9 @@ class _Avere(lmms):
         The chat class has it too: our likelihood tasks send simple requests to whichever class is loaded.
         """
         self._refuse_foreign(requests)
-        if self.runner.contrast:
-            stop(f"avere: task {requests[0].task_name} asks for likelihoods; vcd_alpha changes answers in words only")
+        if self.runner.contrast or self.adaptive:
+            name = "mad_gamma" if self.adaptive else "vcd_alpha"
+            stop(f"avere: task {requests[0].task_name} asks for likelihoods; {name} changes answers in words only")
         clip_questions = []
         for request in requests:
             context, continuation, to_visual = request.args[:3]
@@ -145,6 +152,15 @@ class _Avere(lmms):
         except ValueError as error:
             stop(f"avere: {error}")
 
+    def _beside(self, question: ClipQuestion) -> tuple[Question, ...]:
+        """What modality-adaptive decoding asks beside a question about both media; nothing without it."""
+        video, audio = question.clip.video, question.clip.audio
+        if not self.adaptive or video is None or audio is None:
+            return ()
+        asked = [question._replace(clip=ClipFiles(*files)) for files in ((video, None), (None, audio), (None, None))]
+        asked.append(question._replace(text=modality_adaptive.QUERY + question.text))
+        return tuple(Question(one.clip, self.processor.encode_prompt(self._prompt(one))) for one in asked)
+
     def _continue(
         self, requests: Sequence[Instance], clip_questions: Sequence[tuple[ClipQuestion, dict[str, Any]]]
     ) -> list[GenerationResult]:
@@ -155,6 +171,7 @@ class _Avere(lmms):
                 question.clip,
                 self.processor.encode_prompt(self._prompt(question)),
                 limit=_limit(settings, request.task_name),
+                beside=self._beside(question),
             )
             for request, (question, settings) in zip(requests, clip_questions, strict=True)
         ]

@@ -96,6 +96,37 @@ def one_piece_pays(length: int, alike: int, clips: int, hidden_size: int) -> boo
     return clips * length**2 > 12 * hidden_size * alike * (clips - 1)
 
 
+class Branch:
+    """Suffixes after their prefixes, which go on token by token. `clip_of[row]` is the row of `prefix` of a suffix."""
+
+    @torch.inference_mode()
+    def __init__(
+        self, model: PreTrainedModel, prefix: Prefix, clip_of: Sequence[int], suffixes: Sequence[Sequence[int]]
+    ) -> None:
+        rows = _left_padded(suffixes, prefix.length, model.device)
+        self.device = model.device
+        self._model = model
+        self._cache = _take_rows(prefix.cache, clip_of, prefix.last)
+        self._ids, self._mask, self._positions = rows.input_ids, rows.attention_mask, rows.position_ids
+
+    def logits(self) -> torch.Tensor:
+        """Of the next token, (rows, vocabulary)."""
+        logits: torch.Tensor = self._model(
+            input_ids=self._ids,
+            attention_mask=self._mask,
+            position_ids=self._positions,
+            cache=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        ).logits[:, -1]
+        return logits
+
+    def go_on(self, token: torch.Tensor) -> None:
+        """With a token a row, (rows,)."""
+        self._ids, self._positions = token[:, None], self._positions[:, -1:] + 1
+        self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], dim=1)
+
+
 @torch.inference_mode()
 def generate(
     model: PreTrainedModel,
@@ -106,36 +137,41 @@ def generate(
     eos: int,
     contrast: Callable[[None, torch.Tensor], torch.Tensor] | None = None,
 ) -> list[list[int] | None]:
-    """Greedy continuation of each suffix: new ids without the closing `eos`, at most `limits[row]` (>= 1) of them.
+    """Greedy continuation of each suffix, as `continued` has it.
 
-    None for a suffix whose logits were no numbers at any step. `clip_of[row]` is the row of `prefix` that a suffix
-    belongs to. `contrast` changes the logits (rows, vocabulary) of each step.
+    `clip_of[row]` is the row of `prefix` that a suffix belongs to. `contrast` changes the logits (rows, vocabulary) of
+    each step.
     """
-    cache = _take_rows(prefix.cache, clip_of, prefix.last)
-    rows = _left_padded(suffixes, prefix.length, model.device)
-    mask, positions = rows.attention_mask, rows.position_ids
-    ids, limit = rows.input_ids, torch.tensor(limits, device=model.device)
-    finished = torch.zeros(len(suffixes), dtype=torch.bool, device=model.device)
+    branch = Branch(model, prefix, clip_of, suffixes)
+    return continued([branch], limits, eos, lambda logits: contrast(None, logits[0]) if contrast else logits[0])
+
+
+@torch.inference_mode()
+def continued(
+    branches: Sequence[Branch],
+    limits: Sequence[int],
+    eos: int,
+    combine: Callable[[Sequence[torch.Tensor]], torch.Tensor],
+) -> list[list[int] | None]:
+    """Greedy continuation of each row: new ids without the closing `eos`, at most `limits[row]` (>= 1) of them.
+
+    None for a row whose logits were no numbers at any step. `combine` makes one (rows, vocabulary) of the logits of the
+    branches, which all go on with the same tokens.
+    """
+    limit = torch.tensor(limits, device=branches[0].device)
+    finished = torch.zeros_like(limit, dtype=torch.bool)
     lost = torch.zeros_like(finished)
     steps: list[torch.Tensor] = []
     while True:
-        logits = model(
-            input_ids=ids,
-            attention_mask=mask,
-            position_ids=positions,
-            cache=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        ).logits[:, -1]
-        logits = contrast(None, logits) if contrast else logits
-        lost = lost | broken(logits) & ~finished
-        token = logits.argmax(-1).masked_fill(finished, eos)
+        chosen = combine([branch.logits() for branch in branches])
+        lost = lost | broken(chosen) & ~finished
+        token = chosen.argmax(-1).masked_fill(finished, eos)
         steps.append(token)
         finished = finished | (token == eos) | (limit <= len(steps))
         if finished.all():
             break
-        ids, positions = token[:, None], positions[:, -1:] + 1
-        mask = torch.cat([mask, torch.ones_like(mask[:, :1])], dim=1)
+        for branch in branches:
+            branch.go_on(token)
     token_ids = torch.stack(steps, 1).tolist()
     return [None if is_lost else truncate_at(row, eos) for row, is_lost in zip(token_ids, lost.tolist(), strict=True)]
 

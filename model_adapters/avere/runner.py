@@ -32,6 +32,8 @@ class Question:
     """New tokens at most, when continued."""
     option: Sequence[int] = ()
     """Ids of the continuation to score."""
+    beside: "tuple[Question, ...]" = ()
+    """What modality-adaptive decoding asks beside it (`adaptive`)."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,18 @@ class Runner:
 
     def generate(self, questions: Sequence[Question]) -> Iterator[tuple[int, list[int] | Failure]]:
         """(question number, new ids without eos, or why not) for each question, in the order of the work."""
+        return self._run(questions, self.continued_rows)
 
-        def continue_rows(
-            prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: Suffixes
-        ) -> list[list[int] | None]:
-            limits = [question.limit for question in chunk]
-            if prefix.noised:
-                half = len(rows)
-                rows, suffixes, limits = [*rows, *(row + prefix.noised for row in rows)], suffixes * 2, limits * 2
-                return generate(self.model, prefix, rows, suffixes, limits, self.eos, self.contrast)[:half]
-            return generate(self.model, prefix, rows, suffixes, limits, self.eos)
-
-        return self._run(questions, continue_rows)
+    def continued_rows(
+        self, prefix: Prefix, rows: Sequence[int], chunk: Sequence[Question], suffixes: Suffixes
+    ) -> list[list[int] | None]:
+        """New ids of some questions, each a suffix after a row of the prefix; None where the logits are no numbers."""
+        limits = [question.limit for question in chunk]
+        if prefix.noised:
+            half = len(rows)
+            rows, suffixes, limits = [*rows, *(row + prefix.noised for row in rows)], suffixes * 2, limits * 2
+            return generate(self.model, prefix, rows, suffixes, limits, self.eos, self.contrast)[:half]
+        return generate(self.model, prefix, rows, suffixes, limits, self.eos)
 
     def score(self, questions: Sequence[Question]) -> Iterator[tuple[int, tuple[float, bool] | Failure]]:
         """(question number, (summed log-probability, greedy?), or why not) for each question's option."""
@@ -156,7 +158,7 @@ class Runner:
         ids = questions[batch[0][1][0]].ids[:length]
         media = self._media([batch])
         noised = len(batch) if self.contrast and media else 0
-        prefix = replace(run_prefix(self.model, ids, len(batch) + noised, *_stacked(media, features)), noised=noised)
+        prefix = replace(run_prefix(self.model, ids, len(batch) + noised, *stacked(media, features)), noised=noised)
         rows = [(row, number) for row, (_, numbers) in enumerate(batch) for number in numbers]
         results: list[tuple[int, Any]] = []
         for start in range(0, len(rows), self.batch_size):
@@ -212,12 +214,12 @@ def _by_modalities(questions: Sequence[Question]) -> list[list[int]]:
     return [list(group) for _, group in groupby(sorted(range(len(questions)), key=modalities), key=modalities)]
 
 
-def _stacked(
+def stacked(
     media: Sequence[AnyMediaFile], features: dict[AnyMediaFile, torch.Tensor]
 ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
     """Video and audio features, each (clips, tokens, hidden) in the order of the media, or None where absent."""
-    stacked = []
+    tensors = []
     for kind in ("video", "audio"):
         rows = [features[medium] for medium in media if medium.kind == kind]
-        stacked.append(torch.stack(rows) if rows else None)
-    return stacked[0], stacked[1]
+        tensors.append(torch.stack(rows) if rows else None)
+    return tensors[0], tensors[1]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avem_train.study.arms import AVEM, BASE, Choices, objectives, trials
+from avem_train.study.arms import AVEM, BASE, MAD, Choices, objectives, towards_plus, trials
 from emorealm_results.compare.permutation_tests import LEVEL, holm
 from emorealm_results.console.markdown import table
 from emorealm_results.paper.layouts import GROUP, Column
@@ -22,6 +22,7 @@ _TITLES = {
     "choices": "Choices made on this world",
     "text_prior": "Which way text prior debiasing pushes",
     "trials": "Changes of the objective, each alone",
+    "towards_plus": "What avem_plus is chosen from",
 }
 _LAYOUTS = {
     "main": ("table3", "table5", "table14"),
@@ -35,7 +36,7 @@ _STEPS = [("Naive-DPO", "base"), ("Vista-DPO†", "Naive-DPO"), (AVEM, "Vista-DP
 _PAIRS = {
     "methods": [*_STEPS, ("Vista-DPO†", "base"), (AVEM, "base"), (AVEM, "Naive-DPO")],
     "objectives": [(arm.name, AVEM) for arm in objectives(Choices()) if arm.recipe and arm.name != AVEM]
-    + [(name, "base") for name in ("contrastive decoding", AVEM)],
+    + [(name, "base") for name in ("contrastive decoding", MAD, AVEM)],
     "main": [
         ("contrastive decoding", "base"),
         *_STEPS,
@@ -43,6 +44,7 @@ _PAIRS = {
         *((name, "base") for name in ("Vista-DPO†", AVEM, *_ABLATIONS)),
     ],
     "trials": [(arm.name, "w/o TPD") for arm in trials(Choices())[2:]],
+    "towards_plus": [(arm.name, AVEM) for arm in towards_plus(Choices())[2:]],
     "text_prior": [(f"gamma_tpd {gamma}", "gamma_tpd 0") for gamma in ("-0.5", "-0.2", "0.2", "0.5")],
 }
 """Section -> the differences that the paper's order is about. Tables 17 and 18: AVEm-DPO's own choice, the last."""

@@ -15,6 +15,7 @@ from model_adapters.avere.runner import Question
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.decoding.contrastive import contrasted, noise_seed
 from model_adapters.decoding.diffusion import diffused
+from model_adapters.decoding.modality_adaptive import QUERY, WORDS
 
 QUESTIONS = ["Why is the person sad? (A) tears (B) a hat", "Is it rain? (A) Yes (B) No", "What?"]
 KINDS = ("both", "video", "audio", "blind")
@@ -227,4 +228,38 @@ def contrasted_alone(model, doc, limit=3):
         has_media = doc["kind"] != "blind"
         chosen = contrasted(*branches, 2.0, 0.1) if has_media else branches[0]
         new.append(chosen.argmax().item())
+    return model.processor.tokenizer.decode([i for i in new if i != 2], skip_special_tokens=True).strip()
+
+
+def test_modality_adaptive_decoding_is_that_of_the_whole_sequences(tiny_avere, docs):
+    """Step by step without a cache, all four branches and the question about the question."""
+    plain = AvereChat(pretrained=str(tiny_avere), batch_size=4)
+    model = AvereChat(pretrained=str(tiny_avere), batch_size=4, mad_gamma=3)
+    expected = texts(plain.generate_until(chat_requests(plain, docs, max_new_tokens=3)))
+    answers = texts(model.generate_until(chat_requests(model, docs, max_new_tokens=3)))
+    assert answers != expected
+    one_at_a_time = AvereChat(pretrained=str(tiny_avere), batch_size=1, mad_gamma=3)
+    assert texts(one_at_a_time.generate_until(chat_requests(one_at_a_time, docs, max_new_tokens=3))) == answers
+    for doc, answer, without in zip(docs, answers, expected, strict=True):
+        assert answer == (adaptive_alone(model, doc, 3.0) if doc["kind"] == "both" else without)
+    likely = AvereLikelihood(pretrained=str(tiny_avere), mad_gamma=3)
+    with pytest.raises(SystemExit):
+        likely.loglikelihood(option_requests(likely, docs[:1], [" A"]))
+    with pytest.raises(SystemExit):
+        AvereChat(pretrained=str(tiny_avere), mad_gamma=1, vcd_alpha=1)
+
+
+def adaptive_alone(model, doc, gamma, limit=3):
+    def logits(asked, new):
+        inputs = dict(inputs_of(model, asked))
+        ids = torch.cat([inputs["input_ids"], torch.tensor([new], dtype=torch.long)], 1)
+        return model.model(**inputs | {"input_ids": ids, "attention_mask": torch.ones_like(ids)}).logits[0, -1]
+
+    words = [model.processor.tokenizer.encode(word, add_special_tokens=False)[0] for word in WORDS]
+    audio, video, both = logits(doc | {"text": QUERY + doc["text"]}, [])[words].softmax(-1).tolist()
+    weights = (2 + 2 * gamma * both, 1 - gamma * (both - video), 1 - gamma * (both - audio), -gamma * (video + audio))
+    new = []
+    while len(new) < limit and new[-1:] != [2]:
+        branches = [logits(doc | {"kind": kind}, new) for kind in ("both", "video", "audio", "blind")]
+        new.append(sum(weight * one for weight, one in zip(weights, branches, strict=True)).argmax().item())
     return model.processor.tokenizer.decode([i for i in new if i != 2], skip_special_tokens=True).strip()

@@ -127,8 +127,9 @@ def test_the_second_study_has_a_row_for_every_method():
     assert [*found] == [
         *("Naive-DPO", "Vista-DPO†", "AVEm-DPO", "w/o PMP", "w/o ERP", "w/o TPD", "AVEm-DPO, penalty"),
         *("mDPO", "MoD-DPO (derived)", "MoD-DPO++ (derived)"),
+        *("AVEm-DPO, slower", "AVEm-plus", "AVEm-plus, one cue"),
     ]
-    assert len({worker.key("base", "data", one) for one in found.values()}) == 10
+    assert len({worker.key("base", "data", one) for one in found.values()}) == 13
     assert (found["AVEm-DPO"].objective.text_prior, found["AVEm-DPO, penalty"].objective.text_prior) == (
         "printed",
         "penalty",

@@ -17,6 +17,7 @@ import torch
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
 from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
+from avem_train.backbones.read_ahead import ReadAhead
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -75,6 +76,7 @@ class ChatMLBackbone:
         self.frozen = FrozenEncoders(inner if hasattr(inner, self.encoder_names[0]) else model, self.encoder_names)
         attention.install(model.get_decoder())
         self._store = FeatureStore[Source](cache_bytes)
+        self._ahead = ReadAhead(self._read, model.device)
         self._lengths: dict[Source, int] = {}
         self._layouts: dict[Source, Mapping[str, torch.Tensor]] = {}
 
@@ -117,7 +119,7 @@ class ChatMLBackbone:
         for source in sources_of(clips):
             cached = self._store.get(source)
             if cached is None:
-                inputs = self._read(source)
+                inputs = self._inputs(source)
                 with self.frozen.gradients():
                     encoded = self.encoded(source, inputs)
                 cached = encoded.features
@@ -126,16 +128,21 @@ class ChatMLBackbone:
             features[source] = cached.to(self.model.device)
         return features
 
-    def _read(self, source: Source) -> BatchFeature:
-        is_video = source.kind == "video"
+    def _read(self, source: Source) -> ClipMedia:
+        """In a thread: the processor's tokenizer serves one at a time."""
+        path = source.path
+        return read(ClipFiles(path, None) if source.kind == "video" else ClipFiles(None, path), self.sampling)
+
+    def _inputs(self, source: Source) -> BatchFeature:
         try:
-            clip_media = read(ClipFiles(source.path, None) if is_video else ClipFiles(None, source.path), self.sampling)
+            clip_media = self._ahead.take(source)
         except media.MediaError as error:
             raise UnreadableMedium(str(error)) from error
         return self.inputs(self._mark(source.kind), clip_media)
 
     def prefetch(self, sources: Sequence[Source]) -> None:
-        """Nothing to do: a medium is read when it is encoded."""
+        """Start decoding in threads."""
+        self._ahead.start(source for source in sources if source not in self._store)
 
     def prompt(self, text: str, sources: Clip) -> Prompt:
         """The checkpoint's chat template; media in front of the text."""
@@ -190,7 +197,8 @@ class ChatMLBackbone:
         self._store = FeatureStore[Source](0)
 
     def close(self) -> None:
-        """Put the encoders back; forget the features."""
+        """Put the encoders back; end the decoding threads; forget the features."""
+        self._ahead.close()
         self._store = FeatureStore[Source](0)
         self.frozen.put_back()
         attention.remove(self.model.get_decoder())

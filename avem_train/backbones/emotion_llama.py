@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
+from avem_train.backbones.read_ahead import ReadAhead
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -28,6 +29,7 @@ from emorealm_tasks.errors import stop
 from model_adapters.avere.clips import FeatureStore
 from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
+from model_adapters.base.frame_sampling import ClipMedia
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.emotion_llama import (
     EmotionLlamaForConditionalGeneration,
@@ -43,6 +45,8 @@ _LIST = "feature_projectors"
 _PROJECTORS = (
     "image_projector", "cls_projector", _LIST, "fusion", "video_projector", "audio_projector", "fusion_projector",
 )  # fmt: skip
+_PARTS = {"video": ("image", "video"), "audio": ("audio",)}
+"""What version 2 stores of a source."""
 _AUDIO_PLACE = 2  # among version 1's tokens behind the image: MAE, VideoMAE, audio, CLS
 
 
@@ -66,6 +70,7 @@ class EmotionLlamaBackbone:
         self._encoders = FrozenEncoders(model, ("clip_encoder",))
         attention.install(model.language_model)
         self._store = FeatureStore[Any](cache_bytes)
+        self._ahead = ReadAhead(self._read, model.device)
         self._states_bytes = cache_bytes if processor.config.version == 2 else 0  # version 2's store comes before them
 
     @classmethod
@@ -96,7 +101,12 @@ class EmotionLlamaBackbone:
         """The evaluation's prompt; positions count from 0."""
 
     def prefetch(self, sources: Sequence[Source]) -> None:
-        """Nothing to do: a medium is read when it is encoded."""
+        """Start decoding in threads."""
+        self._ahead.start(source for source in sources if self._stored_as(source) not in self._store)
+
+    def _stored_as(self, source: Source) -> Hashable:
+        """The first key of what the store has of a source."""
+        return source
 
     def response(self, text: str) -> list[int]:
         """Ids of a response as the released model's answers are, and of the closing token."""
@@ -120,7 +130,8 @@ class EmotionLlamaBackbone:
         self._store = FeatureStore[Any](self._states_bytes)
 
     def close(self) -> None:
-        """Put the encoders back; forget the features."""
+        """Put the encoders back; end the decoding threads; forget the features."""
+        self._ahead.close()
         self._store = FeatureStore[Any](0)
         self._encoders.put_back()
         attention.remove(self.model.language_model)
@@ -128,14 +139,18 @@ class EmotionLlamaBackbone:
     def _text(self, text: str, about_media: bool) -> str:
         return self.processor.prompt(text, about_media, INSTRUCTIONS[self.processor.config.version][0])
 
+    def _read(self, source: Source) -> ClipMedia:
+        path = source.path or None
+        files = ClipFiles(path, None) if source.kind == "video" else ClipFiles(None, path)
+        return clips.read(files, self.processor.config)
+
     def _inputs(self, source: Source) -> dict[str, torch.Tensor]:
         """The processor's inputs for a clip of this source alone, with its noise. Raises UnreadableMedium."""
-        is_video, path = source.kind == "video", source.path or None
-        files = ClipFiles(path, None) if is_video else ClipFiles(None, path)
         try:
-            decoded = clips.read(files, self.processor.config)
+            decoded = self._ahead.take(source)
         except media.MediaError as error:
             raise UnreadableMedium(str(error)) from error
+        is_video = source.kind == "video"
         inputs = self.processor.media(decoded.video.frames if decoded.video else None, decoded.audio)
         names = ("pixel_values", "pixel_values_videos") if is_video else ("input_values", "input_features")
         noised = {name: altered(inputs[name], source.noise) for name in names if name in inputs}
@@ -244,9 +259,12 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
         tokens: torch.Tensor = self._encoders.clip_encoder.join(*self._parts(picture), *self._parts(sound))[0]
         return tokens
 
+    def _stored_as(self, source: Source) -> Hashable:
+        return _PARTS[source.kind][0], source
+
     def _parts(self, source: Source) -> list[torch.Tensor]:
         """States of a source, (1, tokens, width) each: image and video, or audio; zeros for missing video and audio."""
-        names = ("image", "video") if source.kind == "video" else ("audio",)
+        names = _PARTS[source.kind]
         cached = [self._store.get((name, source)) for name in names]
         parts = [part for part in cached if part is not None]
         if len(parts) < len(names):

@@ -121,7 +121,7 @@ class MediaEncoder(Generic[Model, Input]):
         self.failures: dict[Input, str] = {}
         self.media_facts: dict[Input, dict[str, Any]] = {}
         self._decoding: dict[Input, Future[Decoded]] = {}
-        begin = _use_one_thread if model.device.type == "cpu" else None
+        begin = use_one_thread if model.device.type == "cpu" else None
         self._pool = ThreadPoolExecutor(decode_threads(), "decode", initializer=begin)
 
     def prefetch(self, media_inputs: Iterable[Input]) -> None:
@@ -170,7 +170,7 @@ class MediaEncoder(Generic[Model, Input]):
         self.store = FeatureStore[Input](0)
 
 
-def _use_one_thread() -> None:
+def use_one_thread() -> None:
     """Begin a thread that decodes for a model on the same cores: operators stay on this one thread.
 
     A team of threads for each decoder would outnumber the cores, and then OpenMP puts the model's own team to sleep

@@ -105,7 +105,10 @@ def _state_sizes(source: Path, config: AvereConfig) -> None:
         "": config.text_config.to_dict() | {"torch_dtype": "float16"},
         "backbones/LanguageBind_Video_merge": {"vision_config": config.vision_config.to_dict()},
         "backbones/whisper-large-v3": config.audio_config.to_dict()
-        | {"max_source_positions": config.audio_config.window_seconds * STATES_PER_SECOND},
+        | {
+            "max_source_positions": config.audio_config.window_seconds * STATES_PER_SECOND,
+            "num_hidden_layers": config.audio_config.encoder_layers,  # the files have this name for it too
+        },
         "backbones/bert-base-uncased": config.qformer_config.to_dict(),
     }
     for folder, true in sizes.items():

@@ -17,6 +17,7 @@ from avem_train.dpo import memory_estimate, operations, throughput
 from emorealm_tasks import files
 from emorealm_tasks.markdown import table
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration
+from model_adapters.avere.configuration import STATES_PER_SECOND
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "training_scale.md"
@@ -70,7 +71,31 @@ def page() -> str:
     values = {"work": table(work), "memory": table(_memory()), "disk": table(_disk(config)), "share": f"{SHARE:.0%}"}
     values |= {"peak": f"{PEAK / 1e12:.0f}", "records": f"{RECORDS:,}", "prompt": f"{PROMPT:,}"}
     values |= {"pictures": _full(True, True), "sounds": _full(False, False), "mixed": _full(True, False)}
+    values |= _encoders(ways["beginnings once, the frozen model's values kept"])
     return text.format(**values, response=RESPONSE, reference=_reference(config))
+
+
+def _encoders(update: float) -> dict[str, str]:
+    """What storing the encoders' states would save and cost. update: operations of a record's update.
+
+    A record has two pictures, one of them rejected, and a sound; the projectors are left out.
+    """
+    model, config = _whole().model, AvereConfig()
+    frames, windows = config.vision_config, config.audio_config
+    tokens = frames.num_frames * frames.tokens_per_frame, windows.window_seconds * STATES_PER_SECOND
+    towers = (model.video_tower, frames.hidden_size), (model.audio_tower, windows.d_model)
+    sizes = [sum(parameter.numel() for parameter in tower.parameters()) for tower, _ in towers]
+    picture, sound = (2.0 * size * count for size, count in zip(sizes, tokens, strict=True))
+    seen, heard = (2 * count * width for count, (_, width) in zip(tokens, towers, strict=True))
+    work, read = 2 * picture + sound, 2 * seen + heard
+    hours = RECORDS * update / (8 * SHARE * PEAK) / 3600
+    return {
+        "towers": f"{work / 1e12:.1f}",
+        "towers_share": f"{work / update:.1%}",
+        "states": f"{RECORDS * (seen + heard) / 1e9:,.0f} GB",
+        "states_record": f"{read / 1e6:.0f} MB",
+        "states_rate": f"{RECORDS * read / hours / 3600 / 1e6:,.0f} MB/s",
+    }
 
 
 def _reference(config: Any) -> str:

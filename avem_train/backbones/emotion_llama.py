@@ -28,6 +28,7 @@ from emorealm_tasks.errors import stop
 from model_adapters.avere.clips import FeatureStore
 from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
+from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.emotion_llama import (
     EmotionLlamaForConditionalGeneration,
@@ -66,6 +67,7 @@ class EmotionLlamaBackbone:
         self._encoders = FrozenEncoders(model, ("clip_encoder",))
         attention.install(model.language_model)
         self._store = FeatureStore[Any](cache_bytes)
+        self._ahead = DecodeAhead[Source, dict[str, torch.Tensor]](self._decode, model.device)
         self._states_bytes = cache_bytes if processor.config.version == 2 else 0  # version 2's store comes before them
 
     @classmethod
@@ -96,7 +98,12 @@ class EmotionLlamaBackbone:
         """The evaluation's prompt; positions count from 0."""
 
     def prefetch(self, sources: Sequence[Source]) -> None:
-        """Nothing to do: a medium is read when it is encoded."""
+        """Start decoding in threads."""
+        self._ahead.start(source for source in sources if not self._is_encoded(source))
+
+    @abstractmethod
+    def _is_encoded(self, source: Source) -> bool:
+        """Whether all that is made of a source lies in the store."""
 
     def response(self, text: str) -> list[int]:
         """Ids of a response as the released model's answers are, and of the closing token."""
@@ -120,7 +127,8 @@ class EmotionLlamaBackbone:
         self._store = FeatureStore[Any](self._states_bytes)
 
     def close(self) -> None:
-        """Put the encoders back; forget the features."""
+        """Put the encoders back; forget the features; end the decoding threads."""
+        self._ahead.close()
         self._store = FeatureStore[Any](0)
         self._encoders.put_back()
         attention.remove(self.model.language_model)
@@ -130,16 +138,19 @@ class EmotionLlamaBackbone:
 
     def _inputs(self, source: Source) -> dict[str, torch.Tensor]:
         """The processor's inputs for a clip of this source alone, with its noise. Raises UnreadableMedium."""
-        is_video, path = source.kind == "video", source.path or None
-        files = ClipFiles(path, None) if is_video else ClipFiles(None, path)
         try:
-            decoded = clips.read(files, self.processor.config)
+            noised = self._ahead.take(source)
         except media.MediaError as error:
             raise UnreadableMedium(str(error)) from error
+        return {name: value.to(self.model.device, self.model.dtype) for name, value in noised.items()}
+
+    def _decode(self, source: Source) -> dict[str, torch.Tensor]:
+        """What threads do: the inputs of `_inputs`, float32 on the CPU. Raises MediaError."""
+        path, is_video = source.path or None, source.kind == "video"
+        decoded = clips.read(ClipFiles(path, None) if is_video else ClipFiles(None, path), self.processor.config)
         inputs = self.processor.media(decoded.video.frames if decoded.video else None, decoded.audio)
         names = ("pixel_values", "pixel_values_videos") if is_video else ("input_values", "input_features")
-        noised = {name: altered(inputs[name], source.noise) for name in names if name in inputs}
-        return {name: value.to(self.model.device, self.model.dtype) for name, value in noised.items()}
+        return {name: altered(inputs[name], source.noise) for name in names if name in inputs}
 
 
 class EmotionLlamaBackbone1(EmotionLlamaBackbone):
@@ -157,8 +168,7 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
         cache_bytes: int,
     ) -> None:
         super().__init__(model, processor, folder, cache_bytes)
-        name = processor.config.features
-        self._features_of = given_features.find(name, "avem-train")
+        self._features_of = given_features.find(name := processor.config.features, "avem-train")
         self.template += f" features={given_features.kind(name)} {given_features.stamp(name)}".rstrip()
 
     def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
@@ -167,11 +177,13 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
         with self._encoders.gradients():
             return {source: self._tokens(source) for source in ([*sources, NO_VIDEO, NO_AUDIO] if sources else [])}
 
+    def _is_encoded(self, source: Source) -> bool:
+        return source in self._store
+
     def _tokens(self, source: Source) -> torch.Tensor:
         cached = self._store.get(source)
         if cached is None:
-            cached = self._of_picture(source) if source.kind == "video" else self._of_sound(source)
-            self._store.put(source, cached)
+            self._store.put(source, cached := (self._of_picture if source.kind == "video" else self._of_sound)(source))
         return cached.to(self.model.device)
 
     def _of_picture(self, source: Source) -> torch.Tensor:
@@ -238,6 +250,9 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
         with self._encoders.gradients():
             return {clip: self._joined(clip) for clip in dict.fromkeys(clips) if clip}
 
+    def _is_encoded(self, source: Source) -> bool:
+        return all((name, source) in self._store for name in _states(source))
+
     def _joined(self, clip: Clip) -> torch.Tensor:
         by_kind: dict[str, Source] = {source.kind: source for source in clip}
         picture, sound = by_kind.get("video", NO_VIDEO), by_kind.get("audio", NO_AUDIO)
@@ -246,7 +261,7 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
 
     def _parts(self, source: Source) -> list[torch.Tensor]:
         """States of a source, (1, tokens, width) each: image and video, or audio; zeros for missing video and audio."""
-        names = ("image", "video") if source.kind == "video" else ("audio",)
+        names = _states(source)
         cached = [self._store.get((name, source)) for name in names]
         parts = [part for part in cached if part is not None]
         if len(parts) < len(names):
@@ -274,6 +289,11 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
                 tokens.append(Token(id_, position, sources, row) if is_media else Token(id_, position))
             row += is_media
         return Prompt(tuple(tokens), len(tokens))
+
+
+def _states(source: Source) -> tuple[str, ...]:
+    """What version 2's encoders make of a source."""
+    return ("image", "video") if source.kind == "video" else ("audio",)
 
 
 VERSIONS: Mapping[int, type[EmotionLlamaBackbone]] = {1: EmotionLlamaBackbone1, 2: EmotionLlamaBackbone2}

@@ -111,6 +111,7 @@ class PreferenceDataset(Dataset[Sample]):
 
     def collate(self, samples: Sequence[Sample]) -> dict[str, list[tuple[int, float, int]]]:
         """The collator: a batch of samples. Starts reading its media."""
-        responses = [response for record in self.of(samples) for response in record.with_media]
+        real = [sample for sample in samples if sample.weight]  # a filler's media may never be taken
+        responses = [response for record in self.of(real) for response in record.with_media]
         self.backbone.prefetch(list(dict.fromkeys(source for response in responses for source in response.sources)))
         return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples]}

@@ -220,14 +220,9 @@ def collator(backbone: Backbone) -> Callable[[Sequence[Example]], dict[str, Any]
     """The collator: starts reading a batch's media, and counts its targets for the mean over an update."""
 
     def collate(examples: Sequence[Example]) -> dict[str, Any]:
-        backbone.prefetch(list(dict.fromkeys(source for one in examples for source in one.conversation.sources)))
-        targets = [
-            id_
-            for one in examples
-            if one.real
-            for text in one.conversation.responses
-            for id_ in backbone.response(text)
-        ]
+        real = [one for one in examples if one.real]  # a filler's media may never be taken
+        backbone.prefetch(list(dict.fromkeys(source for one in real for source in one.conversation.sources)))
+        targets = [id_ for one in real for text in one.conversation.responses for id_ in backbone.response(text)]
         labels = torch.tensor([[-100, *targets]])  # the first one is never counted: some losses shift labels
         return {"examples": list(examples), "labels": labels}
 

@@ -29,7 +29,6 @@ _COLUMNS = datasets.Features(
     | {"responses": _TEXTS}
 )
 _BATCH = 1_000  # conversations that are read at once where all of them are
-_MEGA = 50  # updates within which records are put in the order of their lengths
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,6 @@ class MixedSampler(EpochSampler):
     def __init__(self, sizes: Sequence[int], mix: Sequence[float], slice_: int, update: int, seed: int) -> None:
         super().__init__(sum(sizes), slice_, update, seed)
         self.sizes, self.mix = sizes, mix
-        self.lengths: torch.Tensor | None = None
-        """Of each record, (records,), where batches are of about one length."""
 
     def order(self, generator: torch.Generator) -> torch.Tensor:
         """Numbers of an epoch's records, (records,); the files' records are numbered one file after the other."""
@@ -128,11 +125,7 @@ class MixedSampler(EpochSampler):
             ends = [round(sum(shares[: number + 1])) - round(sum(shares[:number])) for number in range(len(shares))]
             files = zip(starts, self.sizes, ends, strict=True)
             chosen = torch.cat([start + _rounds(size, count, generator) for start, size, count in files])
-        order = chosen[torch.randperm(len(chosen), generator=generator)]
-        if self.lengths is None:
-            return order
-        lengths = self.lengths
-        return torch.cat([part[lengths[part].argsort(stable=True)] for part in order.split(_MEGA * self.update)])
+        return self.by_length(chosen[torch.randperm(len(chosen), generator=generator)])
 
 
 def _rounds(size: int, count: int, generator: torch.Generator) -> torch.Tensor:

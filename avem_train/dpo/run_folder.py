@@ -48,9 +48,7 @@ _PLACES = {"settings": ("data", "root", "model", "start"), "model": ("folder", "
 _OUTSIDE = ("running", "out", "push_to_hub", "push_base", "push_public")
 """Settings that make no other training of it."""
 _HELD_OUT_PLACES = ("data", "root")
-_REMEDY = {
-    "update": "keep its precision and its records (processes x batch x accumulation) in the same order (running.by_length), "
-}
+_REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), and running.by_length, "}
 
 
 def claim(out: Path, option: str = "out=", writes: bool = True) -> None:

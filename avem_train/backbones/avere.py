@@ -76,8 +76,7 @@ class AvereBackbone:
         return features
 
     def _encoded_anew(self, source: Source) -> dict[Source, torch.Tensor]:
-        """Features of a source with gradients, nothing where it cannot be read; its values must be on their way."""
-        self._media.prefetch([source])
+        """Features of a source with gradients, nothing where it cannot be read."""
         values = self._media.decoded(source)
         if values is None:
             return {}

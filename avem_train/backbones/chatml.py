@@ -17,7 +17,6 @@ import torch
 from transformers import BatchFeature, PreTrainedModel, ProcessorMixin
 
 from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
-from avem_train.backbones.read_ahead import ReadAhead
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -27,6 +26,7 @@ from emorealm_tasks.errors import stop
 from model_adapters.avere.clips import FeatureStore
 from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
+from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.frame_sampling import QWEN, ClipMedia, Sampling, read
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.training_prompt import Answering
@@ -76,7 +76,8 @@ class ChatMLBackbone:
         self.frozen = FrozenEncoders(inner if hasattr(inner, self.encoder_names[0]) else model, self.encoder_names)
         attention.install(model.get_decoder())
         self._store = FeatureStore[Source](cache_bytes)
-        self._ahead = ReadAhead(self._read, model.device)
+        processor.tokenizer("")  # resets its padding and truncation: nothing changes it later, while threads share it
+        self._ahead = DecodeAhead[Source, BatchFeature](self._decode, model.device)
         self._lengths: dict[Source, int] = {}
         self._layouts: dict[Source, Mapping[str, torch.Tensor]] = {}
 
@@ -119,7 +120,10 @@ class ChatMLBackbone:
         for source in sources_of(clips):
             cached = self._store.get(source)
             if cached is None:
-                inputs = self._inputs(source)
+                try:
+                    inputs = self._ahead.take(source)
+                except media.MediaError as error:
+                    raise UnreadableMedium(str(error)) from error
                 with self.frozen.gradients():
                     encoded = self.encoded(source, inputs)
                 cached = encoded.features
@@ -128,17 +132,10 @@ class ChatMLBackbone:
             features[source] = cached.to(self.model.device)
         return features
 
-    def _read(self, source: Source) -> ClipMedia:
-        """In a thread: the processor's tokenizer serves one at a time."""
-        path = source.path
-        return read(ClipFiles(path, None) if source.kind == "video" else ClipFiles(None, path), self.sampling)
-
-    def _inputs(self, source: Source) -> BatchFeature:
-        try:
-            clip_media = self._ahead.take(source)
-        except media.MediaError as error:
-            raise UnreadableMedium(str(error)) from error
-        return self.inputs(self._mark(source.kind), clip_media)
+    def _decode(self, source: Source) -> BatchFeature:
+        """What threads do. Raises MediaError."""
+        files = ClipFiles(source.path, None) if source.kind == "video" else ClipFiles(None, source.path)
+        return self.inputs(self._mark(source.kind), read(files, self.sampling))
 
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start decoding in threads."""
@@ -197,7 +194,7 @@ class ChatMLBackbone:
         self._store = FeatureStore[Source](0)
 
     def close(self) -> None:
-        """Put the encoders back; end the decoding threads; forget the features."""
+        """Put the encoders back; forget the features; end the decoding threads."""
         self._ahead.close()
         self._store = FeatureStore[Source](0)
         self.frozen.put_back()

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 
 from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
-from avem_train.backbones.read_ahead import ReadAhead
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -29,7 +28,7 @@ from emorealm_tasks.errors import stop
 from model_adapters.avere.clips import FeatureStore
 from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
-from model_adapters.base.frame_sampling import ClipMedia
+from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.media_refs import ClipFiles
 from model_adapters.emotion_llama import (
     EmotionLlamaForConditionalGeneration,
@@ -45,8 +44,6 @@ _LIST = "feature_projectors"
 _PROJECTORS = (
     "image_projector", "cls_projector", _LIST, "fusion", "video_projector", "audio_projector", "fusion_projector",
 )  # fmt: skip
-_PARTS = {"video": ("image", "video"), "audio": ("audio",)}
-"""What version 2 stores of a source."""
 _AUDIO_PLACE = 2  # among version 1's tokens behind the image: MAE, VideoMAE, audio, CLS
 
 
@@ -70,7 +67,7 @@ class EmotionLlamaBackbone:
         self._encoders = FrozenEncoders(model, ("clip_encoder",))
         attention.install(model.language_model)
         self._store = FeatureStore[Any](cache_bytes)
-        self._ahead = ReadAhead(self._read, model.device)
+        self._ahead = DecodeAhead[Source, dict[str, torch.Tensor]](self._decode, model.device)
         self._states_bytes = cache_bytes if processor.config.version == 2 else 0  # version 2's store comes before them
 
     @classmethod
@@ -102,11 +99,11 @@ class EmotionLlamaBackbone:
 
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start decoding in threads."""
-        self._ahead.start(source for source in sources if self._stored_as(source) not in self._store)
+        self._ahead.start(source for source in sources if not self._is_encoded(source))
 
-    def _stored_as(self, source: Source) -> Hashable:
-        """The first key of what the store has of a source."""
-        return source
+    @abstractmethod
+    def _is_encoded(self, source: Source) -> bool:
+        """Whether all that is made of a source lies in the store."""
 
     def response(self, text: str) -> list[int]:
         """Ids of a response as the released model's answers are, and of the closing token."""
@@ -130,7 +127,7 @@ class EmotionLlamaBackbone:
         self._store = FeatureStore[Any](self._states_bytes)
 
     def close(self) -> None:
-        """Put the encoders back; end the decoding threads; forget the features."""
+        """Put the encoders back; forget the features; end the decoding threads."""
         self._ahead.close()
         self._store = FeatureStore[Any](0)
         self._encoders.put_back()
@@ -139,22 +136,21 @@ class EmotionLlamaBackbone:
     def _text(self, text: str, about_media: bool) -> str:
         return self.processor.prompt(text, about_media, INSTRUCTIONS[self.processor.config.version][0])
 
-    def _read(self, source: Source) -> ClipMedia:
-        path = source.path or None
-        files = ClipFiles(path, None) if source.kind == "video" else ClipFiles(None, path)
-        return clips.read(files, self.processor.config)
-
     def _inputs(self, source: Source) -> dict[str, torch.Tensor]:
         """The processor's inputs for a clip of this source alone, with its noise. Raises UnreadableMedium."""
         try:
-            decoded = self._ahead.take(source)
+            noised = self._ahead.take(source)
         except media.MediaError as error:
             raise UnreadableMedium(str(error)) from error
-        is_video = source.kind == "video"
+        return {name: value.to(self.model.device, self.model.dtype) for name, value in noised.items()}
+
+    def _decode(self, source: Source) -> dict[str, torch.Tensor]:
+        """What threads do: the inputs of `_inputs`, float32 on the CPU. Raises MediaError."""
+        path, is_video = source.path or None, source.kind == "video"
+        decoded = clips.read(ClipFiles(path, None) if is_video else ClipFiles(None, path), self.processor.config)
         inputs = self.processor.media(decoded.video.frames if decoded.video else None, decoded.audio)
         names = ("pixel_values", "pixel_values_videos") if is_video else ("input_values", "input_features")
-        noised = {name: altered(inputs[name], source.noise) for name in names if name in inputs}
-        return {name: value.to(self.model.device, self.model.dtype) for name, value in noised.items()}
+        return {name: altered(inputs[name], source.noise) for name in names if name in inputs}
 
 
 class EmotionLlamaBackbone1(EmotionLlamaBackbone):
@@ -172,8 +168,7 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
         cache_bytes: int,
     ) -> None:
         super().__init__(model, processor, folder, cache_bytes)
-        name = processor.config.features
-        self._features_of = given_features.find(name, "avem-train")
+        self._features_of = given_features.find(name := processor.config.features, "avem-train")
         self.template += f" features={given_features.kind(name)} {given_features.stamp(name)}".rstrip()
 
     def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
@@ -182,11 +177,13 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
         with self._encoders.gradients():
             return {source: self._tokens(source) for source in ([*sources, NO_VIDEO, NO_AUDIO] if sources else [])}
 
+    def _is_encoded(self, source: Source) -> bool:
+        return source in self._store
+
     def _tokens(self, source: Source) -> torch.Tensor:
         cached = self._store.get(source)
         if cached is None:
-            cached = self._of_picture(source) if source.kind == "video" else self._of_sound(source)
-            self._store.put(source, cached)
+            self._store.put(source, cached := (self._of_picture if source.kind == "video" else self._of_sound)(source))
         return cached.to(self.model.device)
 
     def _of_picture(self, source: Source) -> torch.Tensor:
@@ -253,18 +250,18 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
         with self._encoders.gradients():
             return {clip: self._joined(clip) for clip in dict.fromkeys(clips) if clip}
 
+    def _is_encoded(self, source: Source) -> bool:
+        return all((name, source) in self._store for name in _states(source))
+
     def _joined(self, clip: Clip) -> torch.Tensor:
         by_kind: dict[str, Source] = {source.kind: source for source in clip}
         picture, sound = by_kind.get("video", NO_VIDEO), by_kind.get("audio", NO_AUDIO)
         tokens: torch.Tensor = self._encoders.clip_encoder.join(*self._parts(picture), *self._parts(sound))[0]
         return tokens
 
-    def _stored_as(self, source: Source) -> Hashable:
-        return _PARTS[source.kind][0], source
-
     def _parts(self, source: Source) -> list[torch.Tensor]:
         """States of a source, (1, tokens, width) each: image and video, or audio; zeros for missing video and audio."""
-        names = _PARTS[source.kind]
+        names = _states(source)
         cached = [self._store.get((name, source)) for name in names]
         parts = [part for part in cached if part is not None]
         if len(parts) < len(names):
@@ -292,6 +289,11 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
                 tokens.append(Token(id_, position, sources, row) if is_media else Token(id_, position))
             row += is_media
         return Prompt(tuple(tokens), len(tokens))
+
+
+def _states(source: Source) -> tuple[str, ...]:
+    """What version 2's encoders make of a source."""
+    return ("image", "video") if source.kind == "video" else ("audio",)
 
 
 VERSIONS: Mapping[int, type[EmotionLlamaBackbone]] = {1: EmotionLlamaBackbone1, 2: EmotionLlamaBackbone2}

@@ -13,9 +13,12 @@ from torch.utils.data import Dataset, Sampler
 from avem_train.backbones.base import Backbone
 from avem_train.data.negatives import Negatives
 from avem_train.data.records import Preference
-from avem_train.data.responses import Plan, Responses
+from avem_train.data.responses import Plan, Responses, sources
 from avem_train.dpo.reference_cache import CachedLogps
 from avem_train.objectives import Objective
+
+_CHARACTERS = {"video": 8_000, "audio": 400}  # of a text that is as long as AVERE's tokens of a medium
+_MEGA = 50  # updates within which records are put in the order of their lengths
 
 
 class Sample(NamedTuple):
@@ -39,6 +42,8 @@ class EpochSampler(Sampler[Sample]):
 
     def __init__(self, records: int, slice_: int, update: int, seed: int) -> None:
         self.records, self.slice, self.update, self.seed, self.epoch = records, slice_, update, seed, 0
+        self.lengths: torch.Tensor | None = None
+        """Of each record, (records,), where batches are of about one length."""
 
     def set_epoch(self, epoch: int) -> None:
         """Take the order of an epoch, counted from 0, from the next pass on."""
@@ -46,7 +51,14 @@ class EpochSampler(Sampler[Sample]):
 
     def order(self, generator: torch.Generator) -> torch.Tensor:
         """Numbers of an epoch's records, (records,): as many as there are records."""
-        return torch.randperm(self.records, generator=generator)
+        return self.by_length(torch.randperm(self.records, generator=generator))
+
+    def by_length(self, order: torch.Tensor) -> torch.Tensor:
+        """The same numbers, those of 50 updates at a time in the order of their lengths where lengths are known."""
+        if self.lengths is None:
+            return order
+        lengths = self.lengths
+        return torch.cat([part[lengths[part].argsort(stable=True)] for part in torch.split(order, _MEGA * self.update)])
 
     def __len__(self) -> int:
         return -(-self.records // self.slice) * self.slice
@@ -97,6 +109,15 @@ class PreferenceDataset(Dataset[Sample]):
     def __getitem__(self, sample: Sample) -> Sample:
         return sample
 
+    def lengths(self) -> torch.Tensor:
+        """Of each record, (records,): characters of the texts that are scored, and as many for media as usual."""
+
+        def length(record: Preference) -> int:
+            texts = len(record.prompt) + sum(len(record.response(name)) for name in self.text_roles)
+            return texts + sum(_CHARACTERS[kind] for kind in sources(record))
+
+        return torch.tensor([length(record) for record in self.records])
+
     def responses(self, epoch: int) -> Plan:
         """The responses of every record in an epoch: the same in each, unless rejected media are drawn again."""
         epoch = epoch if self.negatives.redraw else 0
@@ -111,6 +132,7 @@ class PreferenceDataset(Dataset[Sample]):
 
     def collate(self, samples: Sequence[Sample]) -> dict[str, list[tuple[int, float, int]]]:
         """The collator: a batch of samples. Starts reading its media."""
-        responses = [response for record in self.of(samples) for response in record.with_media]
+        real = [sample for sample in samples if sample.weight]  # a filler's media may never be taken
+        responses = [response for record in self.of(real) for response in record.with_media]
         self.backbone.prefetch(list(dict.fromkeys(source for response in responses for source in response.sources)))
         return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples]}

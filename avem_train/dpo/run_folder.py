@@ -48,7 +48,7 @@ _PLACES = {"settings": ("data", "root", "model", "start"), "model": ("folder", "
 _OUTSIDE = ("running", "out", "push_to_hub", "push_base", "push_public")
 """Settings that make no other training of it."""
 _HELD_OUT_PLACES = ("data", "root")
-_REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), "}
+_REMEDY = {"update": "keep its precision and its records (processes x batch x accumulation), and running.by_length, "}
 
 
 def claim(out: Path, option: str = "out=", writes: bool = True) -> None:
@@ -94,6 +94,7 @@ class RunFolder:
                 "model": {"folder": base_model, "revision": revision, "fingerprint": fingerprint(model_folder)},
                 "data": places.data(settings) | {"records": records},
                 "update": ({"quantised": settings.running.quantise} if settings.running.quantise else {})
+                | ({"by_length": True} if settings.running.by_length else {})
                 | {
                     "records": update_records(arguments),
                     "dtype": str(dtype).removeprefix("torch."),

@@ -129,6 +129,8 @@ class Computing:
     max_tokens_per_micro_batch: int = 0
     """Tokens, padding included, that a process computes at once: an update's records, batch x accumulation of them, are
     put together by length up to so many; 0 = batch records at once."""
+    by_length: bool = False
+    """Batches of records of about one length: less padding, another order."""
     peak_flops: float = 0.0
     """Operations a second that a device can do at most, for `mfu` in the log; 0 = what `dpo/throughput.py` knows of
     it."""

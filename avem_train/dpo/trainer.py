@@ -47,6 +47,8 @@ class PreferenceTrainer(BaseTrainer):
         arguments: TrainingArguments = kwargs["args"]
         sizes = slice_records(arguments), update_records(arguments)
         sampler = EpochSampler(len(dataset.records), *sizes, arguments.data_seed or 0)
+        if running and running.by_length:
+            sampler.lengths = dataset.lengths()
         data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": dataset.collate}
         super().__init__(sampler, dataset.backbone, running or Computing(), model=model, **data, **kwargs)
         self.dataset = dataset

@@ -29,7 +29,6 @@ _COLUMNS = datasets.Features(
     | {"responses": _TEXTS}
 )
 _BATCH = 1_000  # conversations that are read at once where all of them are
-_MEGA = 50  # updates within which records are put in the order of their lengths
 
 
 @dataclass(frozen=True)
@@ -116,8 +115,6 @@ class MixedSampler(EpochSampler):
     def __init__(self, sizes: Sequence[int], mix: Sequence[float], slice_: int, update: int, seed: int) -> None:
         super().__init__(sum(sizes), slice_, update, seed)
         self.sizes, self.mix = sizes, mix
-        self.lengths: torch.Tensor | None = None
-        """Of each record, (records,), where batches are of about one length."""
 
     def order(self, generator: torch.Generator) -> torch.Tensor:
         """Numbers of an epoch's records, (records,); the files' records are numbered one file after the other."""
@@ -128,11 +125,7 @@ class MixedSampler(EpochSampler):
             ends = [round(sum(shares[: number + 1])) - round(sum(shares[:number])) for number in range(len(shares))]
             files = zip(starts, self.sizes, ends, strict=True)
             chosen = torch.cat([start + _rounds(size, count, generator) for start, size, count in files])
-        order = chosen[torch.randperm(len(chosen), generator=generator)]
-        if self.lengths is None:
-            return order
-        lengths = self.lengths
-        return torch.cat([part[lengths[part].argsort(stable=True)] for part in order.split(_MEGA * self.update)])
+        return self.by_length(chosen[torch.randperm(len(chosen), generator=generator)])
 
 
 def _rounds(size: int, count: int, generator: torch.Generator) -> torch.Tensor:
@@ -220,14 +213,9 @@ def collator(backbone: Backbone) -> Callable[[Sequence[Example]], dict[str, Any]
     """The collator: starts reading a batch's media, and counts its targets for the mean over an update."""
 
     def collate(examples: Sequence[Example]) -> dict[str, Any]:
-        backbone.prefetch(list(dict.fromkeys(source for one in examples for source in one.conversation.sources)))
-        targets = [
-            id_
-            for one in examples
-            if one.real
-            for text in one.conversation.responses
-            for id_ in backbone.response(text)
-        ]
+        real = [one for one in examples if one.real]  # a filler's media may never be taken
+        backbone.prefetch(list(dict.fromkeys(source for one in real for source in one.conversation.sources)))
+        targets = [id_ for one in real for text in one.conversation.responses for id_ in backbone.response(text)]
         labels = torch.tensor([[-100, *targets]])  # the first one is never counted: some losses shift labels
         return {"examples": list(examples), "labels": labels}
 

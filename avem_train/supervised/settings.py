@@ -20,8 +20,6 @@ class SupervisedRunning(Computing):
 
     row_tokens: int = 0
     """Samples are put into rows of at most so many tokens, none seeing another; 0 = a row each."""
-    by_length: bool = False
-    """Batches of records of about one length: less padding, another order."""
     check_media: bool = True
     """Decode every file once before training; else a damaged one ends it."""
     buffer: int = 10_000

@@ -4,18 +4,17 @@ A few threads decode files ahead of the model. Features are cached up to a numbe
 are dropped first: memory stays bounded over any number of clips, and a later task of the run can use them again.
 """
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 import torch
-from threadpoolctl import threadpool_limits
 
-from emorealm_tasks import media, settings
+from emorealm_tasks import media
 from emorealm_tasks.untrusted import brief
+from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.media_refs import AnyMediaFile, NoisedMediaFile
 from model_adapters.decoding.contrastive import noise_seed
 from model_adapters.decoding.diffusion import diffused
@@ -94,11 +93,6 @@ class FeatureStore(Generic[Input]):
             self.bytes -= dropped.nbytes
 
 
-def decode_threads() -> int:
-    """How many clips are decoded at once (EMOREALM_DECODE_THREADS)."""
-    return settings.load().decode_threads or min(4, os.cpu_count() or 1)
-
-
 class MediaEncoder(Generic[Model, Input]):
     """Decodes ahead in threads, encodes in batches, remembers features, failures and what was given.
 
@@ -117,19 +111,14 @@ class MediaEncoder(Generic[Model, Input]):
         self.model = model
         self.processor = processor
         self.store = FeatureStore[Input](budget)
-        self._read = read
         self.failures: dict[Input, str] = {}
         self.media_facts: dict[Input, dict[str, Any]] = {}
-        self._decoding: dict[Input, Future[Decoded]] = {}
-        begin = use_one_thread if model.device.type == "cpu" else None
-        self._pool = ThreadPoolExecutor(decode_threads(), "decode", initializer=begin)
+        reading: Any = read or decode  # without `read` media are what `decode` takes
+        self._ahead = DecodeAhead[Input, Decoded](partial(reading, processor), model.device)
 
     def prefetch(self, media_inputs: Iterable[Input]) -> None:
         """Start decoding what is neither encoded nor under way nor known to fail."""
-        read: Any = self._read or decode  # without `read` media are what `decode` takes
-        for medium in media_inputs:
-            if medium not in self.store and medium not in self._decoding and medium not in self.failures:
-                self._decoding[medium] = self._pool.submit(read, self.processor, medium)
+        self._ahead.start(one for one in media_inputs if one not in self.store and one not in self.failures)
 
     def encode(self, media_inputs: Sequence[Input]) -> dict[Input, torch.Tensor]:
         """Features (tokens, hidden) of every readable medium on the model's device; the rest lands in `failures`."""
@@ -151,11 +140,11 @@ class MediaEncoder(Generic[Model, Input]):
         return encoder(torch.stack(batch).to(self.model.device, self.model.dtype))
 
     def decoded(self, medium: Input) -> torch.Tensor | None:
-        """Wait for a decoding that `prefetch` started; None after noting why it failed (now or before)."""
+        """Wait for a decoding, started by `prefetch` or not; None after noting why it failed (now or before)."""
         if medium in self.failures:
             return None
         try:
-            decoded = self._decoding.pop(medium).result()
+            decoded = self._ahead.take(medium)
         except Exception as error:  # of a file as nobody expects it: it costs the questions about it
             is_media_error = isinstance(error, media.MediaError)
             self.failures[medium] = str(error) if is_media_error else f"{type(error).__name__}: {brief(error)}"
@@ -165,19 +154,8 @@ class MediaEncoder(Generic[Model, Input]):
 
     def close(self) -> None:
         """End the threads and forget everything held."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        self._decoding.clear()
+        self._ahead.close()
         self.store = FeatureStore[Input](0)
-
-
-def use_one_thread() -> None:
-    """Begin a thread that decodes for a model on the same cores: operators stay on this one thread.
-
-    A team of threads for each decoder would outnumber the cores, and then OpenMP puts the model's own team to sleep
-    between any two operators: all of its work takes 1.5 times as long.
-    """
-    torch.get_num_threads()  # at its first use in a thread torch sets the number; ours must come after
-    threadpool_limits(1, user_api="openmp")
 
 
 def decode(processor: "AvereProcessor", medium: AnyMediaFile) -> Decoded:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
-from model_adapters.avere.clips import decode_threads
+from model_adapters.base.decode_ahead import decode_threads
 from model_adapters.base.media_refs import ClipFiles
 
 _AHEAD = 8

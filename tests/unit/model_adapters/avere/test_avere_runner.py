@@ -132,5 +132,5 @@ def test_as_many_clips_are_decoded_at_once_as_is_set(monkeypatch):
     model = SimpleNamespace(device=torch.device("cpu"))
     encoder = MediaEncoder(model, None, 0, lambda processor, medium: together.wait())
     encoder.prefetch(MediaFile("video", f"{number}.mp4") for number in range(3))
-    assert sorted(future.result() for future in encoder._decoding.values()) == [0, 1, 2]
+    assert sorted(encoder._ahead.take(MediaFile("video", f"{number}.mp4")) for number in range(3)) == [0, 1, 2]
     encoder.close()

@@ -1,9 +1,8 @@
 """A hub id's revision is the one that is loaded; the hub's own cache stands in for it."""
 
 import os
+import subprocess
 import sys
-
-import warm_commands
 
 COMMITS = "1" * 40, "2" * 40
 FIND = "import sys; from avem_train.backbones import loading; print(loading.find(sys.argv[1]))"
@@ -12,7 +11,7 @@ FIND = "import sys; from avem_train.backbones import loading; print(loading.find
 def found(cache, named):
     environment = os.environ | {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"}
     command = [sys.executable, "-c", FIND, named]
-    return warm_commands.run(command, environment)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
 
 
 def test_a_model_is_taken_at_its_revision_and_its_folder_says_which(tmp_path):

@@ -22,8 +22,8 @@ import forks
 
 LIBRARIES = ("torch._dynamo", "accelerate", "peft", "transformers.pipelines", "evaluate", "lmms_eval.tasks")
 """Loaded before the fork: nearly all that lmms-eval imports, and of lmms-eval what does not import us."""
-FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_")
-"""What the variables begin with that no library reads when it is imported."""
+FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_", "TMPDIR")
+"""What the variables begin with that no library reads when it is imported, or that a fork reads anew."""
 OFFLINE = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 """Of every command here, unless it says otherwise: so that those of several files share the process."""
 
@@ -93,6 +93,7 @@ def _become(line: list[str], env: dict[str, str], cwd: str, outputs: list[str]) 
         os.close(file)
     os.environ.clear()
     os.environ.update(env)
+    tempfile.tempdir = None  # TMPDIR may be another
     os.chdir(cwd)
     if line[1:2] == ["-m"]:
         sys.path[0] = cwd

@@ -37,6 +37,7 @@ def ends_with_its_reader(main: Callable[_Arguments, int]) -> Callable[_Arguments
 
     @functools.wraps(main)
     def run(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> int:
+        """Run the command; the status, 141 where nobody reads on."""
         try:
             try:
                 return main(*args, **kwargs)

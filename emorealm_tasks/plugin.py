@@ -180,6 +180,7 @@ def _completing(save: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(save)
     def save_results_aggregated(self: Any, results: dict[str, Any], samples: Any, datetime_str: str) -> None:
+        """Write the results file."""
         from emorealm_tasks.benchmarks import identity
 
         if ways := request_settings.by_task(results.get("configs") or {}):

@@ -28,7 +28,6 @@ from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
 from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.frame_sampling import QWEN, ClipMedia, Sampling, read
-from model_adapters.base.media_refs import ClipFiles
 from model_adapters.base.training_prompt import Answering
 from model_adapters.in_process.prompts import templated
 
@@ -134,8 +133,7 @@ class ChatMLBackbone:
 
     def _decode(self, source: Source) -> BatchFeature:
         """What threads do. Raises MediaError."""
-        files = ClipFiles(source.path, None) if source.kind == "video" else ClipFiles(None, source.path)
-        return self.inputs(self._mark(source.kind), read(files, self.sampling))
+        return self.inputs(self._mark(source.kind), read(source.files, self.sampling))
 
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start decoding in threads."""

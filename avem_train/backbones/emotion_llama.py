@@ -29,7 +29,6 @@ from model_adapters.avere.clips import FeatureStore
 from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
 from model_adapters.base.decode_ahead import DecodeAhead
-from model_adapters.base.media_refs import ClipFiles
 from model_adapters.emotion_llama import (
     EmotionLlamaForConditionalGeneration,
     EmotionLlamaProcessor,
@@ -146,9 +145,9 @@ class EmotionLlamaBackbone:
 
     def _decode(self, source: Source) -> dict[str, torch.Tensor]:
         """What threads do: the inputs of `_inputs`, float32 on the CPU. Raises MediaError."""
-        path, is_video = source.path or None, source.kind == "video"
-        decoded = clips.read(ClipFiles(path, None) if is_video else ClipFiles(None, path), self.processor.config)
+        decoded = clips.read(source.files, self.processor.config)
         inputs = self.processor.media(decoded.video.frames if decoded.video else None, decoded.audio)
+        is_video = source.kind == "video"
         names = ("pixel_values", "pixel_values_videos") if is_video else ("input_values", "input_features")
         return {name: altered(inputs[name], source.noise) for name in names if name in inputs}
 
@@ -168,7 +167,8 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
         cache_bytes: int,
     ) -> None:
         super().__init__(model, processor, folder, cache_bytes)
-        self._features_of = given_features.find(name := processor.config.features, "avem-train")
+        name = processor.config.features
+        self._features_of = given_features.find(name, "avem-train")
         self.template += f" features={given_features.kind(name)} {given_features.stamp(name)}".rstrip()
 
     def encode(self, clips: Sequence[Clip]) -> Mapping[Hashable, torch.Tensor]:
@@ -183,7 +183,8 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
     def _tokens(self, source: Source) -> torch.Tensor:
         cached = self._store.get(source)
         if cached is None:
-            self._store.put(source, cached := (self._of_picture if source.kind == "video" else self._of_sound)(source))
+            cached = self._of_picture(source) if source.kind == "video" else self._of_sound(source)
+            self._store.put(source, cached)
         return cached.to(self.model.device)
 
     def _of_picture(self, source: Source) -> torch.Tensor:
@@ -213,9 +214,8 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
 
         Raises UnreadableMedium.
         """
-        path = source.path or None
         try:
-            given = self._features_of(ClipFiles(path, None) if source.kind == "video" else ClipFiles(None, path))
+            given = self._features_of(source.files)
         except media.MediaError as error:
             raise UnreadableMedium(str(error)) from error
         return None if given is None else altered(given, source.noise).to(self.model.device)

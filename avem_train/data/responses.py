@@ -13,6 +13,7 @@ from avem_train.data.negatives import Medium, Negatives, Pool, RejectedMedia, dr
 from avem_train.data.records import Preference
 from avem_train.objectives import Objective, record_weights
 from emorealm_tasks import media
+from model_adapters.base.media_refs import ClipFiles
 
 UNCHANGED = Medium()
 
@@ -26,6 +27,12 @@ class Source(NamedTuple):
     """The file."""
     noise: Medium = UNCHANGED
     """What is added to the encoder's input; by default nothing."""
+
+    @property
+    def files(self) -> ClipFiles:
+        """A clip of this medium alone; of nothing where there is no path."""
+        path = self.path or None
+        return ClipFiles(path, None) if self.kind == "video" else ClipFiles(None, path)
 
 
 @dataclass(frozen=True)

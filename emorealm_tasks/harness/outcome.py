@@ -38,6 +38,7 @@ def guarded(evaluate: Callable[..., Any], concerns: Callable[[Any, Iterable[Any]
 
     @functools.wraps(evaluate)
     def simple_evaluate(*args: Any, **kwargs: Any) -> Any:
+        """lmms-eval's results, or the end of the process."""
         cli = kwargs.get("cli_args")  # None: called from a program, which sees exceptions and signals
         stays = cli is None or not concerns(kwargs.get("model"), kwargs.get("tasks") or ())
         try:

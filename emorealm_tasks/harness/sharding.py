@@ -59,6 +59,7 @@ def by_clip(create_iterator: Callable[..., Iterator[Any]]) -> Callable[..., Iter
 
     @functools.wraps(create_iterator)
     def create(raw_iterator: Iterable[Any], rank: int, world_size: int, limit: Any = None, offset: Any = 0) -> Any:
+        """A rank's part: of questions of ours whole clips, of others what lmms-eval gives it."""
         items = iter(raw_iterator)
         first = list(itertools.islice(items, 1)) if int(world_size) > 1 else []
         items = itertools.chain(first, items)

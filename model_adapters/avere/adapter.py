@@ -77,13 +77,16 @@ class _Avere(lmms):
         self.nano_only = weights.embedded and not chosen.nano_anyway
         self.model, self.processor, self.fingerprint = self.loaded(weights, chosen)
         self.encoder: Encoder = MediaEncoder(self.model, self.processor, int(cache_gb * 2**30))
-        tokenizer = self.processor.tokenizer
-        self.runner = Runner(self.encoder, rows, tokenizer.eos_token_id, contrast)
-        if self.adaptive:
-            words = [tokenizer.encode(word, add_special_tokens=False)[0] for word in modality_adaptive.WORDS]
-            self.runner = AdaptiveRunner(self.encoder, rows, tokenizer.eos_token_id, self.adaptive, words)
+        self.runner = self._runner(rows, contrast)
         self._media_notes = MediaNotes()
         self._reported: set[str] = set()
+
+    def _runner(self, rows: int, contrast: contrastive.Contrast | None) -> Runner:
+        tokenizer = self.processor.tokenizer
+        if not self.adaptive:
+            return Runner(self.encoder, rows, tokenizer.eos_token_id, contrast)
+        words = [tokenizer.encode(word, add_special_tokens=False)[0] for word in modality_adaptive.WORDS]
+        return AdaptiveRunner(self.encoder, rows, tokenizer.eos_token_id, self.adaptive, words)
 
     def loaded(self, weights: folders.Weights, chosen: Arguments) -> tuple[Any, Any, str]:
         """Model, processor, and which weights they are, which is noted."""

@@ -34,9 +34,7 @@ class AdaptiveRunner(Runner):
         of_branches = weights(probabilities, self.adaptive.gamma)
         branches = [Branch(self.model, prefix, rows, suffixes), *alone]
         limits = [question.limit for question in chunk]
-        return continued(
-            branches, limits, self.eos, lambda logits: combined([one.float() for one in logits], of_branches)
-        )
+        return continued(branches, limits, self.eos, lambda logits: combined(logits, of_branches))
 
     @torch.inference_mode()
     def _branch(self, questions: Sequence[Question]) -> Branch:

@@ -41,9 +41,8 @@ def weights(needed: Tensor, gamma: float) -> Tensor:
 
 def combined(logits: Sequence[Tensor], of_branches: Tensor) -> Tensor:
     """The weighted sum of four branches' logits (rows, vocabulary). of_branches: what `weights` gives."""
-    return torch.stack([weight[:, None] * one.float() for weight, one in zip(of_branches.T, logits, strict=True)]).sum(
-        0
-    )
+    weighted = [weight[:, None] * one.float() for weight, one in zip(of_branches.T, logits, strict=True)]
+    return torch.stack(weighted).sum(0)
 
 
 def from_arguments(model_args: MutableMapping[str, object], owner: str) -> Adaptive | None:

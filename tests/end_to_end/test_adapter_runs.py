@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from lmms_eval.api.instance import Instance
 
+import two_ranks
 import warm_commands
 from model_adapters.avere.adapter import AvereChat
 
@@ -16,10 +17,6 @@ LIMIT = 3
 TASKS = "emorealm_mini"
 CONDITIONS = ",".join(f"emorealm_mini{how}_reasoning_basic_audio" for how in ("", "_blind", "_shuffled"))
 CACHED = [("avere", f"{CONDITIONS},emorealm_mini_likelihood_reasoning_basic_audio"), ("qwen2_5_omni_av", CONDITIONS)]
-TWO = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-TWO += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m"]
-FORKS = [str(Path(__file__).parents[1] / "helpers/two_ranks.py")]
-"""The same without importing the libraries three times."""
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +141,7 @@ def test_two_processes_give_the_same_result_file_as_one(world, evaluate, alone, 
     expected, of_one = alone(model)
     log = world[0] / f"{model}.jsonl"
     lines = len(log.read_text().splitlines())
-    results, samples = evaluate(model, "two", launcher=TWO if model == "avere" else FORKS)
+    results, samples = evaluate(model, "two", launcher=two_ranks.LAUNCH if model == "avere" else two_ranks.FORKS)
     clips = [json.loads(line)["clip"] for line in log.read_text().splitlines()[lines:]]
     assert len(clips) == len(set(clips)) > 1  # a clip is read by one process
     assert results == expected

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import two_ranks
 import warm_commands
 from avem_train import cli
 from emorealm_tasks import files
@@ -65,13 +66,9 @@ def steps(folder):
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-LAUNCH = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
-LAUNCH += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-
-
-def on_two_processes(recipe, out, kept, *launch):
-    """The command that makes the same updates on two processes. launch: arguments of Python; none = forks, sooner."""
-    command = [sys.executable, *(launch or [str(ROOT / "tests/helpers/two_ranks.py"), "avem_train.cli"]), *recipe]
+def on_two_processes(recipe, out, kept, launch=two_ranks.FORKS):
+    """The command that makes the same updates on two processes."""
+    command = [sys.executable, *launch, "avem_train.cli", *recipe]
     return [*command, f"out={out}", "optimiser.accumulation=1", f"running.reference={kept}"]
 
 
@@ -79,7 +76,7 @@ def on_two_processes(recipe, out, kept, *launch):
 def halved(recipe, tmp_path_factory):
     """What two processes said, and the folder that they wrote, unbroken; the reference beside it is theirs."""
     out = tmp_path_factory.mktemp("halved") / "out"
-    command = on_two_processes(recipe, out, out.parent / "kept", "-m", *LAUNCH, "-m", "avem_train.cli")
+    command = on_two_processes(recipe, out, out.parent / "kept", two_ranks.LAUNCH)
     command += ["running.save_every=0"]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -15,6 +15,11 @@ import sys
 import forks
 
 RANKS = 2
+FORKS = (__file__,)
+"""Arguments of Python in front of a module that shall run so."""
+LAUNCH = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", f"{RANKS}", "--num_machines", "1")
+LAUNCH += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m")
+"""The same as processes of their own: the libraries are imported three times."""
 
 
 def _free_port() -> int:

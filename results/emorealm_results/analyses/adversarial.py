@@ -60,6 +60,7 @@ def conditions(rows: Sequence[Row], seed: int) -> Conditions:
     cache, donor = load().cache, _donors(rows, seed)
 
     def altered(row: Row) -> dict[str, Row]:
+        """Condition -> the question so; raises ValueError as above."""
         modality, drawn = altered_modality(row["task"]), int(swaps.draw(seed, row["clip"])[:8], 16)
         # the sound as a wav in every condition, so that nothing but the alteration differs
         own: Row = {**row, "audio": str(media.as_wav(swaps.sound_of(row), cache)), "swapped": True}

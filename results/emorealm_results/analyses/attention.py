@@ -41,6 +41,7 @@ def measuring(adapter: Adapter) -> Measure:
     from model_adapters.base.requests import from_messages
 
     def of(row: Row) -> dict[str, Any]:
+        """What is known of a question, with its attention or why there is none."""
         found = about(row) | {"attention": []}
         try:
             asked = from_messages(messages.doc_to_messages(row, adapter.ways), adapter.task, adapter.name)

@@ -63,6 +63,7 @@ def measuring(clips: Mapping[str, Clip], score: Scorer) -> Measure:
     """What scores questions as they are, and then with the cue that the answer names changed."""
 
     def of(rows: Sequence[Row]) -> list[dict[str, Any]]:
+        """What is measured of each question, in their order."""
         found: list[dict[str, Any]] = []
         for row, one in zip(rows, scored(rows, lambda row: {OWN: row}, score), strict=True):
             notes: dict[str, Any] = {"cue": "", "option": 0, "present": False, "named": False}

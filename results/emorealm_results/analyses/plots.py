@@ -29,6 +29,7 @@ def dots(*shown: str) -> Draw:
     """A panel a metric: its value and interval for all questions and for each task, a colour a model or condition."""
 
     def draw(rows: Rows, curves: Rows) -> "Figure":
+        """The figure of a report's estimates."""
         figure = _figure(2 + 3.6 * len(shown), 3.8)
         axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)
         drawn = [row for row in rows if row["level"] in _LEVELS]
@@ -49,6 +50,7 @@ def methods(*shown: str) -> Draw:
     """A panel a metric: its value and interval for each group and condition, a colour a method."""
 
     def draw(rows: Rows, curves: Rows) -> "Figure":
+        """The figure of a report's estimates."""
         drawn = [
             {**row, "place": " ".join(filter(None, (row["group"], row["condition"].replace("_", " "))))} for row in rows
         ]

@@ -183,6 +183,7 @@ def _noting_outcome(run: Callable[..., Any], noted: list[Evaluation]) -> Callabl
 
     @wraps(run)
     def cli_evaluate_single(args: Any) -> tuple[Any, ...]:
+        """lmms-eval's results of one evaluation, which is noted."""
         if args.tasks is None:  # lmms-eval logs this and leaves with status 0
             stop("name the tasks with --tasks; `emorealm tasks` lists ours")
         if not any(argument.startswith(_ZONE) for argument in sys.argv):  # lmms-eval's own is Singapore's

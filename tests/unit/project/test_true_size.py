@@ -1,8 +1,7 @@
 """The made-up checkpoint of the true size says so in its config files, as the converter reads them."""
 
-import importlib.util
+import runpy
 import shutil
-import sys
 from pathlib import Path
 
 from model_adapters.avere import AvereConfig, conversion
@@ -18,13 +17,11 @@ def sizes(config):
 
 
 def test_the_converter_reads_the_true_sizes(tmp_path, monkeypatch):
-    monkeypatch.setattr(sys, "path", [str(BENCHMARKS), *sys.path])
-    spec = importlib.util.spec_from_file_location("true_size", BENCHMARKS / "true_size.py")
-    true_size = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(true_size)
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    true_size = runpy.run_path(str(BENCHMARKS / "true_size.py"))
     source = tmp_path / "released"
-    shutil.copytree(true_size.TEMPLATE, source, ignore=shutil.ignore_patterns("*.safetensors", "*.npz"))
-    true_size._state_sizes(source, AvereConfig())
+    shutil.copytree(true_size["TEMPLATE"], source, ignore=shutil.ignore_patterns("*.safetensors", "*.npz"))
+    true_size["_state_sizes"](source, AvereConfig())
     read, true = conversion.read_released(source, source / "backbones")[0], AvereConfig()
     for part in ("text_config", "vision_config", "audio_config", "qformer_config"):
         assert sizes(getattr(read, part)) == sizes(getattr(true, part))

@@ -107,12 +107,13 @@ def largest(dataset: "PreferenceDataset", count: int, packed: bool) -> Batch:
     tried_each = max(_CANDIDATES, count)
     rankings = (ranking.argsort(kind="stable")[-tried_each:].tolist() for ranking in (clip, text, combined))
     candidates = {number for ranking in rankings for number in ranking}
-    sizes = {i: _batch(dataset, [records[i]], packed).tokens for i in sorted(candidates)}
+    sizes = {i: batch_of(dataset, [records[i]], packed).tokens for i in sorted(candidates)}
     chosen = sorted(sizes, key=sizes.__getitem__)[-count:]
-    return _batch(dataset, [records[i] for i in chosen], packed)
+    return batch_of(dataset, [records[i] for i in chosen], packed)
 
 
-def _batch(dataset: "PreferenceDataset", records: Sequence["Responses"], packed: bool) -> Batch:
+def batch_of(dataset: "PreferenceDataset", records: Sequence["Responses"], packed: bool) -> Batch:
+    """The batch that these records make; their media are encoded."""
     responses = list(dict.fromkeys(response for one in records for response in one.media.values()))
     with torch.no_grad():
         dataset.backbone.encode([response.sources for response in responses])

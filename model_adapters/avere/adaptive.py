@@ -29,19 +29,20 @@ class AdaptiveRunner(Runner):
         """As in `Runner`."""
         if not chunk[0].beside:
             return super().continued_rows(prefix, rows, chunk, suffixes)
-        *alone, needed = (self._branch(list(asked)) for asked in zip(*(one.beside for one in chunk), strict=True))
+        limits = [question.limit for question in chunk]
+        asked = (list(questions) for questions in zip(*(one.beside for one in chunk), strict=True))
+        *alone, needed = (self._branch(questions, max(limits)) for questions in asked)
         probabilities = needed.logits()[:, self.words].float().softmax(-1)
         of_branches = weights(probabilities, self.adaptive.gamma)
-        branches = [Branch(self.model, prefix, rows, suffixes), *alone]
-        limits = [question.limit for question in chunk]
+        branches = [Branch(self.model, prefix, rows, suffixes, max(limits)), *alone]
         return continued(branches, limits, self.eos, lambda logits: combined(logits, of_branches))
 
     @torch.inference_mode()
-    def _branch(self, questions: Sequence[Question]) -> Branch:
-        """Questions with the same kinds of media, a row each."""
+    def _branch(self, questions: Sequence[Question], limit: int) -> Branch:
+        """Questions with the same kinds of media, a row each, to be continued by `limit` tokens at most."""
         media = [medium for question in questions for medium in question.clip.media]
         features = self.encoder.encode(media)
         length = common_prefix([question.ids for question in questions], remainder=1)
         ids, rows = questions[0].ids[:length], range(len(questions))
         prefix = run_prefix(self.model, ids, len(questions), *stacked(media, features))
-        return Branch(self.model, prefix, rows, [question.ids[length:] for question in questions])
+        return Branch(self.model, prefix, rows, [question.ids[length:] for question in questions], limit)

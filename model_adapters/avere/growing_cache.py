@@ -15,17 +15,27 @@ ROOM = 128  # tokens by which a layer grows: a question and a short answer
 class GrowingLayer(DynamicLayer):
     """As transformers' `DynamicLayer`, but `keys` and `values` are the filled part of larger tensors.
 
-    keys, values: (rows, heads, tokens, size). rows: which of them to take, repeats allowed; None = all, uncopied.
+    Empty at first, or `of` keys and values. Those that come first are taken as they are, uncopied.
     """
 
-    def __init__(self, keys: torch.Tensor, values: torch.Tensor, rows: torch.Tensor | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._buffers: list[torch.Tensor] = []
+
+    @classmethod
+    def of(cls, keys: torch.Tensor, values: torch.Tensor, rows: torch.Tensor | None = None) -> "GrowingLayer":
+        """Of keys, values (rows, heads, tokens, size). rows: which of them, repeats allowed; None = all, uncopied."""
+        layer, length = cls(), keys.shape[-2]
+        if rows is not None:
+            keys, values = _with_room(keys[rows]), _with_room(values[rows])
+        layer._take(keys, values, length)
+        return layer
+
+    def _take(self, keys: torch.Tensor, values: torch.Tensor, length: int) -> None:
+        """Hold tensors of which the first `length` tokens are filled."""
         self.is_initialized = True
         self.dtype, self.device = keys.dtype, keys.device
         self._buffers = [keys, values]
-        if rows is not None:
-            self._buffers = [_with_room(states[rows]) for states in self._buffers]
-        length = keys.shape[-2]
         self.keys, self.values = (buffer[:, :, :length] for buffer in self._buffers)
 
     def update(
@@ -33,12 +43,24 @@ class GrowingLayer(DynamicLayer):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Append keys and values (rows, heads, new tokens, size); returns all of them."""
         start, more = self.get_seq_length(), key_states.shape[-2]
+        if not self._buffers:
+            self._take(key_states, value_states, more)
+            return key_states, value_states
         if start + more > self._buffers[0].shape[-2]:
             self._buffers = [_with_room(buffer[:, :, :start], more) for buffer in self._buffers]
         for buffer, states in zip(self._buffers, (key_states, value_states), strict=True):
             buffer[:, :, start : start + more] = states
         self.keys, self.values = (buffer[:, :, : start + more] for buffer in self._buffers)
         return self.keys, self.values
+
+    def with_room(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """The larger tensors, enlarged where they are full; 0 where they hold nothing yet, so that a mask hides it."""
+        start = self.get_seq_length()
+        if start == self._buffers[0].shape[-2]:
+            self._buffers = [_with_room(buffer) for buffer in self._buffers]
+        for buffer in self._buffers:
+            buffer[:, :, start:] = 0
+        return self._buffers[0], self._buffers[1]
 
 
 def _with_room(states: torch.Tensor, more: int = 0) -> torch.Tensor:

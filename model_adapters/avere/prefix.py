@@ -19,8 +19,10 @@ from transformers.cache_utils import CacheLayerMixin
 
 from model_adapters.base.finite import broken
 
+from . import step_graph
 from .growing_cache import GrowingLayer
 from .modeling import CACHE
+from .step_graph import StepGraph
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def run_prefix(
         )[CACHE]
 
     cache = DynamicCache()
+    cache.layers.extend(GrowingLayer() for _ in range(model.config.text_config.num_hidden_layers))
     if alike < len(ids) and one_piece_pays(len(ids), alike, clips, model.config.text_config.hidden_size):
         alike = 0
     if alike:
@@ -97,20 +100,32 @@ def one_piece_pays(length: int, alike: int, clips: int, hidden_size: int) -> boo
 
 
 class Branch:
-    """Suffixes after their prefixes, which go on token by token. `clip_of[row]` is the row of `prefix` of a suffix."""
+    """Suffixes after their prefixes, which go on token by token.
+
+    `clip_of[row]` is the row of `prefix` of a suffix. limit: new tokens at most.
+    """
 
     @torch.inference_mode()
     def __init__(
-        self, model: PreTrainedModel, prefix: Prefix, clip_of: Sequence[int], suffixes: Sequence[Sequence[int]]
+        self,
+        model: PreTrainedModel,
+        prefix: Prefix,
+        clip_of: Sequence[int],
+        suffixes: Sequence[Sequence[int]],
+        limit: int,
     ) -> None:
         rows = _left_padded(suffixes, prefix.length, model.device)
         self.device = model.device
         self._model = model
         self._cache = _take_rows(prefix.cache, clip_of, prefix.last)
         self._ids, self._mask, self._positions = rows.input_ids, rows.attention_mask, rows.position_ids
+        self._recorded = step_graph.pays(model.device, limit)
+        self._graph: StepGraph | None = None
 
     def logits(self) -> torch.Tensor:
-        """Of the next token, (rows, vocabulary)."""
+        """Of the next token, (rows, vocabulary); the next call may write over them."""
+        if self._graph:
+            return self._graph.logits(self._ids[:, 0])
         logits: torch.Tensor = self._model(
             input_ids=self._ids,
             attention_mask=self._mask,
@@ -123,6 +138,10 @@ class Branch:
 
     def go_on(self, token: torch.Tensor) -> None:
         """With a token a row, (rows,)."""
+        if self._recorded:
+            self._graph = self._graph or StepGraph(self._model, self._cache, self._mask, self._positions[:, -1:])
+            self._ids = token[:, None]
+            return
         self._ids, self._positions = token[:, None], self._positions[:, -1:] + 1
         self._mask = torch.cat([self._mask, torch.ones_like(self._mask[:, :1])], dim=1)
 
@@ -142,7 +161,7 @@ def generate(
     `clip_of[row]` is the row of `prefix` that a suffix belongs to. `contrast` changes the logits (rows, vocabulary) of
     each step.
     """
-    branch = Branch(model, prefix, clip_of, suffixes)
+    branch = Branch(model, prefix, clip_of, suffixes, max(limits))
     return continued([branch], limits, eos, lambda logits: contrast(None, logits[0]) if contrast else logits[0])
 
 
@@ -214,7 +233,7 @@ def _take_rows(cache: DynamicCache, rows: Sequence[int], last: bool = False) -> 
     index = None if last and list(rows) == list(range(clips)) else torch.tensor(rows, device=device)
     selected = DynamicCache()
     for number in range(len(cache.layers)):
-        selected.layers.append(GrowingLayer(*_keys_and_values(cache.layers[0 if last else number]), index))
+        selected.layers.append(GrowingLayer.of(*_keys_and_values(cache.layers[0 if last else number]), index))
         if last:
             del cache.layers[0]
     return selected

@@ -17,22 +17,29 @@ import tempfile
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import random_avere
 import torch
 import training
 from gpu_machine import Machine, roofline
 from gpu_report import page
+from peft.helpers import disable_input_dtype_casting
 from procedures import Bench
+from torch.utils.flop_counter import FlopCounterMode
 
+from avem_train.backbones import liger
+from avem_train.dpo import memory_estimate
+from avem_train.dpo.dataset import Sample
 from emorealm_tasks import files
 from emorealm_tasks.sequences import common_prefix
-from model_adapters.avere import loading
+from model_adapters.avere import loading, step_graph
 from model_adapters.avere.prefix import generate, run_prefix
 from model_adapters.avere.runner import Question
 from model_adapters.base.embedded import NANO
@@ -69,6 +76,16 @@ class Section:
     """What it is expected to take on an H100 at 7B; it is left out where less is left."""
     job: Callable[[Kit], dict[str, Any]] = field(repr=False)
     """Gives the section's numbers."""
+    on_cpu: bool = True
+    """Whether it makes sense where there is no GPU."""
+
+    def left_out(self, machine: Machine, only: Sequence[str], left: float) -> str:
+        """Why it is not run with `left` seconds to go; "" = it is."""
+        if only and not any(part in self.name for part in only):
+            return "not asked for"
+        if not machine.cuda:
+            return "" if self.on_cpu else "needs a GPU"
+        return "" if left >= self.seconds else f"{left:.0f} s left, it needs about {self.seconds:.0f}"
 
 
 def weights(kit: Kit) -> dict[str, Any]:
@@ -105,9 +122,14 @@ def stages(kit: Kit) -> dict[str, Any]:
             "prefix_one_causal_piece": lambda: model(input_ids=line, use_cache=True, logits_to_keep=1, **media),
             "generate_5": lambda: generate(model, prefix, range(rows), suffixes, [5] * rows, -1),
             "generate_1": lambda: generate(model, prefix, range(rows), suffixes, [1] * rows, -1),
+            "generate_100": lambda: generate(model, prefix, range(rows), suffixes, [100] * rows, -1),
         }
         for name, job in work.items():
             found[f"{name}_ms_a_clip"] = 1e3 * machine.clock(job, 3, 1)["median"] / rows
+        with patch.object(step_graph, "pays", lambda *_: False):
+            found["generate_100_not_recorded_ms_a_clip"] = (
+                1e3 * machine.clock(work["generate_100"], 1, 0)["median"] / rows
+            )
         found["profile_prefix"] = machine.profile(work["prefix_as_it_is"])
     return found
 
@@ -203,39 +225,75 @@ def _gradient(bench: training.Bench, mode: str) -> torch.Tensor:
     return torch.cat([p.grad.flatten() for p in bench.model.parameters() if p.grad is not None]).clone()
 
 
-def steps(kit: Kit, batch: int, kind: str, checkpointing: bool = False, cast_inputs: bool = True) -> dict[str, Any]:
-    """The four ways of `training.py` on one batch: seconds, work, MFU, peak; each may run out of memory.
+def steps(
+    kit: Kit,
+    batch: int,
+    kind: str,
+    modes: Sequence[str] = CHEAPEST_FIRST,
+    checkpointing: bool = False,
+    cast_inputs: bool = False,
+    prepare: Callable[[Any], None] = lambda model: None,
+) -> dict[str, Any]:
+    """Ways of `training.py` on one batch: seconds, work, MFU, peak and estimated memory; each may run out of memory.
 
-    `cast_inputs` False takes PEFT's cast of LoRA's inputs to the adapters' type away.
+    cast_inputs: let PEFT cast LoRA's inputs to the adapters' type, which a run does not. prepare: is given the model
+    before it gets adapters.
     """
-    from peft.helpers import disable_input_dtype_casting
-    from torch.utils.flop_counter import FlopCounterMode
-
     machine, options = kit.machine, argparse.Namespace(**vars(kit.options))
     options.batch, options.checkpointing, options.dtype = batch, checkpointing, kit.model.dtype
     options.device = machine.device.type
     found: dict[str, Any] = {}
+    prepare(kit.model)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         bench = training.Bench(kit.model, options, training.KINDS[kind], Path(folder), stack)
-        stack.enter_context(nullcontext() if cast_inputs else disable_input_dtype_casting(bench.model))
-        for mode in CHEAPEST_FIRST:
+        stack.enter_context(disable_input_dtype_casting(bench.model, not cast_inputs))
+        for mode in modes:
             machine.free()
             try:
-                loss = bench.step(mode)
-                with FlopCounterMode(display=False) as counter:
-                    bench.step(mode)
-                seconds = machine.clock(lambda mode=mode: bench.step(mode), kit.options.repeats, 0)
+                found[mode] = _step(kit, bench, mode, checkpointing)
             except torch.OutOfMemoryError:
                 found[mode] = {"out_of_memory": True, "peak_gib": machine.peak()}
-                continue
-            work = counter.get_total_flops()
-            found[mode] = {"loss": loss, "seconds": seconds, "tflop": work / 1e12, "peak_gib": machine.peak()}
-            found[mode]["mfu"] = work / seconds["median"] / (kit.options.peak_tflops * 1e12)
-        if cast_inputs and not checkpointing:
-            found["profile"] = machine.profile(lambda: bench.step(CHEAPEST_FIRST[0]))
+        if not checkpointing:
+            found["profile"] = machine.profile(lambda: bench.step(modes[0]))
         bench.model.zero_grad(set_to_none=True)
     machine.free()
     return found
+
+
+def _step(kit: Kit, bench: training.Bench, mode: str, checkpointing: bool) -> dict[str, Any]:
+    machine = kit.machine
+    found: dict[str, Any] = {"loss": bench.step(mode)}
+    records, seconds = len(bench.batch["samples"]), machine.clock(lambda: bench.step(mode), kit.options.repeats, 0)
+    found |= {"seconds": seconds, "seconds_a_record": seconds["median"] / records}
+    found |= {"peak_gib": machine.peak(), "estimated_gib": _estimated(bench, mode, kit, checkpointing) / 2**30}
+    if not checkpointing:  # the counter holds on to activations that are computed again, and the same is useful work
+        with FlopCounterMode(display=False) as counter:
+            bench.step(mode)
+        work = counter.get_total_flops()
+        found |= {"tflop": work / 1e12, "mfu": work / seconds["median"] / (kit.options.peak_tflops * 1e12)}
+    return found
+
+
+def _estimated(bench: training.Bench, mode: str, kit: Kit, checkpointing: bool) -> int:
+    """What a run says of its memory before it begins, bytes."""
+    dataset, half = bench.datasets[mode], kit.machine.cuda
+    records = dataset.of([Sample(*sample) for sample in bench.batch["samples"]])
+    options = memory_estimate.ComputeOptions(bench.settings.lora.rank, half, half, not half, checkpointing)
+    batch = memory_estimate.batch_of(dataset, records, dataset.packed)
+    return memory_estimate.estimate(kit.model.config.text_config, list(bench.model.parameters()), batch, options).total
+
+
+def with_liger(model: Any) -> None:
+    """Put Liger's kernels into the decoder, for good."""
+    liger.apply(model)
+
+
+def evaluation_with_liger(kit: Kit) -> dict[str, Any]:
+    """Questions a second at the largest batch, Liger's kernels in the decoder."""
+    with_liger(kit.model)
+    bench = Bench(kit.model, kit.processor, 32, random_avere.random_media)
+    asked = random_avere.questions(kit.processor, 64, 1.5)
+    return {"ours, batch 32, 1.5 questions a clip": _rate(kit.machine, bench.ours, asked, asked[:64])}
 
 
 def sections() -> Iterator[Section]:
@@ -247,10 +305,17 @@ def sections() -> Iterator[Section]:
     yield Section("evaluation", 90, evaluation)
     yield Section("correctness", 30, correctness)
     yield Section("gradients", 20, gradients)
-    yield Section("training, batch 2, picture rejected", 60, lambda kit: steps(kit, 2, "picture"))
-    yield Section("training, batch 2, sound rejected", 50, lambda kit: steps(kit, 2, "sound"))
-    yield Section("training, inputs not cast", 40, lambda kit: steps(kit, 2, "picture", cast_inputs=False))
-    yield Section("training, activations recomputed", 80, lambda kit: steps(kit, 2, "picture", checkpointing=True))
+    best = CHEAPEST_FIRST[:1]
+    yield Section("training, batch 2, picture rejected", 40, lambda kit: steps(kit, 2, "picture"))
+    yield Section("training, batch 2, sound rejected", 35, lambda kit: steps(kit, 2, "sound"))
+    yield Section("training, recomputed", 40, lambda kit: steps(kit, 2, "picture", checkpointing=True))
+    yield Section("training, recomputed, batch 8", 35, lambda kit: steps(kit, 8, "picture", best, checkpointing=True))
+    yield Section("training, inputs cast", 25, lambda kit: steps(kit, 2, "picture", best, cast_inputs=True))
+    prepared = partial(steps, batch=2, kind="picture", modes=best)
+    with_kernels = partial(prepared, prepare=with_liger)
+    yield Section("training, Liger's kernels", 30, with_kernels, False)
+    yield Section("training, Liger's, recomputed", 30, partial(with_kernels, checkpointing=True), False)
+    yield Section("evaluation, Liger's kernels", 20, evaluation_with_liger, False)
 
 
 @contextmanager
@@ -284,6 +349,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--out", type=Path, required=True, help="folder of gpu.json and gpu.md")
     parser.add_argument("--minutes", type=float, default=9.0, help="no section begins that would not end by then")
+    parser.add_argument("--only", action="append", default=[], help="run sections whose names hold this; repeatable")
     parser.add_argument("--prefix", type=int, help="tokens of a training prompt (default: 2230, tiny 150)")
     parser.add_argument("--response", type=int, help="tokens of a response (default: 60, tiny 5)")
     parser.add_argument("--repeats", type=int, help="timed steps of each kind (default: 3, tiny 1)")
@@ -303,8 +369,8 @@ def main() -> int:
     for section in sections():
         begun = time.perf_counter()
         left = 60 * options.minutes - (begun - started)
-        if machine.cuda and left < section.seconds:
-            report[section.name] = {"left_out": f"{left:.0f} s left, it needs about {section.seconds:.0f}"}
+        if reason := section.left_out(machine, options.only, left):
+            report[section.name] = {"left_out": reason}
         else:
             with guarded(report, section.name, machine):
                 report[section.name] = section.job(kit)

@@ -30,9 +30,9 @@ def page(folder: Path) -> str:
     published = [["what", "on", "published"]]
     for row in _read(folder, "published")["rows"]:
         published.append([row["what"], row["hardware"], f"[{row['published']}]({row['source']})"])
-    cards = sorted(path.stem for path in folder.glob("gpu*.json"))
-    waiting = "No GPU has run this code yet, so there is no time, utilisation or roofline of one on this page."
-    gpu = "Measured on GPUs: " + ", ".join(f"[{name}]({name}.md)" for name in cards) if cards else waiting
+    cards = sorted(path.stem for path in folder.glob("gpu_*.json"))
+    on_gpu = [["what, 7 billion parameters", "number", "how it is known"]]
+    on_gpu += [row for card in cards for row in _gpu(_read(folder, card), card)]
     return "\n".join(
         [
             "# How fast, and how it is known",
@@ -42,11 +42,16 @@ def page(folder: Path) -> str:
             "",
             table(rows),
             "",
-            gpu,
-            f"One command measures it, in under nine minutes on a bare machine with torch and transformers: `{GPU}`.",
+            "## On a GPU",
             "",
-            "Assumed: a GPU reaches 30% of its peak, where hours of [training](../../docs/training_scale.md) and of",
-            "[evaluation](../../docs/faq.md) are told.",
+            "Random weights of the true shapes, media in memory, bfloat16. One command measures it all, in under nine",
+            f"minutes on a bare machine with torch and transformers: `{GPU}`.",
+            "*MFU*: counted operations of a step over its time and over the card's 989 TFLOP/s.",
+            "",
+            table(on_gpu),
+            "",
+            "The 100 tokens were decoded once each way, in a process that had met none of these lengths before;",
+            "attention is probably planned anew for each. The two lines before are of lengths met before.",
             "",
             "## Published by others",
             "",
@@ -56,6 +61,50 @@ def page(folder: Path) -> str:
             "",
         ]
     )
+
+
+def _gpu(content: dict[str, Any], page: str) -> list[list[str]]:
+    """The rows of one card, from what `gpu.py` left."""
+    how = f"[measured]({page}.md), {content['about']['card']}"
+    stages, questions = content["stages"], content["evaluation"]
+    best = "ours, batch 32, 1.5 questions a clip"
+    steps = (stages["generate_5_ms_a_clip"] - stages["generate_1_ms_a_clip"]) * stages["rows"] / 4
+    recorded = (stages["generate_100_ms_a_clip"] - stages["generate_1_ms_a_clip"]) * stages["rows"] / 99
+    rows = [
+        ["the card: a matrix product", f"{content['roofline']['matmul_tflops']:.0f} TFLOP/s"],
+        ["the card: a copy, read and written", f"{content['roofline']['copy_tbps']:.1f} TB/s"],
+        ["a clip's prefix, 8 at once", f"{stages['prefix_as_it_is_ms_a_clip']:.0f} ms"],
+    ]
+    for name in ("released", "cached", best):
+        found = questions[name]
+        rows.append([name, f"{found['questions_a_second']:.1f} questions/s, {found['peak_gib']:.0f} GiB"])
+    found = content["evaluation, Liger's kernels"][best]
+    rows.append([f"{best}, Liger's kernels", f"{found['questions_a_second']:.1f} questions/s"])
+    rows.append(["a step of decoding, 8 rows: recorded (long answers)", f"{recorded:.0f} ms"])
+    rows.append(["the same: launched kernel by kernel (answers of 5 tokens)", f"{steps:.0f} ms"])
+    long = stages["generate_100_not_recorded_ms_a_clip"] / stages["generate_100_ms_a_clip"]
+    rows.append(["100 tokens for the first time: recorded over launched", f"{long:.1f} times as fast"])
+    for kind in ("picture", "sound"):
+        section = content[f"training, batch 2, {kind} rejected"]
+        rows += [
+            _gpu_step(f"training, {kind} rejected: {way}", section[way]) for way in reversed(section) if "," in way
+        ]
+        fast, slow = section["packed, kept"], section["plain, live"]
+        ratio = slow["seconds"]["median"] / fast["seconds"]["median"]
+        rows.append(["the same: packed and kept over plain and live", f"{ratio:.2f} times as fast"])
+    for name in ("Liger's kernels", "recomputed", "recomputed, batch 8", "inputs cast"):
+        rows.append(_gpu_step(f"training, packed, kept: {name}", content[f"training, {name}"]["packed, kept"]))
+    exact, half = content["correctness"]["float32"], content["correctness"]["bfloat16"]
+    rows.append(["avere-nano there and on a CPU: logits apart, float32", f"{exact['logits_relative']:.1g} of them"])
+    rows.append(
+        ["the same: answers equal, float32 and bfloat16", f"{exact['same_answers']:.0%}, {half['same_answers']:.0%}"]
+    )
+    return [[*row, how] for row in rows]
+
+
+def _gpu_step(name: str, found: dict[str, Any]) -> list[str]:
+    mfu = f", MFU {found['mfu']:.0%}" if "mfu" in found else ""
+    return [name, f"{found['seconds_a_record']:.2f} s a record, {found['peak_gib']:.0f} GiB{mfu}"]
 
 
 def _read(folder: Path, name: str) -> dict[str, Any]:

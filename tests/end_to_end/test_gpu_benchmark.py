@@ -8,6 +8,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MISSING = ("av", "datasets", "decord", "lmms_eval", "loguru", "soundfile", "trl")
+ONE_WAY = ("training, recomputed, batch 8", "training, inputs cast")
+"""Sections that measure the cheapest way alone."""
 HIDE = f"""
 import sys
 
@@ -32,7 +34,10 @@ def test_every_section_runs_without_media_libraries_and_without_the_harness(tmp_
     run = subprocess.run([*command, "--out", str(tmp_path / "out")], env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
     report = json.loads((tmp_path / "out" / "gpu.json").read_text())
-    assert not any("failed" in section or "left_out" in section for section in report.values())
+    assert not any("failed" in section for section in report.values())
+    left_out = {name: section["left_out"] for name, section in report.items() if "left_out" in section}
+    assert all("Liger" in name for name in left_out)
+    assert set(left_out.values()) == {"needs a GPU"}
     exact = report["correctness"]["float32"]
     assert exact["logits_relative"] < 1e-5
     assert (exact["released_procedure_same"], exact["batch_1_same"]) == (True, True)
@@ -40,6 +45,6 @@ def test_every_section_runs_without_media_libraries_and_without_the_harness(tmp_
     for name, section in report.items():
         if name.startswith("training"):
             losses = [mode["loss"] for mode in section.values() if "loss" in mode]
-            assert len(losses) == 4, name
-            assert max(losses) - min(losses) < 1e-5, name
+            assert len(losses) == 4 or name in (*left_out, *ONE_WAY), name
+            assert max(losses, default=0) - min(losses, default=0) < 1e-5, name
     assert "## evaluation" in (tmp_path / "out" / "gpu.md").read_text()

@@ -7,7 +7,9 @@ import torch
 
 from avere_requests import chat_requests, texts
 from model_adapters.avere import prefix as prefixes
+from model_adapters.avere import step_graph
 from model_adapters.avere.adapter import AvereChat
+from model_adapters.avere.growing_cache import ROOM
 from model_adapters.avere.prefix import generate, one_piece_pays, run_prefix, score
 
 CLIPS = 3
@@ -89,6 +91,35 @@ def test_memory_holds_the_keys_and_values_of_the_last_rows_once(model, prefix_in
         peaks[last] = seen[0] / one_row
     assert results[True] == results[False]
     assert peaks == {False: CLIPS + len(clip_of), True: len(clip_of)}
+
+
+def test_steps_in_fixed_tensors_say_what_growing_ones_say(tiny_avere, prefix_inputs, device, monkeypatch):
+    """On a GPU the steps are replayed from a recording; the room is filled once on the way, which records anew."""
+    loaded = AvereChat(pretrained=str(tiny_avere), device=str(device), dtype="float32").model
+    ids, clips, *features = prefix_inputs
+    suffixes, limits = [[11, 12], [13], [14, 15, 16], [17]], [ROOM + 20, 3, ROOM + 9, ROOM]
+    said, logits = {}, {}
+    for recorded in (False, True):
+        monkeypatch.setattr(step_graph, "pays", lambda *_, recorded=recorded: recorded)
+        prefix = replace(run_prefix(loaded, ids, clips, *(one.to(device) for one in features)), last=True)
+        logits[recorded] = []
+
+        def kept(_, of_step, into=logits[recorded]):
+            into.append(of_step.clone())
+            return of_step
+
+        said[recorded] = generate(loaded, prefix, [0, 0, 1, 2], suffixes, limits, eos=3, contrast=kept)
+    assert said[True] == said[False]
+    assert len(logits[True]) == len(logits[False]) == max(limits)
+    for one, other in zip(logits[True], logits[False], strict=True):
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+
+
+def test_steps_are_recorded_on_a_gpu_for_long_answers():
+    gpu = torch.device("cuda")
+    assert step_graph.pays(gpu, 1024)
+    assert not step_graph.pays(gpu, 5)
+    assert not step_graph.pays(torch.device("cpu"), 1024)
 
 
 def test_a_batch_that_memory_has_no_room_for_is_halved(tiny_avere, make_clip, tmp_path, log):

@@ -4,12 +4,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from emorealm_tasks.errors import stop
+from model_adapters.base import liger
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
 
     from avem_train.dpo.settings import TrainingSettings
     from avem_train.dpo.settings_parts import Evaluation
+
+LIGER = "running.liger=true"
 
 
 def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
@@ -23,8 +26,8 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
     optimiser, running = settings.optimiser, settings.running
     cpu = running.device == "cpu" or not torch.cuda.is_available()
     _require_libraries(settings)
-    if running.liger and cpu:
-        stop("running.liger=true: Liger's kernels need a GPU; use running.liger=false")
+    if running.liger:
+        liger.check(LIGER, not cpu)
     capped = running.max_tokens_per_micro_batch > 0  # then a process is given its share of an update at once
     arguments = TrainingArguments(
         output_dir=str(settings.out / "checkpoints"),
@@ -90,8 +93,6 @@ def _require_libraries(settings: "TrainingSettings") -> None:
     needed = {f"running.report_to={name}": name for name in settings.running.report_to}
     if "8bit" in settings.optimiser.form or "paged" in settings.optimiser.form:
         needed[f"optimiser.form={settings.optimiser.form}"] = "bitsandbytes"
-    if settings.running.liger:
-        needed["running.liger=true"] = "liger-kernel"
     for setting, package in needed.items():
         if find_spec(package.replace("-", "_")) is None:
             stop(f"{setting}: {package} is not installed: pip install {package}")

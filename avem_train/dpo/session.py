@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from avem_train.backbones import liger, loading
-from avem_train.dpo.arguments import training_arguments
+from avem_train.backbones import loading
+from avem_train.dpo.arguments import LIGER, training_arguments
 from emorealm_tasks.errors import stop
+from model_adapters.base import liger
 from model_adapters.base.embedded import BASES, EMBEDDED
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def carry_out(
     cache_bytes = int(running.feature_cache_gb * 2**30)
     loaded = backbone or loading.load(folder.model_folder, arguments.device, dtype, cache_bytes, running.quantise)
     if running.liger:
-        liger.apply(loaded.model)
+        liger.apply(loaded.model, LIGER)
     folder.begin()  # only now: of a base that cannot be loaded nothing is left
     folder.note_answering(loaded.answering)
     try:

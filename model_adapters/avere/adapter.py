@@ -20,7 +20,7 @@ from tqdm import tqdm
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from emorealm_tasks.media import MediaError
-from model_adapters.base import arguments, attention, dry_run
+from model_adapters.base import arguments, attention, dry_run, liger
 from model_adapters.base.failures import ErrorBudget, cut
 from model_adapters.base.media_notes import MediaNotes
 from model_adapters.base.media_refs import ClipFiles
@@ -34,6 +34,7 @@ from .runner import Encoder, Failure, Question, Runner
 
 Result = TypeVar("Result")
 _OWNER = "avere"
+_LIGER = "avere: liger=true"
 _DEFAULT_NEW_TOKENS = 512
 
 
@@ -51,6 +52,8 @@ class Arguments:
     """`auto` is bfloat16 on a GPU, float32 on the CPU."""
     attn_implementation: str | None = None
     """As in transformers."""
+    liger: bool = False
+    """Use Liger's kernels in the language model; needs liger-kernel and a GPU."""
     adapter: str | None = None
     """A LoRA folder that works on the weights."""
     nano_anyway: bool = False
@@ -95,8 +98,12 @@ class _Avere(lmms):
         dtype = arguments.choose_dtype(chosen.dtype, self.device, _OWNER)
         adapter = folders.chosen_adapter(weights, chosen.adapter)
         processor = loading.load_processor(weights.folder)
+        if chosen.liger:
+            liger.check(_LIGER, self.device.type == "cuda")
         dry_run.ends_here()
         model = loading.load_model(weights.folder, self.device, dtype, chosen.attn_implementation, adapter)
+        if chosen.liger:
+            liger.apply(model, _LIGER)
         return model, processor, folders.note(weights, adapter)
 
     def ways(self) -> dict[str, Any]:

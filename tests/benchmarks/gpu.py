@@ -34,7 +34,6 @@ from peft.helpers import disable_input_dtype_casting
 from procedures import Bench
 from torch.utils.flop_counter import FlopCounterMode
 
-from avem_train.backbones import liger
 from avem_train.dpo import memory_estimate
 from avem_train.dpo.dataset import Sample
 from emorealm_tasks import files
@@ -42,6 +41,7 @@ from emorealm_tasks.sequences import common_prefix
 from model_adapters.avere import loading, step_graph
 from model_adapters.avere.prefix import generate, run_prefix
 from model_adapters.avere.runner import Question
+from model_adapters.base import liger
 from model_adapters.base.embedded import NANO
 
 CHEAPEST_FIRST = tuple(reversed(training.MODES))  # what runs out of memory comes last
@@ -285,7 +285,7 @@ def _estimated(bench: training.Bench, mode: str, kit: Kit, checkpointing: bool) 
 
 def with_liger(model: Any) -> None:
     """Put Liger's kernels into the decoder, for good."""
-    liger.apply(model)
+    liger.apply(model, "this section")
 
 
 def evaluation_with_liger(kit: Kit) -> dict[str, Any]:

@@ -53,6 +53,10 @@ def page(folder: Path) -> str:
             "The 100 tokens were decoded once each way, in a process that had met none of these lengths before;",
             "attention is probably planned anew for each. The two lines before are of lengths met before.",
             "",
+            "The real commands on that GPU and on a CPU in float32, with avere-nano and clips to decode:",
+            "",
+            table(_commands(_read(folder, "commands_h200"))),
+            "",
             "## Published by others",
             "",
             "For other models, tasks and machines: not to be compared row by row.",
@@ -100,6 +104,17 @@ def _gpu(content: dict[str, Any], page: str) -> list[list[str]]:
         ["the same: answers equal, float32 and bfloat16", f"{exact['same_answers']:.0%}, {half['same_answers']:.0%}"]
     )
     return [[*row, how] for row in rows]
+
+
+def _commands(content: dict[str, Any]) -> list[list[str]]:
+    rows = [["command", "beside a CPU in float32"]]
+    for one in content["evaluations"]:
+        rows.append([f"`{one['command']}`", f"{one['equal']:,} of {one['answers']:,} answers are equal"])
+    for one in content["trainings"]:
+        apart = max(abs(a - b) for a, b in zip(one["losses"], content["cpu_losses"], strict=True))
+        said = f"losses of {len(one['losses'])} steps at most {apart:.1g} apart"
+        rows.append([f"`{content['training']}`, {one['changes']}", said])
+    return rows
 
 
 def _gpu_step(name: str, found: dict[str, Any]) -> list[str]:

@@ -22,6 +22,7 @@ from avem_train.supervised.settings import SupervisedRunning, SupervisedSettings
 from avem_train.supervised.trainer import SupervisedTrainer
 from model_adapters.avere import folders
 from model_adapters.avere import loading as avere_loading
+from model_adapters.base import liger
 from trained_families import CHATML
 
 CPU = torch.device("cpu")
@@ -265,6 +266,7 @@ def test_a_library_that_is_not_installed_is_named(settings, monkeypatch, change,
     """bitsandbytes, Liger and what reports are no dependencies of this package."""
     monkeypatch.setattr(loading, "find_spec", lambda name: None)
     monkeypatch.setattr(arguments, "find_spec", lambda name: None)
+    monkeypatch.setattr(liger, "find_spec", lambda name: None)
     given = [f"data={settings.data[0]}", f"root={settings.root}", f"out={settings.out}", "running.check_media=false"]
     with pytest.raises(SystemExit):
         cli.main(["run", "avere_sft", f"model={settings.model}", *given, "running.device=cpu", change])
@@ -296,7 +298,7 @@ def test_micro_batches_by_tokens_make_the_same_update(settings, tmp_path, monkey
 
 
 def test_ligers_kernels_are_refused_without_a_gpu(settings, monkeypatch, capsys):
-    monkeypatch.setattr(arguments, "find_spec", lambda name: name)
+    monkeypatch.setattr(liger, "find_spec", lambda name: name)
     with pytest.raises(SystemExit):
         train.train(replace(settings, running=replace(settings.running, liger=True)))
     assert "running.liger=true: Liger's kernels need a GPU; use running.liger=false\n" in capsys.readouterr().err
@@ -308,16 +310,14 @@ def test_ligers_kernels_are_put_into_the_language_model_alone(models, monkeypatc
     pytest.importorskip("liger_kernel")
     from transformers.models.llama import modeling_llama
 
-    from avem_train.backbones import liger
-
     for name in ("LlamaRMSNorm", "LlamaMLP", "apply_rotary_pos_emb"):  # Liger replaces them for good
         monkeypatch.setattr(modeling_llama, name, getattr(modeling_llama, name))
     model = loading.load(models["avere"], CPU, torch.float32, 0).model
-    liger.apply(model)
+    liger.apply(model, "running.liger=true")
     decoder = model.get_decoder()
     parts = decoder.norm, decoder.layers[0].mlp, decoder.layers[0].input_layernorm
     assert all("liger" in part.forward.__module__ for part in parts)
     assert "liger" not in model.forward.__module__ + decoder.forward.__module__
     decoder.config.model_type = "other"
     with pytest.raises(SystemExit):
-        liger.apply(model)
+        liger.apply(model, "running.liger=true")

@@ -10,6 +10,7 @@ import torch
 from avere_requests import chat_requests, inputs_of
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, folders, loading
 from model_adapters.avere.adapter import AvereChat
+from model_adapters.base import liger
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +157,13 @@ def test_an_index_names_files_of_its_own_folder(tiny_avere, tmp_path, capsys, sh
     with pytest.raises(SystemExit):
         folders.find_weights(str(folder))
     assert "does not name the files of its tensors" in capsys.readouterr().err
+
+
+def test_ligers_kernels_are_refused_before_anything_is_loaded(tiny_avere, monkeypatch, capsys):
+    for installed, said in ((None, "liger-kernel is not installed: pip install liger-kernel"), ("there", "need a GPU")):
+        monkeypatch.setattr(liger, "find_spec", lambda name, found=installed: found)
+        with pytest.raises(SystemExit):
+            AvereChat(pretrained=str(tiny_avere), device="cpu", liger=True)
+        refusal = capsys.readouterr().err
+        assert "avere: liger=true: " in refusal
+        assert said in refusal

@@ -13,6 +13,8 @@ UV := $(BIN)/uv
 RUNS := results/runs
 # the benchmark, and its two floors: text alone, and another clip's media
 TASKS := emorealm_mini,emorealm_mini_blind,emorealm_mini_shuffled
+# a base with the paper's weaknesses, after the paper's preference training, after ours
+SHOWN := avere_nano_2 avere_nano_2_dpo avere_nano_2_plus
 EXTRAS := train test judge gemini docs survey curate ray faces
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 COMMA := ,
@@ -33,9 +35,8 @@ export HF_HUB_OFFLINE ?= 1
 
 run: $(VENV)/.installed
 	$(BIN)/emorealm-mini build --if-missing
-	$(BIN)/emorealm eval --tasks $(TASKS) --model avere --batch_size 32 --output_path $(RUNS)/avere_nano --log_samples
-	$(BIN)/emorealm eval --tasks $(TASKS) --model avere --model_args pretrained=avere_nano_dpo --batch_size 32 --output_path $(RUNS)/avere_nano_dpo --log_samples
-	$(BIN)/emorealm table $(RUNS)/avere_nano $(RUNS)/avere_nano_dpo
+	for model in $(SHOWN); do $(BIN)/emorealm eval --tasks $(TASKS) --model avere --model_args pretrained=$$model --batch_size 32 --output_path $(RUNS)/$$model --log_samples || exit; done
+	$(BIN)/emorealm table $(addprefix $(RUNS)/,$(SHOWN))
 
 # one thread: the captioner's small tensors are many times slower on several
 curate: $(VENV)/.installed

@@ -12,6 +12,8 @@ SHOWN = {
     ("README.md", "study"): "study.md",
     ("model_adapters/avere_nano/README.md", "table"): "avere_nano.md",
     ("model_adapters/avere_nano_dpo/README.md", "table"): "avere_nano_dpo.md",
+    ("model_adapters/avere_nano_2_dpo/README.md", "table"): "make_run.md",
+    ("model_adapters/avere_nano_2_plus/README.md", "table"): "make_run.md",
 }
 """Document and the marks around a table -> the kept table."""
 MAPPED = ("emorealm_tasks", "model_adapters", "avem_train", "avem_train/curation", "results/emorealm_results")
@@ -33,29 +35,34 @@ def test_the_end_of_make_run_has_the_scores_of_the_kept_tables():
     """Each number of what the README shows as the end of `make run`."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = text.split("<!-- make run -->")[1].split("<!-- end of make run -->")[0]
-    kept = {name: (KEPT / f"{name}.md").read_text(encoding="utf-8") for name in ("avere_nano", "avere_nano_dpo")}
-    side_by_side = (KEPT / "side_by_side.md").read_text(encoding="utf-8")
+    *kept, side_by_side = re.split(r"^# ", (KEPT / "make_run.md").read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    of_run = {page.splitlines()[0].split()[-1]: page for page in kept}
+    assert len(of_run) == 3
     name, numbers = "", 0
     for line in shown.splitlines():
         name = line.split(":")[0] if ": emorealm_mini," in line else name
-        in_table = kept[name] if line.startswith(("modality", "reasoning", "stress")) else side_by_side
+        in_table = of_run[name] if line.startswith(("modality", "reasoning", "stress")) else side_by_side
         for number in re.findall(r"\b\d+\.\d\b", line):
             assert number in in_table, line
             numbers += 1
-    assert numbers > 60
+    assert numbers > 90
 
 
-@pytest.mark.parametrize("model", ["avere_nano", "avere_nano_dpo"])
-def test_the_card_and_the_kept_table_are_of_one_run(model):
+CARDS = {"avere_nano": "avere_nano", "avere_nano_dpo": "avere_nano_dpo"}
+CARDS |= dict.fromkeys(("avere_nano_2_dpo", "avere_nano_2_plus"), "make_run")
+
+
+@pytest.mark.parametrize(("model", "page"), CARDS.items())
+def test_the_card_and_the_kept_table_are_of_one_run(model, page):
     card = json.loads((ROOT / "model_adapters" / model / "card.json").read_text(encoding="utf-8"))
     accuracy = card["benchmarks"]["emorealm_mini"]["full"]["tasks"]["reasoning_basic_video"]["readings"]["strict"]
     score = accuracy["accuracy"]
-    kept = (KEPT / f"{model}.md").read_text(encoding="utf-8")
+    kept = (KEPT / f"{page}.md").read_text(encoding="utf-8")
     assert f"{score['value']:.1f} [{score['low']:.1f}, {score['high']:.1f}]" in kept
 
 
 MOST_BYTES = {"avere_nano": 10_000_000, "avere_nano_2": 10_000_000, "avere_nano_dpo": 5_000_000}
-MOST_BYTES["emotion_llama_nano"] = 10_000_000
+MOST_BYTES |= {"emotion_llama_nano": 10_000_000, "avere_nano_2_dpo": 1_000_000, "avere_nano_2_plus": 1_000_000}
 
 
 @pytest.mark.parametrize(("names", "most"), MOST_BYTES.items())

@@ -17,7 +17,7 @@ BLOCK = re.compile(r"```(python|bash)\n(.*?)```", re.DOTALL)
 
 @pytest.fixture
 def home(tmp_path, monkeypatch, clips):
-    for name in ("avere_nano", "avere_nano_dpo"):
+    for name in ("avere_nano_2", "avere_nano_2_plus"):
         run_folders.write(tmp_path / "results" / "runs" / name, run_folders.whole(), pretrained=name)
     shutil.copy(clips[0], tmp_path / "clip.mp4")
     monkeypatch.chdir(tmp_path)

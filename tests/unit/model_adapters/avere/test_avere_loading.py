@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from avem_train import config
+from avem_train.dpo.settings import DpoSettings
 from avere_requests import chat_requests, inputs_of
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration, folders, loading
 from model_adapters.avere.adapter import AvereChat
-from model_adapters.base import liger
+from model_adapters.base import embedded, liger
 
 
 @pytest.fixture(scope="module")
@@ -77,8 +79,21 @@ def test_what_ships_is_found_by_its_name(monkeypatch, tmp_path):
     assert folders.find_weights("avere_nano") == folders.Weights(folders.NANO, embedded=False)
     second = folders.find_weights("avere_nano_2")
     assert second == folders.Weights(folders.NANO.with_name("avere_nano_2"), embedded=False)
-    tuned = folders.find_weights("avere_nano_dpo")
-    assert (tuned.folder, tuned.adapter) == (folders.NANO, folders.NANO.with_name("avere_nano_dpo"))
+    for name, base in embedded.ADAPTERS.items():
+        tuned = folders.find_weights(name)
+        assert (tuned.folder, tuned.adapter) == (base, folders.NANO.with_name(name))
+        assert embedded.parameter_count(name) == embedded.parameter_count(base.name)
+
+
+@pytest.mark.parametrize("name", ["avere_nano_2_dpo", "avere_nano_2_plus"])
+def test_the_recipe_of_shipped_adapters_says_what_they_were_trained_with(name):
+    folder = folders.NANO.with_name(name)
+    content = config.read(str(folder / "recipe.yaml"), [])
+    assert content.pop("program") == "preference"
+    told = config.decided(config.from_mapping(DpoSettings, content))
+    trained = json.loads((folder / "training.json").read_text())
+    assert trained["settings"].items() <= json.loads(json.dumps(told, default=str)).items()
+    assert trained["steps"] == told["optimiser"]["steps"]
 
 
 def test_weights_named_by_the_settings(tiny_avere, docs, monkeypatch):

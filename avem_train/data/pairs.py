@@ -1,8 +1,10 @@
-"""Preference pairs in TRL's and ms-swift's layouts, read as preference records.
+"""Preference pairs in TRL's, ms-swift's and LLaMA-Factory's layouts, read as preference records.
 
 - TRL, conversational: `prompt`, `chosen` and `rejected`, lists of messages (or `chosen` and `rejected` with the prompt
-  in each), or texts with media columns; `images`, `videos`, `audios`;
-- ms-swift: `messages` and `rejected_response` or `rejected_messages`; the same media columns.
+  in each), or texts with media columns; `image`, `images`, `videos`, `audios`;
+- ms-swift: `messages` and `rejected_response` or `rejected_messages`; `images`, `videos`, `audios`, and the same of the
+  rejected side (`rejected_images`, ...) where these are no other files;
+- LLaMA-Factory: `conversations`, `chosen` and `rejected`, each a turn; `images`, `videos`, `audios`.
 
 A pair has one rejected response. Which kind it is, the end of its id says, as our export writes it
 ("7_emotion_relevant"); without such an end it is the video-relevant one. Pairs that follow each other and differ in the
@@ -18,26 +20,35 @@ from typing import Any
 from avem_train.data import turns
 from avem_train.data.records import Preference, Problem
 from avem_train.objectives import REJECTED
+from emorealm_tasks.untrusted import brief
 
 _COLUMNS = tuple(f"{kind}s" for kind in turns.KINDS)
+_MARKS = ("image", *_COLUMNS)
+"""The columns that tell a pair of texts from a record of the released layout."""
 _NO_RESPONSES = {f"rejected_{kind}": "" for kind in REJECTED}
 
 
 def is_pair(item: Mapping[str, Any]) -> bool:
     """Whether an item is a pair of one of these layouts; the released layout has texts and other columns."""
-    if "rejected_response" in item or "rejected_messages" in item:
+    if _is_of_ms_swift(item):
         return True
-    return "rejected" in item and (isinstance(item["rejected"], list) or any(name in item for name in _COLUMNS))
+    listed = isinstance(item.get("rejected"), list | Mapping)
+    return "rejected" in item and (listed or any(name in item for name in _MARKS))
+
+
+def _is_of_ms_swift(item: Mapping[str, Any]) -> bool:
+    return "rejected_response" in item or "rejected_messages" in item
 
 
 def ours(item: Mapping[str, Any], root: Path) -> dict[str, Any]:
     """The fields of our layout that a pair has; its paths absolute. Raises ValueError."""
-    if any(item.get(f"rejected_{name}") for name in _COLUMNS):
+    files = turns.files(item, root)
+    of_rejected = turns.files({name: item.get(f"rejected_{name}") for name in _COLUMNS}, root)
+    if any(path not in ("", files[kind]) for kind, path in of_rejected.items()):
         raise ValueError(
             "a pair whose media differ cannot be read; give rejected media in rejected_video, rejected_audio"
         )
     asked, chosen, rejected = _texts(item)
-    files = turns.files(item, root)
     video, audio = files["video"], files["audio"]
     about = "audiovisual" if video and audio else "audio" if audio else "video"
     identity, kind = _identity(str(item.get("id") or ""))
@@ -63,18 +74,33 @@ def _identity(name: str) -> tuple[str, str]:
 
 def _texts(item: Mapping[str, Any]) -> tuple[str, str, str]:
     """What is asked, the chosen and the rejected response. Raises ValueError."""
-    if "messages" in item:
-        asked, chosen = _exchange(item["messages"])
-        if "rejected_messages" in item:
-            return asked, chosen, _exchange(item["rejected_messages"])[1]
-        return asked, chosen, item["rejected_response"]
-    prompt, texts = item.get("prompt") or [], (item.get("chosen"), item["rejected"])
-    if isinstance(prompt, str) and all(isinstance(text, str) for text in texts):
-        return prompt, str(texts[0]), str(texts[1])
-    if not all(isinstance(one, list) for one in (prompt, *texts)):
+    if _is_of_ms_swift(item):
+        if item.get("rejected_messages"):
+            return _both_exchanges(item.get("messages"), item["rejected_messages"])
+        response = item.get("rejected_response")
+        if not isinstance(response, str):
+            raise ValueError(f"rejected_response: expected text, found {brief(repr(response))}")
+        return *_exchange(item.get("messages")), response.strip()
+    prompt, chosen, rejected = item.get("prompt") or item.get("conversations"), item.get("chosen"), item["rejected"]
+    if isinstance(chosen, str) and isinstance(rejected, str):
+        if not isinstance(prompt, str):
+            raise ValueError("chosen and rejected are texts without a prompt; give the question in prompt, as text")
+        return prompt, chosen.strip(), rejected.strip()
+    listed: list[Any] = [prompt or [], *([one] if isinstance(one, Mapping) else one for one in (chosen, rejected))]
+    if not all(isinstance(one, list) for one in listed):
         raise ValueError("prompt, chosen and rejected must be lists of messages all three, or texts all three")
-    (asked, chosen), (_, rejected) = (_exchange([*prompt, *(text or [])]) for text in texts)
-    return asked, chosen, rejected
+    before, better, worse = listed
+    return _both_exchanges([*before, *better], [*before, *worse])
+
+
+def _both_exchanges(chosen: object, rejected: object) -> tuple[str, str, str]:
+    """The question of both lists of messages, and the two answers. Raises ValueError."""
+    (asked, better), (asked_too, worse) = _exchange(chosen), _exchange(rejected)
+    if asked != asked_too:
+        raise ValueError(
+            f"a pair has one question; chosen answers {brief(repr(asked))}, and rejected {brief(repr(asked_too))}"
+        )
+    return asked, better, worse
 
 
 def _exchange(listed: object) -> tuple[str, str]:

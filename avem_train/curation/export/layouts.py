@@ -1,7 +1,9 @@
 """The layouts: a function for a pair of responses and one for an instruction.
 
 - `trl`: a conversational preference with an explicit prompt (https://huggingface.co/docs/trl/dataset_formats, read in
-  November 2026, and TRL 1.16). TRL's own collator loads `images`; `videos` and `audios` are columns for one of yours.
+  November 2026, and TRL 1.16). TRL's own collators load images alone: `videos` and `audios` are for a collator of
+  yours, with `remove_unused_columns=False`. `images`, empty, has TRL leave the texts to the collator; without it TRL
+  tokenizes them first and stops at the video.
 - `ms-swift`: `messages`, `rejected_response`, `videos`, `audios`, a tag for each medium
   (https://swift.readthedocs.io/en/latest/Customization/Custom-dataset.html, read in November 2026).
 - `llama-factory`: ShareGPT with `chosen` and `rejected`, a tag for each medium, columns named in `dataset_info.json`
@@ -45,12 +47,12 @@ def _trl_prompt(row: Row, media: Media) -> list[Record]:
 
 def _trl_pair(row: Row, media: Media, identity: str, rejected: str) -> Record:
     chosen = {"chosen": _said("assistant", row["chosen"]), "rejected": _said("assistant", rejected)}
-    return {"id": identity, "prompt": _trl_prompt(row, media), **chosen, **lists(media)}
+    return {"id": identity, "prompt": _trl_prompt(row, media), **chosen, "images": [], **lists(media)}
 
 
 def _trl_instruction(row: Row, media: Media) -> Record:
     completion = _said("assistant", row["response"])
-    return {"id": row["id"], "prompt": _trl_prompt(row, media), "completion": completion, **lists(media)}
+    return {"id": row["id"], "prompt": _trl_prompt(row, media), "completion": completion, "images": [], **lists(media)}
 
 
 def _messages(row: Row, media: Media, response: str) -> list[Record]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from helpers.tiny_models import qwen2_5_vl
 
 from avem_train.cli import main as train
 from avem_train.curation.data.rows import Instruction, PreferenceRow
@@ -101,6 +102,29 @@ def test_trl_prepares_the_pairs(curated):
     assert [apply_chat_template(pair, Templates()) for pair in again] == [
         apply_chat_template(pair, Templates()) for pair in loaded
     ]
+
+
+@pytest.mark.parametrize(("what", "trainer"), [("preferences", "DPO"), ("supervise", "SFT")])
+def test_trl_hands_the_clips_to_a_collator_of_its_user(curated, tmp_path_factory, what, trainer):
+    import trl
+    from datasets import load_dataset
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    pairs = curated / "pairs.jsonl"
+    export(curated, pairs, "--format", "trl", "--what", what)
+    loaded = load_dataset("json", data_files=str(pairs), split="train", cache_dir=str(curated / "cache"))
+    model = qwen2_5_vl(tmp_path_factory.mktemp("model"))
+    settings = {"remove_unused_columns": False, "use_cpu": True, "bf16": False, "report_to": "none"}
+    made = getattr(trl, f"{trainer}Trainer")(
+        model=AutoModelForImageTextToText.from_pretrained(model),
+        args=getattr(trl, f"{trainer}Config")(output_dir=str(curated / "trl"), **settings),
+        train_dataset=loaded,
+        processing_class=AutoProcessor.from_pretrained(model),
+        data_collator=list,
+    )
+    rows = next(iter(made.get_train_dataloader()))
+    assert sorted(row["id"] for row in rows) == sorted(loaded["id"])
+    assert all(row["videos"] or row["audios"] for row in rows)
 
 
 class Templates:

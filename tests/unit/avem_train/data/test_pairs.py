@@ -37,7 +37,14 @@ def written(path, *items):
     return path
 
 
-@pytest.mark.parametrize("layout", ["trl", "ms-swift"])
+COLUMNS = {
+    "trl": {"prompt", "chosen", "rejected", "images"},
+    "ms-swift": {"messages", "rejected_response"},
+    "llama-factory": {"conversations", "chosen", "rejected"},
+}
+
+
+@pytest.mark.parametrize("layout", COLUMNS)
 def test_records_come_back_from_the_layout_as_they_were(folder, layout, capsys):
     sources = [
         record("1"),
@@ -55,16 +62,14 @@ def test_records_come_back_from_the_layout_as_they_were(folder, layout, capsys):
     pairs = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(pairs) == 11
     assert {frozenset(pair) for pair in pairs} == {
-        frozenset(
-            {"id", "modality", "emotion", "videos", "audios"}
-            | ({"prompt", "chosen", "rejected"} if layout == "trl" else {"messages", "rejected_response"})
-        )
+        frozenset({"id", "modality", "emotion", "videos", "audios"} | COLUMNS[layout])
     }
     sources[4].pop("rejected_video")
     assert list(read(out)) == list(read(written(path, *sources)))
 
 
 MESSAGES = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "<video>Why?"}]
+TURN = {"from": "human", "value": "<video>Why?"}
 CHOSEN, REJECTED = ({"role": "assistant", "content": text} for text in ("So.", "Not so."))
 
 
@@ -74,6 +79,16 @@ CHOSEN, REJECTED = ({"role": "assistant", "content": text} for text in ("So.", "
         {"prompt": MESSAGES, "chosen": [CHOSEN], "rejected": [REJECTED], "videos": ["a.mp4"]},
         {"chosen": [*MESSAGES, CHOSEN], "rejected": [*MESSAGES, REJECTED], "videos": ["a.mp4"]},
         {"prompt": "<video>Why?", "chosen": "So.", "rejected": "Not so.", "videos": ["a.mp4"]},
+        {"prompt": "<video>Why?", "chosen": " So.", "rejected": " Not so.", "videos": ["a.mp4"]},
+        {"prompt": "Why?", "chosen": "So.", "rejected": "Not so.", "image": "a.mp4"},
+        {"conversations": [TURN], "chosen": CHOSEN, "rejected": REJECTED, "videos": ["a.mp4"]},
+        {"messages": [*MESSAGES, CHOSEN], "rejected_response": "Not so.\n", "videos": ["a.mp4"]},
+        {
+            "messages": [*MESSAGES, CHOSEN],
+            "rejected_messages": [*MESSAGES, REJECTED],
+            "videos": ["a.mp4"],
+            "rejected_videos": ["a.mp4"],
+        },
         {"messages": [*MESSAGES, CHOSEN], "rejected_response": "Not so.", "videos": ["a.mp4"]},
         {"messages": [*MESSAGES, CHOSEN], "rejected_messages": [*MESSAGES, REJECTED], "videos": "a.mp4"},
     ],
@@ -103,6 +118,26 @@ def test_pairs_that_cannot_be_read_say_why(folder, changes, reason, capsys):
     printed = capsys.readouterr().err
     assert "1 of 1 records cannot be trained on" in printed
     assert reason in printed
+
+
+@pytest.mark.parametrize(
+    ("pair", "reason"),
+    [
+        ({"chosen": "Why? So.", "rejected": "Why? Not so."}, "texts without a prompt; give the question in prompt"),
+        (
+            {"chosen": [*MESSAGES, CHOSEN], "rejected": [{"role": "user", "content": "When?"}, REJECTED]},
+            "a pair has one question; chosen answers '<video>Why?', and rejected 'When?'",
+        ),
+        (
+            {"messages": [*MESSAGES, CHOSEN], "rejected_messages": [{"role": "user", "content": "When?"}, REJECTED]},
+            "a pair has one question; chosen answers '<video>Why?', and rejected 'When?'",
+        ),
+    ],
+)
+def test_pairs_whose_question_is_not_plain_say_why(folder, pair, reason, capsys):
+    with pytest.raises(SystemExit):
+        read(written(folder / "pairs.jsonl", pair | {"videos": ["a.mp4"]}))
+    assert reason in capsys.readouterr().err
 
 
 def test_an_export_of_no_file_or_over_itself_ends_in_one_line(folder, capsys):

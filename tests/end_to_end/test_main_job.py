@@ -89,6 +89,22 @@ def test_preference_training_mends_it_as_its_card_says(answered, tuned):
     assert after["basic"]["value"] > before["basic"]["value"] - TOLERANCE
 
 
+@pytest.mark.parametrize("model", ["avere_nano_2_dpo", "avere_nano_2_plus"])
+def test_what_make_run_shows_beside_its_base_scores_what_its_card_says(world, model):
+    """On one task, which says enough of the weights and of the base that they are put on."""
+    folder, variables = world
+    task = "emorealm_mini_reasoning_stress_video"
+    arguments = ["--tasks", task, "--model", "avere", "--model_args", f"pretrained={model}", "--batch_size", "32"]
+    done = run("lmms-eval", *arguments, "--log_samples", "--output_path", str(folder / model), **variables)
+    assert done.returncode == 0, done.stderr[-2000:]
+    scored = run("emorealm", "rescore", str(folder / model), "--json", str(folder / f"{model}.json"), **variables)
+    assert scored.returncode == 0, scored.stderr
+    found = json.loads((folder / f"{model}.json").read_text())["benchmarks"]["emorealm_mini"]
+    ours, said = (strict(part["full"], "reasoning_stress_video") for part in (found, card(model)))
+    for score in ("accuracy", "yes_rate"):
+        assert ours[score]["value"] == pytest.approx(said[score]["value"], abs=TOLERANCE), score
+
+
 def test_it_reads_and_has_the_papers_weakness(answered):
     """It reads both modalities and compares them; asked under stress, it says yes to cues that are idle or absent."""
     full = answered[1]["full"]

@@ -119,7 +119,7 @@ class Branch:
         self._model = model
         self._cache = _take_rows(prefix.cache, clip_of, prefix.last)
         self._ids, self._mask, self._positions = rows.input_ids, rows.attention_mask, rows.position_ids
-        self._recorded = step_graph.pays(model.device, limit)
+        self._recorded = step_graph.pays(model.device, model.get_decoder().config._attn_implementation, limit)
         self._graph: StepGraph | None = None
 
     def logits(self) -> torch.Tensor:

@@ -17,9 +17,13 @@ PAYS_FROM = 16
 """New tokens; for fewer, recording takes longer than replaying saves."""
 
 
-def pays(device: torch.device, limit: int) -> bool:
-    """Whether at most `limit` new tokens are best decoded by a StepGraph."""
-    return device.type == "cuda" and limit >= PAYS_FROM
+def pays(device: torch.device, attention: str, limit: int) -> bool:
+    """Whether at most `limit` new tokens are best decoded by a StepGraph.
+
+    attention: transformers' name for the decoder's. Others than torch's own take no mask of this form: FlashAttention
+    none at all, the eager one numbers to be added.
+    """
+    return device.type == "cuda" and attention.endswith("sdpa") and limit >= PAYS_FROM
 
 
 class FixedLayer(DynamicLayer):

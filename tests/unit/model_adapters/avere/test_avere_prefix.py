@@ -117,9 +117,21 @@ def test_steps_in_fixed_tensors_say_what_growing_ones_say(tiny_avere, prefix_inp
 
 def test_steps_are_recorded_on_a_gpu_for_long_answers():
     gpu = torch.device("cuda")
-    assert step_graph.pays(gpu, 1024)
-    assert not step_graph.pays(gpu, 5)
-    assert not step_graph.pays(torch.device("cpu"), 1024)
+    assert step_graph.pays(gpu, "sdpa", 1024)
+    assert not step_graph.pays(gpu, "sdpa", 5)
+    assert not step_graph.pays(gpu, "flash_attention_2", 1024)
+    assert not step_graph.pays(gpu, "eager", 1024)
+    assert not step_graph.pays(torch.device("cpu"), "sdpa", 1024)
+
+
+def test_the_attention_that_a_model_loads_with_is_asked_for(tiny_avere, prefix_inputs, monkeypatch):
+    asked = []
+    monkeypatch.setattr(step_graph, "pays", lambda *about: asked.append(about))
+    for name in ("sdpa", "eager"):
+        model = AvereChat(pretrained=str(tiny_avere), device="cpu", attn_implementation=name).model
+        prefix = run_prefix(model, *prefix_inputs)
+        generate(model, prefix, [0], [[11]], [20], eos=3)
+    assert [about[1:] for about in asked] == [("sdpa", 20), ("eager", 20)]
 
 
 def test_a_batch_that_memory_has_no_room_for_is_halved(tiny_avere, make_clip, tmp_path, log):

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
 
 from avem_train.dpo.dataset import Sample
-from emorealm_tasks.benchmarks.registry import BENCHMARKS
+from avem_train.harness import asked
 from emorealm_tasks.errors import stop
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def report(trainer: EvaluatingTrainer, evaluation: "Evaluation") -> dict[str, fl
 def line(log: Sequence[Mapping[str, Any]], held_out: Mapping[str, float], best: str) -> str:
     """One line: the main scores before training and of the result. log: the lines of log.jsonl."""
     first: Mapping[str, Any] = next((one for one in log if any(name.startswith("eval_") for name in one)), {})
-    overall = [name for name in held_out if name.removesuffix("_accuracy") in BENCHMARKS]
-    names = [name for name in dict.fromkeys([*_SHOWN, *overall, best]) if name in held_out]
+    of_benchmarks = [name for name in held_out if name in asked.SHOWN]
+    names = [name for name in dict.fromkeys([*_SHOWN, *of_benchmarks, best]) if name in held_out]
     parts = [f"{name} {_number(first.get(f'eval_{name}'))} -> {held_out[name]:.4g}" for name in names]
     chosen = f", the best by {best}" if best else ""
     return f"held-out, before and after: {', '.join(parts)} (step {held_out['step']:.0f}{chosen})"

@@ -22,7 +22,7 @@ def data(settings: "TrainingSettings") -> dict[str, str]:
     further = {"held_out_sha256": str(settings.evaluation.file or "")}
     if start := getattr(settings, "start", ""):
         further["start_sha256"] = str(Path(start).expanduser() / "adapter_model.safetensors")
-    if "emorealm_mini" in settings.evaluation.benchmarks:
+    if any(benchmark.endswith("_mini") for benchmark in settings.evaluation.benchmarks):
         further["benchmark_sha256"] = str(load().mini / record.QUESTIONS)
     there = {name: Path(path).expanduser() for name, path in further.items() if path}
     return {"file": names, "sha256": together} | {

@@ -135,21 +135,28 @@ def carry_out(
 
 
 def check_benchmarks(evaluation: "Evaluation") -> None:
-    """Stop where a benchmark's test questions would choose the result, and that is not said."""
+    """Stop where a benchmark's test questions would choose the result, and that is not said; where a judge is set."""
     from emorealm_tasks import settings
+    from emorealm_tasks.judge import dispatch
     from emorealm_tasks.mini.build import record
 
+    judge = dispatch.mode(settings.load(), embedded=True)
+    if "emer_mini" in evaluation.benchmarks and judge != "cues":
+        stop(
+            "evaluation.benchmarks: emer_mini is judged by its true cues while training, but the judge is set to "
+            f"{judge}; set EMOREALM_JUDGE=cues for this training"
+        )
     benchmark = evaluation.chosen_on
     if not benchmark or evaluation.choose_on_test:
         return
     world = settings.load().mini
-    if benchmark == "emorealm_mini" and record.built_with(world).get("split") != "validation":
+    if benchmark.endswith("_mini") and record.built_with(world).get("split") != "validation":
         stop(
             f"evaluation.best={evaluation.best} would choose on the test questions of {world}; build others with "
             "emorealm-mini build --split validation --out DIR and set EMOREALM_MINI=DIR, or say "
             "evaluation.choose_on_test=true"
         )
-    if benchmark != "emorealm_mini":
+    if not benchmark.endswith("_mini"):
         stop(
             f"evaluation.best={evaluation.best} would choose on the test questions of {benchmark}; choose by another "
             "score, or say evaluation.choose_on_test=true"

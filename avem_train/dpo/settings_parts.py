@@ -7,9 +7,8 @@ from typing import Any
 
 from avem_train.backbones.lora_targets import NAMES
 from avem_train.data import hub_files
+from avem_train.harness import asked
 from avem_train.objectives.settings import ADDED
-from emorealm_tasks.benchmarks.registry import BENCHMARKS
-from emorealm_tasks.metrics import GROUP_SCORES
 
 SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "inverse_sqrt")
 """The schedules of transformers that need no setting besides the learning rate and the steps."""
@@ -165,8 +164,8 @@ class Evaluation:
     patience: int = 0
     """Evaluations without a better score after which the training ends; 0 = it never ends early."""
     benchmarks: list[Any] = field(default_factory=list, metadata=ADDED)
-    """What the model answers with its adapters as they are: emorealm_mini, emorealm; their clips lie where the harness
-    looks for them (EMOREALM_MINI)."""
+    """What the model answers with its adapters as they are: emorealm, dfew, ravdess, mer2023, these with _mini, and
+    emer_mini. Their clips lie where the harness looks for them (EMOREALM_MINI, EMOREALM_DFEW ...)."""
     limit: int = field(default=0, metadata=ADDED)
     """Questions of each of a benchmark's tasks; 0 = all."""
     choose_on_test: bool = field(default=False, metadata=ADDED)
@@ -176,8 +175,13 @@ class Evaluation:
         if self.every < 1 or min(self.patience, self.limit) < 0:
             raise ValueError("evaluation: every must be at least 1, patience and limit at least 0")
         for name in self.benchmarks:
-            if name not in BENCHMARKS:
-                raise ValueError(f"evaluation.benchmarks: {name!r}; of {', '.join(BENCHMARKS)}")
+            if name == "emer":
+                raise ValueError(
+                    "evaluation.benchmarks: emer would ask its judge's API at every evaluation; take emer_mini, "
+                    "which is judged by its true cues, or ask emer after the training (emorealm eval --tasks emer)"
+                )
+            if name not in asked.BENCHMARKS:
+                raise ValueError(f"evaluation.benchmarks: {name!r}; of {', '.join(asked.BENCHMARKS)}")
         if (self.best or self.patience) and not self.evaluates:
             raise ValueError(
                 "evaluation.best and evaluation.patience need held-out records: evaluation.data or .benchmarks"
@@ -198,7 +202,7 @@ class Evaluation:
     @property
     def chosen_on(self) -> str:
         """The benchmark whose score chooses the result; "" = none of them."""
-        return next((name for name in self.benchmarks if self.best in {f"{name}_{one}" for one in GROUP_SCORES}), "")
+        return next((name for name in self.benchmarks if self.best in asked.names(name)), "")
 
     @property
     def higher_is_better(self) -> bool:

@@ -11,8 +11,8 @@ from loguru import logger
 
 from avem_train.backbones import loading
 from avem_train.backbones.base import projectors_are_trained, whole
+from avem_train.harness import asked
 from avem_train.harness.tasks import Tasks
-from emorealm_tasks import metrics
 
 if TYPE_CHECKING:
     from avem_train.backbones.base import Backbone
@@ -33,36 +33,29 @@ class Live:
 
 
 class Benchmarks:
-    """Scores of a backbone's model on groups of the harness.
+    """Scores of a backbone's model on benchmarks of the harness.
 
     out: folder of the training, which says how the model is asked. limit: questions of a task; 0 = all. Stops where
     a benchmark's clips are not there.
     """
 
-    def __init__(self, backbone: "Backbone", out: Path, groups: Sequence[str], limit: int, batch: int) -> None:
+    def __init__(self, backbone: "Backbone", out: Path, names: Sequence[str], limit: int, batch: int) -> None:
         self._backbone, self._out, self._batch = backbone, out, batch
         self._name = loading.evaluated_by(backbone.folder)
         with _quiet():
-            self._tasks = Tasks(self._name, groups, limit)
+            self._tasks = Tasks(self._name, names, limit)
         self._live: Any = None
 
     def scores(self) -> dict[str, float]:
-        """Scores in percent by group and name, e.g. emorealm_mini_accuracy, by the strict reading; on every process."""
+        """Scores by benchmark and name, e.g. emorealm_mini_accuracy, see `asked.scores`; on every process."""
         trained = projectors_are_trained(self._backbone)
         with whole(self._backbone) as model, _own_casts(model), _quiet():
             records = self._tasks.records(self._adapter())
             if trained:
                 self.close()  # with it go the features that it holds
-        found = [
-            {
-                f"{group}_{name}": value
-                for group, of_group in records.items()
-                for name, value in metrics.group_scores(of_group).items()
-                if value is not None
-            }
-            if records is not None
-            else {}
-        ]
+        found: list[dict[str, float]] = [{}]
+        for benchmark, answered in (records or {}).items():
+            found[0] |= asked.scores(benchmark, answered)
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.broadcast_object_list(found)
         return found[0]

@@ -6,21 +6,21 @@ from typing import Any
 from lmms_eval.evaluator import simple_evaluate
 from lmms_eval.tasks import TaskManager, get_task_dict
 
+from avem_train.harness import asked
 from emorealm_tasks import plugin
-from emorealm_tasks.metrics import TASKS, Record
 
 
 class Tasks:
-    """Groups of EmoReAlM's five tasks for models of one name. limit: questions of a task; 0 = all."""
+    """The tasks of groups (`asked.GROUPS`) for models of one name. limit: questions of a task; 0 = all."""
 
     def __init__(self, model: str, groups: Sequence[str], limit: int = 0) -> None:
         plugin.register()
         self._manager = TaskManager("ERROR", include_defaults=False, model_name=model)
         self._groups, self._limit = list(groups), limit
-        names = [f"{group}_{task}" for group in self._groups for task in TASKS]
+        names = [task for group in self._groups for task in asked.tasks(group)]
         self._tasks = list(get_task_dict(names, self._manager, "chat").values())
 
-    def records(self, model: Any) -> dict[str, list[Record]] | None:
+    def records(self, model: Any) -> dict[str, list[Any]] | None:
         """What a model of lmms-eval answers, by group, in the order of tasks and questions.
 
         Every process asks its share; the first one has all records, the others None. Random numbers are left alone.
@@ -40,6 +40,8 @@ class Tasks:
             return None
         samples = results["samples"]
         return {
-            group: [sample["emorealm_score"]["record"] for task in TASKS for sample in samples[f"{group}_{task}"]]
+            group: [
+                sample[asked.GROUPS[group].carrier]["record"] for task in asked.tasks(group) for sample in samples[task]
+            ]
             for group in self._groups
         }

@@ -16,10 +16,12 @@ from avem_train.dpo.adapters import adapters
 from avem_train.dpo.model_card import settle
 from avem_train.dpo.settings import DpoSettings, Running
 from avem_train.dpo.settings_parts import Evaluation, Optimiser
-from avem_train.harness import live
+from avem_train.harness import asked, live
 from avem_train.harness.tasks import Tasks
 from avem_train.packing import attention
+from emorealm_results import cli as results_cli
 from emorealm_tasks.mini.build import split
+from model_adapters.base.embedded import NANO
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def test_live_adapters_answer_as_the_saved_ones(family, dtype, request, settings
         assert base.encoders(backbone) == parts
         assert attention.installed(backbone.model.get_decoder())
     backbone.close()
-    assert scores.keys() <= {f"emorealm_mini_{name}" for name in live.metrics.GROUP_SCORES}
+    assert scores.keys() <= set(asked.names("emorealm_mini"))
     name = loading.evaluated_by(folder)
     saved = get_model(name)(pretrained=str(out), device="cpu", dtype=str(dtype)[6:], batch_size=4, max_errors=0.0)
     assert replies(answered[0]) == replies(ask(saved))
@@ -100,13 +102,78 @@ def test_scores_are_logged_and_choose_and_the_training_stays_the_same(settings, 
     assert all(torch.equal(wanted[name], found[name]) for name in wanted)
 
 
-@pytest.mark.parametrize("benchmark", ["emorealm", "emorealm_mini"])
+def test_emotions_and_descriptions_are_scored_as_the_harness_scores_them(tmp_path):
+    """The embedded model, beside an evaluation of its own."""
+    backbone = loading.load(NANO, torch.device("cpu"), torch.float32, 1 << 28)
+    names = ["dfew_mini", "emer_mini"]
+    benchmarks = live.Benchmarks(backbone, tmp_path / "out", names, 4, 4)
+    scores = benchmarks.scores()
+    benchmarks.close()
+    backbone.close()
+    given = ["--tasks", ",".join(names), "--model", "avere", "--limit", "4", "--output_path", str(tmp_path / "run")]
+    assert results_cli.main(["eval", *given, "--model_args", "device=cpu", "--log_samples"]) == 0
+    (path,) = (tmp_path / "run").rglob("*_results.json")
+    emotions, descriptions = (json.loads(path.read_text())["results"][name] for name in names)
+    pairs = {
+        "dfew_mini_uar": emotions["uar_strict,none"],
+        "dfew_mini_war": emotions["emotion_score,none"],
+        "emer_mini_score": descriptions["emer_score,none"],
+        "emer_mini_clue": descriptions["clue_mean,none"],
+    }
+    assert {name: scores[name] for name in pairs} == pytest.approx(pairs)
+    assert min(pairs.values()) > 0
+
+
+def test_a_score_of_emotions_chooses_and_stands_in_the_closing_line(settings, backbone, capsys):
+    evaluation = Evaluation(every=1, benchmarks=["dfew_mini", "emer_mini"], limit=2, best="emer_mini_score")
+    train.train(replace(settings, evaluation=evaluation, running=replace(settings.running, keep=2)), backbone)
+    held_out = json.loads((settings.out / "training.json").read_text())["held_out"]
+    assert {"dfew_mini_uar", "dfew_mini_war", "emer_mini_score"} <= held_out.keys()
+    said = capsys.readouterr()
+    closing = next(line for line in (said.out + said.err).splitlines() if "before and after" in line)
+    assert "emer_mini_score" in closing
+    assert "dfew_mini_uar" in closing
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "words"),
+    [
+        ("emer", "its judge's API"),
+        ("emorealm_min", "of emorealm, emorealm_mini, dfew"),
+        ("dfew_classes", "of emorealm"),
+    ],
+)
+def test_what_cannot_be_asked_while_training_is_refused(settings, benchmark, words, capsys):
+    given = [f"data={settings.data}", f"out={settings.out}", f"evaluation.benchmarks={benchmark}"]
+    assert cli.main(["run", "avem_dpo", *given]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_a_judge_that_costs_is_no_part_of_a_training(settings, monkeypatch, capsys):
+    monkeypatch.setenv("EMOREALM_JUDGE", "live")
+    given = [f"data={settings.data}", f"out={settings.out}", f"model={settings.model}", "running.device=cpu"]
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(["run", "avem_dpo", *given, "evaluation.benchmarks=emer_mini"])
+    assert "EMOREALM_JUDGE=cues" in capsys.readouterr().err
+    assert not settings.out.exists()
+
+
+SCORES = {
+    "emorealm": "accuracy",
+    "emorealm_mini": "accuracy",
+    "dfew": "uar",
+    "ravdess_mini": "war",
+    "emer_mini": "score",
+}
+
+
+@pytest.mark.parametrize("benchmark", SCORES)
 def test_test_questions_choose_only_where_that_is_said(settings, benchmark, world, capsys, monkeypatch, tmp_path):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "build.json").write_text((world / "build.json").read_text().replace("validation", "test"))
     monkeypatch.setenv("EMOREALM_MINI", str(tmp_path / "test"))
     given = [f"data={settings.data}", f"out={settings.out}", f"model={settings.model}", "running.device=cpu"]
-    given += [f"evaluation.benchmarks={benchmark}", f"evaluation.best={benchmark}_accuracy"]
+    given += [f"evaluation.benchmarks={benchmark}", f"evaluation.best={benchmark}_{SCORES[benchmark]}"]
     with pytest.raises(SystemExit, match="2"):
         cli.main(["run", "avem_dpo", *given])
     error = capsys.readouterr().err
@@ -114,9 +181,3 @@ def test_test_questions_choose_only_where_that_is_said(settings, benchmark, worl
     assert "evaluation.choose_on_test=true" in error
     assert error.count("\n") == 1
     assert not settings.out.exists()
-
-
-def test_other_benchmarks_are_refused(settings, capsys):
-    given = [f"data={settings.data}", f"out={settings.out}", "evaluation.benchmarks=emorealm_min"]
-    assert cli.main(["run", "avem_dpo", *given]) == 2
-    assert "evaluation.benchmarks: 'emorealm_min'; of emorealm, emorealm_mini" in capsys.readouterr().err

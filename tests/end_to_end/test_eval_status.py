@@ -167,7 +167,7 @@ def test_an_unknown_task_or_model_ends_in_one_line(words, message, tmp_path):
     assert "Traceback" not in done.stderr + done.stdout
 
 
-STEPS = ("emorealm-mini build", "emorealm eval --tasks", "emorealm eval --tasks", "emorealm table")
+STEPS = ("emorealm-mini build", *["emorealm eval --tasks"] * 3, "emorealm table")
 
 
 @pytest.mark.parametrize("broken", range(len(STEPS) + 1))

@@ -448,7 +448,7 @@ def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_aver
     with adapters(settings, backbone) as model:
         trainer = PreferenceTrainer(model, dataset, args=arguments)
         asked = [dataset.responses(0)[number] for number in range(2)]
-        batch = memory_estimate._batch(dataset, asked, packed)
+        batch = memory_estimate.batch_of(dataset, asked, packed)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), arguments_autocast(mixed):
             trainer.compute_loss(model.train(), {"samples": [Sample(number, 1.0, 0) for number in range(2)]})
         for parameter in model.parameters():
@@ -496,7 +496,7 @@ def test_the_memory_estimated_is_that_of_the_longest_records(settings, backbone,
         records = checks.read(data, settings.data.parent)
         dataset = PreferenceDataset(records, settings.objective, settings.negatives, 0, backbone)
         found = memory_estimate.largest(dataset, 1, packed=True)
-        of_each = [memory_estimate._batch(dataset, [one], True).tokens for one in dataset.responses(0)]
+        of_each = [memory_estimate.batch_of(dataset, [one], True).tokens for one in dataset.responses(0)]
         assert found.tokens == max(of_each)
         sizes.append(found.tokens)
     assert sizes[1] > sizes[0] + 400

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from avem_train import cli
 from avem_train.backbones import base, loading
-from avem_train.dpo import train
+from avem_train.dpo import evaluation, train
 from avem_train.dpo.adapters import adapters
 from avem_train.dpo.model_card import settle
 from avem_train.dpo.settings import DpoSettings, Running
@@ -20,6 +20,7 @@ from avem_train.harness import asked, live
 from avem_train.harness.tasks import Tasks
 from avem_train.packing import attention
 from emorealm_results import cli as results_cli
+from emorealm_tasks.errors import DataAbsent
 from emorealm_tasks.mini.build import split
 from model_adapters.base.embedded import NANO
 
@@ -86,20 +87,20 @@ def test_live_adapters_answer_as_the_saved_ones(family, dtype, request, settings
 
 def test_scores_are_logged_and_choose_and_the_training_stays_the_same(settings, backbone, tmp_path):
     train.train(settings, backbone)
-    evaluation = Evaluation(every=1, benchmarks=["emorealm_mini"], limit=1, best="emorealm_mini_accuracy")
-    asked = replace(settings, out=tmp_path / "asked", evaluation=evaluation, running=replace(settings.running, keep=2))
-    train.train(asked, backbone)
-    logged = [json.loads(line) for line in (asked.out / "log.jsonl").read_text().splitlines()]
+    wanted = Evaluation(every=1, benchmarks=["emorealm_mini"], limit=1, best="emorealm_mini_accuracy")
+    asking = replace(settings, out=tmp_path / "asked", evaluation=wanted, running=replace(settings.running, keep=2))
+    train.train(asking, backbone)
+    logged = [json.loads(line) for line in (asking.out / "log.jsonl").read_text().splitlines()]
     name = "eval_emorealm_mini_accuracy"
     scored = {line["step"]: line[name] for line in logged if name in line}
     assert list(scored) == [0, 1, 2]
-    about = json.loads((asked.out / "training.json").read_text())
+    about = json.loads((asking.out / "training.json").read_text())
     best = max((1, 2), key=scored.__getitem__)
     assert about["held_out"]["step"] == best
     assert about["held_out"]["emorealm_mini_accuracy"] == scored[best]
-    last = asked.out / "checkpoints" / "checkpoint-2" / "adapter_model.safetensors"
-    wanted, found = load_file(settings.out / "adapter_model.safetensors"), load_file(last)
-    assert all(torch.equal(wanted[name], found[name]) for name in wanted)
+    last = asking.out / "checkpoints" / "checkpoint-2" / "adapter_model.safetensors"
+    kept, found = load_file(settings.out / "adapter_model.safetensors"), load_file(last)
+    assert all(torch.equal(kept[name], found[name]) for name in kept)
 
 
 def test_emotions_and_descriptions_are_scored_as_the_harness_scores_them(tmp_path):
@@ -124,15 +125,55 @@ def test_emotions_and_descriptions_are_scored_as_the_harness_scores_them(tmp_pat
     assert min(pairs.values()) > 0
 
 
-def test_a_score_of_emotions_chooses_and_stands_in_the_closing_line(settings, backbone, capsys):
-    evaluation = Evaluation(every=1, benchmarks=["dfew_mini", "emer_mini"], limit=2, best="emer_mini_score")
-    train.train(replace(settings, evaluation=evaluation, running=replace(settings.running, keep=2)), backbone)
-    held_out = json.loads((settings.out / "training.json").read_text())["held_out"]
-    assert {"dfew_mini_uar", "dfew_mini_war", "emer_mini_score"} <= held_out.keys()
-    said = capsys.readouterr()
-    closing = next(line for line in (said.out + said.err).splitlines() if "before and after" in line)
-    assert "emer_mini_score" in closing
-    assert "dfew_mini_uar" in closing
+def test_every_embedded_benchmark_is_scored_while_training(settings, backbone, world, capsys):
+    names = ["ravdess_mini", "mer2023_mini", "dfew_mini", "emer_mini"]
+    wanted = Evaluation(every=1, benchmarks=names, limit=2, best="dfew_mini_uar", choose_on_test=True)
+    train.train(replace(settings, evaluation=wanted), backbone)
+    closing = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("held-out"))
+    scores = json.loads((settings.out / "training.json").read_text())["held_out"]
+    for name in names:
+        shown = {f"{name}_uar", f"{name}_war"} if name != "emer_mini" else {"emer_mini_score"}
+        assert shown <= scores.keys() <= {"step"} | {one for name in names for one in asked.names(name)}
+        assert all(f"{one} " in closing for one in shown)
+    assert closing.endswith("the best by dfew_mini_uar)")
+    criteria = [scores[f"emer_mini_{name}"] for name in ("clue", "label", "spurious", "halluc")]
+    assert scores["emer_mini_score"] == pytest.approx(sum(criteria) / 4)
+    assert 1 <= scores["emer_mini_score"] <= 10
+
+
+def test_records_have_the_scores_of_the_harness():
+    def described(clip, raw):
+        truth = {"emotions": ["happiness"], "present": ["smile"], "relevant": ["smile"]}
+        record = {"id": clip, "clip": clip, "task": "emer_mini", "reference": "", "raw": raw, "error": ""}
+        return {**record, "truth": truth, "judge": "", "verdicts": {}}
+
+    def recognised(clip, gold, strict):
+        labels = ["anger", "fear", "happiness"]
+        return {"clip": clip, "labels": labels, "gold": gold, "strict": strict, "official": strict, "error": ""}
+
+    replies = [recognised("1", "anger", "anger"), recognised("2", "anger", ""), recognised("3", "fear", "anger")]
+    scores = asked.scores("dfew_mini", replies)
+    assert scores["dfew_mini_uar"] == pytest.approx(25)
+    assert scores["dfew_mini_war"] == pytest.approx(100 / 3)
+    scores = asked.scores("emer_mini", [described("1", "The person is happy: a smile."), described("2", "")])
+    # 1 names all that is there (10 four times); 2 says nothing (1, but invents nothing: 10)
+    assert scores["emer_mini_clue"] == scores["emer_mini_label"] == scores["emer_mini_spurious"] == 5.5
+    assert scores["emer_mini_halluc"] == 10
+    assert scores["emer_mini_score"] == pytest.approx(6.625)
+
+
+def test_the_closing_line_shows_the_main_scores():
+    held_out = {"dfew_uar": 50.0, "dfew_war": 60.0, "dfew_weighted_f1": 55.0, "emer_mini_score": 4.5, "step": 2.0}
+    line = evaluation.line([{"eval_dfew_uar": 40.0}], held_out, "")
+    assert line == "held-out, before and after: dfew_uar 40 -> 50, dfew_war ? -> 60, emer_mini_score ? -> 4.5 (step 2)"
+
+
+def test_absent_clips_stop_the_training_as_they_stop_the_harness(settings, backbone, monkeypatch, capsys):
+    monkeypatch.delenv("EMOREALM_DFEW", raising=False)
+    with pytest.raises(DataAbsent):
+        train.train(replace(settings, evaluation=Evaluation(benchmarks=["dfew"])), backbone)
+    assert "EMOREALM_DFEW is not set" in capsys.readouterr().err
+    assert not (settings.out / "log.jsonl").exists()
 
 
 @pytest.mark.parametrize(

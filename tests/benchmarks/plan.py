@@ -94,7 +94,11 @@ def _encoders(update: float) -> dict[str, str]:
     seen, heard = (2 * count * width for count, (_, width) in zip(tokens, towers, strict=True))
     work, read = 2 * picture + sound, 2 * seen + heard
     hours = RECORDS * update / (8 * SHARE * PEAK) / 3600
+    stages, step = MEASURED["stages"], MEASURED["training, batch 2, picture rejected"]["packed, kept"]
+    spent = 2 * stages["video_tower_one_by_one_ms_a_clip"] + stages["audio_tower_ms_a_clip"]
     return {
+        "towers_ms": f"{spent:.0f}",
+        "towers_time": f"{spent / 1000 / step['seconds_a_record']:.0%}",
         "towers": f"{work / 1e12:.1f}",
         "towers_share": f"{work / update:.1%}",
         "states": f"{RECORDS * (seen + heard) / 1e9:,.0f} GB",

@@ -23,7 +23,7 @@ SPACE := $(EMPTY) $(EMPTY)
 SHELL := /bin/bash
 # tests of one file share their fixtures, so a file stays with one worker; the workers share the cores
 WORKERS ?= 2
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # REPORT=FOLDER: leave JUnit XML and coverage there
 REPORT ?=
 COVERAGE = --cov --cov-report=json:$(REPORT)/coverage.json --cov-report=markdown:$(REPORT)/coverage.md

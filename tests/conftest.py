@@ -1,5 +1,6 @@
 """Fixtures every test folder shares: real clips, encoded on the spot."""
 
+import gc
 import signal
 import sys
 import threading
@@ -39,6 +40,18 @@ def log() -> Iterator[list[str]]:
     sink = logger.add(lines.append)
     yield lines
     logger.remove(sink)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def collections_look_at_what_is_new() -> None:
+    """Imported libraries and collected tests are millions of objects, which every training's end would go through."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Libraries tell of objects that are still there at the end of a process."""
+    gc.unfreeze()
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -185,11 +185,16 @@ def read_cached(path: Path, key: str) -> dict[str, Any]:
     return {name: value for name, value in cached.items() if name != "key"}
 
 
+def _kept(modality: str, dataset: ClipDataset, cached: Path) -> Encoder | None:
+    """What an earlier run made from the same dataset."""
+    earlier = read_cached(cached, dataset.key(modality))
+    if not earlier:
+        return None
+    print(f"{modality} encoder taken from {cached}")
+    return Encoder(**earlier)
+
+
 def _learn(modality: str, dataset: ClipDataset, cached: Path) -> Encoder:
-    key = dataset.key(modality)
-    if earlier := read_cached(cached, key):
-        print(f"{modality} encoder taken from {cached}")
-        return Encoder(**earlier)
     started = time.monotonic()
     torch.set_num_threads(max(1, (os.cpu_count() or 2) // 2))
     torch.manual_seed(dataset.seed)
@@ -206,7 +211,7 @@ def _learn(modality: str, dataset: ClipDataset, cached: Path) -> Encoder:
     encoder = Encoder(weights, states, scores, round(time.monotonic() - started))
     cached.parent.mkdir(parents=True, exist_ok=True)
     with files.draft(cached) as beside:
-        torch.save({"key": key, **vars(encoder)}, beside)
+        torch.save({"key": dataset.key(modality), **vars(encoder)}, beside)
     return encoder
 
 
@@ -216,8 +221,11 @@ def learn(dataset: ClipDataset, folder: Path) -> dict[str, Encoder]:
     folder: where each encoder is cached (`video_tower.pt`, `audio_tower.pt`), so that a run that was stopped later goes
     on with it; a cached encoder is used if it was made from the same dataset. Returns "video" and "audio" -> encoder.
     """
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn"), follow_parent) as pool:
-        work = {
-            modality: pool.submit(_learn, modality, dataset, folder / f"{modality}_tower.pt") for modality in _OTHER
-        }
-        return {modality: future.result() for modality, future in work.items()}
+    files_of = {modality: folder / f"{modality}_tower.pt" for modality in _OTHER}
+    made = {modality: _kept(modality, dataset, cached) for modality, cached in files_of.items()}
+    missing = [modality for modality, encoder in made.items() if encoder is None]
+    if missing:
+        with ProcessPoolExecutor(len(missing), multiprocessing.get_context("spawn"), follow_parent) as pool:
+            work = {modality: pool.submit(_learn, modality, dataset, files_of[modality]) for modality in missing}
+            made |= {modality: future.result() for modality, future in work.items()}
+    return {modality: encoder for modality, encoder in made.items() if encoder is not None}

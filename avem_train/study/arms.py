@@ -73,6 +73,8 @@ _OF_THE_FIELD = (
 )
 PLUS = "AVEm-plus"
 """What was chosen from `towards_plus`."""
+SLOWER = f"{AVEM}, slower"
+"""With the setting that was its best on the validation world."""
 MAD = "modality-adaptive decoding"
 _DEFAULT = Arm(AVEM, "avem_dpo", published=_OURS)
 
@@ -103,14 +105,12 @@ def main(choices: Choices) -> list[Arm]:
 def objectives(choices: Choices) -> list[Arm]:
     """`main`, another way of decoding, the other sign of the text prior, the objectives of the field, and `avem_plus`.
 
-    "slower" is AVEm-DPO with the setting that was its best on the validation world. The last row learns from clips that
-    differ in one cue as well, which only a drawn world has.
+    The last row learns from clips that differ in one cue as well, which only a drawn world has.
     """
     base, contrast, *trained = main(choices)
     adaptive = Arm(MAD, answering=("mad_gamma=0.5",))
-    slower = Arm(f"{AVEM}, slower", "avem_dpo", ("optimiser.learning_rate=1e-4", "optimiser.steps=240"))
     ours = [
-        slower,
+        Arm(SLOWER, "avem_dpo", ("optimiser.learning_rate=1e-4", "optimiser.steps=240")),
         Arm(PLUS, "avem_plus"),
         Arm(f"{PLUS}, one cue", "avem_plus", ("objective.lambda_swapped=1",), one_cue=True),
     ]
@@ -242,6 +242,29 @@ def towards_plus(choices: Choices) -> list[Arm]:
     ]
 
 
+NOISE_STEPS = (500, 700, 800, 900, 999)
+"""Diffusion steps: 75, 35, 22, 13 and 8% of the signal's power are left (`decoding.diffusion.kept_signal`)."""
+
+
+def noise(choices: Choices) -> list[Arm]:
+    """Rejected media by how much of the clip is left in them, for AVEm-plus and a method that came with noise."""
+
+    def diffused(name: str, recipe: str) -> list[Arm]:
+        steps = {step: ("negatives.kind=diffusion", f"negatives.diffusion_step={step}") for step in NOISE_STEPS}
+        return [Arm(f"{name}, noise {step}", recipe, changes) for step, changes in steps.items()]
+
+    plus, mod, derived = "avem_plus", "mod_dpo", "MoD-DPO (derived)"
+    return [
+        _UNTRAINED,
+        Arm(f"{PLUS}, another emotion", plus),
+        Arm(f"{PLUS}, no rejected media", plus, ("objective.lambda_av=0",)),
+        Arm(f"{PLUS}, random tensor", plus, ("negatives.kind=random",)),
+        *diffused(PLUS, plus),
+        Arm(f"{derived}, another emotion", mod, _ANOTHER_CLIP),
+        *diffused(derived, mod),
+    ]
+
+
 SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "main": main,
     "methods": methods,
@@ -253,9 +276,10 @@ SECTIONS: dict[str, Callable[[Choices], list[Arm]]] = {
     "text_prior": text_prior,
     "trials": trials,
     "towards_plus": towards_plus,
+    "noise": noise,
 }
 """Section -> its rows."""
-ON_VALIDATION = ("choices", "text_prior", "trials", "towards_plus")
+ON_VALIDATION = ("choices", "text_prior", "trials", "towards_plus", "noise")
 """Sections from which something is chosen or explained, and which the test world is therefore not used for."""
 
 

@@ -56,7 +56,7 @@ class Study:
     """Of that world."""
     sections: list[Any] = field(default_factory=lambda: ["main"])
     """Some of main, methods, objectives, table17, table18, sweeps, choices, text_prior, trials,
-    towards_plus."""
+    towards_plus, noise."""
     seeds: int = 5
     """Trainings a row."""
     workers: int = 0

@@ -23,10 +23,9 @@ KINDS = ("missing", "unreadable", "soundless")
 _MOST_LISTED = 5  # problems spelled out in a report
 PROBES = "probes-2.json"  # under the cache folder; the first kind of file knew less
 _WORDS = dict.fromkeys(("kind", "reason", "no_video", "no_audio"), str)
-_CACHE_PATTERN = {
-    str: {"stamp": [int], "video": bool, "audio": bool, "damaged_packets?": int, "decoded?": float} | _WORDS
-}
-"""What PROBES holds (`emorealm_tasks.schemas`)."""
+_FINDING = {"stamp": [int], "video": bool, "audio": bool, **_WORDS}
+_FINDING |= {"damaged_packets?": int, "decoded?": float, "cut_short?": bool}
+"""What PROBES holds of a file (`emorealm_tasks.schemas`)."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,9 @@ def probe_files(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     cached = _read(path)
     stamps = {file: stamp(file) for file in files}
     outcomes = {
-        file: cached[file] for file in files if file in cached and cached[file]["stamp"] == stamps[file] is not None
+        file: cached[file]
+        for file in files
+        if stamps[file] is not None and _is_finding(cached.get(file)) and cached[file]["stamp"] == stamps[file]
     }
     uncached = [file for file in files if file not in outcomes]
     existing = [file for file in uncached if stamps[file] is not None and os.path.isfile(file)]
@@ -133,20 +134,28 @@ def incomplete(files: Iterable[str], cache: Path) -> list[str]:
     lines = []
     for file, what in outcomes.items():
         if what["video"] or what["audio"]:
-            faults = [f"{what['damaged_packets']} damaged packets"] if what["damaged_packets"] else []
-            faults += ["cut short"] if what["cut_short"] else []
-            if faults:
+            faults = [f"{what['damaged_packets']} damaged packets"] if what.get("damaged_packets") else []
+            faults += ["cut short"] if what.get("cut_short") else []
+            if faults and "decoded" in what:
                 lines.append(f"{file}: {100 * what['decoded']:.1f}% decodes ({', '.join(faults)})")
     return lines
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def _read(path: Path) -> dict[str, Any]:
+    """What is kept of all clips ever looked at; only what is used is checked, since it may be of tens of thousands."""
     try:
-        cached: dict[str, dict[str, Any]] = parse_json(read_bytes(path))
-        fit(cached, _CACHE_PATTERN)
+        cached = parse_json(read_bytes(path))
     except Unreadable:  # never written, cut short or changed: probing again is all it costs
         return {}
-    return cached
+    return cached if isinstance(cached, dict) else {}
+
+
+def _is_finding(value: Any) -> bool:
+    try:
+        fit(value, _FINDING)
+    except Unreadable:
+        return False
+    return True
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

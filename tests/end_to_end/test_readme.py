@@ -31,6 +31,11 @@ def names(line):
     return " ".join(line)[:70]
 
 
+def run(line, folder, **variables):
+    """One of our commands as its console script runs it, with its folder as the current one."""
+    return warm_commands.run([BIN / line[0], *line[1:]], {**os.environ, **variables}, folder)
+
+
 def test_the_readme_shows_commands():
     assert ["make", "run"] in commands()
     assert ["make", "test"] in commands()
@@ -113,7 +118,7 @@ OF_A_RUN = ("table", "rescore", "judge-agreement", "leaderboard", "compare", "re
 
 @pytest.mark.parametrize("command", [c for c in commands() if c[0] == "emorealm" and c[1] in OF_A_RUN], ids=names)
 def test_verbs_about_runs_say_that_the_run_is_not_there(command, tmp_path):
-    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, cwd=tmp_path)
+    done = run(command, tmp_path)
     assert done.returncode == 2, done.stderr
     assert "results/runs" in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
@@ -121,9 +126,8 @@ def test_verbs_about_runs_say_that_the_run_is_not_there(command, tmp_path):
 
 @pytest.mark.parametrize("command", [c for c in commands() if c[:3] == ["lmms-eval", "tasks", "list"]], ids=names)
 def test_the_harness_lists_our_tasks_from_the_include_path(command):
-    path = subprocess.run([BIN / "emorealm", "tasks", "--path"], capture_output=True, text=True, check=True).stdout
-    line = [word.replace("$(emorealm tasks --path)", path.strip()) for word in command[1:]]
-    done = warm_commands.run([BIN / command[0], *line], os.environ, ROOT)
+    path = run(["emorealm", "tasks", "--path"], ROOT).stdout
+    done = run([word.replace("$(emorealm tasks --path)", path.strip()) for word in command], ROOT)
     assert "emorealm_reasoning_stress_video" in done.stdout + done.stderr
 
 
@@ -136,14 +140,14 @@ def test_light_commands_run(command, tmp_path):
     """For real, in a folder of their own; the benchmark with few clips (with all of them: test_main_job.py)."""
     if command[:2] == ["emorealm-mini", "build"]:
         command = [*command, *FEW]  # the last --clips counts
-    env = {**os.environ, "EMOREALM_CACHE": str(tmp_path / "cache")}
+    places = {"EMOREALM_CACHE": str(tmp_path / "cache"), "EMOREALM_MINI": str(tmp_path / "mini")}
+    if command[:2] == ["emorealm-mini", "build"]:
+        del places["EMOREALM_MINI"]
     if command[:2] == ["emorealm-mini", "sheet"]:
-        build = [BIN / "emorealm-mini", "build", "--out", "data/mini", *FEW]
-        subprocess.run(build, cwd=tmp_path, check=True)
+        assert run(["emorealm-mini", "build", "--out", "data/mini", *FEW], tmp_path, **places).returncode == 0
     if command == ["emorealm", "check"]:
-        env["EMOREALM_MINI"] = str(tmp_path / "mini")
-        subprocess.run([BIN / "emorealm-mini", "build", *FEW], cwd=tmp_path, env=env, check=True)
-    done = subprocess.run([BIN / command[0], *command[1:]], capture_output=True, text=True, cwd=tmp_path, env=env)
+        assert run(["emorealm-mini", "build", *FEW], tmp_path, **places).returncode == 0
+    done = run(command, tmp_path, **places)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -154,9 +158,8 @@ def test_curation_is_gone_through(command, tmp_path):
     line = [*command, "--estimate"] if command[2] == "run" and "--estimate" not in command else command
     line = line[: line.index(">")] if ">" in line else line
     if "mine.yaml" in line:
-        shown = subprocess.run([BIN / "emorealm", *SHOW[1:-2]], capture_output=True, text=True, check=True)
-        (tmp_path / "mine.yaml").write_text(shown.stdout)
-    done = subprocess.run([BIN / line[0], *line[1:]], capture_output=True, text=True, cwd=tmp_path)
+        (tmp_path / "mine.yaml").write_text(run(SHOW[:-2], tmp_path).stdout)
+    done = run(line, tmp_path)
     assert done.returncode == (2 if command[2] in ("export", "release") else 0), done.stdout + done.stderr
     assert "Traceback" not in done.stderr
 
@@ -216,7 +219,7 @@ def test_launch_files_are_there_and_an_update_is_the_papers(command):
 @pytest.mark.parametrize("command", [c for c in commands() if c[0] == "python"], ids=names)
 def test_the_converters_take_their_arguments(command, tmp_path):
     """The released files are not here: a command must name one in a line, not fail to parse."""
-    done = subprocess.run([sys.executable, *command[1:]], capture_output=True, text=True, cwd=tmp_path)
+    done = warm_commands.run([sys.executable, *command[1:]], os.environ, tmp_path)
     assert done.returncode == 2
     assert done.stderr.startswith("emorealm: ")
     assert any(word in done.stderr for word in command[3:] if not word.startswith("--"))

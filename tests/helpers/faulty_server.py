@@ -5,6 +5,8 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+POLL = 0.01
+"""Seconds between two looks at whether a server is to end; http.server's own are half a second a test."""
 VERDICT = {name: {"reason": "so it is", "score": 7} for name in ("clue", "label", "spurious", "halluc")}
 
 
@@ -43,7 +45,7 @@ class FaultyServer(ThreadingHTTPServer):
         self.batch_status, self.batch_statuses, self.before_expiry = "completed", {}, 0
         self.answers = {}  # file of requests -> what came of them, once somebody wanted to know
         self.on_batch = lambda name: None
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(POLL,), daemon=True).start()
 
     @property
     def url(self):

@@ -6,7 +6,7 @@ import threading
 import time
 from http.server import ThreadingHTTPServer
 
-from faulty_server import JsonHandler
+from faulty_server import POLL, JsonHandler
 
 
 def reply(text, finish="STOP", thought=0):
@@ -45,7 +45,7 @@ class GeminiStandIn(ThreadingHTTPServer):
         self.files, self.looked, self.deleted, self.asked, self.at, self.keys = {}, {}, [], [], [], set()
         self.uploads = 0
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(POLL,), daemon=True).start()
 
     @property
     def url(self):

@@ -8,6 +8,8 @@ import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from faulty_server import POLL
+
 TOKEN = "hf_" + "n0tAr3alToken" * 2
 READER = "hf_" + "re4dsOnly" * 3
 
@@ -140,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
 def running():
     """A hub that answers meanwhile."""
     hub = Hub()
-    thread = threading.Thread(target=hub.serve_forever, daemon=True)
+    thread = threading.Thread(target=hub.serve_forever, args=(POLL,), daemon=True)
     thread.start()
     try:
         yield hub

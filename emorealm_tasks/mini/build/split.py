@@ -7,6 +7,7 @@ instead of the last two, or `preferences.jsonl` (`emorealm_tasks.mini.language.p
 same world.
 """
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -74,6 +75,12 @@ def items(clips: list[tuple[Clip, list[Question]]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["id"])
 
 
+@functools.cache
+def _others(split: str, seed: int) -> list[dict[str, Any]]:
+    """Questions of the split's generator about other clips, which the text floor is fitted to."""
+    return items(plan(generator(split, seed + 1), FLOOR_CLIPS))
+
+
 def _render(clips: list[Clip], videos: Path) -> None:
     """Render all clips, one process a core."""
     paths = [videos / name(number) for number in range(len(clips))]
@@ -129,13 +136,11 @@ def build(
     if split == "train":
         counts = _write_training(out, [clip for clip, _ in content], seed, records)
     else:
-        training_items = items(plan(generator(split, seed + 1), FLOOR_CLIPS))
         published_layouts.write_all(
             out, clip_pool.pool((clip, out / "videos" / name(n)) for n, (clip, _) in enumerate(content))
         )
-        write_json(
-            out / "floor.json", {"exact": CHANCE, "bag_of_words": text_floor.bag_of_words(training_items, questions)}
-        )
+        fitted = text_floor.bag_of_words(_others(split, seed), questions)
+        write_json(out / "floor.json", {"exact": CHANCE, "bag_of_words": fitted})
     write_json(out / record.QUESTIONS, questions)
     record.write(out, build_arguments(split, len(content), seed, letters, one_cue))
     return dict(counts)

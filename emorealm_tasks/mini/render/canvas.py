@@ -21,7 +21,8 @@ class Canvas:
     """RGB picture with drawing calls in frame units."""
 
     def __init__(self, wall: Colour) -> None:
-        self.pixels = np.full((SIZE * SCALE, SIZE * SCALE, 3), wall, np.uint8)
+        self.pixels = np.empty((SIZE * SCALE, SIZE * SCALE, 3), np.uint8)
+        self.box(wall, (0, 0), (SIZE, SIZE))
 
     @staticmethod
     def _at(point: Point) -> tuple[int, int]:

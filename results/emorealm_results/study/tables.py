@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from avem_train.study.arms import AVEM, BASE, MAD, Choices, objectives, towards_plus, trials
+from avem_train.study.arms import AVEM, BASE, MAD, SLOWER, Choices, noise, objectives, towards_plus, trials
 from emorealm_results.compare.permutation_tests import LEVEL, holm
 from emorealm_results.console.markdown import table
 from emorealm_results.paper.layouts import GROUP, Column
@@ -23,6 +23,7 @@ _TITLES = {
     "text_prior": "Which way text prior debiasing pushes",
     "trials": "Changes of the objective, each alone",
     "towards_plus": "What avem_plus is chosen from",
+    "noise": "Rejected media by how much noise is on them",
 }
 _LAYOUTS = {
     "main": ("table3", "table5", "table14"),
@@ -33,10 +34,18 @@ _AVERAGE = Column(GROUP, "accuracy", "Avg. Acc.")
 _GROUP = (*PAPER_LAYOUTS["table5"].columns, _AVERAGE)
 _ABLATIONS = ("w/o PMP", "w/o ERP", "w/o TPD")
 _STEPS = [("Naive-DPO", "base"), ("Vista-DPO†", "Naive-DPO"), (AVEM, "Vista-DPO†")]
+_FAMILIES = {
+    "objectives": (
+        [(arm.name, AVEM) for arm in objectives(Choices()) if arm.recipe and arm.name != AVEM]
+        + [(name, "base") for name in ("contrastive decoding", MAD, AVEM)],
+        ("hall", "accuracy"),
+    )
+}
+"""Section -> the comparisons that were named before its world was looked at, and the scores that they are about."""
 _PAIRS = {
     "methods": [*_STEPS, ("Vista-DPO†", "base"), (AVEM, "base"), (AVEM, "Naive-DPO")],
-    "objectives": [(arm.name, AVEM) for arm in objectives(Choices()) if arm.recipe and arm.name != AVEM]
-    + [(name, "base") for name in ("contrastive decoding", MAD, AVEM)],
+    "objectives": _FAMILIES["objectives"][0]
+    + [(arm.name, SLOWER) for arm in objectives(Choices()) if arm.recipe and arm.name not in (AVEM, SLOWER)],
     "main": [
         ("contrastive decoding", "base"),
         *_STEPS,
@@ -45,11 +54,14 @@ _PAIRS = {
     ],
     "trials": [(arm.name, "w/o TPD") for arm in trials(Choices())[2:]],
     "towards_plus": [(arm.name, AVEM) for arm in towards_plus(Choices())[2:]],
+    "noise": [
+        (arm.name, other)
+        for arm in noise(Choices())[1:]
+        if arm.name != (other := f"{arm.name.partition(',')[0]}, another emotion")
+    ],
     "text_prior": [(f"gamma_tpd {gamma}", "gamma_tpd 0") for gamma in ("-0.5", "-0.2", "0.2", "0.5")],
 }
 """Section -> the differences that the paper's order is about. Tables 17 and 18: AVEm-DPO's own choice, the last."""
-_FAMILIES = {"objectives": (_PAIRS["objectives"], ("hall", "accuracy"))}
-"""Section -> the comparisons that were named before its world was looked at, and the scores that they are about."""
 _FLOORS = {"blind": "text alone", "shuffled": "another clip's media"}
 _LOGS = {
     "logps/chosen": "log p(chosen)",

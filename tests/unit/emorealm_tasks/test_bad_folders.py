@@ -76,6 +76,18 @@ class TestProbes:
         assert availability.find_problems([row(clip)], tmp_path) == {}
         assert json.loads((tmp_path / availability.PROBES).read_text())[str(clip)]["video"] is True
 
+    def test_one_damaged_finding_costs_itself_alone(self, make_clip, tmp_path, monkeypatch):
+        clips = [make_clip(tmp_path / f"{name}.mp4", seconds=0.5) for name in "ab"]
+        assert availability.find_problems([row(clip) | {"clip": clip.name} for clip in clips], tmp_path) == {}
+        kept = json.loads((tmp_path / availability.PROBES).read_text())
+        kept[str(clips[0])]["stamp"] = "then"
+        (tmp_path / availability.PROBES).write_text(json.dumps(kept))
+        examined = []
+        examine = availability.guard.examine_all
+        monkeypatch.setattr(availability.guard, "examine_all", lambda files: examined.extend(files) or examine(files))
+        assert availability.find_problems([row(clip) | {"clip": clip.name} for clip in clips], tmp_path) == {}
+        assert examined == [str(clips[0])]
+
 
 class TestWavs:
     def test_a_cache_that_cannot_be_written_has_a_stand_in_of_this_process(self, bad, make_clip, tmp_path, monkeypatch):

@@ -215,7 +215,7 @@ def probes(world, study):
     availability.probe_files(files, cache)
     return (
         cache / availability.PROBES,
-        lambda: 0 if availability.probe_files(files, cache)[files[0]]["audio"] is not None else 1,
+        lambda: 0 if availability.incomplete(files, cache) == [] else 1,
     )
 
 

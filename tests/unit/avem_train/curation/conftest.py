@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from curation import answering, manifest
+from faulty_server import POLL
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def site(folder):
     """The folder on a web server, its address."""
     handler = functools.partial(_Quiet, directory=str(folder))
     running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=running.serve_forever, daemon=True).start()
+    threading.Thread(target=running.serve_forever, args=(POLL,), daemon=True).start()
     yield f"http://127.0.0.1:{running.server_port}"
     running.shutdown()
     running.server_close()

@@ -14,6 +14,8 @@ from emorealm_tasks.metrics.description import CRITERIA
 from emorealm_tasks.settings import Settings
 
 CLIPS = 2
+RUN = "PYTEST_RUN"
+"""Names the folder of the run; of a name that lets the commands share their process (`warm_commands`)."""
 NAME = f"smollm2/prompt-{prompt.PROMPT_VERSION}"
 REFERENCE = "A broad smile is seen and conveys happiness. Laughter is heard and conveys joy."
 
@@ -31,19 +33,19 @@ def environment(small_model, tmp_path_factory):
         "EMOREALM_JUDGE_API_KEY": "a-key-of-no-use",
         "HF_HUB_OFFLINE": "1",
         "CUDA_VISIBLE_DEVICES": "",
-        "RUN": str(root / "run"),
+        RUN: str(root / "run"),
     }
 
 
 def command(environment, name, *arguments, **more):
-    program, folder = [str(Path(sys.executable).with_name(name)), *arguments], environment["RUN"]
+    program, folder = [str(Path(sys.executable).with_name(name)), *arguments], environment[RUN]
     return warm_commands.run(program, environment | more, Path(folder))
 
 
 @pytest.fixture(scope="module")
 def run(environment):
     """The embedded model describes, the small model judges: (what was printed, the samples)."""
-    folder = Path(environment["RUN"])
+    folder = Path(environment[RUN])
     folder.mkdir()
     built = command(environment, "emorealm-mini", "build", "--clips", "14")
     assert built.returncode == 0, built.stderr[-2000:]
@@ -65,31 +67,31 @@ def test_the_harness_asks_the_model_and_saves_what_it_said(run, environment):
         assert sample["score"] == pytest.approx(sum(verdict["scores"].values()) / 4)
         assert sample["record"]["verdicts"]["cues"][0]  # the true cues judge beside it
     assert "|clue_mean" in done.stdout
-    written = "".join(path.read_text() for path in Path(environment["RUN"]).rglob("*.json*"))
+    written = "".join(path.read_text() for path in Path(environment[RUN]).rglob("*.json*"))
     assert environment["EMOREALM_JUDGE_API_KEY"] not in written + done.stdout + done.stderr
 
 
 def test_scoring_and_judging_again_cost_no_request(run, environment):
     _, saved = run
     dead = {"EMOREALM_JUDGE_BASE_URL": "http://127.0.0.1:9/v1", "EMOREALM_JUDGE_RETRIES": "0"}
-    again = command(environment, "emorealm", "rescore", environment["RUN"], "--judge", "live", "--json", "-", **dead)
+    again = command(environment, "emorealm", "rescore", environment[RUN], "--judge", "live", "--json", "-", **dead)
     assert again.returncode == 0, again.stderr
     report = json.loads(again.stdout)["descriptions"]["emer_mini"]
     assert list(report["judges"]) == ["cues", NAME]
     mean = sum(sample["score"] for sample in saved) / CLIPS
     assert report["judges"][NAME]["scores"]["mean"]["value"] == pytest.approx(mean)
     assert report["agreement"][f"cues, {NAME}"]["clue"]["n"] == CLIPS
-    arguments = ("rescore", environment["RUN"], "--judge", "live", "--judge-model", "x")
+    arguments = ("rescore", environment[RUN], "--judge", "live", "--judge-model", "x")
     other = command(environment, "emorealm", *arguments, **dead)
     assert other.returncode == 2
     assert "the judge failed: no answer from http://127.0.0.1:9" in other.stderr
 
 
 def test_the_table_and_the_agreement_name_both_judges(run, environment):
-    table = command(environment, "emorealm", "table", environment["RUN"], "--markdown")
+    table = command(environment, "emorealm", "table", environment[RUN], "--markdown")
     assert f"| {NAME} | {CLIPS} " in table.stdout
     assert "LIMITED RUN" in table.stdout
-    compared = command(environment, "emorealm", "judge-agreement", environment["RUN"], "--judges", "cues", "smollm2")
+    compared = command(environment, "emorealm", "judge-agreement", environment[RUN], "--judges", "cues", "smollm2")
     assert f"| cues, {NAME} | clue overlap  | {CLIPS} " in compared.stdout
 
 

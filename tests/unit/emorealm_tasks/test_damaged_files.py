@@ -271,6 +271,7 @@ WHOLE_BOARDS = [of_study, study_on_a_board, results_on_a_board, rescored]
 """Where one command takes a third of a second."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("kind", FILES, ids=lambda kind: kind.__name__)
 def test_another_file_in_its_place(kind, broken, world, study, capfd):
@@ -287,6 +288,7 @@ def test_a_kept_tower_that_is_damaged_is_learnt_again(broken, world, study, capf
     assert ends_well(run, capfd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FILES, ids=lambda kind: kind.__name__)
 def test_another_value_in_each_place(kind, world, study, capfd):
     path, run = kind(world, study)

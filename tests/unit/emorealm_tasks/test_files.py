@@ -95,6 +95,7 @@ def test_a_path_that_is_none_ends_in_one_line(path, tmp_path, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_messages_carry_no_escapes_and_no_end(capsys):
     assert shown("a\x1b[31mb\rc\ud83dd") == "a\\x1b[31mb\\rc\\ud83dd"
     long = shown(f"/where: {'x' * 30_000_000}; do this")

@@ -76,6 +76,7 @@ def planted(tmp_path):
     return {**os.environ, "PYTHONPATH": str(tmp_path)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -37,6 +37,7 @@ def test_a_workers_help_is_no_traceback(how):
 EVALUATION = ("emorealm_results.cli", "eval", "--model", "avere", "--tasks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "problem"),
     [
@@ -85,6 +86,7 @@ def test_the_check_of_missing_weights_imports_no_harness():
     assert shown.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.slow
 def test_a_missing_model_of_a_study_is_told_before_transformers_is_imported():
     code = "import sys\nfrom avem_train import cli\ntry: cli.main(['study', 'mini', 'model=none'])\n"
     code += "finally: print('transformers' in sys.modules)"

@@ -53,6 +53,7 @@ def undeclared(package):
                 yield f"{file.relative_to(ROOT)}: {module}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("package", FOLDERS)
 def test_what_is_imported_is_declared(package):
     assert list(undeclared(package)) == []

@@ -41,6 +41,7 @@ def outputs(cell, kind):
     return [one["data"][kind] for one in cell.outputs if kind in one.get("data", {})]
 
 
+@pytest.mark.slow
 def test_it_runs_and_shows_what_it_says(home, monkeypatch):
     monkeypatch.setenv("EMOREALM_MINI", str(home / "world"))
     notebook = nbformat.read(home / "docs" / "notebooks" / NOTEBOOK.name, as_version=4)

@@ -17,6 +17,7 @@ def test_the_page_of_speeds_is_made_of_the_measurements_beside_it():
     assert written == summary["page"](summary["FOLDER"])
 
 
+@pytest.mark.slow
 def test_the_page_of_the_large_training_is_its_arithmetic():
     plan = runpy.run_path(str(ROOT / "tests/benchmarks/plan.py"))
     assert plan["PAGE"].read_text(encoding="utf-8") == plan["page"]()

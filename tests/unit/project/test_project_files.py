@@ -157,6 +157,7 @@ def test_the_site_has_every_readme_and_guide():
         assert path.relative_to(ROOT).as_posix() in shown
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     pytest.importorskip("mkdocs")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]

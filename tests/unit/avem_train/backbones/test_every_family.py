@@ -62,6 +62,7 @@ def ending_after_one_update():
         yield
 
 
+@pytest.mark.slow
 def test_it_is_trained_by_preference_goes_on_is_merged_and_answers(
     name, untrained, tiny_base, preference_file, clips, tmp_path, capsys
 ):

@@ -54,6 +54,7 @@ def varied(form):
     return {kind: {"cue": cue, "text": form.format(cue)} for kind, cue in kinds}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["jsonl", "parquet"])
 def test_clips_become_preferences_that_training_reads(folder, form, capsys):
     replies = REPLIES | {

@@ -157,6 +157,7 @@ def test_the_budget_counts_what_is_under_way(folder, server, capsys):
     assert pipeline.run(loaded(folder, server, budget=1.0))[0].rows == 3
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_it_can_remember_its_batch_finds_it(folder, server):
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(whole(folder, server, out=str(folder / "out"))))

@@ -157,6 +157,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "row", "replies"), FAULTS)
 def test_what_is_wrong_in_another_way_than_it_claims_is_dropped(folder, kind, row, replies):
     settings = {"client": "server", "letters": 0, "irrelevant": kind.startswith("irrelevant")}

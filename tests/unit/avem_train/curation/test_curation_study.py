@@ -1,5 +1,7 @@
 """The study: what is trained, what is taken because it is finished, and that nothing else is made."""
 
+import pytest
+
 from avem_train.curation import study
 
 
@@ -8,6 +10,7 @@ def run(folder, *words):
     return study.run(study.settings_from([*content, "noise=[0.0,0.3]", *words]))
 
 
+@pytest.mark.slow
 def test_finished_runs_count_and_only_the_rates_that_are_named_are_trained(tmp_path, monkeypatch, capsys):
     trained = []
 

@@ -43,6 +43,7 @@ def test_without_a_word_of_the_server_each_wait_is_longer(folder, server, monkey
     assert server.at[2] - server.at[1] >= 0.29
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [{"per_minute": 100}, {"tokens_per_minute": 100 * 560}])
 def test_requests_and_tokens_of_a_minute(folder, server, limit):
     server.script = lambda body, number: good(body)

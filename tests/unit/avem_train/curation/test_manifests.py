@@ -91,6 +91,7 @@ def test_ravdess(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_the_embedded_world(tmp_path):
     build(tmp_path / "mini", "validation", 28, 0)
     found = clips("mini", tmp_path / "mini")

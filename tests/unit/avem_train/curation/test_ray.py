@@ -72,6 +72,7 @@ def actors():
     return found
 
 
+@pytest.mark.slow
 def test_a_stage_that_sees_all_rows_gives_the_local_engines_files(clips, ray):
     server = answering(ORACLE)
     try:
@@ -90,6 +91,7 @@ def test_a_stage_that_sees_all_rows_gives_the_local_engines_files(clips, ray):
     assert mine.counts["asked"] + mine.counts["cached"] == other.counts["asked"] + other.counts["cached"]
 
 
+@pytest.mark.slow
 def test_a_lost_worker_costs_no_row_and_no_paid_reply(clips, ray):
     killed = []
 
@@ -118,6 +120,7 @@ def test_a_lost_worker_costs_no_row_and_no_paid_reply(clips, ray):
     assert sum(map(float, (clips / "out" / "spent.txt").read_text().split())) == pytest.approx(40 * COST)
 
 
+@pytest.mark.slow
 def test_counts_come_back_from_all_workers_which_fetch_clips_from_an_address(folder, site, ray):
     server = answering()
     place = {"manifest": {"reader": "csv", "path": f"{site}/clips.csv"}}
@@ -133,6 +136,7 @@ def test_counts_come_back_from_all_workers_which_fetch_clips_from_an_address(fol
     assert (folder / "out" / "captions.jsonl").read_bytes() == (folder / "disk" / "captions.jsonl").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_budget_stops_all_workers(clips, ray, capsys):
     server = answering()
     try:
@@ -145,6 +149,7 @@ def test_the_budget_stops_all_workers(clips, ray, capsys):
     assert not (clips / "out" / "captions.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_command_and_every_process_of_ray(clips):
     server = answering()
     server.script = lambda body, number: "hang"

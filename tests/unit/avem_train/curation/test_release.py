@@ -42,6 +42,7 @@ def recipe_file(world, tmp_path, **more):
     return str(tmp_path / "r.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_clips", [False, True])
 def test_the_harness_answers_what_is_released(world, chosen, tmp_path, monkeypatch, with_clips):
     numbers = writing.write(chosen, tmp_path / "release", with_clips)

@@ -26,6 +26,7 @@ def curated(clips, out, **args):
     return reports, graded.of_run(loaded), loaded
 
 
+@pytest.mark.slow
 def test_without_mistakes_all_that_is_claimed_is_true(clips, tmp_path):
     reports, found, _ = curated(clips, tmp_path / "out")
     assert found["planted"] == {}
@@ -49,6 +50,7 @@ def test_mistakes_are_caught_where_a_check_claims_to_catch_them(clips, tmp_path)
     assert found["planted"]["misclaimed:explains"]["left"] == 0
 
 
+@pytest.mark.slow
 def test_cues_that_are_there_in_other_words_are_caught_unless_the_checker_overlooks_them(clips, tmp_path):
     mistakes = {"present": 0.7, "keyed": 0.7, "misclaimed": 1.0}
     _, found, _ = curated(clips, tmp_path / "sharp", mistakes=mistakes)

@@ -51,6 +51,7 @@ def settings(tiny_avere, preference_file, tmp_path):
     return DpoSettings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=optimiser, running=running)
 
 
+@pytest.mark.slow
 def test_stopped_within_an_epoch_it_goes_on_in_the_same_order(settings, backbone, monkeypatch, capsys):
     seen, loss = [], PreferenceTrainer.compute_loss
 

@@ -154,6 +154,7 @@ def spoilt(monkeypatch, after, what):
     monkeypatch.setattr(finite.Finite, "on_pre_optimizer_step", spoil)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "said"), [("gradient", "gradient is no number"), ("adapters", "adapters are no numbers after")]
 )

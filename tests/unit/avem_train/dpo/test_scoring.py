@@ -51,6 +51,7 @@ def recipes():
     return [name for name, content in named.items() if content["program"] == "preference"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", recipes())
 def test_every_shipped_recipe_trains(name, settings, backbone):
     content = config.read(name, [])
@@ -62,6 +63,7 @@ def test_every_shipped_recipe_trains(name, settings, backbone):
     assert 0 <= trained.metrics["gradient/letters"] <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ways", [{"packed": False}, {"keep_reference": False}], ids=["plain", "live"])
 def test_every_term_is_the_same_packed_or_not_cached_or_not(ways, settings, backbone, tmp_path, monkeypatch):
     fresh = train.adapters

@@ -208,6 +208,7 @@ class InterruptedWithin(Termination):
         super().on_substep_end(args, state, control, **kwargs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [0, 2])
 def test_interrupted_within_an_update_it_ends_at_once_and_goes_on_to_the_same_weights(settings, backbone, capsys, at):
     settings = replace(settings, optimiser=replace(FAST, batch=1, accumulation=6, steps=3))
@@ -233,6 +234,7 @@ def variants(settings, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_ways_that_must_not_matter_do_not(settings, backbone, tmp_path):
     train.train(settings, backbone)
     wanted = weights(settings.out)
@@ -243,6 +245,7 @@ def test_ways_that_must_not_matter_do_not(settings, backbone, tmp_path):
         assert same == (name != "own seed"), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["naive_dpo", "vista_dpo", "avem_dpo_no_pmp", "avem_dpo_no_erp", "avem_dpo_no_tpd"])
 def test_every_recipe_trains(recipe, settings, backbone, monkeypatch):
     content = config.read(recipe, ["data=x", "out=y"])
@@ -355,6 +358,7 @@ def test_the_first_process_alone_shows_how_far_the_reference_is(backbone, tmp_pa
         assert ("reference" in capsys.readouterr().err) == shown
 
 
+@pytest.mark.slow
 def test_sweeps_compute_the_reference_once(settings, backbone, tmp_path, monkeypatch):
     counts = []
     computed = reference_cache.compute_missing
@@ -547,6 +551,7 @@ def test_a_response_that_brings_its_closing_token_is_refused_before_training(set
     assert "chosen ends in '</s>', which training adds itself; take it off" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_weights_in_bfloat16_train_packed_on_a_cpu(settings):
     running = replace(settings.running, dtype="bfloat16")
     for packed in (True, False):

@@ -55,6 +55,7 @@ def replies(records):
     return [(one["task"], one["raw"], one["error"]) for one in records["emorealm_mini"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "dtype"), [("tiny_avere", torch.float32), ("tiny_omni", torch.bfloat16)])
 def test_live_adapters_answer_as_the_saved_ones(family, dtype, request, settings, tmp_path, monkeypatch):
     folder = request.getfixturevalue(family)
@@ -103,6 +104,7 @@ def test_scores_are_logged_and_choose_and_the_training_stays_the_same(settings, 
     assert all(torch.equal(kept[name], found[name]) for name in kept)
 
 
+@pytest.mark.slow
 def test_emotions_and_descriptions_are_scored_as_the_harness_scores_them(tmp_path):
     """The embedded model, beside an evaluation of its own."""
     backbone = loading.load(NANO, torch.device("cpu"), torch.float32, 1 << 28)

@@ -198,6 +198,7 @@ def test_a_base_that_no_study_examines_ends_in_one_line(second_block, tmp_path, 
     assert "a study examines avere and emotion_llama, and this is a model of emotion_llama_v2" in error
 
 
+@pytest.mark.slow
 def test_every_row_of_the_paper_is_found_there():
     from emorealm_results.study.paper import of_model
 

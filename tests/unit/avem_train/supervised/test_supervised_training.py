@@ -93,6 +93,7 @@ def test_the_loss_is_of_answers_alone_however_rows_are_packed(models, family, ti
     backbone.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("recipe", "family"),
     [("avere_projectors", family) for family in ("avere", "omni", "version 2")]
@@ -151,6 +152,7 @@ def stopped(settings, monkeypatch):
     return settings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["projectors", "instruction"])
 def test_it_goes_on_to_the_same_weights(settings, monkeypatch, stage, tmp_path):
     settings = replace(settings, stage=stage, projectors=stage == "instruction")

@@ -98,6 +98,7 @@ def test_only_the_modality_that_is_not_asked_about_is_altered(clips, cache):
         adversarial.conditions(rows(clips[1:2]), 3)
 
 
+@pytest.mark.slow
 def test_a_model_that_only_sees_shifts_where_the_picture_is_altered_alone(clips, cache, tmp_path):
     def seeing(asked):  # by the mean brightness of the picture
         return [[-float(media.read_frames(row["video"], 2)[0].mean()) / 64, -1.0] for row in asked]

@@ -98,6 +98,7 @@ def clip_losses(random, n, per_clip, flips=0.04, loss=0.0):
     return np.bincount(clip_of, weights=change, minlength=clips).astype(int).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_clip", [1, 1.5])
 def test_runs_that_differ_by_chance_raise_a_false_alarm_in_five_percent_at_most(per_clip):
     random = np.random.default_rng(0)
@@ -111,6 +112,7 @@ def test_runs_that_differ_by_chance_raise_a_false_alarm_in_five_percent_at_most(
     assert alarms / times > 0.01  # and it is no dead gate
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", range(len(SIZES)))
 def test_a_loss_of_the_size_that_is_named_is_found_with_the_power_that_is_named(place):
     random = np.random.default_rng(1)

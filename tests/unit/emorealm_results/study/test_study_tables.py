@@ -148,6 +148,7 @@ def test_differences_are_paired(found):
     assert (back.value, back.low, back.high) == pytest.approx((-ahead.value, -ahead.high, -ahead.low), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_verb_writes_tables_and_a_figure(found, tmp_path, capsys):
     path = tmp_path / "study.json"
     record.write(path, found)

@@ -81,6 +81,7 @@ LOOPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pattern", LOOPS)
 def test_a_reply_that_loops_is_read_in_proportion_to_its_length(pattern):
     assert_grows_as_its_length(pattern)
@@ -94,6 +95,7 @@ def test_no_loop_of_words_and_marks_takes_longer(parts, end):
     assert_grows_as_its_length("".join(parts), end=f" {end} x")
 
 
+@pytest.mark.slow
 def test_a_loop_of_200_kilobytes_is_still_read():
     assert answers.choose_option("A " * 100_000, CHOICES, "strict") == "A"
     assert answers.choose_option("A B " * 50_000, CHOICES, "strict") is None

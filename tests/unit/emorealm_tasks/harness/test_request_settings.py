@@ -93,6 +93,7 @@ def test_answers_from_the_cache_are_no_reason_not_to_know(monkeypatch, tmp_path)
     assert saved(tmp_path)["t"]["frames"] == 8
 
 
+@pytest.mark.slow
 def test_of_a_foreign_model_nothing_is_said(tmp_path):
     request_settings.note({"frames": 8})
     from lmms_eval.tasks import TaskManager

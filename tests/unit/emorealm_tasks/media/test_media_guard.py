@@ -28,6 +28,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 def test_a_crash_costs_one_clip(tmp_path, monkeypatch):
     monkeypatch.setattr(guard, "COMMAND", [sys.executable, "-c", FRAIL])
     names = ["1.mp4", "crash.mp4", "2.mp4", "hang.mp4", "leave.mp4", "3.mp4", "4.mp4"]

@@ -72,6 +72,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path, capsys, name, content):
     assert_refused(tmp_path, capsys, name.split("/")[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("marked", [True, False])
 @pytest.mark.parametrize(
     "name",
@@ -106,18 +107,21 @@ def test_a_linked_folder_is_not_written_through(mini, tmp_path, capsys):
     assert_refused(mini, capsys, "videos")
 
 
+@pytest.mark.slow
 def test_a_built_folder_is_built_again_smaller_and_as_another_split(mini):
     assert build(mini, 25) == 0
     assert build(mini, 30) == 0
     assert cli.main(["build", "--out", str(mini), "--split", "train", "--clips", "2"]) == 0
 
 
+@pytest.mark.slow
 def test_a_folder_of_an_earlier_version_is_built_again(mini):
     (mini / files.MARK).unlink()
     assert build(mini, 25) == 0
     assert files.marked(mini)["made_by"] == ownership.MAKER
 
 
+@pytest.mark.slow
 def test_a_build_that_was_killed_is_built_again(mini):
     for name in ("emorealm_v1.json", "cues.json", "build.json"):
         (mini / name).unlink()

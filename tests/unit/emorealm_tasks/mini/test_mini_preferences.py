@@ -185,6 +185,7 @@ def folder(tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_set_that_training_accepts(folder):
     rows = read(folder / "preferences.jsonl")
     assert len(rows) == 24 * preferences.RECORDS_PER_CLIP

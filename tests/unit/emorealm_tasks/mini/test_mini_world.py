@@ -95,6 +95,7 @@ def test_options_of_basic_are_right_equally_often(split):
     assert all(len(set(votes.values())) == 1 and len(votes) == 4 for votes in right.values())
 
 
+@pytest.mark.slow
 def test_a_fitted_bag_of_words_stays_at_chance():
     """A text-only classifier fitted on four times as many questions; the bound is chance + 3 standard errors."""
     known, asked = items(plan(generator("test", 11), 2400)), items(plan(generator("test", 12), 600))
@@ -129,6 +130,7 @@ def test_a_clip_is_what_its_seed_says(seed):
     assert np.array_equal(picture, draw_frame(clip, 0.7))
 
 
+@pytest.mark.slow
 @given(seed=seeds)
 @settings(max_examples=25, deadline=None)
 def test_every_cue_shows(seed):

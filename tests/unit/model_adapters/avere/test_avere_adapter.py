@@ -39,6 +39,7 @@ def one_at_a_time(model, doc, limit=5):
     return model.processor.tokenizer.decode(ids[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 4, 16, "auto"])
 def test_answers_are_those_of_one_question_at_a_time(tiny_avere, docs, batch_size):
     model = AvereChat(pretrained=str(tiny_avere), batch_size=batch_size)
@@ -48,6 +49,7 @@ def test_answers_are_those_of_one_question_at_a_time(tiny_avere, docs, batch_siz
     assert len(set(expected)) > len(QUESTIONS) * len(KINDS)  # clips matter, so a mix-up would show
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 5])
 def test_option_scores_are_those_of_the_whole_sequence(tiny_avere, docs, batch_size):
     model = AvereLikelihood(pretrained=str(tiny_avere), batch_size=batch_size)
@@ -93,6 +95,7 @@ def test_each_clip_is_decoded_and_encoded_once_in_a_run(tiny_avere, docs, clips,
     assert encoded == {"video_tower": len(clips), "audio_tower": len(clips)}
 
 
+@pytest.mark.slow
 def test_without_a_feature_cache_the_answers_stay(tiny_avere, docs):
     kept = AvereChat(pretrained=str(tiny_avere), batch_size=4)
     bare = AvereChat(pretrained=str(tiny_avere), batch_size=4, feature_cache_gb=0)
@@ -101,6 +104,7 @@ def test_without_a_feature_cache_the_answers_stay(tiny_avere, docs):
     assert bare.encoder.store.bytes == 0
 
 
+@pytest.mark.slow
 def test_settings_are_left_as_they_were_and_limits_are_each_ones_own(tiny_avere, docs):
     model = AvereChat(pretrained=str(tiny_avere), batch_size=8)
     requests = chat_requests(model, docs)
@@ -113,6 +117,7 @@ def test_settings_are_left_as_they_were_and_limits_are_each_ones_own(tiny_avere,
     assert [result.token_counts.output_tokens <= 1 + n % 4 for n, result in enumerate(results)] == [True] * len(docs)
 
 
+@pytest.mark.slow
 def test_until_cuts_the_answer(tiny_avere, docs):
     model = AvereChat(pretrained=str(tiny_avere))
     whole = next(text for text in texts(model.generate_until(chat_requests(model, docs))) if len(text) > 2)
@@ -129,6 +134,7 @@ def test_sampling_is_refused(tiny_avere, docs, settings, capsys):
     assert "greedily" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_media_really_given_go_to_the_side_file(tiny_avere, docs, clips, tmp_path, monkeypatch):
     monkeypatch.setenv("EMOREALM_MEDIA_LOG", str(tmp_path / "media.jsonl"))
     model = AvereChat(pretrained=str(tiny_avere))
@@ -199,6 +205,7 @@ def test_clean_frees_the_model(tiny_avere, docs):
     assert not hasattr(model, "runner")
 
 
+@pytest.mark.slow
 def test_contrastive_decoding_is_that_of_the_whole_sequences(tiny_avere, docs):
     """Step by step without a cache: logits of both branches, contrasted by the formula; exact at alpha 0."""
     plain = AvereChat(pretrained=str(tiny_avere), batch_size=4)
@@ -231,6 +238,7 @@ def contrasted_alone(model, doc, limit=3):
     return model.processor.tokenizer.decode([i for i in new if i != 2], skip_special_tokens=True).strip()
 
 
+@pytest.mark.slow
 def test_modality_adaptive_decoding_is_that_of_the_whole_sequences(tiny_avere, docs):
     """Step by step without a cache, all four branches and the question about the question."""
     plain = AvereChat(pretrained=str(tiny_avere), batch_size=4)

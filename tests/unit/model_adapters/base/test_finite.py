@@ -39,6 +39,7 @@ def test_which_rows_name_no_token():
     assert finite.broken(rows).tolist() == [False, False, True, True, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [NAN, INF])
 def test_answers_and_scores_of_avere(tiny_avere, clips, tmp_path, capsys, value):
     folder = broken_copy(tiny_avere, tmp_path / "weights", value)

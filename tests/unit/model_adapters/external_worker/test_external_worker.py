@@ -83,6 +83,7 @@ def test_a_question_brings_only_its_own_media(start, clip, kind, video, audio):
     assert (request["video"] is not None, request["audio"] is not None) == (bool(video), bool(audio))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["silence", "garbage", "half", "exit", "wrong_id", "neither"])
 def test_after_a_fault_a_fresh_worker_is_asked_again_and_nothing_is_lost(start, fault):
     model = start(timeout=3 if fault == "silence" else 120)
@@ -96,6 +97,7 @@ def test_after_a_fault_a_fresh_worker_is_asked_again_and_nothing_is_lost(start, 
         os.kill(first, 0)  # the faulty one is gone, not left behind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
@@ -197,6 +199,7 @@ def test_the_log_of_a_worker_with_faults_stays(start):
     model._log.unlink()
 
 
+@pytest.mark.slow
 def test_no_worker_outlives_the_run(marks):
     code = (
         "from model_adapters.external_worker.adapter import ExternalWorker\n"
@@ -361,6 +364,7 @@ def test_replies_too_deep_or_with_half_an_emoji_cost_themselves(start):
     assert json.loads(answers[2])["prompt"] == "fine"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "media", [[1], "x", 5, {"frames": "many"}, {"frames": [1], "audio_seconds": {}}, {"frames": True}]
 )

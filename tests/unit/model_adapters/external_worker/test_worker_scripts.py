@@ -308,6 +308,7 @@ class Evil:
         return os.mkdir, (self.mark,)
 
 
+@pytest.mark.slow
 def test_the_repositorys_own_code_unpickles_nothing_either(tmp_path):
     mark, script, checkpoint = tmp_path / "ran", tmp_path / "old.py", tmp_path / "weights.pth"
     script.write_text(UNPICKLES)

@@ -4,6 +4,8 @@ import os
 import shutil
 import sys
 
+import pytest
+
 import warm_commands
 
 COMMITS = "1" * 40, "2" * 40
@@ -22,6 +24,7 @@ def load(cache, named):
     return warm_commands.run(command, environment)
 
 
+@pytest.mark.slow
 def test_a_model_is_loaded_at_the_revision_named(tiny_omni, tmp_path):
     model = tmp_path / "models--org--name"
     for commit in COMMITS:

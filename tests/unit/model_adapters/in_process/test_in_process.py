@@ -87,6 +87,7 @@ def test_sound_and_picture_reach_exactly_the_models_that_take_them(name, load, u
         assert torch.equal(plain, other_sound)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_answers_are_the_same_at_every_batch_size(name, load, clips):
     """Every kind of question about clips of different lengths, interleaved; settings are left as they are."""
@@ -131,6 +132,7 @@ def test_a_model_that_device_map_spreads_answers_as_the_whole_one(name, load, cl
         load(name, device_map="auto")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["qwen2_5_omni_av", "emotion_llama"])
 def test_contrastive_decoding_is_exact_at_alpha_0_and_the_same_at_every_batch_size(name, load, clips):
     docs = [(text, clip, clip) for clip in clips for text in ("Why?", "Is it rain? (A) Yes (B) No")]

@@ -55,6 +55,7 @@ def asked_of_both(harness, training, film, kind):
     return inputs, harness.forward_settings(asked.clip), sources
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS.keys())
 def test_ids_and_positions_of_a_prompt_are_the_harnesss(harness, training, films, kind):
     lengths = set()

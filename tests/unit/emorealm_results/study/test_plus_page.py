@@ -1,7 +1,8 @@
-"""What results/mini/README.md says of AVEm-plus is what its trials measured."""
+"""What results/mini/README.md says of AVEm-plus is what its trials and the second study measured."""
 
 import json
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -18,6 +19,12 @@ ROWS = {
 SCORES = ("basic", "agree", "stress", "spur", "hall", "accuracy")
 
 
+def section(title):
+    """The text of a part of the page."""
+    page = (MINI / "README.md").read_text(encoding="utf-8")
+    return page.partition(f"### {title}\n")[2].partition("\n### ")[0]
+
+
 @pytest.fixture(scope="module")
 def measured():
     """Row -> its run's record."""
@@ -27,7 +34,7 @@ def measured():
 
 @pytest.mark.parametrize("written", ROWS)
 def test_a_row_is_the_trials(measured, written):
-    page = (MINI / "README.md").read_text(encoding="utf-8").partition("and AVEm-plus\n")[2]
+    page = section("On the validation world, where it was found")
     (line,) = [line for line in page.splitlines() if line.startswith(f"| {written} |")]
     *shown, logps = [cell.strip() for cell in line.strip("|").split("|")][1:]
     run = measured[ROWS[written]]
@@ -35,6 +42,32 @@ def test_a_row_is_the_trials(measured, written):
     assert shown == [f"{scores[name]:.1f}" for name in SCORES]
     if logps:
         assert logps == ", ".join(f"{value:.1f}" for value in run["log"]["logps/chosen"].values())
+
+
+@pytest.fixture(scope="module")
+def second():
+    """Row -> its runs' records in the second study."""
+    study = json.loads((MINI / "study_2.json").read_text())
+    return {row["name"]: [study["runs"][key] for key in row["runs"]] for row in study["sections"]["objectives"]}
+
+
+def test_the_second_study_is_whole(second):
+    assert [len(runs) for runs in second.values()] == [1, 1, 1, *[8] * 13]
+    assert all("failed" not in run for runs in second.values() for run in runs)
+
+
+def test_the_page_has_the_means_of_the_second_study(second):
+    page = section("On the test world")
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:2] == "| "]
+    shown = {name: values for name, *values in cells if name in second}
+    assert shown.keys() == second.keys()
+    for name, runs in second.items():
+        scores = [run["scores"]["full"]["strict"]["group"] for run in runs]
+        assert shown[name][:6] == [f"{fmean(one[score] for one in scores):.1f}" for score in SCORES], name
+        if len(runs) > 1:
+            accuracies = [one["accuracy"] for one in scores]
+            assert shown[name][6] == f"{min(accuracies):.1f}, {max(accuracies):.1f}", name
+            assert shown[name][7] == f"{fmean(run['log']['logps/chosen']['last'] for run in runs):.1f}", name
 
 
 def test_the_shipped_recipe_is_the_setting_that_was_tried(measured):

@@ -77,3 +77,20 @@ def test_the_shipped_recipe_is_the_setting_that_was_tried(measured):
     recipe = config.read("avem_plus", [])["objective"]
     tried = measured["cross-entropy 1"]["settings"]["objective"]
     assert vars(Objective(**recipe)) == tried
+
+
+def test_the_page_has_what_noise_taught():
+    study = json.loads((MINI / "noise/study_validation.json").read_text())
+    runs = {row["name"]: study["runs"][row["runs"][0]] for row in study["sections"]["noise"]}
+    alternatives = {"none": "no rejected media", "a clip of another emotion": "another emotion"}
+    page = section("Noise as the rejected clip, by how much of it")
+    lines = [line for line in page.splitlines() if line.startswith(("| n", "| r", "| a")) and "---" not in line]
+    for name, _, *cells in ([cell.strip() for cell in line.strip("|").split("|")] for line in lines[1:]):
+        row = alternatives.get(name, name.replace(", step", ""))
+        plus, mod = runs[f"AVEm-plus, {row}"], runs.get(f"MoD-DPO (derived), {row}")
+        told = [f"{plus['log']['accuracies/media']['last']:.2f}" if "accuracies/media" in plus["log"] else ""]
+        for run, scores in ((plus, ("agree", "spur", "hall")), (mod, ("stress", "spur"))):
+            found = run["scores"]["full"]["strict"]["group"] if run else {}
+            told += [f"{found[score]:.1f}" if run else "" for score in scores]
+        assert cells == told, name
+    assert len(lines) == 9

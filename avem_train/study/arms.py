@@ -243,7 +243,7 @@ def towards_plus(choices: Choices) -> list[Arm]:
 
 
 NOISE_STEPS = (500, 700, 800, 900, 999)
-"""Diffusion steps: 75, 35, 22, 13 and 8% of the signal's power are left (`decoding.diffusion.kept_signal`)."""
+"""Diffusion steps: 74, 35, 22, 13 and 8% of the signal's power are left (`decoding.diffusion.kept_signal`)."""
 
 
 def noise(choices: Choices) -> list[Arm]:

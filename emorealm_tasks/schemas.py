@@ -31,7 +31,7 @@ def require(path: Path, value: Any, pattern: Any, remedy: str) -> None:
 def fit(value: Any, pattern: Any, place: str = "") -> None:
     """Raise Unreadable unless the value fits the pattern; `place` is where it stands, as in "runs.7.seed"."""
     if isinstance(pattern, tuple):
-        if not any(_fits(value, one) for one in pattern):
+        if not any(fits(value, one) for one in pattern):
             fit(value, pattern[0], place)  # the first is what it should be, and says what is wrong
     elif isinstance(pattern, list):
         _check_type(value, list, place)
@@ -50,7 +50,8 @@ def required(kind: type) -> list[str]:
     return [name for name in kind.__annotations__ if name in vars(kind)["__required_keys__"]]
 
 
-def _fits(value: Any, pattern: Any) -> bool:
+def fits(value: Any, pattern: Any) -> bool:
+    """Whether the value fits the pattern."""
     try:
         fit(value, pattern)
     except Unreadable:

@@ -222,10 +222,14 @@ def learn(dataset: ClipDataset, folder: Path) -> dict[str, Encoder]:
     on with it; a cached encoder is used if it was made from the same dataset. Returns "video" and "audio" -> encoder.
     """
     files_of = {modality: folder / f"{modality}_tower.pt" for modality in _OTHER}
-    made = {modality: _kept(modality, dataset, cached) for modality, cached in files_of.items()}
-    missing = [modality for modality, encoder in made.items() if encoder is None]
-    if missing:
-        with ProcessPoolExecutor(len(missing), multiprocessing.get_context("spawn"), follow_parent) as pool:
-            work = {modality: pool.submit(_learn, modality, dataset, files_of[modality]) for modality in missing}
-            made |= {modality: future.result() for modality, future in work.items()}
-    return {modality: encoder for modality, encoder in made.items() if encoder is not None}
+    kept = {
+        modality: encoder
+        for modality, cached in files_of.items()
+        if (encoder := _kept(modality, dataset, cached)) is not None
+    }
+    missing = [modality for modality in files_of if modality not in kept]
+    if not missing:
+        return kept
+    with ProcessPoolExecutor(len(missing), multiprocessing.get_context("spawn"), follow_parent) as pool:
+        work = {modality: pool.submit(_learn, modality, dataset, files_of[modality]) for modality in missing}
+        return kept | {modality: future.result() for modality, future in work.items()}

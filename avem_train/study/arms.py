@@ -65,10 +65,11 @@ class Choices:
 _UNTRAINED = Arm("base", published=BASE)
 PENALTY = f"{AVEM}, penalty"
 """Its text prior with the other sign."""
+_MOD = "MoD-DPO (derived)"
 _ANOTHER_CLIP = ("negatives.kind=other_emotion",)  # noise teaches least in this world
 _OF_THE_FIELD = (
     Arm("mDPO", "mdpo"),
-    Arm("MoD-DPO (derived)", "mod_dpo", _ANOTHER_CLIP),
+    Arm(_MOD, "mod_dpo", _ANOTHER_CLIP),
     Arm("MoD-DPO++ (derived)", "mod_dpo_plus", _ANOTHER_CLIP),
 )
 PLUS = "AVEm-plus"
@@ -253,15 +254,14 @@ def noise(choices: Choices) -> list[Arm]:
         steps = {step: ("negatives.kind=diffusion", f"negatives.diffusion_step={step}") for step in NOISE_STEPS}
         return [Arm(f"{name}, noise {step}", recipe, changes) for step, changes in steps.items()]
 
-    plus, mod, derived = "avem_plus", "mod_dpo", "MoD-DPO (derived)"
     return [
         _UNTRAINED,
-        Arm(f"{PLUS}, another emotion", plus),
-        Arm(f"{PLUS}, no rejected media", plus, ("objective.lambda_av=0",)),
-        Arm(f"{PLUS}, random tensor", plus, ("negatives.kind=random",)),
-        *diffused(PLUS, plus),
-        Arm(f"{derived}, another emotion", mod, _ANOTHER_CLIP),
-        *diffused(derived, mod),
+        Arm(f"{PLUS}, another emotion", "avem_plus"),
+        Arm(f"{PLUS}, no rejected media", "avem_plus", ("objective.lambda_av=0",)),
+        Arm(f"{PLUS}, random tensor", "avem_plus", ("negatives.kind=random",)),
+        *diffused(PLUS, "avem_plus"),
+        Arm(f"{_MOD}, another emotion", "mod_dpo", _ANOTHER_CLIP),
+        *diffused(_MOD, "mod_dpo"),
     ]
 
 

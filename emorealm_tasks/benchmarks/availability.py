@@ -16,7 +16,7 @@ from emorealm_tasks import files as writing
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import warn_once
 from emorealm_tasks.media import guard
-from emorealm_tasks.schemas import fit
+from emorealm_tasks.schemas import fits
 from emorealm_tasks.untrusted import Unreadable, parse_json, read_bytes
 
 KINDS = ("missing", "unreadable", "soundless")
@@ -109,7 +109,7 @@ def probe_files(files: Sequence[str], cache: Path) -> dict[str, dict[str, Any]]:
     outcomes = {
         file: cached[file]
         for file in files
-        if stamps[file] is not None and _is_finding(cached.get(file)) and cached[file]["stamp"] == stamps[file]
+        if stamps[file] is not None and fits(cached.get(file), _FINDING) and cached[file]["stamp"] == stamps[file]
     }
     uncached = [file for file in files if file not in outcomes]
     existing = [file for file in uncached if stamps[file] is not None and os.path.isfile(file)]
@@ -148,14 +148,6 @@ def _read(path: Path) -> dict[str, Any]:
     except Unreadable:  # never written, cut short or changed: probing again is all it costs
         return {}
     return cached if isinstance(cached, dict) else {}
-
-
-def _is_finding(value: Any) -> bool:
-    try:
-        fit(value, _FINDING)
-    except Unreadable:
-        return False
-    return True
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ import socket
 import sys
 
 import forks
-from warm_commands import LIBRARIES
+from warm_commands import LIBRARIES, OF_TRAINING
 
 RANKS = 2
 FORKS = (__file__,)
@@ -38,10 +38,8 @@ def _become(rank: int, port: int) -> None:
 
 
 def main() -> None:
-    of_the_harness = () if sys.argv[1] == "lmms_eval" else ("evaluate", "lmms_eval.tasks")
-    for name in LIBRARIES:
-        if name not in of_the_harness:
-            __import__(name)
+    for name in LIBRARIES if sys.argv[1] == "lmms_eval" else OF_TRAINING:
+        __import__(name)
     gc.freeze()  # a collection in a fork would copy all of it
     port, children = _free_port(), []
     for rank in range(RANKS):

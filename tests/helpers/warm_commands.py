@@ -20,7 +20,8 @@ from typing import Any
 
 import forks
 
-LIBRARIES = ("torch._dynamo", "accelerate", "peft", "transformers.pipelines", "evaluate", "lmms_eval.tasks")
+OF_TRAINING = ("torch._dynamo", "accelerate", "peft", "transformers.pipelines")
+LIBRARIES = (*OF_TRAINING, "evaluate", "lmms_eval.tasks")
 """Loaded before the fork: nearly all that lmms-eval imports, and of lmms-eval what does not import us."""
 FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_", "TMPDIR")
 """What the variables begin with that no library reads when it is imported, or that a fork reads anew."""

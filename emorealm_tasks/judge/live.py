@@ -6,7 +6,7 @@ One request goes ahead of the rest: it finds out what the server supports, and i
 
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -22,6 +22,7 @@ from emorealm_tasks.judge.client import Client, JudgeError
 from emorealm_tasks.judge.prompt import PROMPT_VERSION, parse_verdict
 from emorealm_tasks.metrics.description import CRITERIA, HIGHEST, LOWEST, Verdict
 from emorealm_tasks.settings import Settings
+from emorealm_tasks.threads import as_completed
 
 NOTHING_SAID = Verdict(
     dict.fromkeys(CRITERIA, LOWEST) | {"halluc": HIGHEST}, dict.fromkeys(CRITERIA, "nothing was said")
@@ -162,17 +163,12 @@ def _ask_all(client: Client, cache: Cache, missing: Mapping[str, Chat], settings
         raise JudgeError(f"no answer from {client.about()['base_url']}; {client.last_error}")
     if len(missing) >= _LARGE:
         print(f"emorealm: {estimate(missing, settings, first)}", file=sys.stderr, flush=True)
-    in_a_row = 0
-    with ThreadPoolExecutor(settings.judge_concurrency) as pool:
-        under_way = [pool.submit(one, key) for key in remaining]
-        try:
-            for done in tqdm(as_completed(under_way), total=len(under_way), desc="judging", unit="description"):
-                in_a_row = 0 if done.result() else in_a_row + 1
-                if in_a_row >= GIVE_UP:
-                    raise JudgeError(f"{GIVE_UP} requests in a row failed, the last with {client.last_error}")
-        except BaseException:  # also Ctrl-C: what waits is dropped, what came is kept
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    in_a_row, rest = 0, list(remaining)
+    with closing(as_completed(one, rest, settings.judge_concurrency)) as replies:
+        for _, reply in tqdm(replies, total=len(rest), desc="judging", unit="description"):
+            in_a_row = 0 if reply else in_a_row + 1
+            if in_a_row >= GIVE_UP:
+                raise JudgeError(f"{GIVE_UP} requests in a row failed, the last with {client.last_error}")
 
 
 def _thousands(tokens: float) -> str:

@@ -8,7 +8,8 @@ filter blocked reads `[SAFETY_BLOCKED:REASON]`: no answer either, but no fault t
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -22,6 +23,7 @@ from emorealm_tasks.chat_client import RequestFailed, ServerRefuses
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from emorealm_tasks.harness.failures import OUT_OF_TOKENS
+from emorealm_tasks.threads import as_completed
 from model_adapters.base import arguments
 from model_adapters.base.chat import ChatArguments, ChatAV, ChatRequest
 from model_adapters.base.failures import ErrorBudget, cut
@@ -77,20 +79,15 @@ class ServedChat(ChatAV):
         chats = [self.read_request(request) for request in requests]
         answers: list[GenerationResult | None] = [None] * len(chats)
         budget = ErrorBudget(self.name, self.max_errors, len(chats), self._reported, "")
-        with ThreadPoolExecutor(self.concurrency) as pool:
-            order = sorted(range(len(chats)), key=lambda number: str(chats[number].clip))
-            under_way = {pool.submit(self._try, chats[number]): number for number in order}
-            try:
-                for done in tqdm(as_completed(under_way), total=len(chats), disable=self.rank != 0, desc=self.name):
-                    number = under_way[done]
-                    answers[number] = self._result(done.result(), chats[number], budget)
+        order = sorted(range(len(chats)), key=lambda number: str(chats[number].clip))
+        tried = as_completed(lambda number: self._try(chats[number]), order, self.concurrency)
+        try:
+            with closing(tried), tqdm(tried, total=len(chats), disable=self.rank != 0, desc=self.name) as bar:
+                for number, answer in bar:
+                    answers[number] = self._result(answer, chats[number], budget)
                     response_cache.keep(requests[number], answers[number])
-            except ServerRefuses as error:
-                pool.shutdown(wait=False, cancel_futures=True)
-                stop(f"{self.name}: {error}")
-            except BaseException:  # also Ctrl-C: what waits is dropped
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        except ServerRefuses as error:
+            stop(f"{self.name}: {error}")
         logger.info(f"{self.name}: {self.cost}")
         return answers
 

@@ -17,7 +17,7 @@ ROOMS = {
     "catalogue",
     "emorealm_tasks": "plugin harness benchmarks judge metrics chat_batches chat_client chat_reply mini mini.build "
     "mini.language mini.render mini.world media answers emotions schemas command_line markdown files settings versions "
-    "untrusted errors interruption sequences",
+    "untrusted errors interruption sequences threads",
 }
 """Packages, and the rooms and root modules of each: every one may import those behind it, and none before it."""
 PURE = {

@@ -12,6 +12,7 @@ import hypothesis
 import numpy as np
 import pytest
 
+import stand_in_server
 from avem_train.backbones import loading
 
 if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -47,6 +48,13 @@ def collections_look_at_what_is_new() -> None:
     """Imported libraries and collected tests are millions of objects, which every training's end would go through."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_server_outlives_its_file() -> Iterator[None]:
+    """One that is left behind costs every later test of the process."""
+    yield
+    assert stand_in_server.serving() == []
 
 
 def pytest_unconfigure() -> None:

@@ -3,10 +3,10 @@
 import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-POLL = 0.01
-"""Seconds between two looks at whether a server is to end; http.server's own are half a second a test."""
+from stand_in_server import StandInServer
+
 VERDICT = {name: {"reason": "so it is", "score": 7} for name in ("clue", "label", "spurious", "halluc")}
 
 
@@ -22,7 +22,7 @@ def error(message, **more):
     return {"error": {"message": message, "type": "x", "code": None, **more}}
 
 
-class FaultyServer(ThreadingHTTPServer):
+class FaultyServer(StandInServer):
     """`script(body, number)` -> (status, headers, body as a value or raw bytes), "hang" or "cut"; default: a verdict.
 
     `asked` holds the bodies of all chat requests in order, `at` their times, `keys` the keys sent; `most_at_once` how
@@ -33,10 +33,7 @@ class FaultyServer(ThreadingHTTPServer):
     whatever it returns but None cuts the connection.
     """
 
-    daemon_threads = True
-
     def __init__(self, script=None):
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.script = script or (lambda body, number: (200, {}, chat(json.dumps(VERDICT))))
         self.asked, self.at, self.keys = [], [], set()
         self.under_way = self.most_at_once = 0
@@ -45,16 +42,15 @@ class FaultyServer(ThreadingHTTPServer):
         self.batch_status, self.batch_statuses, self.before_expiry = "completed", {}, 0
         self.answers = {}  # file of requests -> what came of them, once somebody wanted to know
         self.on_batch = lambda name: None
-        threading.Thread(target=self.serve_forever, args=(POLL,), daemon=True).start()
+        super().__init__(_Handler)
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.server_port}/v1"
+        return f"{self.address}/v1"
 
-    def stop(self):
+    def server_close(self):
         self.released.set()
-        self.shutdown()
-        self.server_close()
+        super().server_close()
 
 
 class JsonHandler(BaseHTTPRequestHandler):

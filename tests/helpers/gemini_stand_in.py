@@ -4,9 +4,9 @@ import json
 import re
 import threading
 import time
-from http.server import ThreadingHTTPServer
 
-from faulty_server import POLL, JsonHandler
+from faulty_server import JsonHandler
+from stand_in_server import StandInServer
 
 
 def reply(text, finish="STOP", thought=0):
@@ -30,36 +30,25 @@ def error(code, message, status="X", details=()):
     return {"error": {"code": code, "message": message, "status": status, "details": list(details)}}
 
 
-class GeminiStandIn(ThreadingHTTPServer):
+class GeminiStandIn(StandInServer):
     """`answer(body, files)` -> (status, headers, body); `upload(data, number)` -> the same, or None for a good one.
 
     `files` maps the URI of an upload to its bytes. An upload is PROCESSING until it was looked at `looks` times, and
     then in `state`. `asked` holds the bodies of generateContent, `at` the times of all requests, `deleted` names.
     """
 
-    daemon_threads = True
-
     def __init__(self, answer, upload=lambda data, number: None, looks=0, state="ACTIVE"):
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.answer, self.upload, self.looks, self.state = answer, upload, looks, state
         self.files, self.looked, self.deleted, self.asked, self.at, self.keys = {}, {}, [], [], [], set()
         self.uploads = 0
         self.lock = threading.Lock()
-        threading.Thread(target=self.serve_forever, args=(POLL,), daemon=True).start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def stop(self):
-        self.shutdown()
-        self.server_close()
+        super().__init__(_Handler)
 
     def file(self, name):
         ready = self.looked[name] >= self.looks
         return {
             "name": f"files/{name}",
-            "uri": f"{self.url}/files/{name}",
+            "uri": f"{self.address}/files/{name}",
             "mimeType": "video/mp4",
             "state": self.state if ready else "PROCESSING",
             **({"error": {"message": "codec unknown"}} if ready and self.state == "FAILED" else {}),
@@ -74,7 +63,7 @@ class _Handler(JsonHandler):
             server.at.append(time.monotonic())
             server.keys.add(self.headers.get("x-goog-api-key"))
         if self.path.startswith("/upload/"):
-            return self._send(200, {"x-goog-upload-url": f"{server.url}/bytes"}, {})
+            return self._send(200, {"x-goog-upload-url": f"{server.address}/bytes"}, {})
         if self.path.startswith("/bytes"):
             with server.lock:
                 number, server.uploads = server.uploads, server.uploads + 1
@@ -84,7 +73,7 @@ class _Handler(JsonHandler):
                 return self._send(status, {"x-goog-upload-status": "cancelled", **headers}, body)
             name = f"f{number}"
             server.looked[name] = 0
-            server.files[f"{server.url}/files/{name}"] = raw
+            server.files[f"{server.address}/files/{name}"] = raw
             return self._send(200, {"x-goog-upload-status": "final"}, {"file": server.file(name)})
         body = camel(json.loads(raw))
         server.asked.append(body)

@@ -1,28 +1,23 @@
 """A hub on this machine that speaks what huggingface_hub asks of one: repositories, files, LFS, downloads."""
 
 import base64
-import contextlib
 import hashlib
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
-from faulty_server import POLL
+from stand_in_server import StandInServer
 
 TOKEN = "hf_" + "n0tAr3alToken" * 2
 READER = "hf_" + "re4dsOnly" * 3
 
 
-class Hub(ThreadingHTTPServer):
+class Hub(StandInServer):
     """``repositories``: "datasets/org/name" -> its visibility and files; ``seen``: method and path of each request."""
 
-    daemon_threads = True
-
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), _Handler)
         self.repositories, self.blobs, self.seen = {}, {}, []
-        self.address = f"http://127.0.0.1:{self.server_port}"
+        super().__init__(_Handler)
 
     def environment(self, token=TOKEN):
         """The variables that lead huggingface_hub here."""
@@ -136,16 +131,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(text)
-
-
-@contextlib.contextmanager
-def running():
-    """A hub that answers meanwhile."""
-    hub = Hub()
-    thread = threading.Thread(target=hub.serve_forever, args=(POLL,), daemon=True)
-    thread.start()
-    try:
-        yield hub
-    finally:
-        hub.shutdown()
-        hub.server_close()

@@ -3,12 +3,11 @@
 import functools
 import http.server
 import shutil
-import threading
 
 import pytest
 
 from curation import answering, manifest
-from faulty_server import POLL
+from stand_in_server import StandInServer
 
 
 @pytest.fixture
@@ -35,11 +34,8 @@ def server():
 def site(folder):
     """The folder on a web server, its address."""
     handler = functools.partial(_Quiet, directory=str(folder))
-    running = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=running.serve_forever, args=(POLL,), daemon=True).start()
-    yield f"http://127.0.0.1:{running.server_port}"
-    running.shutdown()
-    running.server_close()
+    with StandInServer(handler) as running:
+        yield running.address
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):

@@ -12,7 +12,7 @@ from avem_train.data import hub_files
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    with hub_stand_in.running() as running:
+    with hub_stand_in.Hub() as running:
         settings = {"ENDPOINT": running.address, "HF_HUB_OFFLINE": False, "HF_HUB_DISABLE_XET": True}
         settings |= {"HF_TOKEN_PATH": str(tmp_path / "none"), "HF_HUB_CACHE": str(tmp_path / "cache")}
         settings["HUGGINGFACE_CO_URL_TEMPLATE"] = running.address + "/{repo_id}/resolve/{revision}/{filename}"

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[4]
 
 @pytest.fixture(scope="module")
 def hub():
-    with hub_stand_in.running() as running:
+    with hub_stand_in.Hub() as running:
         yield running
 
 
@@ -151,7 +151,7 @@ def test_a_token_that_does_not_do_ends_in_one_line(push, run, token, line):
 
 
 def test_no_network_ends_in_one_line(push, run):
-    with hub_stand_in.running() as gone:
+    with hub_stand_in.Hub() as gone:
         address = gone.address
     assert f"{address} cannot be reached" in refusal(push(run, "--to", "org/runs", address=address))
     assert "offline" in refusal(push(run, "--to", "org/runs", offline=True))

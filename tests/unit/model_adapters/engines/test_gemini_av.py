@@ -31,7 +31,7 @@ def serve(monkeypatch):
         running.append(
             GeminiStandIn(answer or (lambda *given: (200, {}, reply(witness(*given)))), upload, looks, state)
         )
-        given = {"retries": 2, "timeout": 5, "device": "cpu", "base_url": running[-1].url} | more
+        given = {"retries": 2, "timeout": 5, "device": "cpu", "base_url": running[-1].address} | more
         return running[-1], GeminiAV(**given)
 
     yield start

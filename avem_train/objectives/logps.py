@@ -6,8 +6,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-REJECTED = ("video_relevant", "emotion_relevant", "irrelevant")
-"""The rejected responses: y^vr, y^er (Section 4.1) and y^irr (Section E.6)."""
+from avem_train.objectives.settings import REJECTED
 
 
 @dataclass(frozen=True)

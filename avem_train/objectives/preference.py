@@ -35,7 +35,6 @@ from torch.nn.functional import logsigmoid
 
 from avem_train.objectives import terms
 from avem_train.objectives.logps import (
-    REJECTED,
     PreferenceLogps,
     Scored,
     advantage,
@@ -44,7 +43,7 @@ from avem_train.objectives.logps import (
     positive,
     weighted,
 )
-from avem_train.objectives.settings import Objective
+from avem_train.objectives.settings import REJECTED, Objective
 
 Given = TypeVar("Given")
 _NAIVE = ("rewards/chosen", "rewards/rejected", "accuracies/response", "margins/response", "loss/response")

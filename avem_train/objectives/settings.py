@@ -4,7 +4,8 @@ import hashlib
 import math
 from dataclasses import dataclass, field
 
-from avem_train.objectives.logps import REJECTED
+REJECTED = ("video_relevant", "emotion_relevant", "irrelevant")
+"""The rejected responses: y^vr, y^er (Section 4.1) and y^irr (Section E.6)."""
 
 TEXT_PRIORS = ("printed", "penalty")
 MARGINS = ("sigmoid", "hinge", "ipo", "robust")

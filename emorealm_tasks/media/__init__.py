@@ -14,8 +14,9 @@ be decoded. The libraries are loaded when a name of this package is first used, 
 needs none.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from emorealm_tasks import lazy
 
 if TYPE_CHECKING:
     from emorealm_tasks.media.altered import film_alone, joined
@@ -26,39 +27,18 @@ if TYPE_CHECKING:
     from emorealm_tasks.media.tally import Report, report
     from emorealm_tasks.media.video import frame_indices, read_frames
 
-_MODULE_OF = {
-    "AUDIO_RATE": "audio",
-    "ClipInfo": "facts",
-    "Examination": "facts",
-    "MediaError": "container",
-    "PICTURES": "corrupted",
-    "Report": "tally",
-    "SOUNDS": "corrupted",
-    "as_wav": "audio",
-    "copied_picture": "container",
-    "corrupted_picture": "corrupted",
-    "corrupted_sound": "corrupted",
-    "examine": "facts",
-    "film_alone": "altered",
-    "frame_indices": "video",
-    "has_sound": "facts",
-    "joined": "altered",
-    "probe": "facts",
-    "read_audio": "audio",
-    "read_frames": "video",
-    "report": "tally",
-    "separate_wav": "audio",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """The public name of one of this package's modules (PEP 562). Raises AttributeError for any other."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
-
+__getattr__ = lazy.names(
+    __name__,
+    {
+        "altered": ("film_alone", "joined"),
+        "audio": ("AUDIO_RATE", "as_wav", "read_audio", "separate_wav"),
+        "container": ("MediaError", "copied_picture"),
+        "corrupted": ("PICTURES", "SOUNDS", "corrupted_picture", "corrupted_sound"),
+        "facts": ("ClipInfo", "Examination", "examine", "has_sound", "probe"),
+        "tally": ("Report", "report"),
+        "video": ("frame_indices", "read_frames"),
+    },
+)
 
 __all__ = [
     "AUDIO_RATE",

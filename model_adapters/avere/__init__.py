@@ -4,7 +4,9 @@ The classes are imported, and registered with transformers' Auto classes, when t
 transformers takes seconds, and whatever can be told without it is told at once.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from emorealm_tasks import lazy
 
 if TYPE_CHECKING:
     from .classes import (
@@ -29,10 +31,4 @@ __all__ = [
     "from_released_ids",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import classes
-
-    return getattr(classes, name)
+__getattr__ = lazy.names(__name__, {"classes": __all__})

@@ -3,17 +3,13 @@
 The classes are imported, and registered with transformers' Auto classes, when the first of them is asked for.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from emorealm_tasks import lazy
 
 if TYPE_CHECKING:
     from .classes import EmotionLlamaConfig, EmotionLlamaForConditionalGeneration, EmotionLlamaProcessor
 
 __all__ = ["EmotionLlamaConfig", "EmotionLlamaForConditionalGeneration", "EmotionLlamaProcessor"]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import classes
-
-    return getattr(classes, name)
+__getattr__ = lazy.names(__name__, {"classes": __all__})

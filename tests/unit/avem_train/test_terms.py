@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avem_train.objectives import Objective, PreferenceLogps, Scored, forms, objective_loss, terms
-from avem_train.objectives.logps import REJECTED
+from avem_train.objectives import REJECTED
 from avem_train.objectives.settings import MARGINS
 
 EQUAL = {"video_relevant": 0.5, "emotion_relevant": 0.5}

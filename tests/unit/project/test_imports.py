@@ -17,16 +17,21 @@ ROOMS = {
     "catalogue",
     "emorealm_tasks": "plugin harness benchmarks judge metrics chat_batches chat_client chat_reply mini mini.build "
     "mini.language mini.render mini.world media answers emotions schemas command_line markdown files settings versions "
-    "untrusted errors interruption sequences threads",
+    "untrusted errors interruption lazy sequences threads",
 }
 """Packages, and the rooms and root modules of each: every one may import those behind it, and none before it."""
 PURE = {
     "emorealm_tasks.metrics": {"emorealm_tasks.answers"},
     "emorealm_tasks.answers": {"emorealm_tasks.untrusted"},
     "emorealm_tasks.emotions": {"emorealm_tasks.errors", "emorealm_tasks.untrusted"},
-    "emorealm_tasks.media": {"emorealm_tasks.errors", "emorealm_tasks.files", "emorealm_tasks.settings"},
+    "emorealm_tasks.media": {
+        "emorealm_tasks.errors",
+        "emorealm_tasks.files",
+        "emorealm_tasks.lazy",
+        "emorealm_tasks.settings",
+    },
     "emorealm_tasks.mini.world": {"emorealm_tasks.emotions"},
-    "avem_train.objectives": set(),
+    "avem_train.objectives": {"emorealm_tasks.lazy"},
     "avem_train.packing": {"emorealm_tasks.sequences"},
 }
 """Rooms that are kept small: the only ones of ours that they may know."""

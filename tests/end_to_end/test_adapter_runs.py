@@ -55,10 +55,7 @@ def evaluate(world, arguments):
         command += ["--model", model, "--model_args", arguments[model], "--gen_kwargs", "max_new_tokens=5"]
         command += ["--log_samples", "--output_path", str(folder / model / name), *options]
         environment = variables | {"EMOREALM_MEDIA_LOG": str(folder / f"{model}.jsonl")}
-        if launcher:
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        else:
-            done = warm_commands.run(command, environment)
+        done = warm_commands.run(command, environment)
         assert done.returncode == 0, done.stderr[-3000:]
         (path,) = (folder / model / name).rglob("*_results.json")
         samples = {}

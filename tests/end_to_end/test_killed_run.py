@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import warm_commands
 from emorealm_tasks.mini.build.split import build
 from faulty_server import FaultyServer, chat
 
@@ -24,25 +25,21 @@ def server():
 
 
 @pytest.fixture
-def start(tmp_path, server):
-    """start(name) -> the process of a run of twelve questions, one at a time."""
+def command(tmp_path, server):
+    """The command line of a run of twelve questions, one at a time, and its environment."""
     build(tmp_path / "mini", "test", CLIPS, 0)
     variables = {key: value for key, value in os.environ.items() if not key.startswith("EMOREALM_")}
     variables |= {"EMOREALM_MINI": str(tmp_path / "mini"), "EMOREALM_CACHE": str(tmp_path / "cache")}
     variables |= {"CUDA_VISIBLE_DEVICES": "", "OPENAI_API_KEY": "k", "GIT_DIR": os.devnull}
     line = [str(Path(sys.executable).with_name("lmms-eval")), "--model", "openai_av", "--tasks", TASK]
     line += ["--model_args", f"model=m,base_url={server.url},frames=2,concurrency=1", "--limit", str(QUESTIONS)]
-    line += ["--use_cache", str(tmp_path / "answers")]
-
-    def started(name):
-        with (tmp_path / f"{name}.log").open("wb") as log:
-            return subprocess.Popen(line, env=variables, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
-
-    return started
+    return [*line, "--use_cache", str(tmp_path / "answers")], variables
 
 
-def test_a_run_killed_at_seven_of_twelve_asks_five(start, server, tmp_path):
-    killed = start("killed")
+def test_a_run_killed_at_seven_of_twelve_asks_five(command, server, tmp_path):
+    line, variables = command
+    with (tmp_path / "killed.log").open("wb") as log:
+        killed = subprocess.Popen(line, env=variables, cwd=tmp_path, stdout=log, stderr=subprocess.STDOUT)
     until = time.monotonic() + 120
     while len(server.asked) <= ANSWERED and killed.poll() is None and time.monotonic() < until:
         time.sleep(0.1)
@@ -52,9 +49,10 @@ def test_a_run_killed_at_seven_of_twelve_asks_five(start, server, tmp_path):
 
     server.script = lambda body, number: (200, {}, chat("(A) yes"))
     server.asked.clear()
-    assert start("second").wait(120) == 0, (tmp_path / "second.log").read_text()[-3000:]
+    second = warm_commands.run(line, variables, tmp_path)
+    assert second.returncode == 0, second.stderr[-3000:]
     assert len(server.asked) == QUESTIONS - ANSWERED
 
     server.asked.clear()
-    assert start("third").wait(120) == 0
+    assert warm_commands.run(line, variables, tmp_path).returncode == 0
     assert server.asked == []

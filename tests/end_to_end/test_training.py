@@ -66,9 +66,9 @@ def steps(folder):
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
-def on_two_processes(recipe, out, kept, launch=two_ranks.FORKS):
+def on_two_processes(recipe, out, kept):
     """The command that makes the same updates on two processes."""
-    command = [sys.executable, *launch, "avem_train.cli", *recipe]
+    command = [sys.executable, *two_ranks.FORKS, "avem_train.cli", *recipe]
     return [*command, f"out={out}", "optimiser.accumulation=1", f"running.reference={kept}"]
 
 
@@ -76,9 +76,9 @@ def on_two_processes(recipe, out, kept, launch=two_ranks.FORKS):
 def halved(recipe, tmp_path_factory):
     """What two processes said, and the folder that they wrote, unbroken; the reference beside it is theirs."""
     out = tmp_path_factory.mktemp("halved") / "out"
-    command = on_two_processes(recipe, out, out.parent / "kept", two_ranks.LAUNCH)
-    command += ["running.save_every=0"]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    done = warm_commands.run(
+        [*on_two_processes(recipe, out, out.parent / "kept"), "running.save_every=0"], ENVIRONMENT
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout, out
 
@@ -162,7 +162,7 @@ def test_two_processes_end_after_the_same_update_and_go_on_to_the_same_weights(r
         if done % 3 == 0:
             shutil.rmtree(folder)
     assert max(checkpoints(out)) in (4, 5, 7, 8)
-    again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    again = warm_commands.run(command, ENVIRONMENT)
     assert again.returncode == 0, again.stderr
     wanted, found = weights(halved[1]), weights(out)
     assert wanted.keys() == found.keys()
@@ -181,7 +181,7 @@ def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, 
     status, said = terminated(command, out, steps=4)
     assert status != 0
     assert said.count("which is saved; the same command goes on from there") == 1
-    again = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    again = warm_commands.run(command, ENVIRONMENT)
     assert again.returncode == 0, again.stderr
     wanted, found = weights(unbroken), weights(out)
     assert wanted.keys() == found.keys()

@@ -1,8 +1,8 @@
 """Commands run in forks of one process that has imported lmms-eval's libraries: five seconds sooner.
 
 The command line, the environment, the folder and the exit are those of a process of its own. Use it where a file starts
-several evaluations; test_interrupted.py and test_killed_run.py start cold, and so do the first evaluations
-of test_harness.py and test_main_job.py.
+several evaluations; test_interrupted.py starts cold, and so do the first evaluations of test_harness.py,
+test_killed_run.py and test_main_job.py.
 """
 
 import atexit
@@ -21,7 +21,7 @@ from typing import Any
 import forks
 
 OF_TRAINING = ("torch._dynamo", "accelerate", "peft", "transformers.pipelines")
-LIBRARIES = (*OF_TRAINING, "evaluate", "lmms_eval.tasks")
+LIBRARIES = (*OF_TRAINING, "evaluate", "lmms_eval.tasks", "aiohttp", "av", "nltk", "pytablewriter")
 """Loaded before the fork: nearly all that lmms-eval imports, and of lmms-eval what does not import us."""
 FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_", "TMPDIR")
 """What the variables begin with that no library reads when it is imported, or that a fork reads anew."""
@@ -30,7 +30,7 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
 def run(line: Sequence[Any], env: Mapping[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run` with text captured, for a console script's path, or python with -m MODULE or -c CODE."""
+    """As `subprocess.run` with text captured, for a console script, or python with -m MODULE, -c CODE or a script."""
     env = OFFLINE | env
     given = {name: value for name, value in env.items() if not name.startswith(FREE)}
     with tempfile.TemporaryDirectory() as folder:
@@ -105,9 +105,10 @@ def _become(line: list[str], env: dict[str, str], cwd: str, outputs: list[str]) 
         sys.argv = ["-c", *line[3:]]
         exec(compile(line[2], "<string>", "exec"), {"__name__": "__main__"})
     else:
-        sys.path[0] = str(Path(line[0]).parent)
-        sys.argv = line
-        runpy.run_path(line[0], run_name="__main__")
+        script = line[1:] if line[0] == sys.executable else line
+        sys.path[0] = str(Path(script[0]).parent)
+        sys.argv = script
+        runpy.run_path(script[0], run_name="__main__")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,28 @@ def test_including_our_folder_by_hand_is_harmless():
     assert "emorealm_mini_blind" in listed.all_tasks
 
 
+@pytest.mark.parametrize(
+    ("words", "alone"),
+    [
+        (["--tasks", "emorealm_mini,emer"], True),
+        (["--tasks=emorealm_mini_blind_modality_agreement"], True),
+        (["--tasks", "emorealm,mme"], False),
+        (["--tasks", "emorealm_*"], False),
+        (["--tasks", "emorealm_mni"], False),
+        (["--tasks", "emorealm", "--config", "runs.yaml"], False),
+        (["--model", "--tasks"], False),
+        ([], False),
+    ],
+)
+def test_lmms_evals_own_tasks_are_read_unless_ours_alone_are_named(words, alone, manager, monkeypatch):
+    from lmms_eval.tasks import TaskManager
+
+    monkeypatch.setattr(sys, "argv", ["lmms-eval", *words])
+    found = set(TaskManager("ERROR").all_tasks)
+    assert found >= set(manager.all_tasks)
+    assert ("mme" in found) == (not alone)
+
+
 def test_groups_hold_their_five_members(manager):
     for benchmark in registry.BENCHMARKS:
         for variant in registry.VARIANTS:

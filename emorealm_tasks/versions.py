@@ -4,6 +4,7 @@ pyproject.toml bounds what is known to break, with the reasons; pip keeps those 
 library changed since then, or installed by force, would end in a traceback from the depths of lmms-eval or torch.
 """
 
+import functools
 import importlib.metadata
 from collections.abc import Callable, Iterable
 
@@ -15,8 +16,9 @@ from emorealm_tasks.errors import stop
 OURS = "emorealm"
 
 
+@functools.cache
 def check() -> None:
-    """End with one line (status 2) when installed libraries are missing or outside our bounds.
+    """End with one line (status 2) when installed libraries are missing or outside our bounds; looks once a process.
 
     Does nothing where the package runs from its source tree without having been installed: there are no bounds then.
     """

@@ -76,9 +76,7 @@ def on_two_processes(recipe, out, kept):
 def halved(recipe, tmp_path_factory):
     """What two processes said, and the folder that they wrote, unbroken; the reference beside it is theirs."""
     out = tmp_path_factory.mktemp("halved") / "out"
-    done = warm_commands.run(
-        [*on_two_processes(recipe, out, out.parent / "kept"), "running.save_every=0"], ENVIRONMENT
-    )
+    done = warm_commands.run([*on_two_processes(recipe, out, out.parent / "kept"), "running.save_every=0"], ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     return done.stdout, out
 

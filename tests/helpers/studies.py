@@ -1,5 +1,8 @@
 """The record of a small study."""
 
+import copy
+import functools
+
 import pytest
 
 import run_folders
@@ -28,6 +31,11 @@ def answered(wrong):
 
 @pytest.fixture
 def study():
+    return copy.deepcopy(_study())
+
+
+@functools.cache
+def _study():
     runs = {"b": study_run(range(4), None), "m0": study_run([0], 0), "m1": study_run([0, 1], 1)}
     runs["m2"] = {"seed": 2, "failed": "the loss is no number"}
 

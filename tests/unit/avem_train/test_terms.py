@@ -8,8 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from avem_train.objectives import Objective, PreferenceLogps, Scored, forms, objective_loss, terms
-from avem_train.objectives import REJECTED
+from avem_train.objectives import REJECTED, Objective, PreferenceLogps, Scored, forms, objective_loss, terms
 from avem_train.objectives.settings import MARGINS
 
 EQUAL = {"video_relevant": 0.5, "emotion_relevant": 0.5}

@@ -230,6 +230,8 @@ def learn(dataset: ClipDataset, folder: Path) -> dict[str, Encoder]:
     missing = [modality for modality in files_of if modality not in kept]
     if not missing:
         return kept
-    with ProcessPoolExecutor(len(missing), multiprocessing.get_context("spawn"), follow_parent) as pool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])  # torch and transformers are imported once, not once an encoder
+    with ProcessPoolExecutor(len(missing), context, follow_parent) as pool:
         work = {modality: pool.submit(_learn, modality, dataset, files_of[modality]) for modality in missing}
         return kept | {modality: future.result() for modality, future in work.items()}

@@ -22,7 +22,7 @@ def test_benchmark_of_evaluation(tiny_avere, make_clip, tmp_path):
         ]
     (tmp_path / "emorealm_v1.json").write_text(json.dumps(items))
     command = [sys.executable, ROOT / "tests/benchmarks/evaluation.py", "--model", tiny_avere, "--data", tmp_path]
-    command += ["--random", "nano", "--clips", "2", "--repeats", "1", "--batch-size", "4", "--no-harness"]
+    command += ["--random", "tiny", "--clips", "2", "--repeats", "1", "--batch-size", "4", "--no-harness"]
     command += ["--out", tmp_path / "out"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

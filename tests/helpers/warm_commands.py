@@ -25,13 +25,15 @@ LIBRARIES = (*OF_TRAINING, "evaluate", "lmms_eval.tasks", "aiohttp", "av", "nltk
 """Loaded before the fork: nearly all that lmms-eval imports, and of lmms-eval what does not import us."""
 FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_", "TMPDIR")
 """What the variables begin with that no library reads when it is imported, or that a fork reads anew."""
+LEFT = ("KMP_INIT_AT_FORK", "RAY_CLIENT_MODE", "TRANSFORMERS_VERBOSITY", "VERBOSITY")
+"""Variables that libraries, and commands that tests call, leave in this process; a user's shell has none of them."""
 OFFLINE = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 """Of every command here, unless it says otherwise: so that those of several files share the process."""
 
 
 def run(line: Sequence[Any], env: Mapping[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """As `subprocess.run` with text captured, for a console script, or python with -m MODULE, -c CODE or a script."""
-    env = OFFLINE | env
+    env = OFFLINE | {name: value for name, value in env.items() if name not in LEFT}
     given = {name: value for name, value in env.items() if not name.startswith(FREE)}
     with tempfile.TemporaryDirectory() as folder:
         outputs = [str(Path(folder, name)) for name in ("stdout", "stderr")]

@@ -24,6 +24,14 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 
+gc.disable()  # what is imported and collected stays: to look through it time and again takes three seconds
+
+
+def pytest_collection_finish() -> None:
+    """From here on objects come and go."""
+    gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def no_log_outlives_its_test() -> Iterator[None]:
     """lmms-eval logs to the `sys.stdout` it finds, a test's own capture perhaps, which is closed when the test ends."""

@@ -44,7 +44,9 @@ run: $(VENV)/.installed
 curate: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/emorealm curate study out=build/curation folder=build/curation captions=[avere] noise=[0.0] trained=[0.0] clips=100 answered=100 training.optimiser.steps=40
 
-test: lint types pytest
+# types are checked while tests wait for servers and processes
+test: lint
+	$(MAKE) --no-print-directory --jobs 2 types pytest
 
 pytest: $(VENV)/.installed
 	$(PYTEST) $(REPORTING)

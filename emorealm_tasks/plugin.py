@@ -9,6 +9,7 @@ of the run, where the user asked for that. How a run ends, and what its files ar
 import functools
 import sys
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,9 @@ def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
 def _asked_for() -> set[str]:
     """The tasks that the command line of this process names; none where a file (`--config`) may name others."""
     words = [word for argument in sys.argv[1:] for word in argument.split("=", 1)]
-    if "--config" in words or "--tasks" not in words[:-1]:
+    if any(word.startswith("--conf") for word in words):
         return set()
-    return set(words[words.index("--tasks") + 1].split(","))
+    return {name for flag, names in pairwise(words) if flag == "--tasks" for name in names.split(",")}
 
 
 def _checking(match: Callable[..., Any]) -> Callable[..., Any]:

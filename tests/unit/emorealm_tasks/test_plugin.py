@@ -7,6 +7,7 @@ import sys
 import pytest
 import yaml
 
+import warm_commands
 from emorealm_results.runs.samples import read_samples
 from emorealm_tasks import plugin
 from emorealm_tasks.benchmarks import registry, suite
@@ -43,6 +44,7 @@ def test_including_our_folder_by_hand_is_harmless():
         (["--tasks", "emorealm_*"], False),
         (["--tasks", "emorealm_mni"], False),
         (["--tasks", "emorealm", "--config", "runs.yaml"], False),
+        (["--tasks", "emorealm", "--tasks", "mme"], False),
         (["--model", "--tasks"], False),
         ([], False),
     ],
@@ -133,15 +135,19 @@ def test_a_side_file_is_named_once_and_removed_at_exit(monkeypatch, tmp_path):
     assert not os.path.exists(done.stdout.strip())
 
 
+def test_the_manifest_module_imports_nothing_heavy():
+    code = "import sys, model_adapters.manifests; assert not {'torch', 'transformers', 'lmms_eval'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.slow
-def test_the_manifest_module_may_be_imported_first_and_imports_nothing_heavy():
+def test_the_manifest_module_may_be_imported_first():
     code = (
-        "import sys, model_adapters.manifests;"
-        "assert not {'torch', 'transformers', 'lmms_eval'} & set(sys.modules);"
+        "import model_adapters.manifests;"
         "from lmms_eval.models import list_available_models; print('avere' in list_available_models())"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "True"
+    done = warm_commands.run([sys.executable, "-c", code], os.environ)
+    assert done.stdout.strip() == "True", done.stderr
 
 
 def test_half_an_emoji_costs_no_samples_and_a_password_is_not_published(tmp_path):

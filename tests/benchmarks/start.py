@@ -26,7 +26,7 @@ STEPS = {
     "transformers": "import transformers",
     "lmms_eval": "import lmms-eval, and what it imports (scikit-learn, SciPy, pandas, ...)",
     "ours": "import our adapter and the parts of transformers it needs",
-    "index": "lmms-eval reads every task's YAML",
+    "index": "lmms-eval indexes the tasks: ours alone, as ours alone are named",
     "check": "ours: every clip of the tasks looked at",
     "weights": "ours: the embedded model is loaded",
     "rows": "lmms-eval builds the tasks; ours: their rows",

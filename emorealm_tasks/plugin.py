@@ -87,7 +87,7 @@ def members(group: str) -> list[str]:
 def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
     """TaskManager.initialize_tasks, searching our folders too; a path given twice is searched once.
 
-    Where the command line names tasks of ours alone, lmms-eval's own 1,900 files are not read: a second of each start.
+    Where the command line names tasks of ours alone, lmms-eval's own 1,900 files are not read: half a second a start.
     """
 
     @functools.wraps(initialize)

@@ -101,10 +101,10 @@ def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
         paths = [include_path] if isinstance(include_path, str) else list(include_path or [])
         if str(FOLDER) not in paths:
             paths.append(str(FOLDER))
+        asked = _asked_for()
+        if asked and asked <= describe().keys():
+            include_defaults = False
         with task_files.read_by_libyaml():
-            if include_defaults and (asked := _asked_for()):
-                ours = initialize(self, include_path=[str(FOLDER)], include_defaults=False)
-                include_defaults = not ours.keys() >= asked
             index: dict[str, Any] = initialize(self, include_path=paths, include_defaults=include_defaults)
         return index
 

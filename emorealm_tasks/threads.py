@@ -15,7 +15,7 @@ Outcome = TypeVar("Outcome")
 
 def as_completed(
     call: Callable[[Item], Outcome], items: Iterable[Item], threads: int
-) -> "Generator[tuple[Item, Outcome], None, None]":
+) -> Generator[tuple[Item, Outcome], None, None]:
     """Each item with what `call` made of it, the first to end first. Ends at the first exception, or when closed.
 
     The caller has seen all results but those of AHEAD x `threads` calls at most: if it stops at what it sees (a server

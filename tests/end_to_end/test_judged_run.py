@@ -13,7 +13,7 @@ from emorealm_tasks.judge import live, prompt
 from emorealm_tasks.metrics.description import CRITERIA
 from emorealm_tasks.settings import Settings
 
-CLIPS = 1
+CLIPS = 2
 RUN = "PYTEST_RUN"
 """Names the folder of the run; of a name that lets the commands share their process (`warm_commands`)."""
 NAME = f"smollm2/prompt-{prompt.PROMPT_VERSION}"

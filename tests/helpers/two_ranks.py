@@ -20,7 +20,7 @@ FORKS = (__file__,)
 """Arguments of Python in front of a module that shall run so."""
 LAUNCH = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", f"{RANKS}", "--num_machines", "1")
 LAUNCH += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m")
-"""The same as processes of their own: the libraries are imported three times."""
+"""The same as processes of their own, each of which imports the libraries."""
 
 
 def _free_port() -> int:

@@ -13,7 +13,13 @@ from emorealm_results import cli
 from emorealm_tasks import media
 
 PACKAGES = (media, avem_train.objectives, model_adapters.avere, model_adapters.emotion_llama)
-LIGHT = ("avem_train.cli", "avem_train.curation.workers", "avem_train.data.checks", "emorealm_tasks.mini.cli")
+LIGHT = (
+    "model_adapters.manifests",
+    "avem_train.cli",
+    "avem_train.curation.workers",
+    "avem_train.data.checks",
+    "emorealm_tasks.mini.cli",
+)
 """Modules beside the verbs of `emorealm` that answer nothing and train nothing."""
 
 

@@ -69,6 +69,7 @@ class Worker:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(python_path)},
             start_new_session=True,  # an interrupt from the keyboard reaches us alone, and we end it
         )
+        self._silent = False
 
     def examine(self, file: str, patience: float) -> dict[str, Any] | None:
         """What `examine_all` says of a file; None after the process ended or was ended over it, see `fate`."""
@@ -83,6 +84,7 @@ class Worker:
         with selectors.DefaultSelector() as ready:
             ready.register(answers, selectors.EVENT_READ)
             if not ready.select(patience):
+                self._silent = True
                 return None
         line = answers.readline()
         if not line.endswith(b"\n"):
@@ -91,9 +93,9 @@ class Worker:
         return outcome
 
     def fate(self) -> str:
-        """How the process ended, which it has by then."""
+        """How it came that `examine` returned None."""
         try:
-            code = self._process.wait(5)
+            code = self._process.wait(0 if self._silent else 5)
         except subprocess.TimeoutExpired:
             return "it takes too long to decode"
         what = signal.Signals(-code).name if code < 0 else f"status {code}"

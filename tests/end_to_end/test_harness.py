@@ -94,7 +94,6 @@ def _run(world: Path, *arguments: str, cold: bool = False, **extra: str) -> subp
         "EMOREALM_JSON": str(world / "q.json"),
         "EMOREALM_VIDEOS": str(world / "videos"),
         "EMOREALM_CACHE": str(world / "cache"),
-        "HF_HOME": str(world / "hf"),
         "HF_HUB_OFFLINE": "1",
         "CUDA_VISIBLE_DEVICES": "",
         "PYTHONPATH": str(world / "site"),

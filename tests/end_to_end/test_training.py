@@ -20,6 +20,7 @@ from emorealm_tasks import files
 from model_adapters.avere import AvereForConditionalGeneration, folders, loading
 
 ROOT = Path(__file__).resolve().parents[2]
+HELPERS = ROOT / "tests" / "helpers"
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1"}
 
 
@@ -173,13 +174,13 @@ def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, 
     launch = (ROOT / "avem_train/launch/gpus_8_fsdp.yaml").read_text().replace("num_processes: 8", "num_processes: 2")
     (tmp_path / "launch.yaml").write_text(launch.replace("mixed_precision: bf16", "mixed_precision: 'no'"))
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(tmp_path / "launch.yaml")]
-    command += ["--main_process_port", "0", str(ROOT / "tests/helpers/sharding_on_cpus.py"), "avem_train.cli"]
-    command += [*recipe, f"out={out}", "optimiser.accumulation=1"]
-    status, said = terminated(command, out, steps=4)
+    command = ["--config_file", str(tmp_path / "launch.yaml"), "--main_process_port", "0"]
+    command += [str(HELPERS / "sharding_on_cpus.py"), "avem_train.cli", *recipe, f"out={out}"]
+    command += ["optimiser.accumulation=1"]
+    status, said = terminated([sys.executable, "-m", "accelerate.commands.launch", *command], out, steps=4)
     assert status != 0
     assert said.count("which is saved; the same command goes on from there") == 1
-    again = warm_commands.run(command, ENVIRONMENT)
+    again = warm_commands.run([sys.executable, str(HELPERS / "launch_by_forks.py"), *command], ENVIRONMENT)
     assert again.returncode == 0, again.stderr
     wanted, found = weights(unbroken), weights(out)
     assert wanted.keys() == found.keys()

@@ -4,6 +4,7 @@ The packages it needs are those of the environment that runs the tests, whose lo
 compiled there, which takes longer than all that is tested here.
 """
 
+import functools
 import os
 import re
 import shutil
@@ -14,6 +15,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import warm_commands
 
 ROOT = Path(__file__).resolve().parents[2]
 UV = str(Path(sys.executable).with_name("uv"))
@@ -27,10 +30,13 @@ PACKAGES = {
 """Folder in the repository -> folder in the wheel."""
 
 
-def run(*line, cwd, **variables):
+def run(*line, cwd, warm=False, **variables):
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("EMOREALM_", "PYTHON"))}
     environment = kept | {"HF_HUB_OFFLINE": "1"} | variables
-    done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    if warm:
+        done = warm_commands.run(line, environment, cwd)
+    else:
+        done = subprocess.run(line, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{line}\n{done.stdout[-1500:]}\n{done.stderr[-3000:]}"
     return done.stdout
 
@@ -82,9 +88,9 @@ def ask(installed):
     """Runs one of the installed commands in the other folder; it must end with 0; returns what it printed."""
     commands, work = installed
 
-    def asked(*line):
+    def asked(*line, warm=False):
         places = {"EMOREALM_CACHE": str(work / "cache"), "EMOREALM_MINI": str(work / "mini")}
-        return run(str(commands / line[0]), *line[1:], cwd=work, **places)
+        return run(str(commands / line[0]), *line[1:], cwd=work, warm=warm, **places)
 
     return asked
 
@@ -107,8 +113,9 @@ def test_nothing_else_is_installed(wheel):
     assert ours == {name.split("/")[0] for name in PACKAGES.values()}
 
 
-def test_the_code_that_runs_is_the_installed_one(ask, installed):
-    where = ask("python", "-c", "import emorealm_results; print(emorealm_results.__file__)")
+@pytest.mark.parametrize("warm", [False, True])
+def test_the_code_that_runs_is_the_installed_one(ask, installed, warm):
+    where = ask("python", "-c", "import emorealm_results; print(emorealm_results.__file__)", warm=warm)
     assert where.startswith(str(installed[0].parent))
 
 
@@ -119,6 +126,7 @@ def test_the_light_commands_run(ask):
 
 
 def test_the_embedded_model_answers_and_its_table_is_made(ask, installed):
+    ask = functools.partial(ask, warm=True)
     ask("emorealm-mini", "build", "--clips", "24")
     assert "weights" in ask("emorealm", "check", "--tasks", "emorealm_mini")
     output = ("--batch_size", "8", "--limit", "2", "--log_samples", "--output_path")

@@ -23,41 +23,43 @@ import forks
 OF_TRAINING = ("torch._dynamo", "accelerate", "peft", "transformers.pipelines")
 LIBRARIES = (*OF_TRAINING, "evaluate", "lmms_eval.tasks", "aiohttp", "av", "nltk", "pytablewriter")
 """Loaded before the fork: nearly all that lmms-eval imports, and of lmms-eval what does not import us."""
-FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_", "TMPDIR")
+FREE = ("EMOREALM_", "PYTEST_", "OPENAI_", "GIT_", "TMPDIR", "FAKE_", "PYTHONPATH")
 """What the variables begin with that no library reads when it is imported, or that a fork reads anew."""
-LEFT = ("KMP_INIT_AT_FORK", "RAY_CLIENT_MODE", "TRANSFORMERS_VERBOSITY", "VERBOSITY")
+LEFT = ("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "RAY_CLIENT_MODE", "TRANSFORMERS_VERBOSITY", "VERBOSITY")
 """Variables that libraries, and commands that tests call, leave in this process; a user's shell has none of them."""
 OFFLINE = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
 """Of every command here, unless it says otherwise: so that those of several files share the process."""
 
 
 def run(line: Sequence[Any], env: Mapping[str, str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """As `subprocess.run` with text captured, for a console script, or python with -m MODULE, -c CODE or a script."""
+    """As `subprocess.run` with text captured, for a console script, or python with -m MODULE, -c CODE or a script.
+
+    The interpreter is the one that lies beside the command.
+    """
     env = OFFLINE | {name: value for name, value in env.items() if name not in LEFT}
     given = {name: value for name, value in env.items() if not name.startswith(FREE)}
     with tempfile.TemporaryDirectory() as folder:
         outputs = [str(Path(folder, name)) for name in ("stdout", "stderr")]
         request = {"line": [str(word) for word in line], "env": dict(env), "cwd": str(cwd or Path.cwd())}
-        returncode = _ask(given, request | {"outputs": outputs})
+        python = str(Path(line[0]).with_name(Path(sys.executable).name))
+        returncode = _ask(python, given, request | {"outputs": outputs})
         stdout, stderr = (Path(path).read_text(encoding="utf-8") for path in outputs)
     return subprocess.CompletedProcess(line, returncode, stdout, stderr)
 
 
-_running: list[tuple[dict[str, str], subprocess.Popen[str]]] = []
+_running: dict[frozenset[tuple[str, str]], subprocess.Popen[str]] = {}
 
 
-def _ask(env: dict[str, str], request: Mapping[str, Any]) -> int:
-    """The exit status of one command. One process waits at a time: that of the last environment."""
-    if not _running or _running[0][0] != env:
-        _end()
-        command = [sys.executable, str(Path(__file__))]
+def _ask(python: str, env: dict[str, str], request: Mapping[str, Any]) -> int:
+    """The exit status of one command. There is a process for each interpreter and environment, until the tests end."""
+    key = frozenset([("", python), *env.items()])
+    if key not in _running:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        _running.append((env, subprocess.Popen(command, env=env, text=True, **pipes)))
-    process = _running[0][1]
+        _running[key] = subprocess.Popen([python, str(Path(__file__))], env=env, text=True, **pipes)
+    process = _running[key]
     print(json.dumps(request), file=process.stdin, flush=True)
     answer = process.stdout.readline()
     if not answer:
-        _end()
         raise RuntimeError("the process that forks commands has ended")
     return int(answer)
 
@@ -65,7 +67,7 @@ def _ask(env: dict[str, str], request: Mapping[str, Any]) -> int:
 @atexit.register
 def _end() -> None:
     while _running:
-        process = _running.pop()[1]
+        process = _running.popitem()[1]
         process.kill()
         process.wait()
         process.stdin.close()
@@ -98,6 +100,7 @@ def _become(line: list[str], env: dict[str, str], cwd: str, outputs: list[str]) 
     os.environ.update(env)
     tempfile.tempdir = None  # TMPDIR may be another
     os.chdir(cwd)
+    sys.path[1:1] = filter(None, env.get("PYTHONPATH", "").split(os.pathsep))
     if line[1:2] == ["-m"]:
         sys.path[0] = cwd
         sys.argv = line[2:]
@@ -107,7 +110,7 @@ def _become(line: list[str], env: dict[str, str], cwd: str, outputs: list[str]) 
         sys.argv = ["-c", *line[3:]]
         exec(compile(line[2], "<string>", "exec"), {"__name__": "__main__"})
     else:
-        script = line[1:] if line[0] == sys.executable else line
+        script = line[1:] if Path(line[0]).name == Path(sys.executable).name else line
         sys.path[0] = str(Path(script[0]).parent)
         sys.argv = script
         runpy.run_path(script[0], run_name="__main__")

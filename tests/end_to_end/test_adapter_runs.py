@@ -138,7 +138,7 @@ def test_two_processes_give_the_same_result_file_as_one(world, evaluate, alone, 
     expected, of_one = alone(model)
     log = world[0] / f"{model}.jsonl"
     lines = len(log.read_text().splitlines())
-    results, samples = evaluate(model, "two", launcher=two_ranks.LAUNCH if model == "avere" else two_ranks.FORKS)
+    results, samples = evaluate(model, "two", launcher=two_ranks.FORKS)
     clips = [json.loads(line)["clip"] for line in log.read_text().splitlines()[lines:]]
     assert len(clips) == len(set(clips)) > 1  # a clip is read by one process
     assert results == expected

@@ -180,7 +180,7 @@ def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, 
     status, said = terminated([sys.executable, "-m", "accelerate.commands.launch", *command], out, steps=4)
     assert status != 0
     assert said.count("which is saved; the same command goes on from there") == 1
-    again = warm_commands.run([sys.executable, str(HELPERS / "launch_by_forks.py"), *command], ENVIRONMENT)
+    again = warm_commands.run([sys.executable, str(HELPERS / "two_ranks.py"), *command], ENVIRONMENT)
     assert again.returncode == 0, again.stderr
     wanted, found = weights(unbroken), weights(out)
     assert wanted.keys() == found.keys()

@@ -1,61 +1,59 @@
-"""`python two_ranks.py MODULE ARGUMENTS...`: what torchrun would start on two processes, as forks of this one.
+"""`python two_ranks.py ARGUMENTS`: `accelerate launch ARGUMENTS`, with two forks of this process in torchrun's place.
 
 The libraries are imported once instead of three times. A SIGTERM goes to both ranks, as torchrun passes it on. The
 status is 1 where a rank fails.
 """
 
+import functools
 import gc
 import os
 import runpy
 import signal
-import socket
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from argparse import Namespace
 
 import forks
 from warm_commands import LIBRARIES, OF_TRAINING
 
 RANKS = 2
-FORKS = (__file__,)
+FORKS = (__file__, "--multi_gpu", "--num_processes", f"{RANKS}", "--num_machines", "1", "--mixed_precision", "no")
+FORKS += ("--dynamo_backend", "no", "--main_process_port", "0", "-m")
 """Arguments of Python in front of a module that shall run so."""
-LAUNCH = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", f"{RANKS}", "--num_machines", "1")
-LAUNCH += ("--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m")
-"""The same as processes of their own, each of which imports the libraries."""
 
 
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+def _become(rank: int, args: Namespace) -> None:
+    about = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": RANKS, "LOCAL_WORLD_SIZE": RANKS}
+    about |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": args.master_port}
+    os.environ.update({name: str(value) for name, value in about.items()})
+    sys.argv = [args.training_script, *args.training_script_args]
+    if args.module:
+        sys.path[0] = os.getcwd()
+        runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(sys.argv[0], run_name="__main__")
 
 
-def fork(run: Callable[[], object]) -> NoReturn:
-    """Run in RANKS forks of this process, with the variables that torchrun sets; end as it would."""
+def _fork(args: Namespace) -> None:
+    """What `torch.distributed.run.run` does, of the arguments that Accelerate hands it."""
     gc.freeze()  # a collection in a fork would copy all of it
-    port, children = _free_port(), []
+    children = []
     for rank in range(RANKS):
         children.append(os.fork())
         if not children[-1]:
-            about = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": RANKS, "LOCAL_WORLD_SIZE": RANKS}
-            about |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-            os.environ.update({name: str(value) for name, value in about.items()})
-            forks.end_with(run)
+            forks.end_with(functools.partial(_become, rank, args))
     signal.signal(signal.SIGTERM, lambda number, frame: [os.kill(child, number) for child in children])
     statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     sys.exit(int(any(statuses)))
 
 
-def _module() -> None:
-    sys.argv = sys.argv[1:]
-    sys.path[0] = os.getcwd()
-    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-
-
 def main() -> None:
-    for name in LIBRARIES if sys.argv[1] == "lmms_eval" else OF_TRAINING:
+    for name in LIBRARIES if "lmms_eval" in sys.argv else OF_TRAINING:
         __import__(name)
-    fork(_module)
+    import torch.distributed.run
+    from accelerate.commands import launch
+
+    torch.distributed.run.run = _fork
+    launch.main()
 
 
 if __name__ == "__main__":

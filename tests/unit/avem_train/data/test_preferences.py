@@ -15,6 +15,7 @@ from avem_train.data.model_facts import ModelFacts
 from avem_train.data.negatives import Negatives, draw
 from avem_train.data.records import FURTHER_EMOTIONS
 from avem_train.objectives import REJECTED, Objective
+from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.emotions import ADJECTIVES, EMOTIONS
 
 
@@ -44,9 +45,20 @@ def media(make_clip, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def probes(media, tmp_path_factory):
+    """What is found in the files when each is decoded, which takes processes of their own: once is enough."""
+    cache = tmp_path_factory.mktemp("probes")
+    availability.probe_files(list(map(str, media.iterdir())), cache)
+    return (cache / availability.PROBES).read_text()
+
+
 @pytest.fixture
-def folder(media, tmp_path, monkeypatch):
+def folder(media, probes, tmp_path, monkeypatch):
+    """The files, and a cache in which they are known."""
     monkeypatch.setenv("EMOREALM_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / availability.PROBES).write_text(probes.replace(str(media), str(tmp_path)))
     for file in media.iterdir():
         (tmp_path / file.name).symlink_to(file)
     return tmp_path

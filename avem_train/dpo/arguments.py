@@ -22,6 +22,7 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
     """
     import torch
     from transformers import TrainingArguments
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
 
     optimiser, running = settings.optimiser, settings.running
     cpu = running.device == "cpu" or not torch.cuda.is_available()
@@ -60,6 +61,8 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
     )
     # one process drives one GPU: with several in sight transformers would split batches, which are records here
     arguments._n_gpu = min(1, arguments.n_gpu)
+    # or transformers would load weights in shares under ZeRO-3, those of the encoders too, which run beside the model
+    unset_hf_deepspeed_config()
     return arguments
 
 

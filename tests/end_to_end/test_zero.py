@@ -1,0 +1,76 @@
+"""A training sharded by DeepSpeed's ZeRO over two processes on CPUs; skipped where DeepSpeed is missing.
+
+DS_BUILD_OPS=0 pip install deepspeed
+DS_ACCELERATOR=cpu python -m pytest tests/end_to_end/test_zero.py
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from avem_train import cli
+from model_adapters.avere import folders, loading
+
+pytest.importorskip("deepspeed")
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "DS_ACCELERATOR": "cpu"}
+
+
+@pytest.fixture(params=[2, 3])
+def launched(request, tmp_path):
+    """Runs `avem-train` with these arguments on two processes, as on the 8 GPUs of the file that ships."""
+    told = (ROOT / f"avem_train/launch/gpus_8_zero{request.param}.yaml").read_text()
+    told = told.replace("num_processes: 8", "num_processes: 2").replace(
+        "mixed_precision: bf16", "mixed_precision: 'no'"
+    )
+    (tmp_path / "launch.yaml").write_text(told)
+    launch = ["--config_file", str(tmp_path / "launch.yaml"), "--main_process_port", "0", "-m", "avem_train.cli"]
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "accelerate.commands.launch", *launch, *arguments]
+        done = subprocess.run(command, env=os.environ | ENVIRONMENT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+    return run
+
+
+def same_weights(one, other):
+    wanted, found = (load_file(folder / "adapter_model.safetensors") for folder in (one, other))
+    assert wanted.keys() == found.keys()
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_preference_training_is_the_same_and_goes_on(tiny_avere, preference_file, tmp_path, launched, kept):
+    settings = {
+        "model": tiny_avere,
+        "data": preference_file,
+        "optimiser.learning_rate": 1e-2,
+        "optimiser.steps": 4,
+        "optimiser.batch": 2,
+        "running.device": "cpu",
+        "running.save_every": 2,
+        "running.keep": 2,
+        "running.keep_reference": str(kept).lower(),
+        "running.reference": tmp_path / "kept",
+    }
+    recipe = ["run", "avem_dpo", *(f"{key}={value}" for key, value in settings.items())]
+    alone, out = tmp_path / "alone", tmp_path / "out"
+    assert cli.main([*recipe, f"out={alone}", "optimiser.accumulation=2"]) == 0
+    shared = [*recipe, f"out={out}", "optimiser.accumulation=1"]
+    launched(*shared)
+    same_weights(alone, out)
+    shutil.rmtree(out / "checkpoints" / "checkpoint-4")
+    for name in ("training.json", "adapter_model.safetensors"):  # as if it had been killed before
+        (out / name).unlink()
+    launched(*shared)
+    same_weights(alone, out)
+    adapted = folders.find_weights(str(out))
+    loading.load_model(adapted.folder, torch.device("cpu"), torch.float32, None, adapted.adapter)

@@ -4,6 +4,7 @@ DS_BUILD_OPS=0 pip install deepspeed
 DS_ACCELERATOR=cpu python -m pytest tests/end_to_end/test_zero.py
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -40,8 +41,8 @@ def launched(request, tmp_path):
     return run
 
 
-def same_weights(one, other):
-    wanted, found = (load_file(folder / "adapter_model.safetensors") for folder in (one, other))
+def same_weights(one, other, name="adapter_model.safetensors"):
+    wanted, found = (load_file(folder / name) for folder in (one, other))
     assert wanted.keys() == found.keys()
     for name, tensor in wanted.items():
         torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)
@@ -74,3 +75,28 @@ def test_preference_training_is_the_same_and_goes_on(tiny_avere, preference_file
     same_weights(alone, out)
     adapted = folders.find_weights(str(out))
     loading.load_model(adapted.folder, torch.device("cpu"), torch.float32, None, adapted.adapter)
+
+
+@pytest.mark.parametrize("trained", ["lora", "all"])
+def test_supervised_training_is_the_same(tiny_avere, preference_file, tmp_path, launched, trained):
+    talk = tmp_path / "talk.jsonl"
+    with talk.open("w") as file:
+        for line in map(json.loads, preference_file.read_text().splitlines()):
+            turns = [{"from": "human", "value": line["prompt"]}, {"from": "gpt", "value": line["chosen"]}]
+            file.write(json.dumps({"id": line["id"], "video": line["video"], "conversations": turns}) + "\n")
+    settings = {
+        "model": tiny_avere,
+        "data": talk,
+        "root": preference_file.parent,
+        "trained": trained,
+        "projectors": "false",
+        "optimiser.learning_rate": 1e-2 if trained == "lora" else 1e-3,
+        "optimiser.steps": 4,
+        "optimiser.batch": 2,
+        "running.device": "cpu",
+    }
+    recipe = ["run", "avere_sft", *(f"{key}={value}" for key, value in settings.items())]
+    alone, out = tmp_path / "alone", tmp_path / "out"
+    assert cli.main([*recipe, f"out={alone}", "optimiser.accumulation=2"]) == 0
+    launched(*recipe, f"out={out}", "optimiser.accumulation=1")
+    same_weights(alone, out, "model.safetensors" if trained == "all" else "adapter_model.safetensors")

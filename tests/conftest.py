@@ -220,6 +220,20 @@ def preference_file(tmp_path_factory, make_clip) -> Path:
 
 
 @pytest.fixture(scope="session")
+def conversation_file(preference_file) -> Path:
+    """The prompts of `preference_file` and their chosen responses as conversations, beside the same clips."""
+    import json
+
+    items = []
+    for line in map(json.loads, preference_file.read_text().splitlines()):
+        turns = [{"from": "human", "value": line["prompt"]}, {"from": "gpt", "value": line["chosen"]}]
+        items.append({"id": line["id"], "video": line["video"], "conversations": turns})
+    path = preference_file.with_name("conversations.jsonl")
+    path.write_text("".join(json.dumps(item) + "\n" for item in items))
+    return path
+
+
+@pytest.fixture(scope="session")
 def tiny_omni(tmp_path_factory) -> Path:
     """A `from_pretrained` folder: Qwen2.5-Omni's thinker with random weights, and its processor."""
     import tiny_models

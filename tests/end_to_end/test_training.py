@@ -169,14 +169,19 @@ def test_two_processes_end_after_the_same_update_and_go_on_to_the_same_weights(r
     assert json.loads((out / "training.json").read_text())["machine"] == {"processes": 2, "device": "cpu"}
 
 
-def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, unbroken, tmp_path):
-    """FSDP2 as for 8 GPUs, on two CPUs: ended in the second epoch, gone on with, loaded by the harness."""
+@pytest.fixture
+def sharded(tmp_path):
+    """Arguments of `accelerate launch` in front of a training's: FSDP2 as for 8 GPUs, on two CPUs."""
     launch = (ROOT / "avem_train/launch/gpus_8_fsdp.yaml").read_text().replace("num_processes: 8", "num_processes: 2")
     (tmp_path / "launch.yaml").write_text(launch.replace("mixed_precision: bf16", "mixed_precision: 'no'"))
+    script = [str(HELPERS / "sharding_on_cpus.py"), "avem_train.cli"]
+    return ["--config_file", str(tmp_path / "launch.yaml"), "--main_process_port", "0", *script]
+
+
+def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, unbroken, sharded, tmp_path):
+    """Ended in the second epoch, gone on with, loaded by the harness."""
     out = tmp_path / "out"
-    command = ["--config_file", str(tmp_path / "launch.yaml"), "--main_process_port", "0"]
-    command += [str(HELPERS / "sharding_on_cpus.py"), "avem_train.cli", *recipe, f"out={out}"]
-    command += ["optimiser.accumulation=1"]
+    command = [*sharded, *recipe, f"out={out}", "optimiser.accumulation=1"]
     status, said = terminated([sys.executable, "-m", "accelerate.commands.launch", *command], out, steps=4)
     assert status != 0
     assert said.count("which is saved; the same command goes on from there") == 1
@@ -188,6 +193,21 @@ def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, 
         torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)
     adapted = folders.find_weights(str(out))
     loading.load_model(adapted.folder, torch.device("cpu"), torch.float32, None, adapted.adapter)
+
+
+def test_sharded_supervised_training_of_all_weights_is_the_same(tiny_avere, conversation_file, sharded, tmp_path):
+    alone, out = tmp_path / "alone", tmp_path / "out"
+    recipe = ["run", "avere_sft", f"model={tiny_avere}", f"data={conversation_file}", "trained=all", "projectors=false"]
+    recipe += ["optimiser.learning_rate=1e-3", "optimiser.steps=4", "optimiser.batch=2", "running.device=cpu"]
+    assert cli.main([*recipe, f"out={alone}", "optimiser.accumulation=2"]) == 0
+    command = [sys.executable, str(HELPERS / "two_ranks.py"), *sharded, *recipe, f"out={out}"]
+    done = warm_commands.run([*command, "optimiser.accumulation=1"], ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    wanted, found, base = (load_file(folder / "model.safetensors") for folder in (alone, out, tiny_avere))
+    assert wanted.keys() == found.keys()
+    assert any(not torch.equal(wanted[name], base[name]) for name in wanted)
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(found[name], tensor, atol=2e-4, rtol=0)
 
 
 def test_two_processes_give_the_same_update_as_one(unbroken, halved):

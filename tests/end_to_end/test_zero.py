@@ -4,7 +4,6 @@ DS_BUILD_OPS=0 pip install deepspeed
 DS_ACCELERATOR=cpu python -m pytest tests/end_to_end/test_zero.py
 """
 
-import json
 import os
 import shutil
 import subprocess
@@ -78,16 +77,10 @@ def test_preference_training_is_the_same_and_goes_on(tiny_avere, preference_file
 
 
 @pytest.mark.parametrize("trained", ["lora", "all"])
-def test_supervised_training_is_the_same(tiny_avere, preference_file, tmp_path, launched, trained):
-    talk = tmp_path / "talk.jsonl"
-    with talk.open("w") as file:
-        for line in map(json.loads, preference_file.read_text().splitlines()):
-            turns = [{"from": "human", "value": line["prompt"]}, {"from": "gpt", "value": line["chosen"]}]
-            file.write(json.dumps({"id": line["id"], "video": line["video"], "conversations": turns}) + "\n")
+def test_supervised_training_is_the_same(tiny_avere, conversation_file, tmp_path, launched, trained):
     settings = {
         "model": tiny_avere,
-        "data": talk,
-        "root": preference_file.parent,
+        "data": conversation_file,
         "trained": trained,
         "projectors": "false",
         "optimiser.learning_rate": 1e-2 if trained == "lora" else 1e-3,

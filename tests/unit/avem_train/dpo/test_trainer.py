@@ -15,6 +15,7 @@ import transformers
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from transformers.integrations import deepspeed
 
 from avem_train import cli, config
 from avem_train.backbones import base as backbones
@@ -560,3 +561,17 @@ def test_weights_in_bfloat16_train_packed_on_a_cpu(settings):
         assert all(tensor.isfinite().all() for tensor in weights(out).values())
     first, plain = (lines(settings.out.with_name(f"packed {packed}"))[0]["loss"] for packed in (True, False))
     assert first == pytest.approx(plain, abs=0.1)
+
+
+def test_weights_are_loaded_whole_also_where_transformers_would_load_them_in_shares(settings):
+    """As under `_zero3`: the encoders run beside the model, so their weights must be there (test_zero.py trains so)."""
+
+    class Shared:
+        def is_zero3(self):
+            return True
+
+    shared = Shared()
+    deepspeed.set_hf_deepspeed_config(shared)
+    assert deepspeed.is_deepspeed_zero3_enabled()
+    training_arguments(settings)
+    assert not deepspeed.is_deepspeed_zero3_enabled()

@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "performance")
     parser.add_argument("kinds", nargs="*", default=list(KINDS), help="which analyses")
     arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / "analyses.json"
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     for kind in arguments.kinds:

@@ -40,6 +40,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "performance")
     arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     embedded = sorted((settings.load().mini / "videos").rglob("*.mp4"))[: arguments.clips]
     rows = {f"EmoReAlM-Mini, {len(embedded)} clips of 96 x 96": compare(embedded, arguments.rounds)}
     with tempfile.TemporaryDirectory() as folder:

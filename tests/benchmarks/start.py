@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "results" / "performance")
     parser.add_argument("--round", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
     if arguments.round:
         one_round()
         return

@@ -6,7 +6,7 @@ from typing import Any
 from emorealm_results.console.markdown import interval, table
 from emorealm_results.leaderboard import ranking
 from emorealm_results.leaderboard.score_rows import ScoreRow
-from emorealm_results.paper.layouts import LAYOUTS, Layout
+from emorealm_results.paper.layouts import ANALYSES, LAYOUTS, Layout
 from emorealm_results.rescore.table import NAMES, READINGS
 
 _PICTURES = {
@@ -99,9 +99,8 @@ def _runs(rows: Sequence[ScoreRow], abouts: Sequence[Mapping[str, Any]]) -> str:
     ]
     lines = [head]
     for number, about in enumerate(abouts):
-        counts = {
-            (row.task, row.mini): row for row in rows if row.run == number and row.part == "full" and row.n is not None
-        }
+        own = [row for row in rows if row.run == number and row.part == "full" and row.task != ANALYSES]
+        counts = {(row.task, row.mini): row for row in own if row.n is not None}
         sums = [str(sum(getattr(row, name) or 0 for row in counts.values())) for name in
                 ("n", "unparsed", "errors", "missing")]  # fmt: skip
         cells = [", ".join(f"{key} {value}" for key, value in about[name].items()) for name in ("seeds", "versions")]

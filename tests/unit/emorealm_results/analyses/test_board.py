@@ -84,3 +84,6 @@ def test_the_leaderboard_is_made_with_runs_a_study_and_a_model_that_was_only_ana
     assert cli.main(["leaderboard", *places, *options]) == 0
     for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html"):
         assert "lone" in (tmp_path / "out" / name).read_text()
+    runs = (tmp_path / "out" / "leaderboard.md").read_text().split("## Runs")[1]
+    (lone,) = [line for line in runs.splitlines() if "lone" in line]
+    assert lone.split("|")[4].strip() == "0", "what an analysis asked counts as asked by a run"

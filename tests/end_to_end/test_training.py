@@ -172,8 +172,7 @@ def test_two_processes_end_after_the_same_update_and_go_on_to_the_same_weights(r
 @pytest.fixture
 def sharded(tmp_path):
     """Arguments of `accelerate launch` in front of a training's: FSDP2 as for 8 GPUs, on two CPUs."""
-    launch = (ROOT / "avem_train/launch/gpus_8_fsdp.yaml").read_text().replace("num_processes: 8", "num_processes: 2")
-    (tmp_path / "launch.yaml").write_text(launch.replace("mixed_precision: bf16", "mixed_precision: 'no'"))
+    (tmp_path / "launch.yaml").write_text(two_ranks.configuration("gpus_8_fsdp"))
     script = [str(HELPERS / "sharding_on_cpus.py"), "avem_train.cli"]
     return ["--config_file", str(tmp_path / "launch.yaml"), "--main_process_port", "0", *script]
 

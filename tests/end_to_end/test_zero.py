@@ -8,27 +8,22 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+import two_ranks
 from avem_train import cli
 
 pytest.importorskip("deepspeed")
-ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "HF_HUB_OFFLINE": "1", "DS_ACCELERATOR": "cpu"}
 
 
 @pytest.fixture(params=[2, 3])
 def launched(request, tmp_path):
     """Runs `avem-train` with these arguments on two processes, as on the 8 GPUs of the file that ships."""
-    told = (ROOT / f"avem_train/launch/gpus_8_zero{request.param}.yaml").read_text()
-    told = told.replace("num_processes: 8", "num_processes: 2").replace(
-        "mixed_precision: bf16", "mixed_precision: 'no'"
-    )
-    (tmp_path / "launch.yaml").write_text(told)
+    (tmp_path / "launch.yaml").write_text(two_ranks.configuration(f"gpus_8_zero{request.param}"))
     launch = ["--config_file", str(tmp_path / "launch.yaml"), "--main_process_port", "0", "-m", "avem_train.cli"]
 
     def run(*arguments):

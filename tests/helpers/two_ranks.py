@@ -11,14 +11,23 @@ import runpy
 import signal
 import sys
 from argparse import Namespace
+from pathlib import Path
 
 import forks
 from warm_commands import LIBRARIES, OF_TRAINING
 
 RANKS = 2
+LAUNCH = Path(__file__).resolve().parents[2] / "avem_train" / "launch"
 FORKS = (__file__, "--multi_gpu", "--num_processes", f"{RANKS}", "--num_machines", "1", "--mixed_precision", "no")
 FORKS += ("--dynamo_backend", "no", "--main_process_port", "0", "-m")
 """Arguments of Python in front of a module that shall run so."""
+
+
+def configuration(name: str) -> str:
+    """A file of avem_train/launch for 8 GPUs as it is for two CPUs."""
+    text = (LAUNCH / f"{name}.yaml").read_text()
+    text = text.replace("num_processes: 8", f"num_processes: {RANKS}")
+    return text.replace("mixed_precision: bf16", "mixed_precision: 'no'")
 
 
 def _become(rank: int, args: Namespace) -> None:

@@ -60,6 +60,7 @@ def _ask(python: str, env: dict[str, str], request: Mapping[str, Any]) -> int:
     print(json.dumps(request), file=process.stdin, flush=True)
     answer = process.stdout.readline()
     if not answer:
+        del _running[key]  # the next command starts another
         raise RuntimeError("the process that forks commands has ended")
     return int(answer)
 

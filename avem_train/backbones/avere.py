@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
+from avem_train.backbones.base import Clip, FixedSizes, FrozenEncoders, Prompt, UnreadableMedium, sources_of
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -19,6 +19,7 @@ from model_adapters.avere.clips import Decoded, MediaEncoder, decode
 from model_adapters.avere.modeling import AvereModel
 from model_adapters.avere.processing import encode_piece
 from model_adapters.base.media_refs import MediaFile
+from model_adapters.base.transfer import to_device
 
 _CACHED_TEXTS = 1 << 16
 _PARTS = ("video_tower", "video_projector", "audio_tower", "audio_projector")
@@ -35,7 +36,7 @@ class AvereEncoders(FrozenEncoders):
         self.config, self.device, self.dtype = model.config, model.device, model.dtype
 
 
-class AvereBackbone:
+class AvereBackbone(FixedSizes):
     """See `base.Backbone`."""
 
     answering: Mapping[str, Any] = MappingProxyType({})
@@ -83,7 +84,7 @@ class AvereBackbone:
         encoders: Any = self._encoders
         encoder = encoders.get_video_features if source.kind == "video" else encoders.get_audio_features
         with encoders.gradients():
-            return {source: encoder(values[None].to(encoders.device, encoders.dtype))[0]}
+            return {source: encoder(to_device(values[None], encoders.device, encoders.dtype))[0]}
 
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start decoding in threads."""

@@ -73,8 +73,13 @@ class Backbone(Protocol):
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start reading what `encode` will soon be asked for."""
 
+    def knows(self, clips: Sequence[Clip]) -> bool:
+        """Whether `prompt` can be asked about all these clips: after `encode`, or always where a medium has as many
+        tokens whatever is in it.
+        """
+
     def prompt(self, text: str, sources: Clip) -> Prompt:
-        """A prompt about a clip that was `encode`d before."""
+        """A prompt about a clip that it `knows`."""
 
     def response(self, text: str) -> list[int]:
         """Ids of a response, its closing token included."""
@@ -91,6 +96,14 @@ class Backbone(Protocol):
 
     def close(self) -> None:
         """Put the encoders back into the model; drop features and threads."""
+
+
+class FixedSizes:
+    """A family whose media have as many tokens whatever is in them."""
+
+    def knows(self, clips: Sequence[Clip]) -> bool:
+        """Always."""
+        return True
 
 
 class FrozenEncoders:

@@ -29,6 +29,7 @@ from model_adapters.base.arguments import first_line
 from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.frame_sampling import QWEN, ClipMedia, Sampling, read
 from model_adapters.base.training_prompt import Answering
+from model_adapters.base.transfer import to_device
 from model_adapters.in_process.prompts import templated
 
 ANSWERING = Answering(interleave=False, fps=QWEN.fps, frames=16, least=QWEN.least)
@@ -111,7 +112,8 @@ class ChatMLBackbone:
         """What an encoder `visual` gives for a video, with its noise."""
         visual, device = self.frozen.visual, self.model.device
         pixels = altered(inputs["pixel_values_videos"], source.noise)
-        return visual(pixels.to(device, visual.dtype), grid_thw=inputs["video_grid_thw"].to(device))
+        grid = to_device(inputs["video_grid_thw"], device)
+        return visual(to_device(pixels, device, visual.dtype), grid_thw=grid)
 
     def encode(self, clips: Sequence[Clip]) -> dict[Hashable, torch.Tensor]:
         """See `base.Backbone`."""
@@ -128,7 +130,7 @@ class ChatMLBackbone:
                 cached = encoded.features
                 self._lengths[source], self._layouts[source] = len(cached), encoded.layout
                 self._store.put(source, cached)
-            features[source] = cached.to(self.model.device)
+            features[source] = to_device(cached, self.model.device)
         return features
 
     def _decode(self, source: Source) -> BatchFeature:
@@ -138,6 +140,10 @@ class ChatMLBackbone:
     def prefetch(self, sources: Sequence[Source]) -> None:
         """Start decoding in threads."""
         self._ahead.start(source for source in sources if source not in self._store)
+
+    def knows(self, clips: Sequence[Clip]) -> bool:
+        """Where they were encoded once: how many tokens a medium has depends on what is in it."""
+        return all(source in self._lengths for source in sources_of(clips))
 
     def prompt(self, text: str, sources: Clip) -> Prompt:
         """The checkpoint's chat template; media in front of the text."""

@@ -4,10 +4,10 @@ The released model is a Llama 2 with a LoRA of its own (rank 64, query and value
 the weights (`LowRankLinear`), frozen, with its dropout off: it belongs to policy and reference alike. What is trained
 is a new LoRA on top, on all linear layers; with it switched off the model is the released one: the reference.
 
-A clip has its tokens whatever is missing of it: those of a missing medium are what the model makes of zeros, as in the
-evaluation. In version 1 each token is of picture or sound; in version 2 some are of both, so the whole clip is one
-medium there, and what two clips share is encoded once but computed twice in the language model. Responses are learned
-in the form of the released model's own answers (`encode_answer`): lower case, without full stops.
+A clip has its tokens whatever is missing of it: what the model makes of zeros, as in the evaluation. In version 1 each
+token is of picture or sound; in version 2 some are of both, so the whole clip is one medium there, and what two clips
+share is encoded once but computed twice in the language model. Responses are learned in the form of the released
+model's own answers (`encode_answer`): lower case, without full stops.
 """
 
 from abc import abstractmethod
@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from avem_train.backbones.base import Clip, FrozenEncoders, Prompt, UnreadableMedium, sources_of
+from avem_train.backbones.base import Clip, FixedSizes, FrozenEncoders, Prompt, UnreadableMedium, sources_of
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing import attention
@@ -29,6 +29,7 @@ from model_adapters.avere.clips import FeatureStore
 from model_adapters.base import weight_checks
 from model_adapters.base.arguments import first_line
 from model_adapters.base.decode_ahead import DecodeAhead
+from model_adapters.base.transfer import to_device
 from model_adapters.emotion_llama import (
     EmotionLlamaForConditionalGeneration,
     EmotionLlamaProcessor,
@@ -46,7 +47,7 @@ _PROJECTORS = (
 _AUDIO_PLACE = 2  # among version 1's tokens behind the image: MAE, VideoMAE, audio, CLS
 
 
-class EmotionLlamaBackbone:
+class EmotionLlamaBackbone(FixedSizes):
     """See `base.Backbone`; one subclass a version."""
 
     answering: Mapping[str, Any] = MappingProxyType({})
@@ -141,7 +142,7 @@ class EmotionLlamaBackbone:
             noised = self._ahead.take(source)
         except media.MediaError as error:
             raise UnreadableMedium(str(error)) from error
-        return {name: value.to(self.model.device, self.model.dtype) for name, value in noised.items()}
+        return {name: to_device(value, self.model.device, self.model.dtype) for name, value in noised.items()}
 
     def _decode(self, source: Source) -> dict[str, torch.Tensor]:
         """What threads do: the inputs of `_inputs`, float32 on the CPU. Raises MediaError."""
@@ -185,7 +186,7 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
         if cached is None:
             cached = self._of_picture(source) if source.kind == "video" else self._of_sound(source)
             self._store.put(source, cached)
-        return cached.to(self.model.device)
+        return to_device(cached, self.model.device)
 
     def _of_picture(self, source: Source) -> torch.Tensor:
         features = torch.zeros(1, 3, self.processor.config.feature_size, device=self.model.device)
@@ -218,7 +219,7 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
             given = self._features_of(source.files)
         except media.MediaError as error:
             raise UnreadableMedium(str(error)) from error
-        return None if given is None else altered(given, source.noise).to(self.model.device)
+        return None if given is None else to_device(altered(given, source.noise), self.model.device)
 
     @property
     def _sound_row(self) -> int:
@@ -262,8 +263,7 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
     def _parts(self, source: Source) -> list[torch.Tensor]:
         """States of a source, (1, tokens, width) each: image and video, or audio; zeros for missing video and audio."""
         names = _states(source)
-        cached = [self._store.get((name, source)) for name in names]
-        parts = [part for part in cached if part is not None]
+        parts = [part for name in names if (part := self._store.get((name, source))) is not None]
         if len(parts) < len(names):
             encoder, inputs = self._encoders.clip_encoder, self._inputs(source)
             if source.kind == "video":
@@ -274,7 +274,7 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
                 parts[-1] = torch.zeros_like(parts[-1])
             for name, part in zip(names, parts, strict=True):
                 self._store.put((name, source), part)
-        return [part.to(self.model.device) for part in parts]
+        return [to_device(part, self.model.device) for part in parts]
 
     def prompt(self, text: str, sources: Clip) -> Prompt:
         """The evaluation's prompt without the tokens that it masks; positions count from 0."""

@@ -20,6 +20,7 @@ from avem_train.backbones.chatml import ChatMLBackbone, Encoded
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from model_adapters.base.frame_sampling import ClipMedia
+from model_adapters.base.transfer import to_device
 from model_adapters.in_process.prompts import sound_inputs
 
 
@@ -46,9 +47,9 @@ class Qwen2AudioBackbone(ChatMLBackbone):
         mel, length = inputs["input_features"], inputs["feature_attention_mask"].sum(-1)
         mel = torch.cat([altered(mel[..., :length], source.noise), mel[..., length:]], -1)
         frames, tokens = audio._get_feat_extract_output_lengths(length)
-        padding = torch.arange(audio.max_source_positions, device=device) >= frames.to(device)
+        padding = torch.arange(audio.max_source_positions, device=device) >= to_device(frames, device)
         mask = torch.zeros(len(padding), dtype=audio.dtype, device=device).masked_fill(
             padding, torch.finfo(audio.dtype).min
         )
-        states = audio(mel.to(device, audio.dtype), attention_mask=mask[None, None, None]).last_hidden_state
+        states = audio(to_device(mel, device, audio.dtype), attention_mask=mask[None, None, None]).last_hidden_state
         return Encoded(self.frozen.multi_modal_projector(states)[0, : int(tokens)])

@@ -22,6 +22,7 @@ from avem_train.data.responses import Source
 from avem_train.packing.tree import Position
 from model_adapters.base.frame_sampling import QWEN, ClipMedia
 from model_adapters.base.system_prompts import QWEN_OMNI
+from model_adapters.base.transfer import to_device
 from model_adapters.in_process.prompts import omni_inputs
 
 
@@ -47,8 +48,8 @@ class QwenOmniBackbone(ChatMLBackbone):
             layout = {"video_grid_thw": inputs["video_grid_thw"], "second_per_grids": steps}
             return Encoded(self.picture(source, inputs), layout)
         mel = altered(inputs["input_features"][0][:, inputs["feature_attention_mask"][0].bool()], source.noise)
-        length = torch.tensor([mel.shape[1]])
-        features = self.sound(mel.to(self.model.device, self.frozen.audio_tower.dtype), length.to(self.model.device))
+        length, device = torch.tensor([mel.shape[1]]), self.model.device
+        features = self.sound(to_device(mel, device, self.frozen.audio_tower.dtype), to_device(length, device))
         return Encoded(features, {"audio_seqlens": length})
 
     def picture(self, source: Source, inputs: BatchFeature) -> torch.Tensor:

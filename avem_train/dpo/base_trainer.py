@@ -2,9 +2,9 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from avem_train.dpo.dataset import EpochSampler
 from avem_train.dpo.evaluation import EvaluatingTrainer
-from avem_train.dpo.finite import Finite, LossNotFinite, check_adapters
+from avem_train.dpo.finite import Finite, check_adapters
 from avem_train.dpo.micro_batches import Extents
 from avem_train.dpo.model_card import settle
 from avem_train.dpo.operations import of_model
@@ -95,7 +95,8 @@ class BaseTrainer(EvaluatingTrainer, ABC):
         self.throughput = _throughput(self.model, self.args, running.peak_flops)
         if sampler is not None:
             self.add_callback(SetEpoch(sampler))
-        self.add_callback(Finite())
+        self.finite = Finite()
+        self.add_callback(self.finite)
 
     def _get_train_sampler(self, train_dataset: Dataset[Any] | None = None) -> EpochSampler | None:
         return self.sampler
@@ -133,11 +134,6 @@ class BaseTrainer(EvaluatingTrainer, ABC):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add how fast the steps since the last log were."""
         super().log(logs | self.throughput.take(self.accelerator) if "loss" in logs else logs, start_time)
-
-    def refuse_loss(self, identifiers: Iterable[str]) -> NoReturn:
-        """Raises LossNotFinite, which names the records at fault and the step."""
-        names = ", ".join(map(repr, identifiers))
-        raise LossNotFinite(f"the loss of record {names} is no number at step {self.state.global_step + 1}")
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """As transformers', for a checkpoint too. Raises LossNotFinite for weights that are NaN or infinite."""

@@ -5,7 +5,7 @@ A sample names a record; the batch's records are looked up where the loss is com
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import Dataset, Sampler
@@ -13,7 +13,9 @@ from torch.utils.data import Dataset, Sampler
 from avem_train.backbones.base import Backbone
 from avem_train.data.negatives import Negatives
 from avem_train.data.records import Preference
-from avem_train.data.responses import Plan, Responses, sources
+from avem_train.data.responses import Plan, Response, Responses, sources
+from avem_train.dpo import logprobs, model_inputs
+from avem_train.dpo.logprobs import MadeAhead
 from avem_train.dpo.reference_cache import CachedLogps
 from avem_train.objectives import Objective
 
@@ -93,12 +95,15 @@ class PreferenceDataset(Dataset[Sample]):
     """First ids of "Yes" and "No"."""
     packed: bool = True
     """Share common prefixes."""
+    divided: bool = False
+    """Whether batches are divided before they are computed (`micro_batches`)."""
 
     def __post_init__(self) -> None:
         self._planned: dict[int, Plan] = {}
         self.text_roles = ("chosen", *self.objective.responses)
         of_media = {"rejected_media": self.objective.lambda_av, "swapped": self.objective.lambda_swapped}
         self.media_roles = (*self.text_roles, *(name for name, weight in of_media.items() if weight))
+        self.changes = [name for name in ("relevant", "irrelevant") if getattr(self.objective, f"beta_{name}")]
         self.counts_tokens = bool(
             self.objective.length_normalised or self.objective.lambda_ce or self.objective.margin == "ipo"
         )
@@ -130,9 +135,39 @@ class PreferenceDataset(Dataset[Sample]):
         """The responses of a batch's records."""
         return [self.responses(sample.epoch)[sample.record] for sample in samples]
 
-    def collate(self, samples: Sequence[Sample]) -> dict[str, list[tuple[int, float, int]]]:
-        """The collator: a batch of samples. Starts reading its media."""
+    def collate(self, samples: Sequence[Sample]) -> dict[str, Any]:
+        """The collator: a batch of samples, and what can be made of its passes now. Starts reading its media.
+
+        "ahead" (`logprobs.MadeAhead`) is empty where a batch is divided later (`micro_batches`).
+        """
         real = [sample for sample in samples if sample.weight]  # a filler's media may never be taken
         responses = [response for record in self.of(real) for response in record.with_media]
         self.backbone.prefetch(list(dict.fromkeys(source for response in responses for source in response.sources)))
-        return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples]}
+        ahead = {} if self.divided else self._made_ahead(self.of(samples))
+        return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples], "ahead": ahead}
+
+    def passes(self, batch: Sequence[Responses]) -> list[list[Response]]:
+        """The responses that the models score together, of each pass; those that are cached are left out."""
+        objective = self.objective
+        of_roles = [[one.media for one in batch]]
+        if objective.lambda_blind or (objective.needs_text and self.cached is None):
+            of_roles.append([one.text_only for one in batch])
+        of_roles += [self.of_change(batch, which) for which in self.changes]
+        return [[response for of_record in asked for response in of_record.values()] for asked in of_roles]
+
+    def of_change(self, batch: Sequence[Responses], which: str) -> list[dict[str, Response]]:
+        """What is scored of each record where one medium is changed ("relevant", "irrelevant"), {} for one without.
+
+        Where none has it, the first record's own: processes that share a model (FSDP, ZeRO, buffers under DDP) make as
+        many passes each, or they wait for each other for ever.
+        """
+        asked = [one.changed.get(which, {}) for one in batch]
+        return asked if any(asked) else [one.media for one in batch[:1]]
+
+    def _made_ahead(self, batch: Sequence[Responses]) -> MadeAhead:
+        passes = {logprobs.different(responses) for responses in self.passes(batch)}
+        return {
+            one: model_inputs.of_responses(self.backbone, one, self.packed)
+            for one in passes
+            if self.backbone.knows([response.sources for response in one])
+        }

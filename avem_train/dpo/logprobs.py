@@ -9,16 +9,22 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from avem_train.backbones.base import Backbone, Prompt
+from avem_train.backbones.base import Backbone
 from avem_train.data.responses import Response
-from avem_train.packing import attention, tree
-from avem_train.packing.tree import Token
+from avem_train.dpo import model_inputs
+from avem_train.dpo.model_inputs import ModelInputs
+from model_adapters.base.transfer import to_device
+
+MadeAhead = Mapping[tuple[Response, ...], ModelInputs]
+"""Passes that the collator has made, by the responses that they score, each once."""
+_NOTHING: MadeAhead = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -33,157 +39,86 @@ class ResponseLogps:
     """Tokens of each row that the model read, padding left out."""
 
 
-@dataclass(frozen=True)
-class Sequences:
-    """Responses as inputs and targets."""
-
-    tokens: list[tuple[Token, ...]]
-    """Of each, the prompt and the response up to its last token but one (the last predicts nothing)."""
-    targets: list[list[int]]
-    """The ids to be predicted in each, of the response."""
-    places: list[list[int]]
-    """Of each id to be predicted, the place in the sequence that predicts it."""
-
-
-def sequences(backbone: Backbone, responses: Sequence[Response]) -> Sequences:
-    """The inputs of each response; its sources must be encoded."""
-    tokens, targets, places = [], [], []
-    prompts: dict[tuple[Any, ...], Prompt] = {}
-    for response in responses:
-        about = (response.prompt, response.sources)
-        if about not in prompts:
-            prompts[about] = backbone.prompt(*about)
-        prompt, target = prompts[about], backbone.response(response.text)
-        tokens.append((*prompt.tokens, *following(prompt, target[:-1])))
-        targets.append(target)
-        places.append(list(range(len(prompt.tokens) - 1, len(tokens[-1]))))
-    return Sequences(tokens, targets, places)
-
-
-def following(prompt: Prompt, ids: Sequence[int]) -> list[Token]:
-    """Ids of text behind a prompt as tokens."""
-    triple = isinstance(prompt.tokens[0].position, tuple)
-    places = (prompt.next + number for number in range(len(ids)))
-    return [Token(id_, (place,) * 3 if triple else place) for id_, place in zip(ids, places, strict=True)]
-
-
 def score(
-    model: nn.Module, backbone: Backbone, responses: Sequence[Response], packed: bool = True, watch: Sequence[int] = ()
+    model: nn.Module,
+    backbone: Backbone,
+    responses: Sequence[Response],
+    packed: bool = True,
+    watch: Sequence[int] = (),
+    ahead: MadeAhead = _NOTHING,
 ) -> ResponseLogps:
     """Log-probabilities of the responses, with gradients where `model` has them.
 
     model: the backbone's language model, or what wraps it. packed: share common prefixes; the values are those of the
-    plain way to rounding (1e-5 in float32). Equal responses are computed once.
+    plain way to rounding (1e-5 in float32). ahead: its passes are taken rather than made. Equal responses are computed
+    once.
     """
-    unique = list(dict.fromkeys(responses))
+    unique = different(responses)
     number = {response: i for i, response in enumerate(unique)}
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode([response.sources for response in unique])
-    batch = sequences(backbone, unique)
-    lengths = [len(target) for target in batch.targets]
-    rows = tree.rows(batch.tokens, share=packed)
-    logits = target_logits(model, backbone, rows, batch, features)
+    inputs = ahead.get(unique) or model_inputs.of_responses(backbone, unique, packed)
+    logits = target_logits(model, backbone, inputs, features)
     logps = logits.float().log_softmax(-1)
-    targets = torch.tensor([id_ for target in batch.targets for id_ in target], device=logps.device)
-    token_logps = logps.gather(-1, targets[:, None])[:, 0].split(lengths)
-    watched = logps[_starts(lengths)][:, list(watch)].detach()
-    back = torch.tensor([number[response] for response in responses], device=logps.device)
+    device = logps.device
+    token_logps = logps.gather(-1, to_device(inputs.targets, device)[:, None])[:, 0].split(inputs.counts)
+    first = logps[to_device(torch.tensor(_starts(inputs.counts)), device)].detach()
+    watched = torch.stack([first[:, id_] for id_ in watch], 1) if watch else first[:, :0]
+    back = to_device(torch.tensor([number[response] for response in responses]), device)
     total = torch.stack([part.sum() for part in token_logps])[back]
-    return ResponseLogps(total, watched[back], [len(row.tokens) for row in rows])
+    return ResponseLogps(total, watched[back], inputs.trees)
+
+
+def different(responses: Sequence[Response]) -> tuple[Response, ...]:
+    """Responses each once, as they are scored together."""
+    return tuple(dict.fromkeys(responses))
 
 
 def target_logits(
-    model: nn.Module,
-    backbone: Backbone,
-    rows: Sequence[tree.PackedRow],
-    batch: Sequences,
-    features: Mapping[Hashable, torch.Tensor],
+    model: nn.Module, backbone: Backbone, inputs: ModelInputs, features: Mapping[Hashable, torch.Tensor]
 ) -> torch.Tensor:
-    """Logits (targets, vocabulary) where the targets of a batch are predicted, one sequence after the other.
+    """Logits (targets, vocabulary) where the targets of a pass are predicted, one sequence after the other.
 
-    rows: those that hold the batch's sequences. features: of every medium in them.
+    features: of every medium in it.
     """
-    row_of, place = _predicting(rows, batch)
-    with _media_filled_in(backbone.model, rows, features), _head_only_at(backbone.model, row_of, place):
-        logits: torch.Tensor = model(**inputs(backbone.model, rows)).logits
+    with _media_filled_in(backbone.model, inputs, features), _head_only_at(backbone.model, inputs.predicting):
+        logits: torch.Tensor = model(**inputs.arguments(backbone.model)).logits
     return logits
-
-
-def inputs(model: PreTrainedModel, rows: Sequence[tree.PackedRow]) -> dict[str, Any]:
-    """Arguments of the model's forward for rows padded on the right; with `causal_until` where `attention` takes it.
-
-    The ids of media are 0 here: their features are put over them. Positions are (rows, length), or (3, rows, length)
-    for a model whose positions are triples; masks are additive where rows have branches, and begin at `causal_until`.
-    """
-    length = max(len(row.tokens) for row in rows)
-    triple = isinstance(rows[0].tokens[0].position, tuple)
-    filler = Token(0, (0, 0, 0) if triple else 0)
-    padded = [[*row.tokens, *[filler] * (length - len(row.tokens))] for row in rows]
-    table = next(model.get_input_embeddings().parameters())
-    ids = torch.tensor([[0 if token.medium is not None else token.id for token in row] for row in padded])
-    positions = torch.tensor([[token.position for token in row] for row in padded])
-    branched = any(len(row.parents) > 1 for row in rows)
-    shared = branched and attention.installed(model.get_decoder())
-    since = min(tree.prefix_length(row) for row in rows) if shared else 0
-    allowed = tree.mask(rows, length, since).to(table.device)
-    model_inputs: dict[str, Any] = {
-        "input_ids": ids.to(table.device),
-        "position_ids": (positions.permute(2, 0, 1) if triple else positions).to(table.device),
-        "attention_mask": _additive(allowed, table.dtype) if branched else allowed,
-        "use_cache": False,
-    }
-    return model_inputs | ({"causal_until": since} if shared else {})
-
-
-def _additive(allowed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """0 where attention is allowed, else the least number."""
-    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, torch.finfo(dtype).min)
-
-
-def _predicting(rows: Sequence[tree.PackedRow], batch: Sequences) -> tuple[list[int], list[int]]:
-    """Row and place of every token that predicts a target, one sequence after the other."""
-    where = {
-        number: (row, places) for row, packed_row in enumerate(rows) for number, places in packed_row.places.items()
-    }
-    row_of, place = [], []
-    for number, predicting in enumerate(batch.places):
-        row, places = where[number]
-        place += [places[at] for at in predicting]
-        row_of += [row] * len(predicting)
-    return row_of, place
 
 
 @contextmanager
 def _media_filled_in(
-    model: PreTrainedModel, rows: Sequence[tree.PackedRow], features: Mapping[Hashable, torch.Tensor]
+    model: PreTrainedModel, inputs: ModelInputs, features: Mapping[Hashable, torch.Tensor]
 ) -> Iterator[None]:
     """Inside the block the embedding table gives features where tokens stand for media.
 
     Those of further layers go to the language model, which adds them there (DeepStack).
     """
-    spots = _media_spots(rows)
-    first = {medium: value if value.ndim == 2 else value[:, 0] for medium, value in features.items()}
-    further = {medium: value[:, 1:] for medium, value in features.items() if value.ndim == 3}
-    deep_spots = [spot for spot in spots if spot[2].medium in further]
+    ours = {number: features[medium] for number, medium in enumerate(inputs.media)}
+    first = {number: value if value.ndim == 2 else value[:, 0] for number, value in ours.items()}
+    further = {number: value[:, 1:] for number, value in ours.items() if value.ndim == 3}
 
     def insert_media(_module: nn.Module, _inputs: tuple[Any, ...], embedded: torch.Tensor) -> torch.Tensor:
         """The table's output (rows, length, hidden) with the features in it."""
-        if not spots:
+        if not first:
             return embedded
-        return embedded.index_put(_at(spots, embedded.device), _taken(spots, first).to(embedded))
+        row, place, values = _filled(inputs.spots, first, embedded.device)
+        return embedded.index_put((row, place), values.to(embedded))
 
     def add_further(
         _module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The language model's arguments with the features of further layers."""
         embedded = named["inputs_embeds"]
+        deep_spots = inputs.spots[:, torch.isin(inputs.spots[2], torch.tensor(list(further)))]
+        row, place, values = _filled(deep_spots, further, embedded.device)
         where = torch.zeros(embedded.shape[:2], dtype=torch.bool, device=embedded.device)
-        where[_at(deep_spots, embedded.device)] = True
-        by_layer = list(_taken(deep_spots, further).to(embedded).unbind(1))
+        where = where.index_put((row, place), where.new_ones(()))
+        by_layer = list(values.to(embedded).unbind(1))
         return arguments, named | {"visual_pos_masks": where, "deepstack_visual_embeds": by_layer}
 
     handles = [model.get_input_embeddings().register_forward_hook(insert_media)]
-    if deep_spots:
+    if further:
         handles.append(model.get_decoder().register_forward_pre_hook(add_further, with_kwargs=True))
     try:
         yield
@@ -192,31 +127,15 @@ def _media_filled_in(
             handle.remove()
 
 
-Spots = Sequence[tuple[int, int, Token]]
-"""Row, place and token of every input that is a feature, row by row."""
-
-
-def _media_spots(rows: Sequence[tree.PackedRow]) -> Spots:
-    return [
-        (number, place, token)
-        for number, row in enumerate(rows)
-        for place, token in enumerate(row.tokens)
-        if token.medium is not None
-    ]
-
-
-def _at(spots: Spots, device: torch.device) -> tuple[torch.Tensor, ...]:
-    """Rows and places of spots, as an index."""
-    return tuple(torch.tensor(index, device=device) for index in zip(*(spot[:2] for spot in spots), strict=True))
-
-
-def _taken(spots: Spots, features: Mapping[Hashable, torch.Tensor]) -> torch.Tensor:
-    """The feature of each spot, (spots, ...)."""
-    order = list(features)
-    start: dict[Hashable, int] = dict(zip(order, _starts([len(features[source]) for source in order]), strict=True))
-    values = torch.cat([features[source] for source in order])
-    take = torch.tensor([start[token.medium] + token.row for _, _, token in spots], device=values.device)
-    return values[take]
+def _filled(
+    spots: torch.Tensor, features: Mapping[int, torch.Tensor], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Rows, places and features (spots, ...) of spots (see `ModelInputs.spots`); `features` by number of the medium."""
+    starts = torch.zeros(1 + max(features), dtype=torch.long)
+    starts[list(features)] = torch.tensor(_starts([len(value) for value in features.values()]))
+    row, place, take = to_device(torch.stack([spots[0], spots[1], starts[spots[2]] + spots[3]]), device)
+    values = torch.cat(list(features.values()))
+    return row, place, values[take.to(values.device)]
 
 
 def _starts(lengths: Sequence[int]) -> list[int]:
@@ -224,12 +143,13 @@ def _starts(lengths: Sequence[int]) -> list[int]:
 
 
 @contextmanager
-def _head_only_at(model: PreTrainedModel, row: Sequence[int], place: Sequence[int]) -> Iterator[None]:
+def _head_only_at(model: PreTrainedModel, predicting: torch.Tensor) -> Iterator[None]:
     """Inside the block the head sees hidden states (places, hidden) instead of (rows, length, hidden)."""
 
     def pick(_module: nn.Module, head_inputs: tuple[Any, ...]) -> tuple[Any, ...]:
         hidden = head_inputs[0]
-        return (hidden[torch.tensor(row, device=hidden.device), torch.tensor(place, device=hidden.device)],)
+        row, place = to_device(predicting, hidden.device)
+        return (hidden[row, place],)
 
     handle = model.get_output_embeddings().register_forward_pre_hook(pick)
     try:

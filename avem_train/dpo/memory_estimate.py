@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from avem_train.dpo import logprobs
+from avem_train.dpo import model_inputs
 from avem_train.packing import tree
 from emorealm_tasks import media
 
@@ -117,7 +117,7 @@ def batch_of(dataset: "PreferenceDataset", records: Sequence["Responses"], packe
     responses = list(dict.fromkeys(response for one in records for response in one.media.values()))
     with torch.no_grad():
         dataset.backbone.encode([response.sources for response in responses])
-    batch = logprobs.sequences(dataset.backbone, responses)
+    batch = model_inputs.sequences(dataset.backbone, responses)
     rows = tree.rows(batch.tokens, packed)
     branched = any(len(row.parents) > 1 for row in rows)
     lengths = [len(row.tokens) for row in rows]

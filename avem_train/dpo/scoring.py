@@ -7,7 +7,7 @@ apart: in one batch the latter would be padded to the length of the former.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
@@ -15,9 +15,11 @@ from torch import nn
 from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
 from avem_train.dpo.dataset import PreferenceDataset
+from avem_train.dpo.logprobs import MadeAhead
 from avem_train.dpo.reference_cache import CachedLogps
 from avem_train.dpo.throughput import Throughput
 from avem_train.objectives import PreferenceLogps, Scored, forms, lowered
+from model_adapters.base.transfer import to_device
 
 _BALANCED = 4096  # records whose priors are computed at once
 
@@ -48,8 +50,9 @@ class BatchLogps:
                 places[name].append(at.get(name, len(total)))
             number += len(roles)
         filled = torch.cat([total, total.new_zeros(1)])
-        logps = PreferenceLogps(**{name: filled[at] for name, at in places.items()})
-        return cls(logps, None if watched is None else watched[places["chosen"]])
+        at = dict(zip(places, to_device(torch.tensor(list(places.values())), total.device), strict=True))
+        logps = PreferenceLogps(**{name: filled[at[name]] for name in places})
+        return cls(logps, None if watched is None else watched[at["chosen"]])
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class Scoring:
     """`balance_factors`; None = records are not weighed."""
     throughput: Throughput | None = None
     """What counts the work; None = nobody does."""
+    ahead: MadeAhead = field(default_factory=dict)
+    """What the collator has made."""
 
     def scored(self, batch: Sequence[Responses], records: Sequence[int]) -> tuple[Scored, torch.Tensor | None]:
         """All that the objective needs, and the policy's watched ids at the chosen responses.
@@ -79,11 +84,7 @@ class Scoring:
         reference = self._of_frozen(dataset.media_roles, media)
         text = self._of_frozen(dataset.text_roles, text_only) if objective.needs_text else None
         policy = self._of_policy(dataset.media_roles, media, dataset.watch)
-        changed = {
-            f"{which}_changed": self._without_gradient(batch, which)
-            for which in ("relevant", "irrelevant")
-            if getattr(objective, f"beta_{which}")
-        }
+        changed = {f"{which}_changed": self._without_gradient(batch, which) for which in dataset.changes}
         scored = Scored(
             policy.logps,
             reference,
@@ -93,7 +94,7 @@ class Scoring:
             has_rejected_media=self._flags(one.has_rejected_media for one in batch),
             tokens=tokens(dataset, media, self.device) if dataset.counts_tokens else None,
             swapped_of={name: self._flags(one.right_there == name for one in batch) for name in objective.responses},
-            balance=None if self.factors is None else self.factors[list(records)].to(self.device),
+            balance=None if self.factors is None else to_device(self.factors[list(records)], self.device),
             **changed,
         )
         return scored, policy.watched
@@ -102,32 +103,27 @@ class Scoring:
         self, roles: Iterable[str], asked: Sequence[Mapping[str, Response]], watch: Sequence[int] = ()
     ) -> BatchLogps:
         flat = [response for of_record in asked for response in of_record.values()]
-        scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed, watch)
+        scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed, watch, self.ahead)
         self._count(scores)
         return BatchLogps.of(roles, asked, scores.total, scores.watched)
 
     def _without_gradient(self, batch: Sequence[Responses], which: str) -> PreferenceLogps:
-        """The policy's where one medium is changed; 0 where a record lacks it.
-
-        A batch in which every record does is scored all the same, on the records' own media: processes that share a
-        model (FSDP, ZeRO, buffers under DDP) make as many passes each, or they wait for each other for ever.
-        """
-        asked = [one.changed.get(which, {}) for one in batch]
+        """The policy's where one medium is changed; 0 where a record lacks it."""
+        roles = self.dataset.text_roles
         with torch.no_grad():
-            if any(asked):
-                return self._of_policy(self.dataset.text_roles, asked).logps
-            scored = self._of_policy(self.dataset.text_roles, [one.media for one in batch[:1]]).logps
-        zeros = torch.zeros(len(batch), device=scored.chosen.device)
-        return PreferenceLogps(**dict.fromkeys(self.dataset.text_roles, zeros))
+            scored = self._of_policy(roles, self.dataset.of_change(batch, which)).logps
+        if any(which in one.changed for one in batch):
+            return scored
+        return PreferenceLogps(**dict.fromkeys(roles, scored.chosen.new_zeros(len(batch))))
 
     def _of_frozen(self, roles: Iterable[str], asked: Sequence[Mapping[str, Response]]) -> PreferenceLogps:
         """What the model without adapters says of each record's responses, cached or computed now."""
         flat = [response for of_record in asked for response in of_record.values()]
         if self.dataset.cached is not None:
-            total = torch.tensor([self.dataset.cached[response] for response in flat], device=self.device)
+            total = self._on_device([self.dataset.cached[response] for response in flat])
         else:
             with torch.no_grad(), self.frozen():
-                scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed)
+                scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed, ahead=self.ahead)
                 self._count(scores, adapted=False)
             total = scores.total
         return BatchLogps.of(roles, asked, total).logps
@@ -137,7 +133,10 @@ class Scoring:
             self.throughput.passed(scores.rows, adapted)
 
     def _flags(self, flags: Iterable[bool]) -> torch.Tensor:
-        return torch.tensor([float(flag) for flag in flags], device=self.device)
+        return self._on_device([float(flag) for flag in flags])
+
+    def _on_device(self, numbers: list[float]) -> torch.Tensor:
+        return to_device(torch.tensor(numbers), self.device)
 
 
 def tokens(
@@ -145,7 +144,7 @@ def tokens(
 ) -> PreferenceLogps:
     """How many tokens each response has, closing token included; 0 where a record lacks it."""
     counts = [len(dataset.backbone.response(one.text)) for of_record in asked for one in of_record.values()]
-    return BatchLogps.of(dataset.media_roles, asked, torch.tensor(counts, device=device, dtype=torch.float32)).logps
+    return BatchLogps.of(dataset.media_roles, asked, to_device(torch.tensor(counts).float(), device)).logps
 
 
 def balance_factors(dataset: PreferenceDataset) -> torch.Tensor | None:

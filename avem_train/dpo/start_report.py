@@ -7,7 +7,7 @@ import torch
 
 from avem_train.backbones.base import encoders
 from avem_train.data.records import MODALITIES
-from avem_train.dpo import logprobs, memory_estimate
+from avem_train.dpo import memory_estimate, model_inputs
 from avem_train.packing import tree
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def tokens(dataset: "PreferenceDataset", packed: bool) -> float:
         responses = list(dict.fromkeys(one.media.values()))
         with torch.no_grad():
             dataset.backbone.encode([response.sources for response in responses])
-        rows = tree.rows(logprobs.sequences(dataset.backbone, responses).tokens, packed)
+        rows = tree.rows(model_inputs.sequences(dataset.backbone, responses).tokens, packed)
         count += sum(len(row.tokens) for row in rows)
     return count / len(records)
 

@@ -11,14 +11,16 @@ import torch
 from torch import nn
 
 from avem_train.data.responses import Responses
-from avem_train.dpo import logprobs, micro_batches
+from avem_train.dpo import micro_batches, model_inputs
 from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.dataset import EpochSampler, PreferenceDataset, Sample
+from avem_train.dpo.logprobs import MadeAhead
 from avem_train.dpo.scoring import Scoring, balance_factors
 from avem_train.dpo.settings_parts import Computing
 from avem_train.objectives import Scored, forms, objective_loss
 from avem_train.packing import tree
+from model_adapters.base.transfer import to_device
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -52,6 +54,7 @@ class PreferenceTrainer(BaseTrainer):
         data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": dataset.collate}
         super().__init__(sampler, dataset.backbone, running or Computing(), model=model, **data, **kwargs)
         self.dataset = dataset
+        dataset.divided = bool(self.token_limit)
         self.factors = balance_factors(dataset)
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
         self.model_accepts_loss_kwargs = False
@@ -65,9 +68,9 @@ class PreferenceTrainer(BaseTrainer):
     ) -> torch.Tensor:
         """The loss of a batch, a scalar; of a part of one its share in it."""
         samples = [Sample(*sample) for sample in inputs["samples"]]
-        loss = self._losses(model, samples)
+        loss = self._losses(model, samples, inputs.get("ahead", {}))
         self.throughput.finished(sum(sample.weight > 0 for sample in samples))
-        weighted = loss * torch.tensor([sample.weight for sample in samples], device=loss.device)
+        weighted = loss * self._on_device([sample.weight for sample in samples])
         share: torch.Tensor = weighted.sum() / inputs.get("of", len(samples))
         return share
 
@@ -79,7 +82,7 @@ class PreferenceTrainer(BaseTrainer):
         asked = [list(dict.fromkeys(one.media.values())) for one in dataset.of(samples)]
         with torch.no_grad():
             self.extents.look([response.sources for of_record in asked for response in of_record])
-        tokens = [logprobs.sequences(backbone, of_record).tokens for of_record in asked]
+        tokens = [model_inputs.sequences(backbone, of_record).tokens for of_record in asked]
         parts = micro_batches.divided(tokens, lambda sequences: tree.rows(sequences, dataset.packed), limit)
         return [
             {"samples": [tuple(samples[number]) for number in part], "of": len(inputs["samples"])} for part in parts
@@ -89,10 +92,9 @@ class PreferenceTrainer(BaseTrainer):
         """The loss and what else is logged of a step, of the held-out records."""
         with self._on_held_out() as dataset:
             for samples in self.batches(len(dataset)):
-                dataset.collate(samples)
-                loss = self._losses(model, samples)
-                real = torch.tensor([sample.weight > 0 for sample in samples], device=loss.device)
-                self.metrics.update({"loss": loss}, {}, real)
+                loss = self._losses(model, samples, dataset.collate(samples)["ahead"])
+                self.metrics.update({"loss": loss}, {}, self._on_device([sample.weight > 0 for sample in samples]))
+            self.finite.check(self.state.global_step)
             return self.metrics.compute(self.accelerator)
 
     @contextmanager
@@ -106,27 +108,21 @@ class PreferenceTrainer(BaseTrainer):
         finally:
             self.dataset, self.factors, self.metrics = trained
 
-    def _losses(self, model: nn.Module, samples: Sequence[Sample]) -> torch.Tensor:
+    def _losses(self, model: nn.Module, samples: Sequence[Sample], ahead: MadeAhead) -> torch.Tensor:
         """The loss of every record of a batch (batch,); what is logged is added to `metrics`."""
         batch = self.dataset.of(samples)
         objective = self.dataset.objective
         frozen = self.accelerator.unwrap_model(model).disable_adapter
-        scoring = Scoring(model, frozen, self.dataset, self.args.device, self.factors, self.throughput)
+        scoring = Scoring(model, frozen, self.dataset, self.args.device, self.factors, self.throughput, ahead)
         scored, watched = scoring.scored(batch, [sample.record for sample in samples])
-        weights = {
-            name: torch.tensor([one.weights.get(name, 0.0) for one in batch], device=self.args.device)
-            for name in objective.responses
-        }
+        weights = {name: self._on_device([one.weights.get(name, 0.0) for one in batch]) for name in objective.responses}
         loss, parts = objective_loss(scored, weights, objective)
-        self._check_finite(samples, loss)
+        self.finite.note([self.dataset.records[sample.record].id for sample in samples], loss)
         self._update_metrics(samples, batch, loss, scored, watched, parts, weights)
         return loss
 
-    def _check_finite(self, samples: Sequence[Sample], loss: torch.Tensor) -> None:
-        finite = loss.isfinite().tolist()
-        bad_samples = [sample for sample, fine in zip(samples, finite, strict=True) if not fine]
-        if bad_samples:
-            self.refuse_loss(self.dataset.records[sample.record].id for sample in bad_samples)
+    def _on_device(self, numbers: Sequence[float]) -> torch.Tensor:
+        return to_device(torch.tensor(numbers), self.args.device)
 
     def _update_metrics(
         self,
@@ -143,24 +139,23 @@ class PreferenceTrainer(BaseTrainer):
         masks: dict[str, torch.Tensor] = {}
         for name, weight in weights.items():
             masks |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
-        has_media = torch.tensor([one.has_rejected_media for one in batch], device=self.args.device)
+        has_media = self._on_device([one.has_rejected_media for one in batch])
         masks |= dict.fromkeys(("margins/media", "accuracies/media", "loss/media"), has_media)
         values["logps/chosen"] = scored.policy.chosen.detach()
         if loss.requires_grad:  # held-out records have no gradient
             size = forms.gradient_sizes(loss, [scored.policy, scored.blind])
-            letters = torch.tensor([forms.is_letter(one.media["chosen"].text) for one in batch], device=size.device)
+            letters = self._on_device([forms.is_letter(one.media["chosen"].text) for one in batch])
             values |= {_GRADIENT: size, _OF_LETTERS: size * letters}
         if watched is not None:
             margin, has = self._yes_no(batch, watched)
             values["margins/yes_no"], masks["margins/yes_no"] = margin, has
-        real = torch.tensor([sample.weight > 0 for sample in samples], device=self.args.device)
-        self.metrics.update(values, masks, real)
+        self.metrics.update(values, masks, self._on_device([sample.weight > 0 for sample in samples]))
 
     def _yes_no(self, batch: Sequence[Responses], watched: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Log p(right word) - log p(other) at a chosen response that begins with "Yes" or "No", and where one does."""
         first = [self.dataset.backbone.response(one.media["chosen"].text)[0] for one in batch]
         sign = [1 if id_ == self.dataset.watch[0] else -1 if id_ == self.dataset.watch[1] else 0 for id_ in first]
-        signs = torch.tensor(sign, device=watched.device)
+        signs = self._on_device(sign)
         return (watched[:, 0] - watched[:, 1]) * signs, signs != 0
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

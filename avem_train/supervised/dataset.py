@@ -19,6 +19,8 @@ from avem_train.data.conversations import Conversation
 from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import Problem
 from avem_train.dpo.dataset import EpochSampler, Sample
+from avem_train.supervised.loss import model_inputs
+from avem_train.supervised.settings import SupervisedRunning
 from emorealm_tasks import settings
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
@@ -209,14 +211,21 @@ def _rows(path: Path, root: Path | None, model: ModelFacts, bad: BadRecords) -> 
                 file.write(json.dumps(asdict(one)) + "\n")
 
 
-def collator(backbone: Backbone) -> Callable[[Sequence[Example]], dict[str, Any]]:
-    """The collator: starts reading a batch's media, and counts its targets for the mean over an update."""
+def collator(backbone: Backbone, running: SupervisedRunning) -> Callable[[Sequence[Example]], dict[str, Any]]:
+    """The collator: starts reading a batch's media, and counts its targets for the mean over an update.
+
+    "ahead" is what the forward pass takes; None where it cannot be known yet: a clip was never encoded, or the batch
+    is divided later (`micro_batches`).
+    """
 
     def collate(examples: Sequence[Example]) -> dict[str, Any]:
         real = [one for one in examples if one.real]  # a filler's media may never be taken
         backbone.prefetch(list(dict.fromkeys(source for one in real for source in one.conversation.sources)))
         targets = [id_ for one in real for text in one.conversation.responses for id_ in backbone.response(text)]
         labels = torch.tensor([[-100, *targets]])  # the first one is never counted: some losses shift labels
-        return {"examples": list(examples), "labels": labels}
+        conversations = [one.conversation for one in examples]
+        known = not running.max_tokens_per_micro_batch and backbone.knows([one.sources for one in conversations])
+        ahead = model_inputs(backbone, conversations, running.packed, running.row_tokens) if known else None
+        return {"examples": list(examples), "labels": labels, "ahead": ahead}
 
     return collate

@@ -9,9 +9,10 @@ from torch import nn
 from avem_train.backbones.base import Backbone
 from avem_train.data.conversations import Conversation
 from avem_train.dpo import logprobs
-from avem_train.dpo.logprobs import Sequences
+from avem_train.dpo.model_inputs import ModelInputs, Sequences, following, of_rows
 from avem_train.packing import tree
 from avem_train.packing.tree import PackedRow, Token
+from model_adapters.base.transfer import to_device
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Losses:
     """Of every token of the answers, closing tokens included, in nats, (targets,)."""
     right: torch.Tensor
     """Whether the model put the token first, (targets,)."""
-    owner: torch.Tensor
-    """Number of each token's conversation, (targets,)."""
+    owner: list[int]
+    """Number of each token's conversation."""
     rows: list[int]
     """Tokens that the language model read, media included and padding left out, of every tree of the rows."""
 
@@ -34,37 +35,47 @@ def losses(
     conversations: Sequence[Conversation],
     packed: bool = True,
     row_tokens: int = 0,
+    ahead: ModelInputs | None = None,
 ) -> Losses:
     """The loss of every token of the answers, with gradients where `model` has them.
 
-    model: the backbone's language model, or what wraps it. packed: conversations that begin alike (about one clip)
-    share that beginning. row_tokens: rows are joined up to so many tokens, see `tree.joined`; 0 = they are not. The
-    values are those of a row each, to rounding (1e-5 in float32).
+    model: the backbone's language model, or what wraps it. packed, row_tokens: as in `model_inputs`; the values are
+    those of a row each, to rounding (1e-5 in float32). ahead: these conversations' inputs where they are made already.
     """
     sources = [one.sources for one in conversations]
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode(sources)
-    batch = sequences(backbone, conversations)
-    rows = packed_rows(batch.tokens, packed, row_tokens)
-    logits = logprobs.target_logits(model, backbone, rows, batch, features).float()
-    targets = torch.tensor([id_ for target in batch.targets for id_ in target], device=logits.device)
-    lengths = torch.tensor([len(target) for target in batch.targets], device=logits.device)
+    inputs = ahead or model_inputs(backbone, conversations, packed, row_tokens)
+    logits = logprobs.target_logits(model, backbone, inputs, features).float()
+    targets = to_device(inputs.targets, logits.device)
     return Losses(
         nn.functional.cross_entropy(logits, targets, reduction="none"),
         logits.detach().argmax(-1) == targets,
-        torch.repeat_interleave(torch.arange(len(batch.targets), device=logits.device), lengths),
-        [size for row in rows for size in tree.sizes(row)],
+        [number for number, count in enumerate(inputs.counts) for _ in range(count)],
+        inputs.trees,
     )
 
 
+def model_inputs(
+    backbone: Backbone, conversations: Sequence[Conversation], packed: bool, row_tokens: int
+) -> ModelInputs:
+    """What the pass over conversations takes; the backbone must know their sources.
+
+    packed: those that begin alike (about one clip) share that beginning. row_tokens: rows are joined up to so many
+    tokens, see `tree.joined`; 0 = they are not.
+    """
+    batch = sequences(backbone, conversations)
+    return of_rows(backbone.model, packed_rows(batch.tokens, packed, row_tokens), batch)
+
+
 def packed_rows(tokens: Sequence[Sequence[Token]], packed: bool, row_tokens: int) -> list[PackedRow]:
-    """The rows that hold some sequences; arguments as in `losses`."""
+    """The rows that hold some sequences; arguments as in `model_inputs`."""
     rows = tree.rows(tokens, share=packed)
     return tree.joined(rows, row_tokens) if row_tokens else rows
 
 
 def sequences(backbone: Backbone, conversations: Sequence[Conversation]) -> Sequences:
-    """The inputs of each conversation, and what is predicted where; its sources must be encoded."""
+    """The inputs of each conversation, and what is predicted where; the backbone must know its sources."""
     tokens, targets, places = [], [], []
     for one in conversations:
         prompt = backbone.prompt(one.prompts[0], one.sources)
@@ -78,7 +89,7 @@ def sequences(backbone: Backbone, conversations: Sequence[Conversation]) -> Sequ
             place += range(first, first + len(answer))
             ids += answer
             target += answer
-        tokens.append((*prompt.tokens, *logprobs.following(prompt, ids[:-1])))  # the last one predicts nothing
+        tokens.append((*prompt.tokens, *following(prompt, ids[:-1])))  # the last one predicts nothing
         targets.append(target)
         places.append(place)
     return Sequences(tokens, targets, places)

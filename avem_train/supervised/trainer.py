@@ -10,8 +10,10 @@ from avem_train.backbones.base import Backbone, weights_beside
 from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.micro_batches import divided
+from avem_train.dpo.model_inputs import ModelInputs
 from avem_train.supervised.dataset import Example, HeldConversations, MixedSampler, collator
 from avem_train.supervised.loss import Losses, losses, packed_rows, sequences
+from model_adapters.base.transfer import to_device
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -34,7 +36,8 @@ class SupervisedTrainer(BaseTrainer):
         """data: HeldConversations, or a Stream of examples."""
         arguments: TrainingArguments = kwargs["args"]
         sampler = _sampler(settings, arguments, data) if isinstance(data, HeldConversations) else None
-        given: dict[str, Any] = {"train_dataset": data, "eval_dataset": held_out, "data_collator": collator(backbone)}
+        collate = collator(backbone, settings.running)
+        given: dict[str, Any] = {"train_dataset": data, "eval_dataset": held_out, "data_collator": collate}
         given["processing_class"] = backbone.processor if settings.whole else None  # beside whole weights
         super().__init__(sampler, backbone, settings.running, model=model, **given, **kwargs)
         self.settings = settings
@@ -50,7 +53,7 @@ class SupervisedTrainer(BaseTrainer):
     ) -> torch.Tensor:
         """The batch's share in the mean loss over the tokens of an update, a scalar."""
         examples: list[Example] = inputs["examples"]
-        found = self._losses(model, examples)
+        found = self._losses(model, examples, inputs.get("ahead"))
         real = self._real(examples, found)
         self._update_metrics(examples, found)
         self.throughput.passed(found.rows)
@@ -70,13 +73,11 @@ class SupervisedTrainer(BaseTrainer):
         parts = divided(tokens, lambda given: packed_rows(given, running.packed, running.row_tokens), limit)
         return [inputs | {"examples": [examples[number] for number in part]} for part in parts]
 
-    def _losses(self, model: nn.Module, examples: Sequence[Example]) -> Losses:
+    def _losses(self, model: nn.Module, examples: Sequence[Example], ahead: ModelInputs | None) -> Losses:
         running = self.settings.running
         conversations = [one.conversation for one in examples]
-        found = losses(model, self.backbone, conversations, running.packed, running.row_tokens)
-        finite = found.nll.isfinite()
-        if not finite.all():
-            self.refuse_loss(dict.fromkeys(conversations[number].id for number in found.owner[~finite].tolist()))
+        found = losses(model, self.backbone, conversations, running.packed, running.row_tokens, ahead)
+        self.finite.note([conversations[number].id for number in found.owner], found.nll)
         return found
 
     def _projectors(self) -> list[nn.Parameter]:
@@ -84,7 +85,7 @@ class SupervisedTrainer(BaseTrainer):
 
     def _real(self, examples: Sequence[Example], found: Losses) -> torch.Tensor:
         """Which of the targets count, (targets,) of 0 and 1."""
-        return torch.tensor([float(one.real) for one in examples], device=found.nll.device)[found.owner]
+        return to_device(torch.tensor([float(examples[number].real) for number in found.owner]), found.nll.device)
 
     def _update_metrics(self, examples: Sequence[Example], found: Losses) -> None:
         """Add the loss and accuracy of every token that counts to what the next log holds."""
@@ -98,8 +99,8 @@ class SupervisedTrainer(BaseTrainer):
         collate = self.data_collator
         for samples in self.batches(len(data)):
             examples = [data[sample] for sample in samples]
-            collate(examples)
-            self._update_metrics(examples, self._losses(model, examples))
+            self._update_metrics(examples, self._losses(model, examples, collate(examples)["ahead"]))
+        self.finite.check(self.state.global_step)
         means = self.metrics.compute(self.accelerator)
         self.metrics = trained
         return means | {"perplexity": float(torch.tensor(means["loss"]).exp())}

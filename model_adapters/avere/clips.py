@@ -16,6 +16,7 @@ from emorealm_tasks import media
 from emorealm_tasks.untrusted import brief
 from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.media_refs import AnyMediaFile, NoisedMediaFile
+from model_adapters.base.transfer import host_bytes, to_device, to_host
 from model_adapters.decoding.contrastive import noise_seed
 from model_adapters.decoding.diffusion import diffused
 
@@ -66,31 +67,37 @@ class Decoded:
 
 
 class FeatureStore(Generic[Input]):
-    """Tensors by medium on the host, at most `budget` bytes of them, least recently used first out."""
+    """Tensors by medium on the host, at most `budget` bytes of them, least recently used first out.
+
+    What comes from a GPU is for `to_device` alone (see `to_host`).
+    """
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.bytes = 0
-        self._cached: OrderedDict[Input, torch.Tensor] = OrderedDict()
+        self._cached: OrderedDict[Input, tuple[torch.Tensor, int]] = OrderedDict()
 
     def __contains__(self, medium: Input) -> bool:
         return medium in self._cached
 
     def get(self, medium: Input) -> torch.Tensor | None:
         """The features, now the most recently used, or None."""
-        if medium in self._cached:
-            self._cached.move_to_end(medium)
-        return self._cached.get(medium)
+        if medium not in self._cached:
+            return None
+        self._cached.move_to_end(medium)
+        features, _ = self._cached[medium]
+        return features
 
     def put(self, medium: Input, features: torch.Tensor) -> None:
         """Keep `features`; one tensor larger than the whole budget is not kept."""
-        if medium in self._cached or features.nbytes > self.budget:
+        size = host_bytes(features)
+        if medium in self._cached or size > self.budget:
             return
-        self._cached[medium] = features.to("cpu", copy=True)
-        self.bytes += features.nbytes
+        self._cached[medium] = to_host(features), size
+        self.bytes += size
         while self.bytes > self.budget:
-            _, dropped = self._cached.popitem(last=False)
-            self.bytes -= dropped.nbytes
+            _, (_, dropped) = self._cached.popitem(last=False)
+            self.bytes -= dropped
 
 
 class MediaEncoder(Generic[Model, Input]):
@@ -123,7 +130,8 @@ class MediaEncoder(Generic[Model, Input]):
     def encode(self, media_inputs: Sequence[Input]) -> dict[Input, torch.Tensor]:
         """Features (tokens, hidden) of every readable medium on the model's device; the rest lands in `failures`."""
         media_inputs = list(dict.fromkeys(media_inputs))
-        features = {m: cached.to(self.model.device) for m in media_inputs if (cached := self.store.get(m)) is not None}
+        device = self.model.device
+        features = {m: to_device(kept, device) for m in media_inputs if (kept := self.store.get(m)) is not None}
         uncached = [medium for medium in media_inputs if medium not in features]
         self.prefetch(uncached)
         decoded = {medium: values for medium in uncached if (values := self.decoded(medium)) is not None}
@@ -137,7 +145,7 @@ class MediaEncoder(Generic[Model, Input]):
 
     @torch.inference_mode()
     def _through(self, encoder: Callable[[torch.Tensor], torch.Tensor], batch: list[torch.Tensor]) -> torch.Tensor:
-        return encoder(torch.stack(batch).to(self.model.device, self.model.dtype))
+        return encoder(to_device(torch.stack(batch), self.model.device, self.model.dtype))
 
     def decoded(self, medium: Input) -> torch.Tensor | None:
         """Wait for a decoding, started by `prefetch` or not; None after noting why it failed (now or before)."""

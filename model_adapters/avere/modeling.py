@@ -259,8 +259,13 @@ def with_logits(
 def fill(embeddings: torch.Tensor, places: torch.Tensor, features: torch.Tensor | None, kind: str) -> torch.Tensor:
     """`features` (clips, tokens, hidden) at `places` (batch, length) of `embeddings`, in order.
 
-    Raises ValueError when there are more or fewer of them than places.
+    Raises ValueError when there are more or fewer of them than places. Where there are none, a GPU looks for places by
+    itself, and a placeholder ends the process: every step of a training or an answer comes by here, and each would wait
+    until the GPU has done all before it.
     """
+    if features is None and places.is_cuda:
+        torch._assert_async(~places.any(), f"the input ids hold {kind} placeholders, but there are no {kind} features")
+        return embeddings
     expected = int(places.sum())
     feature_count = 0 if features is None else features.shape[:2].numel()
     if expected != feature_count:

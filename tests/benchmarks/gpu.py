@@ -35,7 +35,6 @@ from procedures import Bench
 from torch.utils.flop_counter import FlopCounterMode
 
 from avem_train.dpo import memory_estimate
-from avem_train.dpo.dataset import Sample
 from emorealm_tasks import files
 from emorealm_tasks.sequences import common_prefix
 from model_adapters.avere import loading, step_graph
@@ -260,10 +259,31 @@ def steps(
     return found
 
 
+def in_a_row(kit: Kit, batch: int, kind: str, count: int = 4) -> dict[str, Any]:
+    """Packed steps with kept values as a run makes them, none waited for: seconds of one, waits, share of time at work.
+
+    The clips' features are looked up; what the host makes of the next batch it makes while the GPU works.
+    """
+    machine, options, mode = kit.machine, argparse.Namespace(**vars(kit.options)), CHEAPEST_FIRST[0]
+    options.batch, options.checkpointing, options.dtype = batch, False, kit.model.dtype
+    options.device = machine.device.type
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        bench = training.Bench(kit.model, options, training.KINDS[kind], Path(folder), stack)
+        stack.enter_context(disable_input_dtype_casting(bench.model, True))
+        seconds = machine.clock(lambda: [bench.step(mode) for _ in range(count)], kit.options.repeats, 1)
+        found: dict[str, Any] = {"seconds_a_step": seconds["median"] / count}
+        if machine.cuda:
+            found["waits"] = machine.waits(lambda: bench.step(mode))
+        found["profile"] = machine.profile(lambda: [bench.step(mode) for _ in range(count)])
+        bench.model.zero_grad(set_to_none=True)
+    machine.free()
+    return found
+
+
 def _step(kit: Kit, bench: training.Bench, mode: str, checkpointing: bool) -> dict[str, Any]:
     machine = kit.machine
-    found: dict[str, Any] = {"loss": bench.step(mode)}
-    records, seconds = len(bench.batch["samples"]), machine.clock(lambda: bench.step(mode), kit.options.repeats, 0)
+    found: dict[str, Any] = {"loss": bench.step(mode).item()}
+    records, seconds = len(bench.samples), machine.clock(lambda: bench.step(mode), kit.options.repeats, 0)
     found |= {"seconds": seconds, "seconds_a_record": seconds["median"] / records}
     found |= {"peak_gib": machine.peak(), "estimated_gib": _estimated(bench, mode, kit, checkpointing) / 2**30}
     if not checkpointing:  # the counter holds on to activations that are computed again, and the same is useful work
@@ -277,7 +297,7 @@ def _step(kit: Kit, bench: training.Bench, mode: str, checkpointing: bool) -> di
 def _estimated(bench: training.Bench, mode: str, kit: Kit, checkpointing: bool) -> int:
     """What a run says of its memory before it begins, bytes."""
     dataset, half = bench.datasets[mode], kit.machine.cuda
-    records = dataset.of([Sample(*sample) for sample in bench.batch["samples"]])
+    records = dataset.of(bench.samples)
     options = memory_estimate.ComputeOptions(bench.settings.lora.rank, half, half, not half, checkpointing)
     batch = memory_estimate.batch_of(dataset, records, dataset.packed)
     return memory_estimate.estimate(kit.model.config.text_config, list(bench.model.parameters()), batch, options).total
@@ -307,6 +327,7 @@ def sections() -> Iterator[Section]:
     yield Section("gradients", 20, gradients)
     best = CHEAPEST_FIRST[:1]
     yield Section("training, batch 2, picture rejected", 40, lambda kit: steps(kit, 2, "picture"))
+    yield Section("steps in a row, batch 2, picture rejected", 30, lambda kit: in_a_row(kit, 2, "picture"))
     yield Section("training, batch 2, sound rejected", 35, lambda kit: steps(kit, 2, "sound"))
     yield Section("training, recomputed", 40, lambda kit: steps(kit, 2, "picture", checkpointing=True))
     yield Section("training, recomputed, batch 8", 35, lambda kit: steps(kit, 8, "picture", best, checkpointing=True))

@@ -3,6 +3,7 @@
 import gc
 import statistics
 import time
+import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -53,6 +54,17 @@ class Machine:
     def peak(self) -> float:
         """GiB at the peak since `free`, the weights included; 0 on a CPU."""
         return torch.cuda.max_memory_allocated() / 2**30 if self.cuda else 0.0
+
+    def waits(self, work: Callable[[], Any]) -> int:
+        """How many times the host waits for the GPU inside of `work`."""
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                work()
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        return sum("synchroniz" in str(warning.message) for warning in said)
 
     def profile(self, work: Callable[[], Any]) -> dict[str, Any]:
         """Share of the time in which a kernel ran, launches, and the longest kernels in seconds; {} on a CPU.

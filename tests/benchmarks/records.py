@@ -157,7 +157,7 @@ def preferences(path: Path, timed: Callable[[str, Callable[[], Any]], Any]) -> i
     records = timed("read and check", lambda: checks.load(path, None, BadRecords(path.parent / "out"), needs))
     if records is None:
         return 0
-    backbone: Any = SimpleNamespace(folder=NANO, template="", prefetch=lambda sources: None)
+    backbone: Any = SimpleNamespace(folder=NANO, template="", prefetch=lambda sources: None, knows=lambda clips: False)
     dataset = PreferenceDataset(records, objective, negatives, 0, backbone)
     cached = CachedLogps(path.parent / f"reference-{len(records)}", backbone, "float32")
 
@@ -179,6 +179,7 @@ def conversations(path: Path, timed: Callable[[str, Callable[[], Any]], Any]) ->
     from avem_train.data.bad_records import BadRecords
     from avem_train.data.model_facts import ANY_MODEL
     from avem_train.supervised import dataset
+    from avem_train.supervised.settings import SupervisedRunning
 
     bad = BadRecords(path.parent / "out")
     tables = timed("read and check", lambda: dataset.held([path], None, ANY_MODEL, bad, check_media=True))
@@ -188,8 +189,8 @@ def conversations(path: Path, timed: Callable[[str, Callable[[], Any]], Any]) ->
     sampler = dataset.MixedSampler(data.sizes, [], 8, 64, 0)
     sampler.lengths = timed("lengths", data.lengths)
     samples = timed("order", lambda: _order(sampler))
-    backbone: Any = SimpleNamespace(prefetch=lambda sources: None, response=lambda text: [0])
-    collate = dataset.collator(backbone)
+    backbone: Any = SimpleNamespace(prefetch=lambda sources: None, response=lambda text: [0], knows=lambda clips: False)
+    collate = dataset.collator(backbone, SupervisedRunning())
     batches = [samples[start : start + 8] for start in range(0, _COLLATED, 8)]
     timed("collate", lambda: [collate([data[sample] for sample in batch]) for batch in batches])
     return len(data)

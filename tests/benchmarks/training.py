@@ -80,6 +80,9 @@ class RandomMedia:
     def prefetch(self, sources: list[Source]) -> None:
         pass
 
+    def knows(self, clips: list[tuple[Source, ...]]) -> bool:
+        return True
+
     def prompt(self, text: str, sources: list[Source]) -> Prompt:
         kinds = [None] * self.system
         kinds += [(source, row) for source in sources for row in range(self.sizes[source.kind])]
@@ -134,16 +137,19 @@ class Bench:
         prepared = next(iter(self.trainers.values())).accelerator.prepare_model(self.model)  # autocast, as in a run
         for trainer in self.trainers.values():
             trainer.model = trainer.model_wrapped = prepared
-        self.batch = {"samples": [tuple(Sample(number, 1.0, 0)) for number in range(arguments.batch)]}
+        self.samples = [Sample(number, 1.0, 0) for number in range(arguments.batch)]
+        self.batches = {mode: dataset.collate(self.samples) for mode, dataset in self.datasets.items()}
 
-    def step(self, mode: str) -> float:
-        """Forward and backward pass of one batch; the loss. No update, so that every mode has the same weights."""
+    def step(self, mode: str) -> torch.Tensor:
+        """Forward and backward pass of one batch; the loss. No update, so that every mode has the same weights.
+
+        The next batch is collated where a run does it: while a GPU is at the backward pass, which nobody waits for.
+        """
         trainer = self.trainers[mode]
         self.model.zero_grad(set_to_none=True)
         trainer.current_gradient_accumulation_steps = 1
-        loss = trainer.training_step(trainer.model, dict(self.batch)).item()
-        if self.args.device.type == "cuda":
-            torch.cuda.synchronize()
+        loss = trainer.training_step(trainer.model, self.batches[mode])
+        self.batches[mode] = self.datasets[mode].collate(self.samples)
         return loss
 
 
@@ -176,7 +182,7 @@ def build(arguments: argparse.Namespace) -> AvereForConditionalGeneration:
 
 def measure(bench: Bench, repeats: int, peak: float | None) -> dict:
     """Interleaved rounds: seconds, losses, work, and the ratios of the medians' rounds."""
-    losses = {mode: bench.step(mode) for mode in reversed(MODES)}  # warms up too; the cheapest first
+    losses = {mode: bench.step(mode).item() for mode in reversed(MODES)}  # warms up too; the cheapest first
     work = {}
     for mode in MODES:
         with FlopCounterMode(display=False) as counter:
@@ -186,7 +192,7 @@ def measure(bench: Bench, repeats: int, peak: float | None) -> dict:
     for _ in range(repeats):
         for mode in MODES:
             started = time.perf_counter()
-            bench.step(mode)
+            bench.step(mode).item()  # waits for the device
             seconds[mode].append(time.perf_counter() - started)
     medians = {mode: statistics.median(spent) for mode, spent in seconds.items()}
     result = {"losses": losses, "seconds": seconds, "medians": medians, "work": work}

@@ -50,15 +50,15 @@ def untrained(name, tiny_base, clips):
 
 @contextlib.contextmanager
 def ending_after_one_update():
-    measured = PreferenceTrainer._check_finite
+    measured = PreferenceTrainer._losses
 
     def fail(trainer, *given):
         if trainer.state.global_step == 1:
             raise SystemExit(1)
-        measured(trainer, *given)
+        return measured(trainer, *given)
 
     with pytest.MonkeyPatch.context() as broken, contextlib.suppress(SystemExit):
-        broken.setattr(PreferenceTrainer, "_check_finite", fail)
+        broken.setattr(PreferenceTrainer, "_losses", fail)
         yield
 
 

@@ -9,11 +9,11 @@ from avem_train.backbones import loading
 from avem_train.backbones.base import UnreadableMedium
 from avem_train.data.negatives import Medium
 from avem_train.data.responses import Response, Source
-from avem_train.dpo import logprobs
+from avem_train.dpo import logprobs, model_inputs
 from avem_train.dpo.adapters import with_lora
 from avem_train.dpo.settings import Lora
 from avem_train.objectives import PreferenceLogps, avem_dpo_loss
-from avem_train.packing import attention
+from avem_train.packing import attention, tree
 from emorealm_tasks import media
 from trained_families import BY_ADAPTER, CHATML
 
@@ -117,12 +117,13 @@ def test_the_prefix_needs_no_mask(backbone, responses):
     asked = responses[:4]
     with torch.no_grad():
         split = logprobs.score(backbone.model, backbone, asked).total
-        sequences = logprobs.sequences(backbone, asked)
-        row, *_ = logprobs.tree.rows(sequences.tokens)
-        assert logprobs.inputs(backbone.model, [row])["causal_until"] == logprobs.tree.prefix_length(row) > 10
+        sequences = model_inputs.sequences(backbone, asked)
+        rows = tree.rows(sequences.tokens)
+        prefix = min(map(tree.prefix_length, rows))
+        assert model_inputs.of_rows(backbone.model, rows, sequences).causal_until == prefix > 10
         attention.remove(backbone.model.get_decoder())
         try:
-            assert "causal_until" not in logprobs.inputs(backbone.model, [row])
+            assert model_inputs.of_rows(backbone.model, rows, sequences).causal_until is None
             whole = logprobs.score(backbone.model, backbone, asked).total
         finally:
             attention.install(backbone.model.get_decoder())

@@ -40,11 +40,10 @@ def test_an_update_is_that_of_batches_of_a_fixed_size(tiny_avere, preference_fil
     train.train(fixed, backbone)
     passes, compute = [], logprobs.target_logits
 
-    def seen(model, backbone, rows, *rest):
+    def seen(model, backbone, inputs, *rest):
         if torch.is_grad_enabled():
-            padded = len(rows) * max(len(row.tokens) for row in rows)
-            passes.append((padded, sum(len(row.places) for row in rows)))
-        return compute(model, backbone, rows, *rest)
+            passes.append((inputs.ids.numel(), len(inputs.counts)))
+        return compute(model, backbone, inputs, *rest)
 
     monkeypatch.setattr(logprobs, "target_logits", seen)
     running = replace(running, max_tokens_per_micro_batch=LIMIT)

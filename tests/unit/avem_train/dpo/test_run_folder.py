@@ -27,12 +27,15 @@ def stopped(backbone, tiny_avere, preference_file, tmp_path, monkeypatch):
     running = Running(device="cpu", save_every=2, reference=str(tmp_path / "kept"))
     settings = DpoSettings(preference_file, tmp_path / "out", str(tiny_avere), optimiser=FAST, running=running)
 
-    def fail(trainer, *_):
+    losses = PreferenceTrainer._losses
+
+    def fail(trainer, *given):
         if trainer.state.global_step == 3:
             raise LossNotFinite
+        return losses(trainer, *given)
 
     with monkeypatch.context() as broken:
-        broken.setattr(PreferenceTrainer, "_check_finite", fail)
+        broken.setattr(PreferenceTrainer, "_losses", fail)
         with pytest.raises(LossNotFinite):
             train.train(settings, backbone)
     return settings

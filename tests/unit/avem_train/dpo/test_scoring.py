@@ -118,7 +118,7 @@ def test_every_batch_makes_as_many_passes_whatever_its_records_have(settings, ba
     records = checks.read(settings.data)
     dataset = PreferenceDataset(records, EVERYTHING, Negatives(), 0, backbone)
     planned, score, passes = dataset.responses(0), logprobs.score, []
-    monkeypatch.setattr(logprobs, "score", lambda *given: passes.append(1) or score(*given))
+    monkeypatch.setattr(logprobs, "score", lambda *given, **more: passes.append(1) or score(*given, **more))
     counts = []
     with train.adapters(settings, backbone) as model:
         asked = scoring.Scoring(model, model.disable_adapter, dataset, torch.device("cpu"))

@@ -9,7 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaConfig, LlamaModel
 
 from avem_train.data import checks
-from avem_train.dpo import logprobs, operations, throughput, train
+from avem_train.dpo import model_inputs, operations, throughput, train
 from avem_train.dpo.dataset import PreferenceDataset
 from avem_train.dpo.settings import DpoSettings, Running
 from avem_train.dpo.settings_parts import Optimiser
@@ -88,7 +88,7 @@ def test_a_step_logs_its_speed_and_its_share_of_a_known_peak(tiny_avere, prefere
     asked = list(dict.fromkeys(one for of in dataset.responses(0) for one in of.media.values()))
     with torch.no_grad():
         backbone.encode([one.sources for one in asked])
-    rows = [len(row.tokens) for row in tree.rows(logprobs.sequences(backbone, asked).tokens, share=False)]
+    rows = [len(row.tokens) for row in tree.rows(model_inputs.sequences(backbone, asked).tokens, share=False)]
     assert line["tokens_per_second"] * seconds == pytest.approx(sum(rows), rel=2e-3)
     config = backbone.model.config.get_text_config()
     model = operations.of_model(config, operations.lora_parameters(config, settings.lora.rank))

@@ -50,11 +50,12 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
         seed=settings.seed,
         data_seed=settings.seed,
         remove_unused_columns=False,
-        dataloader_pin_memory=False,
+        dataloader_pin_memory=not cpu,
         ddp_find_unused_parameters=False,
         ddp_timeout=running.ddp_timeout,
         average_tokens_across_devices=False,
-        accelerator_config={"dispatch_batches": False},  # a stream's records are no tensors
+        # a stream's records are no tensors; what is one is sent to a GPU without waiting for it
+        accelerator_config={"dispatch_batches": False, "non_blocking": not cpu},
         report_to=running.report_to,
         run_name=settings.out.name,
         disable_tqdm=True,  # `callbacks.Bar` instead

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 import pytest
 import torch
+from accelerate.utils import send_to_device
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.data._utils.pin_memory import pin_memory
 
 from avem_train.backbones import base as backbones
 from avem_train.backbones import loading
@@ -73,6 +75,16 @@ def test_every_pass_of_a_step_is_made_by_the_collator(trainer, monkeypatch):
     monkeypatch.setattr(model_inputs, "of_responses", refuse)
     assert torch.equal(trainer.compute_loss(model, batch), in_the_step)
     assert len(batch["ahead"]) == len(data.passes(data.of(SAMPLES))) > 2
+
+
+@pytest.mark.parametrize("loaded", ["avere"], indirect=True)
+def test_a_batch_survives_what_the_loader_does_for_a_gpu(trainer, monkeypatch):
+    """It pins tensors and sends them to the device, inside of whatever holds them."""
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor, *_: tensor)
+    batch = trainer.dataset.collate(SAMPLES)
+    sent = send_to_device(pin_memory(batch), torch.device("cpu"), non_blocking=True)
+    assert sent["ahead"] == batch["ahead"]
+    assert torch.equal(*(trainer.compute_loss(trainer.model, one) for one in (sent, batch)))
 
 
 @pytest.mark.parametrize("loaded", CHATML, indirect=True)

@@ -46,19 +46,16 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
         logging_steps=running.log_every,
         logging_nan_inf_filter=False,  # waits for the device after every batch; `finite` looks once an update
         bf16=running.mixed or running.dtype == "bfloat16" or (running.dtype == "auto" and not cpu),
-        use_cpu=cpu,
         seed=settings.seed,
         data_seed=settings.seed,
         remove_unused_columns=False,
-        dataloader_pin_memory=not cpu,
         ddp_find_unused_parameters=False,
         ddp_timeout=running.ddp_timeout,
         average_tokens_across_devices=False,
-        # a stream's records are no tensors; what is one is sent to a GPU without waiting for it
-        accelerator_config={"dispatch_batches": False, "non_blocking": not cpu},
         report_to=running.report_to,
         run_name=settings.out.name,
         disable_tqdm=True,  # `callbacks.Bar` instead
+        **_sending(cpu),
         **_saving(running.save_every, running.keep, settings.evaluation),
     )
     # one process drives one GPU: with several in sight transformers would split batches, which are records here
@@ -76,6 +73,12 @@ def slice_records(arguments: "TrainingArguments") -> int:
 def update_records(arguments: "TrainingArguments") -> int:
     """Records of an update."""
     return slice_records(arguments) * arguments.gradient_accumulation_steps
+
+
+def _sending(cpu: bool) -> dict[str, Any]:
+    """Where batches go, and how: to a GPU without waiting for it."""
+    sending = {"dispatch_batches": False, "non_blocking": not cpu}  # not dispatched: a stream's records are no tensors
+    return {"use_cpu": cpu, "dataloader_pin_memory": not cpu, "accelerator_config": sending}
 
 
 def _saving(save_every: int, keep: int, evaluation: "Evaluation") -> dict[str, Any]:

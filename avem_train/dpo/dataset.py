@@ -18,6 +18,7 @@ from avem_train.dpo import logprobs, model_inputs
 from avem_train.dpo.logprobs import MadeAhead
 from avem_train.dpo.reference_cache import CachedLogps
 from avem_train.objectives import Objective
+from avem_train.packing.tree import SHARED, Packing
 
 _CHARACTERS = {"video": 8_000, "audio": 400}  # of a text that is as long as AVERE's tokens of a medium
 _MEGA = 50  # updates within which records are put in the order of their lengths
@@ -93,8 +94,8 @@ class PreferenceDataset(Dataset[Sample]):
     """Log-probabilities of the frozen model; None = computed live."""
     watch: tuple[int, ...] = ()
     """First ids of "Yes" and "No"."""
-    packed: bool = True
-    """Share common prefixes."""
+    packing: Packing = SHARED
+    """How responses are put into rows."""
     divided: bool = False
     """Whether batches are divided before they are computed (`micro_batches`)."""
 
@@ -167,7 +168,7 @@ class PreferenceDataset(Dataset[Sample]):
     def _made_ahead(self, batch: Sequence[Responses]) -> MadeAhead:
         passes = {logprobs.different(responses) for responses in self.passes(batch)}
         return {
-            one: model_inputs.of_responses(self.backbone, one, self.packed)
+            one: model_inputs.of_responses(self.backbone, one, self.packing)
             for one in passes
             if self.backbone.knows([response.sources for response in one])
         }

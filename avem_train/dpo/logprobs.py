@@ -20,6 +20,7 @@ from avem_train.backbones.base import Backbone
 from avem_train.data.responses import Response
 from avem_train.dpo import model_inputs
 from avem_train.dpo.model_inputs import ModelInputs
+from avem_train.packing.tree import SHARED, Packing
 from model_adapters.base.transfer import to_device
 
 MadeAhead = Mapping[tuple[Response, ...], ModelInputs]
@@ -43,21 +44,20 @@ def score(
     model: nn.Module,
     backbone: Backbone,
     responses: Sequence[Response],
-    packed: bool = True,
+    packing: Packing = SHARED,
     watch: Sequence[int] = (),
     ahead: MadeAhead = _NOTHING,
 ) -> ResponseLogps:
     """Log-probabilities of the responses, with gradients where `model` has them.
 
-    model: the backbone's language model, or what wraps it. packed: share common prefixes; the values are those of the
-    plain way to rounding (1e-5 in float32). ahead: its passes are taken rather than made. Equal responses are computed
-    once.
+    model: the backbone's language model, or what wraps it. ahead: its passes are taken, not made. Equal responses are
+    computed once.
     """
     unique = different(responses)
     number = {response: i for i, response in enumerate(unique)}
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode([response.sources for response in unique])
-    inputs = ahead.get(unique) or model_inputs.of_responses(backbone, unique, packed)
+    inputs = ahead.get(unique) or model_inputs.of_responses(backbone, unique, packing)
     logits = target_logits(model, backbone, inputs, features)
     logps = logits.float().log_softmax(-1)
     device = logps.device

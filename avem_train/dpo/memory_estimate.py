@@ -93,7 +93,7 @@ class Memory:
         return self.weights + self.optimiser + self.layers + self.mask + self.logits
 
 
-def largest(dataset: "PreferenceDataset", count: int, packed: bool) -> Batch:
+def largest(dataset: "PreferenceDataset", count: int) -> Batch:
     """A batch of the `count` longest records.
 
     Only the media of candidates are encoded: the longest clips, the longest texts, and those long in both.
@@ -107,18 +107,18 @@ def largest(dataset: "PreferenceDataset", count: int, packed: bool) -> Batch:
     tried_each = max(_CANDIDATES, count)
     rankings = (ranking.argsort(kind="stable")[-tried_each:].tolist() for ranking in (clip, text, combined))
     candidates = {number for ranking in rankings for number in ranking}
-    sizes = {i: batch_of(dataset, [records[i]], packed).tokens for i in sorted(candidates)}
+    sizes = {i: batch_of(dataset, [records[i]]).tokens for i in sorted(candidates)}
     chosen = sorted(sizes, key=sizes.__getitem__)[-count:]
-    return batch_of(dataset, [records[i] for i in chosen], packed)
+    return batch_of(dataset, [records[i] for i in chosen])
 
 
-def batch_of(dataset: "PreferenceDataset", records: Sequence["Responses"], packed: bool) -> Batch:
+def batch_of(dataset: "PreferenceDataset", records: Sequence["Responses"]) -> Batch:
     """The batch that these records make; their media are encoded."""
     responses = list(dict.fromkeys(response for one in records for response in one.media.values()))
     with torch.no_grad():
         dataset.backbone.encode([response.sources for response in responses])
     batch = model_inputs.sequences(dataset.backbone, responses)
-    rows = tree.rows(batch.tokens, packed)
+    rows = dataset.packing.rows(batch.tokens)
     branched = any(len(row.parents) > 1 for row in rows)
     lengths = [len(row.tokens) for row in rows]
     prefix = min(map(tree.prefix_length, rows)) if branched else None

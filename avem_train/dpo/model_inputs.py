@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from avem_train.backbones.base import Backbone, Prompt
 from avem_train.data.responses import Response
 from avem_train.packing import attention, tree
-from avem_train.packing.tree import Token
+from avem_train.packing.tree import Packing, Token
 from model_adapters.base.transfer import to_device
 
 
@@ -90,10 +90,10 @@ class ModelInputs:
         return named if self.causal_until is None else named | {"causal_until": self.causal_until}
 
 
-def of_responses(backbone: Backbone, responses: Sequence[Response], packed: bool) -> ModelInputs:
-    """The pass that scores different responses; `packed` shares common prefixes. The backbone must know the sources."""
+def of_responses(backbone: Backbone, responses: Sequence[Response], packing: Packing) -> ModelInputs:
+    """The pass that scores different responses; the backbone must know their sources."""
     batch = sequences(backbone, responses)
-    return of_rows(backbone.model, tree.rows(batch.tokens, share=packed), batch)
+    return of_rows(backbone.model, packing.rows(batch.tokens), batch)
 
 
 def of_rows(model: PreTrainedModel, rows: Sequence[tree.PackedRow], batch: Sequences) -> ModelInputs:

@@ -22,6 +22,7 @@ from avem_train.backbones.base import Backbone
 from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
 from avem_train.dpo.value_store import ValueStore
+from avem_train.packing.tree import Packing
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import parse_json
@@ -123,7 +124,7 @@ class Groups(Sequence[list[Response]]):
 
 
 def compute_missing(
-    cached: CachedLogps, backbone: Backbone, groups: Sequence[Sequence[Response]], batch: int, packed: bool
+    cached: CachedLogps, backbone: Backbone, groups: Sequence[Sequence[Response]], batch: int, packing: Packing
 ) -> int:
     """Compute what is not cached yet; returns how many values that was.
 
@@ -148,7 +149,7 @@ def compute_missing(
             if not alike:
                 continue
             with torch.no_grad():
-                total = logprobs.score(backbone.model, backbone, alike, packed).total
+                total = logprobs.score(backbone.model, backbone, alike, packing).total
             cached.add(dict(zip(alike, total.tolist(), strict=True)))
         bar.update(len(chunk))
     bar.close()

@@ -103,7 +103,7 @@ class Scoring:
         self, roles: Iterable[str], asked: Sequence[Mapping[str, Response]], watch: Sequence[int] = ()
     ) -> BatchLogps:
         flat = [response for of_record in asked for response in of_record.values()]
-        scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed, watch, self.ahead)
+        scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packing, watch, self.ahead)
         self._count(scores)
         return BatchLogps.of(roles, asked, scores.total, scores.watched)
 
@@ -123,7 +123,7 @@ class Scoring:
             total = self._on_device([self.dataset.cached[response] for response in flat])
         else:
             with torch.no_grad(), self.frozen():
-                scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packed, ahead=self.ahead)
+                scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packing, ahead=self.ahead)
                 self._count(scores, adapted=False)
             total = scores.total
         return BatchLogps.of(roles, asked, total).logps

@@ -105,6 +105,8 @@ class Computing:
     """Compute in bfloat16 on float32 weights (faster on a CPU that can)."""
     packed: bool = True
     """Compute common prefixes once."""
+    row_tokens: int = 0
+    """Samples are put into rows of at most so many tokens, none seeing another; 0 = a row each."""
     checkpointing: bool = False
     """Compute activations again in the backward pass."""
     feature_cache_gb: float = 4.0
@@ -143,6 +145,8 @@ class Computing:
             raise ValueError("running: keep must be at least 0, ddp_timeout at least 1, quantise 4bit or nothing")
         if not 0 <= self.peak_flops < math.inf or self.max_tokens_per_micro_batch < 0:
             raise ValueError("running: peak_flops and max_tokens_per_micro_batch must be at least 0")
+        if self.row_tokens < 0:
+            raise ValueError("running: row_tokens must be at least 0")
         for name in self.report_to:
             if name not in REPORTS:
                 raise ValueError(f"running.report_to: {name!r}; of {', '.join(REPORTS)} (and running.tensorboard)")

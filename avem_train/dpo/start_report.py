@@ -27,9 +27,9 @@ def opening(settings: "DpoSettings", trainer: "PreferenceTrainer") -> str:
     packed, plain = tokens(dataset, True), tokens(dataset, False)
     update = trainer.sampler.update
     steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(dataset.records) // update)
-    row_tokens = packed if dataset.packed else plain
+    row_tokens = packed if dataset.packing.share else plain
     records = _records_at_once(settings, trainer)
-    most = needed(settings, trainer, memory_estimate.largest(dataset, records, dataset.packed))
+    most = needed(settings, trainer, memory_estimate.largest(dataset, records))
     return (
         f"training {trained:,} of {total:,} parameters (LoRA, rank {settings.lora.rank}) on {len(dataset.records):,} "
         f"records: {steps:,} steps of {update} records, about {row_tokens * update:,.0f} tokens each "
@@ -73,7 +73,7 @@ def _records_at_once(settings: "DpoSettings", trainer: "PreferenceTrainer") -> i
     limit, most = settings.running.max_tokens_per_micro_batch, trainer.args.train_batch_size
     if not limit:
         return most
-    return min(most, max(1, limit // memory_estimate.largest(trainer.dataset, 1, trainer.dataset.packed).tokens))
+    return min(most, max(1, limit // memory_estimate.largest(trainer.dataset, 1).tokens))
 
 
 def size(number: float) -> str:

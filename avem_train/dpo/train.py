@@ -112,12 +112,14 @@ def _dataset(
     settings: DpoSettings, arguments: "TrainingArguments", records: Records, backbone: "Backbone"
 ) -> "PreferenceDataset | None":
     from avem_train.dpo.dataset import PreferenceDataset
+    from avem_train.packing.tree import Packing
 
     if not records:
         return None
     watch = (backbone.response("Yes")[0], backbone.response("No")[0])
+    packing = Packing(settings.running.packed, settings.running.row_tokens)
     dataset = PreferenceDataset(
-        records, settings.objective, settings.negatives, settings.seed, backbone, None, watch, settings.running.packed
+        records, settings.objective, settings.negatives, settings.seed, backbone, None, watch, packing
     )
     dataset.cached = cached_logps(settings, arguments, dataset)
     return dataset
@@ -141,7 +143,7 @@ def cached_logps(
     cached = CachedLogps(place, dataset.backbone, precision, arguments.process_index)
     rank_groups = Groups(dataset.responses(0), arguments.process_index, arguments.world_size)
     with torch.autocast(arguments.device.type, torch.bfloat16, enabled=arguments.bf16):
-        compute_missing(cached, dataset.backbone, rank_groups, 4 * settings.optimiser.batch, settings.running.packed)
+        compute_missing(cached, dataset.backbone, rank_groups, 4 * settings.optimiser.batch, dataset.packing)
     if arguments.world_size > 1:
         for start in range(0, -(-len(dataset) // arguments.world_size), _GATHERED):
             part = cached.by_key(response for group in rank_groups[start : start + _GATHERED] for response in group)

@@ -19,7 +19,6 @@ from avem_train.dpo.logprobs import MadeAhead
 from avem_train.dpo.scoring import Scoring, balance_factors
 from avem_train.dpo.settings_parts import Computing
 from avem_train.objectives import Scored, forms, objective_loss
-from avem_train.packing import tree
 from model_adapters.base.transfer import to_device
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ class PreferenceTrainer(BaseTrainer):
         with torch.no_grad():
             self.extents.look([response.sources for of_record in asked for response in of_record])
         tokens = [model_inputs.sequences(backbone, of_record).tokens for of_record in asked]
-        parts = micro_batches.divided(tokens, lambda sequences: tree.rows(sequences, dataset.packed), limit)
+        parts = micro_batches.divided(tokens, dataset.packing.rows, limit)
         return [
             {"samples": [tuple(samples[number]) for number in part], "of": len(inputs["samples"])} for part in parts
         ]

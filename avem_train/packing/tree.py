@@ -46,6 +46,24 @@ class PackedRow:
     """Sequence number -> where its tokens are."""
 
 
+class Packing(NamedTuple):
+    """How sequences are put into rows; values are those of a row each, to rounding (1e-5 in float32)."""
+
+    share: bool = True
+    """Sequences that begin alike share that beginning (`rows`)."""
+    row_tokens: int = 0
+    """Rows are joined up to so many tokens, none seeing another (`joined`); 0 = they are not."""
+
+    def rows(self, sequences: Sequence[Sequence[Token]]) -> list[PackedRow]:
+        """Rows that hold all sequences (none empty), each in one of them."""
+        found = rows(sequences, self.share)
+        return joined(found, self.row_tokens) if self.row_tokens else found
+
+
+SHARED = Packing()
+"""As training has it unless told otherwise."""
+
+
 def rows(sequences: Sequence[Sequence[Token]], share: bool = True) -> list[PackedRow]:
     """Rows that hold all sequences (none empty), each in one of them.
 

@@ -19,6 +19,7 @@ from avem_train.data.conversations import Conversation
 from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import Problem
 from avem_train.dpo.dataset import EpochSampler, Sample
+from avem_train.packing.tree import Packing
 from avem_train.supervised.loss import model_inputs
 from avem_train.supervised.settings import SupervisedRunning
 from emorealm_tasks import settings
@@ -225,7 +226,7 @@ def collator(backbone: Backbone, running: SupervisedRunning) -> Callable[[Sequen
         labels = torch.tensor([[-100, *targets]])  # the first one is never counted: some losses shift labels
         conversations = [one.conversation for one in examples]
         known = not running.max_tokens_per_micro_batch and backbone.knows([one.sources for one in conversations])
-        ahead = model_inputs(backbone, conversations, running.packed, running.row_tokens) if known else None
+        ahead = model_inputs(backbone, conversations, Packing(running.packed, running.row_tokens)) if known else None
         return {"examples": list(examples), "labels": labels, "ahead": ahead}
 
     return collate

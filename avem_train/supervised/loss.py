@@ -10,8 +10,7 @@ from avem_train.backbones.base import Backbone
 from avem_train.data.conversations import Conversation
 from avem_train.dpo import logprobs
 from avem_train.dpo.model_inputs import ModelInputs, Sequences, following, of_rows
-from avem_train.packing import tree
-from avem_train.packing.tree import PackedRow, Token
+from avem_train.packing.tree import SHARED, Packing
 from model_adapters.base.transfer import to_device
 
 
@@ -33,19 +32,17 @@ def losses(
     model: nn.Module,
     backbone: Backbone,
     conversations: Sequence[Conversation],
-    packed: bool = True,
-    row_tokens: int = 0,
+    packing: Packing = SHARED,
     ahead: ModelInputs | None = None,
 ) -> Losses:
     """The loss of every token of the answers, with gradients where `model` has them.
 
-    model: the backbone's language model, or what wraps it. packed, row_tokens: as in `model_inputs`; the values are
-    those of a row each, to rounding (1e-5 in float32). ahead: these conversations' inputs where they are made already.
+    model: the backbone's language model, or what wraps it. ahead: these conversations' inputs where they are made.
     """
     sources = [one.sources for one in conversations]
     with torch.autocast(backbone.model.device.type, enabled=False):  # as in the evaluation
         features = backbone.encode(sources)
-    inputs = ahead or model_inputs(backbone, conversations, packed, row_tokens)
+    inputs = ahead or model_inputs(backbone, conversations, packing)
     logits = logprobs.target_logits(model, backbone, inputs, features).float()
     targets = to_device(inputs.targets, logits.device)
     return Losses(
@@ -56,22 +53,10 @@ def losses(
     )
 
 
-def model_inputs(
-    backbone: Backbone, conversations: Sequence[Conversation], packed: bool, row_tokens: int
-) -> ModelInputs:
-    """What the pass over conversations takes; the backbone must know their sources.
-
-    packed: those that begin alike (about one clip) share that beginning. row_tokens: rows are joined up to so many
-    tokens, see `tree.joined`; 0 = they are not.
-    """
+def model_inputs(backbone: Backbone, conversations: Sequence[Conversation], packing: Packing) -> ModelInputs:
+    """What the pass over conversations takes; the backbone must know their sources."""
     batch = sequences(backbone, conversations)
-    return of_rows(backbone.model, packed_rows(batch.tokens, packed, row_tokens), batch)
-
-
-def packed_rows(tokens: Sequence[Sequence[Token]], packed: bool, row_tokens: int) -> list[PackedRow]:
-    """The rows that hold some sequences; arguments as in `model_inputs`."""
-    rows = tree.rows(tokens, share=packed)
-    return tree.joined(rows, row_tokens) if row_tokens else rows
+    return of_rows(backbone.model, packing.rows(batch.tokens), batch)
 
 
 def sequences(backbone: Backbone, conversations: Sequence[Conversation]) -> Sequences:

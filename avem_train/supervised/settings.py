@@ -18,8 +18,6 @@ TRAINED = ("lora", "all")
 class SupervisedRunning(Computing):
     """What changes speed and memory, and the result by rounding alone."""
 
-    row_tokens: int = 0
-    """Samples are put into rows of at most so many tokens, none seeing another; 0 = a row each."""
     check_media: bool = True
     """Decode every file once before training; else a damaged one ends it."""
     buffer: int = 10_000
@@ -27,8 +25,8 @@ class SupervisedRunning(Computing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.row_tokens < 0 or self.buffer < 1:
-            raise ValueError("running: row_tokens must be at least 0, buffer at least 1")
+        if self.buffer < 1:
+            raise ValueError("running: buffer must be at least 1")
 
 
 @dataclass(frozen=True)

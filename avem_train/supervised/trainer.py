@@ -11,8 +11,9 @@ from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.micro_batches import divided
 from avem_train.dpo.model_inputs import ModelInputs
+from avem_train.packing.tree import Packing
 from avem_train.supervised.dataset import Example, HeldConversations, MixedSampler, collator
-from avem_train.supervised.loss import Losses, losses, packed_rows, sequences
+from avem_train.supervised.loss import Losses, losses, sequences
 from model_adapters.base.transfer import to_device
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class SupervisedTrainer(BaseTrainer):
         given["processing_class"] = backbone.processor if settings.whole else None  # beside whole weights
         super().__init__(sampler, backbone, settings.running, model=model, **given, **kwargs)
         self.settings = settings
+        self.packing = Packing(settings.running.packed, settings.running.row_tokens)
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.model_accepts_loss_kwargs = True  # `compute_loss` divides by the targets of the whole update
 
@@ -65,18 +67,16 @@ class SupervisedTrainer(BaseTrainer):
 
     def micro_batches(self, inputs: dict[str, Any], limit: int) -> list[dict[str, Any]]:
         """See `BaseTrainer`."""
-        running = self.settings.running
         examples = [one for one in inputs["examples"] if one.real] or inputs["examples"][:1]
         with torch.no_grad():
             self.extents.look([one.conversation.sources for one in examples])
         tokens = [sequences(self.backbone, [one.conversation]).tokens for one in examples]
-        parts = divided(tokens, lambda given: packed_rows(given, running.packed, running.row_tokens), limit)
+        parts = divided(tokens, self.packing.rows, limit)
         return [inputs | {"examples": [examples[number] for number in part]} for part in parts]
 
     def _losses(self, model: nn.Module, examples: Sequence[Example], ahead: ModelInputs | None) -> Losses:
-        running = self.settings.running
         conversations = [one.conversation for one in examples]
-        found = losses(model, self.backbone, conversations, running.packed, running.row_tokens, ahead)
+        found = losses(model, self.backbone, conversations, self.packing, ahead)
         self.finite.note([conversations[number].id for number in found.owner], found.nll)
         return found
 

@@ -299,7 +299,7 @@ def _estimated(bench: training.Bench, mode: str, kit: Kit, checkpointing: bool) 
     dataset, half = bench.datasets[mode], kit.machine.cuda
     records = dataset.of(bench.samples)
     options = memory_estimate.ComputeOptions(bench.settings.lora.rank, half, half, not half, checkpointing)
-    batch = memory_estimate.batch_of(dataset, records, dataset.packed)
+    batch = memory_estimate.batch_of(dataset, records)
     return memory_estimate.estimate(kit.model.config.text_config, list(bench.model.parameters()), batch, options).total
 
 

@@ -38,7 +38,7 @@ from avem_train.dpo.settings import DpoSettings, Running
 from avem_train.dpo.settings_parts import Optimiser
 from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.packing import attention
-from avem_train.packing.tree import Token
+from avem_train.packing.tree import Packing, Token
 from emorealm_tasks import files
 from model_adapters.avere import AvereConfig, AvereForConditionalGeneration
 
@@ -126,7 +126,7 @@ class Bench:
         self.datasets = {}
         for mode, (packed, keep) in MODES.items():
             settings = self.settings.objective, Negatives()
-            dataset = PreferenceDataset(records, *settings, 0, self.backbone, None, (3, 4), packed)
+            dataset = PreferenceDataset(records, *settings, 0, self.backbone, None, (3, 4), Packing(packed))
             running = replace(self.settings.running, keep_reference=keep)
             dataset.cached = train.cached_logps(replace(self.settings, running=running), self.args, dataset)
             self.datasets[mode] = dataset

@@ -19,6 +19,7 @@ from avem_train.dpo import logprobs, train
 from avem_train.dpo.settings import DpoSettings, Running
 from avem_train.dpo.settings_parts import Optimiser
 from avem_train.dpo.termination import Termination
+from avem_train.packing.tree import Packing
 from chat_requests import requests_for
 from model_adapters.emotion_llama.adapter import EmotionLlama, EmotionLlamaV2
 
@@ -167,7 +168,7 @@ def test_version_2_is_scored_as_the_harness_scores_it(second, clips, kind, place
     if kind == "va":
         asked.append(Response((sources[0], Source("audio", clips[2])), QUESTION, "yes"))
     with torch.no_grad():
-        packed, plain = (logprobs.score(loaded.model, loaded, asked, packed).total for packed in (True, False))
+        packed, plain = (logprobs.score(loaded.model, loaded, asked, Packing(share)).total for share in (True, False))
     torch.testing.assert_close(packed, plain, atol=2e-5, rtol=1e-5)
     assert len({round(value, 3) for value in packed.tolist()}) == len(set(asked))
     expected = released(folder, clips[1], kind, "yes", EmotionLlamaV2, placement)

@@ -14,6 +14,7 @@ from avem_train.dpo.adapters import with_lora
 from avem_train.dpo.settings import Lora
 from avem_train.objectives import PreferenceLogps, avem_dpo_loss
 from avem_train.packing import attention, tree
+from avem_train.packing.tree import Packing
 from emorealm_tasks import media
 from trained_families import BY_ADAPTER, CHATML
 
@@ -58,10 +59,15 @@ def responses(own):
     return [*asked, *(Response(sources, QUESTION, "A hat") for sources in media), asked[0]]
 
 
-def test_packed_equals_plain(backbone, responses):
+PLAIN = Packing(share=False)
+PACKED = pytest.mark.parametrize("packing", [Packing(), Packing(row_tokens=4000), Packing(False, 4000)])
+
+
+@PACKED
+def test_packed_equals_plain(backbone, responses, packing):
     with torch.no_grad():
         packed, plain = (
-            logprobs.score(backbone.model, backbone, responses, packed, watch=(5, 6)) for packed in (True, False)
+            logprobs.score(backbone.model, backbone, responses, way, watch=(5, 6)) for way in (packing, PLAIN)
         )
     torch.testing.assert_close(packed.total, plain.total, atol=2e-5, rtol=1e-5)
     torch.testing.assert_close(packed.watched, plain.watched, atol=1e-5, rtol=1e-5)
@@ -81,7 +87,8 @@ def adapted(backbone):
     model.unload()
 
 
-def test_packed_gives_the_loss_and_the_gradients_of_plain(backbone, adapted, own):
+@PACKED
+def test_packed_gives_the_loss_and_the_gradients_of_plain(backbone, adapted, own, packing):
     """AVEm-DPO's loss of two records; of every adapter matrix, to 1e-5 of its gradient's norm, in float32."""
     said = ("A hat", "A hat and tears", "laughter")
     swapped = (*own()[:-1], own(1)[-1])
@@ -93,9 +100,9 @@ def test_packed_gives_the_loss_and_the_gradients_of_plain(backbone, adapted, own
     flat = [response for of_record in asked for response in of_record]
     blind = [replace(response, sources=()) for of_record in asked for response in of_record[:3]]
 
-    def step(packed):
+    def step(way):
         def scored(of, shape):
-            return logprobs.score(adapted, backbone, of, packed).total.view(2, shape).unbind(1)
+            return logprobs.score(adapted, backbone, of, way).total.view(2, shape).unbind(1)
 
         with torch.no_grad(), adapted.disable_adapter():
             reference, text = PreferenceLogps(*scored(flat, 4)), PreferenceLogps(*scored(blind, 3))
@@ -104,7 +111,7 @@ def test_packed_gives_the_loss_and_the_gradients_of_plain(backbone, adapted, own
         gradients = torch.autograd.grad(loss.mean(), list(trained.values()))
         return loss, dict(zip(trained, gradients, strict=True))
 
-    (packed, ours), (plain, theirs) = step(True), step(False)
+    (packed, ours), (plain, theirs) = step(packing), step(PLAIN)
     torch.testing.assert_close(packed, plain, atol=1e-5, rtol=0)
     assert len(ours) == matrices(backbone)
     for name, gradient in theirs.items():

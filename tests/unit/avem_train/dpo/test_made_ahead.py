@@ -28,6 +28,7 @@ from avem_train.dpo.settings import DpoSettings, Running
 from avem_train.dpo.settings_parts import Optimiser
 from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.objectives import Objective, forms
+from avem_train.packing.tree import Packing
 from avem_train.supervised import loss
 from avem_train.supervised.dataset import Example, Stream, collator
 from avem_train.supervised.settings import SupervisedRunning, SupervisedSettings
@@ -109,10 +110,11 @@ def talks(loaded, preference_file):
 @pytest.mark.parametrize("row_tokens", [0, 2000])
 def test_conversations_are_prepared_by_the_collator(loaded, talks, row_tokens):
     examples = [Example(one, real=True) for one in talks]
-    in_the_step = loss.losses(loaded.model, loaded, talks, True, row_tokens)
+    packing = Packing(row_tokens=row_tokens)
+    in_the_step = loss.losses(loaded.model, loaded, talks, packing)
     ahead = collator(loaded, SupervisedRunning(row_tokens=row_tokens))(examples)["ahead"]
     assert isinstance(ahead, model_inputs.ModelInputs)
-    found = loss.losses(loaded.model, loaded, talks, True, row_tokens, ahead)
+    found = loss.losses(loaded.model, loaded, talks, packing, ahead)
     assert torch.equal(found.nll, in_the_step.nll)
     capped = SupervisedRunning(row_tokens=row_tokens, max_tokens_per_micro_batch=500)
     assert collator(loaded, capped)(examples)["ahead"] is None

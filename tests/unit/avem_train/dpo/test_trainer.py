@@ -31,6 +31,7 @@ from avem_train.dpo.settings_parts import SCHEDULES, Optimiser
 from avem_train.dpo.termination import Termination
 from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.objectives import Objective, avem_dpo_loss
+from avem_train.packing.tree import SHARED, Packing
 from model_adapters.avere import AvereForConditionalGeneration
 
 FAST = Optimiser(learning_rate=1e-2, batch=2, accumulation=2, steps=3)
@@ -96,7 +97,7 @@ def test_the_loss_is_the_objectives_at_the_logged_step(settings, backbone, monke
     def scored(model, asked, names):
         flat = [response for of_record in asked for response in of_record.values()]
         with torch.no_grad():
-            total = logprobs.score(model, backbone, flat, packed=False).total
+            total = logprobs.score(model, backbone, flat, Packing(share=False)).total
         return BatchLogps.of(names, asked, total).logps
 
     with moved(settings, backbone) as model:
@@ -228,6 +229,7 @@ def variants(settings, tmp_path):
     running = settings.running
     return {
         "plain": replace(settings, running=replace(running, packed=False)),
+        "joined": replace(settings, running=replace(running, row_tokens=2000)),
         "live": replace(settings, running=replace(running, keep_reference=False)),
         "checkpointing": replace(settings, running=replace(running, checkpointing=True)),
         "accumulation": replace(settings, optimiser=replace(FAST, batch=4, accumulation=1)),
@@ -293,7 +295,7 @@ def test_kept_values_are_used_only_for_what_they_were_computed_for(settings, bac
 
     def compute(*asked):
         cached = reference_cache.CachedLogps(tmp_path / "store", backbone, "float32")
-        return reference_cache.compute_missing(cached, backbone, [asked], 2, True), cached
+        return reference_cache.compute_missing(cached, backbone, [asked], 2, SHARED), cached
 
     assert compute(response, blind)[0] == 2
     count, cached = compute(response, blind)
@@ -331,7 +333,7 @@ def test_kept_values_go_with_the_tokenizer_and_the_feature_extractor(tiny_avere,
         loaded = loading.load(base, torch.device("cpu"), torch.float32, 0)
         cached = reference_cache.CachedLogps(tmp_path / "store", loaded, "float32")
         loaded.close()
-        return reference_cache.compute_missing(cached, loaded, [[responses.Response((), "Why?", "Yes")]], 2, True)
+        return reference_cache.compute_missing(cached, loaded, [[responses.Response((), "Why?", "Yes")]], 2, SHARED)
 
     assert [lacking(), lacking()] == [1, 0]
     (base / name).write_text((base / name).read_text() + " ")
@@ -354,7 +356,7 @@ def test_the_first_process_alone_shows_how_far_the_reference_is(backbone, tmp_pa
     for process, shown in ((1, False), (0, True)):
         cached = reference_cache.CachedLogps(tmp_path / str(process), backbone, "float32", process)
         assert (
-            reference_cache.compute_missing(cached, backbone, [[responses.Response((), "Why?", "Yes")]], 2, True) == 1
+            reference_cache.compute_missing(cached, backbone, [[responses.Response((), "Why?", "Yes")]], 2, SHARED) == 1
         )
         assert ("reference" in capsys.readouterr().err) == shown
 
@@ -433,15 +435,15 @@ def test_what_a_folder_holds(settings, backbone, tiny_avere, capsys):
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("packing", [Packing(False), Packing(), Packing(row_tokens=2000)])
 @pytest.mark.parametrize("mixed", [False, True])
-def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_avere, packed, mixed, checkpointing):
+def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_avere, packing, mixed, checkpointing):
     """Weights with the encoders, gradients and AdamW's two moments of the adapters, and what is kept for backward."""
-    running = replace(settings.running, packed=packed, mixed=mixed, checkpointing=checkpointing)
+    running = replace(settings.running, mixed=mixed, checkpointing=checkpointing)
     settings = replace(settings, running=running)
     arguments, records = training_arguments(settings), checks.read(settings.data)
     dataset = PreferenceDataset(
-        records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packed=packed
+        records, settings.objective, settings.negatives, 0, backbone, watch=(5, 6), packing=packing
     )
     dataset.cached = train.cached_logps(settings, arguments, dataset)
     kept = {}
@@ -453,7 +455,7 @@ def test_the_memory_estimated_is_what_a_step_holds(settings, backbone, tiny_aver
     with adapters(settings, backbone) as model:
         trainer = PreferenceTrainer(model, dataset, args=arguments)
         asked = [dataset.responses(0)[number] for number in range(2)]
-        batch = memory_estimate.batch_of(dataset, asked, packed)
+        batch = memory_estimate.batch_of(dataset, asked)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor), arguments_autocast(mixed):
             trainer.compute_loss(model.train(), {"samples": [Sample(number, 1.0, 0) for number in range(2)]})
         for parameter in model.parameters():
@@ -500,8 +502,8 @@ def test_the_memory_estimated_is_that_of_the_longest_records(settings, backbone,
     for data in (settings.data, tmp_path / "long.jsonl"):
         records = checks.read(data, settings.data.parent)
         dataset = PreferenceDataset(records, settings.objective, settings.negatives, 0, backbone)
-        found = memory_estimate.largest(dataset, 1, packed=True)
-        of_each = [memory_estimate.batch_of(dataset, [one], True).tokens for one in dataset.responses(0)]
+        found = memory_estimate.largest(dataset, 1)
+        of_each = [memory_estimate.batch_of(dataset, [one]).tokens for one in dataset.responses(0)]
         assert found.tokens == max(of_each)
         sizes.append(found.tokens)
     assert sizes[1] > sizes[0] + 400

@@ -16,6 +16,7 @@ from avem_train.data.responses import Response
 from avem_train.dpo import arguments, logprobs
 from avem_train.dpo.finite import LossNotFinite
 from avem_train.dpo.settings_parts import Evaluation, Optimiser
+from avem_train.packing.tree import Packing
 from avem_train.supervised import train
 from avem_train.supervised.loss import losses
 from avem_train.supervised.settings import SupervisedRunning, SupervisedSettings
@@ -79,9 +80,9 @@ def test_the_loss_is_of_answers_alone_however_rows_are_packed(models, family, ti
     ]
     talk = [conversations.taken(one, kinds) for one in talk]
     with torch.no_grad():
-        alone = [losses(backbone.model, backbone, [one], packed=False) for one in talk]
+        alone = [losses(backbone.model, backbone, [one], Packing(share=False)) for one in talk]
         for packed, limit in ((True, 0), (False, 4000), (True, 4000), (True, 40)):
-            together = losses(backbone.model, backbone, talk, packed, limit)
+            together = losses(backbone.model, backbone, talk, Packing(packed, limit))
             assert together.owner == [number for number, one in enumerate(alone) for _ in one.nll]
             torch.testing.assert_close(together.nll, torch.cat([one.nll for one in alone]), atol=1e-5, rtol=1e-5)
         first = Response(talk[0].sources, "Why sad?", "Yes, tears.")

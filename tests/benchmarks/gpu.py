@@ -260,7 +260,7 @@ def steps(
 
 
 def in_a_row(kit: Kit, batch: int, kind: str, count: int = 4) -> dict[str, Any]:
-    """Packed steps with kept values as a run makes them, none waited for: seconds of one, waits, share of time at work.
+    """Packed steps with kept values, none waited for and no update made: seconds of one, waits, share of time at work.
 
     The clips' features are looked up; what the host makes of the next batch it makes while the GPU works.
     """

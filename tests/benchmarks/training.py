@@ -143,7 +143,7 @@ class Bench:
     def step(self, mode: str) -> torch.Tensor:
         """Forward and backward pass of one batch; the loss. No update, so that every mode has the same weights.
 
-        The next batch is collated where a run does it: while a GPU is at the backward pass, which nobody waits for.
+        The next batch is collated behind it, without an update, whose look at the losses would wait for the GPU.
         """
         trainer = self.trainers[mode]
         self.model.zero_grad(set_to_none=True)

@@ -44,7 +44,7 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
         max_grad_norm=optimiser.clip,
         optim=optimiser.form,
         logging_steps=running.log_every,
-        logging_nan_inf_filter=False,  # waits for the device after every batch; `finite` looks once an update
+        logging_nan_inf_filter=False,  # it waits for the device after every batch; `finite` does once an update
         bf16=running.mixed or running.dtype == "bfloat16" or (running.dtype == "auto" and not cpu),
         seed=settings.seed,
         data_seed=settings.seed,

@@ -1,6 +1,6 @@
 """The dataset of preference training: its records, which responses are scored of each, and in what order they come.
 
-A sample names a record; the batch's records are looked up where the loss is computed.
+A sample names a record; the batch's records are looked up by the collator, and again where the loss is computed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -96,8 +96,6 @@ class PreferenceDataset(Dataset[Sample]):
     """First ids of "Yes" and "No"."""
     packing: Packing = SHARED
     """How responses are put into rows."""
-    divided: bool = False
-    """Whether batches are divided before they are computed (`micro_batches`)."""
 
     def __post_init__(self) -> None:
         self._planned: dict[int, Plan] = {}
@@ -136,16 +134,18 @@ class PreferenceDataset(Dataset[Sample]):
         """The responses of a batch's records."""
         return [self.responses(sample.epoch)[sample.record] for sample in samples]
 
-    def collate(self, samples: Sequence[Sample]) -> dict[str, Any]:
+    def collate(self, samples: Sequence[Sample], ahead: bool = True) -> dict[str, Any]:
         """The collator: a batch of samples, and what can be made of its passes now. Starts reading its media.
 
-        "ahead" (`logprobs.MadeAhead`) is empty where a batch is divided later (`micro_batches`).
+        ahead: whether to make them ("ahead", `logprobs.MadeAhead`); not where a batch is divided later
+        (`micro_batches`).
         """
-        real = [sample for sample in samples if sample.weight]  # a filler's media may never be taken
-        responses = [response for record in self.of(real) for response in record.with_media]
+        batch = self.of(samples)
+        real = (record for sample, record in zip(samples, batch, strict=True) if sample.weight)  # a filler's media may
+        responses = [response for record in real for response in record.with_media]  # never be taken
         self.backbone.prefetch(list(dict.fromkeys(source for response in responses for source in response.sources)))
-        ahead = {} if self.divided else self._made_ahead(self.of(samples))
-        return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples], "ahead": ahead}
+        made = self._made_ahead(batch) if ahead else {}
+        return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples], "ahead": made}
 
     def passes(self, batch: Sequence[Responses]) -> list[list[Response]]:
         """The responses that the models score together, of each pass; those that are cached are left out."""

@@ -21,7 +21,7 @@ from avem_train.data.responses import Response
 from avem_train.dpo import model_inputs
 from avem_train.dpo.model_inputs import ModelInputs
 from avem_train.packing.tree import SHARED, Packing
-from model_adapters.base.transfer import to_device
+from model_adapters.base.transfer import numbers_on, to_device
 
 MadeAhead = Mapping[tuple[Response, ...], ModelInputs]
 """Passes that the collator has made, by the responses that they score, each once."""
@@ -37,7 +37,7 @@ class ResponseLogps:
     watched: torch.Tensor
     """Of each watched id as the response's first token, (responses, ids)."""
     rows: list[int]
-    """Tokens of each row that the model read, padding left out."""
+    """Tokens that the model read, padding left out, of every tree of the rows."""
 
 
 def score(
@@ -62,9 +62,9 @@ def score(
     logps = logits.float().log_softmax(-1)
     device = logps.device
     token_logps = logps.gather(-1, to_device(inputs.targets, device)[:, None])[:, 0].split(inputs.counts)
-    first = logps[to_device(torch.tensor(_starts(inputs.counts)), device)].detach()
+    first = logps[numbers_on(device, _starts(inputs.counts))].detach()
     watched = torch.stack([first[:, id_] for id_ in watch], 1) if watch else first[:, :0]
-    back = to_device(torch.tensor([number[response] for response in responses]), device)
+    back = numbers_on(device, [number[response] for response in responses])
     total = torch.stack([part.sum() for part in token_logps])[back]
     return ResponseLogps(total, watched[back], inputs.trees)
 

@@ -19,7 +19,7 @@ from avem_train.dpo.logprobs import MadeAhead
 from avem_train.dpo.reference_cache import CachedLogps
 from avem_train.dpo.throughput import Throughput
 from avem_train.objectives import PreferenceLogps, Scored, forms, lowered
-from model_adapters.base.transfer import to_device
+from model_adapters.base.transfer import numbers_on, to_device
 
 _BALANCED = 4096  # records whose priors are computed at once
 
@@ -50,9 +50,9 @@ class BatchLogps:
                 places[name].append(at.get(name, len(total)))
             number += len(roles)
         filled = torch.cat([total, total.new_zeros(1)])
-        at = dict(zip(places, to_device(torch.tensor(list(places.values())), total.device), strict=True))
-        logps = PreferenceLogps(**{name: filled[at[name]] for name in places})
-        return cls(logps, None if watched is None else watched[at["chosen"]])
+        index = dict(zip(places, to_device(torch.tensor(list(places.values())), total.device), strict=True))
+        logps = PreferenceLogps(**{name: filled[index[name]] for name in places})
+        return cls(logps, None if watched is None else watched[index["chosen"]])
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Scoring:
         """What the model without adapters says of each record's responses, cached or computed now."""
         flat = [response for of_record in asked for response in of_record.values()]
         if self.dataset.cached is not None:
-            total = self._on_device([self.dataset.cached[response] for response in flat])
+            total = numbers_on(self.device, [self.dataset.cached[response] for response in flat])
         else:
             with torch.no_grad(), self.frozen():
                 scores = logprobs.score(self.model, self.dataset.backbone, flat, self.dataset.packing, ahead=self.ahead)
@@ -133,18 +133,15 @@ class Scoring:
             self.throughput.passed(scores.rows, adapted)
 
     def _flags(self, flags: Iterable[bool]) -> torch.Tensor:
-        return self._on_device([float(flag) for flag in flags])
-
-    def _on_device(self, numbers: list[float]) -> torch.Tensor:
-        return to_device(torch.tensor(numbers), self.device)
+        return numbers_on(self.device, [float(flag) for flag in flags])
 
 
 def tokens(
     dataset: PreferenceDataset, asked: Sequence[Mapping[str, Response]], device: torch.device
 ) -> PreferenceLogps:
     """How many tokens each response has, closing token included; 0 where a record lacks it."""
-    counts = [len(dataset.backbone.response(one.text)) for of_record in asked for one in of_record.values()]
-    return BatchLogps.of(dataset.media_roles, asked, to_device(torch.tensor(counts).float(), device)).logps
+    counts = [float(len(dataset.backbone.response(one.text))) for of_record in asked for one in of_record.values()]
+    return BatchLogps.of(dataset.media_roles, asked, numbers_on(device, counts)).logps
 
 
 def balance_factors(dataset: PreferenceDataset) -> torch.Tensor | None:

@@ -3,12 +3,15 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from avem_train.backbones.lora_targets import NAMES
 from avem_train.data import hub_files
 from avem_train.harness import asked
 from avem_train.objectives.settings import ADDED
+
+if TYPE_CHECKING:
+    from avem_train.packing.tree import Packing
 
 SCHEDULES = ("linear", "cosine", "cosine_with_restarts", "constant", "constant_with_warmup", "inverse_sqrt")
 """The schedules of transformers that need no setting besides the learning rate and the steps."""
@@ -106,7 +109,7 @@ class Computing:
     packed: bool = True
     """Compute common prefixes once."""
     row_tokens: int = 0
-    """Samples are put into rows of at most so many tokens, none seeing another; 0 = a row each."""
+    """Samples are put into rows of at most so many tokens, none seeing another; 0 = rows are not joined."""
     checkpointing: bool = False
     """Compute activations again in the backward pass."""
     feature_cache_gb: float = 4.0
@@ -150,6 +153,13 @@ class Computing:
         for name in self.report_to:
             if name not in REPORTS:
                 raise ValueError(f"running.report_to: {name!r}; of {', '.join(REPORTS)} (and running.tensorboard)")
+
+    @property
+    def packing(self) -> "Packing":
+        """How sequences are put into rows."""
+        from avem_train.packing.tree import Packing
+
+        return Packing(self.packed, self.row_tokens)
 
 
 @dataclass(frozen=True)

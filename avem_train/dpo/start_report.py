@@ -27,13 +27,13 @@ def opening(settings: "DpoSettings", trainer: "PreferenceTrainer") -> str:
     packed, plain = tokens(dataset, True), tokens(dataset, False)
     update = trainer.sampler.update
     steps = settings.optimiser.steps or settings.optimiser.epochs * -(-len(dataset.records) // update)
-    row_tokens = packed if dataset.packing.share else plain
+    a_record = packed if dataset.packing.share else plain
     records = _records_at_once(settings, trainer)
     most = needed(settings, trainer, memory_estimate.largest(dataset, records))
     return (
         f"training {trained:,} of {total:,} parameters (LoRA, rank {settings.lora.rank}) on {len(dataset.records):,} "
-        f"records: {steps:,} steps of {update} records, about {row_tokens * update:,.0f} tokens each "
-        f"({plain / row_tokens:.1f}x less than one row a response), about "
+        f"records: {steps:,} steps of {update} records, about {a_record * update:,.0f} tokens each "
+        f"({plain / a_record:.1f}x less than one row a response), about "
         f"{size(most.total)} on {arguments.device} -> {settings.out}{_without_media(dataset)}"
     )
 

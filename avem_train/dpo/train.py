@@ -112,12 +112,11 @@ def _dataset(
     settings: DpoSettings, arguments: "TrainingArguments", records: Records, backbone: "Backbone"
 ) -> "PreferenceDataset | None":
     from avem_train.dpo.dataset import PreferenceDataset
-    from avem_train.packing.tree import Packing
 
     if not records:
         return None
     watch = (backbone.response("Yes")[0], backbone.response("No")[0])
-    packing = Packing(settings.running.packed, settings.running.row_tokens)
+    packing = settings.running.packing
     dataset = PreferenceDataset(
         records, settings.objective, settings.negatives, settings.seed, backbone, None, watch, packing
     )

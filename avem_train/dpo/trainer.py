@@ -5,6 +5,7 @@ No loss mathematics here: `objectives` has it, and `scoring` what it is computed
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,7 +20,7 @@ from avem_train.dpo.logprobs import MadeAhead
 from avem_train.dpo.scoring import Scoring, balance_factors
 from avem_train.dpo.settings_parts import Computing
 from avem_train.objectives import Scored, forms, objective_loss
-from model_adapters.base.transfer import to_device
+from model_adapters.base.transfer import numbers_on
 
 if TYPE_CHECKING:
     from peft import PeftModel
@@ -48,12 +49,13 @@ class PreferenceTrainer(BaseTrainer):
         arguments: TrainingArguments = kwargs["args"]
         sizes = slice_records(arguments), update_records(arguments)
         sampler = EpochSampler(len(dataset.records), *sizes, arguments.data_seed or 0)
-        if running and running.by_length:
+        running = running or Computing()
+        if running.by_length:
             sampler.lengths = dataset.lengths()
-        data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": dataset.collate}
-        super().__init__(sampler, dataset.backbone, running or Computing(), model=model, **data, **kwargs)
+        collate = partial(dataset.collate, ahead=not running.max_tokens_per_micro_batch)
+        data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": collate}
+        super().__init__(sampler, dataset.backbone, running, model=model, **data, **kwargs)
         self.dataset = dataset
-        dataset.divided = bool(self.token_limit)
         self.factors = balance_factors(dataset)
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
         self.model_accepts_loss_kwargs = False
@@ -69,7 +71,7 @@ class PreferenceTrainer(BaseTrainer):
         samples = [Sample(*sample) for sample in inputs["samples"]]
         loss = self._losses(model, samples, inputs.get("ahead", {}))
         self.throughput.finished(sum(sample.weight > 0 for sample in samples))
-        weighted = loss * self._on_device([sample.weight for sample in samples])
+        weighted = loss * numbers_on(self.args.device, [sample.weight for sample in samples])
         share: torch.Tensor = weighted.sum() / inputs.get("of", len(samples))
         return share
 
@@ -92,7 +94,7 @@ class PreferenceTrainer(BaseTrainer):
         with self._on_held_out() as dataset:
             for samples in self.batches(len(dataset)):
                 loss = self._losses(model, samples, dataset.collate(samples)["ahead"])
-                self.metrics.update({"loss": loss}, {}, self._on_device([sample.weight > 0 for sample in samples]))
+                self.metrics.update({"loss": loss}, {}, self._real(samples))
             self.finite.check(self.state.global_step)
             return self.metrics.compute(self.accelerator)
 
@@ -114,14 +116,14 @@ class PreferenceTrainer(BaseTrainer):
         frozen = self.accelerator.unwrap_model(model).disable_adapter
         scoring = Scoring(model, frozen, self.dataset, self.args.device, self.factors, self.throughput, ahead)
         scored, watched = scoring.scored(batch, [sample.record for sample in samples])
-        weights = {name: self._on_device([one.weights.get(name, 0.0) for one in batch]) for name in objective.responses}
+        weights = {
+            name: numbers_on(self.args.device, [one.weights.get(name, 0.0) for one in batch])
+            for name in objective.responses
+        }
         loss, parts = objective_loss(scored, weights, objective)
         self.finite.note([self.dataset.records[sample.record].id for sample in samples], loss)
         self._update_metrics(samples, batch, loss, scored, watched, parts, weights)
         return loss
-
-    def _on_device(self, numbers: Sequence[float]) -> torch.Tensor:
-        return to_device(torch.tensor(numbers), self.args.device)
 
     def _update_metrics(
         self,
@@ -138,23 +140,27 @@ class PreferenceTrainer(BaseTrainer):
         masks: dict[str, torch.Tensor] = {}
         for name, weight in weights.items():
             masks |= {f"rewards/{name}": weight > 0, f"accuracies/{name}": weight > 0}
-        has_media = self._on_device([one.has_rejected_media for one in batch])
+        has_media = numbers_on(self.args.device, [one.has_rejected_media for one in batch])
         masks |= dict.fromkeys(("margins/media", "accuracies/media", "loss/media"), has_media)
         values["logps/chosen"] = scored.policy.chosen.detach()
         if loss.requires_grad:  # held-out records have no gradient
             size = forms.gradient_sizes(loss, [scored.policy, scored.blind])
-            letters = self._on_device([forms.is_letter(one.media["chosen"].text) for one in batch])
+            letters = numbers_on(self.args.device, [forms.is_letter(one.media["chosen"].text) for one in batch])
             values |= {_GRADIENT: size, _OF_LETTERS: size * letters}
         if watched is not None:
             margin, has = self._yes_no(batch, watched)
             values["margins/yes_no"], masks["margins/yes_no"] = margin, has
-        self.metrics.update(values, masks, self._on_device([sample.weight > 0 for sample in samples]))
+        self.metrics.update(values, masks, self._real(samples))
+
+    def _real(self, samples: Sequence[Sample]) -> torch.Tensor:
+        """Which samples are no fillers, (samples,)."""
+        return numbers_on(self.args.device, [sample.weight > 0 for sample in samples])
 
     def _yes_no(self, batch: Sequence[Responses], watched: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Log p(right word) - log p(other) at a chosen response that begins with "Yes" or "No", and where one does."""
         first = [self.dataset.backbone.response(one.media["chosen"].text)[0] for one in batch]
         sign = [1 if id_ == self.dataset.watch[0] else -1 if id_ == self.dataset.watch[1] else 0 for id_ in first]
-        signs = self._on_device(sign)
+        signs = numbers_on(self.args.device, sign)
         return (watched[:, 0] - watched[:, 1]) * signs, signs != 0
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:

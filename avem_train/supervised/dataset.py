@@ -19,7 +19,6 @@ from avem_train.data.conversations import Conversation
 from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import Problem
 from avem_train.dpo.dataset import EpochSampler, Sample
-from avem_train.packing.tree import Packing
 from avem_train.supervised.loss import model_inputs
 from avem_train.supervised.settings import SupervisedRunning
 from emorealm_tasks import settings
@@ -220,13 +219,14 @@ def collator(backbone: Backbone, running: SupervisedRunning) -> Callable[[Sequen
     """
 
     def collate(examples: Sequence[Example]) -> dict[str, Any]:
+        """A batch as `SupervisedTrainer.compute_loss` takes it."""
         real = [one for one in examples if one.real]  # a filler's media may never be taken
         backbone.prefetch(list(dict.fromkeys(source for one in real for source in one.conversation.sources)))
         targets = [id_ for one in real for text in one.conversation.responses for id_ in backbone.response(text)]
         labels = torch.tensor([[-100, *targets]])  # the first one is never counted: some losses shift labels
         conversations = [one.conversation for one in examples]
         known = not running.max_tokens_per_micro_batch and backbone.knows([one.sources for one in conversations])
-        ahead = model_inputs(backbone, conversations, Packing(running.packed, running.row_tokens)) if known else None
+        ahead = model_inputs(backbone, conversations, running.packing) if known else None
         return {"examples": list(examples), "labels": labels, "ahead": ahead}
 
     return collate

@@ -11,10 +11,9 @@ from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.micro_batches import divided
 from avem_train.dpo.model_inputs import ModelInputs
-from avem_train.packing.tree import Packing
 from avem_train.supervised.dataset import Example, HeldConversations, MixedSampler, collator
 from avem_train.supervised.loss import Losses, losses, sequences
-from model_adapters.base.transfer import to_device
+from model_adapters.base.transfer import numbers_on
 
 if TYPE_CHECKING:
     from transformers import TrainingArguments
@@ -42,7 +41,7 @@ class SupervisedTrainer(BaseTrainer):
         given["processing_class"] = backbone.processor if settings.whole else None  # beside whole weights
         super().__init__(sampler, backbone, settings.running, model=model, **given, **kwargs)
         self.settings = settings
-        self.packing = Packing(settings.running.packed, settings.running.row_tokens)
+        self.packing = settings.running.packing
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self.model_accepts_loss_kwargs = True  # `compute_loss` divides by the targets of the whole update
 
@@ -57,7 +56,7 @@ class SupervisedTrainer(BaseTrainer):
         examples: list[Example] = inputs["examples"]
         found = self._losses(model, examples, inputs.get("ahead"))
         real = self._real(examples, found)
-        self._update_metrics(examples, found)
+        self._update_metrics(found, real)
         self.throughput.passed(found.rows)
         self.throughput.finished(sum(one.real for one in examples))
         count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
@@ -85,12 +84,12 @@ class SupervisedTrainer(BaseTrainer):
 
     def _real(self, examples: Sequence[Example], found: Losses) -> torch.Tensor:
         """Which of the targets count, (targets,) of 0 and 1."""
-        return to_device(torch.tensor([float(examples[number].real) for number in found.owner]), found.nll.device)
+        return numbers_on(found.nll.device, [float(examples[number].real) for number in found.owner])
 
-    def _update_metrics(self, examples: Sequence[Example], found: Losses) -> None:
+    def _update_metrics(self, found: Losses, real: torch.Tensor) -> None:
         """Add the loss and accuracy of every token that counts to what the next log holds."""
         values = {"loss": found.nll.detach(), "accuracy": found.right.float()}
-        self.metrics.update(values, {}, self._real(examples, found) > 0)
+        self.metrics.update(values, {}, real > 0)
 
     def held_out_means(self, model: nn.Module) -> dict[str, float]:
         """Loss, perplexity and accuracy over all tokens of the held-out answers."""
@@ -99,7 +98,8 @@ class SupervisedTrainer(BaseTrainer):
         collate = self.data_collator
         for samples in self.batches(len(data)):
             examples = [data[sample] for sample in samples]
-            self._update_metrics(examples, self._losses(model, examples, collate(examples)["ahead"]))
+            found = self._losses(model, examples, collate(examples)["ahead"])
+            self._update_metrics(found, self._real(examples, found))
         self.finite.check(self.state.global_step)
         means = self.metrics.compute(self.accelerator)
         self.metrics = trained

@@ -1,4 +1,6 @@
-"""Tensors from the host to a model's device without waiting for what the device is at."""
+"""Tensors from the host to a model's device and back without waiting for what the device is at."""
+
+from collections.abc import Sequence
 
 import torch
 
@@ -12,6 +14,11 @@ def to_device(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype | N
     if device.type != "cuda" or tensor.device.type != "cpu":
         return tensor.to(device, dtype)
     return tensor.pin_memory().to(device, non_blocking=True).to(dtype or tensor.dtype)
+
+
+def numbers_on(device: torch.device, numbers: Sequence[float]) -> torch.Tensor:
+    """Numbers of the host as a tensor on `device`, sent by `to_device`."""
+    return to_device(torch.tensor(numbers), device)
 
 
 def to_host(tensor: torch.Tensor) -> torch.Tensor:

@@ -238,14 +238,10 @@ def steps(
     cast_inputs: let PEFT cast LoRA's inputs to the adapters' type, which a run does not. prepare: is given the model
     before it gets adapters.
     """
-    machine, options = kit.machine, argparse.Namespace(**vars(kit.options))
-    options.batch, options.checkpointing, options.dtype = batch, checkpointing, kit.model.dtype
-    options.device = machine.device.type
+    machine = kit.machine
     found: dict[str, Any] = {}
     prepare(kit.model)
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        bench = training.Bench(kit.model, options, training.KINDS[kind], Path(folder), stack)
-        stack.enter_context(disable_input_dtype_casting(bench.model, not cast_inputs))
+    with _bench(kit, batch, kind, checkpointing, cast_inputs) as bench:
         for mode in modes:
             machine.free()
             try:
@@ -254,9 +250,23 @@ def steps(
                 found[mode] = {"out_of_memory": True, "peak_gib": machine.peak()}
         if not checkpointing:
             found["profile"] = machine.profile(lambda: bench.step(modes[0]))
-        bench.model.zero_grad(set_to_none=True)
-    machine.free()
     return found
+
+
+@contextmanager
+def _bench(
+    kit: Kit, batch: int, kind: str, checkpointing: bool = False, cast_inputs: bool = False
+) -> Iterator[training.Bench]:
+    """The trainers of `training.py` on the kit's model, for the block."""
+    options = argparse.Namespace(**vars(kit.options))
+    options.batch, options.checkpointing, options.dtype = batch, checkpointing, kit.model.dtype
+    options.device = kit.machine.device.type
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        bench = training.Bench(kit.model, options, training.KINDS[kind], Path(folder), stack)
+        stack.enter_context(disable_input_dtype_casting(bench.model, not cast_inputs))
+        yield bench
+        bench.model.zero_grad(set_to_none=True)
+    kit.machine.free()
 
 
 def in_a_row(kit: Kit, batch: int, kind: str, count: int = 4) -> dict[str, Any]:
@@ -264,19 +274,13 @@ def in_a_row(kit: Kit, batch: int, kind: str, count: int = 4) -> dict[str, Any]:
 
     The clips' features are looked up; what the host makes of the next batch it makes while the GPU works.
     """
-    machine, options, mode = kit.machine, argparse.Namespace(**vars(kit.options)), CHEAPEST_FIRST[0]
-    options.batch, options.checkpointing, options.dtype = batch, False, kit.model.dtype
-    options.device = machine.device.type
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        bench = training.Bench(kit.model, options, training.KINDS[kind], Path(folder), stack)
-        stack.enter_context(disable_input_dtype_casting(bench.model, True))
+    machine, mode = kit.machine, CHEAPEST_FIRST[0]
+    with _bench(kit, batch, kind) as bench:
         seconds = machine.clock(lambda: [bench.step(mode) for _ in range(count)], kit.options.repeats, 1)
         found: dict[str, Any] = {"seconds_a_step": seconds["median"] / count}
         if machine.cuda:
             found["waits"] = machine.waits(lambda: bench.step(mode))
         found["profile"] = machine.profile(lambda: [bench.step(mode) for _ in range(count)])
-        bench.model.zero_grad(set_to_none=True)
-    machine.free()
     return found
 
 

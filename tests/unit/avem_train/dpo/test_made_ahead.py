@@ -199,7 +199,7 @@ def test_a_step_of_supervised_training_waits_for_no_gpu(loaded, talks, tmp_path,
     assert waits.queued > 5
 
 
-def test_reading_a_value_of_the_gpu_would_be_noticed(backbone):
+def test_reading_a_value_of_the_gpu_would_be_noticed():
     with FakeTensorMode(), Waits() as waits:
         value = torch.ones(2, device=GPU)
         for read in (value.tolist, lambda: bool(value.all()), lambda: value[value > 0], value.nonzero):

@@ -2,7 +2,7 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +134,12 @@ class BaseTrainer(EvaluatingTrainer, ABC):
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add how fast the steps since the last log were."""
         super().log(logs | self.throughput.take(self.accelerator) if "loss" in logs else logs, start_time)
+
+    def note_losses(self, identifiers: Sequence[str], losses: torch.Tensor) -> None:
+        """See `Finite.note`. Raises LossNotFinite at once where DeepSpeed makes the update within the backward pass."""
+        self.finite.note(identifiers, losses)
+        if self.is_deepspeed_enabled:
+            self.finite.check(self.state.global_step + 1)
 
     def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
         """As transformers', for a checkpoint too. Raises LossNotFinite for weights that are NaN or infinite."""

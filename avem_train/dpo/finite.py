@@ -15,9 +15,8 @@ class LossNotFinite(Exception):
 class Finite(TrainerCallback):
     """Looks at losses and gradients of every update before it is made: a NaN spoils every adapter at once.
 
-    Once an update, for a look makes the host wait for the device. Where DeepSpeed makes the update, losses are seen
-    after it. Where a sharded optimiser holds the gradients there are none to look at, and losses and `check_adapters`
-    alone do it.
+    Once an update, for a look makes the host wait for the device. Where a sharded optimiser holds the gradients there
+    are none to look at, and losses and `check_adapters` alone do it.
     """
 
     def __init__(self) -> None:

@@ -121,7 +121,7 @@ class PreferenceTrainer(BaseTrainer):
             for name in objective.responses
         }
         loss, parts = objective_loss(scored, weights, objective)
-        self.finite.note([self.dataset.records[sample.record].id for sample in samples], loss)
+        self.note_losses([self.dataset.records[sample.record].id for sample in samples], loss)
         self._update_metrics(samples, batch, loss, scored, watched, parts, weights)
         return loss
 

@@ -76,7 +76,7 @@ class SupervisedTrainer(BaseTrainer):
     def _losses(self, model: nn.Module, examples: Sequence[Example], ahead: ModelInputs | None) -> Losses:
         conversations = [one.conversation for one in examples]
         found = losses(model, self.backbone, conversations, self.packing, ahead)
-        self.finite.note([conversations[number].id for number in found.owner], found.nll)
+        self.note_losses([conversations[number].id for number in found.owner], found.nll)
         return found
 
     def _projectors(self) -> list[nn.Parameter]:

@@ -24,6 +24,7 @@ from avem_train.data.negatives import Negatives
 from avem_train.dpo import model_inputs, train
 from avem_train.dpo.arguments import training_arguments
 from avem_train.dpo.dataset import PreferenceDataset, Sample
+from avem_train.dpo.finite import LossNotFinite
 from avem_train.dpo.settings import DpoSettings, Running
 from avem_train.dpo.settings_parts import Optimiser
 from avem_train.dpo.trainer import PreferenceTrainer
@@ -86,6 +87,18 @@ def test_a_batch_survives_what_the_loader_does_for_a_gpu(trainer, monkeypatch):
     sent = send_to_device(pin_memory(batch), torch.device("cpu"), non_blocking=True)
     assert sent["ahead"] == batch["ahead"]
     assert torch.equal(*(trainer.compute_loss(trainer.model, one) for one in (sent, batch)))
+
+
+@pytest.mark.parametrize("loaded", ["avere"], indirect=True)
+def test_where_deepspeed_makes_the_update_a_loss_that_is_no_number_ends_the_step(trainer, monkeypatch):
+    """It makes it within the backward pass, before any callback is asked."""
+    batch = trainer.dataset.collate(SAMPLES)
+    trainer.compute_loss(trainer.model, batch)
+    monkeypatch.setattr(torch.Tensor, "isfinite", torch.Tensor.isnan)
+    trainer.compute_loss(trainer.model, batch)  # looked at later
+    trainer.is_deepspeed_enabled = True
+    with pytest.raises(LossNotFinite, match="'r0', 'r1', 'r2', 'r3' is no number at step 1"):
+        trainer.compute_loss(trainer.model, batch)
 
 
 @pytest.mark.parametrize("loaded", CHATML, indirect=True)

@@ -33,10 +33,8 @@ class Batch:
     """Number of rows."""
     length: int
     """Tokens of each row."""
-    prefix: int | None
-    """Tokens that stand in all rows before the first branch; None where no row has branches."""
-    padded: bool
-    """Whether some row is shorter than the others."""
+    prefix: int
+    """Tokens of every row that need no mask (`tree.prefix_length`): all of them where no row has branches."""
     places: int
     """How many predict a token of a response."""
 
@@ -44,6 +42,16 @@ class Batch:
     def tokens(self) -> int:
         """Of all rows."""
         return self.rows * self.length
+
+    @property
+    def branched(self) -> bool:
+        """Whether some row has branches."""
+        return self.prefix < self.length
+
+    @property
+    def mask(self) -> int:
+        """Numbers of the mask."""
+        return self.rows * (self.length - self.prefix) * self.length
 
 
 @dataclass(frozen=True)
@@ -119,10 +127,8 @@ def batch_of(dataset: "PreferenceDataset", records: Sequence["Responses"]) -> Ba
         dataset.backbone.encode([response.sources for response in responses])
     batch = model_inputs.sequences(dataset.backbone, responses)
     rows = dataset.packing.rows(batch.tokens)
-    branched = any(len(row.parents) > 1 for row in rows)
-    lengths = [len(row.tokens) for row in rows]
-    prefix = min(map(tree.prefix_length, rows)) if branched else None
-    return Batch(len(rows), max(lengths), prefix, len(set(lengths)) > 1, sum(map(len, batch.targets)))
+    length = max(len(row.tokens) for row in rows)
+    return Batch(len(rows), length, tree.prefix_length(rows, length), sum(map(len, batch.targets)))
 
 
 def _sources(one: "Responses") -> list[Any]:
@@ -147,7 +153,7 @@ def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
     shared = (5 if running.half and not running.half_weights else 2) * hidden
     inputs = number_bytes * (shared + inner + (queries if running.half else 0))
     attended = attention_bytes * (2 * queries + 2 * keys) + 4 * heads
-    if batch.prefix is not None:  # prefix and branches are joined again; with a mask, keys and values go to every head
+    if batch.branched:  # prefix and branches are joined again; with a mask, keys and values go to every head
         attended += (0 if running.half else number_bytes * queries) + (
             2 * attention_bytes * queries if keys < queries else 0
         )
@@ -162,18 +168,15 @@ def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
 
 def _mask(batch: Batch, running: ComputeOptions) -> int:
     """Bytes of a layer's own copy of the mask."""
-    square = batch.rows * batch.length**2
-    if batch.prefix is None:
-        return running.attention_bytes * square if batch.padded else 0
     if running.half and not running.half_weights:
-        return 2 * batch.rows * (batch.length - batch.prefix) * batch.length
-    return 4 * square if running.half and running.on_cpu else 0
+        return 2 * batch.mask
+    return 4 * batch.mask if running.half and running.on_cpu else 0
 
 
 def estimate(config: Any, parameters: Sequence[torch.nn.Parameter], batch: Batch, running: ComputeOptions) -> Memory:
     """What training takes. parameters: of the model with its adapters and of its encoders."""
     trained = sum(p.numel() for p in parameters if p.requires_grad)
-    mask = batch.rows * batch.length**2 * (2 if running.half_weights else 4) if batch.prefix is not None else 0
+    mask = batch.mask * (2 if running.half_weights else 4)
     weights = sum(p.numel() * p.element_size() for p in parameters)
     # log-probabilities, their gradient and that of the logits, all in float32
     logits = 12 * batch.places * config.vocab_size

@@ -61,7 +61,7 @@ class ModelInputs:
     positions: torch.Tensor
     """(rows, length), or (3, rows, length) for a model whose positions are triples."""
     allowed: torch.Tensor
-    """What sees what, bool: `tree.mask` from `causal_until` on."""
+    """What sees what, bool: `tree.mask` from `causal_until` on; `tree.real` where that is None and no row branches."""
     causal_until: int | None
     """How many tokens of every row are plainly causal, see `attention`; None where the model takes no such number."""
     media: list[Hashable]
@@ -78,7 +78,7 @@ class ModelInputs:
     """Tokens of each tree in the rows, padding left out."""
 
     def arguments(self, model: PreTrainedModel) -> dict[str, Any]:
-        """Those of the model's forward, on its device; masks are additive where rows have branches."""
+        """Those of the model's forward, on its device; four-dimensional masks are additive."""
         table = next(model.get_input_embeddings().parameters())
         allowed = to_device(self.allowed, table.device)
         named: dict[str, Any] = {
@@ -104,14 +104,18 @@ def of_rows(model: PreTrainedModel, rows: Sequence[tree.PackedRow], batch: Seque
     padded = [[*row.tokens, *[filler] * (length - len(row.tokens))] for row in rows]
     ids = torch.tensor([[0 if token.medium is not None else token.id for token in row] for row in padded])
     positions = torch.tensor([[token.position for token in row] for row in padded])
-    shared = any(len(row.parents) > 1 for row in rows) and attention.installed(model.get_decoder())
-    since = min(tree.prefix_length(row) for row in rows) if shared else 0
+    since = tree.prefix_length(rows, length)
+    splits = attention.installed(model.get_decoder())
+    if splits:  # also for rows without branches: of a two-dimensional mask transformers reads values, which waits
+        allowed = tree.mask(rows, length, since)
+    else:
+        allowed = tree.mask(rows, length) if since < length else tree.real(rows, length)
     media, spots = _media_spots(rows)
     return ModelInputs(
         ids=ids,
         positions=positions.permute(2, 0, 1) if triple else positions,
-        allowed=tree.mask(rows, length, since),
-        causal_until=since if shared else None,
+        allowed=allowed,
+        causal_until=since if splits else None,
         media=media,
         spots=spots,
         predicting=_predicting(rows, batch),

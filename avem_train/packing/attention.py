@@ -28,7 +28,7 @@ def attend(
     """As transformers' `sdpa`; the first `causal_until` tokens of every row see what is before them and no more.
 
     query, key, value: (batch, heads, length, size). attention_mask: of the tokens after these, (batch, 1, length -
-    causal_until, length). Returns (batch, length, heads, size).
+    causal_until, length); none is needed where all are. Returns (batch, length, heads, size).
     """
     if query.device.type == "cpu" and query.dtype == torch.bfloat16:
         with torch.autocast("cpu", enabled=False):
@@ -39,12 +39,15 @@ def attend(
         return attended.bfloat16(), None
     if not causal_until:
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
-    if attention_mask is None:
+    branches = query.shape[2] > causal_until
+    if branches and attention_mask is None:
         raise ValueError("what comes after a shared prefix needs a mask")
     first_query, first_key, first_value = (states[:, :, :causal_until] for states in (query, key, value))
     prefix_output, _ = sdpa_attention_forward(
         module, first_query, first_key, first_value, None, is_causal=True, **kwargs
     )
+    if not branches:
+        return prefix_output, None
     branch_query = query[:, :, causal_until:]
     branch_output, _ = sdpa_attention_forward(module, branch_query, key, value, attention_mask, **kwargs)
     return torch.cat([prefix_output, branch_output], dim=1), None

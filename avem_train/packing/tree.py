@@ -135,9 +135,12 @@ def _extend(row: PackedRow, sequences: Sequence[Sequence[Token]], group: list[in
         _extend(row, sequences, branch, end, parent)
 
 
-def prefix_length(row: PackedRow) -> int:
-    """How many tokens stand before a row's first branch."""
-    return row.segment.count(0) if len(row.parents) > 1 else len(row.tokens)
+def prefix_length(batch: Sequence[PackedRow], length: int) -> int:
+    """How many tokens of every row, padded on the right to `length`, see what is before them and no more.
+
+    All of a row without branches: nothing is behind its padding that could see it.
+    """
+    return min((row.segment.count(0) for row in batch if len(row.parents) > 1), default=length)
 
 
 def sizes(row: PackedRow) -> list[int]:
@@ -163,15 +166,18 @@ def visible(row: PackedRow, since: int = 0) -> torch.Tensor:
 def mask(batch: Sequence[PackedRow], length: int, since: int = 0) -> torch.Tensor:
     """Bool (rows, 1, length - since, length) of rows padded on the right: what the tokens from `since` on may see.
 
-    Padding sees itself, so that no line is empty. For rows without branches the two-dimensional form (rows, length),
-    with which attention is faster: True at tokens.
+    Padding sees itself, so that no line is empty.
     """
-    if all(len(row.parents) == 1 for row in batch):
-        sizes = torch.tensor([len(row.tokens) for row in batch])
-        return torch.arange(length) < sizes[:, None]
     allowed = torch.zeros(len(batch), 1, length - since, length, dtype=torch.bool)
     for of_row, row in zip(allowed[:, 0], batch, strict=True):
         size = len(row.tokens)
-        of_row[: size - since, :size] = visible(row, since)
-        of_row[size - since :, size:].fill_diagonal_(True)
+        lines = max(0, size - since)
+        of_row[:lines, :size] = visible(row, since)
+        of_row[lines:, since + lines :].fill_diagonal_(True)
     return allowed
+
+
+def real(batch: Sequence[PackedRow], length: int) -> torch.Tensor:
+    """Bool (rows, length) of rows padded on the right: True at tokens."""
+    sizes = torch.tensor([len(row.tokens) for row in batch])
+    return torch.arange(length) < sizes[:, None]

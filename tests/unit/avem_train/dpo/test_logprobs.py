@@ -126,7 +126,7 @@ def test_the_prefix_needs_no_mask(backbone, responses):
         split = logprobs.score(backbone.model, backbone, asked).total
         sequences = model_inputs.sequences(backbone, asked)
         rows = tree.rows(sequences.tokens)
-        prefix = min(map(tree.prefix_length, rows))
+        prefix = tree.prefix_length(rows, max(len(row.tokens) for row in rows))
         assert model_inputs.of_rows(backbone.model, rows, sequences).causal_until == prefix > 10
         attention.remove(backbone.model.get_decoder())
         try:

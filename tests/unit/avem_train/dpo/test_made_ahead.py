@@ -6,6 +6,7 @@ values raises, and copies between host and GPU are looked at. A backward pass ca
 
 import traceback
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from accelerate.utils import send_to_device
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data._utils.pin_memory import pin_memory
+from transformers import masking_utils
 
 from avem_train.backbones import base as backbones
 from avem_train.backbones import loading
@@ -158,6 +160,7 @@ class Waits(TorchDispatchMode):
 def on_a_gpu(backbone, model, monkeypatch):
     """Model and encoders are on a GPU, as far as anybody can tell."""
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
+    monkeypatch.setattr(masking_utils, "is_tracing", lambda *_: False)  # or it reads none of these
     monkeypatch.setattr(forms, "gradient_sizes", lambda loss, models: torch.zeros_like(loss))  # a backward pass
     overwrite = torch.__future__.get_overwrite_module_params_on_conversion()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
@@ -184,8 +187,10 @@ WITHOUT_DEEPSTACK = [name for name in BY_ADAPTER if "qwen3" not in name]
 """transformers adds features to further layers where a mask says, and a mask is read by the host."""
 
 
+@pytest.mark.parametrize("share", [True, False])
 @pytest.mark.parametrize("loaded", WITHOUT_DEEPSTACK, indirect=True)
-def test_a_step_waits_for_no_gpu(trainer, loaded, monkeypatch):
+def test_a_step_waits_for_no_gpu(trainer, loaded, share, monkeypatch):
+    trainer.dataset.packing = Packing(share)
     encoded(loaded, [response.sources for one in trainer.dataset.responses(0) for response in one.with_media])
     batch = trainer.dataset.collate(SAMPLES)
     monkeypatch.setattr(type(trainer.args), "device", GPU)
@@ -195,8 +200,10 @@ def test_a_step_waits_for_no_gpu(trainer, loaded, monkeypatch):
     assert waits.queued > 20
 
 
+@pytest.mark.parametrize("asked", [("Why sad?",) * 3, ("Why?", "What is heard?", "Is she sad, and why?")])
 @pytest.mark.parametrize("loaded", WITHOUT_DEEPSTACK, indirect=True)
-def test_a_step_of_supervised_training_waits_for_no_gpu(loaded, talks, tmp_path, monkeypatch):
+def test_a_step_of_supervised_training_waits_for_no_gpu(loaded, talks, asked, tmp_path, monkeypatch):
+    talks = [replace(one, prompts=(prompt,)) for one, prompt in zip(talks, asked, strict=True)]
     encoded(loaded, [one.sources for one in talks])
     running = SupervisedRunning(device="cpu", save_every=0, tensorboard=False)
     settings = SupervisedSettings(

@@ -26,10 +26,10 @@ def saved(config, dtype, mixed, branched, casts=False):
     attention.install(model.get_decoder())
     model = get_peft_model(model, LoraConfig(r=RANK, target_modules=LINEARS))
     given = {"input_ids": torch.randint(0, 16, (1, TOKENS)), "use_cache": False}
-    if branched:
-        seen = torch.ones(TOKENS, TOKENS, dtype=torch.bool).tril()
-        mask = torch.zeros(1, 1, TOKENS, TOKENS, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
-        given |= {"attention_mask": mask[:, :, TRUNK:], "causal_until": TRUNK}
+    seen = torch.ones(TOKENS, TOKENS, dtype=torch.bool).tril()
+    mask = torch.zeros(1, 1, TOKENS, TOKENS, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
+    prefix = TRUNK if branched else TOKENS
+    given |= {"attention_mask": mask[:, :, prefix:], "causal_until": prefix}
     kept = {}
 
     def keep(tensor):
@@ -55,14 +55,14 @@ def test_what_a_layer_keeps_is_estimated_within_a_tenth(shape, dtype, mixed, bra
     running = memory_estimate.ComputeOptions(
         RANK, half=mixed, half_weights=dtype == "bfloat16", on_cpu=True, checkpointing=False
     )
-    batch = memory_estimate.Batch(1, TOKENS, TRUNK if branched else None, padded=False, places=0)
+    batch = memory_estimate.Batch(1, TOKENS, TRUNK if branched else TOKENS, places=0)
     assert memory_estimate.layers(one, batch, running) / measured == pytest.approx(1, abs=0.1)
 
 
 def test_checkpointing_keeps_the_inputs_of_all_layers_and_the_rest_of_one():
     made, sizes = SHAPES["qwen2.5"]
     config = made(vocab_size=16, num_hidden_layers=28, **sizes)
-    batch = memory_estimate.Batch(2, TOKENS, None, padded=False, places=0)
+    batch = memory_estimate.Batch(2, TOKENS, TOKENS, places=0)
     whole, less = (
         memory_estimate.layers(config, batch, memory_estimate.ComputeOptions(RANK, True, True, False, on))
         for on in (False, True)

@@ -57,14 +57,23 @@ def test_masks_of_batches_hold_those_of_rows(lists):
     made = tree.mask(rows, length)
     for number, row in enumerate(rows):
         size = len(row.tokens)
-        if made.ndim == 2:
-            assert made[number].tolist() == [True] * size + [False] * (length - size)
-            assert torch.equal(tree.visible(row), torch.ones(size, size, dtype=torch.bool).tril())
-        else:
-            assert torch.equal(made[number, 0, :size, :size], tree.visible(row))
-            assert made[number, 0, size:].sum(-1).tolist() == [1] * (length - size)
-    for since in range(min(map(tree.prefix_length, rows)) + 1 if made.ndim == 4 else 0):
+        assert torch.equal(made[number, 0, :size, :size], tree.visible(row))
+        assert made[number, 0, size:].sum(-1).tolist() == [1] * (length - size)
+        assert tree.real(rows, length)[number].tolist() == [True] * size + [False] * (length - size)
+    for since in range(length + 1):
         assert torch.equal(tree.mask(rows, length, since), made[:, :, since:])
+
+
+@given(st.lists(numbers, min_size=1, max_size=4))
+def test_what_stands_before_every_branch_is_plainly_causal(lists):
+    rows = tree.rows([line(ids) for ids in lists])
+    length = max(len(row.tokens) for row in rows) + 1
+    prefix = tree.prefix_length(rows, length)
+    causal = torch.ones(length, length, dtype=torch.bool).tril()
+    for seen, row in zip(tree.mask(rows, length)[:, 0], rows, strict=True):
+        size = min(prefix, len(row.tokens))
+        assert torch.equal(seen[:size], causal[:size])
+    assert (prefix == length) == all(len(row.parents) == 1 for row in rows)
 
 
 @given(st.lists(numbers, min_size=1, max_size=8))

@@ -74,8 +74,8 @@ class Backbone(Protocol):
         """Start reading what `encode` will soon be asked for."""
 
     def knows(self, clips: Sequence[Clip]) -> bool:
-        """Whether `prompt` can be asked about all these clips: after `encode`, or always where a medium has as many
-        tokens whatever is in it.
+        """Whether `prompt` can be asked about all these clips: once they are decoded, or always where a medium has as
+        many tokens whatever is in it.
         """
 
     def prompt(self, text: str, sources: Clip) -> Prompt:

@@ -8,7 +8,7 @@ tells it to ask the trained model the same way. A response goes on one behind th
 
 from abc import abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -37,18 +37,8 @@ ANSWERING = Answering(interleave=False, fps=QWEN.fps, frames=16, least=QWEN.leas
 _TURN, _END = "<|im_start|>", "<|im_end|>"
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """A medium as the language model takes it."""
-
-    features: torch.Tensor
-    """See `base.Backbone.encode`."""
-    layout: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    """What `positions` must know of it, by the names of the model's `get_rope_index`."""
-
-
 class ChatMLBackbone:
-    """See `base.Backbone`. A family fills in the class attributes, `inputs`, `encoded`, and `positions` if need be."""
+    """See `base.Backbone`. A family fills in class attributes, `inputs`, `encoded`, `layout` and `positions`."""
 
     model_class: ClassVar[type[PreTrainedModel]]
     """Loads the weights."""
@@ -101,8 +91,12 @@ class ChatMLBackbone:
         """What the processor makes of a prompt with the mark of one medium, and of that medium, as in evaluation."""
 
     @abstractmethod
-    def encoded(self, source: Source, inputs: BatchFeature) -> Encoded:
-        """What the encoders make of a source's inputs, its noise put on them first (`altered`)."""
+    def encoded(self, source: Source, inputs: BatchFeature) -> torch.Tensor:
+        """Features (see `encode`) of a source's inputs, its noise put on them first (`altered`)."""
+
+    def layout(self, kind: str, inputs: BatchFeature) -> Mapping[str, torch.Tensor]:
+        """What `positions` must know of a medium, by the names of the model's `get_rope_index`."""
+        return {}
 
     def positions(self, ids: torch.Tensor, layout: Mapping[str, Any]) -> Sequence[Position]:
         """Where each token of a prompt stands: ids (1, tokens), `layout` of all its media. By default they count on."""
@@ -119,18 +113,17 @@ class ChatMLBackbone:
         """See `base.Backbone`."""
         features: dict[Hashable, torch.Tensor] = {}
         for source in sources_of(clips):
-            cached = self._store.get(source)
-            if cached is None:
+            found = self._store.get(source, self.model.device)
+            if found is None:
                 try:
                     inputs = self._ahead.take(source)
                 except media.MediaError as error:
                     raise UnreadableMedium(str(error)) from error
+                self._learn(source, inputs)
                 with self.frozen.gradients():
-                    encoded = self.encoded(source, inputs)
-                cached = encoded.features
-                self._lengths[source], self._layouts[source] = len(cached), encoded.layout
-                self._store.put(source, cached)
-            features[source] = to_device(cached, self.model.device)
+                    found = self.encoded(source, inputs)
+                self._store.put(source, found)
+            features[source] = found
         return features
 
     def _decode(self, source: Source) -> BatchFeature:
@@ -142,8 +135,17 @@ class ChatMLBackbone:
         self._ahead.start(source for source in sources if source not in self._store)
 
     def knows(self, clips: Sequence[Clip]) -> bool:
-        """Where they were encoded once: how many tokens a medium has depends on what is in it."""
-        return all(source in self._lengths for source in sources_of(clips))
+        """Where they were decoded once: how many tokens a medium has depends on what is in it."""
+        unknown = [source for source in sources_of(clips) if source not in self._lengths]
+        for source in unknown:
+            if (inputs := self._ahead.ready(source)) is not None:
+                self._learn(source, inputs)
+        return all(source in self._lengths for source in unknown)
+
+    def _learn(self, source: Source, inputs: BatchFeature) -> None:
+        mark = self.processor.tokenizer.convert_tokens_to_ids(self._mark(source.kind))
+        self._lengths[source] = int((inputs["input_ids"] == mark).sum())
+        self._layouts[source] = self.layout(source.kind, inputs)
 
     def prompt(self, text: str, sources: Clip) -> Prompt:
         """The checkpoint's chat template; media in front of the text."""

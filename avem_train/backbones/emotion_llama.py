@@ -182,11 +182,11 @@ class EmotionLlamaBackbone1(EmotionLlamaBackbone):
         return source in self._store
 
     def _tokens(self, source: Source) -> torch.Tensor:
-        cached = self._store.get(source)
-        if cached is None:
-            cached = self._of_picture(source) if source.kind == "video" else self._of_sound(source)
-            self._store.put(source, cached)
-        return to_device(cached, self.model.device)
+        found = self._store.get(source, self.model.device)
+        if found is None:
+            found = self._of_picture(source) if source.kind == "video" else self._of_sound(source)
+            self._store.put(source, found)
+        return found
 
     def _of_picture(self, source: Source) -> torch.Tensor:
         features = torch.zeros(1, 3, self.processor.config.feature_size, device=self.model.device)
@@ -263,7 +263,7 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
     def _parts(self, source: Source) -> list[torch.Tensor]:
         """States of a source, (1, tokens, width) each: image and video, or audio; zeros for missing video and audio."""
         names = _states(source)
-        parts = [part for name in names if (part := self._store.get((name, source))) is not None]
+        parts = [part for name in names if (part := self._store.get((name, source), self.model.device)) is not None]
         if len(parts) < len(names):
             encoder, inputs = self._encoders.clip_encoder, self._inputs(source)
             if source.kind == "video":
@@ -274,7 +274,7 @@ class EmotionLlamaBackbone2(EmotionLlamaBackbone):
                 parts[-1] = torch.zeros_like(parts[-1])
             for name, part in zip(names, parts, strict=True):
                 self._store.put((name, source), part)
-        return [to_device(part, self.model.device) for part in parts]
+        return parts
 
     def prompt(self, text: str, sources: Clip) -> Prompt:
         """The evaluation's prompt without the tokens that it masks; positions count from 0."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import BatchFeature, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
-from avem_train.backbones.chatml import ANSWERING, ChatMLBackbone, Encoded, triples
+from avem_train.backbones.chatml import ANSWERING, ChatMLBackbone, triples
 from avem_train.data.responses import Source
 from avem_train.packing.tree import Position
 from model_adapters.base.frame_sampling import QWEN, ClipMedia
@@ -33,11 +33,15 @@ class Qwen25VLBackbone(ChatMLBackbone):
         """See `ChatMLBackbone`."""
         return picture_inputs(self.processor, prompt, clip_media)
 
-    def encoded(self, source: Source, inputs: BatchFeature) -> Encoded:
+    def encoded(self, source: Source, inputs: BatchFeature) -> torch.Tensor:
+        """See `ChatMLBackbone`."""
+        features: torch.Tensor = self.seen(source, inputs).pooler_output
+        return features
+
+    def layout(self, kind: str, inputs: BatchFeature) -> Mapping[str, torch.Tensor]:
         """See `ChatMLBackbone`."""
         steps = torch.tensor([float(inputs["second_per_grid_ts"][0])])
-        layout = {"video_grid_thw": inputs["video_grid_thw"], "second_per_grid_ts": steps}
-        return Encoded(self.seen(source, inputs).pooler_output, layout)
+        return {"video_grid_thw": inputs["video_grid_thw"], "second_per_grid_ts": steps}
 
     def positions(self, ids: torch.Tensor, layout: Mapping[str, Any]) -> Sequence[Position]:
         """Time, height and width of each token."""

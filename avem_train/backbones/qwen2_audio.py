@@ -16,7 +16,7 @@ from transformers import (
     Qwen2AudioProcessor,
 )
 
-from avem_train.backbones.chatml import ChatMLBackbone, Encoded
+from avem_train.backbones.chatml import ChatMLBackbone
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from model_adapters.base.frame_sampling import ClipMedia
@@ -41,7 +41,7 @@ class Qwen2AudioBackbone(ChatMLBackbone):
         """See `ChatMLBackbone`."""
         return sound_inputs(self.processor, prompt, clip_media, self.sampling.rate)
 
-    def encoded(self, source: Source, inputs: BatchFeature) -> Encoded:
+    def encoded(self, source: Source, inputs: BatchFeature) -> torch.Tensor:
         """See `ChatMLBackbone`."""
         audio, device = self.frozen.audio_tower, self.model.device
         mel, length = inputs["input_features"], inputs["feature_attention_mask"].sum(-1)
@@ -52,4 +52,5 @@ class Qwen2AudioBackbone(ChatMLBackbone):
             padding, torch.finfo(audio.dtype).min
         )
         states = audio(to_device(mel, device, audio.dtype), attention_mask=mask[None, None, None]).last_hidden_state
-        return Encoded(self.frozen.multi_modal_projector(states)[0, : int(tokens)])
+        features: torch.Tensor = self.frozen.multi_modal_projector(states)[0, : int(tokens)]
+        return features

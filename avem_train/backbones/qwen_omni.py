@@ -16,7 +16,7 @@ from transformers import (
     Qwen2_5OmniThinkerForConditionalGeneration,
 )
 
-from avem_train.backbones.chatml import ANSWERING, ChatMLBackbone, Encoded, triples
+from avem_train.backbones.chatml import ANSWERING, ChatMLBackbone, triples
 from avem_train.data.negatives import altered
 from avem_train.data.responses import Source
 from avem_train.packing.tree import Position
@@ -41,16 +41,20 @@ class QwenOmniBackbone(ChatMLBackbone):
         """See `ChatMLBackbone`."""
         return omni_inputs(self.processor, prompt, clip_media, self.sampling.rate, ANSWERING.interleave)
 
-    def encoded(self, source: Source, inputs: BatchFeature) -> Encoded:
+    def encoded(self, source: Source, inputs: BatchFeature) -> torch.Tensor:
         """See `ChatMLBackbone`."""
         if source.kind == "video":
-            steps = torch.tensor([float(inputs["video_second_per_grid"][0])])
-            layout = {"video_grid_thw": inputs["video_grid_thw"], "second_per_grids": steps}
-            return Encoded(self.picture(source, inputs), layout)
+            return self.picture(source, inputs)
         mel = altered(inputs["input_features"][0][:, inputs["feature_attention_mask"][0].bool()], source.noise)
         length, device = torch.tensor([mel.shape[1]]), self.model.device
-        features = self.sound(to_device(mel, device, self.frozen.audio_tower.dtype), to_device(length, device))
-        return Encoded(features, {"audio_seqlens": length})
+        return self.sound(to_device(mel, device, self.frozen.audio_tower.dtype), to_device(length, device))
+
+    def layout(self, kind: str, inputs: BatchFeature) -> Mapping[str, torch.Tensor]:
+        """See `ChatMLBackbone`."""
+        if kind == "video":
+            steps = torch.tensor([float(inputs["video_second_per_grid"][0])])
+            return {"video_grid_thw": inputs["video_grid_thw"], "second_per_grids": steps}
+        return {"audio_seqlens": inputs["feature_attention_mask"].sum(-1)}
 
     def picture(self, source: Source, inputs: BatchFeature) -> torch.Tensor:
         """Features of a video."""

@@ -2,7 +2,7 @@
 
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from avem_train.dpo.ahead import Ahead, InOrder
 from avem_train.dpo.dataset import EpochSampler
 from avem_train.dpo.evaluation import EvaluatingTrainer
 from avem_train.dpo.finite import Finite, check_adapters
@@ -77,13 +78,15 @@ class BaseTrainer(EvaluatingTrainer, ABC):
         sampler: EpochSampler | None,
         backbone: "Backbone",
         running: "Computing",
+        collate: Callable[[Sequence[Any]], dict[str, Any]],
         benchmarks: "Benchmarks | None" = None,
         **kwargs: Any,
     ) -> None:
+        """collate: samples -> a batch with an `Ahead` as "ahead"."""
         if benchmarks and kwargs["eval_dataset"] is None:
             kwargs["eval_dataset"] = []  # transformers evaluates nothing without a data set
-        super().__init__(**kwargs)
-        self.sampler, self.backbone = sampler, backbone
+        super().__init__(data_collator=InOrder(collate), **kwargs)
+        self.sampler, self.backbone, self.collate = sampler, backbone, collate
         self.benchmarks, self.token_limit = benchmarks, running.max_tokens_per_micro_batch
         self.extents = Extents(backbone)
         sharded = self.is_fsdp_enabled or self.is_deepspeed_enabled
@@ -111,14 +114,22 @@ class BaseTrainer(EvaluatingTrainer, ABC):
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | int | None = None
     ) -> torch.Tensor:
-        """As transformers', in micro-batches where their tokens are limited; timed from the first one on."""
+        """As transformers', in micro-batches where their tokens are limited; timed from the first one on.
+
+        Behind it, while the device is at work, what can be made of the next batch is. Not of one that is divided later.
+        """
         self.throughput.start()
+        ahead: Ahead[Any] = inputs["ahead"]
+        for one in ahead.collated():
+            one.read()
         parts = [inputs] if not self.token_limit else self.micro_batches(inputs, self.token_limit)
         losses = []
         for part in parts:
             together = contextlib.nullcontext() if part is parts[-1] else self.accelerator.no_sync(model)
             with together:
                 losses.append(super().training_step(model, part, num_items_in_batch))
+        if ahead.following and not self.token_limit:
+            ahead.following.made()
         return torch.stack(losses).sum()
 
     def evaluate(self, *given: Any, **more: Any) -> dict[str, float]:

@@ -1,10 +1,11 @@
 """The dataset of preference training: its records, which responses are scored of each, and in what order they come.
 
-A sample names a record; the batch's records are looked up by the collator, and again where the loss is computed.
+A sample names a record; it is looked up where its media are read, its passes made and its loss computed.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +16,7 @@ from avem_train.data.negatives import Negatives
 from avem_train.data.records import Preference
 from avem_train.data.responses import Plan, Response, Responses, sources
 from avem_train.dpo import logprobs, model_inputs
+from avem_train.dpo.ahead import Ahead
 from avem_train.dpo.logprobs import MadeAhead
 from avem_train.dpo.reference_cache import CachedLogps
 from avem_train.objectives import Objective
@@ -134,18 +136,15 @@ class PreferenceDataset(Dataset[Sample]):
         """The responses of a batch's records."""
         return [self.responses(sample.epoch)[sample.record] for sample in samples]
 
-    def collate(self, samples: Sequence[Sample], ahead: bool = True) -> dict[str, Any]:
-        """The collator: a batch of samples, and what can be made of its passes now. Starts reading its media.
+    def collate(self, samples: Sequence[Sample]) -> dict[str, Any]:
+        """The collator: a batch of samples, and what can be done for it before its step (`Ahead` of `MadeAhead`)."""
+        ahead = Ahead(partial(self._read, samples), partial(self._made_ahead, samples))
+        return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples], "ahead": ahead}
 
-        ahead: whether to make them ("ahead", `logprobs.MadeAhead`); not where a batch is divided later
-        (`micro_batches`).
-        """
-        batch = self.of(samples)
-        real = (record for sample, record in zip(samples, batch, strict=True) if sample.weight)  # a filler's media may
-        responses = [response for record in real for response in record.with_media]  # never be taken
+    def _read(self, samples: Sequence[Sample]) -> None:
+        real = self.of([sample for sample in samples if sample.weight])  # a filler's media may never be taken
+        responses = [response for record in real for response in record.with_media]
         self.backbone.prefetch(list(dict.fromkeys(source for response in responses for source in response.sources)))
-        made = self._made_ahead(batch) if ahead else {}
-        return {"samples": [(sample.record, sample.weight, sample.epoch) for sample in samples], "ahead": made}
 
     def passes(self, batch: Sequence[Responses]) -> list[list[Response]]:
         """The responses that the models score together, of each pass; those that are cached are left out."""
@@ -165,8 +164,8 @@ class PreferenceDataset(Dataset[Sample]):
         asked = [one.changed.get(which, {}) for one in batch]
         return asked if any(asked) else [one.media for one in batch[:1]]
 
-    def _made_ahead(self, batch: Sequence[Responses]) -> MadeAhead:
-        passes = {logprobs.different(responses) for responses in self.passes(batch)}
+    def _made_ahead(self, samples: Sequence[Sample]) -> MadeAhead:
+        passes = {logprobs.different(responses) for responses in self.passes(self.of(samples))}
         return {
             one: model_inputs.of_responses(self.backbone, one, self.packing)
             for one in passes

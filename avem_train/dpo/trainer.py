@@ -5,7 +5,6 @@ No loss mathematics here: `objectives` has it, and `scoring` what it is computed
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -52,9 +51,8 @@ class PreferenceTrainer(BaseTrainer):
         running = running or Computing()
         if running.by_length:
             sampler.lengths = dataset.lengths()
-        collate = partial(dataset.collate, ahead=not running.max_tokens_per_micro_batch)
-        data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out, "data_collator": collate}
-        super().__init__(sampler, dataset.backbone, running, model=model, **data, **kwargs)
+        data: dict[str, Any] = {"train_dataset": dataset, "eval_dataset": held_out}
+        super().__init__(sampler, dataset.backbone, running, dataset.collate, model=model, **data, **kwargs)
         self.dataset = dataset
         self.factors = balance_factors(dataset)
         self.loss_is_scaled_for_ga = False  # `compute_loss` returns the mean over its slice of the update
@@ -69,7 +67,7 @@ class PreferenceTrainer(BaseTrainer):
     ) -> torch.Tensor:
         """The loss of a batch, a scalar; of a part of one its share in it."""
         samples = [Sample(*sample) for sample in inputs["samples"]]
-        loss = self._losses(model, samples, inputs.get("ahead", {}))
+        loss = self._losses(model, samples, inputs["ahead"].made() if "ahead" in inputs else {})
         self.throughput.finished(sum(sample.weight > 0 for sample in samples))
         weighted = loss * numbers_on(self.args.device, [sample.weight for sample in samples])
         share: torch.Tensor = weighted.sum() / inputs.get("of", len(samples))
@@ -93,7 +91,9 @@ class PreferenceTrainer(BaseTrainer):
         """The loss and what else is logged of a step, of the held-out records."""
         with self._on_held_out() as dataset:
             for samples in self.batches(len(dataset)):
-                loss = self._losses(model, samples, dataset.collate(samples)["ahead"])
+                ahead = dataset.collate(samples)["ahead"]
+                ahead.read()
+                loss = self._losses(model, samples, ahead.made())
                 self.metrics.update({"loss": loss}, {}, self._real(samples))
             self.finite.check(self.state.global_step)
             return self.metrics.compute(self.accelerator)

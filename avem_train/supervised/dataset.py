@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,11 @@ from avem_train.data.bad_records import BadRecords, Faults
 from avem_train.data.conversations import Conversation
 from avem_train.data.model_facts import ModelFacts
 from avem_train.data.records import Problem
+from avem_train.dpo.ahead import Ahead
 from avem_train.dpo.dataset import EpochSampler, Sample
+from avem_train.dpo.model_inputs import ModelInputs
+from avem_train.packing.tree import Packing
 from avem_train.supervised.loss import model_inputs
-from avem_train.supervised.settings import SupervisedRunning
 from emorealm_tasks import settings
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
@@ -211,22 +214,26 @@ def _rows(path: Path, root: Path | None, model: ModelFacts, bad: BadRecords) -> 
                 file.write(json.dumps(asdict(one)) + "\n")
 
 
-def collator(backbone: Backbone, running: SupervisedRunning) -> Callable[[Sequence[Example]], dict[str, Any]]:
-    """The collator: starts reading a batch's media, and counts its targets for the mean over an update.
+@dataclass(frozen=True)
+class Collator:
+    """A batch as `SupervisedTrainer.compute_loss` takes it; its targets are counted for the mean over an update."""
 
-    "ahead" is what the forward pass takes; None where it cannot be known yet: a clip was never encoded, or the batch
-    is divided later (`micro_batches`).
-    """
+    backbone: Backbone
+    """Reads texts and media."""
+    packing: Packing
+    """How conversations are put into rows."""
 
-    def collate(examples: Sequence[Example]) -> dict[str, Any]:
-        """A batch as `SupervisedTrainer.compute_loss` takes it."""
-        real = [one for one in examples if one.real]  # a filler's media may never be taken
-        backbone.prefetch(list(dict.fromkeys(source for one in real for source in one.conversation.sources)))
-        targets = [id_ for one in real for text in one.conversation.responses for id_ in backbone.response(text)]
+    def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """With what can be done for it before its step: an `Ahead` of its inputs, None where they are not known yet."""
+        real = [one.conversation for one in examples if one.real]  # a filler's media may never be taken
+        targets = [id_ for one in real for text in one.responses for id_ in self.backbone.response(text)]
         labels = torch.tensor([[-100, *targets]])  # the first one is never counted: some losses shift labels
-        conversations = [one.conversation for one in examples]
-        known = not running.max_tokens_per_micro_batch and backbone.knows([one.sources for one in conversations])
-        ahead = model_inputs(backbone, conversations, running.packing) if known else None
-        return {"examples": list(examples), "labels": labels, "ahead": ahead}
+        made = partial(self._made_ahead, [one.conversation for one in examples])
+        return {"examples": list(examples), "labels": labels, "ahead": Ahead(partial(self._read, real), made)}
 
-    return collate
+    def _read(self, conversations: Sequence[Conversation]) -> None:
+        self.backbone.prefetch(list(dict.fromkeys(source for one in conversations for source in one.sources)))
+
+    def _made_ahead(self, conversations: Sequence[Conversation]) -> ModelInputs | None:
+        known = self.backbone.knows([one.sources for one in conversations])
+        return model_inputs(self.backbone, conversations, self.packing) if known else None

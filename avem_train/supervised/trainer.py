@@ -11,7 +11,7 @@ from avem_train.dpo.arguments import slice_records, update_records
 from avem_train.dpo.base_trainer import BaseTrainer, MetricMeans
 from avem_train.dpo.micro_batches import divided
 from avem_train.dpo.model_inputs import ModelInputs
-from avem_train.supervised.dataset import Example, HeldConversations, MixedSampler, collator
+from avem_train.supervised.dataset import Collator, Example, HeldConversations, MixedSampler
 from avem_train.supervised.loss import Losses, losses, sequences
 from model_adapters.base.transfer import numbers_on
 
@@ -36,10 +36,10 @@ class SupervisedTrainer(BaseTrainer):
         """data: HeldConversations, or a Stream of examples."""
         arguments: TrainingArguments = kwargs["args"]
         sampler = _sampler(settings, arguments, data) if isinstance(data, HeldConversations) else None
-        collate = collator(backbone, settings.running)
-        given: dict[str, Any] = {"train_dataset": data, "eval_dataset": held_out, "data_collator": collate}
+        collate = Collator(backbone, settings.running.packing)
+        given: dict[str, Any] = {"train_dataset": data, "eval_dataset": held_out}
         given["processing_class"] = backbone.processor if settings.whole else None  # beside whole weights
-        super().__init__(sampler, backbone, settings.running, model=model, **given, **kwargs)
+        super().__init__(sampler, backbone, settings.running, collate, model=model, **given, **kwargs)
         self.settings = settings
         self.packing = settings.running.packing
         self.trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -54,7 +54,7 @@ class SupervisedTrainer(BaseTrainer):
     ) -> torch.Tensor:
         """The batch's share in the mean loss over the tokens of an update, a scalar."""
         examples: list[Example] = inputs["examples"]
-        found = self._losses(model, examples, inputs.get("ahead"))
+        found = self._losses(model, examples, inputs["ahead"].made() if "ahead" in inputs else None)
         real = self._real(examples, found)
         self._update_metrics(found, real)
         self.throughput.passed(found.rows)
@@ -71,7 +71,7 @@ class SupervisedTrainer(BaseTrainer):
             self.extents.look([one.conversation.sources for one in examples])
         tokens = [sequences(self.backbone, [one.conversation]).tokens for one in examples]
         parts = divided(tokens, self.packing.rows, limit)
-        return [inputs | {"examples": [examples[number] for number in part]} for part in parts]
+        return [{"examples": [examples[number] for number in part], "labels": inputs["labels"]} for part in parts]
 
     def _losses(self, model: nn.Module, examples: Sequence[Example], ahead: ModelInputs | None) -> Losses:
         conversations = [one.conversation for one in examples]
@@ -95,10 +95,11 @@ class SupervisedTrainer(BaseTrainer):
         """Loss, perplexity and accuracy over all tokens of the held-out answers."""
         data: Any = self.eval_dataset
         trained, self.metrics = self.metrics, MetricMeans()
-        collate = self.data_collator
         for samples in self.batches(len(data)):
             examples = [data[sample] for sample in samples]
-            found = self._losses(model, examples, collate(examples)["ahead"])
+            ahead = self.collate(examples)["ahead"]
+            ahead.read()
+            found = self._losses(model, examples, ahead.made())
             self._update_metrics(found, self._real(examples, found))
         self.finite.check(self.state.global_step)
         means = self.metrics.compute(self.accelerator)

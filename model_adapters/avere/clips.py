@@ -16,7 +16,7 @@ from emorealm_tasks import media
 from emorealm_tasks.untrusted import brief
 from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.media_refs import AnyMediaFile, NoisedMediaFile
-from model_adapters.base.transfer import host_bytes, to_device, to_host
+from model_adapters.base.transfer import HostCopy, to_device
 from model_adapters.decoding.contrastive import noise_seed
 from model_adapters.decoding.diffusion import diffused
 
@@ -67,37 +67,32 @@ class Decoded:
 
 
 class FeatureStore(Generic[Input]):
-    """Tensors by medium on the host, at most `budget` bytes of them, least recently used first out.
-
-    What comes from a GPU is for `to_device` alone (see `to_host`).
-    """
+    """Tensors by medium on the host, at most `budget` bytes of them, least recently used first out."""
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.bytes = 0
-        self._cached: OrderedDict[Input, tuple[torch.Tensor, int]] = OrderedDict()
+        self._cached: OrderedDict[Input, HostCopy] = OrderedDict()
 
     def __contains__(self, medium: Input) -> bool:
         return medium in self._cached
 
-    def get(self, medium: Input) -> torch.Tensor | None:
-        """The features, now the most recently used, or None."""
+    def get(self, medium: Input, device: torch.device) -> torch.Tensor | None:
+        """The features on `device`, now the most recently used, or None; not to be changed."""
         if medium not in self._cached:
             return None
         self._cached.move_to_end(medium)
-        features, _ = self._cached[medium]
-        return features
+        return self._cached[medium].on(device)
 
     def put(self, medium: Input, features: torch.Tensor) -> None:
         """Keep `features`; one tensor larger than the whole budget is not kept."""
-        size = host_bytes(features)
-        if medium in self._cached or size > self.budget:
+        if medium in self._cached or features.nbytes > self.budget:
             return
-        self._cached[medium] = to_host(features), size
-        self.bytes += size
+        self._cached[medium] = HostCopy(features)
+        self.bytes += self._cached[medium].nbytes
         while self.bytes > self.budget:
-            _, (_, dropped) = self._cached.popitem(last=False)
-            self.bytes -= dropped
+            _, dropped = self._cached.popitem(last=False)
+            self.bytes -= dropped.nbytes
 
 
 class MediaEncoder(Generic[Model, Input]):
@@ -131,7 +126,7 @@ class MediaEncoder(Generic[Model, Input]):
         """Features (tokens, hidden) of every readable medium on the model's device; the rest lands in `failures`."""
         media_inputs = list(dict.fromkeys(media_inputs))
         device = self.model.device
-        features = {m: to_device(kept, device) for m in media_inputs if (kept := self.store.get(m)) is not None}
+        features = {m: kept for m in media_inputs if (kept := self.store.get(m, device)) is not None}
         uncached = [medium for medium in media_inputs if medium not in features]
         self.prefetch(uncached)
         decoded = {medium: values for medium in uncached if (values := self.decoded(medium)) is not None}

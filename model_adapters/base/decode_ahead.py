@@ -46,6 +46,11 @@ class DecodeAhead(Generic[Medium, Decoded]):
         self._fill()
         return begun.result()
 
+    def ready(self, medium: Medium) -> Decoded | None:
+        """A medium that is decoded already; it stays to be taken. None where it is not, or failed."""
+        begun = self._begun.get(medium)
+        return None if begun is None or not begun.done() or begun.exception() else begun.result()
+
     def _fill(self) -> None:
         while self._waiting and len(self._begun) < _MOST:
             medium = next(iter(self._waiting))

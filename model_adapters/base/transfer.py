@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 import torch
 
+PAGE = 1 << 18
+"""Bytes of a page of `HostCopy`."""
+
 
 def to_device(tensor: torch.Tensor, device: torch.device, dtype: torch.dtype | None = None) -> torch.Tensor:
     """A tensor on `device`, in `dtype` if one is given.
@@ -21,17 +24,36 @@ def numbers_on(device: torch.device, numbers: Sequence[float]) -> torch.Tensor:
     return to_device(torch.tensor(numbers), device)
 
 
-def to_host(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy in the host's memory, for `to_device` to take back.
+class HostCopy:
+    """A copy of a tensor in the host's memory, for its device to take back.
 
-    From a GPU it is queued too, into pinned memory: only what is queued behind it may read it.
+    From a GPU it is queued too, into pinned memory in pages of one size: torch gives such memory out in powers of two
+    and keeps what comes back for others of the same size, so of other sizes there would be more than is counted.
     """
-    if tensor.device.type != "cuda":
-        return tensor.to("cpu", copy=True)
-    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor, non_blocking=True)
+
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self._shape, self._dtype = tensor.shape, tensor.dtype
+        self._whole = tensor.to("cpu", copy=True) if tensor.device.type != "cuda" else None
+        self._pages = [] if self._whole is not None else [_page(part) for part in _parts(tensor.contiguous())]
+        self.nbytes = PAGE * len(self._pages) if self._whole is None else tensor.nbytes
+        """What it takes of the host's memory."""
+
+    def on(self, device: torch.device) -> torch.Tensor:
+        """The tensor on `device`, not to be changed; sent by `to_device`, or queued behind what filled the pages."""
+        if self._whole is not None:
+            return to_device(self._whole, device)
+        found = torch.empty(self._shape, dtype=self._dtype, device=device)
+        for part, page in zip(_parts(found), self._pages, strict=True):
+            part.copy_(page[: len(part)], non_blocking=True)
+        return found
 
 
-def host_bytes(tensor: torch.Tensor) -> int:
-    """What `to_host` takes of the host's memory: torch gives out pinned memory in powers of two."""
-    size = tensor.nbytes
-    return size if tensor.device.type != "cuda" else 1 << max(size - 1, 0).bit_length()
+def _page(part: torch.Tensor) -> torch.Tensor:
+    page = torch.empty(PAGE, dtype=torch.uint8, pin_memory=True)
+    page[: len(part)].copy_(part, non_blocking=True)
+    return page
+
+
+def _parts(tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The bytes of a contiguous tensor, at most `PAGE` at a time: views of it."""
+    return tensor.view(-1).view(torch.uint8).split(PAGE)

@@ -270,16 +270,19 @@ def _bench(
 
 
 def in_a_row(kit: Kit, batch: int, kind: str, count: int = 4) -> dict[str, Any]:
-    """Packed steps with kept values, none waited for and no update made: seconds of one, waits, share of time at work.
+    """Packed steps with kept values, one after the other: seconds of one, waits, share of time at work.
 
-    The clips' features are looked up; what the host makes of the next batch it makes while the GPU works.
+    As in a run each is an update but for the update itself: losses and gradients are looked at, which waits for the
+    GPU; what the host makes of the next batch it makes before that. The clips' features are looked up. Waits are
+    counted of a step without the look and of one with it.
     """
     machine, mode = kit.machine, CHEAPEST_FIRST[0]
     with _bench(kit, batch, kind) as bench:
         seconds = machine.clock(lambda: [bench.step(mode) for _ in range(count)], kit.options.repeats, 1)
         found: dict[str, Any] = {"seconds_a_step": seconds["median"] / count}
         if machine.cuda:
-            found["waits"] = machine.waits(lambda: bench.step(mode))
+            found["waits"] = machine.waits(lambda: bench.step(mode, look=False))
+            found["waits_with_look"] = machine.waits(lambda: bench.step(mode))
         found["profile"] = machine.profile(lambda: [bench.step(mode) for _ in range(count)])
     return found
 

@@ -138,18 +138,21 @@ class Bench:
         for trainer in self.trainers.values():
             trainer.model = trainer.model_wrapped = prepared
         self.samples = [Sample(number, 1.0, 0) for number in range(arguments.batch)]
-        self.batches = {mode: dataset.collate(self.samples) for mode, dataset in self.datasets.items()}
+        self.batches = {mode: trainer.data_collator(self.samples) for mode, trainer in self.trainers.items()}
 
-    def step(self, mode: str) -> torch.Tensor:
+    def step(self, mode: str, look: bool = True) -> torch.Tensor:
         """Forward and backward pass of one batch; the loss. No update, so that every mode has the same weights.
 
-        The next batch is collated behind it, without an update, whose look at the losses would wait for the GPU.
+        The next batch is collated before, as a run does, and what can be made of it is made behind the step. look: at
+        losses and gradients, as before every update.
         """
         trainer = self.trainers[mode]
         self.model.zero_grad(set_to_none=True)
         trainer.current_gradient_accumulation_steps = 1
-        loss = trainer.training_step(trainer.model, self.batches[mode])
-        self.batches[mode] = self.datasets[mode].collate(self.samples)
+        batch, self.batches[mode] = self.batches[mode], trainer.data_collator(self.samples)
+        loss = trainer.training_step(trainer.model, batch)
+        if look:
+            trainer.callback_handler.on_pre_optimizer_step(trainer.args, trainer.state, trainer.control)
         return loss
 
 

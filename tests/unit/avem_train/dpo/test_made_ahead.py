@@ -1,12 +1,14 @@
-"""What the host does for a step is done by the collator, and the step never waits for the GPU.
+"""What the host does for a step is done behind the step before, and the step never waits for the GPU.
 
 The second is shown without one, by tensors that have a device and no values (`FakeTensorMode`): an operation that reads
 values raises, and copies between host and GPU are looked at. A backward pass cannot run so; nothing in it is ours.
 """
 
 import traceback
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 import torch
@@ -26,14 +28,14 @@ from avem_train.data.negatives import Negatives
 from avem_train.dpo import model_inputs, train
 from avem_train.dpo.arguments import training_arguments
 from avem_train.dpo.dataset import PreferenceDataset, Sample
-from avem_train.dpo.finite import LossNotFinite
+from avem_train.dpo.finite import Finite, LossNotFinite
 from avem_train.dpo.settings import DpoSettings, Running
 from avem_train.dpo.settings_parts import Optimiser
 from avem_train.dpo.trainer import PreferenceTrainer
 from avem_train.objectives import Objective, forms
 from avem_train.packing.tree import Packing
 from avem_train.supervised import loss
-from avem_train.supervised.dataset import Example, Stream, collator
+from avem_train.supervised.dataset import Collator, Example, Stream
 from avem_train.supervised.settings import SupervisedRunning, SupervisedSettings
 from avem_train.supervised.trainable import trainable
 from avem_train.supervised.trainer import SupervisedTrainer
@@ -55,10 +57,10 @@ def loaded(tiny_base, request):
 
 
 @pytest.fixture
-def trainer(loaded, preference_file, tmp_path):
+def trainer(loaded, preference_file, tmp_path, request):
     """On the fixture's records about what the family takes; frozen values are computed live."""
     own = {"running": Running(device="cpu", save_every=0, tensorboard=False, keep_reference=False)}
-    own |= {"objective": EVERYTHING, "optimiser": ONE_BATCH}
+    own |= {"objective": EVERYTHING, "optimiser": getattr(request, "param", ONE_BATCH)}
     settings = DpoSettings(preference_file, tmp_path / "out", str(loaded.folder), **own)
     needs = checks.Needs(Negatives(), EVERYTHING.responses, loading.facts(loaded.folder, loaded.processor))
     records = checks.load(preference_file, None, BadRecords(tmp_path / "bad", "skip"), needs)
@@ -68,17 +70,60 @@ def trainer(loaded, preference_file, tmp_path):
 
 
 @OF_ALL
-def test_every_pass_of_a_step_is_made_by_the_collator(trainer, monkeypatch):
+def test_every_pass_of_a_step_can_be_made_before_it(trainer, monkeypatch):
     data, model = trainer.dataset, trainer.model
     in_the_step = trainer.compute_loss(model, {"samples": SAMPLES})  # encodes the clips too
     batch = data.collate(SAMPLES)
+    made = batch["ahead"].made()
 
     def refuse(*_):
         raise AssertionError("a pass was made in the step")
 
     monkeypatch.setattr(model_inputs, "of_responses", refuse)
     assert torch.equal(trainer.compute_loss(model, batch), in_the_step)
-    assert len(batch["ahead"]) == len(data.passes(data.of(SAMPLES))) > 2
+    assert len(made) == len(data.passes(data.of(SAMPLES))) > 2
+
+
+@pytest.mark.parametrize("loaded", ["avere"], indirect=True)
+@pytest.mark.parametrize("trainer", [Optimiser(batch=1, accumulation=2, steps=2)], indirect=True)
+def test_in_a_run_passes_are_made_behind_the_step_before_and_before_the_look_that_waits(trainer, monkeypatch):
+    """In the step are only those of the first."""
+    events = []
+
+    def noted(owner, name, before, after=None):
+        work = getattr(owner, name)
+
+        def noting(*given, **named):
+            events.append(before)
+            result = work(*given, **named)
+            events.extend([after] if after else [])
+            return result
+
+        monkeypatch.setattr(owner, name, noting)
+
+    noted(PreferenceTrainer, "compute_loss", "step:", "end")
+    noted(model_inputs, "of_responses", "made")
+    noted(Finite, "check", "look")
+    trainer.train()
+    seen = [event for event, _ in groupby(events)]
+    assert " ".join(seen) == "step: made end made step: end made look step: end made step: end made look"
+
+
+@pytest.mark.parametrize("loaded", ["avere"], indirect=True)
+def test_for_batches_that_are_skipped_nothing_is_read_and_nothing_made(trainer, loaded, monkeypatch):
+    """As of a stream, when a training goes on from a checkpoint."""
+    read, made = [], []
+    monkeypatch.setattr(loaded, "prefetch", read.append)
+    monkeypatch.setattr(trainer.dataset, "_made_ahead", lambda samples: made.extend(samples) or {})
+    batches = [trainer.data_collator(SAMPLES[number : number + 1]) for number in range(4)]
+    assert (read, made) == ([], [])
+    trainer.current_gradient_accumulation_steps = 1
+    trainer.training_step(trainer.model, batches[2])
+    assert made == SAMPLES[2:]
+    assert [{source.path for source in sources} for sources in read] == [
+        {source.path for response in one.with_media for source in response.sources}
+        for one in trainer.dataset.of(SAMPLES[2:])
+    ]
 
 
 @pytest.mark.parametrize("loaded", ["avere"], indirect=True)
@@ -87,7 +132,7 @@ def test_a_batch_survives_what_the_loader_does_for_a_gpu(trainer, monkeypatch):
     monkeypatch.setattr(torch.Tensor, "pin_memory", lambda tensor, *_: tensor)
     batch = trainer.dataset.collate(SAMPLES)
     sent = send_to_device(pin_memory(batch), torch.device("cpu"), non_blocking=True)
-    assert sent["ahead"] == batch["ahead"]
+    assert sent["ahead"] is batch["ahead"]
     assert torch.equal(*(trainer.compute_loss(trainer.model, one) for one in (sent, batch)))
 
 
@@ -105,11 +150,17 @@ def test_where_deepspeed_makes_the_update_a_loss_that_is_no_number_ends_the_step
 
 @pytest.mark.parametrize("loaded", CHATML, indirect=True)
 def test_a_medium_that_was_never_encoded_is_no_obstacle(trainer):
-    """How many tokens it has is not known yet."""
-    first, again = (trainer.dataset.collate(SAMPLES) for _ in range(2))
-    assert all(not response.sources for one in first["ahead"] for response in one)
-    assert torch.equal(*(trainer.compute_loss(trainer.model, batch) for batch in (first, again)))
-    assert len(trainer.dataset.collate(SAMPLES)["ahead"]) > len(first["ahead"])
+    """How many tokens it has is not known yet: until it is decoded, for which nobody waits."""
+    data = trainer.dataset
+    first, again, decoded = (data.collate(SAMPLES)["ahead"] for _ in range(3))
+    assert all(not response.sources for one in first.made() for response in one)
+    decoded.read()
+    wait(trainer.backbone._ahead._begun.values())
+    assert len(decoded.made()) == len(data.passes(data.of(SAMPLES))) > len(first.made())
+    batches = [{"samples": SAMPLES, "ahead": one} for one in (decoded, first, again)]
+    losses = [trainer.compute_loss(trainer.model, batch) for batch in batches]
+    assert torch.equal(*losses[:2])
+    assert torch.equal(*losses[1:])
 
 
 @pytest.fixture
@@ -123,16 +174,14 @@ def talks(loaded, preference_file):
 
 @OF_ALL
 @pytest.mark.parametrize("row_tokens", [0, 2000])
-def test_conversations_are_prepared_by_the_collator(loaded, talks, row_tokens):
+def test_conversations_are_prepared_before_the_step(loaded, talks, row_tokens):
     examples = [Example(one, real=True) for one in talks]
     packing = Packing(row_tokens=row_tokens)
     in_the_step = loss.losses(loaded.model, loaded, talks, packing)
-    ahead = collator(loaded, SupervisedRunning(row_tokens=row_tokens))(examples)["ahead"]
+    ahead = Collator(loaded, packing)(examples)["ahead"].made()
     assert isinstance(ahead, model_inputs.ModelInputs)
     found = loss.losses(loaded.model, loaded, talks, packing, ahead)
     assert torch.equal(found.nll, in_the_step.nll)
-    capped = SupervisedRunning(row_tokens=row_tokens, max_tokens_per_micro_batch=500)
-    assert collator(loaded, capped)(examples)["ahead"] is None
 
 
 class Waits(TorchDispatchMode):
@@ -193,6 +242,7 @@ def test_a_step_waits_for_no_gpu(trainer, loaded, share, monkeypatch):
     trainer.dataset.packing = Packing(share)
     encoded(loaded, [response.sources for one in trainer.dataset.responses(0) for response in one.with_media])
     batch = trainer.dataset.collate(SAMPLES)
+    batch["ahead"].made()
     monkeypatch.setattr(type(trainer.args), "device", GPU)
     with on_a_gpu(loaded, trainer.model, monkeypatch) as waits:
         found = trainer.compute_loss(trainer.model, batch)
@@ -212,6 +262,7 @@ def test_a_step_of_supervised_training_waits_for_no_gpu(loaded, talks, asked, tm
     with trainable(settings, loaded, False) as model:
         trainer = SupervisedTrainer(model, settings, loaded, Stream([]), None, args=training_arguments(settings))
         batch = trainer.data_collator([Example(one, real=True) for one in talks])
+        batch["ahead"].made()
         monkeypatch.setattr(type(trainer.args), "device", GPU)
         with on_a_gpu(loaded, model, monkeypatch) as waits:
             found = trainer.compute_loss(model, batch, num_items_in_batch=9)

@@ -15,6 +15,7 @@ from model_adapters.base.media_refs import ClipFiles, MediaFile
 from model_adapters.base.requests import from_messages, from_visuals
 
 VIDEO = {"type": "video", "url": "/d/1.mp4"}
+CPU = torch.device("cpu")
 AUDIO = {"type": "audio", "url": "/d/1.wav"}
 TEXT = {"type": "text", "text": "Why? (A) x (B) y"}
 
@@ -108,11 +109,11 @@ def test_feature_store_stays_inside_its_budget_and_drops_the_least_recently_used
     first, second, third = (MediaFile("video", name) for name in "abc")
     store.put(first, torch.zeros(10))
     store.put(second, torch.ones(10))
-    assert store.get(first) is not None  # now the more recent one
+    assert store.get(first, CPU) is not None  # now the more recent one
     store.put(third, torch.full((10,), 2.0))
     assert second not in store
-    assert torch.equal(store.get(third), torch.full((10,), 2.0))
-    assert torch.equal(store.get(first), torch.zeros(10))
+    assert torch.equal(store.get(third, CPU), torch.full((10,), 2.0))
+    assert torch.equal(store.get(first, CPU), torch.zeros(10))
     assert store.bytes == 80
     store.put(second, torch.zeros(21))  # larger than everything: not worth emptying the store for
     assert second not in store
@@ -123,7 +124,7 @@ def test_feature_store_keeps_a_row_not_the_batch_it_came_from():
     store = FeatureStore(budget=1000)
     batch = torch.zeros(100, 10)
     store.put(MediaFile("video", "a"), batch[3])
-    assert store.get(MediaFile("video", "a")).untyped_storage().nbytes() == 40
+    assert store.get(MediaFile("video", "a"), CPU).untyped_storage().nbytes() == 40
 
 
 def test_as_many_clips_are_decoded_at_once_as_is_set(monkeypatch):

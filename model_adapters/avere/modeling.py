@@ -98,7 +98,7 @@ class AvereModel(AvereTowers, AverePreTrainedModel):
         """Ids (batch, length) -> embeddings (batch, length, hidden), media features in place of their placeholders.
 
         Features are (clips, tokens, hidden), clips in the order of their placeholders. Raises ValueError when there are
-        more or fewer features than placeholders.
+        more or fewer features than placeholders; on a GPU placeholders without any end the process (`fill`).
         """
         is_video = input_ids == self.config.video_token_id
         is_audio = input_ids == self.config.audio_token_id
@@ -161,7 +161,8 @@ class AvereForConditionalGeneration(AverePreTrainedModel, GenerationMixin):
         `position_ids` that go on from the prefix.
     logits_to_keep: only the last so many logits, or those at these indices; 0: all.
 
-    Raises ValueError when media and placeholders do not match.
+    Raises ValueError when media and placeholders do not match; on a GPU placeholders without media end the process, as
+    ids outside of the vocabulary do.
     """
 
     _tied_weights_keys = {"lm_head.weight": "model.language_model.embed_tokens.weight"}  # noqa: RUF012

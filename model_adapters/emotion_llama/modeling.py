@@ -40,7 +40,8 @@ class EmotionLlamaForConditionalGeneration(PreTrainedModel, GenerationMixin):
         of the cached part are not given again.
     logits_to_keep: only the last so many logits, or those at these indices; 0: all.
 
-    Raises ValueError when media and placeholders do not match.
+    Raises ValueError when media and placeholders do not match; on a GPU placeholders without media end the process, as
+    ids outside of the vocabulary do.
     """
 
     config_class = EmotionLlamaConfig

@@ -168,7 +168,8 @@ def preferences(path: Path, timed: Callable[[str, Callable[[], Any]], Any]) -> i
 
     timed("reference index", index)
     samples = timed("order", lambda: _order(EpochSampler(len(records), 8, 64, 0)))
-    timed("collate", lambda: [dataset.collate(samples[start : start + 8]) for start in range(0, _COLLATED, 8)])
+    batches = [samples[start : start + 8] for start in range(0, _COLLATED, 8)]
+    timed("collate", lambda: [_ready(dataset.collate(batch)) for batch in batches])
     return len(records)
 
 
@@ -178,8 +179,8 @@ def conversations(path: Path, timed: Callable[[str, Callable[[], Any]], Any]) ->
 
     from avem_train.data.bad_records import BadRecords
     from avem_train.data.model_facts import ANY_MODEL
+    from avem_train.packing.tree import SHARED
     from avem_train.supervised import dataset
-    from avem_train.supervised.settings import SupervisedRunning
 
     bad = BadRecords(path.parent / "out")
     tables = timed("read and check", lambda: dataset.held([path], None, ANY_MODEL, bad, check_media=True))
@@ -190,10 +191,16 @@ def conversations(path: Path, timed: Callable[[str, Callable[[], Any]], Any]) ->
     sampler.lengths = timed("lengths", data.lengths)
     samples = timed("order", lambda: _order(sampler))
     backbone: Any = SimpleNamespace(prefetch=lambda sources: None, response=lambda text: [0], knows=lambda clips: False)
-    collate = dataset.collator(backbone, SupervisedRunning())
+    collate = dataset.Collator(backbone, SHARED)
     batches = [samples[start : start + 8] for start in range(0, _COLLATED, 8)]
-    timed("collate", lambda: [collate([data[sample] for sample in batch]) for batch in batches])
+    timed("collate", lambda: [_ready(collate([data[sample] for sample in batch])) for batch in batches])
     return len(data)
+
+
+def _ready(batch: dict[str, Any]) -> None:
+    """Do what is done for a batch before its step."""
+    batch["ahead"].read()
+    batch["ahead"].made()
 
 
 def _order(sampler: Any) -> list[Any]:

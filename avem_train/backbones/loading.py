@@ -95,11 +95,20 @@ def load(
 ) -> "Backbone":
     """The model of a folder, of whichever family its config.json says. Stops at a folder that is none.
 
+    Also at a model whose layers see a window of tokens only: the masks of training know none.
+
     quantise: "4bit", or "" for whole weights.
     """
     about = family(folder)
     options = _quantisation(quantise, (*_WHOLE, *about.whole))
     backbone: Backbone = _named(about.backbone).load(folder, device, dtype, cache_bytes, **options)
+    kinds = getattr(backbone.model.get_decoder().config, "layer_types", None) or ()
+    if "sliding_attention" in kinds:
+        backbone.close()
+        stop(
+            f"model={folder}: {kinds.count('sliding_attention')} of its layers see a window of tokens only, which is "
+            "not built for training; set use_sliding_window to false in its config.json, or name another model"
+        )
     return backbone
 
 

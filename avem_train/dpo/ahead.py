@@ -29,7 +29,7 @@ class InOrder:
 
     transformers collates all batches of an update at once, and right after it has waited for the last update: what took
     long there would keep the device waiting too. So a batch holds what is to be done, and that is done behind the step
-    before; for batches that a resumed training skips it never is.
+    before; for batches that a resumed training skips it never is. The first batch of an epoch has none before it.
     """
 
     def __init__(self, collate: Callable[[Sequence[Any]], dict[str, Any]]) -> None:

@@ -55,7 +55,9 @@ def training_arguments(settings: "TrainingSettings") -> "TrainingArguments":
         report_to=running.report_to,
         run_name=settings.out.name,
         disable_tqdm=True,  # `callbacks.Bar` instead
-        **_sending(cpu),
+        use_cpu=cpu,
+        dataloader_pin_memory=False,  # batches hold no tensors
+        accelerator_config={"dispatch_batches": False},  # nor could they be sent from process to process
         **_saving(running.save_every, running.keep, settings.evaluation),
     )
     # one process drives one GPU: with several in sight transformers would split batches, which are records here
@@ -73,12 +75,6 @@ def slice_records(arguments: "TrainingArguments") -> int:
 def update_records(arguments: "TrainingArguments") -> int:
     """Records of an update."""
     return slice_records(arguments) * arguments.gradient_accumulation_steps
-
-
-def _sending(cpu: bool) -> dict[str, Any]:
-    """Where batches go, and how: to a GPU without waiting for it."""
-    sending = {"dispatch_batches": False, "non_blocking": not cpu}  # not dispatched: a stream's records are no tensors
-    return {"use_cpu": cpu, "dataloader_pin_memory": not cpu, "accelerator_config": sending}
 
 
 def _saving(save_every: int, keep: int, evaluation: "Evaluation") -> dict[str, Any]:

@@ -24,7 +24,7 @@ from avem_train.packing.tree import SHARED, Packing
 from model_adapters.base.transfer import numbers_on, to_device
 
 MadeAhead = Mapping[tuple[Response, ...], ModelInputs]
-"""Passes that the collator has made, by the responses that they score, each once."""
+"""Passes that were made before the step, by the responses that they score, each once."""
 _NOTHING: MadeAhead = MappingProxyType({})
 
 

@@ -1,7 +1,7 @@
 """What a forward pass takes beside weights and features: ids, positions, masks, where media and targets stand.
 
-All of it is made on the host, from texts and from how many tokens each medium has: by the collator,
-outside of the step. Where a medium of unknown length was never encoded it is made in the step, after it is.
+All of it is made on the host, from texts and from how many tokens each medium has: before the step where that is known
+(`ahead`, `Backbone.knows`), else in it, once the media are encoded.
 """
 
 from collections.abc import Hashable, Sequence

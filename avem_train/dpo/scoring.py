@@ -72,7 +72,7 @@ class Scoring:
     throughput: Throughput | None = None
     """What counts the work; None = nobody does."""
     ahead: MadeAhead = field(default_factory=dict)
-    """What the collator has made."""
+    """What was made before the step."""
 
     def scored(self, batch: Sequence[Responses], records: Sequence[int]) -> tuple[Scored, torch.Tensor | None]:
         """All that the objective needs, and the policy's watched ids at the chosen responses.

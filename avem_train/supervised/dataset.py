@@ -216,7 +216,10 @@ def _rows(path: Path, root: Path | None, model: ModelFacts, bad: BadRecords) -> 
 
 @dataclass(frozen=True)
 class Collator:
-    """A batch as `SupervisedTrainer.compute_loss` takes it; its targets are counted for the mean over an update."""
+    """A batch as `SupervisedTrainer.compute_loss` takes it; its targets are counted for the mean over an update.
+
+    It holds no tensor: in a training that goes on accelerate would send it with a copy that is waited for.
+    """
 
     backbone: Backbone
     """Reads texts and media."""
@@ -226,10 +229,9 @@ class Collator:
     def __call__(self, examples: Sequence[Example]) -> dict[str, Any]:
         """With what can be done for it before its step: an `Ahead` of its inputs, None where they are not known yet."""
         real = [one.conversation for one in examples if one.real]  # a filler's media may never be taken
-        targets = [id_ for one in real for text in one.responses for id_ in self.backbone.response(text)]
-        labels = torch.tensor([[-100, *targets]])  # the first one is never counted: some losses shift labels
+        targets = sum(len(self.backbone.response(text)) for one in real for text in one.responses)
         made = partial(self._made_ahead, [one.conversation for one in examples])
-        return {"examples": list(examples), "labels": labels, "ahead": Ahead(partial(self._read, real), made)}
+        return {"examples": list(examples), "targets": targets, "ahead": Ahead(partial(self._read, real), made)}
 
     def _read(self, conversations: Sequence[Conversation]) -> None:
         self.backbone.prefetch(list(dict.fromkeys(source for one in conversations for source in one.sources)))

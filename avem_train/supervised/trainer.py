@@ -59,7 +59,7 @@ class SupervisedTrainer(BaseTrainer):
         self._update_metrics(found, real)
         self.throughput.passed(found.rows)
         self.throughput.finished(sum(one.real for one in examples))
-        count = (inputs["labels"] != -100).sum() if num_items_in_batch is None else num_items_in_batch
+        count = inputs["targets"] if num_items_in_batch is None else num_items_in_batch
         loss = (found.nll * real).sum() * self.args.world_size / count
         # every weight has a gradient, also those of a projector that this batch has no medium for
         return loss + sum(parameter.sum() * 0.0 for parameter in self._projectors())
@@ -71,7 +71,13 @@ class SupervisedTrainer(BaseTrainer):
             self.extents.look([one.conversation.sources for one in examples])
         tokens = [sequences(self.backbone, [one.conversation]).tokens for one in examples]
         parts = divided(tokens, self.packing.rows, limit)
-        return [{"examples": [examples[number] for number in part], "labels": inputs["labels"]} for part in parts]
+        return [{"examples": [examples[number] for number in part], "targets": inputs["targets"]} for part in parts]
+
+    def _get_num_items_in_batch(self, batch_samples: list[dict[str, Any]], device: torch.device) -> torch.Tensor:
+        """The targets of an update on all processes, a scalar."""
+        targets = numbers_on(device, [sum(batch["targets"] for batch in batch_samples)])
+        total: torch.Tensor = self.accelerator.reduce(targets, "sum")
+        return total[0]
 
     def _losses(self, model: nn.Module, examples: Sequence[Example], ahead: ModelInputs | None) -> Losses:
         conversations = [one.conversation for one in examples]

@@ -16,7 +16,7 @@ from emorealm_tasks import media
 from emorealm_tasks.untrusted import brief
 from model_adapters.base.decode_ahead import DecodeAhead
 from model_adapters.base.media_refs import AnyMediaFile, NoisedMediaFile
-from model_adapters.base.transfer import HostCopy, to_device
+from model_adapters.base.transfer import HostCopy, host_bytes, to_device
 from model_adapters.decoding.contrastive import noise_seed
 from model_adapters.decoding.diffusion import diffused
 
@@ -72,7 +72,7 @@ class FeatureStore(Generic[Input]):
     def __init__(self, budget: int) -> None:
         self.budget = budget
         self.bytes = 0
-        self._cached: OrderedDict[Input, HostCopy] = OrderedDict()
+        self._cached: OrderedDict[Input, tuple[HostCopy, int]] = OrderedDict()
 
     def __contains__(self, medium: Input) -> bool:
         return medium in self._cached
@@ -82,17 +82,18 @@ class FeatureStore(Generic[Input]):
         if medium not in self._cached:
             return None
         self._cached.move_to_end(medium)
-        return self._cached[medium].on(device)
+        return self._cached[medium][0].on(device)
 
     def put(self, medium: Input, features: torch.Tensor) -> None:
         """Keep `features`; one tensor larger than the whole budget is not kept."""
-        if medium in self._cached or features.nbytes > self.budget:
+        size = host_bytes(features)
+        if medium in self._cached or size > self.budget:
             return
-        self._cached[medium] = HostCopy(features)
-        self.bytes += self._cached[medium].nbytes
+        self._cached[medium] = HostCopy(features), size
+        self.bytes += size
         while self.bytes > self.budget:
-            _, dropped = self._cached.popitem(last=False)
-            self.bytes -= dropped.nbytes
+            _, (_, dropped) = self._cached.popitem(last=False)
+            self.bytes -= dropped
 
 
 class MediaEncoder(Generic[Model, Input]):

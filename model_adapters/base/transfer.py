@@ -24,6 +24,11 @@ def numbers_on(device: torch.device, numbers: Sequence[float]) -> torch.Tensor:
     return to_device(torch.tensor(numbers), device)
 
 
+def host_bytes(tensor: torch.Tensor) -> int:
+    """What a `HostCopy` takes of the host's memory."""
+    return tensor.nbytes if tensor.device.type != "cuda" else PAGE * -(-tensor.nbytes // PAGE)
+
+
 class HostCopy:
     """A copy of a tensor in the host's memory, for its device to take back.
 
@@ -35,8 +40,6 @@ class HostCopy:
         self._shape, self._dtype = tensor.shape, tensor.dtype
         self._whole = tensor.to("cpu", copy=True) if tensor.device.type != "cuda" else None
         self._pages = [] if self._whole is not None else [_page(part) for part in _parts(tensor.contiguous())]
-        self.nbytes = PAGE * len(self._pages) if self._whole is None else tensor.nbytes
-        """What it takes of the host's memory."""
 
     def on(self, device: torch.device) -> torch.Tensor:
         """The tensor on `device`, not to be changed; sent by `to_device`, or queued behind what filled the pages."""

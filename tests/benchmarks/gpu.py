@@ -278,12 +278,15 @@ def in_a_row(kit: Kit, batch: int, kind: str, count: int = 4) -> dict[str, Any]:
     """
     machine, mode = kit.machine, CHEAPEST_FIRST[0]
     with _bench(kit, batch, kind) as bench:
-        seconds = machine.clock(lambda: [bench.step(mode) for _ in range(count)], kit.options.repeats, 1)
-        found: dict[str, Any] = {"seconds_a_step": seconds["median"] / count}
+
+        def row() -> list[torch.Tensor]:
+            return [bench.step(mode, look=True) for _ in range(count)]
+
+        found: dict[str, Any] = {"seconds_a_step": machine.clock(row, kit.options.repeats, 1)["median"] / count}
         if machine.cuda:
-            found["waits"] = machine.waits(lambda: bench.step(mode, look=False))
-            found["waits_with_look"] = machine.waits(lambda: bench.step(mode))
-        found["profile"] = machine.profile(lambda: [bench.step(mode) for _ in range(count)])
+            found["waits_with_look"] = machine.waits(lambda: bench.step(mode, look=True))
+            found["waits"] = machine.waits(lambda: bench.step(mode))
+        found["profile"] = machine.profile(row)
     return found
 
 

@@ -140,7 +140,7 @@ class Bench:
         self.samples = [Sample(number, 1.0, 0) for number in range(arguments.batch)]
         self.batches = {mode: trainer.data_collator(self.samples) for mode, trainer in self.trainers.items()}
 
-    def step(self, mode: str, look: bool = True) -> torch.Tensor:
+    def step(self, mode: str, look: bool = False) -> torch.Tensor:
         """Forward and backward pass of one batch; the loss. No update, so that every mode has the same weights.
 
         The next batch is collated before, as a run does, and what can be made of it is made behind the step. look: at

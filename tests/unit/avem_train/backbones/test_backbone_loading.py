@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from huggingface_hub import constants
 from safetensors.torch import load_file, save_file
 
@@ -172,3 +173,16 @@ def test_a_quantised_base_is_refused(base, part, preference_file, tmp_path, caps
     (config[part] if part else config)["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
     (base / "config.json").write_text(json.dumps(config))
     assert "its weights are quantised" in refused(base, preference_file, tmp_path, capsys)
+
+
+def test_a_model_whose_layers_see_a_window_of_tokens_is_refused(tiny_base, tmp_path, capsys):
+    """The masks of shared prefixes would let them see all."""
+    folder = shutil.copytree(tiny_base("qwen2_audio_av"), tmp_path / "narrow")
+    about = json.loads((folder / "config.json").read_text())
+    about["text_config"] |= {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 0}
+    about["text_config"].pop("layer_types", None)
+    (folder / "config.json").write_text(json.dumps(about))
+    with pytest.raises(SystemExit) as left:
+        backbone_loading.load(folder, torch.device("cpu"), torch.float32, 0)
+    assert left.value.code == 2
+    assert "narrow: 1 of its layers see a window of tokens only" in capsys.readouterr().err

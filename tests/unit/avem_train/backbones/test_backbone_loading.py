@@ -185,4 +185,4 @@ def test_a_model_whose_layers_see_a_window_of_tokens_is_refused(tiny_base, tmp_p
     with pytest.raises(SystemExit) as left:
         backbone_loading.load(folder, torch.device("cpu"), torch.float32, 0)
     assert left.value.code == 2
-    assert "narrow: 1 of its layers see a window of tokens only" in capsys.readouterr().err
+    assert "narrow: 2 of its layers see a window of tokens only" in capsys.readouterr().err

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 
 from avem_train.dpo import model_inputs
-from avem_train.packing import tree
 from emorealm_tasks import media
 
 if TYPE_CHECKING:
@@ -33,25 +32,17 @@ class Batch:
     """Number of rows."""
     length: int
     """Tokens of each row."""
-    prefix: int
-    """Tokens of every row that need no mask (`tree.prefix_length`): all of them where no row has branches."""
     places: int
     """How many predict a token of a response."""
+    masked: int = 0
+    """Numbers of the masks."""
+    in_parts: bool = False
+    """Whether rows are attended in parts that are joined again: prefix and branches, or several trees."""
 
     @property
     def tokens(self) -> int:
         """Of all rows."""
         return self.rows * self.length
-
-    @property
-    def branched(self) -> bool:
-        """Whether some row has branches."""
-        return self.prefix < self.length
-
-    @property
-    def mask(self) -> int:
-        """Numbers of the mask."""
-        return self.rows * (self.length - self.prefix) * self.length
 
 
 @dataclass(frozen=True)
@@ -125,10 +116,11 @@ def batch_of(dataset: "PreferenceDataset", records: Sequence["Responses"]) -> Ba
     responses = list(dict.fromkeys(response for one in records for response in one.media.values()))
     with torch.no_grad():
         dataset.backbone.encode([response.sources for response in responses])
-    batch = model_inputs.sequences(dataset.backbone, responses)
-    rows = dataset.packing.rows(batch.tokens)
-    length = max(len(row.tokens) for row in rows)
-    return Batch(len(rows), length, tree.prefix_length(rows, length), sum(map(len, batch.targets)))
+    inputs = model_inputs.of_responses(dataset.backbone, responses, dataset.packing)
+    masks = [inputs.allowed, *(one.mask for one in inputs.joined)]
+    masked = sum(mask.numel() for mask in masks if mask.ndim == 4)
+    rows, length = inputs.ids.shape
+    return Batch(rows, length, len(inputs.targets), masked, in_parts=masked > 0 or len(inputs.joined) > 0)
 
 
 def _sources(one: "Responses") -> list[Any]:
@@ -153,7 +145,7 @@ def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
     shared = (5 if running.half and not running.half_weights else 2) * hidden
     inputs = number_bytes * (shared + inner + (queries if running.half else 0))
     attended = attention_bytes * (2 * queries + 2 * keys) + 4 * heads
-    if batch.branched:  # prefix and branches are joined again; with a mask, keys and values go to every head
+    if batch.in_parts:  # what is joined is kept too; with a mask, keys and values go to every head
         attended += (0 if running.half else number_bytes * queries) + (
             2 * attention_bytes * queries if keys < queries else 0
         )
@@ -169,14 +161,14 @@ def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
 def _mask(batch: Batch, running: ComputeOptions) -> int:
     """Bytes of a layer's own copy of the mask."""
     if running.half and not running.half_weights:
-        return 2 * batch.mask
-    return 4 * batch.mask if running.half and running.on_cpu else 0
+        return 2 * batch.masked
+    return 4 * batch.masked if running.half and running.on_cpu else 0
 
 
 def estimate(config: Any, parameters: Sequence[torch.nn.Parameter], batch: Batch, running: ComputeOptions) -> Memory:
     """What training takes. parameters: of the model with its adapters and of its encoders."""
     trained = sum(p.numel() for p in parameters if p.requires_grad)
-    mask = batch.mask * (2 if running.half_weights else 4)
+    mask = batch.masked * (2 if running.half_weights else 4)
     weights = sum(p.numel() * p.element_size() for p in parameters)
     # log-probabilities, their gradient and that of the logits, all in float32
     logits = 12 * batch.places * config.vocab_size

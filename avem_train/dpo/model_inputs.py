@@ -76,6 +76,8 @@ class ModelInputs:
     """How many of them each sequence has."""
     trees: list[int]
     """Tokens of each tree in the rows, padding left out."""
+    joined: list[attention.Tree]
+    """The trees, where a row has several and each can be attended alone; their masks are bool."""
 
     def arguments(self, model: PreTrainedModel) -> dict[str, Any]:
         """Those of the model's forward, on its device; four-dimensional masks are additive."""
@@ -87,6 +89,9 @@ class ModelInputs:
             "attention_mask": _additive(allowed, table.dtype) if allowed.ndim == 4 else allowed,
             "use_cache": False,
         }
+        if self.joined:
+            masks = [_additive(to_device(one.mask, table.device), table.dtype) for one in self.joined]
+            named["trees"] = [one._replace(mask=mask) for one, mask in zip(self.joined, masks, strict=True)]
         return named if self.causal_until is None else named | {"causal_until": self.causal_until}
 
 
@@ -104,8 +109,10 @@ def of_rows(model: PreTrainedModel, rows: Sequence[tree.PackedRow], batch: Seque
     padded = [[*row.tokens, *[filler] * (length - len(row.tokens))] for row in rows]
     ids = torch.tensor([[0 if token.medium is not None else token.id for token in row] for row in padded])
     positions = torch.tensor([[token.position for token in row] for row in padded])
-    since = tree.prefix_length(rows, length)
+    extents = [tree.trees(row) for row in rows]
     splits = attention.installed(model.get_decoder())
+    joined = _alone(rows, extents) if splits and any(len(of_row) > 1 for of_row in extents) else []
+    since = length if joined else tree.prefix_length(rows, length)
     if splits:  # also for rows without branches: of a two-dimensional mask transformers reads values, which waits
         allowed = tree.mask(rows, length, since)
     else:
@@ -121,8 +128,17 @@ def of_rows(model: PreTrainedModel, rows: Sequence[tree.PackedRow], batch: Seque
         predicting=_predicting(rows, batch),
         targets=torch.tensor([id_ for target in batch.targets for id_ in target]),
         counts=[len(target) for target in batch.targets],
-        trees=[size for row in rows for size in tree.sizes(row)],
+        trees=[one.end - one.start for of_row in extents for one in of_row],
+        joined=joined,
     )
+
+
+def _alone(rows: Sequence[tree.PackedRow], extents: Sequence[Sequence[tree.Extent]]) -> list[attention.Tree]:
+    return [
+        attention.Tree(number, *one, tree.visible(row, one.branches, one)[None, None])
+        for number, (row, of_row) in enumerate(zip(rows, extents, strict=True))
+        for one in of_row
+    ]
 
 
 def _additive(allowed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

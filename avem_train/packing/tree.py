@@ -9,6 +9,7 @@ so every sequence has the log-probabilities of a row of its own.
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -143,24 +144,41 @@ def prefix_length(batch: Sequence[PackedRow], length: int) -> int:
     return min((row.segment.count(0) for row in batch if len(row.parents) > 1), default=length)
 
 
-def sizes(row: PackedRow) -> list[int]:
-    """Tokens of each tree of a row: one, unless rows were `joined`."""
+class Extent(NamedTuple):
+    """Where a tree stands in its row."""
+
+    start: int
+    """Its first token."""
+    branches: int
+    """Where its first branch begins: its tokens before that see what is before them in it. Its end if it has none."""
+    end: int
+    """Behind its last token."""
+
+
+def trees(row: PackedRow) -> list[Extent]:
+    """The trees of a row: one, unless rows were `joined`."""
     roots: list[int] = []
     for segment, parent in enumerate(row.parents):
         roots.append(segment if parent < 0 else roots[parent])
-    return list(Counter(roots[segment] for segment in row.segment).values())
+    of_root, of_tree = Counter(row.segment), Counter(roots[segment] for segment in row.segment)
+    ends = zip(of_tree, of_tree.values(), accumulate(of_tree.values()), strict=True)
+    return [Extent(end - size, end - size + of_root[root], end) for root, size, end in ends]
 
 
-def visible(row: PackedRow, since: int = 0) -> torch.Tensor:
-    """Which tokens the tokens of a row from `since` on may see: bool (tokens - since, tokens), [i, j] = i sees j."""
+def visible(row: PackedRow, since: int = 0, within: Extent | None = None) -> torch.Tensor:
+    """Which tokens the tokens of a row from `since` on may see: bool (tokens - since, tokens), [i, j] = i sees j.
+
+    within: tokens of this tree alone, in it.
+    """
+    start, end = (within.start, within.end) if within else (0, len(row.tokens))
     count = len(row.parents)
     above = torch.eye(count, dtype=torch.bool)
     for segment, parent in enumerate(row.parents):
         if parent >= 0:
             above[segment] |= above[parent]
-    of_token = torch.tensor(row.segment)
+    of_token = torch.tensor(row.segment[start:end])
     of_segment = above.repeat_interleave(torch.bincount(of_token, minlength=count), dim=1)  # segments are contiguous
-    return of_segment[of_token[since:]].tril_(since)
+    return of_segment[of_token[since - start :]].tril_(since - start)
 
 
 def mask(batch: Sequence[PackedRow], length: int, since: int = 0) -> torch.Tensor:

@@ -120,7 +120,9 @@ def _memory() -> list[list[str]]:
     rows = [["records at once on a GPU", "checkpointing", "weights whole", "language model in 8 shares (FSDP)"]]
     language_model = sum(p.numel() * p.element_size() for p in model.base_model.model.model.language_model.parameters())
     for records in (1, 2):
-        batch = memory_estimate.Batch(2 * records, PROMPT + 3 * RESPONSE, PROMPT, 4 * RESPONSE * records)
+        length, places = PROMPT + 3 * RESPONSE, 4 * RESPONSE * records
+        masked = 2 * records * 3 * RESPONSE * length
+        batch = memory_estimate.Batch(2 * records, length, places, masked, in_parts=True)
         for checkpointing in (False, True):
             options = memory_estimate.ComputeOptions(RANK, True, True, False, checkpointing)
             needed = memory_estimate.estimate(model.config.get_text_config(), list(model.parameters()), batch, options)

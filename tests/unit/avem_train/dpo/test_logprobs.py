@@ -137,6 +137,23 @@ def test_the_prefix_needs_no_mask(backbone, responses):
     torch.testing.assert_close(split, whole, atol=2e-5, rtol=1e-5)
 
 
+def test_trees_side_by_side_are_attended_one_by_one(backbone, responses):
+    """Their values are those with one mask over the whole row, and none is made of what they do not see."""
+    asked = list(dict.fromkeys(responses))
+    with torch.no_grad():
+        alone = logprobs.score(backbone.model, backbone, asked, Packing(row_tokens=8000)).total
+        inputs = model_inputs.of_responses(backbone, asked, Packing(row_tokens=8000))
+        assert len(inputs.joined) == len(inputs.trees) > len(inputs.ids)
+        assert inputs.allowed.numel() == 0
+        attention.remove(backbone.model.get_decoder())
+        try:
+            assert not model_inputs.of_responses(backbone, asked, Packing(row_tokens=8000)).joined
+            whole = logprobs.score(backbone.model, backbone, asked, Packing(row_tokens=8000)).total
+        finally:
+            attention.install(backbone.model.get_decoder())
+    torch.testing.assert_close(alone, whole, atol=2e-5, rtol=1e-5)
+
+
 def test_every_medium_counts_and_noise_too(backbone, responses):
     with torch.no_grad():
         total = logprobs.score(backbone.model, backbone, responses).total

@@ -55,14 +55,14 @@ def test_what_a_layer_keeps_is_estimated_within_a_tenth(shape, dtype, mixed, bra
     running = memory_estimate.ComputeOptions(
         RANK, half=mixed, half_weights=dtype == "bfloat16", on_cpu=True, checkpointing=False
     )
-    batch = memory_estimate.Batch(1, TOKENS, TRUNK if branched else TOKENS, places=0)
+    batch = memory_estimate.Batch(1, TOKENS, 0, (TOKENS - TRUNK) * TOKENS if branched else 0, branched)
     assert memory_estimate.layers(one, batch, running) / measured == pytest.approx(1, abs=0.1)
 
 
 def test_checkpointing_keeps_the_inputs_of_all_layers_and_the_rest_of_one():
     made, sizes = SHAPES["qwen2.5"]
     config = made(vocab_size=16, num_hidden_layers=28, **sizes)
-    batch = memory_estimate.Batch(2, TOKENS, TOKENS, places=0)
+    batch = memory_estimate.Batch(2, TOKENS, places=0)
     whole, less = (
         memory_estimate.layers(config, batch, memory_estimate.ComputeOptions(RANK, True, True, False, on))
         for on in (False, True)

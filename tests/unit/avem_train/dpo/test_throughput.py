@@ -99,4 +99,4 @@ def test_a_step_logs_its_speed_and_its_share_of_a_known_peak(tiny_avere, prefere
 def test_trees_of_a_joined_row_count_alone():
     tokens = [[tree.Token(id_, place) for place, id_ in enumerate(ids)] for ids in ([1, 2, 3], [1, 2, 4], [5, 6])]
     (row,) = tree.joined(tree.rows(tokens), 100)
-    assert sorted(tree.sizes(row)) == [2, 4]
+    assert sorted(one.end - one.start for one in tree.trees(row)) == [2, 4]

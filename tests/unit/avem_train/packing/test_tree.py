@@ -80,3 +80,20 @@ def test_what_stands_before_every_branch_is_plainly_causal(lists):
 def test_no_row_makes_the_others_pad_to_more_than_twice_the_longest_sequence(lists):
     alike = [line([9] * 9 + ids) for ids in lists]
     assert max(len(row.tokens) for row in tree.rows(alike)) <= 2 * max(map(len, alike))
+
+
+@given(st.lists(numbers, min_size=1, max_size=8), st.integers(1, 30))
+def test_no_tree_of_a_row_sees_another(lists, limit):
+    """And what each sees of itself is what it sees in the whole row."""
+    for row in tree.joined(tree.rows([line(ids) for ids in lists]), limit):
+        whole = torch.zeros(len(row.tokens), len(row.tokens), dtype=torch.bool)
+        extents = tree.trees(row)
+        for one in extents:
+            seen = tree.visible(row, one.start, one)
+            whole[one.start : one.end, one.start : one.end] = seen
+            causal = torch.ones(seen.shape, dtype=torch.bool).tril()
+            plain = one.branches - one.start
+            assert torch.equal(seen[:plain], causal[:plain])
+            assert torch.equal(tree.visible(row, one.branches, one), seen[plain:])
+        assert torch.equal(whole, tree.visible(row))
+        assert [extents[0].start, *(one.end for one in extents)] == [*(one.start for one in extents), len(row.tokens)]

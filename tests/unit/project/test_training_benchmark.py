@@ -1,4 +1,4 @@
-"""The speed benchmark of training runs, its four ways agree, and its count of work is what sharing explains."""
+"""The speed benchmarks of training run, their ways agree, and their count of work is what sharing explains."""
 
 import json
 import os
@@ -28,3 +28,29 @@ def test_benchmark_of_training(tmp_path):
         assert work["plain, live"] > 1.3 * work["plain, kept"]
     assert (tmp_path / "training.md").read_text().count("\n| picture | ") == 4 + 3
     assert all(0.1 < gib < 4 for gib in report["peak_memory_gib"].values())
+
+
+@pytest.mark.slow
+def test_benchmark_of_rows(tmp_path):
+    command = [
+        sys.executable,
+        ROOT / "tests/benchmarks/rows.py",
+        "--shape",
+        "tiny",
+        "--prefix",
+        "250",
+        "--limit",
+        "600",
+    ]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "--repeats", "1", "--out", tmp_path], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    for result in json.loads((tmp_path / "rows.json").read_text())["kinds"].values():
+        losses = list(result["losses"].values())
+        assert losses == pytest.approx([losses[0]] * 3, abs=1e-5)
+        work = result["work"]
+        assert work["tree by tree"] <= work["one mask"]
+        assert work["tree by tree"] <= work["a row each"]
+    assert (tmp_path / "rows.md").read_text().count("| tree by tree |") == 3

@@ -107,7 +107,8 @@ def load(
         backbone.close()
         stop(
             f"model={folder}: {kinds.count('sliding_attention')} of its layers see a window of tokens only, which is "
-            "not built for training; set use_sliding_window to false in its config.json, or name another model"
+            "not built for training; in its config.json set use_sliding_window to false and take layer_types out, or "
+            "name another model"
         )
     return backbone
 

@@ -66,7 +66,7 @@ def score(
     watched = torch.stack([first[:, id_] for id_ in watch], 1) if watch else first[:, :0]
     back = numbers_on(device, [number[response] for response in responses])
     total = torch.stack([part.sum() for part in token_logps])[back]
-    return ResponseLogps(total, watched[back], inputs.trees)
+    return ResponseLogps(total, watched[back], inputs.tree_sizes)
 
 
 def different(responses: Sequence[Response]) -> tuple[Response, ...]:

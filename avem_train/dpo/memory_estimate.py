@@ -117,10 +117,10 @@ def batch_of(dataset: "PreferenceDataset", records: Sequence["Responses"]) -> Ba
     with torch.no_grad():
         dataset.backbone.encode([response.sources for response in responses])
     inputs = model_inputs.of_responses(dataset.backbone, responses, dataset.packing)
-    masks = [inputs.allowed, *(one.mask for one in inputs.joined)]
-    masked = sum(mask.numel() for mask in masks if mask.ndim == 4)
+    masks = [inputs.allowed, *(one.mask for one in inputs.trees)]
+    masked = sum(mask.numel() for mask in masks if mask is not None and mask.ndim == 4)
     rows, length = inputs.ids.shape
-    return Batch(rows, length, len(inputs.targets), masked, in_parts=masked > 0 or len(inputs.joined) > 0)
+    return Batch(rows, length, len(inputs.targets), masked, in_parts=masked > 0 or len(inputs.trees) > 0)
 
 
 def _sources(one: "Responses") -> list[Any]:
@@ -147,7 +147,7 @@ def layers(config: Any, batch: Batch, running: ComputeOptions) -> int:
     attended = attention_bytes * (2 * queries + 2 * keys) + 4 * heads
     if batch.in_parts:  # what is joined is kept too; with a mask, keys and values go to every head
         attended += (0 if running.half else number_bytes * queries) + (
-            2 * attention_bytes * queries if keys < queries else 0
+            2 * attention_bytes * queries if keys < queries and batch.masked else 0
         )
     one = batch.tokens * (norms + inputs + attended + number_bytes * (3 * inner + _LINEARS * running.rank))
     one += _mask(batch, running)

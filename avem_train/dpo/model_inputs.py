@@ -61,9 +61,11 @@ class ModelInputs:
     positions: torch.Tensor
     """(rows, length), or (3, rows, length) for a model whose positions are triples."""
     allowed: torch.Tensor
-    """What sees what, bool: `tree.mask` from `causal_until` on; `tree.real` where that is None and no row branches."""
+    """What sees what, bool: `tree.mask` from `causal_until` on, empty with `trees`; where the model takes neither
+    the whole mask, or `tree.real` where no row branches.
+    """
     causal_until: int | None
-    """How many tokens of every row are plainly causal, see `attention`; None where the model takes no such number."""
+    """How many tokens of every row are plainly causal, see `attention`; None with `trees`, or where it takes none."""
     media: list[Hashable]
     """What stands in the rows, by `Token.medium`, each once."""
     spots: torch.Tensor
@@ -74,10 +76,10 @@ class ModelInputs:
     """The ids to be predicted, (targets,)."""
     counts: list[int]
     """How many of them each sequence has."""
-    trees: list[int]
+    tree_sizes: list[int]
     """Tokens of each tree in the rows, padding left out."""
-    joined: list[attention.Tree]
-    """The trees, where a row has several and each can be attended alone; their masks are bool."""
+    trees: list[attention.Tree]
+    """Where a row has several, and the model can attend each alone: all of them, with bool masks. Else none."""
 
     def arguments(self, model: PreTrainedModel) -> dict[str, Any]:
         """Those of the model's forward, on its device; four-dimensional masks are additive."""
@@ -89,9 +91,8 @@ class ModelInputs:
             "attention_mask": _additive(allowed, table.dtype) if allowed.ndim == 4 else allowed,
             "use_cache": False,
         }
-        if self.joined:
-            masks = [_additive(to_device(one.mask, table.device), table.dtype) for one in self.joined]
-            named["trees"] = [one._replace(mask=mask) for one, mask in zip(self.joined, masks, strict=True)]
+        if self.trees:
+            return named | {"trees": [_sent(one, table.device, table.dtype) for one in self.trees]}
         return named if self.causal_until is None else named | {"causal_until": self.causal_until}
 
 
@@ -111,8 +112,8 @@ def of_rows(model: PreTrainedModel, rows: Sequence[tree.PackedRow], batch: Seque
     positions = torch.tensor([[token.position for token in row] for row in padded])
     extents = [tree.trees(row) for row in rows]
     splits = attention.installed(model.get_decoder())
-    joined = _alone(rows, extents) if splits and any(len(of_row) > 1 for of_row in extents) else []
-    since = length if joined else tree.prefix_length(rows, length)
+    trees = _alone(rows, extents) if splits and any(len(of_row) > 1 for of_row in extents) else []
+    since = length if trees else tree.prefix_length(rows, length)
     if splits:  # also for rows without branches: of a two-dimensional mask transformers reads values, which waits
         allowed = tree.mask(rows, length, since)
     else:
@@ -122,23 +123,33 @@ def of_rows(model: PreTrainedModel, rows: Sequence[tree.PackedRow], batch: Seque
         ids=ids,
         positions=positions.permute(2, 0, 1) if triple else positions,
         allowed=allowed,
-        causal_until=since if splits else None,
+        causal_until=since if splits and not trees else None,
         media=media,
         spots=spots,
         predicting=_predicting(rows, batch),
         targets=torch.tensor([id_ for target in batch.targets for id_ in target]),
         counts=[len(target) for target in batch.targets],
-        trees=[one.end - one.start for of_row in extents for one in of_row],
-        joined=joined,
+        tree_sizes=[one.end - one.start for of_row in extents for one in of_row],
+        trees=trees,
     )
 
 
 def _alone(rows: Sequence[tree.PackedRow], extents: Sequence[Sequence[tree.Extent]]) -> list[attention.Tree]:
+    """The trees of all rows."""
     return [
-        attention.Tree(number, *one, tree.visible(row, one.branches, one)[None, None])
+        attention.Tree(number, *one, _branches(row, one))
         for number, (row, of_row) in enumerate(zip(rows, extents, strict=True))
         for one in of_row
     ]
+
+
+def _branches(row: tree.PackedRow, extent: tree.Extent) -> torch.Tensor | None:
+    return tree.visible(row, extent.branches, extent)[None, None] if extent.branches < extent.end else None
+
+
+def _sent(one: attention.Tree, device: torch.device, dtype: torch.dtype) -> attention.Tree:
+    """With an additive mask on a device."""
+    return one if one.mask is None else one._replace(mask=_additive(to_device(one.mask, device), dtype))
 
 
 def _additive(allowed: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

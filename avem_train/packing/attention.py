@@ -29,8 +29,8 @@ class Tree(NamedTuple):
     """Where its first branch begins."""
     end: int
     """Behind its last token."""
-    mask: torch.Tensor
-    """Of its tokens from `branches` on, in it, (1, 1, end - branches, end - start)."""
+    mask: torch.Tensor | None
+    """Of its tokens from `branches` on, in it, (1, 1, end - branches, end - start); None where it has no branches."""
 
 
 def attend(
@@ -47,7 +47,7 @@ def attend(
 
     query, key, value: (batch, heads, length, size). attention_mask: of the tokens after these, (batch, 1, length -
     causal_until, length); none is needed where all are. trees: where there are any, what they hold is attended in each
-    alone, mask and number aside, and the rest not at all. Returns (batch, length, heads, size).
+    alone, by their own masks, and the rest not at all. Returns (batch, length, heads, size).
     """
     if trees:
         return _in_trees(module, (query, key, value), trees, **kwargs), None

@@ -49,7 +49,7 @@ def losses(
         nn.functional.cross_entropy(logits, targets, reduction="none"),
         logits.detach().argmax(-1) == targets,
         [number for number, count in enumerate(inputs.counts) for _ in range(count)],
-        inputs.trees,
+        inputs.tree_sizes,
     )
 
 

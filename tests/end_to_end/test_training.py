@@ -194,6 +194,12 @@ def test_sharded_over_two_processes_it_is_the_same_training_and_goes_on(recipe, 
     loading.load_model(adapted.folder, torch.device("cpu"), torch.float32, None, adapted.adapter)
 
 
+def steps_logged(out):
+    """Loss and norm of the gradient of each step."""
+    lines = map(json.loads, (out / "log.jsonl").read_text().splitlines())
+    return [(line["loss"], line["grad_norm"]) for line in lines if "grad_norm" in line]
+
+
 def test_sharded_supervised_training_of_all_weights_is_the_same(tiny_avere, conversation_file, sharded, tmp_path):
     alone, out = tmp_path / "alone", tmp_path / "out"
     recipe = ["run", "avere_sft", f"model={tiny_avere}", f"data={conversation_file}", "trained=all", "projectors=false"]
@@ -202,6 +208,8 @@ def test_sharded_supervised_training_of_all_weights_is_the_same(tiny_avere, conv
     command = [sys.executable, str(HELPERS / "two_ranks.py"), *sharded, *recipe, f"out={out}"]
     done = warm_commands.run([*command, "optimiser.accumulation=1"], ENVIRONMENT)
     assert done.returncode == 0, done.stderr
+    for one, other in zip(*map(steps_logged, (alone, out)), strict=True):  # AdamW alone would not see a factor
+        assert other == pytest.approx(one, rel=1e-3)
     wanted, found, base = (load_file(folder / "model.safetensors") for folder in (alone, out, tiny_avere))
     assert wanted.keys() == found.keys()
     assert any(not torch.equal(wanted[name], base[name]) for name in wanted)

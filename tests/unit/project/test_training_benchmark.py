@@ -47,10 +47,13 @@ def test_benchmark_of_rows(tmp_path):
         [*command, "--repeats", "1", "--out", tmp_path], capture_output=True, text=True, env=environment, check=False
     )
     assert done.returncode == 0, done.stderr
-    for result in json.loads((tmp_path / "rows.json").read_text())["kinds"].values():
+    kinds = json.loads((tmp_path / "rows.json").read_text())["kinds"]
+    for result in kinds.values():
         losses = list(result["losses"].values())
         assert losses == pytest.approx([losses[0]] * 3, abs=1e-5)
-        work = result["work"]
-        assert work["tree by tree"] <= work["one mask"]
-        assert work["tree by tree"] <= work["a row each"]
+        assert result["trees"][0] == result["trees"][1] == result["rows"][0]  # no two are alike
+    assert [kinds[kind]["rows"] for kind in ("texts alone", "clips alone")] == [[12, 6], [2, 2]]
+    for kind in ("texts alone", "clips and texts"):
+        work = kinds[kind]["work"]
+        assert work["tree by tree"] < min(work["one mask"], work["a row each"])
     assert (tmp_path / "rows.md").read_text().count("| tree by tree |") == 3

@@ -180,9 +180,18 @@ def test_a_model_whose_layers_see_a_window_of_tokens_is_refused(tiny_base, tmp_p
     folder = shutil.copytree(tiny_base("qwen2_audio_av"), tmp_path / "narrow")
     about = json.loads((folder / "config.json").read_text())
     about["text_config"] |= {"use_sliding_window": True, "sliding_window": 4, "max_window_layers": 0}
-    about["text_config"].pop("layer_types", None)
-    (folder / "config.json").write_text(json.dumps(about))
+    about["text_config"]["layer_types"] = ["sliding_attention"] * 2
+
+    def load():
+        (folder / "config.json").write_text(json.dumps(about))
+        return backbone_loading.load(folder, torch.device("cpu"), torch.float32, 0)
+
     with pytest.raises(SystemExit) as left:
-        backbone_loading.load(folder, torch.device("cpu"), torch.float32, 0)
+        load()
     assert left.value.code == 2
-    assert "narrow: 2 of its layers see a window of tokens only" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "narrow: 2 of its layers see a window of tokens only" in said
+    assert "set use_sliding_window to false and take layer_types out" in said
+    about["text_config"]["use_sliding_window"] = False
+    del about["text_config"]["layer_types"]
+    load().close()

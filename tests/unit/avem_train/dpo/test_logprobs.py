@@ -143,11 +143,11 @@ def test_trees_side_by_side_are_attended_one_by_one(backbone, responses):
     with torch.no_grad():
         alone = logprobs.score(backbone.model, backbone, asked, Packing(row_tokens=8000)).total
         inputs = model_inputs.of_responses(backbone, asked, Packing(row_tokens=8000))
-        assert len(inputs.joined) == len(inputs.trees) > len(inputs.ids)
+        assert len(inputs.trees) == len(inputs.tree_sizes) > len(inputs.ids)
         assert inputs.allowed.numel() == 0
         attention.remove(backbone.model.get_decoder())
         try:
-            assert not model_inputs.of_responses(backbone, asked, Packing(row_tokens=8000)).joined
+            assert not model_inputs.of_responses(backbone, asked, Packing(row_tokens=8000)).trees
             whole = logprobs.score(backbone.model, backbone, asked, Packing(row_tokens=8000)).total
         finally:
             attention.install(backbone.model.get_decoder())

@@ -71,21 +71,22 @@ def test_a_medium_that_was_never_encoded_is_no_obstacle(trainer):
 
 @pytest.fixture
 def talks(loaded, preference_file):
-    """Three conversations about one clip, of what the family takes."""
-    given = dict(zip(("video", "audio"), ("", ""), strict=True))
-    given |= {loading.family(loaded.folder).media[0]: str(preference_file.with_name("0.mp4"))}
+    """Two conversations about one clip, of what the family takes, and one about none."""
+    nothing = {"video": "", "audio": ""}
+    given = nothing | {loading.family(loaded.folder).media[0]: str(preference_file.with_name("0.mp4"))}
     shared = {"own_sound": False, "prompts": ("Why sad?",)}
-    return [Conversation(id=f"c{n}", **given, **shared, responses=("tears " * n,)) for n in (1, 2, 3)]
+    abouts = [given, given, nothing]
+    return [Conversation(id=f"c{n}", **one, **shared, responses=("tears " * n,)) for n, one in enumerate(abouts, 1)]
 
 
 @OF_ALL
-@pytest.mark.parametrize("row_tokens", [0, 2000])
-def test_conversations_are_prepared_before_the_step(loaded, talks, row_tokens):
+@pytest.mark.parametrize("packing", [Packing(), Packing(False, 6000)])
+def test_conversations_are_prepared_before_the_step(loaded, talks, packing):
     examples = [Example(one, real=True) for one in talks]
-    packing = Packing(row_tokens=row_tokens)
     in_the_step = loss.losses(loaded.model, loaded, talks, packing)
     ahead = Collator(loaded, packing)(examples)["ahead"].made()
     assert isinstance(ahead, model_inputs.ModelInputs)
+    assert len(ahead.trees) == (0 if packing.share else 3)
     found = loss.losses(loaded.model, loaded, talks, packing, ahead)
     assert torch.equal(found.nll, in_the_step.nll)
 
@@ -142,10 +143,10 @@ WITHOUT_DEEPSTACK = [name for name in BY_ADAPTER if "qwen3" not in name]
 """transformers adds features to further layers where a mask says, and a mask is read by the host."""
 
 
-@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("packing", [Packing(), Packing(False), Packing(row_tokens=4000)])
 @pytest.mark.parametrize("loaded", WITHOUT_DEEPSTACK, indirect=True)
-def test_a_step_waits_for_no_gpu(trainer, loaded, share, monkeypatch):
-    trainer.dataset.packing = Packing(share)
+def test_a_step_waits_for_no_gpu(trainer, loaded, packing, monkeypatch):
+    trainer.dataset.packing = packing
     encoded(loaded, [response.sources for one in trainer.dataset.responses(0) for response in one.with_media])
     batch = trainer.dataset.collate(SAMPLES)
     batch["ahead"].made()
@@ -156,12 +157,15 @@ def test_a_step_waits_for_no_gpu(trainer, loaded, share, monkeypatch):
     assert waits.queued > 20
 
 
+@pytest.mark.parametrize("row_tokens", [0, 6000])
 @pytest.mark.parametrize("asked", [("Why sad?",) * 3, ("Why?", "What is heard?", "Is she sad, and why?")])
 @pytest.mark.parametrize("loaded", WITHOUT_DEEPSTACK, indirect=True)
-def test_a_step_of_supervised_training_waits_for_no_gpu(loaded, talks, asked, tmp_path, monkeypatch):
+def test_a_step_of_supervised_training_waits_for_no_gpu(loaded, talks, asked, row_tokens, tmp_path, monkeypatch):
     talks = [replace(one, prompts=(prompt,)) for one, prompt in zip(talks, asked, strict=True)]
     encoded(loaded, [one.sources for one in talks])
-    running = SupervisedRunning(device="cpu", save_every=0, tensorboard=False)
+    running = SupervisedRunning(
+        device="cpu", save_every=0, tensorboard=False, row_tokens=row_tokens, packed=not row_tokens
+    )
     settings = SupervisedSettings(
         ["talks.jsonl"], tmp_path / "out", str(loaded.folder), running=running, optimiser=ONE_BATCH
     )

@@ -20,7 +20,7 @@ SHAPES = {
 }
 
 
-def saved(config, dtype, mixed, branched, casts=False):
+def saved(config, dtype, mixed, branched, casts=False, side_by_side=False):
     """Bytes that a forward pass keeps beside the parameters and the mask that is handed in."""
     model = AutoModelForCausalLM.from_config(config).to(dtype).requires_grad_(False)
     attention.install(model.get_decoder())
@@ -30,6 +30,8 @@ def saved(config, dtype, mixed, branched, casts=False):
     mask = torch.zeros(1, 1, TOKENS, TOKENS, dtype=dtype).masked_fill_(~seen, torch.finfo(dtype).min)
     prefix = TRUNK if branched else TOKENS
     given |= {"attention_mask": mask[:, :, prefix:], "causal_until": prefix}
+    if side_by_side:
+        given |= {"trees": [attention.Tree(0, 0, TRUNK, TRUNK, None), attention.Tree(0, TRUNK, TOKENS, TOKENS, None)]}
     kept = {}
 
     def keep(tensor):
@@ -57,6 +59,19 @@ def test_what_a_layer_keeps_is_estimated_within_a_tenth(shape, dtype, mixed, bra
     )
     batch = memory_estimate.Batch(1, TOKENS, 0, (TOKENS - TRUNK) * TOKENS if branched else 0, branched)
     assert memory_estimate.layers(one, batch, running) / measured == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize(("dtype", "mixed"), [("float32", False), ("float32", True), ("bfloat16", True)])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_of_trees_side_by_side_too(shape, dtype, mixed):
+    made, sizes = SHAPES[shape]
+    one, two = (made(vocab_size=16, num_hidden_layers=count, **sizes) for count in (1, 2))
+    more, less = (saved(config, getattr(torch, dtype), mixed, False, side_by_side=True) for config in (two, one))
+    running = memory_estimate.ComputeOptions(
+        RANK, half=mixed, half_weights=dtype == "bfloat16", on_cpu=True, checkpointing=False
+    )
+    batch = memory_estimate.Batch(1, TOKENS, 0, in_parts=True)
+    assert memory_estimate.layers(one, batch, running) / (more - less) == pytest.approx(1, abs=0.1)
 
 
 def test_checkpointing_keeps_the_inputs_of_all_layers_and_the_rest_of_one():

@@ -16,6 +16,11 @@ class Ahead(Generic[Made]):
         self.following: Ahead[Any] | None = None
         """That of the batch collated next, once there is one (`InOrder`)."""
 
+    def now(self) -> Made:
+        """All of it at once, for a batch without a step before it."""
+        self.read()
+        return self.made()
+
     def collated(self) -> Iterator["Ahead[Any]"]:
         """It and those collated since."""
         one: Ahead[Any] | None = self

@@ -137,7 +137,7 @@ def of_rows(model: PreTrainedModel, rows: Sequence[tree.PackedRow], batch: Seque
 def _alone(rows: Sequence[tree.PackedRow], extents: Sequence[Sequence[tree.Extent]]) -> list[attention.Tree]:
     """The trees of all rows."""
     return [
-        attention.Tree(number, *one, _branches(row, one))
+        attention.Tree(number, one, _branches(row, one))
         for number, (row, of_row) in enumerate(zip(rows, extents, strict=True))
         for one in of_row
     ]

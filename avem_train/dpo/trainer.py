@@ -91,9 +91,7 @@ class PreferenceTrainer(BaseTrainer):
         """The loss and what else is logged of a step, of the held-out records."""
         with self._on_held_out() as dataset:
             for samples in self.batches(len(dataset)):
-                ahead = dataset.collate(samples)["ahead"]
-                ahead.read()
-                loss = self._losses(model, samples, ahead.made())
+                loss = self._losses(model, samples, dataset.collate(samples)["ahead"].now())
                 self.metrics.update({"loss": loss}, {}, self._real(samples))
             self.finite.check(self.state.global_step)
             return self.metrics.compute(self.accelerator)

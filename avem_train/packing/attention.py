@@ -15,20 +15,18 @@ from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedM
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from avem_train.packing.tree import Extent
+
 _NAME = "shared_prefix_sdpa"
 
 
 class Tree(NamedTuple):
-    """A tree of a row that holds several (`tree.Extent`)."""
+    """A tree of a row that holds several."""
 
     row: int
     """Number of the row."""
-    start: int
-    """Its first token."""
-    branches: int
-    """Where its first branch begins."""
-    end: int
-    """Behind its last token."""
+    extent: Extent
+    """Where it stands in the row."""
     mask: torch.Tensor | None
     """Of its tokens from `branches` on, in it, (1, 1, end - branches, end - start); None where it has no branches."""
 
@@ -81,8 +79,9 @@ def _in_trees(
     batch, heads, length, size = states[0].shape
     parts: list[list[torch.Tensor]] = [[] for _ in range(batch)]
     for tree in trees:
-        query, key, value = (state[tree.row : tree.row + 1, :, tree.start : tree.end] for state in states)
-        attended, _ = attend(module, query, key, value, tree.mask, tree.branches - tree.start, **kwargs)
+        start, branches, end = tree.extent
+        query, key, value = (state[tree.row : tree.row + 1, :, start:end] for state in states)
+        attended, _ = attend(module, query, key, value, tree.mask, branches - start, **kwargs)
         parts[tree.row].append(attended)
     for part in parts:
         part.append(states[0].new_zeros(1, length - sum(one.shape[1] for one in part), heads, size))

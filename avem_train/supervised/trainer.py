@@ -103,9 +103,7 @@ class SupervisedTrainer(BaseTrainer):
         trained, self.metrics = self.metrics, MetricMeans()
         for samples in self.batches(len(data)):
             examples = [data[sample] for sample in samples]
-            ahead = self.collate(examples)["ahead"]
-            ahead.read()
-            found = self._losses(model, examples, ahead.made())
+            found = self._losses(model, examples, self.collate(examples)["ahead"].now())
             self._update_metrics(found, self._real(examples, found))
         self.finite.check(self.state.global_step)
         means = self.metrics.compute(self.accelerator)

@@ -169,7 +169,7 @@ def preferences(path: Path, timed: Callable[[str, Callable[[], Any]], Any]) -> i
     timed("reference index", index)
     samples = timed("order", lambda: _order(EpochSampler(len(records), 8, 64, 0)))
     batches = [samples[start : start + 8] for start in range(0, _COLLATED, 8)]
-    timed("collate", lambda: [_ready(dataset.collate(batch)) for batch in batches])
+    timed("collate", lambda: [dataset.collate(batch)["ahead"].now() for batch in batches])
     return len(records)
 
 
@@ -193,14 +193,8 @@ def conversations(path: Path, timed: Callable[[str, Callable[[], Any]], Any]) ->
     backbone: Any = SimpleNamespace(prefetch=lambda sources: None, response=lambda text: [0], knows=lambda clips: False)
     collate = dataset.Collator(backbone, SHARED)
     batches = [samples[start : start + 8] for start in range(0, _COLLATED, 8)]
-    timed("collate", lambda: [_ready(collate([data[sample] for sample in batch])) for batch in batches])
+    timed("collate", lambda: [collate([data[sample] for sample in batch])["ahead"].now() for batch in batches])
     return len(data)
-
-
-def _ready(batch: dict[str, Any]) -> None:
-    """Do what is done for a batch before its step."""
-    batch["ahead"].read()
-    batch["ahead"].made()
 
 
 def _order(sampler: Any) -> list[Any]:

@@ -20,7 +20,7 @@ from unittest import mock
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from training import ROOT, SHAPES, RandomMedia, build
+from training import ROOT, SHAPES, RandomMedia, build, ratio
 
 from avem_train.backbones.base import Backbone
 from avem_train.data.conversations import Conversation
@@ -101,11 +101,10 @@ def page(report: dict) -> str:
     """The report as Markdown."""
     rows = [["batch", "way", "seconds", "work, TFLOP", "times as fast as a row each"]]
     for kind, found in report["kinds"].items():
-        each = found["seconds"]["a row each"]
         for name, seconds in found["seconds"].items():
-            ratio = statistics.median(a / b for a, b in zip(each, seconds, strict=True))
+            faster = ratio(found["seconds"], "a row each", name)
             work = found["work"][name] / 1e12
-            rows.append([kind, name, f"{statistics.median(seconds):.3f}", f"{work:.3f}", f"{ratio:.2f}"])
+            rows.append([kind, name, f"{statistics.median(seconds):.3f}", f"{work:.3f}", f"{faster:.2f}"])
     about = report["about"]
     counts = "; ".join(f"{kind}, {one['rows'][0]} and {one['rows'][1]}" for kind, one in report["kinds"].items())
     return "\n".join(

@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from avem_train.backbones.lora_targets import LINEARS
 from avem_train.dpo import memory_estimate
-from avem_train.packing import attention
+from avem_train.packing import attention, tree
 
 RANK, TOKENS, TRUNK = 8, 96, 72
 SHAPES = {
@@ -31,7 +31,11 @@ def saved(config, dtype, mixed, branched, casts=False, side_by_side=False):
     prefix = TRUNK if branched else TOKENS
     given |= {"attention_mask": mask[:, :, prefix:], "causal_until": prefix}
     if side_by_side:
-        given |= {"trees": [attention.Tree(0, 0, TRUNK, TRUNK, None), attention.Tree(0, TRUNK, TOKENS, TOKENS, None)]}
+        given |= {
+            "trees": [
+                attention.Tree(0, tree.Extent(*one), None) for one in ((0, TRUNK, TRUNK), (TRUNK, TOKENS, TOKENS))
+            ]
+        }
     kept = {}
 
     def keep(tensor):

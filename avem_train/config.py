@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from emorealm_tasks import sequences
+from emorealm_tasks import files, sequences
 from emorealm_tasks.untrusted import Unreadable, parse_yaml, read_text
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class RecipeError(Exception):
 def shipped() -> dict[str, Path]:
     """Name -> file of the recipes that come with the package."""
     folder = Path(str(resources.files("avem_train.recipes")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in files.matching(folder, "*.yaml")}
 
 
 def nearest(name: str, known: list[str]) -> str:

@@ -89,7 +89,7 @@ def note(batch: Batch) -> None:
 def noted(folder: Path, about: Mapping[str, type]) -> list[Batch]:
     """The batches noted in a folder, the oldest first. about: what must be noted with each, and of which type."""
     found = []
-    for path in sorted(folder.glob("[!.]*.json")):
+    for path in files.matching(folder, "*.json"):
         try:
             content = parse_json(read_bytes(path))
             if not all(isinstance(content[name], kind) for name, kind in {**_BASE, **about}.items()):

@@ -162,6 +162,15 @@ def entries(folder: Path) -> Iterator[Path]:
     yield from (p for p in sorted(folder.iterdir()) if p.name not in _LITTER and not _DRAFT.fullmatch(p.name))
 
 
+def matching(folder: Path, *patterns: str) -> list[Path]:
+    """What matches one of the patterns of `Path.glob`, in order, without files and folders whose own name is hidden.
+
+    Patterns match hidden names too: drafts of files that a killed process was writing (`draft`), and what systems put
+    beside files (`._clip.mp4`), whose endings say what they are not. Folders above a match may be hidden.
+    """
+    return sorted({path for pattern in patterns for path in folder.glob(pattern) if not path.name.startswith(".")})
+
+
 def sha256(path: Path) -> str:
     """Of a file's content, 64 hexadecimal digits; it is read piece by piece. Raises OSError."""
     with path.open("rb") as file:

@@ -12,6 +12,7 @@ from avem_train.curation.grading import grades, planted, truth
 from avem_train.curation.grading.grades import Graded, Truths
 from avem_train.curation.recipe import Recipe
 from avem_train.curation.stages import STAGES
+from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import intervals
 from emorealm_tasks.untrusted import read_text
@@ -70,5 +71,5 @@ def _summary(found: Graded) -> dict[str, float | int | None]:
 def _replies(folder: Path) -> dict[str, str]:
     """Key -> text of every reply that was kept."""
     return {
-        path.stem: CachedReply.model_validate_json(read_text(path)).text for path in sorted(folder.glob("*/*.json"))
+        path.stem: CachedReply.model_validate_json(read_text(path)).text for path in files.matching(folder, "*/*.json")
     }

@@ -15,6 +15,7 @@ from avem_train.curation.data import store
 from avem_train.curation.engines import ENGINES
 from avem_train.curation.manifests.settings import Manifest
 from avem_train.curation.stages.base import Context, Stage, clients
+from emorealm_tasks import files
 from emorealm_tasks.emotions import EMOTIONS
 from emorealm_tasks.errors import stop
 
@@ -82,7 +83,7 @@ def _absolute(path: str) -> str:
 def shipped() -> dict[str, Path]:
     """Name -> file of the recipes that come with the package."""
     folder = Path(str(resources.files("avem_train.curation.recipes")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in files.matching(folder, "*.yaml")}
 
 
 def load(recipe: str, overrides: list[str]) -> Recipe:

@@ -34,7 +34,7 @@ def write(target: Path, folder: Path, base: str, option: str = "--base ") -> str
     Stops where the training is not finished or the base cannot be named. Raises OSError.
     """
     about = read_json(folder / ABOUT, dict, "name the folder of a finished training")
-    weights = [path for pattern in _WEIGHTS for path in folder.glob(pattern)]
+    weights = files.matching(folder, *_WEIGHTS)
     if not isinstance(about.get("steps"), int) or not weights or not (folder / CARD).is_file():
         stop(f"{folder}: its training is not finished; go on with avem-train, then push")
     local = _local_base(about)
@@ -43,10 +43,10 @@ def write(target: Path, folder: Path, base: str, option: str = "--base ") -> str
             f"{folder}: was trained on {local}, a folder that nobody else has; say with {option}ORG/NAME where others "
             "find these weights"
         )
-    for path in sorted({path for pattern in _LOADED for path in folder.glob(pattern)}):
+    for path in files.matching(folder, *_LOADED):
         if path.name in (ABOUT, _ADAPTERS):
             files.write_json(target / path.name, _elsewhere(read_json(path, dict, "train again"), local, base))
-        elif not path.name.startswith((".", _EXAMINED_PREFIX)):
+        elif not path.name.startswith(_EXAMINED_PREFIX):
             _link(path, target / path.name)
     try:
         card = read_text(folder / CARD)

@@ -23,6 +23,7 @@ from avem_train.data.responses import Response, Responses
 from avem_train.dpo import logprobs
 from avem_train.dpo.value_store import ValueStore
 from avem_train.packing.tree import Packing
+from emorealm_tasks import files
 from emorealm_tasks.benchmarks import availability
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import parse_json
@@ -46,7 +47,7 @@ class CachedLogps:
         self._values = ValueStore()
         self._key = lru_cache(_KEYS)(self._key_of)
         self._stamps: dict[str, list[int | str]] = {}
-        for path in sorted(self.folder.glob("*.jsonl")):
+        for path in files.matching(self.folder, "*.jsonl"):
             self._values.add(_whole_lines(path))
 
     def __contains__(self, response: Response) -> bool:

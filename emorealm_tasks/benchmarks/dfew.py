@@ -8,6 +8,7 @@ unpacked from `Clip/original`, `N.mp4`. They are read as they are; nothing is en
 import re
 from pathlib import Path
 
+from emorealm_tasks import files
 from emorealm_tasks.benchmarks import recognition_rows
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.emotions import EMOTIONS
@@ -76,7 +77,7 @@ def clips_below(roots: list[Path]) -> dict[int, Path]:
         for root in roots:
             for above in _SEARCHED:
                 paths: dict[Path, dict[int, Path]] = {}
-                for file in sorted(root.absolute().glob(above + pattern)):
+                for file in files.matching(root.absolute(), above + pattern):
                     if _NUMBER.fullmatch(file.stem):
                         paths.setdefault(file.parent.parent, {})[int(file.stem)] = file
                 if paths:

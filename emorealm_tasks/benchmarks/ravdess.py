@@ -8,6 +8,7 @@ or into one each; clips are read as they are.
 import re
 from pathlib import Path
 
+from emorealm_tasks import files
 from emorealm_tasks.benchmarks import recognition_rows
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import absent
@@ -48,12 +49,12 @@ def read(root: Path, settings: Settings, remedy: str = REMEDY) -> list[Row]:
     remedy: what to do, for the error message.
     """
     modality, channels = MODALITY_CODES[settings.ravdess_modality], CHANNEL_CODES[settings.ravdess_channel]
-    files: dict[str, Path] = {}
+    found: dict[str, Path] = {}
     for above in _SEARCHED:
-        for file in sorted(root.absolute().glob(f"{above}Actor_*/*")):
-            files.setdefault(file.name, file)  # some copies of the data set hold every actor twice
+        for file in files.matching(root.absolute(), f"{above}Actor_*/*"):
+            found.setdefault(file.name, file)  # some copies of the data set hold every actor twice
     rows = []
-    for name, file in sorted(files.items()):
+    for name, file in sorted(found.items()):
         code = _NAME.fullmatch(name)
         if code and code[1] == modality and code[2] in channels and code[3] in CLASSES:
             sound = {"video": "", "audio": str(file)} if modality == "03" else {"video": str(file)}

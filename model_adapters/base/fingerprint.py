@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from emorealm_tasks import files
 from emorealm_tasks.benchmarks import availability
 
 _SAMPLES = 64
@@ -20,7 +21,7 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256(
         (adapter_config if adapter_config.is_file() and not model_config.is_file() else model_config).read_bytes()
     )
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in files.matching(folder, "*.safetensors"):
         size = path.stat().st_size
         digest.update(f"{path.name} {size}".encode())
         with path.open("rb") as file:
@@ -39,7 +40,7 @@ def of_processor(folder: Path) -> str:
     Their content counts; the weights, their configuration, and what stands beside them (cards, records) do not.
     """
     digest = hashlib.sha256()
-    for path in sorted({path for pattern in _PROCESSING for path in folder.glob(pattern) if path.is_file()}):
+    for path in filter(Path.is_file, files.matching(folder, *_PROCESSING)):
         content = path.read_bytes()
         digest.update(f"{path.name} {len(content)}".encode() + content)
     return digest.hexdigest()[:16]
@@ -63,5 +64,5 @@ def of_files(path: Path) -> str:
     """
     if not path.exists():
         return ""
-    files = sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
-    return hashlib.sha256(str([(file.name, availability.stamp(file)) for file in files]).encode()).hexdigest()[:16]
+    found = list(filter(Path.is_file, files.matching(path, "*"))) if path.is_dir() else [path]
+    return hashlib.sha256(str([(file.name, availability.stamp(file)) for file in found]).encode()).hexdigest()[:16]

@@ -38,7 +38,7 @@ def clips_in(folder: Path) -> dict[str, Path]:
     if not folder.is_dir():
         stop(f"{folder}: no such folder; name the folder of the clips with --clips")
     found: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in files.matching(folder, "**/*"):
         if path.suffix.lower() in _ENDINGS and path.is_file():
             if path.stem in found:
                 stop(f"{path} and {found[path.stem]} have one name, by which features are found; rename one")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from emorealm_tasks import media
+from emorealm_tasks import files, media
 from emorealm_tasks.errors import stop
 
 from .face_detector import Face, FaceDetector
@@ -74,10 +74,10 @@ class Given:
         name = Path(path).stem
         for folder in (self.folder / name, self.folder / f"{name}_aligned"):
             if folder.is_dir():
-                files = sorted(file for file in folder.iterdir() if file.suffix.lower() in _PICTURES)
-                if not files:
+                crops = [file for file in files.matching(folder, "*") if file.suffix.lower() in _PICTURES]
+                if not crops:
                     raise media.MediaError(f"{folder}: there is no picture in it ({', '.join(sorted(_PICTURES))})")
-                pictures = [cv2.resize(media.read_frames(file, 1)[0][0], (SIDE, SIDE)) for file in files]
+                pictures = [cv2.resize(media.read_frames(file, 1)[0][0], (SIDE, SIDE)) for file in crops]
                 return Crops(np.stack(pictures), chosen(len(pictures)))
         raise media.MediaError(f"{self.folder / name}: no such folder; put the crops of the clip's face there")
 

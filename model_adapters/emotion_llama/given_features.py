@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from emorealm_tasks import settings
+from emorealm_tasks import files, settings
 from emorealm_tasks.errors import stop, warn_once
 from emorealm_tasks.media import MediaError
 from emorealm_tasks.untrusted import brief
@@ -75,7 +75,7 @@ def stamp(name: str) -> str:
     folders = [towers, None if name in (DEMO, FACES) else _folder(name)]
     digest = hashlib.sha256()
     for folder in filter(None, folders):
-        for path in sorted(folder.rglob("*")):
+        for path in files.matching(folder, "**/*"):
             state = path.stat()
             line = f"{path.relative_to(folder)}|{state.st_size}|{state.st_mtime_ns}\n"
             digest.update(line.encode(errors="surrogateescape"))

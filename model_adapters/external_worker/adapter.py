@@ -20,7 +20,7 @@ from lmms_eval.api.model import lmms
 from loguru import logger
 from tqdm import tqdm
 
-from emorealm_tasks import media, settings
+from emorealm_tasks import files, media, settings
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import request_settings, response_cache
 from emorealm_tasks.sequences import nearest
@@ -194,7 +194,7 @@ def _command(
 
 def _script(worker: str | None) -> Path:
     """The script that `worker` names."""
-    shipped = sorted(path.stem for path in SCRIPTS.glob("*.py") if path.stem not in ("__init__", "protocol"))
+    shipped = sorted(path.stem for path in files.matching(SCRIPTS, "*.py") if path.stem not in ("__init__", "protocol"))
     if worker in shipped:
         return SCRIPTS / f"{worker}.py"
     path = Path(worker or "").expanduser()

@@ -20,6 +20,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from emorealm_results.console import markdown, output
+from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.schemas import require
 from emorealm_tasks.untrusted import read_json
@@ -91,7 +92,7 @@ def render(records: Iterable[Mapping[str, Any]]) -> str:
 
 def read(folder: Path = RECORDS) -> list[dict[str, Any]]:
     """Every kept record."""
-    return [read_json(path, dict, "make it again with `record`") for path in sorted(folder.glob("*.json"))]
+    return [read_json(path, dict, "make it again with `record`") for path in files.matching(folder, "*.json")]
 
 
 def put_in(page: str, table: str) -> str:

@@ -10,6 +10,7 @@ from avem_train.curation.data import row_files
 from avem_train.curation.data.rows import Clip, Filtered
 from avem_train.curation.leakage.prints import ClipFiles
 from avem_train.curation.recipe import Recipe
+from emorealm_tasks import files
 from emorealm_tasks.benchmarks import emorealm
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import Unreadable, inside
@@ -55,8 +56,8 @@ def of_recipe(chosen: Recipe) -> Collection:
     root = chosen.root
     clips, names = {}, {}
     for row in row_files.read(pipeline.path(chosen, ""), Clip):
-        files = [_inside(root, row[name], name) if row[name] else None for name in ("video", "audio")]
-        clips[row["id"]] = ClipFiles(*files)
+        places = [_inside(root, row[name], name) if row[name] else None for name in ("video", "audio")]
+        clips[row["id"]] = ClipFiles(*places)
         names[row["id"]] = _named(PurePath(row["video"] or row["audio"]).with_suffix("")) | {row["id"]}
     source = pipeline.path(chosen, "filter")
     rows = row_files.read(source, Filtered) if source.exists() else ()
@@ -72,7 +73,7 @@ def _of_benchmark(path: Path, folder: Path) -> Collection:
 
 def _of_folder(folder: Path) -> Collection:
     """A sound beside a video of its name is the video's."""
-    found = {file: file.suffix.lower() for file in sorted(folder.rglob("*")) if file.is_file()}
+    found = {file: file.suffix.lower() for file in files.matching(folder, "**/*") if file.is_file()}
     videos = {file.with_suffix(""): file for file, kind in found.items() if kind in _VIDEOS}
     sounds = {file.with_suffix(""): file for file, kind in found.items() if kind in _SOUNDS}
     clips = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from avem_train.curation.data.rows import Clip
 from avem_train.data.records import emotion_noun
-from emorealm_tasks import settings
+from emorealm_tasks import files, settings
 from emorealm_tasks.benchmarks import dfew as dfew_benchmark
 from emorealm_tasks.benchmarks import ravdess as ravdess_benchmark
 from emorealm_tasks.benchmarks import recognition_rows
@@ -43,9 +43,9 @@ def mafw(folder: Path) -> Iterator[Clip]:
     labels = _mafw_lists(folder) or _mafw_sheet(folder)
     if not labels:
         stop(f"{folder}: has neither MAFW's lists ({_MAFW_LISTS[1]}) nor {_MAFW_SHEET}; unpack its labels there")
-    files = {file.stem: file for file in sorted(folder.rglob("*.mp4"))}
+    videos = {file.stem: file for file in files.matching(folder, "**/*.mp4")}
     for name, (label, split) in sorted(labels.items()):
-        video = str(files[name].relative_to(folder)) if name in files else f"clips/{name}.mp4"
+        video = str(videos[name].relative_to(folder)) if name in videos else f"clips/{name}.mp4"
         licence = "MAFW: non-commercial research"
         yield Clip(id=f"mafw_{name}", video=video, emotion=label, split=split, licence=licence, source="MAFW")
 
@@ -53,7 +53,7 @@ def mafw(folder: Path) -> Iterator[Clip]:
 def _mafw_lists(folder: Path) -> Mapping[str, tuple[str, str]]:
     """Name -> label and split, of the first fold's lists."""
     for pattern in _MAFW_LISTS:
-        paths = sorted(folder.rglob(pattern))
+        paths = files.matching(folder, f"**/{pattern}")
         found: dict[str, tuple[str, str]] = {}
         for path in [one for one in paths if one.parent == paths[0].parent]:
             split = next((name for name in ("train", "test") if name in path.stem.lower()), "")
@@ -76,7 +76,7 @@ def _mafw_lists(folder: Path) -> Mapping[str, tuple[str, str]]:
 
 def _mafw_sheet(folder: Path) -> Mapping[str, tuple[str, str]]:
     """Name -> label, of the spreadsheet: the clip in its first column, the label in the last."""
-    path = next(iter(sorted(folder.rglob(_MAFW_SHEET))), None)
+    path = next(iter(files.matching(folder, f"**/{_MAFW_SHEET}")), None)
     if path is None:
         return {}
     import openpyxl

@@ -13,7 +13,7 @@ from urllib.request import getproxies
 from packaging.requirements import Requirement
 
 from emorealm_results.commands.eval import look_at_weights, or_near, unknown_name
-from emorealm_tasks import plugin, versions
+from emorealm_tasks import files, plugin, versions
 from emorealm_tasks.benchmarks import availability, emorealm, preflight, registry, suite
 from emorealm_tasks.errors import stop
 from emorealm_tasks.settings import Settings, load
@@ -183,7 +183,7 @@ def _emotion_llama(folder: Path) -> bool:
         config = typed(parse_json(read_bytes(folder / "config.json")), dict)
     except Unreadable:
         config = {}
-    lacking = [name for name in _CONVERTED if not any(folder.glob(name))]
+    lacking = [name for name in _CONVERTED if not files.matching(folder, name)]
     if config.get("model_type") != "emotion_llama" or lacking:
         remedy = f"write them: python -m model_adapters.emotion_llama.convert --checkpoint FILE.pth ... --out {folder}"
         missing = f" ({', '.join(lacking)} not there)" if lacking else ""

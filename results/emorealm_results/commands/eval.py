@@ -19,6 +19,7 @@ from typing import Any
 
 from emorealm_results.console import quiet
 from emorealm_results.runs import unfinished
+from emorealm_tasks import files
 from emorealm_tasks.command_line import Parser
 from emorealm_tasks.errors import stop
 from emorealm_tasks.harness import outcome
@@ -150,7 +151,7 @@ def _is_named_by_the_harness(task: str) -> bool:
     if found is None or found.origin is None:
         return True
     name = re.compile(rf"(?<!\w){re.escape(task)}(?!\w)".encode())
-    return any(name.search(path.read_bytes()) for path in Path(found.origin).parent.glob("tasks/**/*yaml"))
+    return any(name.search(path.read_bytes()) for path in files.matching(Path(found.origin).parent, "tasks/**/*yaml"))
 
 
 def look_at_weights(model: str | None, model_args: str) -> None:

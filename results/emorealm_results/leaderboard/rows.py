@@ -18,7 +18,7 @@ from emorealm_results.rescore import report as rescore_run
 from emorealm_results.runs import benchmark as builds
 from emorealm_results.runs import request_settings, saved
 from emorealm_results.runs.headers import order, read_header, weights_of, when
-from emorealm_tasks import schemas
+from emorealm_tasks import files, schemas
 from emorealm_tasks.answers import MODES
 from emorealm_tasks.benchmarks.suite import TASK_NAMES
 from emorealm_tasks.emotions import EMOTIONS
@@ -64,7 +64,7 @@ _EMER = {"clue": "clue", "label": "label", "spurious": "spurious", "halluc": "ha
 
 def read(folder: Path, name: str, number: int, models: list[Model]) -> Measured:
     """All scores of one run; stops with status 2 where the folder holds none."""
-    paths = sorted(folder.rglob("*_results.json"))
+    paths = files.matching(folder, "**/*_results.json")
     if not paths:
         stop(f"{folder}: no *_results.json of lmms-eval; name the --output_path of a finished run")
     run = rescore_run.read(folder) if saved.any_in(folder) else None

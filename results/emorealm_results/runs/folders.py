@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from emorealm_results.runs.headers import read_header
+from emorealm_tasks import files
 
 _RESULTS = "*_results.json"
 
@@ -19,7 +20,7 @@ def named(places: Sequence[Path]) -> list[tuple[str, Path]]:
 
 def runs(place: Path) -> Iterator[tuple[str, Path]]:
     """Name and folder of each run: of one --output_path one, of a folder of several all of them."""
-    homes = sorted({path.parent for path in place.rglob(_RESULTS)})
+    homes = sorted({path.parent for path in files.matching(place, f"**/{_RESULTS}")})
     if place in homes or not homes:
         yield place.resolve().name, place
         return
@@ -35,5 +36,5 @@ def runs(place: Path) -> Iterator[tuple[str, Path]]:
 
 def _output(home: Path) -> Path:
     """The --output_path that results lie in: lmms-eval adds a folder with the model's name, where it has one."""
-    header = read_header(next(home.glob(_RESULTS)))
+    header = read_header(files.matching(home, _RESULTS)[0])
     return home.parent if home.name == header["model_folder"] else home

@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TypeVar
 from emorealm_results.runs import headers as run_headers
 from emorealm_results.runs import unfinished
 from emorealm_results.runs.headers import Header, read_header
-from emorealm_tasks import schemas
+from emorealm_tasks import files, schemas
 from emorealm_tasks.answers.choices import split_choice
 from emorealm_tasks.errors import stop
 from emorealm_tasks.metrics import TASKS, Unread
@@ -115,15 +115,15 @@ def newest_files(folder: Path, task_names: re.Pattern[str]) -> tuple[dict[str, t
     if not folder.is_dir():
         problem = "is a file, not a folder" if folder.exists() else "no such folder"
         stop(f"{folder}: {problem}; name the --output_path of an lmms-eval run")
-    files = list(_files(folder, task_names))
-    parents = sorted({path.parent for _, _, path in files})
+    found = list(_files(folder, task_names))
+    parents = sorted({path.parent for _, _, path in found})
     if len(parents) > 1:
         stop(f"{folder}: holds runs of several models, name one of them: {', '.join(map(str, parents))}")
-    dates = sorted({date for date, _, _ in files})
+    dates = sorted({date for date, _, _ in found})
     orders = {date: _order(parents[0] / f"{date}_results.json", date) for date in dates} if len(dates) > 1 else {}
-    files.sort(key=lambda item: orders.get(item[0], ""))
-    newest = {task: (date, path) for date, task, path in files}
-    return newest, len(files) - len(newest)
+    found.sort(key=lambda item: orders.get(item[0], ""))
+    newest = {task: (date, path) for date, task, path in found}
+    return newest, len(found) - len(newest)
 
 
 def _order(results: Path, date: str) -> str:
@@ -131,7 +131,7 @@ def _order(results: Path, date: str) -> str:
 
 
 def _files(folder: Path, task_names: re.Pattern[str]) -> Iterator[tuple[str, str, Path]]:
-    for path in folder.rglob("*_samples_*.jsonl"):
+    for path in files.matching(folder, "**/*_samples_*.jsonl"):
         match = _SAMPLES_FILE.fullmatch(path.name)
         if match and task_names.fullmatch(match["task"]):
             yield match["date"], match["task"], path
@@ -199,7 +199,7 @@ def _expected_count(path: Path) -> int | None:
 def without_samples(folder: Path, task_names: re.Pattern[str]) -> list[str]:
     """Tasks whose scores the results files in a folder hold, and of whose replies there is no file."""
     with_scores: dict[str, None] = {}
-    for path in sorted(folder.glob("*_results.json")):
+    for path in files.matching(folder, "*_results.json"):
         results = _results(path)
         tasks, counts = results.get("results"), results.get("n-samples")
         result_tasks = tasks if isinstance(tasks, dict) else {}

@@ -16,7 +16,7 @@ _FILE = "unfinished_evaluation.txt"
 def leave(folder: Path) -> None:
     """Leave the trace, where the folder holds results; one that cannot be written is left out."""
     with contextlib.suppress(OSError, ValueError):
-        if folder.is_dir() and any(folder.rglob("*_results.json")):
+        if folder.is_dir() and files.matching(folder, "**/*_results.json"):
             files.write(folder / _FILE, datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC\n"))
 
 

@@ -113,6 +113,13 @@ def test_a_clip_is_known_by_its_path_and_a_question_by_its_words(world, chosen, 
     assert (basic["id"], "other") in {(one["mine"], one["theirs"]) for one in found["text"]}
 
 
+def test_what_a_system_puts_beside_clips_is_no_clip(world, tmp_path):
+    video = next((world / "videos").rglob("*.mp4"))
+    shutil.copy(video, tmp_path / "a.mp4")
+    (tmp_path / "._a.mp4").write_bytes(b"attributes")
+    assert list(collections.read(tmp_path).clips) == ["a"]
+
+
 def test_words_decide_which_questions_are_alike():
     mine = {"a": "Which sound supports the anger? A raised voice, a slamming door, soft rain, a barking dog"}
     others = {

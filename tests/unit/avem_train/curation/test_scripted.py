@@ -37,6 +37,13 @@ def test_without_mistakes_all_that_is_claimed_is_true(clips, tmp_path):
     assert found["grades"]["chosen response true"]["n"] > 20
 
 
+def test_replies_that_a_killed_process_was_writing_are_not_read(clips, tmp_path):
+    _, before, loaded = curated(clips, tmp_path / "out")
+    folder = next(path for path in (tmp_path / "out" / "replies").iterdir() if path.name != "locks")
+    (folder / f".{'0' * 64}.json.0123456789ab.new.json").write_text('{"model": "cut sh')
+    assert graded.of_run(loaded) == before
+
+
 def test_mistakes_are_caught_where_a_check_claims_to_catch_them(clips, tmp_path):
     rates = {"leak": 1.0, "broken": 0.5}
     _, found, _ = curated(clips, tmp_path / "leaks", mistakes=rates)

@@ -43,6 +43,8 @@ def test_runs_and_a_study_make_one_page(tmp_path, study, capsys):
     run_folders.write(tmp_path / "runs" / "mine", run_folders.whole(), pretrained="models/mine")
     run_folders.write(tmp_path / "runs" / "other", run_folders.whole(), pretrained="")
     (tmp_path / "runs" / "failed").mkdir()
+    results = next((tmp_path / "runs" / "mine").rglob("*_results.json"))
+    (results.parent / f"._{results.name}").write_bytes(b"what macOS puts beside a file")
     (tmp_path / "study.json").write_text(json.dumps(study))
     data = board(tmp_path, tmp_path / "runs", tmp_path / "study.json")
     said = capsys.readouterr()

@@ -61,6 +61,14 @@ def test_features_of_other_crops_are_not_put_among_them(folder, capsys):
     assert "was begun with other --towers or --crops" in capsys.readouterr().err
 
 
+def test_what_a_system_puts_beside_clips_and_crops_is_none(folder):
+    (folder / "clips" / "._a.mp4").write_bytes(b"attributes")
+    (folder / "crops" / "a" / "._1.png").write_bytes(b"attributes")
+    crops(folder, "b", np.zeros((9, 9, 3), np.uint8))
+    assert command(folder) == 0
+    assert sorted(path.name for path in (folder / "out/mae_UTT").iterdir()) == ["a.npy", "b.npy"]
+
+
 def test_two_clips_of_one_name_are_refused(folder, capsys):
     (folder / "clips" / "a.mov").write_bytes(b"other")
     with pytest.raises(SystemExit):

@@ -45,13 +45,13 @@ def start(weights: Path, folder: Path) -> Server:
     command = [sys.executable, program, "serve", str(copy), "--device", "cpu", "--port", str(port)]
     environment = os.environ | {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    for _ in range(300):
+    for _ in range(1500):
         with socket.socket() as knock:
             if knock.connect_ex(("127.0.0.1", port)) == 0:
                 return Server(process, f"http://127.0.0.1:{port}/v1", str(copy))
         if process.poll() is not None:
             break
-        time.sleep(1)
+        time.sleep(0.2)
     process.kill()
     raise RuntimeError("transformers serve did not start")
 

@@ -2,11 +2,12 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import warm_commands
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -15,8 +16,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def test_benchmark_of_training(tmp_path):
     command = [sys.executable, ROOT / "tests/benchmarks/training.py", "--shape", "tiny", "--prefix", "400"]
     command += ["--response", "6", "--repeats", "1", "--out", tmp_path]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = warm_commands.run(command, os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "training.json").read_text())
     for kind, result in report["kinds"].items():
@@ -32,20 +32,9 @@ def test_benchmark_of_training(tmp_path):
 
 @pytest.mark.slow
 def test_benchmark_of_rows(tmp_path):
-    command = [
-        sys.executable,
-        ROOT / "tests/benchmarks/rows.py",
-        "--shape",
-        "tiny",
-        "--prefix",
-        "250",
-        "--limit",
-        "600",
-    ]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*command, "--repeats", "1", "--out", tmp_path], capture_output=True, text=True, env=environment, check=False
-    )
+    command = [sys.executable, ROOT / "tests/benchmarks/rows.py", "--shape", "tiny", "--prefix", "250"]
+    command += ["--limit", "600", "--repeats", "1", "--out", tmp_path]
+    done = warm_commands.run(command, os.environ | {"OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr
     kinds = json.loads((tmp_path / "rows.json").read_text())["kinds"]
     for result in kinds.values():

@@ -1,6 +1,6 @@
 """Questions about many clips -> answers: grouped by clip, encoded once, prefix shared, suffixes batched."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
@@ -98,18 +98,13 @@ class Runner:
             batches = clip_batches(questions, numbers, self.batch_size)
             for position, batch in enumerate(batches):
                 self.encoder.prefetch(self._media(batches[position : position + 1 + self.ahead]))
-                features = self.encoder.encode(self._media([batch]))
-                yield from self._unreadable(batch, features)
-                readable = [(clip, numbers) for clip, numbers in batch if all(m in features for m in clip.media)]
-                if readable:
-                    yield from self._answer(questions, readable, length, features, work)
+                yield from self._answer(questions, batch, length, work)
 
     def _answer(
         self,
         questions: Sequence[Question],
         batch: Batch,
         length: int,
-        features: dict[AnyMediaFile, torch.Tensor],
         work: Callable[..., list[Any]],
     ) -> Iterator[tuple[int, Any]]:
         """Answer a batch of clips, in smaller ones from then on where the device has no memory for it."""
@@ -120,7 +115,7 @@ class Runner:
             first, *others = clip_batches(questions, numbers, self.batch_size)
             waiting = [*others, *waiting]
             try:
-                results = self._results(questions, first, length, features, work)
+                results = self._results(questions, first, length, work)
             except torch.OutOfMemoryError as error:
                 rows = min(self.batch_size, sum(len(numbers) for _, numbers in first))
                 if rows == 1:
@@ -151,16 +146,19 @@ class Runner:
         questions: Sequence[Question],
         batch: Batch,
         length: int,
-        features: dict[AnyMediaFile, torch.Tensor],
         work: Callable[..., list[Any]],
     ) -> list[tuple[int, Any]]:
-        """Run the prefixes of a batch of clips, then its questions, `batch_size` at a time."""
+        """Encode a batch of clips, run their prefixes, then their questions, `batch_size` at a time."""
+        features = self.encoder.encode(self._media([batch]))
+        results: list[tuple[int, Any]] = list(self._unreadable(batch, features))
+        batch = [(clip, numbers) for clip, numbers in batch if all(medium in features for medium in clip.media)]
+        if not batch:
+            return results
         ids = questions[batch[0][1][0]].ids[:length]
         media = self._media([batch])
         noised = len(batch) if self.contrast and media else 0
         prefix = replace(run_prefix(self.model, ids, len(batch) + noised, *stacked(media, features)), noised=noised)
         rows = [(row, number) for row, (_, numbers) in enumerate(batch) for number in numbers]
-        results: list[tuple[int, Any]] = []
         for start in range(0, len(rows), self.batch_size):
             clip_rows, numbers = zip(*rows[start : start + self.batch_size], strict=True)
             chunk = [questions[number] for number in numbers]
@@ -187,21 +185,27 @@ def clip_batches(questions: Sequence[Question], numbers: Sequence[int], batch_si
 
     Prompts of like length share a batch, which then has little padding, and what needs the most memory runs first. A
     clip is never split over batches, so its prefix runs once; one with more questions than `batch_size` is a batch of
-    its own.
+    its own. What is asked without media, perhaps all there is, has a short prefix and is split.
     """
     by_clip: dict[ClipFiles, list[int]] = {}
-    for number in numbers:
+    for number in sorted(numbers, key=lambda number: -len(questions[number].ids)):
         by_clip.setdefault(questions[number].clip, []).append(number)
     batches: list[Batch] = []
     room = 0
-    longest = {clip: max(len(questions[number].ids) for number in group) for clip, group in by_clip.items()}
-    for group in sorted(by_clip.items(), key=lambda group: -longest[group[0]]):
+    for group in sorted(_pieces(by_clip, batch_size), key=lambda group: -len(questions[group[1][0]].ids)):
         if len(group[1]) > room:
             batches.append([])
             room = batch_size
         batches[-1].append(group)
         room -= len(group[1])
     return batches
+
+
+def _pieces(by_clip: Mapping[ClipFiles, list[int]], size: int) -> Iterator[tuple[ClipFiles, list[int]]]:
+    """Every clip with its questions, those without media `size` at a time."""
+    for clip, numbers in by_clip.items():
+        step = len(numbers) if clip.media else size
+        yield from ((clip, numbers[start : start + step]) for start in range(0, len(numbers), step))
 
 
 def _by_modalities(questions: Sequence[Question]) -> list[list[int]]:

@@ -99,6 +99,12 @@ def test_prompts_of_like_length_share_a_batch_the_longest_first():
     assert [[clip.video for clip, _ in batch] for batch in batches] == [["a", "c"], ["d", "b"]]
 
 
+def test_questions_without_media_are_no_one_batch():
+    questions = [Question(ClipFiles(None, None), [0] * length) for length in (3, 9, 5, 7, 1)]
+    batches = clip_batches(questions, range(5), 2)
+    assert [[numbers for _, numbers in batch] for batch in batches] == [[[1, 3]], [[2, 0]], [[4]]]
+
+
 def test_ids_before_the_end():
     assert truncate_at([5, 2, 7, 2], 2) == [5]
     assert truncate_at([5, 7], 2) == [5, 7]

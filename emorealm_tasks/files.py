@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +26,12 @@ MARK = ".emorealm.json"
 """The mark in a folder: a JSON object, whose `made_by` names the command that fills the folder."""
 LOCK = ".emorealm.lock"
 """Held by who is writing a folder that only one may write at a time; its text says who that is."""
-_LITTER = {LOCK, ".DS_Store", "Thumbs.db", "desktop.ini", "lost+found"}
+_LITTER = {LOCK, ".DS_Store", "Thumbs.db", "desktop.ini", "lost+found", ".ipynb_checkpoints"}
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}\.new(\.\w+)?")
+
+
+_HIDDEN = re.compile(r"\.(?!\.?__)")
+"""How hidden names begin; `.__model` and `..__model` are lmms-eval's names for what ./model and ../model answered."""
 
 
 def is_direct(path: Path) -> bool:
@@ -44,7 +49,8 @@ def draft(path: Path) -> Iterator[Path]:
         yield path
         return
     target = path.resolve()  # behind a link: the link stays one
-    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.new{target.suffix}")
+    start = target.name.encode(errors="surrogateescape")[:100].decode(errors="ignore")  # of names bytes are counted
+    beside = target.with_name(f".{start}.{secrets.token_hex(6)}.new{target.suffix}")
     os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         if target.exists():
@@ -159,16 +165,30 @@ def refuse(folder: Path, entry: str, maker: str, option: str) -> NoReturn:
 
 def entries(folder: Path) -> Iterator[Path]:
     """What lies in a folder, in order, without what is no content: drafts of files, and what desktops leave."""
-    yield from (p for p in sorted(folder.iterdir()) if p.name not in _LITTER and not _DRAFT.fullmatch(p.name))
+    for path in sorted(folder.iterdir()):
+        if path.name not in _LITTER and not path.name.startswith("._") and not _DRAFT.fullmatch(path.name):
+            yield path
 
 
 def matching(folder: Path, *patterns: str) -> list[Path]:
-    """What matches one of the patterns of `Path.glob`, in order, without files and folders whose own name is hidden.
+    """What matches one of the patterns of `Path.glob`, in order, without what is hidden, or below what is.
 
-    Patterns match hidden names too: drafts of files that a killed process was writing (`draft`), and what systems put
-    beside files (`._clip.mp4`), whose endings say what they are not. Folders above a match may be hidden.
+    Patterns match hidden names too: drafts of files that a killed process was writing (`draft`), what systems put
+    beside files (`._clip.mp4`), whose endings say what they are not, and what was thrown away (`.Trash-0/`).
     """
-    return sorted({path for pattern in patterns for path in folder.glob(pattern) if not path.name.startswith(".")})
+    found = {path for pattern in patterns for path in folder.glob(pattern)}
+    return sorted(path for path in found if not any(map(_HIDDEN.match, path.relative_to(folder).parts)))
+
+
+def copy(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all, unless what is there has its size and time of change. Raises OSError."""
+    told, there = source.stat(), target.stat() if target.is_file() else None
+    if there is not None and (there.st_size, there.st_mtime_ns) == (told.st_size, told.st_mtime_ns):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with draft(target) as beside:
+        shutil.copyfile(source, beside)
+        os.utime(beside, ns=(told.st_atime_ns, told.st_mtime_ns))
 
 
 def sha256(path: Path) -> str:

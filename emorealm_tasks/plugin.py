@@ -112,8 +112,15 @@ def _searching(initialize: Callable[..., Any]) -> Callable[..., Any]:
     return initialize_tasks
 
 
+_PROGRAMS = ("lmms-eval", "emorealm", "lmms_eval", "emorealm_results")
+"""Commands that name tasks by --tasks, and packages that are run as such."""
+
+
 def _asked_for() -> set[str]:
     """The tasks that the command line of this process names; none where a file (`--config`) may name others."""
+    program = Path(sys.argv[0])
+    if program.stem not in _PROGRAMS and program.parent.name not in _PROGRAMS:
+        return set()  # a program of somebody else, whose --tasks may be anything
     words = [word for argument in sys.argv[1:] for word in argument.split("=", 1)]
     if any(word.startswith("--conf") for word in words):
         return set()

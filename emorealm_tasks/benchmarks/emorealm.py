@@ -66,15 +66,23 @@ def read(benchmark: str, settings: Settings, media: bool = True) -> list[Row]:
     questions or the videos' folder cannot be found.
     """
     if benchmark == "emorealm_mini":
-        questions = settings.mini / HUB_FILE
-        if not questions.is_file():
-            absent(f"{questions}: the embedded benchmark is not built. {HOW_TO_GET_MINI.format(folder=settings.mini)}")
-        if record.changed(settings.mini):
-            stop(f"{settings.mini}: {record.CHANGED}")
-        return read_file(questions, settings.mini / "videos", None)
+        return read_file(mini_questions(settings.mini), settings.mini / "videos", None)
     if settings.videos is None and media:
         absent(f"EMOREALM_VIDEOS is not set, so there is nowhere to look for clips. {HOW_TO_GET_CLIPS}")
     return read_file(settings.json or _from_hub(settings.json_revision), settings.videos or Path(), settings.audios)
+
+
+def mini_questions(folder: Path) -> Path:
+    """The questions of a built world, which are written last and removed first.
+
+    Stops where they are not there, or were changed: what else lies in the folder may be of two worlds.
+    """
+    questions = folder / HUB_FILE
+    if not questions.is_file():
+        absent(f"{questions}: the embedded benchmark is not built. {HOW_TO_GET_MINI.format(folder=folder)}")
+    if record.changed(folder):
+        stop(f"{folder}: {record.CHANGED}")
+    return questions
 
 
 def where(benchmark: str, settings: Settings) -> tuple[str, str]:

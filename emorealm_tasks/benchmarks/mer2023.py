@@ -6,6 +6,7 @@ label, worried, is left out, as the paper does.
 
 from pathlib import Path
 
+from emorealm_tasks import files
 from emorealm_tasks.benchmarks import recognition_rows
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import stop
@@ -34,7 +35,7 @@ def read(root: Path, settings: Settings) -> list[Row]:
     A clip that is nowhere gets the path where it was expected. Stops at missing or malformed labels.
     """
     labels = recognition_rows.first_file(root, _LABELS, "label file of test3", REMEDY)
-    folders = [folder for pattern in _SEARCHED for folder in sorted(root.absolute().glob(pattern))]
+    folders = [folder for pattern in _SEARCHED for folder in files.matching(root.absolute(), pattern)]
     rows: list[Row] = []
     seen_names: set[str] = set()
     for number, line in recognition_rows.read_numbered_csv(labels, ("name", "discrete")):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from emorealm_tasks.benchmarks import dfew, emer, mer2023, ravdess, recognition_rows, registry
-from emorealm_tasks.benchmarks.emorealm import HOW_TO_GET_MINI
+from emorealm_tasks.benchmarks.emorealm import HOW_TO_GET_MINI, mini_questions
 from emorealm_tasks.benchmarks.rows import Row
 from emorealm_tasks.errors import absent
 from emorealm_tasks.settings import Settings, load
@@ -74,6 +74,8 @@ TASK_NAMES: dict[str, SuiteTask] = {
 
 def read(benchmark: str, settings: Settings) -> list[Row]:
     """All rows of a benchmark, clips unchecked. Stops with the remedy where the data set is absent."""
+    if benchmark.endswith("_mini"):
+        mini_questions(settings.mini)
     if benchmark in emer.BENCHMARKS:
         return emer.read(benchmark, settings)
     reader, root = RECOGNITION[_plain(benchmark)], folder(benchmark, settings)

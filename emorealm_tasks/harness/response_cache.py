@@ -131,9 +131,14 @@ def _recovering(create: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_readable(database: Path) -> bool:
-    """Whether a database can be read; merging one that cannot would leave what it is merged into open."""
+    """Whether a database can be merged; one that cannot would leave what it is merged into open, and all others out.
+
+    A run that was killed as it began left a database without tables.
+    """
     with contextlib.closing(sqlite3.connect(database)) as connection:
-        return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        whole = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return bool(whole and tables >= {"responses", "meta"})
 
 
 def _helping(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,6 +15,7 @@ from transformers import GenerationConfig, LlamaTokenizer
 
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
+from model_adapters.base import checkpoint_files
 
 from .configuration import AvereConfig
 from .modeling import AvereForConditionalGeneration
@@ -72,7 +73,7 @@ def check_out(out: Path, sources: Sequence[Path], maker: str) -> None:
     if out.resolve() in [source.resolve() for source in sources]:
         stop(f"{out}: --out is the checkpoint itself; name another folder")
     files.check(out, maker, "--out")
-    if (out / "config.json").exists():
+    if checkpoint_files.is_whole(out):
         stop(f"{out}: holds converted weights already; name another folder with --out, or delete that one")
 
 
@@ -92,8 +93,7 @@ def write_model(
 ) -> None:
     """Write the folder `out` of tensors that `check_shapes` has passed; config.json comes last."""
     files.claim(out, maker, "--out")
-    for stale in out.glob("model*.safetensors*"):  # of a conversion that was broken off
-        stale.unlink()
+    checkpoint_files.remove_broken_off(out)
     shapes = expected_shapes(config)
     write_shards(tensors, shapes, out)
     AvereProcessor(tokenizer, config).save_pretrained(out)

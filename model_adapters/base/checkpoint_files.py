@@ -31,6 +31,22 @@ def fault(folder: Path, single: str = "model.safetensors") -> str:
     return next((f"its {name} {reason}" for name in sorted(names) if (reason := _cut(folder / name))), "")
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a model: a config.json that can be read, and whole weights."""
+    try:
+        typed(parse_json(read_bytes(folder / "config.json")), dict)
+    except Unreadable:
+        return False
+    return not fault(folder)
+
+
+def remove_broken_off(folder: Path) -> None:
+    """Remove weights of a conversion that was killed, and what safetensors was writing then. Raises OSError."""
+    for pattern in ("model*.safetensors*", ".tmp??????"):
+        for stale in folder.glob(pattern):
+            stale.unlink()
+
+
 def fault_if_there(folder: Path) -> str:
     """As `fault`; "" also where no such safetensors lie: for a hub id, and for weights in other files."""
     return fault(folder) if any(folder.glob("model*.safetensors*")) else ""

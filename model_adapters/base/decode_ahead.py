@@ -18,7 +18,8 @@ Decoded = TypeVar("Decoded")
 
 def decode_threads() -> int:
     """How many clips are decoded at once (EMOREALM_DECODE_THREADS)."""
-    return settings.load().decode_threads or min(4, os.cpu_count() or 1)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return settings.load().decode_threads or min(4, cores)
 
 
 class DecodeAhead(Generic[Medium, Decoded]):

@@ -21,7 +21,7 @@ def fingerprint(folder: Path) -> str:
     digest = hashlib.sha256(
         (adapter_config if adapter_config.is_file() and not model_config.is_file() else model_config).read_bytes()
     )
-    for path in files.matching(folder, "*.safetensors"):
+    for path in filter(Path.is_file, files.matching(folder, "*.safetensors")):
         size = path.stat().st_size
         digest.update(f"{path.name} {size}".encode())
         with path.open("rb") as file:

@@ -20,6 +20,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import brief, read_json
 from model_adapters.avere.conversion import Rules, check_shapes, read_tokenizer, rename, write_shards
 from model_adapters.avere.weights import Reader, open_weights
+from model_adapters.base import checkpoint_files
 
 from . import eva_weights, released_files, released_keys
 from .configuration import EmotionLlamaConfig
@@ -46,7 +47,7 @@ def convert(
     sizes: fields of `EmotionLlamaConfig` that differ from the released model's.
     """
     files.check(out, _MAKER, "--out")
-    if (out / "config.json").exists():
+    if checkpoint_files.is_whole(out):
         stop(f"{out}: holds converted weights already; name another folder with --out, or delete that one")
     trained, towers = open_pth(checkpoint), open_pth(eva_file)
     config = read_config(trained, towers, llama, audio, {"placement": placement, **sizes}, checkpoint)
@@ -56,8 +57,7 @@ def convert(
     check_shapes(tensors, shapes, checkpoint)
     tokenizer: LlamaTokenizer = read_tokenizer(llama)
     files.claim(out, _MAKER, "--out")
-    for stale in out.glob("model*.safetensors*"):  # of a conversion that was broken off
-        stale.unlink()
+    checkpoint_files.remove_broken_off(out)
     write_shards(tensors, shapes, out)
     EmotionLlamaProcessor(tokenizer, config).save_pretrained(out)
     ids = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": tokenizer.pad_token_id}

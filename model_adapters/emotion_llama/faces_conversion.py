@@ -15,6 +15,7 @@ from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import brief
 from model_adapters.avere.conversion import Rules, rename
 from model_adapters.avere.weights import Reader
+from model_adapters.base import checkpoint_files
 
 from . import eva_weights
 from .conversion import open_pth
@@ -53,13 +54,14 @@ def convert(mae: Path, video_mae: Path, out: Path, **sizes: Any) -> None:
     sizes: fields of `VideoMAEConfig` that no tensor tells and that differ from the released model's.
     """
     files.check(out, _MAKER, "--out")
-    if (out / VIDEO_MAE / "config.json").exists():
+    if checkpoint_files.is_whole(out / MAE) and checkpoint_files.is_whole(out / VIDEO_MAE):
         stop(f"{out}: holds converted towers already; name another folder with --out, or delete that one")
     towers = {MAE: mae_tower(mae), VIDEO_MAE: video_mae_tower(video_mae, sizes)}
     files.claim(out, _MAKER, "--out")
     for name, tower in towers.items():
+        checkpoint_files.remove_broken_off(out / name)
         tower.save_pretrained(out / name)
-    files.readable(out)
+        files.readable(out / name)
     print(f"{out}: {' and '.join(towers)} written")
 
 

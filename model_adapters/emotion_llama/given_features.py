@@ -75,7 +75,7 @@ def stamp(name: str) -> str:
     folders = [towers, None if name in (DEMO, FACES) else _folder(name)]
     digest = hashlib.sha256()
     for folder in filter(None, folders):
-        for path in files.matching(folder, "**/*"):
+        for path in filter(Path.exists, files.matching(folder, "**/*")):  # a link may lead nowhere
             state = path.stat()
             line = f"{path.relative_to(folder)}|{state.st_size}|{state.st_mtime_ns}\n"
             digest.update(line.encode(errors="surrogateescape"))

@@ -212,7 +212,17 @@ def test_a_failed_evaluation_into_the_folder_of_another_is_said_by_its_table(tmp
     assert stopped.value.code == 2
     capsys.readouterr()
     assert cli.main(["table", str(run)]) == 0
-    assert "the last evaluation into this folder ended" in " ".join(capsys.readouterr().out.split())
+    assert "the last evaluation into this folder, of 2" in " ".join(capsys.readouterr().out.split())
     unfinished.clear(run)
     assert cli.main(["table", str(run)]) == 0
     assert "the last evaluation" not in capsys.readouterr().out
+
+
+def test_a_killed_evaluation_is_said_too(tmp_path, monkeypatch):
+    """The trace is there while it runs: who is killed leaves none."""
+    run = run_folders.write(tmp_path / "run", run_folders.whole())
+    seen = []
+    monkeypatch.setattr(eval, "_evaluate", lambda argv: seen.extend(unfinished.note(run)) or 0)
+    assert eval.main([*ASKED, "--output_path", str(run)]) == 0
+    assert len(seen) == 1
+    assert unfinished.note(run) == []

@@ -1,5 +1,6 @@
 """What asking costs: prices, the ledger of an output folder, and its budget."""
 
+import errno
 import math
 import os
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from emorealm_tasks import chat_batches
+from emorealm_tasks.errors import warn_once
 
 
 class BudgetSpent(Exception):
@@ -61,7 +63,9 @@ class Ledger:
         with self._lock:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
             try:
-                os.write(descriptor, f"{dollars:.9f}\n".encode())
+                line = f"\n{dollars:.9f}\n".encode()  # begun anew: what is there may have been cut short
+                if os.write(descriptor, line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
             finally:
                 os.close(descriptor)
 
@@ -86,6 +90,14 @@ class Ledger:
                 "kept: the same command with a larger budget= goes on from here"
             )
 
+    def _dollars_of(self, line: bytes) -> float:
+        """What a line says; 0 where a full disk or a power failure left none."""
+        try:
+            return float(line)
+        except ValueError:
+            warn_once(str(self.path), f"{self.path}: a line in it is no number, and is not counted as spent")
+            return 0.0
+
     def _total(self) -> float:
         try:
             with self.path.open("rb") as file:
@@ -95,5 +107,5 @@ class Ledger:
             return 0.0
         whole = added[: added.rfind(b"\n") + 1]
         self._read += len(whole)
-        self._dollars += sum(float(line) for line in whole.split())
+        self._dollars += sum(map(self._dollars_of, whole.split()))
         return self._dollars

@@ -8,11 +8,13 @@ from typing import Any
 from tqdm import tqdm
 
 from avem_train.curation.data.rows import Row
+from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.media import MediaError, as_wav
 from emorealm_tasks.untrusted import Unreadable, inside
 
 FILE, VIDEOS = "emorealm_v1.json", "videos"
+_WAVS = ".wavs"
 LETTERS = "ABCDEFGH"
 Item = dict[str, Any]
 
@@ -54,26 +56,26 @@ def sounds_elsewhere(rows: Sequence[Row], root: Path) -> list[str]:
 def copy_clips(rows: Sequence[Row], root: Path, out: Path) -> None:
     """Copy each clip to `out`, at its path below `root`; a sound of its own as wav beside it.
 
-    What is there in the same size is left. Raises OSError; stops at a sound that cannot be read.
+    What is there in the same size and of the same time is left. Raises OSError; stops at a sound that cannot be read.
     """
     clips = {row["clip"]: row for row in rows}
     for row in tqdm(clips.values(), desc="clips", unit="clip", disable=None):
         target = out / below(root, row["video"], "video")
-        _copy(inside(root, row["video"]), target)
+        files.copy(inside(root, row["video"]), target)
         if row["audio"]:
             sound = inside(root, row["audio"], "audio")
             try:
-                _copy(as_wav(sound, out.parent / ".wavs"), target.with_suffix(".wav"))
+                files.copy(as_wav(sound, out.parent / _WAVS), target.with_suffix(".wav"))
             except MediaError as error:
                 stop(str(error))
-    shutil.rmtree(out.parent / ".wavs", ignore_errors=True)
+    shutil.rmtree(out.parent / _WAVS, ignore_errors=True)
+
+
+def remove_clips(out: Path) -> None:
+    """Remove the clips that an earlier release, or one that was killed, copied to `out`."""
+    for folder in (out, out.parent / _WAVS):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _beside(root: Path, row: Row) -> Path:
     return inside(root, str(PurePosixPath(below(root, row["video"], "video")).with_suffix(".wav")))
-
-
-def _copy(source: Path, target: Path) -> None:
-    if not target.exists() or target.stat().st_size != source.stat().st_size:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)

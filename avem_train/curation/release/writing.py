@@ -33,6 +33,7 @@ def write(recipe: Recipe, out: Path, with_clips: bool = False) -> dict[str, Any]
         if with_clips:
             layout.copy_clips(released, root, out / layout.VIDEOS)
         else:
+            layout.remove_clips(out / layout.VIDEOS)
             _tell_of_sounds(released, root)
         files.write(out / layout.FILE, json.dumps(items, indent=1, ensure_ascii=False) + "\n")
         files.write(out / ORIGINS, provenance.lines(released))

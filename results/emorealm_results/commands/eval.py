@@ -67,6 +67,8 @@ def main(argv: Sequence[str]) -> int:
     """
     place = _output_path(argv)
     status = 1
+    if place:
+        unfinished.leave(place)  # before: who is killed leaves nothing
     try:
         status = _evaluate(argv)
     finally:  # after a missing file and Ctrl-C too

@@ -62,6 +62,7 @@ def _folder(chosen: Path | None, maker: str) -> Iterator[Path]:
             yield Path(temporary)
         return
     files.claim(chosen, maker, "--dry-run")
+    files.sweep(chosen)
     for path in files.entries(chosen):
         if path.name != files.MARK and path.is_file():
             path.unlink()

@@ -1,7 +1,6 @@
 """Where the page plays clips from: links relative to the page, and copies of clips that go with it."""
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -95,11 +94,7 @@ def copy(clips: Mapping[Clip, Files], order: Iterable[Clip], folder: Path, most:
 
 def _copy(source: Path, target: Path) -> None:
     try:
-        if target.is_file() and target.stat().st_size == source.stat().st_size:
-            return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with files.draft(target) as draft:
-            shutil.copyfile(source, draft)
+        files.copy(source, target)
     except OSError as error:
         stop(f"{target}: a clip cannot be copied there ({brief(error.strerror or str(error))}); see --clips")
 

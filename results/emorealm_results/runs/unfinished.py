@@ -32,4 +32,4 @@ def note(folder: Path) -> list[str]:
         ended = read_text(folder / _FILE).strip()
     except Unreadable:
         return []
-    return [f"the last evaluation into this folder ended {brief(ended)} without results; these are of an earlier one"]
+    return [f"the last evaluation into this folder, of {brief(ended)}, has no results; these are of an earlier one"]

@@ -86,7 +86,8 @@ def test_a_folder_of_someone_else_is_refused(tmp_path, mark):
 
 
 def test_what_a_desktop_leaves_does_not_count(tmp_path):
-    (tmp_path / ".DS_Store").write_text("x")
+    for name in (".DS_Store", "._notes.txt", "._.DS_Store"):
+        (tmp_path / name).write_text("x")
     files.claim(tmp_path, "one", "--out")
     assert files.marked(tmp_path)["made_by"] == "one"
 
@@ -115,6 +116,32 @@ def test_a_hidden_folder_may_hold_what_is_sought(tmp_path):
     home.mkdir()
     (home / "1_results.json").write_text("{}")
     assert files.matching(tmp_path, "**/*_results.json") == [home / "1_results.json"]
+
+
+def test_what_was_thrown_away_or_is_under_way_is_not_sought(tmp_path):
+    for name in ("clips/.Trash-0/1.mp4", "clips/.rsync-partial/2.mp4", "clips/3.mp4", ".cache/4.mp4"):
+        (tmp_path / ".data" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / ".data" / name).write_text("x")
+    assert files.matching(tmp_path / ".data", "**/*.mp4") == [tmp_path / ".data/clips/3.mp4"]
+
+
+def test_a_long_name_in_any_script_is_written(tmp_path):
+    path = tmp_path / f"{'漢' * 82}.json"  # 251 bytes of the 255 that a name may have
+    files.write(path, "{}")
+    assert path.read_text() == "{}"
+
+
+def test_a_file_is_copied_once_and_again_when_it_changed(tmp_path):
+    source, target = tmp_path / "a.mp4", tmp_path / "below" / "b.mp4"
+    source.write_text("one")
+    files.copy(source, target)
+    first = target.stat()
+    files.copy(source, target)
+    assert target.stat().st_ino == first.st_ino
+    source.write_text("two")
+    os.utime(source, ns=(first.st_atime_ns, first.st_mtime_ns + 1))
+    files.copy(source, target)
+    assert target.read_text() == "two"
 
 
 @pytest.mark.parametrize("package", ["emorealm_tasks", "model_adapters", "avem_train", "emorealm_results"])

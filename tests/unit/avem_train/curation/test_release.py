@@ -61,6 +61,24 @@ def test_the_harness_answers_what_is_released(world, chosen, tmp_path, monkeypat
     assert multiple_choice.process_results(doc, [rows[0]["answer"]])["emorealm_score"]["record"]["official"]
 
 
+def test_clips_are_released_as_they_are_now_or_not_at_all(chosen, world, tmp_path):
+    out = tmp_path / "release"
+    writing.write(chosen, out, True)
+    (out / ".wavs").mkdir()  # as a release leaves it that is killed
+    released = next((out / "videos").rglob("*.mp4"))
+    source = world / released.relative_to(out / "videos")
+    content = source.read_bytes()
+    try:
+        source.write_bytes(bytes(reversed(content)))  # of the same size
+        writing.write(chosen, out, True)
+        assert released.read_bytes() == source.read_bytes()
+    finally:
+        source.write_bytes(content)
+    writing.write(chosen, out, False)
+    assert not (out / "videos").exists()
+    assert not (out / ".wavs").exists()
+
+
 def test_the_card_tells_what_the_rows_are(chosen, tmp_path):
     numbers = writing.write(chosen, tmp_path / "release")
     card = (tmp_path / "release" / "README.md").read_text()

@@ -1,5 +1,6 @@
 """What threads and processes share: the pace of requests, and the ledger with its budget."""
 
+import os
 import subprocess
 import sys
 import time
@@ -99,6 +100,21 @@ def test_a_line_that_is_half_written_is_read_when_it_is_whole(tmp_path):
     assert ledger.dollars == 0.5
     path.write_text("0.5\n0.25\n")
     assert ledger.dollars == 0.75
+
+
+def test_lines_that_a_full_disk_or_a_power_failure_spoiled_cost_only_themselves(tmp_path, capsys):
+    path = tmp_path / "spent.txt"
+    path.write_bytes(b"0.5\n\0\0\0\n0.25\n0.0")
+    ledger = Ledger(path, None)
+    ledger.add(1.0)
+    assert ledger.dollars == 1.75
+    assert "is no number" in capsys.readouterr().err
+
+
+def test_a_cost_that_was_written_in_part_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "write", lambda descriptor, line: 3)
+    with pytest.raises(OSError, match="No space left"):
+        Ledger(tmp_path / "spent.txt", None).add(1.0)
 
 
 @given(tokens_in=st.integers(0, 10**9), tokens_out=st.integers(0, 10**9))

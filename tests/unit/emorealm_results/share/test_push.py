@@ -111,8 +111,12 @@ def test_runs_become_a_private_dataset_with_a_card(hub, run):
 
 def test_texts_of_a_licensed_benchmark_stay_here(push, run, tmp_path):
     recognition_runs.write(tmp_path / "run")
+    assert push(tmp_path / "run", "--to", "org/runs", "--dry-run", tmp_path / "out", token="").returncode == 0
+    killed = tmp_path / "out" / ".samples.parquet.0123456789ab.new.parquet"
+    killed.write_text("of a dry run that was killed")
     done = push(tmp_path / "run", "--to", "org/runs", "--dry-run", tmp_path / "out", token="")
     assert done.returncode == 0, done.stderr
+    assert not killed.exists()
     samples = pd.read_parquet(tmp_path / "out" / "samples.parquet")
     assert samples[list(licences.WITHHELD)].isna().all(axis=None)
     assert set(samples.reply) >= {"angry", "calm"}

@@ -6,7 +6,7 @@ import pytest
 
 from emorealm_tasks import plugin
 from emorealm_tasks.benchmarks import preflight
-from emorealm_tasks.mini.build import clip_pool, emer_layout, published_layouts
+from emorealm_tasks.mini.build import clip_pool, emer_layout, published_layouts, record
 from emorealm_tasks.mini.world import sampling
 
 MINI = ("dfew_mini", "ravdess_mini", "mer2023_mini", "emer_mini")
@@ -20,6 +20,7 @@ def layouts_on_disk(tmp_path_factory, make_clip):
     rng = sampling.generator("test", 0)
     pool = clip_pool.pool((sampling.sample_clip(rng), file) for _ in range(60))
     published_layouts.write_all(out, pool)
+    (out / record.QUESTIONS).write_text("[]")
     assert (out / "emer" / emer_layout.CSV_FILE).is_file()
     return out
 
@@ -85,18 +86,18 @@ def test_malformed_files_stop_whatever_is_allowed(here, layouts_on_disk, tmp_pat
     assert "line 2" in capsys.readouterr().err
 
 
-def test_lmms_eval_sees_neither_absent_tasks_nor_groups_of_them(here):
+def test_lmms_eval_sees_neither_absent_tasks_nor_groups_of_them(here, layouts_on_disk):
     from lmms_eval.tasks import TaskManager
 
     plugin.register()
     here.setenv("EMOREALM_ALLOW_MISSING", "1")
     manager = TaskManager("ERROR", model_name="avere", include_defaults=False)
-    named = ["emotion_suite_mini", "ravdess", "dfew_mini"]
+    here.setenv("EMOREALM_RAVDESS", str(layouts_on_disk / "ravdess"))
+    named = ["emotion_suite", "dfew", "dfew_mini"]
     try:
-        # ravdess is not set up, and of the suite EmoReAlM-Mini's own questions are lacking
-        assert manager.match_tasks(named) == ["dfew_mini", "emotion_suite_mini"]
-        assert named == ["emotion_suite_mini", "dfew_mini"]
-        assert manager._get_config("emotion_suite_mini")["task"] == list(MINI)
+        assert manager.match_tasks(named) == ["dfew_mini", "emotion_suite"]  # of which RAVDESS alone is set up
+        assert named == ["emotion_suite", "dfew_mini"]
+        assert manager._get_config("emotion_suite")["task"] == ["ravdess"]
     finally:
         plugin._left_out.clear()
 

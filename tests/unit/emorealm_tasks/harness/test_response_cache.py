@@ -146,6 +146,17 @@ def test_a_damaged_database_costs_itself(run, tmp_path, monkeypatch, capsys):
     assert "--use_cache" in capsys.readouterr().err
 
 
+def test_a_run_killed_as_it_began_costs_no_other(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(errors, "_warned", set())
+    with pytest.raises(KeyboardInterrupt):
+        run(killed_at=2)
+    left = tmp_path / "cache" / "runs" / "killed" / "rank_0.db"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"")
+    assert run()[0] == [2]
+    assert "--use_cache" not in capsys.readouterr().err
+
+
 def test_a_full_disk_under_the_cache_costs_no_answer(run, monkeypatch, capsys):
     def full(*args, **more):
         raise OSError(28, "No space left on device")

@@ -9,7 +9,7 @@ import pytest
 from emorealm_tasks import settings
 from emorealm_tasks.benchmarks import suite
 from emorealm_tasks.emotions import EMOTIONS
-from emorealm_tasks.mini.build import clip_pool, published_layouts
+from emorealm_tasks.mini.build import clip_pool, published_layouts, record
 from emorealm_tasks.mini.build.split import complete
 from emorealm_tasks.mini.world import sampling
 
@@ -25,6 +25,7 @@ def built(tmp_path_factory):
         file.write_bytes(f"{n}".encode())
     pool = clip_pool.pool(clips)
     published_layouts.write_all(out, pool)
+    (out / record.QUESTIONS).write_text("[]")
     return out, pool
 
 
@@ -49,6 +50,15 @@ def test_every_reader_finds_the_true_emotion_of_every_clip(built, benchmark):
     counted = Counter(row["answer"] for row in found)
     assert set(counted) == set(EMOTIONS[:5] if "mer" in benchmark else EMOTIONS)
     assert max(counted.values()) == clip_pool.PER_CLASS
+
+
+@pytest.mark.parametrize("benchmark", ["dfew_mini", "ravdess_mini", "mer2023_mini", "emer_mini"])
+def test_a_world_that_is_being_built_is_absent(built, benchmark, tmp_path, capsys):
+    """Its layouts may be of two worlds, or in part: a build removes the questions first and writes them last."""
+    published_layouts.write_all(tmp_path, built[1])
+    with pytest.raises(SystemExit):
+        rows(tmp_path, benchmark)
+    assert "emorealm-mini build" in capsys.readouterr().err
 
 
 def test_files_are_shared_and_left_out_ones_are_there_to_be_left_out(built):

@@ -226,3 +226,7 @@ def test_a_whole_conversion_is_not_made_over_and_a_broken_one_is(source, convert
     (out / "model-00001-of-00009.safetensors").write_text("of a conversion in more parts")
     assert same(run(source), converted)
     assert [path.name for path in out.glob("*.safetensors")] == ["model.safetensors"]
+    (out / "config.json").write_text("")  # killed while it was written
+    (out / ".tmpA1b2C3").write_text("what safetensors writes to")
+    assert same(run(source), converted)
+    assert not (out / ".tmpA1b2C3").exists()

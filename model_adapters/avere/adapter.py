@@ -45,7 +45,7 @@ class Arguments:
     pretrained: str | None = None
     """A converted folder, or one that training wrote; default EMOREALM_AVERE, else the embedded avere-nano."""
     batch_size: int | str = 1
-    """Rows through the language model at once, 1.2 GB each at 7B in bfloat16 (--batch_size); `auto` is 16."""
+    """Rows through the language model at once, 1.3 GiB each at 7B in bfloat16 (--batch_size); `auto` is 16."""
     device: str | None = None
     """`auto` is this process's GPU, else the CPU."""
     dtype: str = "auto"

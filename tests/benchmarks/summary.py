@@ -84,7 +84,7 @@ def _gpu(content: dict[str, Any], page: str) -> list[list[str]]:
         ["the card: a copy, read and written", f"{content['roofline']['copy_tbps']:.1f} TB/s"],
         ["a clip's prefix, 8 at once", f"{stages['prefix_as_it_is_ms_a_clip']:.0f} ms"],
     ]
-    for name in ("released", "cached", best):
+    for name in ("released", "cached", *(best.replace("32", str(size)) for size in (1, 8)), best):
         found = questions[name]
         rows.append([name, f"{found['questions_a_second']:.1f} questions/s, {found['peak_gib']:.0f} GiB"])
     found = content["evaluation, Liger's kernels"][best]

@@ -32,6 +32,10 @@ def test_from_two_models_to_the_page(tiny_avere, tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         cli.main(["analyse", "page", folders[0], folders[0], "--out", str(tmp_path / "page")])
     assert "a second report of cues" in capsys.readouterr().err
+    build(tmp_path / "mini", clips=8, seed=1)  # other questions with the same ids
+    with pytest.raises(SystemExit):
+        cli.main(["analyse", "cues", "--model", "avere", *models, *tasks, "--out", folders[0]])
+    assert "holds scores of another analysis" in capsys.readouterr().err
 
 
 def test_sentences_follow_the_interval():

@@ -1,6 +1,8 @@
 """`emorealm analyse`: why a model answers as it does: its answers under other inputs, and its attention."""
 
 import argparse
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,8 +38,14 @@ def main(argv: Sequence[str]) -> int:
         "model_args": names,
         "tasks": arguments.tasks.split(","),
     }
-    about |= {"limit": arguments.limit, "seed": arguments.seed, "questions": len(asked)}
+    about |= {"limit": arguments.limit, "seed": arguments.seed, "questions": len(asked), "asked": _digest(asked)}
     return _in(arguments.out, len(asked), lambda: _analyse(arguments, about, rows, asked))
+
+
+def _digest(rows: "Sequence[Row]") -> str:
+    """16 hex digits of what is asked, which ids alone do not tell: those of two builds of a world are the same."""
+    asked = [[str(row[key]) for key in ("id", "clip", "question", "choices")] for row in rows]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
 
 
 def _in(out: Path, questions: int, work: Callable[[], list[str]]) -> int:

@@ -28,10 +28,8 @@ LOCK = ".emorealm.lock"
 """Held by who is writing a folder that only one may write at a time; its text says who that is."""
 _LITTER = {LOCK, ".DS_Store", "Thumbs.db", "desktop.ini", "lost+found", ".ipynb_checkpoints"}
 _DRAFT = re.compile(r"\..+\.[0-9a-f]{12}\.new(\.\w+)?")
-
-
-_HIDDEN = re.compile(r"\.(?!\.?__)")
-"""How hidden names begin; `.__model` and `..__model` are lmms-eval's names for what ./model and ../model answered."""
+_HIDDEN = re.compile(r"\.(?!.*__)")
+"""How hidden folders begin; `.__model` and `.models__mine` are what lmms-eval makes of ./model and .models/mine."""
 
 
 def is_direct(path: Path) -> bool:
@@ -177,7 +175,8 @@ def matching(folder: Path, *patterns: str) -> list[Path]:
     beside files (`._clip.mp4`), whose endings say what they are not, and what was thrown away (`.Trash-0/`).
     """
     found = {path for pattern in patterns for path in folder.glob(pattern)}
-    return sorted(path for path in found if not any(map(_HIDDEN.match, path.relative_to(folder).parts)))
+    seen = (path for path in found if not path.name.startswith("."))
+    return sorted(path for path in seen if not any(map(_HIDDEN.match, path.relative_to(folder).parts)))
 
 
 def copy(source: Path, target: Path) -> None:

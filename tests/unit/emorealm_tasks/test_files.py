@@ -111,8 +111,10 @@ def test_what_a_killed_process_was_writing_matches_nothing(tmp_path):
     assert files.matching(tmp_path, "*.json", "w*") == [tmp_path / "whole.json"]
 
 
-def test_a_hidden_folder_may_hold_what_is_sought(tmp_path):
-    home = tmp_path / ".__out__model"  # as lmms-eval names the folder of model=./out/model
+@pytest.mark.parametrize("name", [".__model", "..__model", ".models__mine"])
+def test_a_hidden_folder_may_hold_what_is_sought(name, tmp_path):
+    """As lmms-eval names the folder of the model ./model, ../model, /home/me/.models/mine."""
+    home = tmp_path / name
     home.mkdir()
     (home / "1_results.json").write_text("{}")
     assert files.matching(tmp_path, "**/*_results.json") == [home / "1_results.json"]

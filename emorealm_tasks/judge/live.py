@@ -164,9 +164,18 @@ def _ask_all(client: Client, cache: Cache, missing: Mapping[str, Chat], settings
     if len(missing) >= _LARGE:
         print(f"emorealm: {estimate(missing, settings, first)}", file=sys.stderr, flush=True)
     in_a_row, rest = 0, list(remaining)
-    with closing(as_completed(one, rest, settings.judge_concurrency)) as replies:
-        for _, reply in tqdm(replies, total=len(rest), desc="judging", unit="description"):
-            in_a_row = 0 if reply else in_a_row + 1
+
+    def counted(key: str) -> ChatReply | None:
+        """Counts where it is asked, so that nothing more is asked while the failures wait to be looked at."""
+        nonlocal in_a_row
+        if in_a_row >= GIVE_UP:
+            return None
+        reply = one(key)
+        in_a_row = 0 if reply and in_a_row < GIVE_UP else in_a_row + 1
+        return reply
+
+    with closing(as_completed(counted, rest, settings.judge_concurrency)) as replies:
+        for _ in tqdm(replies, total=len(rest), desc="judging", unit="description"):
             if in_a_row >= GIVE_UP:
                 raise JudgeError(f"{GIVE_UP} requests in a row failed, the last with {client.last_error}")
 

@@ -18,7 +18,7 @@ from transformers import Blip2VisionConfig, GenerationConfig, HubertConfig, Llam
 from emorealm_tasks import files
 from emorealm_tasks.errors import stop
 from emorealm_tasks.untrusted import brief, read_json
-from model_adapters.avere.conversion import Rules, check_shapes, read_tokenizer, rename, write_shards
+from model_adapters.avere.conversion import Rules, check_out, check_shapes, read_tokenizer, rename, write_shards
 from model_adapters.avere.weights import Reader, open_weights
 from model_adapters.base import checkpoint_files
 
@@ -46,9 +46,7 @@ def convert(
     audio: HuBERT's folder for version 1 (None: audio features are given), Whisper's for version 2.
     sizes: fields of `EmotionLlamaConfig` that differ from the released model's.
     """
-    files.check(out, _MAKER, "--out")
-    if checkpoint_files.is_whole(out):
-        stop(f"{out}: holds converted weights already; name another folder with --out, or delete that one")
+    check_out(out, [], _MAKER)
     trained, towers = open_pth(checkpoint), open_pth(eva_file)
     config = read_config(trained, towers, llama, audio, {"placement": placement, **sizes}, checkpoint)
     tensors = collect(config, trained, towers, (checkpoint, llama, audio))

@@ -154,11 +154,12 @@ def test_folders_are_searched_without_hidden_names(package):
     for file in sorted(root.rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("glob", "rglob"):
-                pattern = ast.unparse(node.args[0]).strip("'\"").rpartition("/")[2]
-                if not pattern[0].isalpha():
+                pattern = getattr(node.args[0], "value", "*")  # of one that is put together nothing is known
+                if not pattern.rpartition("/")[2][0].isalpha():
                     found.append(file.relative_to(root).as_posix())
-    removes_drafts = {"avem_train": ["curation/asking/mailbox.py"], "emorealm_tasks": []}
-    assert [one for one in found if one != "files.py"] == removes_drafts.get(package, [])
+    removing = {"avem_train": ["curation/asking/mailbox.py"], "model_adapters": ["base/checkpoint_files.py"]}
+    allowed = removing | {"emorealm_tasks": ["files.py"]}
+    assert found == allowed.get(package, [])
 
 
 @pytest.mark.parametrize("path", ["a\0b", "x" * 5000])
